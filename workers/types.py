@@ -1,0 +1,324 @@
+"""The frozen values that pass between the workers and whoever calls them.
+
+Units are in the names or the docstrings: bytes are plain ``int``, times are seconds (``float``) or
+timezone-aware ``datetime`` in UTC, prices are US dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where the calls go: an AWS profile of this machine, or the sandbox.
+
+    ``kind`` decides only the colour band and the words in the header; no worker's logic reads it.
+    Keys are set for the sandbox alone and never shown by ``repr``.
+    """
+
+    kind: Literal["sandbox", "aws"]
+    label: str
+    region: str
+    profile_name: str | None = None
+    endpoint_url: str | None = None
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the credentials belong to (STS GetCallerIdentity)."""
+
+    account: str
+    arn: str
+
+    @property
+    def display_name(self) -> str:
+        """``user/operator`` or ``role/Name``: the ARN without account and session name."""
+        resource = self.arn.split(":", 5)[-1]
+        if resource.startswith("assumed-role/"):
+            return "role/" + resource.split("/")[1]
+        return resource
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One S3 bucket of the account."""
+
+    name: str
+    created: datetime | None
+
+
+@dataclass(frozen=True)
+class BucketSafety:
+    """What protects a bucket. ``None``: the account may not read this setting."""
+
+    private: bool | None
+    encrypted: bool | None
+    versioned: bool | None
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One object of a listing."""
+
+    key: str
+    size: int
+    modified: datetime
+    etag: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of a bucket's "folder"."""
+
+    prefix: str
+    folders: tuple[str, ...]
+    objects: tuple[S3Object, ...]
+    next_token: str | None
+
+
+@dataclass(frozen=True)
+class ObjectPreview:
+    """What the preview panel shows of one object. ``data`` is the object's first bytes, at most 8 MiB."""
+
+    key: str
+    content_type: str
+    size: int
+    sha256: str | None
+    data: bytes = field(repr=False)
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class UploadProgress:
+    """A snapshot of a running upload, at most ten a second."""
+
+    phase: Literal["scanning", "comparing", "uploading", "verifying"]
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    files_per_second: float
+    bytes_per_second: float
+    seconds_left: float | None
+    skipped: int
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """How an upload ended. ``gone`` are keys under the prefix whose local file no longer exists."""
+
+    sent: int
+    skipped: int
+    bytes_sent: int
+    seconds: float
+    failed: tuple[tuple[str, str], ...] = ()
+    changed_during_upload: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a folder check: what was found and the paths it concerns (relative, at most 500)."""
+
+    severity: Literal["ok", "info", "warning", "error"]
+    code: str
+    title: str
+    detail: str = ""
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many pictures of one class are in each split, and one picture to show for it."""
+
+    name: str
+    folder: str
+    counts: Mapping[str, int]
+    sample: Path | None = None
+
+    @property
+    def total(self) -> int:
+        """Pictures of the class over all splits."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What a folder check found. ``splits`` is empty when the classes lie directly in the root."""
+
+    root: Path
+    splits: tuple[str, ...]
+    classes: tuple[ClassCount, ...]
+    pictures: int
+    bytes: int
+    shortest_side: int | None
+    formats: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """True when no finding is an error: the folder may be uploaded and trained on."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def needs_split(self) -> bool:
+        """True when there are classes but no train/valid/test folders."""
+        return bool(self.classes) and not self.splits
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test."""
+
+    job_name: str
+    data_uri: str
+    output_bucket: str
+    backbone: str = "efficientnet_lite0"
+    epochs: int = 10
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    instance_type: str = "ml.m5.xlarge"
+    instance_count: int = 1
+    max_runtime_seconds: int = 3600
+    volume_gb: int = 30
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+
+
+JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One row of the job list, and with the optional fields the detail of one job."""
+
+    name: str
+    status: JobState
+    created: datetime
+    ended: datetime | None = None
+    started: datetime | None = None
+    secondary_status: str = ""
+    failure_reason: str = ""
+    instance_type: str = ""
+    instance_count: int = 0
+    max_runtime_seconds: int = 0
+    billable_seconds: int = 0
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    metric_definitions: tuple[tuple[str, str], ...] = ()
+    final_metrics: Mapping[str, float] = field(default_factory=dict)
+    data_uri: str = ""
+    model_uri: str = ""
+    output_uri: str = ""
+    arn: str = ""
+
+    @property
+    def running(self) -> bool:
+        """True while the job can still change state."""
+        return self.status in ("InProgress", "Stopping")
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """The figures of one epoch, read from the log by the job's metric definitions."""
+
+    epoch: int
+    epochs: int
+    values: Mapping[str, float]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """One line of a CloudWatch log stream."""
+
+    at: datetime
+    message: str
+    stream: str = ""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Precision, recall and F1 (0 to 1) of one class on the test split."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """``report.json`` of a finished job. ``confusion[truth][answer]`` counts test pictures."""
+
+    classes: tuple[str, ...]
+    curves: tuple[EpochMetrics, ...]
+    test_accuracy: float | None
+    scores: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    skipped: tuple[tuple[str, str], ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DeploySpec:
+    """What the deploy dialog holds."""
+
+    endpoint_name: str
+    job_name: str
+    instance_type: str = "ml.m5.large"
+    instance_count: int = 1
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row of the endpoint list; the optional fields are filled by ``describe``."""
+
+    name: str
+    status: str
+    created: datetime
+    modified: datetime | None = None
+    arn: str = ""
+    config_name: str = ""
+    model_names: tuple[str, ...] = ()
+    instance_type: str = ""
+    instance_count: int = 0
+    desired_count: int = 0
+    failure_reason: str = ""
+    image: str = ""
+    model_uri: str = ""
+    job_name: str = ""
+
+
+@dataclass(frozen=True)
+class DeletionPlan:
+    """What deleting something takes along. Each entry is ``(kind, name, why)``."""
+
+    target: str
+    also_deleted: tuple[tuple[str, str, str], ...]
+    kept: tuple[tuple[str, str, str], ...]
+    stops_working: tuple[tuple[str, str, str], ...]
+    saves_per_hour: float | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer of an endpoint, best class first; probabilities are 0 to 1, times milliseconds."""
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    latency_ms: float
+    model_ms: float | None
+    raw: str = field(repr=False, default="")
+
+    @property
+    def top(self) -> str:
+        """The name of the most probable class."""
+        return self.labels[0] if self.labels else ""
