@@ -1,0 +1,55 @@
+# Two commands: `make run` opens the window, `make test` runs every test. Each installs what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+# Qt needs no screen for tests; a test that wants a real window starts its own.
+OFFSCREEN := QT_QPA_PLATFORM=offscreen
+
+.DEFAULT_GOAL := help
+.PHONY: help install run tour test check fast format lock bench clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("SageDeck needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11, for example.") if not (3, 11) <= sys.version_info[:2] < (3, 14) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)
+
+install: $(STAMP)  ## Make .venv with everything pinned
+
+run: $(STAMP)  ## Open the window on the sandbox
+	@$(BIN)/python -m console
+
+tour: $(STAMP)  ## Play the whole story and save screenshots to tour/ (needs no display)
+	@$(BIN)/python -m console --tour tour
+
+test: $(STAMP)  ## Run every test, with real jobs in a real sandbox
+	$(OFFSCREEN) $(BIN)/python -m pytest -q
+
+check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory fast
+
+fast: $(STAMP)  ## The fast tests only
+	$(OFFSCREEN) $(BIN)/python -m pytest -q tests/unit
+
+format: $(STAMP)  ## Format and sort imports
+	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+lock: $(STAMP)  ## Resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+bench: $(STAMP)  ## Print the speed ratios (minutes)
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(OFFSCREEN) $(BIN)/python $$script || exit 1; done
+
+clean:  ## Remove .venv and caches
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
