@@ -1,0 +1,113 @@
+"""One small tree of errors in plain words, and the one place that translates boto3's into it.
+
+Every error keeps AWS's code, request id and own wording (``details``), so that nothing is lost for a
+support case, and may carry a ``Fix`` that a window can offer as a button.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What one click could do about an error.
+
+    ``action`` is one of ``sign_in``, ``choose_backend``, ``restart_sandbox``, ``grant``, ``raise_quota``, ``retry``
+    and ``choose_name``; ``data`` holds what the action needs (for ``grant``: action, resource, principal).
+    """
+
+    label: str
+    action: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class SageDeckError(Exception):
+    """Something did not work. ``title`` is one short line, ``message`` says what, ``hint`` what to do next."""
+
+    def __init__(
+        self,
+        title: str,
+        message: str,
+        hint: str = "",
+        code: str = "",
+        request_id: str = "",
+        fix: Fix | None = None,
+        details: str = "",
+    ) -> None:
+        self.title, self.message, self.hint = title, message, hint
+        self.code, self.request_id, self.fix, self.details = code, request_id, fix, details
+        super().__init__(title, message)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (f"{self.title}. {self.message}", self.hint) if part)
+
+
+class AccessDenied(SageDeckError):
+    """The credentials are good but may not do this. ``action`` and ``resource`` are set when AWS named them."""
+
+    action: str = ""
+    resource: str = ""
+    principal: str = ""
+
+
+class Expired(SageDeckError):
+    """The credentials are missing, wrong or no longer valid: the operator has to sign in."""
+
+
+class NotFound(SageDeckError):
+    """What was asked for does not exist (any more)."""
+
+
+class Conflict(SageDeckError):
+    """A name is taken, or the resource is in a state that forbids this now."""
+
+
+class QuotaExceeded(SageDeckError):
+    """The account's quota does not allow it."""
+
+
+class Throttled(SageDeckError):
+    """AWS asks to slow down, and the retries did not help."""
+
+
+class InvalidInput(SageDeckError):
+    """A value that was sent is not acceptable."""
+
+
+class Unreachable(SageDeckError):
+    """No answer came back."""
+
+
+class ModelFailed(SageDeckError):
+    """The model container answered with an error."""
+
+
+class ServiceFault(SageDeckError):
+    """The service failed, or does not offer this operation."""
+
+
+class LocalProblem(SageDeckError):
+    """Something on this computer: a file, a folder, the disk."""
+
+
+def translate(exc: BaseException, doing: str, *, service: str = "", profile: str | None = None) -> SageDeckError:
+    """Turn whatever boto3, the network or the disk raised into a ``SageDeckError``.
+
+    ``doing`` completes "Could not …" (for example ``create the bucket photos``). ``service`` is boto3's client
+    name, used to name the refused action where AWS does not; ``profile`` is what a sign-in would be for.
+    A ``SageDeckError`` is returned as it is. Works by class names, so that botocore is not imported here.
+    """
+    from workers import error_rules
+
+    if isinstance(exc, SageDeckError):
+        return exc
+    response = getattr(exc, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        return error_rules.from_response(exc, doing, service, profile)
+    if type(exc).__module__.startswith(("botocore", "boto3", "s3transfer")):
+        return error_rules.from_botocore(exc, doing, profile)
+    if isinstance(exc, OSError):
+        return error_rules.from_os(exc, doing)
+    return SageDeckError(f"Could not {doing}", f"{type(exc).__name__}: {exc}", code=type(exc).__name__)
