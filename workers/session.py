@@ -46,10 +46,18 @@ def client_config(backend: Backend, service: str) -> Any:
 
 
 def boto_session(backend: Backend) -> Any:
-    """A ``boto3.Session`` with the backend's profile or keys. Blocking (reads files, imports boto3)."""
-    import boto3
+    """A ``boto3.Session`` with the backend's profile or keys. Blocking (reads files, imports boto3).
 
+    With keys of its own the backend needs nothing of the AWS CLI's files: a profile in the environment that does
+    not exist, or a file with a fault, must not keep the operator from it.
+    """
+    import boto3
+    import botocore.session
+
+    ignored = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
+    alone = backend.access_key_id is not None
     return boto3.Session(
+        botocore_session=botocore.session.Session(session_vars=ignored) if alone else None,
         profile_name=backend.profile_name,
         region_name=backend.region or None,
         aws_access_key_id=backend.access_key_id,

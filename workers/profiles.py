@@ -1,0 +1,81 @@
+"""The AWS profiles of this machine, read from the two files of the AWS CLI. No network, no boto3."""
+
+from __future__ import annotations
+
+import configparser
+import logging
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from workers.types import Backend
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_REGION = "us-east-1"
+
+
+def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
+    """One ``Backend`` per profile: keys from the environment first, then ``default``, then by name.
+
+    A file that is missing or cannot be parsed counts as empty (the latter is logged). The region is the profile's,
+    else the environment's, else us-east-1.
+    """
+    environ = os.environ if environ is None else environ
+    config = _read(_path(environ, "AWS_CONFIG_FILE", "config"))
+    credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+
+    profiles: dict[str, dict[str, str]] = {}
+    for section, values in config.items():
+        name = _profile_name(section)
+        if name is not None:
+            profiles[name] = dict(values)
+    for section, values in credentials.items():
+        profiles.setdefault(section, {}).update(values)
+
+    fallback = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    found = []
+    if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
+        endpoint_url = environ.get("AWS_ENDPOINT_URL") or None
+        found.append(Backend(kind="aws", label="Environment", region=fallback, endpoint_url=endpoint_url))
+    for name in sorted(profiles, key=lambda name: (name != "default", name.casefold())):
+        values = profiles[name]
+        found.append(
+            Backend(
+                kind="aws",
+                label=name,
+                region=values.get("region") or fallback,
+                profile_name=name,
+                endpoint_url=values.get("endpoint_url") or None,
+            )
+        )
+    return found
+
+
+def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    return Path(environ.get(variable) or Path.home() / ".aws" / default).expanduser()
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser(default_section="", strict=False)
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            parser.read_file(lines)
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeError, configparser.Error) as exc:
+        logger.warning("%s cannot be read: %s", path, type(exc).__name__)
+        return {}
+    return {section: dict(parser.items(section)) for section in parser.sections()}
+
+
+def _profile_name(section: str) -> str | None:
+    """The profile a section of the config file describes; None for ``sso-session``, ``services``, ``plugins``."""
+    if section == "default":
+        return section
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 and words[0] == "profile" else None
