@@ -1,0 +1,150 @@
+"""The program inside a function's process: Lambda's Python runtime, for one execution environment.
+
+Run as ``python function_host.py REQUEST_FD RESPONSE_FD HANDLER`` with the function's folder as working directory.
+Every request is one JSON line ``{"requestId", "event", "deadlineMs", "functionArn"}`` with ``event`` as JSON text;
+every answer is one JSON line ``{"requestId", "payload"}`` or ``{"requestId", "error"}``, both JSON text. The first
+line of all is ``{"ready": true}`` or ``{"error": ...}``. Errors have the shape of AWS's runtime
+(``errorMessage``, ``errorType``, ``requestId``, ``stackTrace``). Standard library only: it must start fast, and
+nothing of the sandbox is importable from the function's code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+# What AWS's runtime accepts as a JSON answer it refuses beyond this size.
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+
+
+class LambdaContext:
+    """The ``context`` that a handler gets, with the attributes that AWS documents for Python."""
+
+    client_context = None
+    identity = None
+
+    def __init__(self, request_id: str, function_arn: str, deadline_ms: float) -> None:
+        self.aws_request_id = request_id
+        self.invoked_function_arn = function_arn
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self._deadline_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function's timeout."""
+        return max(0, int(self._deadline_ms - time.time() * 1000))
+
+    def log(self, message: object) -> None:
+        """Write to the function's log."""
+        sys.stdout.write(str(message))
+
+    def __repr__(self) -> str:
+        names = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb")
+        names += ("function_version", "invoked_function_arn", "client_context", "identity")
+        return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
+
+
+class LoadError(Exception):
+    """The handler could not be loaded; ``error`` is what AWS's runtime would answer."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        self.error = error
+        super().__init__(error["errorMessage"])
+
+
+def load_handler(name: str) -> Callable[[Any, LambdaContext], Any]:
+    """Import ``module.function``. Raises ``LoadError`` with AWS's error types and wording."""
+    module_name, _, function_name = name.rpartition(".")
+    if not module_name:
+        raise LoadError(_error("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack"))
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        text = f"Unable to import module '{module_name}': {error}"
+        raise LoadError(_error("Runtime.ImportModuleError", text)) from error
+    except SyntaxError as error:
+        text = f"Syntax error in module '{module_name}': {error}"
+        raise LoadError(_error("Runtime.UserCodeSyntaxError", text, _frames(error))) from error
+    except Exception as error:
+        raise LoadError(_error(type(error).__name__, str(error), _frames(error))) from error
+    handler = getattr(module, function_name, None)
+    if handler is None:
+        text = f"Handler '{function_name}' missing on module '{module_name}'"
+        raise LoadError(_error("Runtime.HandlerNotFound", text))
+    found: Callable[[Any, LambdaContext], Any] = handler
+    return found
+
+
+def answer(handler: Callable[[Any, LambdaContext], Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Call the handler once and turn its result or its exception into the answer line."""
+    request_id = request["requestId"]
+    context = LambdaContext(request_id, request["functionArn"], request["deadlineMs"])
+    try:
+        result = handler(json.loads(request["event"]), context)
+    except Exception as error:
+        text = f"[ERROR] {type(error).__name__}: {error}\nTraceback (most recent call last):\n"
+        sys.stdout.write(text + "".join(_frames(error)))
+        return _failed(request_id, _error(type(error).__name__, str(error), _frames(error)))
+    try:
+        payload = json.dumps(result)
+    except (TypeError, ValueError) as error:
+        return _failed(request_id, _error("Runtime.MarshalError", f"Unable to marshal response: {error}"))
+    if len(payload) > MAX_RESPONSE_BYTES:
+        text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+        return _failed(request_id, _error("Function.ResponseSizeTooLarge", text))
+    return {"requestId": request_id, "payload": payload}
+
+
+def main() -> None:
+    """Load the handler, say so, then serve requests until the pipe closes."""
+    request_fd, response_fd, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # The function's own code comes first, as on AWS; this file's folder must not be importable.
+    sys.path[0] = os.getcwd()
+    with os.fdopen(request_fd, "r", encoding="utf-8") as requests, os.fdopen(response_fd, "w", encoding="utf-8") as out:
+        os.set_inheritable(request_fd, False)
+        os.set_inheritable(response_fd, False)
+
+        def send(line: dict[str, Any]) -> None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+
+        try:
+            handler = load_handler(name)
+        except LoadError as failed:
+            sys.stdout.write(f"[ERROR] {failed.error['errorType']}: {failed.error['errorMessage']}\n")
+            send({"error": json.dumps(failed.error)})
+            return
+        send({"ready": True})
+        for line in requests:
+            send(answer(handler, json.loads(line)))
+
+
+def _failed(request_id: str, error: dict[str, Any]) -> dict[str, Any]:
+    return {"requestId": request_id, "error": json.dumps(error | {"requestId": request_id})}
+
+
+def _error(kind: str, message: str, frames: list[str] | None = None) -> dict[str, Any]:
+    return {"errorMessage": message, "errorType": kind, "requestId": "", "stackTrace": frames or []}
+
+
+def _frames(error: BaseException) -> list[str]:
+    own = os.path.abspath(__file__)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if os.path.abspath(frame.filename) != own]
+    return traceback.format_list([frame for frame in frames if "importlib" not in frame.filename])
+
+
+if __name__ == "__main__":
+    main()
