@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # What AWS's runtime accepts as a JSON answer it refuses beyond this size.
@@ -110,7 +111,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     # The function's own code comes first, as on AWS; this file's folder must not be importable.
-    sys.path[0] = os.getcwd()
+    sys.path[0] = str(Path.cwd())
     with os.fdopen(request_fd, "r", encoding="utf-8") as requests, os.fdopen(response_fd, "w", encoding="utf-8") as out:
         os.set_inheritable(request_fd, False)
         os.set_inheritable(response_fd, False)
@@ -141,9 +142,11 @@ def _error(kind: str, message: str, frames: list[str] | None = None) -> dict[str
 
 
 def _frames(error: BaseException) -> list[str]:
-    own = os.path.abspath(__file__)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if os.path.abspath(frame.filename) != own]
-    return traceback.format_list([frame for frame in frames if "importlib" not in frame.filename])
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, importlib.__file__)
+    return traceback.format_list(
+        [frame for frame in frames if frame.filename not in ours and "<" not in frame.filename]
+    )
 
 
 if __name__ == "__main__":
