@@ -2,7 +2,8 @@
 
 Widgets choose their looks with dynamic properties, set before they are first shown:
 
-- ``QPushButton``: ``kind`` = ``primary`` | ``danger`` | ``dangerText`` | ``plain`` (no border) | ``link``; ``small`` = true
+- ``QPushButton``: ``kind`` = ``primary`` | ``danger`` | ``dangerText`` | ``plain`` (no border) | ``link``;
+  ``small`` = true
 - ``QLabel``: ``role`` = a font role of the theme, ``tone`` = a colour token
 - ``QFrame``: ``panel`` = ``sunken`` | ``raised`` | ``chrome`` | ``line`` (a hairline)
 - ``QLineEdit``, ``QComboBox``, ``QAbstractSpinBox``: ``invalid`` = true
@@ -149,7 +150,8 @@ QPlainTextEdit[field="true"] { padding: 6px 9px; }
 QSplitter::handle { background: $line; }
 QSplitter::handle:horizontal { width: 1px; }
 QSplitter::handle:vertical { height: 1px; }
-QProgressBar { background: $track; border: 0; border-radius: 2px; max-height: 4px; min-height: 4px; color: transparent; }
+QProgressBar { background: $track; border: 0; border-radius: 2px; max-height: 4px; min-height: 4px;
+  color: transparent; }
 QProgressBar::chunk { background: $accentFill; border-radius: 2px; }
 """)
 

@@ -208,13 +208,13 @@ class Theme(QObject):
         """A size given at the normal text size, scaled to the chosen one."""
         return round(size * self._scale)
 
-    def icon(self, name: str, token: str = "text2", size: int = ICON) -> QIcon:
+    def icon(self, name: str, tone: str = "text2", size: int = ICON) -> QIcon:
         """An icon in a token's colour, disabled in the disabled colour."""
-        return icons.icon(name, self.hex(token), size, self.hex("disabled"))
+        return icons.icon(name, self.hex(tone), size, self.hex("disabled"))
 
-    def pixmap(self, name: str, token: str = "text2", size: int = ICON, ratio: float = 1.0) -> QPixmap:
+    def pixmap(self, name: str, tone: str = "text2", size: int = ICON, ratio: float = 1.0) -> QPixmap:
         """An icon as a pixmap for a device of the pixel ratio ``ratio``."""
-        return icons.pixmap(name, self.hex(token), size, ratio)
+        return icons.pixmap(name, self.hex(tone), size, ratio)
 
     def palette(self) -> QPalette:
         """The QPalette of the scheme in force."""

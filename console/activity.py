@@ -1,0 +1,187 @@
+"""Long work in one place: what runs now, with its progress, and what was done before, kept over restarts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from console.journal import Journal, without_secrets
+from workers.errors import SageDeckError
+
+ActivityState = Literal["running", "done", "failed", "cancelled"]
+
+KEEP_FINISHED = 300
+_STATES: tuple[ActivityState, ...] = ("running", "done", "failed", "cancelled")
+
+
+class ActivityItem:
+    """One piece of work. Its owner reports on it; the model tells the window.
+
+    ``fraction`` is 0 to 1, or None where nobody knows. ``cancel`` and ``pause(bool)`` are called by the panel's
+    buttons, ``retry`` by the one of a failure.
+    """
+
+    def __init__(self, model: ActivityModel, number: int, title: str, icon: str) -> None:
+        self._model = model
+        self.number = number
+        self.title, self.icon = title, icon
+        self.state: ActivityState = "running"
+        self.fraction: float | None = None
+        self.text = ""
+        self.cli = ""
+        self.started = datetime.now(UTC)
+        self.ended: datetime | None = None
+        self.cancel: Callable[[], object] | None = None
+        self.pause: Callable[[bool], object] | None = None
+        self.paused = False
+        self.retry: Callable[[], object] | None = None
+        self.error: BaseException | None = None
+        self._clock = time.monotonic()
+
+    @property
+    def running(self) -> bool:
+        """True until it was done, failed or cancelled."""
+        return self.state == "running"
+
+    @property
+    def seconds(self) -> float:
+        """How long it runs, or ran."""
+        if self.ended is not None:
+            return (self.ended - self.started).total_seconds()
+        return time.monotonic() - self._clock
+
+    def progress(self, fraction: float | None = None, text: str = "") -> None:
+        """Say how far it is (0 to 1; None when nobody knows) and one line of figures."""
+        if self.running:
+            self.fraction = None if fraction is None else min(1.0, max(0.0, fraction))
+            self.text = text or self.text
+            self._model.changed.emit(self)
+
+    def done(self, text: str = "", cli: str = "") -> None:
+        """It is finished; ``cli`` is the same thing as an AWS CLI line."""
+        self._end("done", text, cli)
+
+    def fail(self, error: BaseException | str, retry: Callable[[], object] | None = None, cli: str = "") -> None:
+        """It failed; ``retry`` starts the same thing again."""
+        if isinstance(error, BaseException):
+            self.error = error
+        self.retry = retry
+        self._end("failed", _reason(error), cli)
+
+    def cancelled(self, text: str = "") -> None:
+        """It was stopped on the operator's wish."""
+        self._end("cancelled", text or "Cancelled", "")
+
+    def request_cancel(self) -> None:
+        """What the panel's cross does."""
+        if self.running and self.cancel is not None:
+            self.cancel()
+
+    def toggle_pause(self) -> None:
+        """What the panel's pause button does."""
+        if self.running and self.pause is not None:
+            self.paused = not self.paused
+            self.pause(self.paused)
+            self._model.changed.emit(self)
+
+    def _end(self, state: ActivityState, text: str, cli: str) -> None:
+        if not self.running:
+            return
+        self.state, self.ended = state, datetime.now(UTC)
+        self.text, self.cli = without_secrets(text), without_secrets(cli or self.cli)
+        if state == "done":
+            self.fraction = 1.0
+        self._model.ended(self)
+
+
+class ActivityModel(QObject):
+    """Running items, and finished ones newest first.
+
+    Signals: ``added(item)``, ``changed(item)``, ``finished(item)``, ``cleared()`` when the history was replaced.
+    """
+
+    added = Signal(object)
+    changed = Signal(object)
+    finished = Signal(object)
+    cleared = Signal()
+
+    def __init__(self, journal: Journal | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._journal = journal
+        self._numbers = count(1)
+        self.running: list[ActivityItem] = []
+        self.history: list[ActivityItem] = []
+
+    def begin(
+        self,
+        title: str,
+        icon: str,
+        *,
+        cancellable: Callable[[], object] | None = None,
+        pausable: Callable[[bool], object] | None = None,
+    ) -> ActivityItem:
+        """Show a new running item. ``cancellable()`` stops it, ``pausable(True/False)`` pauses and resumes it."""
+        item = ActivityItem(self, next(self._numbers), title, icon)
+        item.cancel, item.pause = cancellable, pausable
+        self.running.append(item)
+        self.added.emit(item)
+        return item
+
+    def ended(self, item: ActivityItem) -> None:
+        """Move ``item`` to the history; called by the item itself."""
+        if item in self.running:
+            self.running.remove(item)
+        self.history.insert(0, item)
+        del self.history[KEEP_FINISHED:]
+        if self._journal is not None:
+            self._journal.append(_record(item))
+        self.finished.emit(item)
+
+    def restore(self, records: list[dict[str, Any]]) -> None:
+        """Put the records of earlier runs (oldest first) below what this run did."""
+        old = [item for record in records if (item := self._from_record(record)) is not None]
+        self.history.extend(reversed(old))
+        del self.history[KEEP_FINISHED:]
+        self.cleared.emit()
+
+    def clear_history(self) -> None:
+        """Forget what is finished, on disk too."""
+        self.history.clear()
+        if self._journal is not None:
+            self._journal.clear()
+        self.cleared.emit()
+
+    def _from_record(self, record: Mapping[str, Any]) -> ActivityItem | None:
+        try:
+            item = ActivityItem(self, next(self._numbers), str(record["title"]), str(record["icon"]))
+            item.ended = datetime.fromisoformat(record["at"])
+            item.started = datetime.fromtimestamp(item.ended.timestamp() - float(record["seconds"]), UTC)
+            item.state = next(state for state in _STATES if state == record["state"])
+        except (KeyError, ValueError, TypeError, OverflowError, StopIteration):
+            return None
+        item.text, item.cli = str(record.get("text", "")), str(record.get("cli", ""))
+        return item
+
+
+def _record(item: ActivityItem) -> dict[str, Any]:
+    assert item.ended is not None
+    return {
+        "at": item.ended.isoformat(timespec="seconds"),
+        "seconds": round(item.seconds, 1),
+        "title": item.title,
+        "icon": item.icon,
+        "state": item.state,
+        "text": item.text,
+        "cli": item.cli,
+    }
+
+
+def _reason(error: BaseException | str) -> str:
+    if isinstance(error, SageDeckError):
+        return f"{error.code}: {error.message}" if error.code else error.message
+    return error if isinstance(error, str) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,176 @@
+"""Which accounts there are to choose from, and getting one of them to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from console.context import AppContext
+from workers.errors import SageDeckError
+from workers.types import Backend
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+log = logging.getLogger(__name__)
+
+SANDBOX_KEY = "sandbox"
+KEEP_LINES = 200
+
+State = Literal["idle", "connecting", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of the header's backend menu. ``backend`` is None for the sandbox: it has to be started first."""
+
+    key: str
+    label: str
+    kind: Literal["sandbox", "aws"]
+    detail: str = ""
+    backend: Backend | None = None
+
+
+SANDBOX = Choice(SANDBOX_KEY, "Sandbox", "sandbox", "on this computer, nothing is billed")
+
+
+def list_choices() -> list[Choice]:
+    """The sandbox, then the AWS profiles of this machine. Blocking: reads small files."""
+    from workers.profiles import list_profiles
+
+    return [SANDBOX] + [
+        Choice(f"aws:{backend.profile_name or backend.label}", backend.label, "aws", backend.region, backend)
+        for backend in list_profiles()
+    ]
+
+
+class Connection(QObject):
+    """Connects the context to a chosen account, and says how that goes.
+
+    Signals: ``changed()`` whenever ``state``, ``text``, ``choice``, ``error`` or ``lines`` changed;
+    ``choicesChanged()`` when the list of accounts was read.
+    """
+
+    changed = Signal()
+    choicesChanged = Signal()
+
+    def __init__(self, ctx: AppContext, state_dir: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self.state_dir = state_dir
+        self.state: State = "idle"
+        self.text = ""
+        self.choice: Choice = SANDBOX
+        self.error: SageDeckError | None = None
+        self.lines: list[str] = []
+        self.choices: list[Choice] = [SANDBOX]
+
+    def load_choices(self) -> None:
+        """Read the machine's profiles in the background."""
+
+        async def load() -> None:
+            self.choices = await asyncio.to_thread(list_choices)
+            self.choicesChanged.emit()
+
+        self.ctx.tasks.start(load(), label="Reading the AWS profiles", key="profiles", scope="window")
+
+    def choose(self, choice: Choice) -> None:
+        """Leave the account in force and connect to ``choice``."""
+        self.choice = choice
+        self.ctx.settings.set("backend", choice.key)
+        self.ctx.set_read_only(bool(self.ctx.settings.value(f"read_only:{choice.key}", False)))
+        self._begin(choice, restart=False)
+
+    def choose_remembered(self) -> None:
+        """Connect to what was used last, the sandbox if that is gone."""
+        key = self.ctx.settings.value("backend", SANDBOX_KEY)
+        if key == SANDBOX_KEY:
+            self.choose(SANDBOX)
+            return
+
+        async def find() -> None:
+            self.choices = await asyncio.to_thread(list_choices)
+            self.choicesChanged.emit()
+            self.choose(next((choice for choice in self.choices if choice.key == key), SANDBOX))
+
+        self.ctx.tasks.start(find(), label="Reading the AWS profiles", key="profiles", scope="window")
+
+    def retry(self) -> None:
+        """Connect to the same account again."""
+        self._begin(self.choice, restart=False)
+
+    def restart_sandbox(self) -> None:
+        """End the sandbox and start it again; what it stores is kept."""
+        self.choice = SANDBOX
+        self._begin(SANDBOX, restart=True)
+
+    def cancel(self) -> None:
+        """Stop waiting for the account."""
+        if self.ctx.tasks.cancel("connect"):
+            self._set("failed", "Connecting was cancelled")
+
+    def _begin(self, choice: Choice, *, restart: bool) -> None:
+        self.ctx.leave()
+        self.error = None
+        self.lines = []
+        name = "the sandbox" if choice.kind == "sandbox" else choice.label
+        self._set("connecting", f"Connecting to {name}…")
+        self.ctx.tasks.start(self._connect(choice, restart), label="Connecting", key="connect", scope="window")
+
+    async def _connect(self, choice: Choice, restart: bool) -> None:
+        services: Services | None = None
+        try:
+            backend = choice.backend or await self._sandbox(restart)
+            self._status("Signing in…")
+            services = made = await asyncio.to_thread(_make_services, backend)
+            identity = await made.session.identity()
+        except SageDeckError as error:
+            if services is not None:
+                services.close()
+            self._failed(error)
+            return
+        except BaseException as error:
+            if services is not None:
+                services.close()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            log.exception("connecting to %s failed", choice.label)
+            self._failed(SageDeckError("Could not connect", f"{type(error).__name__}: {error}"))
+            return
+        self.text, self.state = "", "ready"
+        self.ctx.enter(backend, services, identity)
+        self.changed.emit()
+
+    async def _sandbox(self, restart: bool) -> Backend:
+        from workers import local_account
+
+        start: Callable[..., Any] = local_account.restart if restart else local_account.attach_or_start
+        backend = await start(self.state_dir, self._status)
+        assert isinstance(backend, Backend)
+        return backend
+
+    def _status(self, text: str) -> None:
+        self._set("connecting", text)
+
+    def _failed(self, error: SageDeckError) -> None:
+        self.error = error
+        self.lines += error.details.splitlines()
+        self._set("failed", error.title)
+
+    def _set(self, state: State, text: str) -> None:
+        self.state, self.text = state, text
+        self.lines.append(text)
+        del self.lines[:-KEEP_LINES]
+        self.changed.emit()
+
+
+def _make_services(backend: Backend) -> Services:
+    from workers.services import Services
+
+    return Services(backend)

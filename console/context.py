@@ -1,0 +1,165 @@
+"""What all parts of the window share: the account in force, tasks, messages, activity, settings.
+
+Tabs know each other only through this: ``resourceChanged`` announces what a command changed, ``navigate`` opens
+another tab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from console.activity import ActivityModel
+from console.commands import Command, Confirmation, Outcome
+from console.notify import Notifier
+from console.settings import Settings
+from console.tasks import TaskRegistry
+from console.theme import Theme
+from workers.errors import SageDeckError
+
+if TYPE_CHECKING:
+    from workers.services import Services
+    from workers.types import Backend, Identity
+
+log = logging.getLogger(__name__)
+
+Ask = Callable[[Confirmation, str], Awaitable[bool]]
+
+
+class AppContext(QObject):
+    """The shared state of one window.
+
+    Signals:
+        ``backendChanging()``: the account in force goes away; stop using ``services``.
+        ``backendChanged(backend)``: another account is in force and answers.
+        ``resourceChanged(kind, name)``: a command changed something ("bucket", "dogs-1").
+        ``navigateRequested(tab_id, payload)``: show a tab, and hand it ``payload``.
+        ``readOnlyChanged(on)``; ``refreshed(datetime)``: a tab has fresh rows.
+        ``costChanged(dollars per hour or None)``: what runs costs that much, or would in the sandbox.
+    """
+
+    backendChanging = Signal()
+    backendChanged = Signal(object)
+    resourceChanged = Signal(str, str)
+    navigateRequested = Signal(str, object)
+    readOnlyChanged = Signal(bool)
+    refreshed = Signal(object)
+    costChanged = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        theme: Theme,
+        activity: ActivityModel,
+        notify: Notifier,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.settings, self.theme, self.activity, self.notify = settings, theme, activity, notify
+        self.tasks = TaskRegistry(self._task_failed)
+        self.services: Services | None = None
+        self.backend: Backend | None = None
+        self.identity: Identity | None = None
+        self.ask: Ask | None = None
+        self._read_only = False
+
+    @property
+    def connected(self) -> bool:
+        """True while ``services`` may be used."""
+        return self.services is not None
+
+    @property
+    def read_only(self) -> bool:
+        """True when commands are refused."""
+        return self._read_only
+
+    def set_read_only(self, on: bool) -> None:
+        """Refuse or allow every command."""
+        if on != self._read_only:
+            self._read_only = on
+            self.readOnlyChanged.emit(on)
+
+    def navigate(self, tab_id: str, payload: Any = None) -> None:
+        """Show the tab ``tab_id``; its ``activate`` gets ``payload``."""
+        self.navigateRequested.emit(tab_id, payload)
+
+    def mark_refreshed(self) -> None:
+        """Tell the status bar that rows have just been read."""
+        self.refreshed.emit(datetime.now().astimezone())
+
+    def enter(self, backend: Backend, services: Services, identity: Identity) -> None:
+        """Make an account that answered the one in force."""
+        self.backend, self.services, self.identity = backend, services, identity
+        self.backendChanged.emit(backend)
+
+    def leave(self) -> None:
+        """Stop using the account in force: its tasks are cancelled and its connections closed."""
+        services = self.services
+        self.backendChanging.emit()
+        self.tasks.cancel_scope("backend")
+        self.services = self.identity = None
+        if services is not None:
+            services.close()
+
+    def start(self, command: Command) -> asyncio.Task[Any]:
+        """Run ``command`` as a task; see ``run``."""
+        return self.tasks.start(self.run(command), label=command.title)
+
+    async def run(self, command: Command) -> Outcome:
+        """Ask, run ``command``, record it in the activity panel, announce what changed.
+
+        Errors are shown, recorded with a Retry, and returned in the outcome; they are not raised.
+        """
+        if self._read_only:
+            self.notify.warn(
+                "Read-only mode is on",
+                f"{command.title} was not done.",
+                action=("Turn it off", lambda: self.set_read_only(False)),
+            )
+            return Outcome("refused")
+        if self.services is None:
+            self.notify.warn("Not connected", f"{command.title} was not done: no account is connected.")
+            return Outcome("refused")
+        confirmation = command.confirmation()
+        if confirmation is not None and self.ask is not None and not await self.ask(confirmation, command.cli()):
+            return Outcome("declined")
+        services = self.services
+        if services is None:
+            self.notify.warn("Not connected", f"{command.title} was not done: the account was disconnected.")
+            return Outcome("refused")
+        return await self._carry_out(command, services)
+
+    async def _carry_out(self, command: Command, services: Services) -> Outcome:
+        task = asyncio.current_task()
+        item = self.activity.begin(command.title, command.icon, cancellable=task.cancel if task else None)
+        item.cli = command.cli()
+        command.item = item
+        try:
+            result = await command.run(services)
+        except asyncio.CancelledError:
+            item.cancelled()
+            raise
+        except Exception as error:
+            retry = None if self.tasks.closed else (lambda: self.start(command))
+            item.fail(error, retry=retry)
+            if isinstance(error, SageDeckError):
+                self.notify.error(error)
+            else:
+                self.notify.error(error, f"{command.title} failed")
+            return Outcome("failed", error=error)
+        item.done(command.done_text(result))
+        for kind, name in command.events():
+            self.resourceChanged.emit(kind, name)
+        return Outcome("done", result)
+
+    def _task_failed(self, label: str, error: BaseException) -> None:
+        if isinstance(error, SageDeckError):
+            self.notify.error(error)
+        else:
+            self.notify.error(error, f"{label} failed")

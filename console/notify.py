@@ -1,0 +1,107 @@
+"""Messages to the operator: one funnel, without Qt, that toasts, the log and tests listen to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal
+
+from workers.errors import SageDeckError
+
+log = logging.getLogger(__name__)
+
+Level = Literal["info", "success", "warn", "error"]
+Action = tuple[str, Callable[[], object]]
+FixHandler = Callable[[SageDeckError], Callable[[], object] | None]
+
+LOG_LEVELS = {"info": logging.INFO, "success": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+REPEAT_SECONDS = 30.0
+KEEP = 100
+
+
+@dataclass
+class Notice:
+    """One message. ``count`` says how often it came while it was fresh."""
+
+    level: Level
+    title: str
+    text: str = ""
+    action: Action | None = None
+    details: str = ""
+    number: int = 0
+    count: int = 1
+    at: float = field(default_factory=time.time)
+    last: float = field(default_factory=time.monotonic)
+
+
+class Notifier:
+    """Takes messages, folds repetitions into one, and tells its listeners.
+
+    A listener gets each ``Notice`` when it is new and again when its ``count`` grew. ``fix_handler`` turns the
+    ``fix`` of an error into what a button does (None: no button).
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._numbers = count(1)
+        self._listeners: list[Callable[[Notice], object]] = []
+        self.fix_handler: FixHandler | None = None
+        self.notices: list[Notice] = []
+
+    def listen(self, listener: Callable[[Notice], object]) -> Callable[[], None]:
+        """Call ``listener`` with every message; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def info(self, title: str, text: str = "", *, action: Action | None = None) -> Notice:
+        """Something worth knowing."""
+        return self._post(Notice("info", title, text, action))
+
+    def success(self, title: str, text: str = "", *, action: Action | None = None) -> Notice:
+        """Something that the operator asked for is done."""
+        return self._post(Notice("success", title, text, action))
+
+    def warn(self, title: str, text: str = "", *, action: Action | None = None) -> Notice:
+        """Something that needs a look."""
+        return self._post(Notice("warn", title, text, action))
+
+    def error(self, error: str | BaseException, text: str = "", *, action: Action | None = None) -> Notice:
+        """Something went wrong: a title with text, or an exception.
+
+        A ``SageDeckError`` brings its own words and, unless ``action`` is given, the button of its fix; any other
+        exception is told with its type, and logged with its traceback.
+        """
+        if isinstance(error, str):
+            return self._post(Notice("error", error, text, action))
+        if isinstance(error, SageDeckError):
+            words = " ".join(part for part in (text, error.message, error.hint) if part)
+            return self._post(Notice("error", error.title, words, action or self._fix(error), error.details))
+        log.error("unexpected error: %s", text, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
+        return self._post(Notice("error", text or "Something in SageDeck went wrong", reason, action))
+
+    def _fix(self, error: SageDeckError) -> Action | None:
+        if error.fix is None or self.fix_handler is None:
+            return None
+        run = self.fix_handler(error)
+        return (error.fix.label, run) if run is not None else None
+
+    def _post(self, notice: Notice) -> Notice:
+        notice.last = now = self._clock()
+        for known in self.notices:
+            same = (known.level, known.title, known.text) == (notice.level, notice.title, notice.text)
+            if same and now - known.last < REPEAT_SECONDS:
+                known.count, known.last, known.action = known.count + 1, now, notice.action
+                notice = known
+                break
+        else:
+            notice.number = next(self._numbers)
+            self.notices.append(notice)
+            del self.notices[:-KEEP]
+            log.log(LOG_LEVELS[notice.level], "%s%s", notice.title, f": {notice.text}" if notice.text else "")
+        for listener in list(self._listeners):
+            listener(notice)
+        return notice

@@ -1,0 +1,213 @@
+"""What every tab is: a page with a head, maybe a side panel, told when it is shown and when to read again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW
+
+
+class PageHead(QWidget):
+    """The page's title, one quiet sentence beside it, and its buttons at the right."""
+
+    def __init__(self, title: str, subtitle: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumHeight(PAGE_HEAD)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 8, 0, 0)
+        self._row.setSpacing(12)
+        self.title = QLabel(title)
+        self.title.setProperty("role", "page")
+        self.subtitle = QLabel(subtitle)
+        self.subtitle.setProperty("role", "small")
+        self.subtitle.setProperty("tone", "text2")
+        self._row.addWidget(self.title)
+        self._row.addWidget(self.subtitle)
+        self._row.addStretch(1)
+
+    def add(self, widget: QWidget) -> None:
+        """Put a button or another control at the right end."""
+        self._row.addWidget(widget)
+
+    def insert(self, widget: QWidget) -> None:
+        """Put a control at the right end, before those that are there."""
+        self._row.insertWidget(3, widget)
+
+
+class Tab(QWidget):
+    """One page of the window.
+
+    A subclass fills ``self.body`` (and, if it has one, calls ``set_side``), and overrides ``refresh``, and where it
+    needs them ``activate``, ``backend_changed`` and ``accept_drop``. ``id``, ``title``, ``icon`` and ``order`` are
+    those of its ``TabSpec``.
+
+    Signals: ``badgeChanged(icon, text, colour token)``: what the navigation shows beside the name; all empty: nothing.
+    """
+
+    badgeChanged = Signal(str, str, str)
+
+    id: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    icon: ClassVar[str] = ""
+    order: ClassVar[int] = 0
+    subtitle: ClassVar[str] = ""
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self.active = False
+        self.narrow = False
+        self._side: QWidget | None = None
+        self._side_button: QWidget | None = None
+        self._side_open = False
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self._row = row
+        page = QWidget()
+        self.body = QVBoxLayout(page)
+        self.body.setContentsMargins(PAGE_PADDING, 0, PAGE_PADDING, 16)
+        self.body.setSpacing(16)
+        self.head = PageHead(self.title, self.subtitle)
+        self.body.addWidget(self.head)
+        row.addWidget(page, 1)
+        self._page = page
+        ctx.backendChanged.connect(self._backend_changed)
+
+    # What a tab overrides
+
+    def activate(self, payload: Any = None) -> None:
+        """The tab is shown; ``payload`` is what ``ctx.navigate`` was given. Reads again."""
+        self.refresh()
+
+    def deactivate(self) -> None:
+        """Another tab is shown: stop polling and following."""
+
+    def refresh(self) -> None:
+        """Read again what is shown, keeping selection and scroll; calls ``ctx.mark_refreshed`` when done.
+
+        Called when the tab is shown, on F5 and at the chosen interval. Must be harmless without a connection.
+        """
+
+    def backend_changed(self) -> None:
+        """Another account is in force: forget the rows of the old one. By default a shown tab reads again."""
+        if self.active:
+            self.refresh()
+
+    def accept_drop(self, paths: list[Path]) -> bool:
+        """Take dropped files or folders; False: not for this tab (pictures then go to Predict)."""
+        return False
+
+    def accept_image(self, data: bytes, name: str) -> bool:
+        """Take a pasted picture (PNG bytes); False: not for this tab (it then goes to Predict)."""
+        return False
+
+    # What a tab uses
+
+    def start(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        label: str,
+        key: str | None = None,
+        scope: str = "backend",
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> asyncio.Task[Any]:
+        """Run a coroutine; a ``key`` belongs to this tab alone (see ``TaskRegistry.start``)."""
+        own = f"{self.id}:{key}" if key else None
+        return self.ctx.tasks.start(coro, label=label, key=own, scope=scope, on_error=on_error)
+
+    def cancel(self, key: str) -> None:
+        """Cancel what ``start`` runs under ``key``."""
+        self.ctx.tasks.cancel(f"{self.id}:{key}")
+
+    def set_side(self, panel: QWidget, label: str, icon: str = "columns", width: int = 424) -> None:
+        """Give the page a side panel: beside it when the window is wide, behind a button in the head when narrow."""
+        from console.widgets.buttons import Button
+
+        holder = QFrame()
+        holder.setObjectName("side")
+        column = QHBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        line = QFrame()
+        line.setProperty("panel", "vline")
+        column.addWidget(line)
+        column.addWidget(panel, 1)
+        holder.setFixedWidth(self.ctx.theme.pixels(width))
+        holder.setAutoFillBackground(True)
+        self._side = holder
+        self._row.addWidget(holder)
+        button = Button(label, icon=icon)
+        button.setCheckable(True)
+        button.toggled.connect(self._toggle_side)
+        self._side_button = button
+        self.head.add(button)
+        self._place_side()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Called by the window when it crosses 1200 px; override to hide more, and call this."""
+        self.narrow = narrow
+        padding = PAGE_PADDING_NARROW if narrow else PAGE_PADDING
+        self.body.setContentsMargins(padding, 0, padding, 16)
+        self._place_side()
+
+    # Called by the window
+
+    def enter(self, payload: Any = None) -> None:
+        """Make this the shown tab."""
+        self.active = True
+        self.activate(payload)
+
+    def leave(self) -> None:
+        """Make this a hidden tab."""
+        if self.active:
+            self.active = False
+            self.deactivate()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep an opened side panel at the right edge."""
+        super().resizeEvent(event)
+        self._place_drawer()
+
+    def _backend_changed(self, backend: object) -> None:
+        self.backend_changed()
+
+    def _toggle_side(self, on: bool) -> None:
+        self._side_open = on
+        self._place_side()
+
+    def _place_side(self) -> None:
+        if self._side is None or self._side_button is None:
+            return
+        self._side_button.setVisible(self.narrow)
+        floating = self.narrow
+        inside = self._row.indexOf(self._side) >= 0
+        if floating and inside:
+            self._row.removeWidget(self._side)
+            self._side.setParent(self)
+        elif not floating and not inside:
+            self._row.addWidget(self._side)
+        self._side.setVisible(not floating or self._side_open)
+        self._place_drawer()
+
+    def _place_drawer(self) -> None:
+        if self._side is None or not self.narrow or not self._side_open:
+            return
+        top = self.head.geometry().bottom() + 1
+        width = min(self._side.width(), self.width() - 48)
+        self._side.setGeometry(self.width() - width, top, width, self.height() - top)
+        self._side.raise_()
+
+
+def is_narrow(width: int) -> bool:
+    """True when a window of ``width`` px shows the icon rail and hides side panels."""
+    return width < NARROW_BELOW
