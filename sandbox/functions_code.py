@@ -1,0 +1,110 @@
+"""A function's code: the zip as it came, checked member by member, and the folder that it runs from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import shutil
+import stat
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sandbox.errors import AwsError
+
+# Lambda's quotas: 50 MB zipped in a direct upload, 250 MB unzipped.
+MAX_ZIP_BYTES = 50 * 1024 * 1024
+MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
+MAX_MEMBERS = 20_000
+
+
+@dataclass(frozen=True)
+class Code:
+    """Unpacked code. ``sha256`` is base64, as ``CodeSha256``; ``size`` is the zip's."""
+
+    sha256: str
+    size: int
+    folder: Path
+
+
+class CodeStore:
+    """Keeps every zip under its hash, so versions that share code share the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, data: bytes) -> Code:
+        """Check and unpack a zip. Raises ``AwsError`` that names the member at fault; nothing is kept then."""
+        if len(data) > MAX_ZIP_BYTES:
+            raise AwsError("RequestEntityTooLargeException", f"The zip is larger than {MAX_ZIP_BYTES} bytes.", 413)
+        digest = hashlib.sha256(data)
+        code = self.get(base64.b64encode(digest.digest()).decode(), len(data))
+        if code.folder.is_dir():
+            return code
+        fresh = self.folder / f"{digest.hexdigest()}.{os.getpid()}.new"
+        try:
+            _unpack(data, fresh)
+            (self.folder / f"{digest.hexdigest()}.zip").write_bytes(data)
+            fresh.rename(code.folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return code
+
+    def get(self, sha256: str, size: int) -> Code:
+        """The code of this hash; its folder exists if it was ever put."""
+        return Code(sha256, size, self.folder / base64.b64decode(sha256).hex())
+
+    def keep_only(self, hashes: set[str]) -> None:
+        """Remove the code of every function and version that is gone."""
+        kept = {base64.b64decode(one).hex() for one in hashes}
+        for entry in self.folder.iterdir():
+            if entry.name.split(".")[0] in kept:
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _unpack(data: bytes, target: Path) -> None:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile:
+        raise _refused("Could not unzip uploaded file. Please check your file, then try to upload again.") from None
+    with archive:
+        members = archive.infolist()
+        if len(members) > MAX_MEMBERS:
+            raise _refused(f"The zip has more than {MAX_MEMBERS} members.")
+        if sum(member.file_size for member in members) > MAX_UNZIPPED_BYTES:
+            raise _refused(f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes")
+        for member in members:
+            _check_member(member)
+        target.mkdir(mode=0o700)
+        for member in members:
+            path = target / member.filename
+            if member.is_dir():
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with archive.open(member) as source, path.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+                raise _refused(f"The zip's member {member.filename} cannot be read: {error}") from None
+            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    name = member.filename
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in path.parts[:1]:
+        raise _refused(f"The zip's member {name!r} would be written outside of the function's folder.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise _refused(f"The zip's member {name!r} is a link; only files and folders are allowed.")
+
+
+def _refused(reason: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", reason)
