@@ -1,0 +1,130 @@
+"""What things cost an hour, from a dated price table (``resources/prices.json``). An estimate, never a bill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from workers.paths import RESOURCES
+from workers.types import Endpoint, TrainingJob
+
+PRICE_FILE = RESOURCES / "prices.json"
+Kind = Literal["training", "hosting"]
+# A deleted or failed endpoint has no instances; all other states have some, which are billed.
+_UNBILLED_ENDPOINT_STATES = frozenset({"Failed", "Deleting"})
+
+
+@dataclass(frozen=True)
+class InstanceOffer:
+    """An instance type one can choose: its size and its price an hour in one region (US dollars)."""
+
+    name: str
+    vcpus: int
+    memory_gib: int
+    gpus: int
+    gpu: str
+    per_hour: float
+
+
+@dataclass(frozen=True)
+class HourlyTotal:
+    """What runs now costs an hour. ``unpriced`` names the instance types that the table does not know."""
+
+    per_hour: float
+    training: float
+    hosting: float
+    unpriced: tuple[str, ...] = ()
+
+
+class PriceTable:
+    """On-demand list prices of SageMaker instances, with the date they were collected."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+
+    @classmethod
+    def load(cls, path: Path = PRICE_FILE) -> PriceTable:
+        """Read the table that comes with the program. Raises ``OSError`` or ``ValueError`` for a broken file."""
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    @property
+    def as_of(self) -> str:
+        """The date of the prices, ``YYYY-MM-DD``; to be shown wherever a price is."""
+        return str(self._data["as_of"])
+
+    @property
+    def source(self) -> str:
+        """Where the prices were collected."""
+        return str(self._data["source"])
+
+    def caption(self) -> str:
+        """One line to stand beside a price: list price, date, source."""
+        return f"On-demand list prices of {self.as_of}, without storage, transfer and taxes. {self.source}."
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions the table has prices for."""
+        return tuple(self._data["prices"])
+
+    def per_hour(self, instance_type: str, kind: Kind, region: str) -> float | None:
+        """US dollars for one instance and hour, or ``None`` when the table does not know it."""
+        price = self._prices(region).get(kind, {}).get(instance_type)
+        return None if price is None else float(price)
+
+    def offers(self, kind: Kind, region: str) -> tuple[InstanceOffer, ...]:
+        """The priced instance types of ``kind`` in ``region``, cheapest first; empty for an unknown region."""
+        offers = [
+            InstanceOffer(
+                name=name,
+                vcpus=size["vcpus"],
+                memory_gib=size["memory_gib"],
+                gpus=size.get("gpus", 0),
+                gpu=size.get("gpu", ""),
+                per_hour=float(price),
+            )
+            for name, price in self._prices(region).get(kind, {}).items()
+            for size in (self._data["instances"][name],)
+        ]
+        return tuple(sorted(offers, key=lambda offer: (offer.per_hour, offer.name)))
+
+    def job_cost(self, job: TrainingJob, region: str, now: datetime | None = None) -> float | None:
+        """US dollars of a training job so far: billable seconds times instances times the hourly price.
+
+        ``BillableTimeInSeconds`` is wall-clock time, to be multiplied by the number of instances (DescribeTrainingJob's
+        reference). While the job runs AWS reports none, so the time since it started is taken.
+        """
+        price = self.per_hour(job.instance_type, "training", region)
+        if price is None:
+            return None
+        seconds = float(job.billable_seconds)
+        if not seconds and job.running and job.started is not None:
+            seconds = max(0.0, ((now or datetime.now(UTC)) - job.started).total_seconds())
+        return seconds / 3600 * price * max(1, job.instance_count)
+
+    def hourly_total(self, jobs: Iterable[TrainingJob], endpoints: Iterable[Endpoint], region: str) -> HourlyTotal:
+        """What the running ones of these jobs and endpoints cost an hour."""
+        training = hosting = 0.0
+        unpriced: dict[str, None] = {}
+        for job in jobs:
+            if job.running and job.instance_type:
+                price = self.per_hour(job.instance_type, "training", region)
+                if price is None:
+                    unpriced[job.instance_type] = None
+                else:
+                    training += price * max(1, job.instance_count)
+        for endpoint in endpoints:
+            if endpoint.status not in _UNBILLED_ENDPOINT_STATES and endpoint.instance_type:
+                price = self.per_hour(endpoint.instance_type, "hosting", region)
+                if price is None:
+                    unpriced[endpoint.instance_type] = None
+                else:
+                    hosting += price * max(endpoint.instance_count, endpoint.desired_count, 1)
+        return HourlyTotal(training + hosting, training, hosting, tuple(unpriced))
+
+    def _prices(self, region: str) -> Mapping[str, Mapping[str, float]]:
+        prices = self._data["prices"].get(region, {})
+        # A region may name another one with the same prices.
+        return self._data["prices"][prices] if isinstance(prices, str) else prices
