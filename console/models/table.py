@@ -183,8 +183,8 @@ class RowTableModel(QAbstractTableModel):
     def _move_to(self, wanted: list[Any]) -> None:
         target = set(wanted)
         shown = set(self._visible)
-        removed = _runs([at for at, key in enumerate(self._visible) if key not in target])
-        inserted = _runs([at for at, key in enumerate(wanted) if key not in shown])
+        removed = runs_of([at for at, key in enumerate(self._visible) if key not in target])
+        inserted = runs_of([at for at, key in enumerate(wanted) if key not in shown])
         if len(removed) + len(inserted) > _MOST_RUNS:
             self.beginResetModel()
             self._place(wanted)
@@ -218,7 +218,7 @@ class RowTableModel(QAbstractTableModel):
     def _emit_changed(self, changed: set[Any]) -> None:
         at = sorted(self._position[key] for key in changed if key in self._position)
         last_column = len(self.columns) - 1
-        for first, last in _runs(at):
+        for first, last in runs_of(at):
             self.dataChanged.emit(self.index(first, 0), self.index(last, last_column))
 
     # QAbstractTableModel
@@ -250,9 +250,7 @@ class RowTableModel(QAbstractTableModel):
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Column titles; rows are numbered for assistive technology only."""
         if orientation == Qt.Orientation.Vertical:
             return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
@@ -279,8 +277,8 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _runs(positions: list[int]) -> list[tuple[int, int]]:
-    """Ascending positions joined to ``(first, last)`` runs."""
+def runs_of(positions: list[int]) -> list[tuple[int, int]]:
+    """Ascending positions joined to inclusive ``(first, last)`` runs."""
     runs: list[tuple[int, int]] = []
     for at in positions:
         if runs and runs[-1][1] == at - 1:

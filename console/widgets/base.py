@@ -1,0 +1,137 @@
+"""What every painted widget shares: repainting on a theme change, focus rings, rounded boxes, elided text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from console import icons
+from console.theme import theme
+
+FOCUS_WIDTH = 2.0
+
+
+def on_theme(widget: QWidget, slot: Callable[[], None] | None = None) -> None:
+    """Call ``slot`` (default: the widget's ``update``) after every theme change, as long as the widget lives.
+
+    ``slot`` must be a bound method of ``widget``, so that Qt drops the connection with it.
+    """
+    theme().changed.connect(slot if slot is not None else widget.update)
+
+
+def antialias(painter: QPainter) -> None:
+    """Smooth edges, pictures and text."""
+    painter.setRenderHints(
+        QPainter.RenderHint.Antialiasing
+        | QPainter.RenderHint.TextAntialiasing
+        | QPainter.RenderHint.SmoothPixmapTransform
+    )
+
+
+def fill_rounded(painter: QPainter, rect: QRectF, radius: float, color: QColor) -> None:
+    """Fill a rounded rectangle without an outline."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawRoundedRect(rect, radius, radius)
+
+
+def stroke_rounded(painter: QPainter, rect: QRectF, radius: float, color: QColor, width: float = 1.0) -> None:
+    """Outline a rounded rectangle; the line lies wholly inside ``rect``."""
+    half = width / 2
+    painter.setPen(QPen(color, width))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(rect.adjusted(half, half, -half, -half), max(0.0, radius - half), max(0.0, radius - half))
+
+
+def focus_ring(painter: QPainter, rect: QRectF, radius: float) -> None:
+    """The 2 px focus ring, inside ``rect``."""
+    stroke_rounded(painter, rect, radius, theme().color("accentFill"), FOCUS_WIDTH)
+
+
+def hairline(painter: QPainter, x1: float, x2: float, y: float, tone: str = "line") -> None:
+    """A crisp horizontal line of one device independent pixel whose upper edge is ``y``."""
+    painter.fillRect(QRectF(x1, y, x2 - x1, 1.0), theme().color(tone))
+
+
+def rounded_path(rect: QRectF, radius: float) -> QPainterPath:
+    """A rounded rectangle as a clip path."""
+    path = QPainterPath()
+    path.addRoundedRect(rect, radius, radius)
+    return path
+
+
+def draw_text(
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    role: str | QFont,
+    color: QColor,
+    align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+    elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+) -> float:
+    """One line of text, vertically centred and elided to ``rect``; returns the width it took."""
+    font = theme().font(role) if isinstance(role, str) else role
+    metrics = QFontMetricsF(font)
+    width = metrics.horizontalAdvance(text)
+    if width > rect.width() + 0.5:
+        text = metrics.elidedText(text, elide, rect.width())
+        width = metrics.horizontalAdvance(text)
+    painter.setFont(font)
+    painter.setPen(color)
+    x = rect.left()
+    if align & Qt.AlignmentFlag.AlignRight:
+        x = rect.right() - width
+    elif align & Qt.AlignmentFlag.AlignHCenter:
+        x = rect.left() + (rect.width() - width) / 2
+    baseline = rect.top() + (rect.height() + metrics.ascent() - metrics.descent()) / 2
+    painter.drawText(QPointF(x, round(baseline)), text)
+    return width
+
+
+def draw_icon(painter: QPainter, x: float, y: float, size: int, name: str, color: QColor) -> None:
+    """An icon with its left upper corner at (x, y), from the cache of pixmaps: for what is painted often."""
+    ratio = painter.device().devicePixelRatioF()
+    spot = QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio)
+    painter.drawPixmap(spot, icons.pixmap(name, color, size, ratio))
+
+
+def text_width(text: str, role: str | QFont = "body") -> float:
+    """Width of a line of text in device independent pixels."""
+    font = theme().font(role) if isinstance(role, str) else role
+    return QFontMetricsF(font).horizontalAdvance(text)
+
+
+def control_height(small: bool = False) -> int:
+    """Height of a control: 32 (small 28) at the normal text size, never less than the text needs."""
+    role = "small" if small else "body"
+    return max(theme().pixels(28 if small else 32), theme().metrics(role).height() + 10)
+
+
+def label(text: str = "", role: str = "body", tone: str = "text", *, wrap: bool = False, copy: bool = False) -> QLabel:
+    """A label by font role and colour token. ``wrap``: several lines; ``copy``: its text can be selected."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setProperty("role", role)
+    made.setProperty("tone", tone)
+    if wrap:
+        made.setWordWrap(True)
+        made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    else:
+        made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    if copy:
+        made.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+    return made
+
+
+def set_tone(widget: QLabel, tone: str) -> None:
+    """Give a label another colour token."""
+    if widget.property("tone") != tone:
+        from console.style import restyle
+
+        widget.setProperty("tone", tone)
+        restyle(widget)

@@ -1,0 +1,181 @@
+"""Buttons: one class, five looks, with the gap between icon and text that style sheets cannot give.
+
+``Button("Launch", kind="primary", icon="play")``; kinds: ``normal``, ``primary``, ``danger`` (filled),
+``dangerText`` (bordered, red words), ``ghost`` (no border), ``link``. ``IconButton("close", "Close")`` is a square
+button with an accessible name and tool tip. A panel has at most one primary button.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QToolButton, QWidget
+
+from console.theme import theme
+from console.widgets.base import control_height, draw_icon, on_theme
+
+ButtonKind = Literal["normal", "primary", "danger", "dangerText", "ghost", "link"]
+
+_QSS_KIND = {"normal": "", "ghost": "plain"}
+_TEXT_TOKEN = {
+    "normal": "text",
+    "primary": "onFill",
+    "danger": "onFill",
+    "dangerText": "err",
+    "ghost": "text2",
+    "link": "accent",
+}
+_GAP = 8
+_MARGIN = {"link": 4, "ghost": 8}
+
+
+class Button(QPushButton):
+    """A push button; ``icon`` names an icon painted before the text in the text's colour.
+
+    ``clicked`` is the signal; ``on`` is connected to it without arguments.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        kind: ButtonKind = "normal",
+        icon: str = "",
+        *,
+        small: bool = False,
+        on: Callable[[], object] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(text, parent)
+        self._kind: ButtonKind = kind
+        self._icon = icon
+        self._small = small
+        self.setProperty("kind", _QSS_KIND.get(kind, kind))
+        self.setProperty("small", small)
+        self.setAutoDefault(False)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        if kind == "link":
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._on = on
+        self.clicked.connect(self._run)
+        on_theme(self, self.updateGeometry)
+
+    def _run(self) -> None:
+        if self._on is not None:
+            self._on()
+
+    def set_icon(self, name: str) -> None:
+        """Show another icon ("" for none)."""
+        if name != self._icon:
+            self._icon = name
+            self.updateGeometry()
+            self.update()
+
+    def _font_role(self) -> str:
+        if self._kind in ("primary", "danger"):
+            return "strong"
+        if self._kind == "link":
+            return "label" if self._small else "name"
+        return "small" if self._small else "body"
+
+    def _content_width(self) -> int:
+        font = theme().font(self._font_role())
+        if self._small:
+            font.setPixelSize(theme().pixels(12))
+
+        width = QFontMetrics(font).horizontalAdvance(self._plain()) if self.text() else 0
+        if self._icon:
+            width += self._icon_size() + (_GAP if self.text() else 0)
+        return width
+
+    def _plain(self) -> str:
+        return self.text().replace("&&", "\0").replace("&", "").replace("\0", "&")
+
+    def _icon_size(self) -> int:
+        return theme().pixels(14 if self._small else 16)
+
+    def sizeHint(self) -> QSize:
+        """Text, icon and margins; the height of a control."""
+        margin = _MARGIN.get(self._kind, 10 if self._small else 14)
+        return QSize(self._content_width() + 2 * margin, control_height(self._small))
+
+    def minimumSizeHint(self) -> QSize:
+        """A button is never narrower than its text."""
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The style sheet's frame, then icon and text centred together."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text = ""
+        painter = QPainter(self)
+        self.style().drawControl(QStyle.ControlElement.CE_PushButton, option, painter, self)
+        ink = "disabled" if not self.isEnabled() else _TEXT_TOKEN[self._kind]
+        if ink == "text2" and (self.underMouse() or self.isChecked()):
+            ink = "text"
+        color = theme().color(ink)
+        font = theme().font(self._font_role())
+        if self._small:
+            font.setPixelSize(theme().pixels(12))
+        if self._kind == "link" and self.underMouse() and self.isEnabled():
+            font.setUnderline(True)
+        content = self._content_width()
+        x = (self.width() - content) / 2
+        if self._icon:
+            size = self._icon_size()
+            shade = theme().color("text2") if ink == "text" else color
+            draw_icon(painter, x, (self.height() - size) / 2, size, self._icon, shade)
+            x += size + _GAP
+        if self.text():
+            painter.setFont(font)
+            painter.setPen(color)
+            flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextHideMnemonic
+            painter.drawText(QRectF(x, 0, self.width() - x + 1, self.height()), int(flags), self.text())
+
+
+class IconButton(QToolButton):
+    """A square button that shows only an icon; ``name`` is its accessible name and tool tip."""
+
+    def __init__(
+        self,
+        icon: str,
+        name: str,
+        *,
+        tone: str = "text2",
+        size: int = 16,
+        on: Callable[[], object] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self._tone = tone
+        self._size = size
+        self.setAccessibleName(name)
+        self.setToolTip(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._on = on
+        self.clicked.connect(self._run)
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _run(self) -> None:
+        if self._on is not None:
+            self._on()
+
+    def set_icon(self, name: str, tone: str | None = None) -> None:
+        """Show another icon, optionally in another colour token."""
+        self._icon = name
+        self._tone = tone or self._tone
+        self._dress()
+
+    def _dress(self) -> None:
+        size = theme().pixels(self._size)
+        self.setIconSize(QSize(size, size))
+        self.setIcon(theme().icon(self._icon, self._tone, size))
+        self.setFixedSize(QSize(control_height(True), control_height(True)))
+
+    def menu_position(self) -> QPoint:
+        """Where a menu of this button opens, in screen coordinates."""
+        return self.mapToGlobal(QPoint(0, self.height() + 4))

@@ -1,0 +1,250 @@
+"""Every widget of the window on a few pages, for looking at: ``python -m tests.helpers.gallery OUT [--dark]``.
+
+Saves one picture for each page, without a display when ``QT_QPA_PLATFORM=offscreen`` is set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.models.base import Column
+from console.models.base_states import State
+from console.theme import theme
+from console.widgets.banner import Banner
+from console.widgets.base import label
+from console.widgets.buttons import Button, IconButton
+from console.widgets.empty_state import EmptyState
+from console.widgets.search_field import SearchField
+from console.widgets.segmented import Segmented
+from console.widgets.state_chip import StateChip
+from console.widgets.switch import Switch
+from console.widgets.table import ResourceTable
+
+Page = Callable[[], QWidget]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A row of the gallery's tables."""
+
+    name: str
+    state: State | str
+    size: str
+    calls: tuple[float, ...] | None
+    per_minute: int | None
+    cost: float
+
+
+def endpoints() -> list[Endpoint]:
+    """The rows of the picture that the table is to look like."""
+    wave = tuple(40 + 12 * math.sin(at / 3) + at % 5 for at in range(60))
+    return [
+        Endpoint("dog-classifier-multi", "InService", "2 × ml.m5.xlarge", wave, 52, 0.460),
+        Endpoint("dog-classifier-1x", "InService", "1 × ml.m5.xlarge", wave[::3], 14, 0.230),
+        Endpoint("dog-classifier-old", "Idle", "1 × ml.m5.2xlarge", None, 0, 0.461),
+        Endpoint("dog-classifier-canary", "Creating", "1 × ml.m5.large", None, None, 0.115),
+        Endpoint("dog-predict", State("6 denied", "err"), "Python, 512 MB", wave, 12, 0.015),
+    ]
+
+
+COLUMNS = (
+    Column("name", "Name", kind="name", icon="endpoints", priority=0),
+    Column("state", "State", kind="state"),
+    Column("size", "Size", priority=3),
+    Column("calls", "Requests, 24 h", kind="spark", sortable=False, priority=4),
+    Column("per_minute", "Per min", kind="number", priority=2),
+    Column("cost", "$ per hour", kind="number", strong=True, format=lambda value, row: f"{value:.3f}"[1:], priority=2),
+)
+
+
+def page(*parts: QWidget, width: int = 860, height: int = 0) -> QWidget:
+    """Parts below each other on the page colour."""
+    made = QWidget()
+    made.setObjectName("page")
+    made.setAutoFillBackground(True)
+    column = QVBoxLayout(made)
+    column.setContentsMargins(24, 24, 24, 24)
+    column.setSpacing(16)
+    for part in parts:
+        column.addWidget(part)
+    made.resize(width, height or max(200, made.sizeHint().height()))
+    return made
+
+
+def row(*parts: QWidget) -> QWidget:
+    """Parts beside each other."""
+    made = QWidget()
+    line = QHBoxLayout(made)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(8)
+    for part in parts:
+        line.addWidget(part)
+    line.addStretch(1)
+    return made
+
+
+def table_page() -> QWidget:
+    """The table with rows, selected, and with check boxes."""
+    table = ResourceTable(COLUMNS, "name", name="Endpoints", noun="endpoints", sort=("per_minute", "desc"))
+    table.set_rows(endpoints())
+    table.fit_rows()
+    table.select_keys(["dog-classifier-multi"])
+    checks = ResourceTable(
+        (
+            Column("", "", kind="check", sortable=False, priority=0),
+            Column("name", "Name", kind="name", icon="file", priority=0),
+            Column("size", "Size", kind="number"),
+            Column("split", "Split", kind="bar", value=lambda r: r["bar"]),
+            Column("two", "Note", kind="two_tone", value=lambda r: ("train", "63 pictures")),
+            Column("id", "Instance", kind="mono", value=lambda r: "i-0a3f91c2"),
+        ),
+        "name",
+        sort=("name", "asc"),
+    )
+    checks.set_rows(
+        [
+            {
+                "name": f"Akita_002{at}.jpg",
+                "size": at * 1234,
+                "bar": [(60 + at, "series1"), (9, "series2"), (8, "series3")],
+            }
+            for at in range(56, 62)
+        ]
+    )
+    checks.fit_rows()
+    checks.select_keys(["Akita_00258.jpg", "Akita_00259.jpg"])
+    return page(table, checks)
+
+
+def narrow_page() -> QWidget:
+    """The same table with little room: columns hide, names stay whole."""
+    table = ResourceTable(COLUMNS, "name", name="Endpoints", sort=("name", "asc"))
+    table.set_rows(endpoints())
+    table.fit_rows()
+    return page(table, width=460)
+
+
+def states_page() -> QWidget:
+    """Loading, empty, filtered and error."""
+    loading = ResourceTable(COLUMNS, "name", noun="endpoints")
+    loading.set_loading("page 2 of 4, 1.2 s", 0.5)
+    empty = ResourceTable(COLUMNS, "name", noun="endpoints")
+    empty.set_empty(
+        "endpoints",
+        "No endpoints yet",
+        "Deploy a trained model to classify pictures.",
+        ("Deploy best of tuning-1409…", lambda: None),
+        ("New endpoint…", lambda: None),
+    )
+    empty.set_rows([])
+    filtered = ResourceTable(COLUMNS, "name", noun="endpoints")
+    filtered.set_rows(endpoints())
+    filtered.set_filter("canry")
+    broken = ResourceTable(COLUMNS, "name", noun="endpoints")
+    broken.set_rows(endpoints()[:4])
+    broken.set_error(
+        "Your session has ended", "ExpiredToken, since 14:20:31", fix=("Sign in again", lambda: None, "key")
+    )
+    for table in (loading, empty, filtered, broken):
+        table.fit_rows()
+    return page(loading, empty, filtered, broken)
+
+
+def controls_page() -> QWidget:
+    """Buttons, segments, switches, chips, banners."""
+    busy = Button("Launch 12 jobs", "primary", "play")
+    busy.setEnabled(False)
+    chips = [StateChip(word) for word in ("InService", "Creating", "Idle", "Failed", "Waiting", "Stopped", "Completed")]
+    return page(
+        row(
+            Button("Launch 12 jobs", "primary", "play"),
+            busy,
+            Button("Choose folder…"),
+            Button("Copy as CLI", "ghost", "terminal"),
+            Button("Delete endpoint", "danger", "trash"),
+            Button("Show", "link"),
+        ),
+        row(
+            Button("New endpoint…", "primary", "plus", small=True),
+            Button("Stop…", icon="stop", small=True),
+            Button("Terminate…", "dangerText", "trash", small=True),
+            Button("All calls", "link", small=True),
+            IconButton("refresh", "Refresh"),
+            SearchField("Filter jobs"),
+        ),
+        row(
+            Segmented([("a", "Single job"), ("b", "Tuning"), ("c", "Two hosts")], "b"),
+            Segmented([("a", "train 63"), ("b", "valid 8"), ("c", "test 8")], small=True),
+            Switch("Spot instances", True),
+            Switch("Read-only", label_first=True),
+        ),
+        row(*chips),
+        Banner(
+            "err",
+            "Your session has ended",
+            "ExpiredToken, since 14:20:31",
+            fix=("Sign in again", lambda: None, "key"),
+            details="Code: ExpiredToken",
+        ),
+        Banner(
+            "warn",
+            "iam:PassRole is missing",
+            "AWS would refuse the launch.",
+            icon="lock",
+            fix=("Grant just this", lambda: None, "key"),
+        ),
+        Banner("info", "The sandbox is starting", "It takes about four seconds.", closable=True),
+        EmptyState("predict", "No pictures yet", "Drop some here.", ("Choose…", lambda: None)),
+    )
+
+
+PAGES: dict[str, Page] = {
+    "table": table_page,
+    "narrow": narrow_page,
+    "states": states_page,
+    "controls": controls_page,
+}
+
+
+def settle(milliseconds: int = 60) -> None:
+    """Let layouts, timers and decoders run for a moment."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def save(out: Path, names: list[str], dark: bool) -> None:
+    """Save pictures of the pages ``names`` into ``out``."""
+    theme().set_preference("dark" if dark else "light")
+    theme().apply()
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        widget = PAGES[name]()
+        widget.show()
+        settle(250)
+        widget.grab().save(str(out / f"{name}-{'dark' if dark else 'light'}.png"))
+        widget.close()
+        widget.deleteLater()
+
+
+def main() -> None:
+    """Save the pages asked for, in light and dark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("pages", nargs="*", default=list(PAGES))
+    arguments = parser.parse_args()
+    app = QApplication.instance() or QApplication([])
+    for dark in (False, True):
+        save(arguments.out, arguments.pages or list(PAGES), dark)
+    del app
+
+
+if __name__ == "__main__":
+    main()
