@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Child:
             target=self._read_output, args=(loop, errors), name=f"{self.module} stdout", daemon=True
         ).start()
 
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+    async def messages(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what the child prints until it ends. Raises ``ChildFailed`` when it ends with an error."""
         while not self._ended:
             item = await self._queue.get()
@@ -161,7 +161,7 @@ class Child:
             process.wait()
 
 
-async def run_child(module: str, spec: dict[str, Any], *, nice: int = 5) -> AsyncIterator[dict[str, Any]]:
+async def run_child(module: str, spec: dict[str, Any], *, nice: int = 5) -> AsyncGenerator[dict[str, Any], None]:
     """Start ``python -m module``, hand it ``spec`` and yield what it prints, one dict a line.
 
     Leaving the loop early (break, cancellation) closes the child's standard input, waits
