@@ -322,3 +322,44 @@ class Prediction:
     def top(self) -> str:
         """The name of the most probable class."""
         return self.labels[0] if self.labels else ""
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of the list of training jobs, newest first; ``token`` asks for the next one."""
+
+    jobs: tuple[TrainingJob, ...]
+    token: str | None
+
+
+@dataclass(frozen=True)
+class EndpointMetrics:
+    """How an endpoint is used. ``invocations`` is per minute, ``latency_ms`` the median model time per minute.
+
+    Both cover the last hour and have no entry for a minute without a call. ``last_used`` is to the minute within
+    the last hour, to the hour before that, and ``None`` when nothing called it for two weeks.
+    """
+
+    invocations: tuple[tuple[datetime, float], ...]
+    latency_ms: tuple[tuple[datetime, float], ...]
+    errors: float
+    last_used: datetime | None
+
+    @property
+    def invocations_per_minute(self) -> float:
+        """The mean over the last hour."""
+        return sum(count for _, count in self.invocations) / 60
+
+    @property
+    def p50_ms(self) -> float | None:
+        """The median model time of the last minute that had calls, in milliseconds."""
+        return self.latency_ms[-1][1] if self.latency_ms else None
+
+
+@dataclass(frozen=True)
+class DeletionResult:
+    """What a deletion did: ``(kind, name)`` deleted, already gone, and ``(kind, name, why)`` that remain."""
+
+    deleted: tuple[tuple[str, str], ...]
+    gone: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str, str], ...] = ()

@@ -1,0 +1,76 @@
+"""What CloudWatch counted: how often an endpoint is called, how long the model takes, when it was last used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from workers.session import AwsSession
+from workers.types import EndpointMetrics
+
+NAMESPACE = "AWS/SageMaker"
+RECENT = timedelta(hours=1)
+IDLE_SEARCH = timedelta(days=14)
+_MINUTE, _HOUR = 60, 3600
+
+
+class Metrics:
+    """CloudWatch figures of one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    async def endpoint(self, name: str, variant: str = "AllTraffic", now: datetime | None = None) -> EndpointMetrics:
+        """The figures of one endpoint variant (metrics ``Invocations``, ``ModelLatency``, ``Invocation?XXErrors``)."""
+        now = now or datetime.now(UTC)
+        # CloudWatch aligns periods to whole minutes and hours; the running minute belongs to the answer.
+        end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": variant}]
+
+        def query(key: str, metric: str, period: int, statistic: str) -> dict[str, Any]:
+            named = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions}
+            return {"Id": key, "MetricStat": {"Metric": named, "Period": period, "Stat": statistic}}
+
+        recent = await self._series(
+            [
+                query("calls", "Invocations", _MINUTE, "Sum"),
+                query("latency", "ModelLatency", _MINUTE, "p50"),
+                query("errors4", "Invocation4XXErrors", _MINUTE, "Sum"),
+                query("errors5", "Invocation5XXErrors", _MINUTE, "Sum"),
+            ],
+            end - RECENT,
+            end,
+        )
+        calls = tuple((at, value) for at, value in recent["calls"] if value > 0)
+        if calls:
+            last_used: datetime | None = calls[-1][0]
+        else:
+            start = (end - IDLE_SEARCH).replace(minute=0)
+            hours = await self._series([query("calls", "Invocations", _HOUR, "Sum")], start, end)
+            used = [at for at, value in hours["calls"] if value > 0]
+            last_used = used[-1] if used else None
+        return EndpointMetrics(
+            invocations=calls,
+            # ModelLatency is in microseconds (SageMaker's list of endpoint metrics).
+            latency_ms=tuple((at, value / 1000) for at, value in recent["latency"]),
+            errors=sum(value for key in ("errors4", "errors5") for _, value in recent[key]),
+            last_used=last_used,
+        )
+
+    async def _series(
+        self, queries: list[dict[str, Any]], start: datetime, end: datetime
+    ) -> Mapping[str, list[tuple[datetime, float]]]:
+        series: dict[str, list[tuple[datetime, float]]] = {query["Id"]: [] for query in queries}
+        async for result in self._session.paginate(
+            "cloudwatch",
+            "get_metric_data",
+            "MetricDataResults",
+            doing="read the metrics",
+            MetricDataQueries=queries,
+            StartTime=start,
+            EndTime=end,
+            ScanBy="TimestampAscending",
+        ):
+            series[result["Id"]].extend(zip(result["Timestamps"], result["Values"], strict=True))
+        return {key: sorted(values) for key, values in series.items()}

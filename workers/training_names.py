@@ -1,0 +1,32 @@
+"""What a SageMaker name may look like, in words for a form that is checked as one types."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+MAX_LENGTH = 63
+# CreateTrainingJob, CreateModel, CreateEndpointConfig, CreateEndpoint: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}
+_ALLOWED = re.compile(r"[a-zA-Z0-9-]+")
+
+
+def name_problem(name: str, what: str = "The name") -> str | None:
+    """What is wrong with a job, model or endpoint name, or ``None``. No network."""
+    if not name:
+        return f"{what} is missing."
+    if len(name) > MAX_LENGTH:
+        return f"{what} has {len(name)} characters; at most {MAX_LENGTH} are allowed."
+    if not _ALLOWED.fullmatch(name):
+        bad = next(char for char in name if not _ALLOWED.fullmatch(char))
+        shown = "a space" if bad == " " else f"“{bad}”"
+        return f"{what} may have letters A to Z, digits and hyphens only, not {shown}."
+    if name[0] == "-" or name[-1] == "-":
+        return f"{what} may not begin or end with a hyphen."
+    return None
+
+
+def suggest_name(base: str, now: datetime) -> str:
+    """A valid name from any text and a time: ``dogs-20260131-142501``."""
+    words = re.sub(r"[^a-zA-Z0-9]+", "-", base).strip("-") or "job"
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    return f"{words[: MAX_LENGTH - len(stamp) - 1].rstrip('-')}-{stamp}"

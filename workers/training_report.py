@@ -1,0 +1,121 @@
+"""``report.json`` of a finished job, read out of its archive in S3 without unpacking anything to disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from workers.errors import LocalProblem
+from workers.types import ClassScore, EpochMetrics, JobReport
+
+REPORT_NAME = "report.json"
+MAX_REPORT_BYTES = 16 * 1024 * 1024
+# An archive of ours has a dozen members; one with this many is not looked through.
+MAX_MEMBERS = 10_000
+# Decompressed bytes that are read in search of the report: a gzip bomb ends here.
+MAX_READ_BYTES = 2 * 1024**3
+_KNOWN = {"classes", "curves", "test_accuracy", "scores", "confusion", "confusion_matrix", "skipped"}
+
+
+def find_report(archive: IO[bytes]) -> bytes | None:
+    """The bytes of ``report.json`` in the root of a ``.tar.gz`` stream, or ``None``.
+
+    The stream is read only up to the report. Raises ``LocalProblem`` for an archive that is damaged or not sane.
+    """
+    try:
+        with tarfile.open(fileobj=archive, mode="r|gz") as tar:
+            for count, member in enumerate(tar):
+                if count >= MAX_MEMBERS or member.offset_data + member.size > MAX_READ_BYTES:
+                    break
+                if member.name.removeprefix("./") != REPORT_NAME or not member.isreg():
+                    continue
+                if member.size > MAX_REPORT_BYTES:
+                    raise _unreadable(f"it has {member.size / 1e6:.0f} MB")
+                reader = tar.extractfile(member)
+                return reader.read() if reader is not None else None
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise _unreadable(f"its archive is damaged ({error})") from error
+    return None
+
+
+def parse_report(data: bytes) -> JobReport:
+    """Check and convert a ``report.json``. Raises ``LocalProblem`` when it is not one."""
+    try:
+        raw = json.loads(data)
+        if not isinstance(raw, dict):
+            raise TypeError("it is not an object")
+        return _convert(raw)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(str(error) or type(error).__name__) from error
+
+
+def _convert(raw: Mapping[str, Any]) -> JobReport:
+    classes = tuple(str(name) for name in raw.get("classes", ()))
+    confusion = tuple(
+        tuple(int(count) for count in row) for row in raw.get("confusion") or raw.get("confusion_matrix") or ()
+    )
+    accuracy = raw.get("test_accuracy")
+    return JobReport(
+        classes=classes,
+        curves=_curves(raw.get("curves") or ()),
+        test_accuracy=None if accuracy is None else float(accuracy),
+        scores=_scores(raw.get("scores") or (), classes),
+        confusion=confusion,
+        skipped=tuple(_skipped(item) for item in raw.get("skipped") or ()),
+        extra={key: value for key, value in raw.items() if key not in _KNOWN},
+    )
+
+
+def _curves(raw: Iterable[Mapping[str, Any]]) -> tuple[EpochMetrics, ...]:
+    rows = list(raw)
+    return tuple(
+        EpochMetrics(
+            epoch=int(row["epoch"]),
+            epochs=int(row.get("epochs", len(rows))),
+            values={
+                key: float(value)
+                for key, value in row.items()
+                if key not in ("epoch", "epochs") and isinstance(value, int | float)
+            },
+            at=datetime.fromtimestamp(row["at"], UTC) if isinstance(row.get("at"), int | float) else _NO_TIME,
+        )
+        for row in rows
+    )
+
+
+def _scores(raw: Any, classes: Sequence[str]) -> tuple[ClassScore, ...]:
+    rows = [{"name": name, **row} for name, row in raw.items()] if isinstance(raw, Mapping) else list(raw)
+    return tuple(
+        ClassScore(
+            name=str(row.get("name", row.get("class", classes[at] if at < len(classes) else ""))),
+            precision=_finite(row["precision"]),
+            recall=_finite(row["recall"]),
+            f1=_finite(row["f1"]),
+            support=int(row["support"]),
+        )
+        for at, row in enumerate(rows)
+    )
+
+
+def _skipped(item: Any) -> tuple[str, str]:
+    if isinstance(item, Mapping):
+        return str(item.get("file", item.get("path", ""))), str(item.get("reason", item.get("why", "")))
+    if isinstance(item, str):
+        return item, ""
+    return str(item[0]), str(item[1])
+
+
+def _finite(value: Any) -> float:
+    number = float(value or 0.0)
+    return number if math.isfinite(number) else 0.0
+
+
+def _unreadable(why: str) -> LocalProblem:
+    return LocalProblem("The report cannot be read", f"The job left a report, but {why}.", code="BadReport")
+
+
+_NO_TIME = datetime.fromtimestamp(0, UTC)
