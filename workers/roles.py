@@ -1,0 +1,122 @@
+"""The roles that training jobs and endpoints run with: made when they are needed, no wider than one bucket."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+from workers.errors import Conflict, NotFound
+from workers.policies import as_text, partition, policy
+from workers.session import AwsSession
+
+INLINE_POLICY = "sagedeck"
+TAG = {"Key": "created-by", "Value": "sagedeck"}
+NAME_LIMIT = 64
+
+
+def role_name(kind: str, bucket: str) -> str:
+    """``SageDeckTraining-BUCKET``; a name over IAM's 64 characters is cut and made unique by a hash."""
+    name = f"SageDeck{kind}-{bucket}"
+    if len(name) <= NAME_LIMIT:
+        return name
+    digest = hashlib.sha256(bucket.encode()).hexdigest()[:8]
+    return f"{name[: NAME_LIMIT - 9]}-{digest}"
+
+
+class Roles:
+    """Makes and repairs the roles of one account. Roles of the same name that others made are left alone."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+        self._lock = asyncio.Lock()
+
+    async def ensure_training_role(self, bucket: str) -> str:
+        """The ARN of the role for training jobs on ``bucket``: reads data, writes models, its own logs and metrics.
+
+        A role made just now may take AWS some seconds to be usable. Raises ``SageDeckError``.
+        """
+        return await self._ensure("Training", "training_role", bucket)
+
+    async def ensure_endpoint_role(self, bucket: str) -> str:
+        """The ARN of the role for endpoints with models in ``bucket``: reads them, its own logs and metrics.
+
+        Raises ``SageDeckError``.
+        """
+        return await self._ensure("Endpoint", "endpoint_role", bucket)
+
+    async def _ensure(self, kind: str, template: str, bucket: str) -> str:
+        name = role_name(kind, bucket)
+        # Two launches at once must not both create it.
+        async with self._lock:
+            return await self._make(name, template, bucket)
+
+    async def _make(self, name: str, template: str, bucket: str) -> str:
+        identity = await self._session.identity()
+        values = {
+            "account": identity.account,
+            "partition": partition(identity.arn),
+            "region": self._session.region,
+            "bucket": bucket,
+        }
+        trust = policy("trust_sagemaker", **values)
+        wanted = policy(template, **values)
+        try:
+            role = (await self._call("get_role", f"look up the role {name}", RoleName=name))["Role"]
+        except NotFound:
+            role = await self._create(name, trust, bucket)
+        else:
+            await self._repair_trust(role, trust)
+        if await self._inline_policy(name) != wanted:
+            await self._call(
+                "put_role_policy",
+                f"give the role {name} its permissions",
+                RoleName=name,
+                PolicyName=INLINE_POLICY,
+                PolicyDocument=as_text(wanted),
+            )
+        return role["Arn"]
+
+    async def _create(self, name: str, trust: dict[str, Any], bucket: str) -> dict[str, Any]:
+        try:
+            answer = await self._call(
+                "create_role",
+                f"create the role {name}",
+                RoleName=name,
+                AssumeRolePolicyDocument=as_text(trust),
+                Description=f"Made by SageDeck for jobs and endpoints that use the bucket {bucket}",
+                Tags=[TAG],
+            )
+        except Conflict:
+            # Another window was faster.
+            answer = await self._call("get_role", f"look up the role {name}", RoleName=name)
+        return answer["Role"]
+
+    async def _repair_trust(self, role: dict[str, Any], trust: dict[str, Any]) -> None:
+        if role.get("AssumeRolePolicyDocument") == trust:
+            return
+        name = role["RoleName"]
+        if TAG not in role.get("Tags", []):
+            raise Conflict(
+                f"The role {name} is not SageDeck's",
+                "A role of this name exists, was made by somebody else and does not trust SageMaker as needed.",
+                "Rename or delete that role, or use another bucket.",
+            )
+        await self._call(
+            "update_assume_role_policy",
+            f"repair the trust policy of the role {name}",
+            RoleName=name,
+            PolicyDocument=as_text(trust),
+        )
+
+    async def _inline_policy(self, name: str) -> dict[str, Any] | None:
+        try:
+            answer = await self._call(
+                "get_role_policy", f"read the policy of the role {name}", RoleName=name, PolicyName=INLINE_POLICY
+            )
+        except NotFound:
+            return None
+        return answer["PolicyDocument"]
+
+    async def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+        return await self._session.call("iam", operation, doing, **parameters)

@@ -1,0 +1,58 @@
+"""Objects to files: where a key may be written, and how it gets there in one piece."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from workers.errors import InvalidInput
+
+CHUNK_BYTES = 2**20
+# What Windows does not take in a file name; elsewhere only the slash and NUL would be a problem.
+_UNSAFE = re.compile(r'[<>:"|?*\\\x00-\x1f]' if os.name == "nt" else r"\x00")
+
+
+def common_folder(keys: Sequence[str]) -> str:
+    """The part up to and with the last slash that all ``keys`` share; empty when they share none."""
+    folders = [key.split("/")[:-1] for key in keys]
+    common: list[str] = []
+    for names in zip(*folders, strict=False):
+        if len(set(names)) > 1:
+            break
+        common.append(names[0])
+    return "".join(f"{name}/" for name in common)
+
+
+def local_path(dest: Path, relative_key: str) -> Path:
+    """Where the object goes below ``dest``. Raises ``InvalidInput`` for a key that would leave it."""
+    parts = PurePosixPath(relative_key).parts
+    if not parts or ".." in parts or parts[0] == "/":
+        raise InvalidInput(
+            "The object cannot be saved", f"Its name would place it outside the chosen folder: {relative_key}"
+        )
+    return dest.joinpath(*(_UNSAFE.sub("_", part) for part in parts))
+
+
+def fetch(client: Any, bucket: str, key: str, path: Path) -> None:
+    """Write one object to ``path``: into a temporary file beside it, which takes its name when it is complete.
+
+    botocore verifies the checksum that S3 keeps while the body is read. Blocking.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    answer = client.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    part = Path(name)
+    try:
+        # Entering the body itself would give the bare stream, which skips the checksum.
+        with contextlib.closing(answer["Body"]) as body, os.fdopen(descriptor, "wb") as out:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                out.write(chunk)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
