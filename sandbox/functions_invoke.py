@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from sandbox import function_host
+from sandbox.account import ACCOUNT_ID
 from sandbox.errors import AwsError
 from sandbox.functions_code import CodeStore
 from sandbox.functions_environment import Answer, Environment
@@ -84,7 +85,7 @@ class Invoker:
         document = role["AssumeRolePolicyDocument"]
         if isinstance(document, str):
             document = json.loads(unquote(document))
-        if role["Arn"] != role_arn or not trusts(document, _PRINCIPAL):
+        if role["Arn"] != role_arn or not trusts(document, _PRINCIPAL, {"aws:SourceAccount": ACCOUNT_ID}):
             raise refused
 
     def reserved(self, name: str) -> int | None:

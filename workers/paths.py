@@ -8,4 +8,5 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 TRAINING_SOURCE = _ROOT / "training"
 RESOURCES = _ROOT / "resources"
+PREDICT_FUNCTION = _ROOT / "lambda" / "predict"
 METRIC_DEFINITIONS = TRAINING_SOURCE / "metric_definitions.json"

@@ -1,0 +1,86 @@
+"""The frozen values that the functions workers hand out. Times are seconds unless the name says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from workers.grants import BroadGrant, Denial
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """What the new-function form holds. ``allow_endpoint`` False makes a function that may not call it yet."""
+
+    name: str
+    endpoint_name: str
+    memory_mb: int = 256
+    timeout_s: int = 30
+    s3_bucket: str = ""
+    s3_prefix: str = ""
+    allow_endpoint: bool = True
+
+
+@dataclass(frozen=True)
+class Function:
+    """One row of the function list. Figures are of the last 24 hours; None: not known."""
+
+    name: str
+    arn: str
+    runtime: str
+    memory_mb: int
+    timeout_s: int
+    role_arn: str
+    modified: datetime | None
+    endpoint_name: str = ""
+    code_sha256: str = ""
+    code_size: int = 0
+    state: str = "Active"
+    invocations: int | None = None
+    errors: int | None = None
+    duration_ms: float | None = None
+    last_invocation: datetime | None = None
+    reserved_concurrency: int | None = None
+    per_hour: tuple[float, ...] = ()
+    broad: tuple[BroadGrant, ...] = ()
+
+    @property
+    def role(self) -> str:
+        """The execution role's name."""
+        return self.role_arn.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class FunctionVersion:
+    """A published version, or ``$LATEST``, with the aliases that point to it."""
+
+    version: str
+    description: str
+    modified: datetime | None
+    code_sha256: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """How one call went: HTTP-like status of the handler's answer, the answer, the log's tail, a refusal if any."""
+
+    # pytest would collect a class of this name.
+    __test__ = False
+
+    status: int | None
+    payload: str = field(repr=False)
+    function_error: str
+    log: str = field(repr=False)
+    seconds: float
+    billed_ms: int | None = None
+    memory_mb: int | None = None
+    cold: bool = False
+    denial: Denial | None = None
+    report: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """True when the function ended well and its answer is no error."""
+        return not self.function_error and (self.status is None or self.status < 400)

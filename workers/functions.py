@@ -1,0 +1,381 @@
+"""Lambda functions in front of endpoints: made with a role of their own that may do exactly what they need."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
+from workers.function_figures import figures
+from workers.function_types import Function, FunctionSpec, FunctionVersion, TestResult
+from workers.grants import Grants, parse_denial
+from workers.paths import PREDICT_FUNCTION
+from workers.policies import as_text, partition, policy
+from workers.session import AwsSession
+from workers.types import DeletionPlan
+
+RUNTIME = "python3.12"
+HANDLER = "handler.handler"
+LOG_DAYS = 30
+POLICY_NAME = "invoke"
+TAG_ENDPOINT = "sagedeck:endpoint"
+CREATED_BY = {"created-by": "sagedeck"}
+# A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
+ROLE_RETRY_SECONDS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_REPORT = re.compile(r"([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
+
+
+def package() -> bytes:
+    """The zip of ``lambda/predict``: the same bytes for the same code, so that its hash tells a change."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(PREDICT_FUNCTION.glob("*.py")):
+            member = zipfile.ZipInfo(path.name, _ZIP_TIME)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, path.read_bytes())
+    return buffer.getvalue()
+
+
+def name_problem(name: str) -> str:
+    """Why ``name`` cannot be a function's name, or an empty text."""
+    if not name:
+        return "Give the function a name."
+    if not _NAME.fullmatch(name):
+        return "Only letters, digits, - and _ are allowed, at most 64."
+    return ""
+
+
+def role_of(function: str) -> str:
+    """The name of the role that SageDeck makes for a function; cut and hashed over IAM's 64 characters."""
+    name = f"{function}-role"
+    if len(name) <= 64:
+        return name
+    return f"{function[:50]}-{hashlib.sha256(function.encode()).hexdigest()[:8]}-role"
+
+
+class Functions:
+    """Everything about the account's functions."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+        self.grants = Grants(session)
+
+    async def list_all(self) -> AsyncIterator[Function]:
+        """All functions of the account and region, with what one call tells. Raises ``SageDeckError``."""
+        async for found in self._session.paginate("lambda", "list_functions", "Functions", doing="list the functions"):
+            yield _function(found)
+
+    async def describe(self, name: str) -> Function:
+        """One function with the figures of the last day and what its role may too much. Raises ``SageDeckError``."""
+        answer = await self._session.call("lambda", "get_function", f"read the function {name}", FunctionName=name)
+        function = _function(answer["Configuration"])
+        measured, broad = await asyncio.gather(figures(self._session, name), self._broad(function.role))
+        reserved = answer.get("Concurrency", {}).get("ReservedConcurrentExecutions")
+        return replace(function, reserved_concurrency=reserved, broad=tuple(broad), **measured)
+
+    async def create(self, spec: FunctionSpec) -> str:
+        """Make role, log group and function; returns its ARN. What was made is removed when a later step fails.
+
+        Raises ``SageDeckError``.
+        """
+        if problem := name_problem(spec.name):
+            raise InvalidInput("This name cannot be used", problem)
+        if await self._exists(spec.name):
+            raise Conflict("The name is taken", f"There is a function {spec.name} already.", "Choose another name.")
+        undo: list[tuple[str, str, dict[str, Any]]] = []
+        try:
+            role_arn = await self._make_role(spec, undo)
+            await self._make_log_group(spec.name)
+            return await self._make_function(spec, role_arn)
+        except BaseException:
+            for service, operation, arguments in reversed(undo):
+                await self._quietly(service, operation, arguments)
+            raise
+
+    async def update_code(self, name: str) -> bool:
+        """Put this version's handler into the function; False when it is there already. Raises ``SageDeckError``."""
+        code = package()
+        digest = base64.b64encode(hashlib.sha256(code).digest()).decode()
+        found = await self._session.call("lambda", "get_function_configuration", FunctionName=name)
+        if found["CodeSha256"] == digest:
+            return False
+        await self._session.call(
+            "lambda", "update_function_code", f"update the code of {name}", FunctionName=name, ZipFile=code
+        )
+        return True
+
+    async def publish(self, name: str, alias: str = "", description: str = "") -> str:
+        """Publish a version and, if named, point ``alias`` to it; returns the version. Raises ``SageDeckError``."""
+        answer = await self._session.call(
+            "lambda", "publish_version", f"publish a version of {name}", FunctionName=name, Description=description
+        )
+        version = str(answer["Version"])
+        if alias:
+            await self.point_alias(name, alias, version)
+        return version
+
+    async def point_alias(self, name: str, alias: str, version: str) -> None:
+        """Make or move an alias. Raises ``SageDeckError``."""
+        arguments = {"FunctionName": name, "Name": alias, "FunctionVersion": version}
+        try:
+            await self._session.call("lambda", "update_alias", f"move the alias {alias}", **arguments)
+        except NotFound:
+            await self._session.call("lambda", "create_alias", f"make the alias {alias}", **arguments)
+
+    async def versions(self, name: str) -> tuple[FunctionVersion, ...]:
+        """``$LATEST`` first, then the newest. Raises ``SageDeckError``."""
+        aliases: dict[str, list[str]] = {}
+        async for one in self._session.paginate("lambda", "list_aliases", "Aliases", FunctionName=name):
+            aliases.setdefault(one["FunctionVersion"], []).append(one["Name"])
+        found = [
+            FunctionVersion(
+                version=one["Version"],
+                description=one.get("Description", ""),
+                modified=_when(one.get("LastModified", "")),
+                code_sha256=one["CodeSha256"],
+                aliases=tuple(aliases.get(one["Version"], ())),
+            )
+            async for one in self._session.paginate(
+                "lambda", "list_versions_by_function", "Versions", FunctionName=name
+            )
+        ]
+        return (*found[:1], *reversed(found[1:]))
+
+    async def test(self, name: str, event: str, qualifier: str = "") -> TestResult:
+        """Call the function with ``event`` (JSON text) and wait for its answer. Raises ``SageDeckError``."""
+        try:
+            json.loads(event)
+        except ValueError as error:
+            raise InvalidInput("The event is not JSON", f"{error}. Nothing was sent.") from None
+        arguments = {"FunctionName": name, "LogType": "Tail", "Payload": event.encode()}
+        if qualifier:
+            arguments["Qualifier"] = qualifier
+
+        def call() -> tuple[dict[str, Any], str]:
+            answer = self._session.client("lambda").invoke(**arguments)
+            return answer, answer["Payload"].read().decode("utf-8", "replace")
+
+        started = asyncio.get_running_loop().time()
+        answer, payload = await self._session.run(f"call {name}", call, service="lambda")
+        seconds = asyncio.get_running_loop().time() - started
+        return _result(answer, payload, seconds)
+
+    async def deletion_plan(self, name: str) -> DeletionPlan:
+        """What deleting the function takes along: its own role and log group, if SageDeck made them."""
+        function = await self.describe(name)
+        also: list[tuple[str, str, str]] = [("log", f"/aws/lambda/{name}", "with all its lines")]
+        kept: list[tuple[str, str, str]] = []
+        if await self._own_role(function.role):
+            also.insert(0, ("role", function.role, "made for this function"))
+        else:
+            kept.append(("role", function.role, "not made by SageDeck"))
+        if function.endpoint_name:
+            kept.append(("endpoint", function.endpoint_name, "goes on billing"))
+        return DeletionPlan(name, tuple(also), tuple(kept), (), None)
+
+    async def delete(self, plan: DeletionPlan) -> None:
+        """Delete the function, then its role and its log group; what is gone already is no error."""
+        name = plan.target
+        await self._tolerating_gone("lambda", "delete_function", f"delete the function {name}", FunctionName=name)
+        for kind, target, _ in plan.also_deleted:
+            if kind == "role":
+                await self._delete_role(target)
+            elif kind == "log":
+                await self._tolerating_gone("logs", "delete_log_group", "delete its log group", logGroupName=target)
+
+    async def _make_role(self, spec: FunctionSpec, undo: list[tuple[str, str, dict[str, Any]]]) -> str:
+        name = role_of(spec.name)
+        identity = await self._session.identity()
+        endpoint = await self._session.call(
+            "sagemaker", "describe_endpoint", f"find the endpoint {spec.endpoint_name}", EndpointName=spec.endpoint_name
+        )
+        values = {
+            "account": identity.account,
+            "partition": partition(identity.arn),
+            "region": self._session.region,
+            "function": spec.name,
+            "endpoint_arn": str(endpoint["EndpointArn"]),
+        }
+        role = await self._session.call(
+            "iam",
+            "create_role",
+            f"make the role {name}",
+            RoleName=name,
+            AssumeRolePolicyDocument=as_text(policy("trust_lambda")),
+            Description=f"Made by SageDeck for the function {spec.name}",
+            Tags=[{"Key": key, "Value": value} for key, value in CREATED_BY.items()],
+        )
+        undo.append(("iam", "delete_role", {"RoleName": name}))
+        await self._session.call(
+            "iam",
+            "put_role_policy",
+            f"give the role {name} its permissions",
+            RoleName=name,
+            PolicyName=POLICY_NAME,
+            PolicyDocument=as_text(function_policy(spec, values)),
+        )
+        undo.append(("iam", "delete_role_policy", {"RoleName": name, "PolicyName": POLICY_NAME}))
+        return str(role["Role"]["Arn"])
+
+    async def _make_log_group(self, name: str) -> None:
+        group = f"/aws/lambda/{name}"
+        try:
+            await self._session.call("logs", "create_log_group", "make its log group", logGroupName=group)
+        except Conflict:
+            return
+        await self._session.call("logs", "put_retention_policy", logGroupName=group, retentionInDays=LOG_DAYS)
+
+    async def _make_function(self, spec: FunctionSpec, role_arn: str) -> str:
+        variables = {"ENDPOINT_NAME": spec.endpoint_name}
+        if spec.s3_bucket:
+            variables["ALLOWED_S3"] = f"{spec.s3_bucket}/{spec.s3_prefix}"
+        for pause in (*ROLE_RETRY_SECONDS, None):
+            try:
+                answer = await self._session.call(
+                    "lambda",
+                    "create_function",
+                    f"make the function {spec.name}",
+                    FunctionName=spec.name,
+                    Runtime=RUNTIME,
+                    Role=role_arn,
+                    Handler=HANDLER,
+                    Code={"ZipFile": package()},
+                    Timeout=spec.timeout_s,
+                    MemorySize=spec.memory_mb,
+                    Environment={"Variables": variables},
+                    Description=f"Checks pictures and asks the endpoint {spec.endpoint_name}",
+                    Tags=CREATED_BY | {TAG_ENDPOINT: spec.endpoint_name},
+                )
+                return str(answer["FunctionArn"])
+            except InvalidInput as error:
+                if pause is None or "cannot be assumed" not in error.details:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _delete_role(self, name: str) -> None:
+        try:
+            inline = await self.grants.inline_policies(name)
+        except NotFound:
+            return
+        for one in inline:
+            await self._tolerating_gone(
+                "iam", "delete_role_policy", "remove its permissions", RoleName=name, PolicyName=one
+            )
+        attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+        for arn in [one["PolicyArn"] async for one in attached]:
+            await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
+        await self._tolerating_gone("iam", "delete_role", f"delete the role {name}", RoleName=name)
+
+    async def _own_role(self, name: str) -> bool:
+        try:
+            role = (await self._session.call("iam", "get_role", RoleName=name))["Role"]
+        except SageDeckError:
+            return False
+        return {"Key": "created-by", "Value": "sagedeck"} in role.get("Tags", [])
+
+    async def _exists(self, name: str) -> bool:
+        try:
+            await self._session.call("lambda", "get_function_configuration", FunctionName=name)
+        except NotFound:
+            return False
+        return True
+
+    async def _broad(self, role: str) -> list[Any]:
+        try:
+            return await self.grants.broad(role)
+        except SageDeckError:
+            # Who may not read IAM still sees the function.
+            return []
+
+    async def _tolerating_gone(self, service: str, operation: str, doing: str, **arguments: Any) -> None:
+        try:
+            await self._session.call(service, operation, doing, **arguments)
+        except NotFound:
+            return
+
+    async def _quietly(self, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
+        try:
+            await self._session.call(service, operation, **arguments)
+        except SageDeckError:
+            # The first error is the one to report.
+            return
+
+
+def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, Any]:
+    """The role's inline policy: its own log, and as asked InvokeEndpoint on one endpoint, GetObject on one prefix."""
+    document = policy("function_role", **values)
+    if spec.allow_endpoint:
+        document["Statement"].append(
+            {
+                "Sid": "AskTheEndpoint",
+                "Effect": "Allow",
+                "Action": "sagemaker:InvokeEndpoint",
+                "Resource": values["endpoint_arn"],
+            }
+        )
+    if spec.s3_bucket:
+        document["Statement"].append(
+            {
+                "Sid": "ReadThePictures",
+                "Effect": "Allow",
+                "Action": "s3:GetObject",
+                "Resource": f"arn:{values['partition']}:s3:::{spec.s3_bucket}/{spec.s3_prefix}*",
+            }
+        )
+    return document
+
+
+def _function(found: Mapping[str, Any]) -> Function:
+    return Function(
+        name=found["FunctionName"],
+        arn=found["FunctionArn"],
+        runtime=found.get("Runtime", ""),
+        memory_mb=int(found.get("MemorySize", 0)),
+        timeout_s=int(found.get("Timeout", 0)),
+        role_arn=found.get("Role", ""),
+        modified=_when(found.get("LastModified", "")),
+        endpoint_name=found.get("Environment", {}).get("Variables", {}).get("ENDPOINT_NAME", ""),
+        code_sha256=found.get("CodeSha256", ""),
+        code_size=int(found.get("CodeSize", 0)),
+        state=found.get("State", "Active"),
+    )
+
+
+def _when(text: str) -> datetime | None:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") if text else None
+
+
+def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResult:
+    log = base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace")
+    report = {name: value for name, value, _ in _REPORT.findall(log)}
+    try:
+        body = json.loads(payload)
+    except ValueError:
+        body = None
+    status = body.get("statusCode") if isinstance(body, dict) else None
+    billed, memory = report.get("Billed Duration"), report.get("Max Memory Used")
+    return TestResult(
+        status=status if isinstance(status, int) else None,
+        payload=payload,
+        function_error=answer.get("FunctionError", ""),
+        log=log,
+        seconds=seconds,
+        billed_ms=int(float(billed)) if billed else None,
+        memory_mb=int(float(memory)) if memory else None,
+        cold="Init Duration" in report,
+        denial=parse_denial(payload) or parse_denial(log),
+        report=report,
+    )

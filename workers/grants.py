@@ -1,0 +1,201 @@
+"""What a refusal was about, the smallest policy that would allow it, and roles that may more than they need."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from workers.errors import NotFound
+from workers.session import AwsSession
+
+GRANT_POLICY = "sagedeck-grants"
+_DENIAL = re.compile(
+    r"User: (?P<user>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
+    r"(?: on resource: (?P<resource>arn:[^\s\"'\\]+))?"
+)
+_BROAD_ACTION = re.compile(r"\*|[\w-]+:\*|[\w-]+:(Get|List|Describe|Put|Create|Delete|Update)?\*")
+
+
+@dataclass(frozen=True)
+class Denial:
+    """AWS refused ``action`` on ``resource`` to ``principal`` (ARNs; ``resource`` is ``*`` when AWS named none)."""
+
+    principal: str
+    action: str
+    resource: str
+
+    @property
+    def role(self) -> str:
+        """The role's name, when the principal is a session of one."""
+        found = re.search(r":(?:assumed-)?role/(?:.*/)?([^/]+?)(?:/[^/]+)?$", self.principal)
+        if not found:
+            return ""
+        if ":assumed-role/" in self.principal:
+            return self.principal.split(":assumed-role/")[1].split("/")[0]
+        return self.principal.rsplit("/", 1)[1]
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    """One line of a policy diff: its number in the new text, ``+`` for an added line, the text."""
+
+    number: int
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An inline policy as it would be after granting just what was refused."""
+
+    role: str
+    policy_name: str
+    document: Mapping[str, Any]
+    diff: tuple[DiffLine, ...]
+    denial: Denial
+
+    @property
+    def cli(self) -> str:
+        """The same as an AWS CLI line."""
+        document = json.dumps(self.document, separators=(",", ":"))
+        return (
+            f"aws iam put-role-policy --role-name {self.role} --policy-name {self.policy_name} "
+            f"--policy-document '{document}'"
+        )
+
+
+@dataclass(frozen=True)
+class BroadGrant:
+    """A role may more than it needs: where that is said, and in words what."""
+
+    role: str
+    policy: str
+    reason: str
+
+
+def parse_denial(text: str) -> Denial | None:
+    """Find AWS's wording of a refusal in an error message, a function's answer or its log."""
+    found = _DENIAL.search(text)
+    if found is None:
+        return None
+    return Denial(found["user"], found["action"], (found["resource"] or "*").rstrip(".,"))
+
+
+def render(document: Mapping[str, Any]) -> list[str]:
+    """A policy as lines that people read: one statement's members a line."""
+    lines = [f'{{ "Version": "{document.get("Version", "2012-10-17")}",', '  "Statement": [']
+    statements = _as_list(document.get("Statement", []))
+    for number, statement in enumerate(statements):
+        parts = [f'"{key}": {json.dumps(value)}' for key, value in statement.items() if key != "Resource"]
+        resources = [key for key in statement if key == "Resource"]
+        end = " }" + ("," if number + 1 < len(statements) else "")
+        lines.append("    { " + ", ".join(parts) + ("," if resources else end))
+        if resources:
+            lines.append(f'      "Resource": {json.dumps(statement["Resource"])}{end}')
+    return [*lines, "  ] }"]
+
+
+def diff_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[DiffLine, ...]:
+    """The new text with what the old one lacks marked ``+``. Commas at line ends do not count as a change."""
+    old = [line.rstrip(",") for line in render(before)] if before else []
+    found = []
+    for number, line in enumerate(render(after), start=1):
+        known = line.rstrip(",") in old
+        if known:
+            old.remove(line.rstrip(","))
+        found.append(DiffLine(number, "" if known else "+", line))
+    return tuple(found)
+
+
+def with_statement(document: Mapping[str, Any] | None, action: str, resource: str) -> dict[str, Any]:
+    """The document with one more statement, which allows exactly ``action`` on ``resource``."""
+    statements = _as_list((document or {}).get("Statement", []))
+    return {
+        "Version": "2012-10-17",
+        "Statement": [*statements, {"Effect": "Allow", "Action": action, "Resource": resource}],
+    }
+
+
+def broad_reasons(document: Mapping[str, Any]) -> list[str]:
+    """Why a policy is broader than least privilege: wildcard actions, or actions on every resource."""
+    reasons = []
+    for statement in _as_list(document.get("Statement", [])):
+        if statement.get("Effect") != "Allow":
+            continue
+        if "NotAction" in statement or "NotResource" in statement:
+            reasons.append("allows everything but a list")
+            continue
+        broad = [action for action in _as_list(statement.get("Action", [])) if _BROAD_ACTION.fullmatch(action)]
+        if broad:
+            reasons.append(f"allows {', '.join(broad)}")
+        elif "*" in _as_list(statement.get("Resource", [])) and "Condition" not in statement:
+            reasons.append(f"allows {', '.join(_as_list(statement['Action'])[:3])} on every resource")
+    return reasons
+
+
+class Grants:
+    """Reads and narrows or widens the policies of roles."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    async def propose(self, denial: Denial) -> Grant | None:
+        """The smallest change that would allow what was refused; None when the caller is no role."""
+        if not denial.role:
+            return None
+        policies = await self.inline_policies(denial.role)
+        service = denial.action.split(":")[0]
+        related = [name for name, document in policies.items() if f'"{service}:' in json.dumps(document)]
+        name = (related or [GRANT_POLICY])[0]
+        before = policies.get(name)
+        after = with_statement(before, denial.action, denial.resource)
+        return Grant(denial.role, name, after, diff_lines(before, after), denial)
+
+    async def apply(self, grant: Grant) -> None:
+        """Write the proposed inline policy."""
+        await self._session.call(
+            "iam",
+            "put_role_policy",
+            doing=f"grant {grant.denial.action} to {grant.role}",
+            RoleName=grant.role,
+            PolicyName=grant.policy_name,
+            PolicyDocument=json.dumps(grant.document),
+        )
+
+    async def inline_policies(self, role: str) -> dict[str, dict[str, Any]]:
+        """The inline policies of a role by name."""
+        found = {}
+        names = self._session.paginate("iam", "list_role_policies", "PolicyNames", RoleName=role)
+        async for name in names:
+            answer = await self._session.call("iam", "get_role_policy", RoleName=role, PolicyName=name)
+            found[name] = _document(answer["PolicyDocument"])
+        return found
+
+    async def broad(self, role: str) -> list[BroadGrant]:
+        """Where the role may more than least privilege would give it."""
+        try:
+            inline = await self.inline_policies(role)
+        except NotFound:
+            return []
+        found = [BroadGrant(role, name, reason) for name, doc in inline.items() for reason in broad_reasons(doc)]
+        attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role)
+        async for policy in attached:
+            if "FullAccess" in policy["PolicyName"] or policy["PolicyName"] in (
+                "AdministratorAccess",
+                "PowerUserAccess",
+            ):
+                found.append(BroadGrant(role, policy["PolicyName"], "is a full-access policy"))
+        return found
+
+
+def _document(value: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(unquote(value)) if isinstance(value, str) else dict(value)
+    return document
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
