@@ -1,0 +1,176 @@
+"""The seam between the server and the services: what a request, an answer and a service are.
+
+A service is a subclass of ``Service``. RPC services (JSON 1.0/1.1, query, rpcv2Cbor) fill ``operations``;
+REST services override ``handle``. ``sandbox/services.py`` lists the services that a sandbox has.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from sandbox.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.credentials import Credentials
+    from sandbox.logs_store import Logs
+    from sandbox.metrics_store import Metrics
+    from sandbox.processes import Processes
+    from sandbox.s3_api import S3
+    from sandbox.state import StateDir
+
+MAX_BODY_BYTES = 160 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signed the request. ``role_arn`` is set for a role's session; ``arn`` is what STS reports."""
+
+    arn: str
+    account: str
+    access_key_id: str
+    role_arn: str | None = None
+    user_id: str = ""
+
+
+class Payload(Protocol):
+    """The body of a request, decoded and verified while it is read (see ``sandbox/payload.py``)."""
+
+    length: int | None
+    trailers: dict[str, str]
+
+    def blocks(self) -> Iterable[bytes]:
+        """Yield the body; raises ``AwsError`` when it does not match its signature or length."""
+        ...
+
+
+@dataclass
+class RestRequest:
+    """One HTTP request whose signature is right. Header names are lower case; ``path`` is decoded."""
+
+    method: str
+    path: str
+    raw_path: str
+    raw_query: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    service: str
+    region: str
+    payload: Payload
+    request_id: str
+    _body: bytes | None = field(default=None, repr=False)
+
+    def body(self, limit: int = MAX_BODY_BYTES) -> bytes:
+        """The whole body. More than ``limit`` bytes: RequestEntityTooLarge (413)."""
+        if self._body is None:
+            parts, size = [], 0
+            too_large = AwsError("RequestEntityTooLarge", f"The body is larger than {limit} bytes.", 413)
+            if self.payload.length is not None and self.payload.length > limit:
+                raise too_large
+            for block in self.payload.blocks():
+                size += len(block)
+                if size > limit:
+                    raise too_large
+                parts.append(block)
+            self._body = b"".join(parts)
+        return self._body
+
+
+@dataclass
+class FileBody:
+    """``length`` bytes of an open file from ``offset`` on; the server closes it."""
+
+    file: BinaryIO
+    offset: int
+    length: int
+
+
+@dataclass
+class RestResponse:
+    """An answer. ``body`` is bytes, a ``FileBody``, or an iterable of blocks (sent chunked)."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | FileBody | Iterable[bytes] = b""
+
+
+Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
+
+
+@dataclass
+class SandboxContext:
+    """What a service may use. ``endpoint_url`` is known before the services start."""
+
+    state: StateDir
+    credentials: Credentials
+    processes: Processes
+    s3: S3
+    logs: Logs
+    metrics: Metrics
+    endpoint_url: str
+    region: str
+    call: Callable[[str, str, dict[str, Any]], dict[str, Any]]
+
+
+class Service:
+    """One AWS service of the sandbox.
+
+    ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
+    caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
+    ``moto``: True lets moto answer what is not in ``operations``.
+    """
+
+    name: str = ""
+    moto: bool = False
+
+    def __init__(self) -> None:
+        self.operations: dict[str, Operation] = {}
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Called once, before the first request. May start threads."""
+
+    def stop(self) -> None:
+        """Called once at an orderly end."""
+
+    def busy(self) -> bool:
+        """True while the sandbox must not end itself for being idle (a running job, an endpoint's work)."""
+        return False
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Answer a REST request; ``None`` hands it on to moto (if ``moto``) or to NotImplemented."""
+        return None
+
+
+def as_datetime(value: Any) -> datetime | None:
+    """A timestamp member as an aware ``datetime``: epoch seconds, ISO 8601 text or a ``datetime``."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        text = str(value)
+        if text.replace(".", "", 1).isdigit():
+            return datetime.fromtimestamp(float(text), UTC)
+        parsed = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise AwsError("InvalidParameterValue", f"{value!r} is not a timestamp.") from exc
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class BytesPayload:
+    """A body that is already in memory (in-process calls and tests)."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.length: int | None = len(data)
+        self.trailers: dict[str, str] = {}
+        self._data = io.BytesIO(data)
+
+    def blocks(self) -> Iterable[bytes]:
+        """Yield the body in one block."""
+        data = self._data.read()
+        return (data,) if data else ()

@@ -1,0 +1,16 @@
+"""Which services a sandbox has. Each is a ``Service`` (see ``sandbox/registry.py``)."""
+
+from __future__ import annotations
+
+from sandbox.registry import Service
+
+
+def all_services() -> list[Service]:
+    """New instances of all services, in the order in which they start."""
+    from sandbox.iam_service import IamService
+    from sandbox.logs_service import LogsService
+    from sandbox.metrics_service import MetricsService
+    from sandbox.s3_service import S3Service
+    from sandbox.sts import StsService
+
+    return [StsService(), IamService(), S3Service(), LogsService(), MetricsService()]
