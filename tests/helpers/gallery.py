@@ -18,7 +18,6 @@ from console.models.base import Column
 from console.models.base_states import State
 from console.theme import theme
 from console.widgets.banner import Banner
-from console.widgets.base import label
 from console.widgets.buttons import Button, IconButton
 from console.widgets.empty_state import EmptyState
 from console.widgets.search_field import SearchField

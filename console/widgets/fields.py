@@ -1,0 +1,197 @@
+"""Fields of forms: ``LineEdit``, ``IntField``, ``NumberField`` and ``ComboBox``, all with ``value`` and ``edited``.
+
+Each field knows ``value()``, ``set_value(…)`` and the signal ``edited()``; put it into a ``FormRow`` of
+:mod:`console.widgets.form` for a label, a hint and validation. The mouse wheel never changes a field without focus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QSpinBox, QStyledItemDelegate, QWidget
+
+from console.style import restyle
+from console.theme import theme
+from console.widgets.base import control_height, draw_text, on_theme, text_width
+
+
+def set_invalid(field: QWidget, invalid: bool) -> None:
+    """Give a field the error border, or take it away."""
+    if bool(field.property("invalid")) != invalid:
+        field.setProperty("invalid", invalid)
+        restyle(field)
+
+
+class LineEdit(QLineEdit):
+    """One line of text; ``suffix`` is a quiet unit at its right end, ``chars`` its preferred width in characters."""
+
+    edited = Signal()
+
+    def __init__(
+        self,
+        text: str = "",
+        placeholder: str = "",
+        *,
+        suffix: str = "",
+        chars: int = 12,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(text, parent)
+        self._suffix = suffix
+        self._chars = chars
+        self.setPlaceholderText(placeholder)
+        self.textChanged.connect(lambda _: self.edited.emit())
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self.setTextMargins(0, 0, round(text_width(self._suffix, "small")) + 8 if self._suffix else 0, 0)
+        self.updateGeometry()
+
+    def value(self) -> str:
+        """The text without spaces around it."""
+        return self.text().strip()
+
+    def set_value(self, value: str) -> None:
+        """Put another text in."""
+        self.setText(value)
+
+    def sizeHint(self) -> QSize:
+        """Wide enough for ``chars`` characters."""
+        return QSize(round(text_width("0" * self._chars)) + 28, control_height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Never narrower than a few characters."""
+        return QSize(round(text_width("0" * min(4, self._chars))) + 24, control_height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The style's line edit, and the unit."""
+        super().paintEvent(event)
+        if self._suffix:
+            rect = QRectF(self.rect()).adjusted(0, 0, -10, 0)
+            ink = theme().color("text3")
+            draw_text(QPainter(self), rect, self._suffix, "small", ink, Qt.AlignmentFlag.AlignRight)
+
+
+class NumberField(LineEdit):
+    """A decimal number, typed freely (``1e-3`` too); ``value()`` is ``None`` while the text is no number."""
+
+    def __init__(self, value: float, *, suffix: str = "", chars: int = 8, parent: QWidget | None = None) -> None:
+        super().__init__(f"{value:g}", suffix=suffix, chars=chars, parent=parent)
+
+    def value(self) -> float | None:  # type: ignore[override]
+        """The number, or ``None``."""
+        try:
+            number = float(self.text().strip().replace(",", "."))
+        except ValueError:
+            return None
+        return number if abs(number) != float("inf") and number == number else None
+
+    def set_value(self, value: float) -> None:  # type: ignore[override]
+        """Put another number in."""
+        self.setText(f"{value:g}")
+
+
+class IntField(QSpinBox):
+    """A whole number with arrows."""
+
+    edited = Signal()
+
+    def __init__(
+        self, value: int, minimum: int = 1, maximum: int = 9999, *, suffix: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setRange(minimum, maximum)
+        self.setValue(value)
+        self.setSuffix(f" {suffix}" if suffix else "")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.valueChanged.connect(lambda _: self.edited.emit())
+
+    def set_value(self, value: int) -> None:
+        """Put another number in."""
+        self.setValue(value)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scrolling a page must not change a number in passing."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class ComboBox(QComboBox):
+    """A choice of ``(key, text)`` or ``(key, text, icon)``; ``value()`` is the key. Signal ``chosen(object key)``."""
+
+    edited = Signal()
+    chosen = Signal(object)
+
+    def __init__(
+        self,
+        items: Sequence[tuple[Any, ...]] = (),
+        current: Any = None,
+        *,
+        name: str = "",
+        small: bool = False,
+        placeholder: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._icons: list[str] = []
+        self.setProperty("small", small)
+        self.setAccessibleName(name)
+        self.setPlaceholderText(placeholder)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setItemDelegate(QStyledItemDelegate(self))
+        self.setMaxVisibleItems(16)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.set_items(items, current)
+        self.currentIndexChanged.connect(self._changed)
+        on_theme(self, self._dress)
+
+    def set_items(self, items: Sequence[tuple[Any, ...]], current: Any = None) -> None:
+        """Offer other items; the one chosen stays chosen if it is among them. No signal unless the choice changed."""
+        wanted = current if current is not None else self.value()
+        before = self.value()
+        blocked = self.blockSignals(True)
+        self.clear()
+        self._icons = [item[2] if len(item) > 2 else "" for item in items]
+        for item in items:
+            self.addItem(item[1], item[0])
+        keys = [item[0] for item in items]
+        self.setCurrentIndex(keys.index(wanted) if wanted in keys else (0 if keys and not self._placed() else -1))
+        self.blockSignals(blocked)
+        self._dress()
+        if self.value() != before and not blocked:
+            self._changed()
+
+    def _placed(self) -> bool:
+        return bool(self.placeholderText())
+
+    def _dress(self) -> None:
+        for at, icon in enumerate(self._icons):
+            if icon:
+                self.setItemIcon(at, theme().icon(icon))
+
+    def _changed(self, _index: int = 0) -> None:
+        self.edited.emit()
+        self.chosen.emit(self.value())
+
+    def value(self) -> Any:
+        """The key chosen, or ``None``."""
+        return self.currentData()
+
+    def set_value(self, key: Any) -> None:
+        """Choose by key; an unknown key chooses nothing."""
+        self.setCurrentIndex(self.findData(key))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scrolling a page must not change a choice in passing."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()

@@ -1,0 +1,129 @@
+"""Lines of icon and words: ``HintLine`` below a field, ``CheckLine`` for one finding or one condition.
+
+``CheckLine("warn", "4 files are not pictures", "they will be skipped", action=("Show", self.show_files))``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from console.theme import theme
+from console.widgets.base import draw_icon, label, on_theme, set_tone
+from console.widgets.buttons import Button
+
+LineTone = Literal["ok", "warn", "err", "info", "run", "wait", "neutral"]
+LineAction = tuple[str, Callable[[], object]]
+
+_ICON = {"ok": "ok", "warn": "warn", "err": "err", "info": "info", "run": "run", "wait": "wait", "neutral": ""}
+_INK = {"ok": "ok", "warn": "warn", "err": "err", "info": "text3", "run": "accent", "wait": "text3", "neutral": "text3"}
+
+
+class IconLabel(QWidget):
+    """An icon alone, in a token's colour; it takes no focus and has no name of its own."""
+
+    def __init__(self, icon: str, tone: str = "text2", size: int = 16, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self._tone = tone
+        self._size = size
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        on_theme(self, self.updateGeometry)
+
+    def set_icon(self, icon: str, tone: str | None = None) -> None:
+        """Show another icon, optionally in another colour."""
+        self._icon = icon
+        self._tone = tone or self._tone
+        self.setVisible(bool(icon))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """A square of the icon's size."""
+        side = theme().pixels(self._size)
+        return QSize(side, side)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The icon."""
+        if self._icon:
+            draw_icon(QPainter(self), 0, 0, theme().pixels(self._size), self._icon, theme().color(self._tone))
+
+
+class HintLine(QWidget):
+    """Small words with an icon below a field, and at most one link."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._glyph = IconLabel("", "text3", 14)
+        self._words = label("", "small", "text3", wrap=True)
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(0, 0, 0, 0)
+        self._line.setSpacing(6)
+        self._line.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
+        self._line.addWidget(self._words, 1)
+        self._link: Button | None = None
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The words shown."""
+        return self._words.text()
+
+    def say(self, text: str, tone: LineTone = "neutral", *, icon: str = "", action: LineAction | None = None) -> None:
+        """Show words, or nothing for an empty text."""
+        self._words.setText(text)
+        ink = _INK[tone]
+        set_tone(self._words, ink)
+        self._glyph.set_icon(icon or _ICON[tone], ink)
+        if self._link is not None:
+            self._line.removeWidget(self._link)
+            self._link.deleteLater()
+            self._link = None
+        if action is not None:
+            self._link = Button(action[0], "link", small=True, on=action[1])
+            self._link.setFixedHeight(self._words.sizeHint().height() + 4)
+            self._line.addWidget(self._link, 0, Qt.AlignmentFlag.AlignTop)
+        self.setVisible(bool(text))
+
+
+class CheckLine(QWidget):
+    """Icon, strong title, quiet detail, and a link at the right end."""
+
+    def __init__(
+        self,
+        tone: LineTone,
+        title: str,
+        detail: str = "",
+        *,
+        action: LineAction | None = None,
+        small: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._glyph = IconLabel(_ICON[tone], _INK[tone])
+        self._title = label(title, "small" if small else "name", "text2" if small else "text")
+        self._detail = label(detail, "small" if small else "body", "text2")
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(0, 2, 0, 2)
+        self._line.setSpacing(8)
+        for part in (self._glyph, self._title, self._detail):
+            self._line.addWidget(part)
+        self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._line.setStretchFactor(self._detail, 1)
+        if action is not None:
+            self._line.addWidget(Button(action[0], "link", small=True, on=action[1]))
+        self._say()
+
+    def set_content(self, tone: LineTone, title: str, detail: str = "") -> None:
+        """Say something else; the link stays."""
+        self._glyph.set_icon(_ICON[tone], _INK[tone])
+        self._title.setText(title)
+        self._detail.setText(detail)
+        self._say()
+
+    def _say(self) -> None:
+        self._detail.setToolTip(self._detail.text())
+        self.setAccessibleName(f"{self._title.text()} {self._detail.text()}".strip())

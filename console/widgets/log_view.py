@@ -1,0 +1,456 @@
+"""A live log that stays fast: only the lines in sight are painted, new ones are taken in batches.
+
+``view.append([LogLine(at, text)])`` or ``view.append_events(events)`` (anything with ``at`` and ``message``) as often
+as lines come: they are painted at most 20 times a second. The view follows the end until one scrolls up, and again once
+one scrolls back down. ``search(text)`` counts matching lines, ``search_next`` goes round. Ctrl+C copies what is selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
+
+from console.models.base_log import LogBuffer, LogLine, LogSearch
+from console.theme import RADIUS_PANEL, theme
+from console.widgets.base import antialias, draw_text, fill_rounded, focus_ring, on_theme
+
+_BATCH_MS = 50
+_PAD_X = 12
+_PAD_Y = 8
+
+Place = tuple[int, int]
+
+
+class LogView(QAbstractScrollArea):
+    """Signals: ``followingChanged(bool)``, ``matchesChanged(int position, int count)`` (position from 1, 0: none),
+    ``findRequested()`` after Ctrl+F."""
+
+    followingChanged = Signal(bool)
+    matchesChanged = Signal(int, int)
+    findRequested = Signal()
+
+    def __init__(self, *, most_lines: int = 200_000, name: str = "Log", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buffer = LogBuffer(most_lines)
+        self._search = LogSearch(self.buffer)
+        self._incoming: list[LogLine] = []
+        self._following = True
+        self._live = False
+        self._placeholder = ""
+        self._widest = 0.0
+        self._anchor: Place | None = None
+        self._cursor: Place | None = None
+        self._match: int | None = None
+        self._wheel_rest = 0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_BATCH_MS)
+        self._timer.timeout.connect(self._take)
+        self._search_timer = QTimer(self)
+        self._search_timer.setInterval(0)
+        self._search_timer.timeout.connect(self._search_on)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setCursor(Qt.CursorShape.IBeamCursor)
+        self.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self._font = theme().font("mono")
+        self._metrics = QFontMetricsF(self._font)
+        self._line_height = round(self._metrics.height() * 1.06)
+        self._clock_width = self._metrics.horizontalAdvance("00:00:00 ")
+        self._place_bars()
+        self.viewport().update()
+
+    # Lines
+
+    def append(self, lines: Iterable[LogLine]) -> None:
+        """Add lines at the end; they appear with the next batch."""
+        self._incoming.extend(lines)
+        if self._incoming and not self._timer.isActive():
+            self._timer.start()
+
+    def append_events(self, events: Iterable[Any]) -> None:
+        """Add log events, objects with ``at`` and ``message``."""
+        self.append(LogLine(event.at, event.message) for event in events)
+
+    def append_text(self, text: str) -> None:
+        """Add a line without a time."""
+        self.append([LogLine(None, text)])
+
+    def clear(self) -> None:
+        """Drop all lines, for example to show another log."""
+        self._incoming.clear()
+        self.buffer.clear()
+        self._anchor = self._cursor = self._match = None
+        self._widest = 0.0
+        self._search.start(self._search.needle)
+        self._place_bars()
+        self.set_following(True)
+        self.viewport().update()
+
+    def flush(self) -> None:
+        """Take waiting lines now."""
+        self._timer.stop()
+        self._take()
+
+    def set_placeholder(self, text: str) -> None:
+        """What to say while there is no line."""
+        self._placeholder = text
+        self.viewport().update()
+
+    def set_live(self, live: bool) -> None:
+        """While live, the last line is painted in the accent colour."""
+        self._live = live
+        self.viewport().update()
+
+    def text(self) -> str:
+        """All lines kept, with their times."""
+        return "\n".join(_plain(line) for line in self.buffer.slice(self.buffer.first, self.buffer.end))
+
+    def _take(self) -> None:
+        lines, self._incoming = self._incoming, []
+        if not lines:
+            return
+        before = self.buffer.end
+        dropped = self.buffer.extend(lines)
+        fresh = self.buffer.slice(before, self.buffer.end)
+        longest = max((len(line.text) for line in fresh), default=0)
+        self._widest = max(self._widest, longest * self._metrics.averageCharWidth() + self._clock_width)
+        bar = self.verticalScrollBar()
+        value = bar.value()
+        self._place_bars()
+        if self._following:
+            bar.setValue(bar.maximum())
+        elif dropped:
+            bar.setValue(max(0, value - dropped))
+        if not self._search.done:
+            self._search_timer.start()
+        self.viewport().update()
+
+    # Following and scroll bars; the vertical one counts lines
+
+    @property
+    def following(self) -> bool:
+        """True while the end stays in sight."""
+        return self._following
+
+    def set_following(self, following: bool) -> None:
+        """Follow the end, or stay."""
+        if following:
+            self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+        if following != self._following:
+            self._following = following
+            self.followingChanged.emit(following)
+
+    def _visible_lines(self) -> int:
+        return max(1, int((self.viewport().height() - 2 * _PAD_Y) // self._line_height))
+
+    def _place_bars(self) -> None:
+        bar = self.verticalScrollBar()
+        blocked = bar.blockSignals(True)
+        bar.setPageStep(self._visible_lines())
+        bar.setRange(0, max(0, len(self.buffer) - self._visible_lines()))
+        bar.blockSignals(blocked)
+        side = self.horizontalScrollBar()
+        side.setPageStep(self.viewport().width())
+        side.setSingleStep(round(self._metrics.averageCharWidth() * 4))
+        side.setRange(0, max(0, round(self._widest + 2 * _PAD_X - self.viewport().width())))
+
+    def _scrolled(self, value: int) -> None:
+        following = value >= self.verticalScrollBar().maximum()
+        if following != self._following:
+            self._following = following
+            self.followingChanged.emit(following)
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another size: other scroll ranges."""
+        super().resizeEvent(event)
+        following = self._following
+        self._place_bars()
+        if following:
+            self.set_following(True)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Three lines a notch; fractions of touch pads add up."""
+        if abs(event.angleDelta().x()) > abs(event.angleDelta().y()):
+            super().wheelEvent(event)
+            return
+        self._wheel_rest += event.angleDelta().y()
+        lines, self._wheel_rest = int(self._wheel_rest / 40), self._wheel_rest - int(self._wheel_rest / 40) * 40
+        bar = self.verticalScrollBar()
+        before = bar.value()
+        bar.setValue(before - lines)
+        event.setAccepted(bar.value() != before or bar.maximum() > 0)
+
+    def sizeHint(self) -> QSize:
+        """Ten lines of eighty characters."""
+        width = round(self._metrics.averageCharWidth() * 80) + 2 * _PAD_X
+        return QSize(width, 10 * self._line_height + 2 * _PAD_Y)
+
+    # Find
+
+    def search(self, text: str) -> None:
+        """Look for lines that contain ``text``; ``matchesChanged`` tells the count as it grows."""
+        self._search.start(text)
+        self._match = None
+        if text:
+            self._search_timer.start()
+        else:
+            self._search_timer.stop()
+        self.matchesChanged.emit(0, 0)
+        self.viewport().update()
+
+    def search_next(self, *, backwards: bool = False) -> None:
+        """Show the next matching line, going round at the end."""
+        start = self._match
+        if start is None:
+            top = self.buffer.first + self.verticalScrollBar().value()
+            start = top + self._visible_lines() if backwards else top - 1
+        found = self._search.next_from(start, backwards=backwards)
+        if found is None:
+            return
+        self._match = found
+        self.set_following(False)
+        self.verticalScrollBar().setValue(found - self.buffer.first - self._visible_lines() // 2)
+        self.matchesChanged.emit(self._search.matches.index(found) + 1, len(self._search.matches))
+        self.viewport().update()
+
+    def _search_on(self) -> None:
+        if not self._search.step():
+            self._search_timer.stop()
+        position = 0
+        if self._match is not None and self._match in self._search.matches:
+            position = self._search.matches.index(self._match) + 1
+        self.matchesChanged.emit(position, len(self._search.matches))
+        self.viewport().update()
+
+    # Selection
+
+    def _place_at(self, point: QPointF) -> Place:
+        row = int((point.y() - _PAD_Y) // self._line_height)
+        number = self.buffer.first + self.verticalScrollBar().value() + row
+        if number < self.buffer.first:
+            return self.buffer.first, 0
+        if number >= self.buffer.end:
+            last = self.buffer.end - 1
+            return last, len(self.buffer.line(last).text)
+        text = self.buffer.line(number).text
+        x = point.x() - _PAD_X + self.horizontalScrollBar().value() - self._clock_width
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high) // 2
+            if self._metrics.horizontalAdvance(text[: middle + 1]) - self._metrics.averageCharWidth() / 2 < x:
+                low = middle + 1
+            else:
+                high = middle
+        return number, low
+
+    def selection(self) -> tuple[Place, Place] | None:
+        """First and last place selected (line number, character), or ``None``."""
+        if self._anchor is None or self._cursor is None or self._anchor == self._cursor:
+            return None
+        first, last = min(self._anchor, self._cursor), max(self._anchor, self._cursor)
+        if last[0] < self.buffer.first:
+            return None
+        return max(first, (self.buffer.first, 0)), last
+
+    def selected_text(self) -> str:
+        """The text selected; whole lines in the middle come with their time."""
+        span = self.selection()
+        if span is None:
+            return ""
+        (first, begin), (last, end) = span
+        lines = self.buffer.slice(first, last + 1)
+        if len(lines) == 1:
+            return lines[0].text[begin:end]
+        texts = [_plain(line) for line in lines]
+        texts[0] = texts[0] if begin == 0 else lines[0].text[begin:]
+        cut = len(lines[-1].text) - end
+        texts[-1] = texts[-1][: len(texts[-1]) - cut]
+        return "\n".join(texts)
+
+    def select_all(self) -> None:
+        """Select every line kept."""
+        if len(self.buffer):
+            last = self.buffer.end - 1
+            self._anchor, self._cursor = (self.buffer.first, 0), (last, len(self.buffer.line(last).text))
+            self.viewport().update()
+
+    def copy(self) -> None:
+        """Put the selected text on the clipboard, or everything when nothing is selected."""
+        QApplication.clipboard().setText(self.selected_text() or self.text())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a selection; with Shift, extend it."""
+        if event.button() == Qt.MouseButton.LeftButton and len(self.buffer):
+            place = self._place_at(event.position())
+            if not (event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self._anchor is not None):
+                self._anchor = place
+            self._cursor = place
+            self.viewport().update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Extend the selection; beyond the edges the log scrolls."""
+        if event.buttons() & Qt.MouseButton.LeftButton and self._anchor is not None and len(self.buffer):
+            y = event.position().y()
+            bar = self.verticalScrollBar()
+            if y < 0:
+                bar.setValue(bar.value() - 1)
+            elif y > self.viewport().height():
+                bar.setValue(bar.value() + 1)
+            self._cursor = self._place_at(event.position())
+            self.viewport().update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Select the line under the pointer."""
+        if len(self.buffer):
+            number, _ = self._place_at(event.position())
+            self._anchor, self._cursor = (number, 0), (number, len(self.buffer.line(number).text))
+            self.viewport().update()
+
+    # Keys and menu
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy, select all, find, and the scrolling keys."""
+        bar = self.verticalScrollBar()
+        moves = {
+            Qt.Key.Key_Up: bar.value() - 1,
+            Qt.Key.Key_Down: bar.value() + 1,
+            Qt.Key.Key_PageUp: bar.value() - bar.pageStep(),
+            Qt.Key.Key_PageDown: bar.value() + bar.pageStep(),
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: bar.maximum(),
+        }
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.select_all()
+        elif event.matches(QKeySequence.StandardKey.Find):
+            self.findRequested.emit()
+        elif event.key() == Qt.Key.Key_F3:
+            self.search_next(backwards=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif event.key() in moves:
+            bar.setValue(moves[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Copy, select all, follow."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        words = "Copy" if self.selection() is not None else "Copy all"
+        menu.addAction(theme().icon("copy"), words).triggered.connect(self.copy)
+        menu.addAction("Select all").triggered.connect(self.select_all)
+        follow = menu.addAction("Follow")
+        follow.setCheckable(True)
+        follow.setChecked(self._following)
+        follow.triggered.connect(self.set_following)
+        menu.popup(event.globalPos())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the focus ring."""
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the focus ring away."""
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The lines in sight on a sunken panel."""
+        painter = QPainter(self.viewport())
+        antialias(painter)
+        area = QRectF(self.viewport().rect())
+        fill_rounded(painter, area, RADIUS_PANEL, theme().color("sunken"))
+        if not len(self.buffer):
+            box = area.adjusted(_PAD_X, _PAD_Y, -_PAD_X, -_PAD_Y)
+            ink = theme().color("text3")
+            draw_text(painter, box, self._placeholder, "small", ink, Qt.AlignmentFlag.AlignHCenter)
+        else:
+            painter.save()
+            painter.setClipRect(area.adjusted(4, 2, -4, -2))
+            self._paint_lines(painter)
+            painter.restore()
+        if self.hasFocus():
+            focus_ring(painter, area, RADIUS_PANEL)
+
+    def _paint_lines(self, painter: QPainter) -> None:
+        colors = theme()
+        painter.setFont(self._font)
+        inks = {tone: colors.color(tone or "text2") for tone in ("", "warn", "err", "text3", "accent")}
+        first = self.buffer.first + self.verticalScrollBar().value()
+        count = self._visible_lines() + 1
+        left = _PAD_X - self.horizontalScrollBar().value()
+        span = self.selection()
+        columns = int(self.viewport().width() / max(1.0, self._metrics.averageCharWidth()))
+        skipped = max(
+            0, int((self.horizontalScrollBar().value() - self._clock_width) / self._metrics.averageCharWidth())
+        )
+        clock = ""
+        for row, line in enumerate(self.buffer.slice(first, first + count)):
+            number = first + row
+            top = _PAD_Y + row * self._line_height
+            baseline = top + self._metrics.ascent()
+            self._paint_marks(painter, number, line, left + self._clock_width, top, span)
+            if line.clock != clock:
+                clock = line.clock
+                painter.setPen(inks["text3"])
+                painter.drawText(QPointF(left, baseline), clock)
+            live = self._live and number == self.buffer.end - 1
+            painter.setPen(inks[line.tone or ("accent" if live else "")])
+            shown, x = line.text, left + self._clock_width
+            if len(shown) > 2 * columns and shown.isascii():
+                # Shaping a line of thousands of characters costs more than all the others together.
+                begin = max(0, skipped - 2)
+                shown = shown[begin : begin + columns + 8]
+                x += begin * self._metrics.horizontalAdvance("0")
+            painter.drawText(QPointF(x, baseline), shown)
+
+    def _paint_marks(
+        self, painter: QPainter, number: int, line: LogLine, x: float, top: float, span: tuple[Place, Place] | None
+    ) -> None:
+        colors = theme()
+        text = line.text
+        needle = self._search.needle
+        if needle:
+            color = colors.color("warnTint" if number != self._match else "accentTint")
+            lowered = text.casefold()
+            at = lowered.find(needle)
+            while at >= 0 and len(lowered) == len(text):
+                self._mark(painter, text, at, at + len(needle), x, top, color)
+                at = lowered.find(needle, at + len(needle))
+        if span is not None and span[0][0] <= number <= span[1][0]:
+            begin = span[0][1] if number == span[0][0] else 0
+            end = span[1][1] if number == span[1][0] else len(text)
+            self._mark(painter, text, begin, max(end, begin), x, top, colors.color("accentFill", 0.25))
+
+    def _mark(self, painter: QPainter, text: str, begin: int, end: int, x: float, top: float, color: Any) -> None:
+        advance = self._metrics.horizontalAdvance
+        left = x + advance(text[:begin])
+        painter.fillRect(QRectF(left, top, max(3.0, advance(text[begin:end])), self._line_height), color)
+
+
+def _plain(line: LogLine) -> str:
+    return f"{line.clock} {line.text}" if line.at is not None else line.text
