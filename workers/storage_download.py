@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,11 +45,10 @@ def fetch(client: Any, bucket: str, key: str, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     answer = client.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    part = Path(name)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         # Entering the body itself would give the bare stream, which skips the checksum.
-        with contextlib.closing(answer["Body"]) as body, os.fdopen(descriptor, "wb") as out:
+        with contextlib.closing(answer["Body"]) as body, part.open("xb") as out:
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 out.write(chunk)
         part.replace(path)

@@ -112,7 +112,10 @@ class UploadProgress:
 
 @dataclass(frozen=True)
 class UploadResult:
-    """How an upload ended. ``gone`` are keys under the prefix whose local file no longer exists."""
+    """How an upload ended. ``gone`` are keys under the prefix whose local file no longer exists.
+
+    ``failed`` are (path, reason); ``ignored`` are the hidden files and system files that are never sent.
+    """
 
     sent: int
     skipped: int
@@ -122,17 +125,50 @@ class UploadResult:
     changed_during_upload: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     cancelled: bool = False
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """How it ended in one line, for a message."""
+        if self.cancelled:
+            text = f"Cancelled: {self.sent:,} files were sent and are kept; start again to go on."
+        elif not self.sent and not self.failed:
+            text = f"Nothing to send: all {self.skipped:,} files are there."
+        else:
+            text = f"{self.sent:,} files sent" + (f", {self.skipped:,} were there already." if self.skipped else ".")
+        if self.failed:
+            text += f" {len(self.failed):,} could not be sent."
+        if self.changed_during_upload:
+            text += f" {len(self.changed_during_upload):,} changed while they were sent; start again to send them."
+        if self.ignored:
+            text += f" {len(self.ignored):,} hidden files were left out."
+        return text
+
+
+@dataclass(frozen=True)
+class PendingUpload:
+    """An upload that was started and has not come to its end: it goes on where it stopped when started again."""
+
+    folder: Path
+    bucket: str
+    prefix: str
+    started: datetime
+    files_total: int
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a folder check: what was found and the paths it concerns (relative, at most 500)."""
+    """One line of a folder check: what was found and the paths it concerns (relative, at most 500).
+
+    ``notes``, where there are any, say why, one for each path.
+    """
 
     severity: Literal["ok", "info", "warning", "error"]
     code: str
     title: str
     detail: str = ""
     paths: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
