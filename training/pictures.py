@@ -1,0 +1,163 @@
+"""From a picture file to the bytes of a network's input, the same way for training and inference.
+
+Nothing but Pillow and numpy: this file travels with the model into the endpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+# A decoded picture of this size takes 384 MB; the sensors of today's cameras stay below it.
+MAX_MEGAPIXELS = 128
+# No vector formats: their decoders start other programs.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+)
+# The share of the shorter side that the centre crop keeps, as the backbones' authors evaluated them.
+CROP_SHARE = 0.875
+# A crop of the least area must still hold about as many pixels as the network sees.
+DECODE_MARGIN = 1.4
+SMALLEST_AREA = 0.35
+ORIENTATION_TAG = 0x0112
+TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow would warn from 89 megapixels on; the check in open_picture is the one that decides.
+Image.MAX_IMAGE_PIXELS = MAX_MEGAPIXELS * 1_000_000
+
+
+class BadPicture(ValueError):
+    """The bytes are no picture that can be used; the message says why."""
+
+
+def open_picture(source: Path | bytes, size: int) -> Image.Image:
+    """Decode to an upright 8-bit RGB picture, at least about 1.4 x ``size`` on its shorter side if the file is.
+
+    JPEG files are decoded at 1/2, 1/4 or 1/8 where that is enough. Transparent areas become white, 16-bit
+    values are scaled, of a moving picture the first frame is taken. Raises ``BadPicture``.
+    """
+    raw = source if isinstance(source, bytes) else _read(source)
+    if not raw:
+        raise BadPicture("the file is empty")
+    try:
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise BadPicture(f"it claims more than {2 * MAX_MEGAPIXELS} megapixels; refused") from None
+    except Exception as error:
+        # Pillow's decoders raise many types for damaged files; all of them mean the same here.
+        raise BadPicture("it is not a picture that can be read" + _because(error)) from error
+    width, height = image.size
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        claimed = width * height / 1_000_000
+        raise BadPicture(f"it claims {claimed:.0f} megapixels; more than {MAX_MEGAPIXELS} are refused")
+    try:
+        wanted = math.ceil(size * DECODE_MARGIN)
+        image.draft("RGB", (wanted, wanted))
+        orientation = _orientation(image)
+        upright = to_rgb(image)
+    except Exception as error:
+        raise BadPicture("it is damaged" + _because(error)) from error
+    return upright.transpose(TRANSPOSE[orientation]) if orientation in TRANSPOSE else upright
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any colour mode that Pillow decodes to 8-bit RGB, transparency on white."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        image.load()
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled(np.asarray(image, dtype=np.float32), is_real=image.mode == "F")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        opaque = Image.new("RGB", image.size, (255, 255, 255))
+        opaque.paste(layered, mask=layered.getchannel("A"))
+        return opaque
+    return image.convert("RGB")
+
+
+def centre_crop(image: Image.Image, size: int) -> Pixels:
+    """The middle of the picture as (size, size, 3) bytes: what is measured and served."""
+    side = CROP_SHARE * min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    return _resized(image, (left, top, left + side, top + side), size)
+
+
+def random_crop(image: Image.Image, size: int, seed: str) -> Pixels:
+    """A random part of the picture, mirrored half of the time, as (size, size, 3) bytes.
+
+    The same ``seed`` gives the same crop on every host and in every process.
+    """
+    dice = random.Random(seed)
+    box = (0.0, 0.0, float(image.width), float(image.height))
+    for _ in range(10):
+        area = image.width * image.height * dice.uniform(SMALLEST_AREA, 1.0)
+        ratio = math.exp(dice.uniform(math.log(3 / 4), math.log(4 / 3)))
+        width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if width <= image.width and height <= image.height:
+            left, top = dice.uniform(0, image.width - width), dice.uniform(0, image.height - height)
+            box = (left, top, left + width, top + height)
+            break
+    pixels = _resized(image, box, size)
+    return np.ascontiguousarray(pixels[:, ::-1]) if dice.random() < 0.5 else pixels
+
+
+def views_of(source: Path | bytes, size: int, views: int, seed: str) -> Pixels:
+    """(views, size, size, 3) bytes of one file: the centre crop, then ``views - 1`` random crops.
+
+    Raises ``BadPicture``.
+    """
+    image = open_picture(source, size)
+    crops = [centre_crop(image, size)]
+    crops.extend(random_crop(image, size, f"{seed}/{view}") for view in range(1, views))
+    return np.stack(crops)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadPicture(f"it cannot be read: {error.strerror or error}") from error
+
+
+def _because(error: Exception) -> str:
+    words = str(error).split("<_io.BytesIO")[0].strip().rstrip(":")
+    return f" ({words})" if words and "cannot identify image file" not in words else ""
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
+    except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
+        # Damaged EXIF data of a sound picture: shown as it is stored.
+        return 1
+
+
+def _scaled(values: NDArray[Any], *, is_real: bool) -> Image.Image:
+    """16-bit or floating-point grey to 8 bits: Pillow's own conversion cuts at 255 instead."""
+    values = np.nan_to_num(values)
+    top = 1.0 if is_real and values.max(initial=0.0) <= 1.0 else 255.0 if values.max(initial=0.0) <= 255.0 else 65535.0
+    grey = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _resized(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Pixels:
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box), dtype=np.uint8)

@@ -1,0 +1,154 @@
+"""The run's settings: command line first, then SageMaker's environment, then defaults that work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """A setting is missing or out of range; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``train.py`` was asked to do. ``batch_size`` is the global one, over all hosts."""
+
+    data_dir: Path | None
+    model_dir: Path | None
+    output_data_dir: Path | None
+    features_dir: Path | None
+    prepare_features: bool
+    backbone: str
+    weights: str
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    weight_decay: float
+    label_smoothing: float
+    views: int
+    image_size: int
+    patience: int
+    unfreeze: int
+    seed: int
+    num_workers: int
+    threads: int
+
+    def public(self) -> dict[str, Any]:
+        """The settings that describe the run, for the report: without folders and the machine's size."""
+        left_out = {"data_dir", "model_dir", "output_data_dir", "features_dir", "num_workers", "threads"}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
+
+
+def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
+    """Read the arguments; names may be spelled with ``-`` or ``_``, values may come JSON-quoted.
+
+    Raises ``SettingsError`` for values out of range; argparse itself exits for unknown arguments.
+    """
+    given = vars(_parser(env).parse_args(argv))
+    given.pop("_tuning_objective_metric")
+    threads = _threads(env)
+    workers = given.pop("num_workers")
+    settings = Settings(**given, threads=threads, num_workers=_default_workers(threads) if workers < 0 else workers)
+    _check(settings)
+    return settings
+
+
+def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Train a picture classifier.", allow_abbrev=False)
+
+    def add(name: str, kind: Callable[[str], Any], default: Any, text: str, **options: Any) -> None:
+        spellings = [f"--{name}"] + ([f"--{name.replace('-', '_')}"] if "-" in name else [])
+        parser.add_argument(*spellings, dest=name.replace("-", "_"), type=kind, default=default, help=text, **options)
+
+    def folder(variable: str) -> Path | None:
+        return Path(env[variable]) if env.get(variable) else None
+
+    add("data-dir", _path, folder("SM_CHANNEL_TRAINING"), "folder with train, valid and test")
+    add("model-dir", _path, folder("SM_MODEL_DIR"), "where the model goes")
+    add("output-data-dir", _path, folder("SM_OUTPUT_DATA_DIR"), "where report.json goes besides the model folder")
+    add("features-dir", _path, folder("SM_CHANNEL_FEATURES"), "features prepared earlier, or where to put them")
+    add("prepare-features", _flag, False, "only compute the features", nargs="?", const=True)
+    add("backbone", _text, "efficientnet_lite0", "efficientnet_lite0 or a torchvision model")
+    add("weights", _text, "default", "default, none or a path to the backbone's weights")
+    add("epochs", _whole, 10, "passes over the training pictures")
+    add("learning-rate", _real, 1e-3, "highest learning rate of the cosine schedule")
+    add("batch-size", _whole, 64, "pictures per step, over all hosts")
+    add("weight-decay", _real, 0.01, "AdamW's decay")
+    add("label-smoothing", _real, 0.1, "0 to below 1")
+    add("views", _whole, 3, "views of each training picture: 1 plain, the others augmented")
+    add("image-size", _whole, 224, "side of the network's input in pixels")
+    add("patience", _whole, 5, "epochs without a better validation loss before stopping; 0: never stop early")
+    add("unfreeze", _whole, 0, "train the backbone's last N stages too")
+    add("seed", _whole, 0, "seed of everything random")
+    add("num-workers", _whole, -1, "decoding threads; -1: as many as suit the CPUs")
+    # SageMaker's tuner adds it to every trial.
+    parser.add_argument("--_tuning_objective_metric", default="", help=argparse.SUPPRESS)
+    return parser
+
+
+def _check(settings: Settings) -> None:
+    rules: list[tuple[bool, str]] = [
+        (settings.epochs >= 1, "epochs must be at least 1"),
+        (0 < settings.learning_rate < float("inf"), "learning-rate must be above 0"),
+        (settings.batch_size >= 1, "batch-size must be at least 1"),
+        (0 <= settings.weight_decay < float("inf"), "weight-decay must not be negative"),
+        (0 <= settings.label_smoothing < 1, "label-smoothing must be from 0 to below 1"),
+        (1 <= settings.views <= 64, "views must be from 1 to 64"),
+        (32 <= settings.image_size <= 1024, "image-size must be from 32 to 1024"),
+        (settings.patience >= 0, "patience must not be negative"),
+        (settings.unfreeze >= 0, "unfreeze must not be negative"),
+        (
+            settings.data_dir is not None or (settings.features_dir is not None and not settings.prepare_features),
+            "no data: give --data-dir, or a channel named training",
+        ),
+        (
+            settings.model_dir is not None or (settings.features_dir is not None and settings.prepare_features),
+            "no place for the model: give --model-dir",
+        ),
+        (not (settings.prepare_features and settings.unfreeze), "prepare-features and unfreeze exclude each other"),
+    ]
+    broken = [text for holds, text in rules if not holds]
+    if broken:
+        raise SettingsError("; ".join(broken) + ".")
+
+
+def _threads(env: Mapping[str, str]) -> int:
+    """CPUs to use: OMP_NUM_THREADS, else SM_NUM_CPUS, never more than this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for name in ("OMP_NUM_THREADS", "SM_NUM_CPUS"):
+        if env.get(name, "").isdigit() and int(env[name]) > 0:
+            return min(usable, int(env[name]))
+    return usable
+
+
+def _default_workers(threads: int) -> int:
+    # With one CPU a decoding thread would only get in the way of the network.
+    return 0 if threads == 1 else min(threads, 8)
+
+
+def _text(value: str) -> str:
+    return value.strip().strip('"')
+
+
+def _whole(value: str) -> int:
+    return int(_text(value))
+
+
+def _real(value: str) -> float:
+    return float(_text(value))
+
+
+def _path(value: str) -> Path:
+    return Path(_text(value))
+
+
+def _flag(value: str) -> bool:
+    word = _text(value).lower()
+    if word not in ("true", "false", "1", "0", "yes", "no"):
+        raise argparse.ArgumentTypeError(f"{value} is neither true nor false")
+    return word in ("true", "1", "yes")

@@ -1,0 +1,57 @@
+"""Train a picture classifier: ``python train.py --data-dir D --model-dir M``.
+
+The same file runs in a SageMaker container, under torchrun, and from a plain shell.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import torch.distributed
+from data import DataError
+from distributed import Group, join
+from fit import TrainingFailed
+from model import WeightsError
+from run import Run
+from settings import Settings, SettingsError, parse
+from stopping import Stop, Stopped
+
+EXPECTED = (SettingsError, DataError, WeightsError, TrainingFailed)
+
+
+def main(argv: list[str]) -> int:
+    """Run one training; the exit code is 0 when a model was written or the job was told to stop."""
+    stop = Stop().listen()
+    group: Group | None = None
+    try:
+        settings: Settings = parse(argv)
+        group = join()
+        Run(settings, group, stop).execute()
+    except Stopped:
+        print("Stopped before the first epoch ended: there is no model to save.", flush=True)
+    except EXPECTED as error:
+        return _failed(str(error))
+    except torch.distributed.DistError as error:
+        return _failed(f"The hosts of this job lost each other: {error}")
+    except Exception:
+        # Told to SageMaker in full: its own message would only name the command that failed.
+        return _failed(traceback.format_exc())
+    finally:
+        if group is not None:
+            group.close()
+    return 0
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    place = os.environ.get("SM_OUTPUT_FAILURE")
+    if place and Path(place).parent.is_dir():
+        Path(place).write_text(message, encoding="utf-8")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
