@@ -10,8 +10,13 @@ _DETAIL_LINES = 12
 _TRACEBACK = "Traceback (most recent call last):"
 # "ValueError: text" or "package.module.SomeError: text", at the beginning of a line.
 _EXCEPTION = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning))(?:: (.*))?$")
-# What the SDK's driver raises about the script, not what went wrong in it.
-_WRAPPERS = ("subprocess.CalledProcessError", "CalledProcessError", "ExecuteUserScriptError")
+# What the SDK's drivers say about the script, not what went wrong in it.
+_WRAPPERS = ("CalledProcessError", "Training Execution failed. For more details")
+_HEAD = re.compile(
+    r"^(?:AlgorithmError|ClientError|CapacityError|InternalServerError)[^:]*:\s*"
+    r"(?:ExecuteUserScriptError[^:]*:\s*)?(?:ExitCode -?\d+\s*)?(?:ErrorMessage )?"
+)
+_TAIL = re.compile(r"(?:\"?\s*Command \".*)?,? ?exit code: ?-?\d+\s*$", re.DOTALL)
 _EXIT_CODE = re.compile(r"exit (?:code|status):? ?(-?\d+)", re.IGNORECASE)
 
 
@@ -31,33 +36,31 @@ class Failure:
 
 
 def explain(reason: str, log: Iterable[str] = ()) -> Failure:
-    """Read a FailureReason (and, when it says nothing about the script, the last lines of the log).
+    """Read a FailureReason and, when it does not say what went wrong in the script, the last lines of the log.
 
     FailureReason begins with ``AlgorithmError``, ``ClientError``, ``CapacityError`` or ``InternalServerError``
-    (DescribeTrainingJob's reference); the rest is what the container wrote to ``/opt/ml/output/failure``.
+    (DescribeTrainingJob's reference). After ``AlgorithmError`` comes what the container wrote to
+    ``/opt/ml/output/failure``, or ``ExecuteUserScriptError`` with exit code, message and command.
     """
-    reason = reason.strip()
-    lines = [*reason.replace("\\n", "\n").splitlines()]
-    found = _last_exception(lines) or _last_exception(list(log))
-    details = _shown(found[2] if found else lines)
-    everything = "\n".join([*lines, *(found[2] if found else ())])
+    reason = reason.strip().replace("\\n", "\n")
+    body = _TAIL.sub("", _HEAD.sub("", reason)).strip().strip('"').strip()
+    lines = [] if any(wrapper in body for wrapper in _WRAPPERS) else body.splitlines()
+    log_lines = list(log)
+    found = _last_exception(lines) or (None if lines else _last_exception(log_lines))
+    details = "\n".join(found[2] if found else (lines or log_lines)[-_DETAIL_LINES:]).strip()
+    everything = "\n".join([reason, *lines, *(found[2] if found else ())])
     for pattern, summary, hint in _KNOWN:
-        match = re.search(pattern, everything, re.IGNORECASE)
+        match = re.search(pattern, everything, re.IGNORECASE | re.MULTILINE)
         if match:
-            return Failure(summary.format(*match.groups()), hint.format(*match.groups()), details)
+            return Failure(summary.format(*match.groups()), hint, details)
     if found:
-        name, words, _ = found
-        return Failure(_sentence(f"The training script failed: {words or name}"), "", details)
+        return Failure(_sentence(f"The training script failed: {found[1] or found[0]}"), "", details)
+    if lines:
+        kind = "The training script failed: " if reason.startswith("AlgorithmError") else ""
+        return Failure(_sentence(kind + lines[0]), "", details)
     exit_code = _EXIT_CODE.search(reason)
-    if exit_code and exit_code[1] not in ("0", "1"):
-        summary = f"The training script ended with exit code {exit_code[1]}."
-        return Failure(summary, "The log has its last words.", details)
-    if not reason:
-        return Failure("The job failed without a reason.", "The log has its last words.")
-    kind, _, rest = reason.partition(":")
-    return Failure(
-        _sentence(rest.strip().splitlines()[0] if rest.strip() and " " not in kind else lines[0]), "", details
-    )
+    ended = f" with exit code {exit_code[1]}" if exit_code else ""
+    return Failure(f"The training script ended{ended} and gave no reason.", "The log has its last words.", details)
 
 
 # Pattern over reason and traceback, summary, hint. The first that matches wins, so the special come first.
@@ -121,18 +124,17 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 
 
 def _last_exception(lines: Sequence[str]) -> tuple[str, str, list[str]] | None:
-    """The last exception that is not a mere wrapper: its class, its words and the traceback's lines."""
+    """The last exception that is not a mere wrapper: its class, its words, and the lines that belong to it."""
     for at in range(len(lines) - 1, -1, -1):
-        match = _EXCEPTION.match(lines[at].strip().strip('"'))
-        if match is None or match[1] in _WRAPPERS or match[1].endswith("AlgorithmError"):
+        match = _EXCEPTION.match(lines[at].strip())
+        if match is None or any(wrapper in match[1] for wrapper in _WRAPPERS):
             continue
-        start = next((up for up in range(at, max(-1, at - 60), -1) if lines[up].startswith(_TRACEBACK)), at)
-        return match[1], (match[2] or "").strip(), list(lines[start : at + 1])
+        start = next((up for up in range(at, max(-1, at - 60), -1) if _TRACEBACK in lines[up]), None)
+        if start is not None:
+            return match[1], (match[2] or "").strip(), list(lines[start : at + 1])
+        # The sandbox, and AWS's toolkit, put the exception first and the place below it.
+        return match[1], (match[2] or "").strip(), list(lines[at : at + _DETAIL_LINES])
     return None
-
-
-def _shown(lines: Sequence[str]) -> str:
-    return "\n".join(lines[-_DETAIL_LINES:]).strip()
 
 
 def _sentence(words: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -18,7 +17,9 @@ MAX_REPORT_BYTES = 16 * 1024 * 1024
 MAX_MEMBERS = 10_000
 # Decompressed bytes that are read in search of the report: a gzip bomb ends here.
 MAX_READ_BYTES = 2 * 1024**3
-_KNOWN = {"classes", "curves", "test_accuracy", "scores", "confusion", "confusion_matrix", "skipped"}
+_KNOWN = {"classes", "curves", "test_accuracy", "scores", "confusion", "skipped"}
+# The report does not say when an epoch ended.
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
 def find_report(archive: IO[bytes]) -> bytes | None:
@@ -54,68 +55,40 @@ def parse_report(data: bytes) -> JobReport:
 
 
 def _convert(raw: Mapping[str, Any]) -> JobReport:
-    classes = tuple(str(name) for name in raw.get("classes", ()))
-    confusion = tuple(
-        tuple(int(count) for count in row) for row in raw.get("confusion") or raw.get("confusion_matrix") or ()
-    )
     accuracy = raw.get("test_accuracy")
     return JobReport(
-        classes=classes,
-        curves=_curves(raw.get("curves") or ()),
+        classes=tuple(str(name) for name in raw["classes"]),
+        curves=_curves(raw["curves"]),
         test_accuracy=None if accuracy is None else float(accuracy),
-        scores=_scores(raw.get("scores") or (), classes),
-        confusion=confusion,
-        skipped=tuple(_skipped(item) for item in raw.get("skipped") or ()),
+        scores=tuple(_score(row) for row in raw["scores"]),
+        confusion=tuple(tuple(int(count) for count in row) for row in raw["confusion"]),
+        skipped=tuple((str(path), str(why)) for path, why in raw["skipped"]),
         extra={key: value for key, value in raw.items() if key not in _KNOWN},
     )
 
 
-def _curves(raw: Iterable[Mapping[str, Any]]) -> tuple[EpochMetrics, ...]:
-    rows = list(raw)
+def _curves(rows: Sequence[Mapping[str, Any]]) -> tuple[EpochMetrics, ...]:
+    """The report's rows; their names are those of the metric definitions (``train:loss``)."""
     return tuple(
         EpochMetrics(
             epoch=int(row["epoch"]),
             epochs=int(row.get("epochs", len(rows))),
-            values={
-                key: float(value)
-                for key, value in row.items()
-                if key not in ("epoch", "epochs") and isinstance(value, int | float)
-            },
-            at=datetime.fromtimestamp(row["at"], UTC) if isinstance(row.get("at"), int | float) else _NO_TIME,
+            values={key: float(value) for key, value in row.items() if key not in ("epoch", "epochs")},
+            at=_NO_TIME,
         )
         for row in rows
     )
 
 
-def _scores(raw: Any, classes: Sequence[str]) -> tuple[ClassScore, ...]:
-    rows = [{"name": name, **row} for name, row in raw.items()] if isinstance(raw, Mapping) else list(raw)
-    return tuple(
-        ClassScore(
-            name=str(row.get("name", row.get("class", classes[at] if at < len(classes) else ""))),
-            precision=_finite(row["precision"]),
-            recall=_finite(row["recall"]),
-            f1=_finite(row["f1"]),
-            support=int(row["support"]),
-        )
-        for at, row in enumerate(rows)
+def _score(row: Mapping[str, Any]) -> ClassScore:
+    return ClassScore(
+        name=str(row["name"]),
+        precision=float(row["precision"]),
+        recall=float(row["recall"]),
+        f1=float(row["f1"]),
+        support=int(row["support"]),
     )
-
-
-def _skipped(item: Any) -> tuple[str, str]:
-    if isinstance(item, Mapping):
-        return str(item.get("file", item.get("path", ""))), str(item.get("reason", item.get("why", "")))
-    if isinstance(item, str):
-        return item, ""
-    return str(item[0]), str(item[1])
-
-
-def _finite(value: Any) -> float:
-    number = float(value or 0.0)
-    return number if math.isfinite(number) else 0.0
 
 
 def _unreadable(why: str) -> LocalProblem:
     return LocalProblem("The report cannot be read", f"The job left a report, but {why}.", code="BadReport")
-
-
-_NO_TIME = datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,279 @@
+"""Endpoints: deploy a job's model, list, describe, follow, measure. Deleting is in ``workers.endpoints_deletion``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from workers.costs import PriceTable
+from workers.endpoints_deletion import Deletion
+from workers.errors import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled, Unreachable
+from workers.images import image_uri
+from workers.logs import ENDPOINT_GROUP, Logs
+from workers.metrics import Metrics
+from workers.role_wait import when_role_is_known
+from workers.session import AwsSession
+from workers.training_names import name_problem, suggest_name
+from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, LogEvent
+
+VARIANT = "AllTraffic"
+JOB_TAG = "sagedeck:job"
+CREATOR_TAG = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
+CONCURRENT_DESCRIBES = 4
+# What the serving containers read: the handler in the model archive, and where they find it.
+CONTAINER_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+}
+_MODEL_OF_JOB = re.compile(r"s3://[^/]+/.*?([^/]+)/output/model\.tar\.gz")
+
+
+class EndpointRoles(Protocol):
+    """Who makes the execution role of an endpoint (``workers.roles.Roles``)."""
+
+    async def ensure_endpoint_role(self, bucket: str) -> str:
+        """The ARN of a role that may read models from ``bucket``."""
+
+
+class Endpoints:
+    """Everything about real-time endpoints of one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, roles: EndpointRoles, prices: PriceTable | None = None) -> None:
+        self._session, self._roles = session, roles
+        self._logs, self._metrics = Logs(session), Metrics(session)
+        self._deletion = Deletion(session, prices or PriceTable.load())
+        self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
+        # A configuration and a model never change under their name while an endpoint uses them.
+        self._configs: dict[tuple[str, str], dict[str, Any]] = {}
+
+    async def list(self, *, details: bool = True) -> tuple[Endpoint, ...]:
+        """All endpoints, newest first. ``details=False`` leaves out instances, model and job (one call for all)."""
+        endpoints = tuple(
+            [
+                _summary(item)
+                async for item in self._session.paginate(
+                    "sagemaker",
+                    "list_endpoints",
+                    "Endpoints",
+                    doing="list the endpoints",
+                    SortBy="CreationTime",
+                    SortOrder="Descending",
+                )
+            ]
+        )
+        return await self.complete(endpoints) if details else endpoints
+
+    async def complete(self, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        """The same endpoints with their details, a few calls at a time; one that cannot be read stays as it is."""
+
+        async def one(endpoint: Endpoint) -> Endpoint | None:
+            try:
+                async with self._describing:
+                    return await self.describe(endpoint.name)
+            except NotFound:
+                # Deleted since it was listed.
+                return None
+            except (AccessDenied, Throttled):
+                return endpoint
+
+        found = await asyncio.gather(*(one(endpoint) for endpoint in endpoints))
+        return tuple(endpoint for endpoint in found if endpoint is not None)
+
+    async def describe(self, name: str) -> Endpoint:
+        """One endpoint with instances, model and the job it came from. Raises ``NotFound``."""
+        answer = await self._session.call(
+            "sagemaker", "describe_endpoint", doing=f"read the endpoint {name}", EndpointName=name
+        )
+        key = (answer.get("EndpointConfigName", ""), answer["EndpointArn"])
+        if key not in self._configs:
+            self._configs[key] = await self._configuration(*key)
+        return _detail(answer, self._configs[key])
+
+    async def check_name(self, name: str) -> str | None:
+        """What is wrong with a name for a new endpoint, in a sentence; ``None`` when it is good and free."""
+        problem = name_problem(name, "The endpoint name")
+        if problem is None and await self._exists(name):
+            problem = "An endpoint with this name exists already."
+        return problem
+
+    async def deploy(self, spec: DeploySpec) -> str:
+        """Make model, configuration and endpoint from a finished job; returns the endpoint's name.
+
+        When a step fails, what the earlier steps made is deleted again. The endpoint is ``Creating`` on return.
+        """
+        problem = name_problem(spec.endpoint_name, "The endpoint name")
+        if problem is None and spec.instance_count < 1:
+            problem = "The number of instances must be at least 1."
+        if problem:
+            raise InvalidInput("The endpoint cannot be made like this", problem)
+        model_uri = await self._model_of(spec.job_name)
+        role = await self._roles.ensure_endpoint_role(model_uri.split("/")[2])
+        tags = [CREATOR_TAG, {"Key": JOB_TAG, "Value": spec.job_name}]
+        # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
+        made_name = suggest_name(spec.endpoint_name, datetime.now(UTC))
+        undo: list[Callable[[], Awaitable[Any]]] = []
+        doing = f"deploy {spec.endpoint_name}"
+
+        def call(operation: str, **parameters: Any) -> Awaitable[dict[str, Any]]:
+            return self._session.call("sagemaker", operation, doing=doing, **parameters)
+
+        try:
+            await when_role_is_known(
+                lambda: call(
+                    "create_model",
+                    ModelName=made_name,
+                    PrimaryContainer={
+                        "Image": image_uri(self._session.region, "inference", spec.instance_type),
+                        "ModelDataUrl": model_uri,
+                        "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": self._session.region},
+                    },
+                    ExecutionRoleArn=role,
+                    Tags=tags,
+                )
+            )
+            undo.append(lambda: call("delete_model", ModelName=made_name))
+            variant = {
+                "VariantName": VARIANT,
+                "ModelName": made_name,
+                "InstanceType": spec.instance_type,
+                "InitialInstanceCount": spec.instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+            await call("create_endpoint_config", EndpointConfigName=made_name, ProductionVariants=[variant], Tags=tags)
+            undo.append(lambda: call("delete_endpoint_config", EndpointConfigName=made_name))
+            await self._create_endpoint(spec.endpoint_name, made_name, tags, doing)
+        except BaseException:
+            await asyncio.shield(_roll_back(undo))
+            raise
+        return spec.endpoint_name
+
+    async def deletion_plan(self, name: str) -> DeletionPlan:
+        """What deleting the endpoint takes along, what it leaves, what stops working, and what it saves an hour."""
+        return await self._deletion.plan(await self.describe(name))
+
+    async def delete(self, plan: DeletionPlan) -> DeletionResult:
+        """Carry out a deletion plan in the order that AWS needs; what is gone already does not matter."""
+        return await self._deletion.carry_out(plan)
+
+    async def log(
+        self, name: str, token: str | None = None, *, from_end: bool = False
+    ) -> tuple[tuple[LogEvent, ...], str]:
+        """One page of the log of all instances and where to go on (see ``Logs.read``)."""
+        return await self._logs.read(ENDPOINT_GROUP.format(name=name), "", token, from_end=from_end)
+
+    async def metrics(self, name: str, variant: str = VARIANT) -> EndpointMetrics:
+        """How often the endpoint is called, how long its model takes, and when it was last used."""
+        return await self._metrics.endpoint(name, variant)
+
+    async def _create_endpoint(self, name: str, config: str, tags: Sequence[Mapping[str, str]], doing: str) -> None:
+        try:
+            await self._session.call(
+                "sagemaker", "create_endpoint", doing=doing, EndpointName=name, EndpointConfigName=config, Tags=tags
+            )
+        except Unreachable:
+            # The answer got lost; the request may not have been.
+            try:
+                if await self._exists(name):
+                    return
+            except SageDeckError:
+                pass
+            raise
+
+    async def _model_of(self, job_name: str) -> str:
+        job = await self._session.call(
+            "sagemaker", "describe_training_job", doing=f"read the job {job_name}", TrainingJobName=job_name
+        )
+        uri = str(job.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
+        if job["TrainingJobStatus"] not in ("Completed", "Stopped") or not uri.startswith("s3://"):
+            state = job["TrainingJobStatus"]
+            raise InvalidInput(
+                "The job has no model to deploy",
+                f"The job {job_name} is {state}; only a job that completed has a model.",
+                "Wait until it has finished." if state in ("InProgress", "Stopping") else "Choose another job.",
+            )
+        return uri
+
+    async def _exists(self, name: str) -> bool:
+        try:
+            await self._session.call(
+                "sagemaker", "describe_endpoint", doing=f"look for the endpoint {name}", EndpointName=name
+            )
+        except NotFound:
+            return False
+        return True
+
+    async def _configuration(self, config_name: str, arn: str) -> dict[str, Any]:
+        """Configuration, models and tags of one endpoint in one dict; parts that are gone are left out."""
+        config, tags = await asyncio.gather(
+            self._optional("describe_endpoint_config", EndpointConfigName=config_name),
+            self._optional("list_tags", ResourceArn=arn),
+        )
+        variants = config.get("ProductionVariants", [])
+        names = tuple(variant["ModelName"] for variant in variants if variant.get("ModelName"))
+        models = await asyncio.gather(*(self._optional("describe_model", ModelName=name) for name in names))
+        container: Mapping[str, Any] = next(
+            (model["PrimaryContainer"] for model in models if "PrimaryContainer" in model), {}
+        )
+        uri = container.get("ModelDataUrl", "")
+        tagged = {tag["Key"]: tag["Value"] for tag in tags.get("Tags", ())}
+        match = _MODEL_OF_JOB.fullmatch(uri)
+        return {
+            "models": names,
+            "instance_type": variants[0].get("InstanceType", "") if variants else "",
+            "instance_count": sum(variant.get("InitialInstanceCount", 0) for variant in variants),
+            "image": container.get("Image", ""),
+            "model_uri": uri,
+            "job": tagged.get(JOB_TAG) or (match[1] if match else ""),
+        }
+
+    async def _optional(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            return await self._session.call("sagemaker", operation, **parameters)
+        except (NotFound, AccessDenied):
+            return {}
+
+
+async def _roll_back(undo: list[Callable[[], Awaitable[Any]]]) -> None:
+    for step in reversed(undo):
+        try:
+            await step()
+        except SageDeckError:
+            # The first error is what the operator must see; a leftover costs nothing and blocks no name.
+            continue
+
+
+def _summary(item: Mapping[str, Any]) -> Endpoint:
+    return Endpoint(
+        name=item["EndpointName"],
+        status=item["EndpointStatus"],
+        created=item["CreationTime"],
+        modified=item.get("LastModifiedTime"),
+        arn=item["EndpointArn"],
+    )
+
+
+def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
+    variants = answer.get("ProductionVariants", [])
+    running = sum(variant.get("CurrentInstanceCount", 0) for variant in variants)
+    desired = sum(variant.get("DesiredInstanceCount", 0) for variant in variants)
+    return Endpoint(
+        name=answer["EndpointName"],
+        status=answer["EndpointStatus"],
+        created=answer["CreationTime"],
+        modified=answer.get("LastModifiedTime"),
+        arn=answer["EndpointArn"],
+        config_name=answer.get("EndpointConfigName", ""),
+        model_names=config["models"],
+        instance_type=config["instance_type"],
+        # Before the variants are reported, the configuration says how many there will be.
+        instance_count=running if variants else config["instance_count"],
+        desired_count=desired or config["instance_count"],
+        failure_reason=answer.get("FailureReason", ""),
+        image=config["image"],
+        model_uri=config["model_uri"],
+        job_name=config["job"],
+    )
