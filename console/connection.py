@@ -110,6 +110,24 @@ class Connection(QObject):
         self.choice = SANDBOX
         self._begin(SANDBOX, restart=True)
 
+    @property
+    def sandbox_running(self) -> bool:
+        """True while the sandbox is the account in force."""
+        return self.state == "ready" and self.choice.kind == "sandbox"
+
+    def stop_sandbox(self) -> None:
+        """Disconnect from the sandbox and end its process; what it stores is kept."""
+
+        async def stop() -> None:
+            from workers import local_account
+
+            await local_account.stop(self.state_dir)
+            self.ctx.notify.info("The sandbox was stopped", "What it stores is kept.")
+
+        self.ctx.leave()
+        self._set("failed", "The sandbox is stopped")
+        self.ctx.tasks.start(stop(), label="Stopping the sandbox", key="connect", scope="window")
+
     def cancel(self) -> None:
         """Stop waiting for the account."""
         if self.ctx.tasks.cancel("connect"):

@@ -1,0 +1,272 @@
+"""Starts and ends the program: files, the event loop, the window, and what happens to errors nobody caught."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import QMessageLogContext, QStandardPaths, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+from qasync import QEventLoop
+
+from console import icons
+from console.activity import ActivityModel
+from console.commands import Affected, Confirmation
+from console.connection import Connection
+from console.context import AppContext
+from console.journal import Journal, Writer
+from console.logbook import Logbook
+from console.main_window import MainWindow, open_and_wait
+from console.notify import Notifier
+from console.settings import Settings
+from console.tabs import TabSpec
+from console.theme import theme
+from workers.errors import SageDeckError
+
+log = logging.getLogger(__name__)
+
+NO_DISPLAY = (
+    "SageDeck needs a display, and there is none here: run it in a desktop session, or run `make tour`, "
+    "which works without one."
+)
+CLOSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the window keeps its own small files."""
+
+    settings: Path
+    history: Path
+    log: Path
+
+    @classmethod
+    def standard(cls) -> Files:
+        """In the user's configuration and data folders; all in ``SAGEDECK_CONFIG`` if that is set."""
+        override = os.environ.get("SAGEDECK_CONFIG")
+        if override:
+            return cls.inside(Path(override))
+        config = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation))
+        data = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
+        return cls(
+            config / "sagedeck" / "settings.json",
+            data / "sagedeck" / "activity.jsonl",
+            data / "sagedeck" / "window.log",
+        )
+
+    @classmethod
+    def inside(cls, folder: Path) -> Files:
+        """All in one folder."""
+        return cls(folder / "settings.json", folder / "activity.jsonl", folder / "window.log")
+
+
+class Application:
+    """One window with everything behind it. Make it inside a running event loop.
+
+    ``state_dir`` is the sandbox's state folder (None: what the settings say, else the default); ``look`` overrides
+    the chosen colours for this run; ``specs`` are the tabs (None: all that are built).
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        *,
+        state_dir: Path | None = None,
+        look: str = "",
+        specs: Sequence[TabSpec] | None = None,
+    ) -> None:
+        from workers.local_account import default_state_dir
+
+        self._writer = Writer()
+        self.settings = Settings(files.settings, self._writer)
+        self._journal = Journal(files.history, self._writer)
+        self.logbook = Logbook()
+        self.logbook.install(files.log)
+        self.notify = Notifier()
+        self.activity = ActivityModel(self._journal)
+        colors = theme()
+        colors.set_scale(self.settings.value("text_scale", 1.0))
+        colors.set_preference(look if look in ("light", "dark") else self.settings.theme)  # type: ignore[arg-type]
+        colors.apply()
+        self.ctx = AppContext(settings=self.settings, theme=colors, activity=self.activity, notify=self.notify)
+        chosen = self.settings.value("state_folder", "")
+        folder = state_dir or (Path(chosen) if chosen else None)
+        self.connection = Connection(self.ctx, folder)
+        self.window = MainWindow(
+            self.ctx, self.connection, self.logbook, specs, default_state_dir=folder or default_state_dir()
+        )
+        self.ctx.ask = self.ask
+        self.notify.fix_handler = self._fix
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.window.closeWanted.connect(self._close_wanted)
+        self.window.painted.connect(self._painted)
+        self._connect_at_start = True
+
+    def show(self, *, connect: bool = True) -> None:
+        """Show the window; after its first paint it connects to the account used last."""
+        self._connect_at_start = connect
+        self.window.open_first()
+        self.window.show()
+
+    async def ask(self, confirmation: Confirmation, cli: str = "") -> bool:
+        """Show a confirmation and wait for the answer; other tasks go on meanwhile."""
+        from console.widgets.confirm import ConfirmDialog
+
+        return await open_and_wait(ConfirmDialog(confirmation, cli, self.window))
+
+    async def close(self) -> None:
+        """End everything that this window started; the sandbox goes on until it is idle."""
+        self.window.begin_closing()
+        self.ctx.leave()
+        late = await self.ctx.tasks.close(CLOSE_SECONDS)
+        if late:
+            log.warning("did not end within %.0f s: %s", CLOSE_SECONDS, ", ".join(late))
+        self.settings.save()
+        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self.logbook.uninstall)
+        self.window.let_close()
+
+    def unexpected(self, error: BaseException, doing: str = "") -> None:
+        """An error that nobody caught: told and logged."""
+        self.notify.error(error, doing or "Something in SageDeck went wrong")
+
+    def _painted(self) -> None:
+        if self.settings.problem:
+            self.notify.warn("Settings were reset", self.settings.problem)
+        self.ctx.tasks.start(self._restore_history(), label="Reading the history", scope="window")
+        if self._connect_at_start:
+            self.connection.choose_remembered()
+
+    async def _restore_history(self) -> None:
+        self.activity.restore(await asyncio.to_thread(self._journal.load))
+
+    def _close_wanted(self) -> None:
+        self.ctx.tasks.start(self._maybe_close(), label="Closing", key="close", scope="window")
+
+    async def _maybe_close(self) -> None:
+        running = [item for item in self.activity.running if item.cancel is not None]
+        if running:
+            question = Confirmation(
+                "Close SageDeck?",
+                "What runs in this window stops. Jobs and endpoints of the account go on.",
+                confirm_label="Close",
+                icon="close",
+                stops_working=tuple(Affected(item.icon, item.title, item.text) for item in running),
+            )
+            if not await self.ask(question):
+                return
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _fix(self, error: SageDeckError) -> Callable[[], object] | None:
+        fix = error.fix
+        handlers: dict[str, Callable[[], object]] = {
+            "choose_backend": self.window.header.open_menu,
+            "restart_sandbox": self.connection.restart_sandbox,
+            "retry": self.window.refresh,
+            "sign_in": self.connection.retry,
+        }
+        return handlers.get(fix.action) if fix is not None else None
+
+
+def has_display() -> bool:
+    """False on a Linux machine without X or Wayland, unless a platform was named."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def make_qt_application(arguments: Sequence[str] = ()) -> QApplication:
+    """The QApplication with names, style and icon; Qt's own messages go to the log."""
+    qInstallMessageHandler(_qt_message)
+    app = QApplication(["sagedeck", *arguments])
+    app.setApplicationName("SageDeck")
+    app.setApplicationDisplayName("SageDeck")
+    app.setDesktopFileName("sagedeck")
+    app.setStyle("Fusion")
+    app.setQuitOnLastWindowClosed(False)
+    icon = QIcon()
+    for size in (16, 32, 64, 128):
+        icon.addPixmap(icons.pixmap("logo", "#3D5FD8", size))
+    app.setWindowIcon(icon)
+    return app
+
+
+def run(*, state_dir: Path | None = None, look: str = "") -> int:
+    """Open the window and serve it until it is closed; returns the exit code."""
+    if not has_display():
+        print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
+        return 2
+    app = make_qt_application()
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+        return runner.run(_serve(Files.standard(), state_dir, look))
+
+
+async def _serve(files: Files, state_dir: Path | None, look: str) -> int:
+    application = Application(files, state_dir=state_dir, look=look)
+    with catching(application):
+        application.show()
+        with contextlib.suppress(asyncio.CancelledError):
+            await application.closed
+        await application.close()
+    return 0
+
+
+@contextlib.contextmanager
+def catching(application: Application) -> Any:
+    """While inside: errors that nobody caught are told in the window, and SIGTERM and SIGINT close it."""
+    loop = asyncio.get_running_loop()
+
+    def in_python(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            application.window.close()
+        else:
+            application.unexpected(error)
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            error, name = args.exc_value, args.thread.name if args.thread else "a thread"
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(application.unexpected, error, f"Something in {name} went wrong")
+
+    def in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            application.unexpected(error)
+        else:
+            log.error("event loop: %s", context.get("message"))
+
+    old_hook, old_thread_hook = sys.excepthook, threading.excepthook
+    sys.excepthook, threading.excepthook = in_python, in_thread
+    loop.set_exception_handler(in_loop)
+    signals = [signal.SIGTERM, signal.SIGINT] if sys.platform != "win32" else []
+    for number in signals:
+        loop.add_signal_handler(number, application.window.close)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+        loop.set_exception_handler(None)
+        sys.excepthook, threading.excepthook = old_hook, old_thread_hook
+
+
+def _qt_message(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+    if kind == QtMsgType.QtFatalMsg:
+        # Qt aborts after this: without a usable platform plugin nothing else could say why.
+        print(f"{NO_DISPLAY} ({text.splitlines()[0]})", file=sys.stderr)  # noqa: T201
+        sys.stderr.flush()
+        os._exit(2)
+    level = logging.DEBUG if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
+    logging.getLogger("qt").log(level, "%s", text)

@@ -1,0 +1,94 @@
+"""The stack of tabs: each is imported and built when it is first shown, and told when it is shown or left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.tabs import TabSpec
+from console.widgets.base import label
+
+if TYPE_CHECKING:
+    from console.tabs.base import Tab
+
+log = logging.getLogger(__name__)
+
+
+class Pages(QStackedWidget):
+    """Signals: ``shown(tab_id)``, ``badgeChanged(tab_id, icon, text, colour token)``."""
+
+    shown = Signal(str)
+    badgeChanged = Signal(str, str, str, str)
+
+    def __init__(self, ctx: AppContext, specs: Iterable[TabSpec], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self.specs = {spec.id: spec for spec in specs}
+        self.tabs: dict[str, Tab] = {}
+        self.current_id = ""
+        self._narrow = False
+
+    @property
+    def current_tab(self) -> Tab | None:
+        """The tab that is shown, if it could be built."""
+        return self.tabs.get(self.current_id)
+
+    def open(self, tab_id: str, payload: Any = None) -> bool:
+        """Show a tab, building it if need be; False when there is none of that name."""
+        if tab_id not in self.specs:
+            return False
+        before = self.current_tab
+        tab = self.tab(tab_id)
+        if before is not None and before is not tab:
+            before.leave()
+        self.current_id = tab_id
+        if tab is not None:
+            self.setCurrentWidget(tab)
+            tab.enter(payload)
+        self.shown.emit(tab_id)
+        return True
+
+    def tab(self, tab_id: str) -> Tab | None:
+        """The tab, built now if it was not; None (and a page that says why) when its code fails."""
+        if tab_id in self.tabs:
+            return self.tabs[tab_id]
+        spec = self.specs[tab_id]
+        try:
+            tab = spec.load()(self.ctx)
+        except Exception as error:
+            self.ctx.notify.error(error, f"The tab {spec.title} could not be opened")
+            broken = _Broken(spec.title, error)
+            self.addWidget(broken)
+            self.setCurrentWidget(broken)
+            return None
+        tab.set_narrow(self._narrow)
+        tab.badgeChanged.connect(lambda icon, text, token: self.badgeChanged.emit(tab_id, icon, text, token))
+        self.addWidget(tab)
+        self.tabs[tab_id] = tab
+        return tab
+
+    def refresh(self) -> None:
+        """Let the shown tab read again."""
+        if self.current_tab is not None and self.ctx.connected:
+            self.current_tab.refresh()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Tell the tabs that the window crossed 1200 px."""
+        self._narrow = narrow
+        for tab in self.tabs.values():
+            tab.set_narrow(narrow)
+
+
+class _Broken(QWidget):
+    def __init__(self, title: str, error: Exception) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 16, 24, 16)
+        column.addWidget(label(title, "page"))
+        column.addWidget(label(f"This tab could not be opened: {type(error).__name__}: {error}", wrap=True, copy=True))
+        column.addStretch(1)
