@@ -65,7 +65,11 @@ class LogPanel(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Return and Shift+Return in the find field go through the matches."""
-        if watched is self._find and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._find.text():
-                self.view.search_next(backwards=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        if (
+            watched is self._find
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        ):
+            self.view.search_next(backwards=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         return super().eventFilter(watched, event)

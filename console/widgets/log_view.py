@@ -2,7 +2,7 @@
 
 ``view.append([LogLine(at, text)])`` or ``view.append_events(events)`` (anything with ``at`` and ``message``) as often
 as lines come: they are painted at most 20 times a second. The view follows the end until one scrolls up, and again once
-one scrolls back down. ``search(text)`` counts matching lines, ``search_next`` goes round. Ctrl+C copies what is selected.
+one scrolls back down. ``search(text)`` counts matching lines, ``search_next`` goes round. Ctrl+C copies the selection.
 """
 
 from __future__ import annotations
