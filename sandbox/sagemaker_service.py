@@ -1,0 +1,56 @@
+"""SageMaker's control plane: which part of it answers which operation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.registry import Caller, Operation, SandboxContext, Service
+from sandbox.sagemaker_logs import LogPump
+from sandbox.sagemaker_store import Tags
+from sandbox.sagemaker_validation import validate
+from sandbox.training import TrainingJobs
+
+
+class SageMakerService(Service):
+    """Training jobs, models, endpoints and their tags; moto answers the operations that are not here."""
+
+    name = "sagemaker"
+    moto = True
+
+    training: TrainingJobs
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Open the records and bring back what a former sandbox left."""
+        self.logs = LogPump(ctx.logs, _report)
+        tags = Tags(ctx.state.db)
+        self.training = TrainingJobs(ctx, self.logs)
+        self.training.recover()
+        self.operations |= self.training.operations
+        self.operations |= {
+            "AddTags": _checked("AddTags", tags.add_tags),
+            "ListTags": _checked("ListTags", tags.list_tags),
+            "DeleteTags": _checked("DeleteTags", tags.delete_tags),
+        }
+
+    def stop(self) -> None:
+        """End all jobs and endpoints; no process is left."""
+        self.training.close()
+        self.logs.close()
+
+    def busy(self) -> bool:
+        """True while a job runs or waits."""
+        return self.training.busy()
+
+
+def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
+    def run(request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        return answer(validate("sagemaker", operation, request))
+
+    return run
+
+
+def _report(error: Exception) -> None:
+    # The server's own output: there is no stream left to tell it in.
+    sys.stderr.write(f"sagemaker logs: {error}\n")
