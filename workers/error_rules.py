@@ -138,7 +138,8 @@ _NOT_AUTHORIZED = re.compile(
     r"(?:User: (?P<user>\S+) )?is not authorized to perform: (?P<action>[\w*-]+:[\w*]+)"
     r"(?: on resource: (?P<resource>\S+))?"
 )
-_MISSING_SAGEMAKER = re.compile(r"could not find|does not exist|was not found", re.IGNORECASE)
+# DescribeTrainingJob of an unknown job says "Requested resource not found."
+_MISSING_SAGEMAKER = re.compile(r"could not find|does not exist|not found", re.IGNORECASE)
 _TAKEN_SAGEMAKER = re.compile(r"already exist", re.IGNORECASE)
 _S3_ACTIONS = {
     "CompleteMultipartUpload": "PutObject",

@@ -1,0 +1,204 @@
+"""What the real SDK sends from the real child process, recorded by a server on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from workers.errors import Conflict, InvalidInput
+from workers.launcher import Launcher
+from workers.training import launch_request
+from workers.types import Backend, TrainingSpec
+
+BUCKET = "sagedeck-123456789012-us-east-1"
+ROLE = "arn:aws:iam::123456789012:role/SageDeckTraining-b"
+SPEC = TrainingSpec(
+    job_name="dogs-20260131-142501",
+    data_uri=f"s3://{BUCKET}/datasets/dogs",
+    output_bucket=BUCKET,
+    epochs=3,
+    instance_count=2,
+    hyperparameters={"views": "2"},
+)
+
+
+class Recorder(ThreadingHTTPServer):
+    """Answers as S3 and SageMaker would, and keeps what it was asked."""
+
+    def __init__(self):
+        self.requests = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        operation = (self.headers.get("X-Amz-Target") or "").removeprefix("SageMaker.")
+        self.server.requests.append((self.command, self.path, operation, body))
+        status, answer = 200, b""
+        if operation:
+            status, fields = self._sagemaker(operation, json.loads(body))
+            answer = json.dumps(fields).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _sagemaker(self, operation, fields):
+        name = fields["TrainingJobName"]
+        if operation == "CreateTrainingJob" and name == "taken":
+            return 400, {"__type": "ResourceInUse", "message": "Job name must be unique within an AWS account"}
+        arn = f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}"
+        if operation == "CreateTrainingJob":
+            return 200, {"TrainingJobArn": arn}
+        return 200, {
+            "TrainingJobName": name,
+            "TrainingJobArn": arn,
+            "TrainingJobStatus": "InProgress",
+            "SecondaryStatus": "Starting",
+            "CreationTime": 1,
+            "ModelArtifacts": {"S3ModelArtifacts": ""},
+            "AlgorithmSpecification": {"TrainingInputMode": "File"},
+            "StoppingCondition": {},
+        }
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _answer
+
+    def log_message(self, *_):
+        return
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """One warm child for all tests of the module: its start takes seconds."""
+    home = tmp_path_factory.mktemp("home")
+    connections = home / "connections.txt"
+    # Runs in every Python that starts: notes where the child connects to.
+    (home / "sitecustomize.py").write_text(
+        "import sys\n"
+        f"log = open({str(connections)!r}, 'a', buffering=1)\n"
+        "def hook(event, args):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo'):\n"
+        "        log.write(event + ' ' + repr(args[1] if event == 'socket.connect' else args[0]) + '\\n')\n"
+        "sys.addaudithook(hook)\n"
+    )
+    # A profile that does not exist and a config file of the SDK must not disturb the sandbox's keys.
+    (home / "sagemaker").mkdir()
+    (home / "sagemaker" / "config.yaml").write_text("SchemaVersion: '1.0'\n")
+    server = Recorder()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    patch = pytest.MonkeyPatch()
+    for name, value in {
+        "PYTHONPATH": str(home),
+        "AWS_PROFILE": "no-such-profile",
+        "XDG_CONFIG_HOME": str(home),
+    }.items():
+        patch.setenv(name, value)
+    url = f"http://127.0.0.1:{server.server_port}"
+    launcher = Launcher(Backend("sandbox", "Sandbox", "us-east-1", None, url, "AKIAEXAMPLE", "secret"))
+    try:
+        asyncio.run(launcher.prewarm())
+        answer = asyncio.run(launcher.launch({**launch_request(SPEC, "us-east-1"), "role_arn": ROLE}))
+        yield launcher, list(server.requests), answer, connections
+    finally:
+        launcher.close()
+        patch.undo()
+        server.shutdown()
+
+
+def created(recorded):
+    return next(json.loads(body) for _, _, operation, body in recorded[1] if operation == "CreateTrainingJob")
+
+
+def test_the_job_has_the_exact_name_and_settings(recorded):
+    request = created(recorded)
+    assert recorded[2]["job_name"] == request["TrainingJobName"] == "dogs-20260131-142501"
+    assert request["RoleArn"] == ROLE
+    assert request["ResourceConfig"] == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+    assert request["OutputDataConfig"]["S3OutputPath"] == f"s3://{BUCKET}/sagedeck/jobs"
+    assert request["HyperParameters"] == {
+        "backbone": "efficientnet_lite0", "epochs": "3", "learning_rate": "0.001", "batch_size": "64", "views": "2",
+    }  # fmt: skip
+    assert {tag["Key"] for tag in request["Tags"]} == {"sagedeck:created-by", "sagedeck:backbone"}
+    image = request["AlgorithmSpecification"]["TrainingImage"]
+    assert re.fullmatch(r"763104351884\.dkr\.ecr\.us-east-1\.amazonaws\.com/pytorch-training:[\d.]+-cpu-py\d+", image)
+
+
+def test_channels_are_the_data_the_code_and_the_drivers(recorded):
+    uris = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in created(recorded)["InputDataConfig"]
+    }
+    job = f"s3://{BUCKET}/sagedeck/jobs/dogs-20260131-142501/input"
+    assert uris == {
+        "training": f"s3://{BUCKET}/datasets/dogs/",
+        "code": f"{job}/code",
+        "sm_drivers": f"{job}/sm_drivers",
+    }
+
+
+def test_uploads_are_the_script_and_the_drivers_into_our_bucket_alone(recorded):
+    paths = [path for method, path, _, _ in recorded[1] if method == "PUT"]
+    root = f"/{BUCKET}/sagedeck/jobs/dogs-20260131-142501/input/"
+    assert paths and all(path.startswith(root) for path in paths)
+    names = {path.removeprefix(root) for path in paths}
+    assert {"code/train.py", "code/requirements.txt", "code/inference.py", "sm_drivers/sm_train.sh"} <= names
+    assert "sm_drivers/distributed_drivers/torchrun_driver.py" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_several_instances_run_under_torchrun(recorded):
+    script = next(body for _, path, _, body in recorded[1] if path.endswith("sm_train.sh"))
+    assert b"torchrun_driver.py" in script
+    assert b"install_requirements.py requirements.txt" in script
+
+
+def test_metric_definitions_are_those_of_the_script(recorded):
+    definitions = created(recorded)["AlgorithmSpecification"]["MetricDefinitions"]
+    line = "epoch=3/10 train_loss=0.5123 train_acc=0.8740 valid_loss=0.6201 valid_acc=0.8520 images_per_s=215.0"
+    values = {item["Name"]: re.search(item["Regex"], line)[1] for item in definitions}
+    assert values["valid:loss"] == "0.6201"
+    assert values["epoch"] == "3"
+    assert values["epochs"] == "10"
+
+
+def test_nothing_is_asked_but_uploads_and_the_job(recorded):
+    operations = [operation for _, _, operation, _ in recorded[1] if operation]
+    assert operations == ["CreateTrainingJob", "DescribeTrainingJob"]
+    assert {method for method, _, operation, _ in recorded[1] if not operation} == {"PUT"}
+
+
+def test_no_connection_but_to_the_backend(recorded):
+    lines = recorded[3].read_text().splitlines()
+    assert any("socket.connect" in line for line in lines)
+    assert [line for line in lines if "127.0.0.1" not in line] == []
+
+
+def test_a_taken_name_is_a_conflict(recorded):
+    request = launch_request(TrainingSpec("taken", SPEC.data_uri, BUCKET), "us-east-1")
+    with pytest.raises(Conflict) as caught:
+        asyncio.run(recorded[0].launch({**request, "role_arn": ROLE}))
+    assert caught.value.code == "ResourceInUse"
+    assert "taken" in caught.value.title
+
+
+def test_what_the_sdk_refuses_is_one_sentence_without_its_arguments(recorded):
+    request = launch_request(TrainingSpec("refused", SPEC.data_uri, BUCKET), "us-east-1")
+    with pytest.raises(InvalidInput) as caught:
+        asyncio.run(recorded[0].launch({**request, "role_arn": ROLE, "requirements": "missing.txt"}))
+    assert "missing.txt" in caught.value.message
+    assert "input_value" not in str(caught.value)
+
+
+def test_this_process_has_not_imported_the_sdk():
+    assert not [name for name in sys.modules if name.split(".")[0] == "sagemaker"]
