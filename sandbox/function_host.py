@@ -20,8 +20,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What AWS's runtime accepts as a JSON answer it refuses beyond this size.
+# AWS refuses a larger answer of a synchronous call.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+_SHOWN = (
+    "aws_request_id",
+    "log_group_name",
+    "log_stream_name",
+    "function_name",
+    "memory_limit_in_mb",
+    "function_version",
+    "invoked_function_arn",
+    "client_context",
+    "identity",
+)
 
 
 class LambdaContext:
@@ -49,9 +60,8 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
-        names = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb")
-        names += ("function_version", "invoked_function_arn", "client_context", "identity")
-        return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
+        values = ",".join(f"{name}={getattr(self, name)}" for name in _SHOWN)
+        return f"LambdaContext([{values}])"
 
 
 class LoadError(Exception):
