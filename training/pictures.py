@@ -20,8 +20,8 @@ Pixels = NDArray[np.uint8]
 
 # A decoded picture of this size takes 384 MB; the sensors of today's cameras stay below it.
 MAX_MEGAPIXELS = 128
-# No vector formats: their decoders start other programs.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# No vector formats: their decoders start other programs. Pillow opens MPO, the phones' JPEG, as JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 )
