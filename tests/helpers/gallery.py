@@ -9,19 +9,33 @@ import argparse
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
+from console.commands import Affected, Confirmation
 from console.models.base import Column
+from console.models.base_chart import Event, Series, Threshold
+from console.models.base_format import fraction
+from console.models.base_log import LogLine
 from console.models.base_states import State
 from console.theme import theme
 from console.widgets.banner import Banner
 from console.widgets.buttons import Button, IconButton
+from console.widgets.chart import LineChart
+from console.widgets.confirm import ConfirmDialog
+from console.widgets.drop_area import DropArea
 from console.widgets.empty_state import EmptyState
+from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
+from console.widgets.form import Form
+from console.widgets.lines import CheckLine
+from console.widgets.log_panel import LogPanel
+from console.widgets.progress import ProgressBar
 from console.widgets.search_field import SearchField
 from console.widgets.segmented import Segmented
+from console.widgets.sparkline import Histogram, StackedBar
 from console.widgets.state_chip import StateChip
 from console.widgets.switch import Switch
 from console.widgets.table import ResourceTable
@@ -204,11 +218,124 @@ def controls_page() -> QWidget:
     )
 
 
+def chart_page() -> QWidget:
+    """Charts side by side."""
+    epochs = list(range(12))
+    loss = LineChart("Loss", y_format=lambda value: f"{value:.2f}", x_name="epoch")
+    loss.set_x_range(0, 20)
+    loss.set_series(
+        [
+            Series("train", epochs, [3.2 * math.exp(-at / 4) + 0.3 for at in epochs], comparison=True),
+            Series("val", epochs, [3.2 * math.exp(-at / 4.2) + 0.42 for at in epochs]),
+        ]
+    )
+    accuracy = LineChart(
+        "Accuracy", y_format=fraction, tick_format=lambda value: fraction(value, 2), y_range=(0, 1), x_name="epoch"
+    )
+    accuracy.set_x_range(0, 20)
+    accuracy.set_series(
+        [
+            Series("train", epochs, [0.9 - 0.88 * math.exp(-at / 3) for at in epochs], comparison=True),
+            Series("val", epochs, [0.86 - 0.82 * math.exp(-at / 3) for at in epochs]),
+        ]
+    )
+    minutes = [1_700_000_000 + 60 * at for at in range(60)]
+    calls = LineChart("Invocations per instance and minute", time_axis=True)
+    calls.set_series([Series("now", minutes, [20 + 8 * math.sin(at / 9) + at % 3 for at in range(60)], fill=True)])
+    calls.set_thresholds([Threshold(30, "out 30"), Threshold(26, "in 26", "text3")])
+    calls.set_events([Event(minutes[20], "first run, stopped")])
+    empty = LineChart("Latency")
+    empty.set_placeholder("no requests yet")
+    for chart in (loss, accuracy, calls, empty):
+        chart.setMinimumHeight(210)
+    lines = [QWidget(), QWidget()]
+    for line, pair in zip(lines, ((loss, accuracy), (calls, empty)), strict=True):
+        box = QHBoxLayout(line)
+        box.setSpacing(24)
+        for chart in pair:
+            box.addWidget(chart, 1)
+    names = [f"breed {at}" for at in range(133)]
+    bars = Histogram()
+    bars.set_bars(names, [60 + (at * 37) % 23 for at in range(133)], marked=[100])
+    bars.set_current(3)
+    stacked = StackedBar([(30, "series5"), (15, "series3"), (120, "series6")])
+    half, busy = ProgressBar(0.64), ProgressBar(None)
+    return page(*lines, bars, stacked, half, busy)
+
+
+def log_page() -> QWidget:
+    """A log with warnings, matches and a selection."""
+    panel = LogPanel("Log")
+    began = datetime(2025, 1, 1, 14, 29, 29, tzinfo=UTC)
+    lines = []
+    for epoch in range(1, 13):
+        at = began + timedelta(seconds=43 * epoch)
+        lines.append(LogLine(at, f"epoch {epoch:2} train loss {3 / epoch:.3f} acc {1 - 1 / (epoch + 1):.3f}"))
+        lines.append(LogLine(at, f"         val   loss {3.2 / epoch:.3f} acc {0.97 - 1 / (epoch + 1):.3f}  215 img/s"))
+    lines.insert(8, LogLine(began, "warning: skipped 1 file: cannot open 'Akita_00221.jpg'"))
+    lines.insert(16, LogLine(began, "RuntimeError: out of memory"))
+    panel.view.set_live(True)
+    panel.view.append(lines)
+    panel.view.flush()
+    panel.view.search("loss 0.")
+    return page(panel, width=620, height=460)
+
+
+def form_page() -> QWidget:
+    """A form that is checked while one types, and a drop area."""
+    form = Form()
+    form.add("name", "Name", LineEdit("dogs-tuning-1432")).hint("Free", "ok")
+    form.add("data", "Data", ComboBox([("d", "dogs-482109375516/dogImages", "bucket")])).hint(
+        "8,351 pictures, checked 14:32", "ok"
+    )
+    form.add_pair(
+        ("instance", "Instance", ComboBox([("a", "ml.m5.2xlarge"), ("b", "ml.m5.xlarge")])),
+        ("count", "Count", IntField(12), lambda value: "Quota: 8 at once" if value > 8 else None),
+    )
+    form.add_pair(
+        ("rate", "Learning rate", NumberField(0.0003)), ("time", "Stop a job after", LineEdit("60", suffix="min"))
+    )
+    area = DropArea("folder", "dogImages", "~/data/dogImages, 8,351 pictures in 133 breeds", button="Choose folder…")
+    inline = DropArea("image", "Drop pictures or folders here", "or paste, or choose", inline=True)
+    return page(
+        area,
+        inline,
+        CheckLine("ok", "Same 133 breeds", "in train, valid and test"),
+        CheckLine("warn", "4 files are not pictures", "they will be skipped", action=("Show", lambda: None)),
+        form,
+        width=560,
+    )
+
+
+def confirm_page() -> QWidget:
+    """The confirmation of the picture."""
+    return ConfirmDialog(
+        Confirmation(
+            "Delete dog-classifier-multi?",
+            "It answered 52 requests in the last minute.",
+            confirm_label="Delete endpoint",
+            also_deleted=(
+                Affected("scaling", "Scaling target, 2 alarms", "AWS would keep them"),
+                Affected("settings", "Config dog-classifier-multi-cfg-3"),
+            ),
+            kept=(Affected("training", "Model dogs-resnet50-0920", "dog-classifier-1x uses it"),),
+            stops_working=(Affected("lambda", "Function dog-predict", "12 calls a minute"),),
+            saves="$0.460 an hour, $336 a month",
+            type_name="dog-classifier-multi",
+        ),
+        "aws sagemaker delete-endpoint --endpoint-name dog-classifier-multi",
+    )
+
+
 PAGES: dict[str, Page] = {
     "table": table_page,
     "narrow": narrow_page,
     "states": states_page,
     "controls": controls_page,
+    "charts": chart_page,
+    "log": log_page,
+    "form": form_page,
+    "confirm": confirm_page,
 }
 
 

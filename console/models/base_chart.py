@@ -1,0 +1,140 @@
+"""The arithmetic of charts: what a line is, round axis values, thinning of long lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: ``xs`` ascending. ``tone`` is a colour token; the main line is ``series1``, a comparison ``series5``.
+
+    ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below.
+    """
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    tone: str = ""
+    comparison: bool = False
+    step: bool = False
+    fill: bool = False
+
+    @property
+    def color_token(self) -> str:
+        """The colour token in force."""
+        return self.tone or ("series5" if self.comparison else "series1")
+
+    def at(self, x: float) -> float | None:
+        """The value of the point nearest to ``x``, ``None`` without points."""
+        if not len(self.xs):
+            return None
+        nearest = min(range(len(self.xs)), key=lambda at: abs(self.xs[at] - x))
+        return self.ys[nearest]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A dashed horizontal line, named right of the plot."""
+
+    value: float
+    name: str
+    tone: str = "err"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Words at a moment of the x axis, with a dashed vertical line."""
+
+    x: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from ``low`` to ``high`` with round ``ticks``."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...] = field(default=())
+
+    def place(self, value: float, begin: float, end: float) -> float:
+        """Where ``value`` lies between the pixels ``begin`` and ``end``."""
+        span = self.high - self.low
+        return begin + (value - self.low) / span * (end - begin) if span else begin
+
+
+def nice_step(span: float, most: int) -> float:
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that cuts ``span`` into at most ``most`` parts."""
+    if span <= 0 or most < 1:
+        return 1.0
+    rough = span / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    for factor in (1.0, 2.0, 2.5, 5.0):
+        if factor * power >= rough * (1 - 1e-9):
+            return factor * power
+    return 10.0 * power
+
+
+def value_scale(low: float, high: float, most: int = 4) -> Scale:
+    """A value axis that holds ``low`` to ``high``, widened to round ends."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        low, high = 0.0, 1.0
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    step = nice_step(high - low, most)
+    first = math.floor(low / step + 1e-9) * step
+    ticks = []
+    value = first
+    while value <= high + step * 1e-9 or len(ticks) < 2:
+        ticks.append(round(value, 12))
+        value += step
+    top = max(high, ticks[-1])
+    return Scale(first, top, tuple(ticks))
+
+
+def count_scale(low: float, high: float, most: int = 6) -> Scale:
+    """A horizontal axis exactly from ``low`` to ``high``, with round whole-number ticks where they fit."""
+    if high <= low:
+        high = low + 1
+    step = max(1.0, nice_step(high - low, most))
+    first = math.ceil(low / step) * step
+    ticks = []
+    value = first
+    while value <= high + step * 1e-9:
+        ticks.append(value)
+        value += step
+    return Scale(low, high, tuple(ticks))
+
+
+_TIME_STEPS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
+
+
+def time_scale(low: float, high: float, most: int = 6, offset: float = 0.0) -> Scale:
+    """A time axis in POSIX seconds with ticks on round local times; ``offset`` is local time minus UTC in seconds."""
+    if high <= low:
+        high = low + 60
+    step = next((step for step in _TIME_STEPS if (high - low) / step <= most), _TIME_STEPS[-1])
+    first = math.ceil((low + offset) / step) * step - offset
+    count = int((high - first) / step) + 1 if first <= high else 0
+    return Scale(low, high, tuple(first + at * step for at in range(count)))
+
+
+def thin(xs: Sequence[float], ys: Sequence[float], buckets: int) -> list[tuple[float, float]]:
+    """At most four points for each of ``buckets``: first, lowest, highest, last, so that no spike is lost."""
+    count = len(xs)
+    if count <= buckets * 4:
+        return [(xs[at], ys[at]) for at in range(count) if math.isfinite(ys[at])]
+    points: list[tuple[float, float]] = []
+    size = count / buckets
+    for bucket in range(buckets):
+        begin, end = int(bucket * size), min(count, int((bucket + 1) * size))
+        inside = [at for at in range(begin, end) if math.isfinite(ys[at])]
+        if not inside:
+            continue
+        low = min(inside, key=lambda at: ys[at])
+        high = max(inside, key=lambda at: ys[at])
+        points += [(xs[at], ys[at]) for at in sorted({inside[0], low, high, inside[-1]})]
+    return points
