@@ -1,0 +1,92 @@
+"""The S3 side of an upload: what is under the prefix already, and where and how requests must go.
+
+Regions, redirects, addressing style and credentials are botocore's business: one listing is made with it, and the
+request it really sent tells the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from workers.session import boto_session, client_config
+from workers.types import Backend
+
+
+@dataclass(frozen=True)
+class RemoteObject:
+    """An object of the listing."""
+
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where PutObject goes: ``path`` ends with a slash and is followed by the quoted key."""
+
+    secure: bool
+    host: str
+    path: str
+    region: str
+    ca_bundle: str | None
+    credentials: Any
+
+    @property
+    def url(self) -> str:
+        """The bucket's address, for messages."""
+        return f"{'https' if self.secure else 'http'}://{self.host}{self.path}"
+
+
+class Remote:
+    """One bucket, seen by the child process of an upload. Blocking."""
+
+    def __init__(self, backend: Backend, bucket: str) -> None:
+        if backend.endpoint_url:
+            _forget_proxies()
+        self._session = boto_session(backend)
+        self.client = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
+        self.bucket = bucket
+        self._url = ""
+        self._region = ""
+        self.client.meta.events.register("before-sign.s3.ListObjectsV2", self._note_region)
+        self.client.meta.events.register("before-send.s3.ListObjectsV2", self._note_url)
+
+    def listing(self, prefix: str, keep_on: Callable[[int], bool]) -> dict[str, RemoteObject]:
+        """By key, what is under ``prefix``. ``keep_on(objects so far)`` is asked per page; False ends early."""
+        found: dict[str, RemoteObject] = {}
+        paginator = self.client.get_paginator("list_objects_v2")
+        for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
+            for item in page.get("Contents", ()):
+                found[item["Key"]] = RemoteObject(item["Size"], item.get("ETag", "").strip('"'))
+            if not keep_on(len(found)):
+                break
+        return found
+
+    def destination(self) -> Destination:
+        """Where objects are sent, as the last listing went. Call ``listing`` first."""
+        address = urlsplit(self._url)
+        return Destination(
+            secure=address.scheme == "https",
+            host=address.netloc,
+            path=address.path.rstrip("/") + "/",
+            region=self._region,
+            ca_bundle=self._session._session.get_config_variable("ca_bundle"),
+            credentials=self._session.get_credentials(),
+        )
+
+    def _note_region(self, region_name: str, **_: Any) -> None:
+        self._region = region_name
+
+    def _note_url(self, request: Any, **_: Any) -> None:
+        self._url = request.url
+
+
+def _forget_proxies() -> None:
+    """An endpoint of its own (a loopback address) is reached directly, whatever the environment says of proxies."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
