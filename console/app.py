@@ -25,9 +25,10 @@ from console.activity import ActivityModel
 from console.commands import Affected, Confirmation
 from console.connection import Connection
 from console.context import AppContext
+from console.cost_meter import CostMeter
 from console.journal import Journal, Writer
 from console.logbook import Logbook
-from console.main_window import MainWindow, open_and_wait
+from console.main_window import MainWindow
 from console.notify import Notifier
 from console.settings import Settings
 from console.tabs import TabSpec
@@ -106,6 +107,7 @@ class Application:
         self.window = MainWindow(
             self.ctx, self.connection, self.logbook, specs, default_state_dir=folder or default_state_dir()
         )
+        self.costs = CostMeter(self.ctx)
         self.ctx.ask = self.ask
         self.notify.fix_handler = self._fix
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -123,7 +125,7 @@ class Application:
         """Show a confirmation and wait for the answer; other tasks go on meanwhile."""
         from console.widgets.confirm import ConfirmDialog
 
-        return await open_and_wait(ConfirmDialog(confirmation, cli, self.window))
+        return await ConfirmDialog(confirmation, cli, self.window).ask()
 
     async def close(self) -> None:
         """End everything that this window started; the sandbox goes on until it is idle."""

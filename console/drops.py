@@ -15,8 +15,10 @@ PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", 
 PASTED_NAME = "pasted.png"
 
 
-def local_paths(mime: QMimeData) -> list[Path]:
-    """The local files and folders of a drop or of the clipboard."""
+def local_paths(mime: QMimeData | None) -> list[Path]:
+    """The local files and folders of a drop or of the clipboard (whose data is None when it is empty)."""
+    if mime is None:
+        return []
     return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
 
 
@@ -25,9 +27,9 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
 
 
-def image_bytes(mime: QMimeData) -> bytes | None:
+def image_bytes(mime: QMimeData | None) -> bytes | None:
     """The picture of ``mime`` as PNG bytes; None if there is none that can be read."""
-    if not mime.hasImage():
+    if mime is None or not mime.hasImage():
         return None
     image = mime.imageData()
     if not isinstance(image, QImage) or image.isNull():

@@ -111,7 +111,8 @@ class Journal:
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record; secrets in its texts are replaced. Returns at once."""
-        line = without_secrets(json.dumps(record, ensure_ascii=False))
+        clean = {key: without_secrets(value) if isinstance(value, str) else value for key, value in record.items()}
+        line = json.dumps(clean, ensure_ascii=False)
         self._writer.do(lambda: self._append(line))
 
     def clear(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -326,20 +325,3 @@ class MainWindow(QWidget):
 
     def _keep_geometry(self) -> None:
         self.ctx.settings.set("geometry", self.saveGeometry().toBase64().toStdString())
-
-
-async def open_and_wait(dialog: QDialog) -> bool:
-    """Show ``dialog`` window-modal and wait for its end without a nested event loop; True when it was accepted."""
-    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    def finished(result: int) -> None:
-        if not done.done():
-            done.set_result(result)
-
-    dialog.finished.connect(finished)
-    dialog.open()
-    try:
-        return await done == QDialog.DialogCode.Accepted.value
-    except asyncio.CancelledError:
-        dialog.reject()
-        raise

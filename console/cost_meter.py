@@ -1,0 +1,65 @@
+"""What the account's running jobs and endpoints cost an hour, read again now and then for the header."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from PySide6.QtCore import QObject, QTimer
+
+from console.context import AppContext
+from workers.errors import SageDeckError
+
+log = logging.getLogger(__name__)
+
+EVERY_MS = 60_000
+SOON_MS = 1500
+BILLED_KINDS = frozenset(("job", "endpoint"))
+
+
+class CostMeter(QObject):
+    """Emits ``AppContext.costChanged`` after connecting, after a job or endpoint changed, and every minute."""
+
+    def __init__(self, ctx: AppContext, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.read)
+        ctx.backendChanged.connect(self._connected)
+        ctx.backendChanging.connect(self._timer.stop)
+        ctx.resourceChanged.connect(self._resource_changed)
+        ctx.refreshed.connect(self._refreshed)
+
+    def read(self) -> None:
+        """Ask now."""
+        if self.ctx.connected:
+            self.ctx.tasks.start(self._read(), label="Reading what runs", key="cost meter")
+
+    async def _read(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        try:
+            jobs = [job async for job in services.training.jobs(status="InProgress")]
+            running = await services.training.complete(jobs)
+            endpoints = await services.endpoints.list()
+        except SageDeckError as error:
+            # The tabs say what is wrong; a header that repeats it every minute helps nobody.
+            log.info("what runs could not be read: %s", error)
+            self.ctx.costChanged.emit(None)
+        else:
+            total = services.prices.hourly_total(running, endpoints, services.region)
+            self.ctx.costChanged.emit(total.per_hour)
+        self._timer.start(EVERY_MS)
+
+    def _connected(self, backend: object) -> None:
+        self.read()
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if kind in BILLED_KINDS:
+            self._timer.start(SOON_MS)
+
+    def _refreshed(self, at: datetime) -> None:
+        if self.ctx.connected and self._timer.remainingTime() > EVERY_MS // 2:
+            self._timer.start(SOON_MS)

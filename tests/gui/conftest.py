@@ -1,0 +1,115 @@
+"""The window's tests: offscreen, ``async def`` tests run on Qt's own event loop, and any Qt warning fails.
+
+``make_application`` builds the whole window with files in a temporary folder; it is closed after the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
+
+TEST_SECONDS = 120
+OFFSCREEN_NOISE = r"This plugin does not support"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.gui)
+            item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+            item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_NOISE))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an ``async def`` test on a QEventLoop of its own, and close the windows that it made."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    from qasync import QEventLoop
+
+    qapp = pyfuncitem._request.getfixturevalue("qapp")
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: value for name, value in pyfuncitem.funcargs.items() if name in names}
+    made: list[Any] = pyfuncitem.funcargs.get("applications", [])
+
+    async def body() -> None:
+        try:
+            async with asyncio.timeout(TEST_SECONDS):
+                await pyfuncitem.obj(**arguments)
+        finally:
+            for application in made:
+                await application.close()
+
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(qapp)) as runner:
+        runner.run(body())
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the settings, caches or AWS profiles of who runs it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "SAGEDECK_CONFIG"):
+            patch.setenv(name, str(home / name.lower()))
+        patch.setenv("AWS_CONFIG_FILE", str(home / "aws-config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / "aws-credentials"))
+        for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SAGEDECK_STATE"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> Callable[[list[str]], Any]:
+    """The program's own QApplication: style, names and icon."""
+    from PySide6.QtCore import qInstallMessageHandler
+
+    from console.app import make_qt_application
+
+    def make(arguments: list[str]) -> Any:
+        app = make_qt_application()
+        # pytest-qt collects Qt's messages itself.
+        qInstallMessageHandler(None)
+        return app
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _light_theme(qapp: Any) -> Iterator[None]:
+    from console.theme import theme
+
+    theme().set_preference("light")
+    theme().apply()
+    yield
+    theme().set_scale(1.0)
+    theme().set_preference("light")
+
+
+@pytest.fixture
+def applications() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def make_application(tmp_path: Path, applications: list[Any]) -> Callable[..., Any]:
+    """Builds an ``Application`` (call it inside an async test); ``specs`` are its tabs."""
+
+    def make(specs: Any = (), **options: Any) -> Any:
+        from console.app import Application, Files
+
+        options.setdefault("state_dir", tmp_path / "sandbox")
+        application = Application(Files.inside(tmp_path / "window"), specs=specs, **options)
+        applications.append(application)
+        return application
+
+    return make

@@ -1,0 +1,414 @@
+"""The frame: painting, navigation, header, backends, drops, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtTest import QTest
+
+from console.connection import SANDBOX as SANDBOX_CHOICE
+from console.connection import Choice
+from tests.helpers.window import (
+    AWS,
+    SANDBOX,
+    BrokenTab,
+    FakeServices,
+    PredictTab,
+    RecordingTab,
+    RefusingTab,
+    connect,
+    spec,
+    until,
+)
+from workers.errors import Expired, LocalProblem
+from workers.types import Endpoint, TrainingJob
+
+SPECS = [spec(RecordingTab), spec(RefusingTab), spec(PredictTab)]
+
+
+async def shown(make_application, specs=SPECS, size=(1440, 900), **options):
+    application = make_application(specs, **options)
+    application.window.resize(*size)
+    painted = asyncio.Event()
+    application.window.painted.connect(painted.set)
+    application.show(connect=False)
+    await painted.wait()
+    return application
+
+
+async def test_the_window_paints_before_it_connects(make_application, monkeypatch):
+    order = []
+    gate = asyncio.Event()
+
+    async def slow_start(state_dir, on_status):
+        order.append("starting")
+        on_status("Starting the sandbox…")
+        await gate.wait()
+        return SANDBOX
+
+    monkeypatch.setattr("workers.local_account.attach_or_start", slow_start)
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    application = make_application(SPECS)
+    application.window.painted.connect(lambda: order.append("painted"))
+    application.show()
+    await until(lambda: "starting" in order)
+    assert order == ["painted", "starting"]
+
+    strip = application.window.strip
+    await until(lambda: strip.text.text() == "Starting the sandbox…")
+    assert strip.isVisible() and "sandbox" in strip.title.text()
+    tab = application.window.pages.current_tab
+    assert tab is not None and tab.said("activate")
+
+    gate.set()
+    await until(lambda: application.connection.state == "ready")
+    assert not strip.isVisible()
+    assert tab.said("refresh")
+
+
+async def test_a_failed_start_says_why_and_can_be_tried_again(make_application, monkeypatch):
+    attempts = []
+
+    async def start(state_dir, on_status):
+        attempts.append(state_dir)
+        if len(attempts) == 1:
+            raise LocalProblem(
+                "The sandbox did not start", "It ended with exit code 3.", "See the log.", details="boom\nbang"
+            )
+        return SANDBOX
+
+    monkeypatch.setattr("workers.local_account.attach_or_start", start)
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    application = make_application(SPECS)
+    application.show()
+    await until(lambda: application.connection.state == "failed")
+    strip = application.window.strip
+    assert strip.title.text() == "The sandbox did not start"
+    assert "exit code 3" in strip.text.text()
+    strip.log_button.click()
+    assert "boom\nbang" in strip.log.toPlainText()
+    assert application.window.status.state.text() == "Not connected"
+    strip.retry.click()
+    await until(lambda: application.connection.state == "ready")
+    assert len(attempts) == 2 and not strip.isVisible()
+
+
+async def test_the_header_names_account_region_and_identity(make_application):
+    application = await shown(make_application)
+    await connect(application)
+    header = application.window.header
+    assert header.account.value.text() == "1234-5678-9012"
+    assert header.region.value.text() == "us-east-1"
+    assert header.identity.value.text() == "user/operator"
+    assert header.pill.text() == "Sandbox" and header.band.tone == header.pill.kind == "sandbox"
+    assert header.cost.caption.text() == "Would cost"
+
+
+async def test_what_runs_is_priced_in_the_header(make_application, monkeypatch):
+    application = await shown(make_application)
+    services = FakeServices(SANDBOX)
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    services.job_rows = [TrainingJob("j", "InProgress", now, instance_type="ml.m5.xlarge", instance_count=2)]
+    services.endpoint_rows = [Endpoint("e", "InService", now, instance_type="ml.m5.large", instance_count=1)]
+    price = services.prices.per_hour
+    expected = 2 * price("ml.m5.xlarge", "training", "us-east-1") + price("ml.m5.large", "hosting", "us-east-1")
+    application.connection.state = "ready"
+    application.ctx.enter(SANDBOX, services, await services.identity())
+    await until(lambda: application.window.header.cost.value.text())
+    assert application.window.header.cost.value.text() == f"${expected:,.2f}/h"
+
+
+async def test_choosing_another_account_closes_the_old_one_and_its_tasks(make_application, monkeypatch):
+    made = []
+
+    def services(backend):
+        made.append(FakeServices(backend, "210987654321"))
+        return made[-1]
+
+    monkeypatch.setattr("console.connection._make_services", services)
+    application = await shown(make_application)
+    old = await connect(application)
+    poll = application.ctx.tasks.start(asyncio.sleep(60), label="Poll")
+    order = []
+    application.ctx.backendChanging.connect(lambda: order.append(("changing", old.closed)))
+    application.ctx.backendChanged.connect(lambda backend: order.append(("changed", backend.label)))
+    application.connection.choose(Choice("aws:work", "work", "aws", "eu-central-1", AWS))
+    assert application.ctx.services is None and old.closed
+    await until(lambda: application.connection.state == "ready")
+    assert order == [("changing", False), ("changed", "work")]
+    assert poll.cancelled()
+    header = application.window.header
+    assert header.band.tone == "aws" and header.pill.text() == "work"
+    assert header.account.value.text() == "2109-8765-4321" and header.region.value.text() == "eu-central-1"
+    assert header.cost.caption.text() == "Running now"
+    assert application.settings.value("backend") == "aws:work"
+
+
+async def test_expired_credentials_leave_no_account_in_force(make_application, monkeypatch):
+    made = []
+
+    def services(backend):
+        made.append(FakeServices(backend, error=Expired("Your session has ended", "ExpiredToken.", "Sign in again.")))
+        return made[-1]
+
+    monkeypatch.setattr("console.connection._make_services", services)
+    application = await shown(make_application)
+    application.connection.choose(Choice("aws:work", "work", "aws", "eu-central-1", AWS))
+    await until(lambda: application.connection.state == "failed")
+    assert made[0].closed and not application.ctx.connected
+    assert application.window.strip.title.text() == "Your session has ended"
+    assert application.window.header.account.isHidden()
+
+
+async def test_the_account_used_last_is_used_again(make_application, monkeypatch, tmp_path):
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    monkeypatch.setattr(
+        "console.connection.list_choices", lambda: [SANDBOX_CHOICE, Choice("aws:work", "work", "aws", "", AWS)]
+    )
+    (tmp_path / "window").mkdir()
+    (tmp_path / "window" / "settings.json").write_text('{"backend": "aws:work"}')
+    application = make_application(SPECS)
+    application.show()
+    await until(lambda: application.connection.state == "ready")
+    assert application.ctx.backend == AWS
+
+
+async def test_the_menu_lists_sandbox_and_profiles(make_application, monkeypatch):
+    application = await shown(make_application)
+    monkeypatch.setattr(
+        "console.connection.list_choices", lambda: [SANDBOX_CHOICE, Choice("aws:work", "work", "aws", "eu", AWS)]
+    )
+    chosen = []
+    monkeypatch.setattr(application.connection, "choose", chosen.append)
+    header = application.window.header
+    QTest.keyClick(header.pill, Qt.Key.Key_Return)
+
+    def work():
+        return [action for action in header.menu.actions() if action.text().startswith("work")]
+
+    await until(work)
+    assert header.menu.actions()[0].text().startswith("Sandbox")
+    work()[0].trigger()
+    assert [choice.key for choice in chosen] == ["aws:work"]
+    header.menu.close()
+
+
+async def test_read_only_hatches_the_band_shows_a_lock_and_is_remembered(make_application):
+    application = await shown(make_application)
+    await connect(application)
+    header = application.window.header
+    QTest.keyClick(header.switch, Qt.Key.Key_Space)
+    assert application.ctx.read_only and header.band.hatched
+    assert header.pill.icon_name == "lock" and header.pill.text() == "Sandbox, read-only"
+    assert application.settings.value("read_only:sandbox") is True
+    header.switch.click()
+    assert not application.ctx.read_only and not header.band.hatched
+
+
+async def test_tabs_are_built_when_first_opened_and_told_when_left(make_application):
+    application = await shown(make_application)
+    pages = application.window.pages
+    assert list(pages.tabs) == ["data"]
+    application.ctx.navigate("predict", {"paths": ["x"]})
+    assert list(pages.tabs) == ["data", "predict"]
+    assert pages.tabs["predict"].said("activate") == [{"paths": ["x"]}]
+    assert pages.tabs["data"].said("deactivate") == [None]
+    assert application.window.navigation.buttons["predict"].isChecked()
+
+
+async def test_number_keys_open_tabs_in_order(make_application):
+    application = await shown(make_application)
+    window = application.window
+    window.activateWindow()
+    QTest.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert window.pages.current_id == "training"
+    QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert window.pages.current_id == "data"
+
+
+async def test_arrows_and_return_work_in_the_navigation(make_application):
+    application = await shown(make_application)
+    navigation = application.window.navigation
+    application.window.activateWindow()
+    navigation.buttons["data"].setFocus()
+    await until(navigation.buttons["data"].hasFocus)
+    QTest.keyClick(navigation.buttons["data"], Qt.Key.Key_Down)
+    QTest.keyClick(navigation.buttons["training"], Qt.Key.Key_Return)
+    assert application.window.pages.current_id == "training"
+
+
+async def test_f5_reads_again_and_the_status_bar_says_when(make_application):
+    application = await shown(make_application)
+    await connect(application)
+    tab = application.window.pages.current_tab
+    before = len(tab.said("refresh"))
+    QTest.keyClick(application.window, Qt.Key.Key_F5)
+    assert len(tab.said("refresh")) == before + 1
+    application.ctx.mark_refreshed()
+    assert application.window.status.fresh.text().startswith("Refreshed ")
+    assert application.window.status.fresh.text().endswith("every 30 s")
+
+
+async def test_a_tab_that_fails_is_told_and_the_others_work(make_application, caplog):
+    application = await shown(make_application, [spec(RecordingTab), spec(BrokenTab)])
+    application.window.show_tab("endpoints")
+    [notice] = [notice for notice in application.notify.notices if notice.level == "error"]
+    assert "Endpoints" in notice.title and "no such widget" in notice.text
+    application.window.show_tab("data")
+    assert application.window.pages.current_tab.id == "data"
+
+
+async def test_under_1200_px_names_give_way_to_icons_and_the_side_panel_to_a_button(make_application):
+    from PySide6.QtWidgets import QLabel
+
+    application = await shown(make_application)
+    window = application.window
+    tab = window.pages.current_tab
+    panel = QLabel("bucket")
+    tab.set_side(panel, "Bucket", "bucket")
+    assert panel.isVisible() and window.navigation.width() == 200
+    window.resize(1024, 700)
+    await until(lambda: window.navigation.width() == 56)
+    assert not panel.isVisible() and tab._side_button.isVisible()
+    assert not window.header.region.caption.isVisible()
+    tab._side_button.click()
+    assert panel.isVisible()
+    window.resize(1440, 900)
+    await until(lambda: window.navigation.width() == 200)
+    assert panel.isVisible() and not tab._side_button.isVisible()
+
+
+async def test_badges_reach_the_navigation(make_application):
+    application = await shown(make_application)
+    application.window.pages.current_tab.badgeChanged.emit("upload", "64 %", "accent")
+    button = application.window.navigation.buttons["data"]
+    assert button.badge == ("upload", "64 %", "accent") and button.accessibleName() == "Data, 64 %"
+
+
+def drop(window, paths):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    buttons, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(400, 400), Qt.DropAction.CopyAction, mime, buttons, none)
+    QGuiApplication.sendEvent(window, enter)
+    veiled = window.veil.isVisible()
+    event = QDropEvent(QPointF(400, 400), Qt.DropAction.CopyAction, mime, buttons, none)
+    QGuiApplication.sendEvent(window, event)
+    return enter.isAccepted(), veiled
+
+
+async def test_pictures_dropped_anywhere_go_to_the_shown_tab(make_application, tmp_path):
+    application = await shown(make_application)
+    picture = tmp_path / "a dog 🐕.jpg"
+    assert drop(application.window, [picture]) == (True, True)
+    assert application.window.pages.tabs["data"].said("drop") == [[picture]]
+    assert not application.window.veil.isVisible()
+
+
+async def test_pictures_that_the_tab_does_not_want_go_to_predict(make_application, tmp_path):
+    application = await shown(make_application)
+    application.window.show_tab("training")
+    drop(application.window, [tmp_path / "a.jpg", tmp_path / "notes.txt"])
+    assert application.window.pages.current_id == "predict"
+    assert application.window.pages.tabs["predict"].said("activate") == [{"paths": [tmp_path / "a.jpg"]}]
+
+
+async def test_folders_go_to_data_and_anything_else_is_told(make_application, tmp_path):
+    application = await shown(make_application)
+    application.window.show_tab("training")
+    (tmp_path / "dogs").mkdir()
+    drop(application.window, [tmp_path / "dogs"])
+    assert application.window.pages.tabs["data"].said("activate")[-1] == {"folder": tmp_path / "dogs"}
+    application.window.show_tab("training")
+    application.window.take_paths([Path("/x/notes.txt")])
+    assert application.notify.notices[-1].title == "That cannot be used here"
+
+
+async def test_a_pasted_picture_goes_to_the_tab_or_to_predict(make_application):
+    application = await shown(make_application)
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    QGuiApplication.clipboard().setImage(image)
+    application.window.paste()
+    assert application.window.pages.tabs["data"].said("image") == ["pasted.png"]
+    application.window.show_tab("training")
+    application.window.paste()
+    [payload] = application.window.pages.tabs["predict"].said("activate")
+    [(name, data)] = payload["images"]
+    assert name == "pasted.png" and QImage.fromData(data).width() == 8
+    QGuiApplication.clipboard().clear()
+    application.window.paste()
+    assert application.notify.notices[-1].title == "Nothing to paste"
+
+
+async def test_closing_cancels_own_tasks_keeps_choices_and_ends(make_application):
+    application = await shown(make_application)
+    services = await connect(application)
+    task = application.ctx.tasks.start(asyncio.sleep(60), label="Follow the log")
+    application.window.show_tab("training")
+    application.window.close()
+    assert application.window.isVisible()
+    await asyncio.wait_for(application.closed, 5)
+    await application.close()
+    assert task.cancelled() and services.closed and not application.window.isVisible()
+    text = (application.settings.path).read_text()
+    assert '"tab": "training"' in text and '"geometry"' in text
+
+
+async def test_closing_asks_when_something_of_the_window_runs(make_application, monkeypatch):
+    application = await shown(make_application)
+    application.activity.begin("Uploading dogs", "upload", cancellable=lambda: None)
+    asked = []
+
+    async def ask(confirmation, cli=""):
+        asked.append(confirmation)
+        return len(asked) > 1
+
+    monkeypatch.setattr(application, "ask", ask)
+    application.window.close()
+    await until(lambda: asked)
+    await asyncio.sleep(0)
+    assert not application.closed.done()
+    assert [entry.name for entry in asked[0].stops_working] == ["Uploading dogs"]
+    application.window.close()
+    await asyncio.wait_for(application.closed, 5)
+
+
+async def test_errors_that_nobody_caught_reach_the_operator_and_the_log(make_application):
+    from console.app import catching
+
+    application = await shown(make_application)
+    with catching(application):
+        sys.excepthook(ValueError, ValueError("in a slot"), None)
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await until(lambda: len(application.notify.notices) >= 2)
+        asyncio.get_running_loop().call_exception_handler({"message": "only words"})
+    texts = [notice.text for notice in application.notify.notices]
+    assert any("in a slot" in text for text in texts) and any("ZeroDivisionError" in text for text in texts)
+    lines = [line for line in application.logbook.since(0) if line.level >= logging.ERROR]
+    assert any("Traceback" in line.text for line in lines) and any("only words" in line.text for line in lines)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+@pytest.mark.parametrize("look", ["light", "dark"])
+async def test_every_control_of_the_frame_has_an_accessible_name(make_application, size, look):
+    from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit
+
+    application = await shown(make_application, size=size, look=look)
+    await connect(application)
+    application.window.toggle_activity()
+    item = application.activity.begin("Uploading dogs", "upload", cancellable=lambda: None, pausable=lambda on: None)
+    item.progress(0.5, "half")
+    for kind in (QAbstractButton, QLineEdit, QComboBox):
+        for widget in application.window.findChildren(kind):
+            if widget.isVisible():
+                assert widget.accessibleName() or getattr(widget, "text", str)(), widget
+    assert not application.window.grab().isNull()

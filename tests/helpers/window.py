@@ -1,0 +1,120 @@
+"""Stand-ins for the window's tests: services that answer at once, and tabs that record what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from console.tabs import TabSpec
+from console.tabs.base import Tab
+from workers.costs import PriceTable
+from workers.types import Backend, Endpoint, Identity, TrainingJob
+
+SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")
+AWS = Backend("aws", "work", "eu-central-1", profile_name="work")
+
+
+class FakeServices:
+    """What ``console`` uses of ``workers.services.Services``, without an account."""
+
+    def __init__(self, backend: Backend, account: str = "123456789012", error: Exception | None = None) -> None:
+        self.backend = backend
+        self.region = backend.region
+        self.prices = PriceTable.load()
+        self.closed = False
+        self.job_rows: list[TrainingJob] = []
+        self.endpoint_rows: list[Endpoint] = []
+        self._identity = Identity(account, f"arn:aws:iam::{account}:user/operator")
+        self._error = error
+        self.session = SimpleNamespace(identity=self.identity)
+        self.training = SimpleNamespace(jobs=self._jobs, complete=self._complete)
+        self.endpoints = SimpleNamespace(list=self._endpoints)
+
+    async def identity(self) -> Identity:
+        await asyncio.sleep(0)
+        if self._error is not None:
+            raise self._error
+        return self._identity
+
+    async def _jobs(self, **filters: Any) -> AsyncIterator[TrainingJob]:
+        for job in self.job_rows:
+            yield job
+
+    async def _complete(self, jobs: list[TrainingJob]) -> tuple[TrainingJob, ...]:
+        return tuple(jobs)
+
+    async def _endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(self.endpoint_rows)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class RecordingTab(Tab):
+    """Records ``(what, value)`` of every call."""
+
+    id, title, icon, order = "data", "Data", "data", 1
+    takes = True
+
+    def __init__(self, ctx: Any) -> None:
+        super().__init__(ctx)
+        self.calls: list[tuple[str, Any]] = []
+
+    def activate(self, payload: Any = None) -> None:
+        self.calls.append(("activate", payload))
+
+    def deactivate(self) -> None:
+        self.calls.append(("deactivate", None))
+
+    def refresh(self) -> None:
+        self.calls.append(("refresh", None))
+
+    def accept_drop(self, paths: list[Path]) -> bool:
+        self.calls.append(("drop", paths))
+        return self.takes
+
+    def accept_image(self, data: bytes, name: str) -> bool:
+        self.calls.append(("image", name))
+        return self.takes
+
+    def said(self, what: str) -> list[Any]:
+        return [value for name, value in self.calls if name == what]
+
+
+class RefusingTab(RecordingTab):
+    id, title, icon, order = "training", "Training", "training", 2
+    takes = False
+
+
+class PredictTab(RecordingTab):
+    id, title, icon, order = "predict", "Predict", "predict", 7
+
+
+class BrokenTab(Tab):
+    id, title, icon, order = "endpoints", "Endpoints", "endpoints", 5
+
+    def __init__(self, ctx: Any) -> None:
+        raise RuntimeError("no such widget")
+
+
+def spec(tab: type[Tab]) -> TabSpec:
+    return TabSpec(tab.id, tab.title, tab.icon, tab.order, f"{tab.__module__}:{tab.__name__}")
+
+
+async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Let the event loop run until ``condition()`` holds; AssertionError after ``seconds``."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def connect(application: Any, backend: Backend = SANDBOX) -> FakeServices:
+    """Put stand-in services in force, as a finished connection does."""
+    services = FakeServices(backend)
+    application.connection.state = "ready"
+    application.ctx.enter(backend, services, await services.identity())
+    application.connection.changed.emit()
+    return services
