@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -118,34 +118,39 @@ class Endpoints:
         undo: list[Callable[[], Awaitable[Any]]] = []
         doing = f"deploy {spec.endpoint_name}"
 
-        def call(operation: str, **parameters: Any) -> Awaitable[dict[str, Any]]:
+        def call(operation: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
             return self._session.call("sagemaker", operation, doing=doing, **parameters)
 
+        container = {
+            "Image": image_uri(self._session.region, "inference", spec.instance_type),
+            "ModelDataUrl": model_uri,
+            "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": self._session.region},
+        }
+        variant = {
+            "VariantName": VARIANT,
+            "ModelName": made_name,
+            "InstanceType": spec.instance_type,
+            "InitialInstanceCount": spec.instance_count,
+            "InitialVariantWeight": 1.0,
+        }
+        model = {"ModelName": made_name, "PrimaryContainer": container, "ExecutionRoleArn": role, "Tags": tags}
+        config = {"EndpointConfigName": made_name, "ProductionVariants": [variant], "Tags": tags}
         try:
-            await when_role_is_known(
-                lambda: call(
-                    "create_model",
-                    ModelName=made_name,
-                    PrimaryContainer={
-                        "Image": image_uri(self._session.region, "inference", spec.instance_type),
-                        "ModelDataUrl": model_uri,
-                        "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": self._session.region},
-                    },
-                    ExecutionRoleArn=role,
-                    Tags=tags,
-                )
+            await _step(
+                when_role_is_known(lambda: call("create_model", **model)),
+                lambda: call("delete_model", ModelName=made_name),
+                undo,
             )
-            undo.append(lambda: call("delete_model", ModelName=made_name))
-            variant = {
-                "VariantName": VARIANT,
-                "ModelName": made_name,
-                "InstanceType": spec.instance_type,
-                "InitialInstanceCount": spec.instance_count,
-                "InitialVariantWeight": 1.0,
-            }
-            await call("create_endpoint_config", EndpointConfigName=made_name, ProductionVariants=[variant], Tags=tags)
-            undo.append(lambda: call("delete_endpoint_config", EndpointConfigName=made_name))
-            await self._create_endpoint(spec.endpoint_name, made_name, tags, doing)
+            await _step(
+                call("create_endpoint_config", **config),
+                lambda: call("delete_endpoint_config", EndpointConfigName=made_name),
+                undo,
+            )
+            await _step(
+                self._create_endpoint(spec.endpoint_name, made_name, tags, doing),
+                lambda: call("delete_endpoint", EndpointName=spec.endpoint_name),
+                undo,
+            )
         except BaseException:
             await asyncio.shield(_roll_back(undo))
             raise
@@ -235,6 +240,21 @@ class Endpoints:
             return await self._session.call("sagemaker", operation, **parameters)
         except (NotFound, AccessDenied):
             return {}
+
+
+async def _step(
+    make: Coroutine[Any, Any, Any], unmake: Callable[[], Awaitable[Any]], undo: list[Callable[[], Awaitable[Any]]]
+) -> None:
+    """Make one part and note how to unmake it; a cancelled step is awaited first, for its request is under way."""
+    task = asyncio.create_task(make)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None:
+            undo.append(unmake)
+        raise
+    undo.append(unmake)
 
 
 async def _roll_back(undo: list[Callable[[], Awaitable[Any]]]) -> None:
