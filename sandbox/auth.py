@@ -137,13 +137,17 @@ class Verifier:
         self._clock = clock
         self._keys: dict[tuple[str, str, str, str], tuple[str, bytes]] = {}
 
+    def precheck(self, request: SignedRequest, scope: Scope) -> None:
+        """What can be refused before the body is read: unknown keys, old requests, unsigned headers."""
+        self._check_headers(request, scope)
+        self._check_time(scope)
+        self._known(scope)
+
     def verify(self, request: SignedRequest, scope: Scope, payload_hash: str) -> Verified:
-        """The verified request, or ``AwsError`` with status 403.
+        """The verified request (after ``precheck``), or ``AwsError`` with status 403.
 
         ``payload_hash``: the value of x-amz-content-sha256, or the hash of the body that was computed here.
         """
-        self._check_headers(request, scope)
-        self._check_time(scope)
         known = self._known(scope)
         key = self._signing_key(known, scope)
         if not self._matches(request, scope, payload_hash, key):

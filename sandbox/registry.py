@@ -120,10 +120,12 @@ class Service:
 
     ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
     caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
-    ``moto``: True lets moto answer what is not in ``operations``.
+    ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True lets moto answer what
+    is not in ``operations``.
     """
 
     name: str = ""
+    signing_name: str = ""
     moto: bool = False
 
     def __init__(self) -> None:
@@ -138,6 +140,10 @@ class Service:
     def busy(self) -> bool:
         """True while the sandbox must not end itself for being idle (a running job, an endpoint's work)."""
         return False
+
+    def claims(self, request: RestRequest) -> bool:
+        """Whether the request is for this service; for services that share a signing name."""
+        return True
 
     def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
         """Answer a REST request; ``None`` hands it on to moto (if ``moto``) or to NotImplemented."""

@@ -1,0 +1,107 @@
+"""``python -m sandbox``: serve a sandbox account, or print the environment for its clients."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+EXIT_USAGE = 2
+EXIT_IN_USE = 3
+EXIT_NOT_RUNNING = 4
+
+
+def default_state() -> Path:
+    """Where the state is when ``--state`` is not given: ``SAGEDECK_STATE`` or the platform's data folder."""
+    override = os.environ.get("SAGEDECK_STATE")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "sagedeck" / "sandbox"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["serve", "env"], default="serve")
+    parser.add_argument("--state", type=Path, default=None, metavar="DIR", help="the folder that holds the account")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port of 127.0.0.1 (default: a free one)")
+    parser.add_argument("--ready-file", type=Path, default=None, metavar="FILE", help="written when it answers")
+    parser.add_argument(
+        "--idle-exit", type=float, default=None, metavar="SECONDS", help="end after so long without work"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not 0 <= args.port <= 65535:
+        parser.error("--port must be between 0 and 65535")
+    if args.idle_exit is not None and args.idle_exit <= 0:
+        parser.error("--idle-exit must be more than 0")
+    state = (args.state or default_state()).expanduser().absolute()
+    if args.command == "env":
+        return print_env(state)
+    return serve(state, args.port, args.ready_file, args.idle_exit)
+
+
+def print_env(state: Path) -> int:
+    """Print shell exports for the sandbox that runs on ``state``."""
+    from sandbox.client_env import read_ready, shell_exports, write_shim
+
+    ready = read_ready(state)
+    if ready is None or not _alive(int(ready.get("pid", 0))):
+        print(f"No sandbox runs on {state}. Start one: python -m sandbox --state {state}", file=sys.stderr)
+        return EXIT_NOT_RUNNING
+    print(shell_exports(ready, write_shim(state)), end="")
+    return 0
+
+
+def _alive(pid: int) -> bool:
+    import psutil
+
+    return pid > 0 and psutil.pid_exists(pid)
+
+
+def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float | None) -> int:
+    """Serve until SIGTERM, SIGINT or idleness."""
+    from sandbox.app import Sandbox
+    from sandbox.client_env import read_ready
+    from sandbox.server import PortTaken
+    from sandbox.state import StateDir, StateError, StateInUse
+
+    os.umask(0o077)
+    try:
+        state = StateDir(state_path)
+    except StateInUse:
+        ready = read_ready(state_path) or {}
+        where = f"process {ready.get('pid')}, {ready.get('endpoint_url')}" if ready else "still starting"
+        print(f"A sandbox already runs on {state_path} ({where}). Use that one, or end it first.", file=sys.stderr)
+        return EXIT_IN_USE
+    except StateError as exc:
+        print(exc, file=sys.stderr)
+        return EXIT_USAGE
+    if state.notice:
+        print(state.notice, file=sys.stderr, flush=True)
+    try:
+        sandbox = Sandbox(state, port, ready_file.absolute() if ready_file else None, idle_exit)
+    except PortTaken as exc:
+        state.close()
+        print(f"{exc} Choose another one with --port, or leave --port out.", file=sys.stderr)
+        return EXIT_USAGE
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sandbox.stop())
+    sandbox.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""From a raw HTTP request to an answer: verify, find the service, call it, render errors in its protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote
+
+from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
+from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
+from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
+from sandbox.registry import MAX_BODY_BYTES, BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
+from sandbox.rpc import operation_of, protocol_of, read_call, write_answer
+
+BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
+
+
+@dataclass(frozen=True)
+class RawRequest:
+    """What the HTTP server read: header names in lower case, the target as it was sent, the unread body."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    stream: Stream
+    length: int | None
+
+
+class Fallback(Protocol):
+    """Who answers what no service of ours does (moto)."""
+
+    def handle(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> RestResponse:
+        """Answer a verified request."""
+        ...
+
+
+Authorize = Callable[[RestRequest, Caller, str, str], None]
+
+
+class Dispatcher:
+    """Answers requests. ``authorize`` is asked between the signature and the service; it raises to refuse."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        services: Sequence[Service],
+        fallback: Fallback,
+        state_path: str,
+        authorize: Authorize | None = None,
+    ) -> None:
+        self._verifier = verifier
+        self._fallback = fallback
+        self._state_path = state_path
+        self._authorize = authorize
+        self._by_signing_name: dict[str, list[Service]] = {}
+        for service in services:
+            self._by_signing_name.setdefault(service.signing_name or service.name, []).append(service)
+        self._lock = threading.Lock()
+        self._active = 0
+        self._last = time.monotonic()
+
+    def idle_seconds(self) -> float:
+        """Seconds since the last verified request ended; 0 while one is being answered."""
+        with self._lock:
+            return 0.0 if self._active else time.monotonic() - self._last
+
+    def touch(self) -> None:
+        """Count now as the time of the last request."""
+        with self._lock:
+            self._last = time.monotonic()
+
+    def answer(self, raw: RawRequest) -> RestResponse:
+        """The answer to ``raw``; never raises for what a client can send."""
+        request_id = secrets.token_hex(8).upper()
+        raw_path, _, raw_query = raw.target.partition("?")
+        signed = SignedRequest(raw.method, raw_path, raw_query, raw.headers)
+        service, scope = "", None
+        try:
+            scope = parse_scope(signed)
+            service = scope.service if scope else ""
+            request, verified = self._verified(raw, signed, scope, request_id)
+            return self._served(request, verified.caller, request_id)
+        except AwsError as exc:
+            error = exc
+        except Exception as exc:
+            error = self._unexpected(exc)
+        protocol = protocol_of(raw.method, raw_path, raw_query, raw.headers, service)
+        headers, body = render(error, protocol, request_id, unquote(raw_path))
+        return RestResponse(error.status, headers, body)
+
+    def _unexpected(self, exc: Exception) -> AwsError:
+        if is_disk_full(exc):
+            return disk_full(self._state_path)
+        print("".join(traceback.format_exception(exc)), file=sys.stderr, flush=True)  # noqa: T201
+        return AwsError("InternalFailure", f"The sandbox failed: {type(exc).__name__}: {exc}", 500)
+
+    def _served(self, request: RestRequest, caller: Caller, request_id: str) -> RestResponse:
+        with self._lock:
+            self._active += 1
+        try:
+            response = self._route(request, caller)
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._last = time.monotonic()
+        if request.service == "s3":
+            response.headers["x-amz-request-id"] = request_id
+            response.headers["x-amz-id-2"] = request_id
+        else:
+            response.headers.setdefault("x-amzn-RequestId", request_id)
+        return response
+
+    def _verified(
+        self, raw: RawRequest, signed: SignedRequest, scope: Scope | None, request_id: str
+    ) -> tuple[RestRequest, Verified]:
+        if scope is None:
+            raise AwsError("MissingAuthenticationToken", "The request is not signed.", 403)
+        self._verifier.precheck(signed, scope)
+        given = raw.headers.get("x-amz-content-sha256")
+        payload: Payload
+        if scope.service == "s3":
+            if scope.expires is not None:
+                given = given or dict(parse_qsl(signed.raw_query)).get("X-Amz-Content-Sha256") or UNSIGNED
+            elif given is None:
+                raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+            verified = self._verifier.verify(signed, scope, given)
+            payload = _payload(raw, given, verified)
+        else:
+            data = _read_all(raw)
+            actual = hashlib.sha256(data).hexdigest() if data else EMPTY_SHA256
+            if given is not None and given not in (actual, UNSIGNED):
+                raise AwsError("SignatureDoesNotMatch", "The body does not match x-amz-content-sha256.", 403)
+            verified = self._verifier.verify(signed, scope, given or actual)
+            payload = BytesPayload(data)
+        request = RestRequest(
+            raw.method,
+            unquote(signed.raw_path),
+            signed.raw_path,
+            signed.raw_query,
+            dict(parse_qsl(signed.raw_query, keep_blank_values=True)) if signed.raw_query else {},
+            raw.headers,
+            scope.service,
+            scope.region,
+            payload,
+            request_id,
+        )
+        return request, verified
+
+    def _route(self, request: RestRequest, caller: Caller) -> RestResponse:
+        protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, request.service)
+        operation = operation_of(request, protocol) if request.service != "s3" else ""
+        if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
+            raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
+        if self._authorize is not None:
+            self._authorize(request, caller, protocol, operation)
+        for service in self._by_signing_name.get(request.service, ()):
+            if not service.claims(request):
+                continue
+            if operation in service.operations:
+                call = read_call(request, protocol)
+                return write_answer(call, service.operations[operation](call.params, caller), request.request_id)
+            response = service.handle(request, caller)
+            if response is not None:
+                return response
+            if not service.moto:
+                raise not_implemented(service.name, operation or f"{request.method} {request.path}")
+        return self._fallback.handle(request, caller, protocol, operation)
+
+
+def _payload(raw: RawRequest, mode: str, verified: Verified) -> Payload:
+    if mode in STREAMING:
+        decoded = raw.headers.get("x-amz-decoded-content-length", "")
+        if not decoded.isdigit():
+            raise AwsError("MissingContentLength", "You must provide the x-amz-decoded-content-length header.", 411)
+        return ChunkedPayload(raw.stream, int(decoded), mode, verified)
+    if mode.startswith("STREAMING-"):
+        raise AwsError("NotImplemented", f"The sandbox does not take {mode} bodies.", 501)
+    return PlainPayload(raw.stream, raw.length, None if mode == UNSIGNED else mode)
+
+
+def _read_all(raw: RawRequest) -> bytes:
+    if raw.length == 0:
+        return b""
+    too_large = AwsError("RequestEntityTooLarge", f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
+    if raw.length is not None and raw.length > MAX_BODY_BYTES:
+        raise too_large
+    parts, size = [], 0
+    for block in PlainPayload(raw.stream, raw.length, None).blocks():
+        size += len(block)
+        if size > MAX_BODY_BYTES:
+            raise too_large
+        parts.append(block)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,36 @@
+"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.errors import AwsError
+from sandbox.iam_simulate import simulate
+from sandbox.registry import Caller, SandboxContext, Service
+
+
+class IamService(Service):
+    """The IAM of the sandbox."""
+
+    name = "iam"
+    moto = True
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Register the operations."""
+        self._ctx = ctx
+        self.operations = {
+            "SimulatePrincipalPolicy": self._simulate,
+            "SimulateCustomPolicy": self._simulate_custom,
+        }
+
+    def _simulate(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        arn = str(params.get("PolicySourceArn") or "")
+        kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
+        if kind not in ("role", "user", "group") or not name:
+            raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
+        member = kind.title()
+        self._ctx.call("iam", f"Get{member}", {f"{member}Name": name.rsplit("/", 1)[-1]})
+        return simulate(params)
+
+    def _simulate_custom(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return simulate(params)

@@ -1,0 +1,117 @@
+"""The journal of control-plane requests that changed something in moto, from which its memory is rebuilt.
+
+moto keeps everything in memory. Each request that may change something is written here before moto sees it,
+with the time and the seed of the random numbers that it will draw; at the next start the requests are replayed
+in order, and every id and date comes out as before. A request that moto refuses is taken out again.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox.state import StateDir
+
+SCHEMA = """CREATE TABLE IF NOT EXISTS moto_journal (id INTEGER PRIMARY KEY, at REAL NOT NULL, seed BLOB NOT NULL,
+    service TEXT NOT NULL, region TEXT NOT NULL, key_id TEXT NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL,
+    headers TEXT NOT NULL, body BLOB NOT NULL)"""
+KEPT_HEADERS = frozenset({"content-type", "x-amz-target", "x-amz-client-context", "x-amz-source-arn"})
+READING = (
+    "BatchDescribe",
+    "BatchGet",
+    "Check",
+    "Describe",
+    "Estimate",
+    "Filter",
+    "Get",
+    "Head",
+    "List",
+    "Lookup",
+    "Search",
+    "Simulate",
+    "Test",
+    "Validate",
+)
+
+
+@dataclass(frozen=True)
+class MotoRequest:
+    """A request as moto needs it: no signature, but whose key signed it."""
+
+    service: str
+    region: str
+    key_id: str
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A journalled request, the moment it ran at (epoch seconds) and the seed of its random numbers."""
+
+    id: int
+    at: float
+    seed: bytes
+    request: MotoRequest
+
+
+def changes_something(method: str, operation: str) -> bool:
+    """False for requests that only read: by the operation's name, or for REST by the method."""
+    if operation:
+        return not operation.startswith(READING)
+    return method not in ("GET", "HEAD", "OPTIONS")
+
+
+class Journal:
+    """The journal of one state folder."""
+
+    def __init__(self, state: StateDir) -> None:
+        self._db = state.db
+        self._db.execute(SCHEMA)
+
+    def add(self, request: MotoRequest) -> Entry:
+        """Write a request that is about to run."""
+        entry = Entry(0, time.time(), secrets.token_bytes(32), request)
+        headers = {name: value for name, value in request.headers.items() if name in KEPT_HEADERS}
+        cursor = self._db.execute(
+            "INSERT INTO moto_journal (at, seed, service, region, key_id, method, target, headers, body)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                entry.at,
+                entry.seed,
+                request.service,
+                request.region,
+                request.key_id,
+                request.method,
+                request.target,
+                json.dumps(headers),
+                request.body,
+            ),
+        )
+        return Entry(int(cursor.lastrowid or 0), entry.at, entry.seed, request)
+
+    def remove(self, entry: Entry) -> None:
+        """Take out a request that was refused."""
+        self._db.execute("DELETE FROM moto_journal WHERE id=?", (entry.id,))
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, oldest first."""
+        last = 0
+        while rows := self._db.query("SELECT * FROM moto_journal WHERE id>? ORDER BY id LIMIT 200", (last,)):
+            for row in rows:
+                request = MotoRequest(
+                    row["service"],
+                    row["region"],
+                    row["key_id"],
+                    row["method"],
+                    row["target"],
+                    json.loads(row["headers"]),
+                    row["body"],
+                )
+                yield Entry(row["id"], row["at"], row["seed"], request)
+            last = rows[-1]["id"]
