@@ -1,0 +1,59 @@
+"""All services of one account over one session: what a window, a notebook or a script connects to."""
+
+from __future__ import annotations
+
+import threading
+
+from workers.costs import PriceTable
+from workers.endpoints import Endpoints
+from workers.functions import Functions
+from workers.grants import Grants
+from workers.inference import Inference
+from workers.launcher import Launcher
+from workers.logs import Logs
+from workers.metrics import Metrics
+from workers.roles import Roles
+from workers.session import AwsSession
+from workers.storage import Storage
+from workers.training import Training
+from workers.types import Backend, Identity
+from workers.upload import Uploader
+
+
+class Services:
+    """One of each service for one backend. Connect to another backend with another ``Services``."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.session = AwsSession(backend)
+        self.prices = PriceTable.load()
+        self.launcher = Launcher(backend)
+        self.roles = Roles(self.session)
+        self.storage = Storage(self.session)
+        self.uploader = Uploader(self.session)
+        self.logs = Logs(self.session)
+        self.metrics = Metrics(self.session)
+        self.training = Training(self.session, self.launcher, self.roles)
+        self.endpoints = Endpoints(self.session, self.roles, self.prices)
+        self.inference = Inference(self.session)
+        self.functions = Functions(self.session)
+        self.grants = Grants(self.session)
+
+    @property
+    def region(self) -> str:
+        """The region all calls go to."""
+        return self.backend.region
+
+    async def identity(self) -> Identity:
+        """Who the credentials belong to. Raises ``SageDeckError``."""
+        return await self.session.identity()
+
+    async def prewarm(self) -> None:
+        """Start what takes long before it is needed: the launcher with the SageMaker SDK. Raises ``SageDeckError``."""
+        await self.launcher.prewarm()
+
+    def close(self) -> None:
+        """Disconnect: pending calls are dropped, the launcher ends. Returns at once."""
+        self.session.close()
+        # Ending the launcher may take a few seconds, and a window must not wait for it.
+        threading.Thread(target=self.launcher.close, name="launcher close", daemon=True).start()
