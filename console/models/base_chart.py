@@ -86,7 +86,7 @@ def value_scale(low: float, high: float, most: int = 4) -> Scale:
         high = low + (abs(low) or 1.0)
     step = nice_step(high - low, most)
     first = math.floor(low / step + 1e-9) * step
-    ticks = []
+    ticks: list[float] = []
     value = first
     while value <= high + step * 1e-9 or len(ticks) < 2:
         ticks.append(round(value, 12))

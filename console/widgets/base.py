@@ -118,7 +118,6 @@ def label(text: str = "", role: str = "body", tone: str = "text", *, wrap: bool 
     made.setProperty("tone", tone)
     if wrap:
         made.setWordWrap(True)
-        made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     else:
         made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     if copy:

@@ -159,16 +159,17 @@ class LineChart(QWidget):
         return across, value_scale(bottom, top, lines)
 
     def _plot(self) -> QRectF:
-        metrics = theme().metrics("caption")
-        head = theme().metrics("strong").height() + 12
-        sample = self._axis_sample or self._widest_tick()
+        line = theme().metrics("caption").height()
+        head = theme().metrics("strong").height() + 12 + (line if self._events else 0)
+        height = self.height() - head - line - 6
+        sample = self._axis_sample or self._widest_tick(height)
         left = text_width(sample, "caption") + _GAP + 2
         names = max((text_width(threshold.name, "caption") for threshold in self._thresholds), default=0.0)
         right = names + _GAP if names else 4
-        return QRectF(left, head, self.width() - left - right, self.height() - head - metrics.height() - 6)
+        return QRectF(left, head, self.width() - left - right, height)
 
-    def _widest_tick(self) -> str:
-        _, up = self._scales(QRectF(0, 0, self.width(), max(40, self.height() - 60)))
+    def _widest_tick(self, height: float) -> str:
+        _, up = self._scales(QRectF(0, 0, self.width(), height))
         return max((self._tick_format(tick) for tick in up.ticks), key=len, default="0")
 
     def _empty(self) -> bool:
@@ -195,7 +196,7 @@ class LineChart(QWidget):
                 self._paint_line(painter, plot, across, up, series)
             painter.restore()
         if self.hasFocus():
-            focus_ring(painter, QRectF(self.rect()), 6)
+            focus_ring(painter, plot.adjusted(-3, -3, 3, 3), 4)
 
     def _paint_head(self, painter: QPainter) -> None:
         colors = theme()
@@ -248,8 +249,10 @@ class LineChart(QWidget):
             x = across.place(event.x, plot.left(), plot.right())
             width = text_width(event.words, "caption")
             painter.setPen(_dashed("line2"))
-            painter.drawLine(QPointF(x, plot.top() + height), QPointF(x, plot.bottom()))
-            box = QRectF(min(max(x - width / 2, plot.left()), plot.right() - width), plot.top() - 4, width + 1, height)
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+            box = QRectF(
+                min(max(x - width / 2, plot.left()), plot.right() - width), plot.top() - height - 2, width + 1, height
+            )
             draw_text(painter, box, event.words, "caption", colors.color("text2"))
         moment = self._cursor if self._cursor is not None else self._now(across)
         if moment is not None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -56,6 +56,19 @@ class Dialog(QDialog):
 
     def _dress(self) -> None:
         self.setFixedWidth(theme().pixels(self._width))
+
+    def event(self, event: QEvent) -> bool:
+        """Be as high as the contents need at this width, also after a hint appeared."""
+        handled = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
+            self._fit()
+        return handled
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.setFixedHeight(max(layout.heightForWidth(self.width()), layout.minimumSize().height()))
 
     async def ask(self) -> bool:
         """Show the dialog and wait until it is closed; true when it was accepted. Other tasks go on meanwhile."""

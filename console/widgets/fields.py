@@ -110,6 +110,12 @@ class IntField(QSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.valueChanged.connect(lambda _: self.edited.emit())
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self.setFixedHeight(control_height())
+        self.lineEdit().setTextMargins(7, 0, 0, 0)
 
     def set_value(self, value: int) -> None:
         """Put another number in."""

@@ -103,6 +103,7 @@ class CheckLine(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._glyph = IconLabel(_ICON[tone], _INK[tone])
         self._title = label(title, "small" if small else "name", "text2" if small else "text")
         self._detail = label(detail, "small" if small else "body", "text2")

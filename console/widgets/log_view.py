@@ -74,7 +74,9 @@ class LogView(QAbstractScrollArea):
     def _dress(self) -> None:
         self._font = theme().font("mono")
         self._metrics = QFontMetricsF(self._font)
-        self._line_height = round(self._metrics.height() * 1.06)
+        self._line_height = max(
+            round(self._font.pixelSize() * 1.28), round(self._metrics.ascent() + self._metrics.descent()) - 2
+        )
         self._clock_width = self._metrics.horizontalAdvance("00:00:00 ")
         self._place_bars()
         self.viewport().update()
@@ -412,7 +414,7 @@ class LogView(QAbstractScrollArea):
         for row, line in enumerate(self.buffer.slice(first, first + count)):
             number = first + row
             top = _PAD_Y + row * self._line_height
-            baseline = top + self._metrics.ascent()
+            baseline = top + (self._line_height + self._metrics.ascent() - self._metrics.descent()) / 2
             self._paint_marks(painter, number, line, left + self._clock_width, top, span)
             if line.clock != clock:
                 clock = line.clock
