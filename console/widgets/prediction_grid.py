@@ -29,7 +29,7 @@ _REPAINT_MS = 60
 
 
 class PredictionGrid(QAbstractScrollArea):
-    """Signals: ``currentChanged(str key)`` ("" for none), ``activated(str key)``, ``menuRequested(str key, QPoint)``."""
+    """Signals: ``currentChanged(str key)`` ("" for none), ``activated(str key)``, ``menuRequested(key, QPoint)``."""
 
     currentChanged = Signal(str)
     activated = Signal(str)
