@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtCore import QEventLoop, Qt, QTimer
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.commands import Affected, Confirmation
 from console.models.base import Column
+from console.models.base_cards import Answer, Card
 from console.models.base_chart import Event, Series, Threshold
+from console.models.base_confusion import most_confused
 from console.models.base_format import fraction
 from console.models.base_log import LogLine
 from console.models.base_states import State
@@ -26,19 +30,24 @@ from console.widgets.banner import Banner
 from console.widgets.buttons import Button, IconButton
 from console.widgets.chart import LineChart
 from console.widgets.confirm import ConfirmDialog
+from console.widgets.confusion_matrix import ConfusionMatrix
 from console.widgets.drop_area import DropArea
 from console.widgets.empty_state import EmptyState
 from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.form import Form
+from console.widgets.key_values import KeyValues
 from console.widgets.lines import CheckLine
 from console.widgets.log_panel import LogPanel
+from console.widgets.prediction_grid import PredictionGrid
 from console.widgets.progress import ProgressBar
 from console.widgets.search_field import SearchField
 from console.widgets.segmented import Segmented
+from console.widgets.side_panel import SidePanel
 from console.widgets.sparkline import Histogram, StackedBar
 from console.widgets.state_chip import StateChip
 from console.widgets.switch import Switch
 from console.widgets.table import ResourceTable
+from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
 
 Page = Callable[[], QWidget]
 
@@ -327,6 +336,91 @@ def confirm_page() -> QWidget:
     )
 
 
+def breeds(folder: Path) -> list[Path]:
+    """A few drawn pictures, so that the pages need no files."""
+    made = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for at in range(24):
+        image = QImage(320, 260, QImage.Format.Format_RGB32)
+        image.fill(QColor.fromHsv(at * 15, 70, 215))
+        painter = QPainter(image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor.fromHsv(at * 15, 140, 150))
+        painter.drawEllipse(80, 60, 160, 180)
+        painter.end()
+        path = folder / f"breed-{at:02}.png"
+        image.save(str(path))
+        made.append(path)
+    broken = folder / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    made[5] = broken
+    return made
+
+
+def cards_page() -> QWidget:
+    """Prediction cards with one and two answers, waiting and failed."""
+    paths = breeds(Path(tempfile.gettempdir()) / "sagedeck-gallery")
+    labels = ("020.Siberian_husky", "Alaskan malamute", "Norwegian elkhound", "Akita", "Keeshond")
+    other = ("Alaskan malamute", "020.Siberian_husky", "Norwegian elkhound", "Akita", "Keeshond")
+    one = Answer(labels, (0.63, 0.31, 0.02, 0.014, 0.006), 71.2)
+    two = Answer(other, (0.52, 0.41, 0.03, 0.02, 0.001), 65)
+    grid = PredictionGrid()
+    grid.set_cards(
+        [
+            Card("1", paths[0], "husky.jpg", labels[0], (two, one)),
+            Card("2", paths[1], "b.jpg", labels[0], (one, one)),
+            Card("3", paths[2], "unknown.jpg", "", (one,)),
+            Card("4", paths[3], "d.jpg", labels[0], (one,)),
+            Card("5", paths[4], "waiting.jpg", labels[0], (None,)),
+            Card("6", paths[5], "broken.jpg", "", (Answer(error="The model said: cannot identify image file."),)),
+        ]
+    )
+    grid.set_current("1")
+    return page(grid, width=880, height=560)
+
+
+def thumbs_page() -> QWidget:
+    """The grid of thumbnails and key/value rows."""
+    grid = ThumbnailGrid()
+    grid.set_items([Thumb(path, path.name) for path in breeds(Path(tempfile.gettempdir()) / "sagedeck-gallery")])
+    grid.set_current(2)
+    rows = [
+        ("ARN", "arn:aws:sagemaker:us-east-1:482109375516:endpoint/dog-classifier-multi"),
+        ("Created", "15 Sep 09:12"),
+        ("Data capture", ""),
+    ]
+    side = SidePanel("dog-classifier-multi")
+    side.title_row.addWidget(StateChip("InService"))
+    side.add(KeyValues(rows, copy=("ARN",)))
+    side.section("If you delete it", Button("All calls", "link", small=True))
+    side.add(CheckLine("ok", "Quota: 6 of 8 instances with this", small=True))
+    made = QWidget()
+    line = QHBoxLayout(made)
+    line.addWidget(grid, 1)
+    line.addWidget(side, 1)
+    return page(made, width=760, height=420)
+
+
+def matrix_page() -> QWidget:
+    """Ten classes with figures, and 133 in sight at once."""
+    names = [f"{at:03}.Breed_number_{at}" for at in range(133)]
+    counts = [[0] * 133 for _ in names]
+    for at in range(133):
+        counts[at][at] = 8 - at % 4
+        counts[at][(at * 7 + 3) % 133] += at % 4
+    few = ConfusionMatrix()
+    few.set_matrix(names, counts)
+    few.show_classes(most_confused(counts, 10))
+    everything = ConfusionMatrix()
+    everything.set_matrix(names, counts)
+    made = QWidget()
+    line = QHBoxLayout(made)
+    line.addWidget(few, 1)
+    line.addWidget(everything, 1)
+    return page(made, width=880, height=460)
+
+
 PAGES: dict[str, Page] = {
     "table": table_page,
     "narrow": narrow_page,
@@ -336,6 +430,9 @@ PAGES: dict[str, Page] = {
     "log": log_page,
     "form": form_page,
     "confirm": confirm_page,
+    "cards": cards_page,
+    "thumbs": thumbs_page,
+    "matrix": matrix_page,
 }
 
 
