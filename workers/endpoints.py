@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from workers.aws_time import utc, utc_of
 from workers.costs import PriceTable
 from workers.endpoints_deletion import Deletion
 from workers.errors import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled, Unreachable
@@ -270,8 +271,8 @@ def _summary(item: Mapping[str, Any]) -> Endpoint:
     return Endpoint(
         name=item["EndpointName"],
         status=item["EndpointStatus"],
-        created=item["CreationTime"],
-        modified=item.get("LastModifiedTime"),
+        created=utc(item["CreationTime"]),
+        modified=utc_of(item, "LastModifiedTime"),
         arn=item["EndpointArn"],
     )
 
@@ -283,8 +284,8 @@ def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
     return Endpoint(
         name=answer["EndpointName"],
         status=answer["EndpointStatus"],
-        created=answer["CreationTime"],
-        modified=answer.get("LastModifiedTime"),
+        created=utc(answer["CreationTime"]),
+        modified=utc_of(answer, "LastModifiedTime"),
         arn=answer["EndpointArn"],
         config_name=answer.get("EndpointConfigName", ""),
         model_names=config["models"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from workers.aws_time import utc
 from workers.session import AwsSession
 from workers.types import EndpointMetrics
 
@@ -72,5 +73,5 @@ class Metrics:
             EndTime=end,
             ScanBy="TimestampAscending",
         ):
-            series[result["Id"]].extend(zip(result["Timestamps"], result["Values"], strict=True))
+            series[result["Id"]].extend(zip(map(utc, result["Timestamps"]), result["Values"], strict=True))
         return {key: sorted(values) for key, values in series.items()}

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any, Protocol, cast
 
+from workers.aws_time import utc, utc_of
 from workers.errors import AccessDenied, InvalidInput, LocalProblem, NotFound, SageDeckError, Throttled, Unreachable
 from workers.images import image_uri
 from workers.launcher import Launcher
@@ -251,8 +252,8 @@ def _summary(item: Mapping[str, Any]) -> TrainingJob:
     return TrainingJob(
         name=item["TrainingJobName"],
         status=item["TrainingJobStatus"],
-        created=item["CreationTime"],
-        ended=item.get("TrainingEndTime"),
+        created=utc(item["CreationTime"]),
+        ended=utc_of(item, "TrainingEndTime"),
         secondary_status=item.get("SecondaryStatus", ""),
         arn=item.get("TrainingJobArn", ""),
     )
@@ -266,9 +267,9 @@ def _detail(answer: Mapping[str, Any]) -> TrainingJob:
     return TrainingJob(
         name=name,
         status=answer["TrainingJobStatus"],
-        created=answer["CreationTime"],
-        started=answer.get("TrainingStartTime"),
-        ended=answer.get("TrainingEndTime"),
+        created=utc(answer["CreationTime"]),
+        started=utc_of(answer, "TrainingStartTime"),
+        ended=utc_of(answer, "TrainingEndTime"),
         secondary_status=answer.get("SecondaryStatus", ""),
         failure_reason=reason,
         instance_type=resources.get("InstanceType", ""),

@@ -123,9 +123,12 @@ def test_many_pictures_go_a_few_at_a_time_and_waiting_is_not_latency():
     service = inference(runtime)
 
     async def body():
-        return await asyncio.gather(*(service.predict("dogs", JPEG) for _ in range(12)))
+        began = time.perf_counter()
+        predictions = await asyncio.gather(*(service.predict("dogs", JPEG) for _ in range(12)))
+        return predictions, (time.perf_counter() - began) * 1000
 
-    predictions = asyncio.run(body())
+    predictions, whole_ms = asyncio.run(body())
     assert 1 < runtime.most <= 4
-    # Three rounds of 30 ms: the last ones waited 60 ms for their turn.
-    assert sorted(prediction.latency_ms for prediction in predictions)[len(predictions) // 2] < 60
+    # Three rounds, of which a call takes one: with the waiting, the median would be two.
+    median = sorted(prediction.latency_ms for prediction in predictions)[len(predictions) // 2]
+    assert median < 0.55 * whole_ms

@@ -1,0 +1,18 @@
+"""Times as this program keeps them: boto3 gives some in the machine's own zone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def utc_of(answer: Mapping[str, Any], key: str) -> datetime | None:
+    """The time under ``key`` in UTC, or ``None`` when the answer has none."""
+    value = answer.get(key)
+    return value.astimezone(UTC) if value is not None else None
+
+
+def utc(value: datetime) -> datetime:
+    """The same moment in UTC."""
+    return value.astimezone(UTC)
