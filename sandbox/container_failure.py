@@ -22,6 +22,7 @@ _DRIVER_TEXTS = (
 )
 _DRIVER_FRAMES = ("/sm_drivers/", "torch/distributed/run.py", "torch/distributed/launcher/", "/bin/torchrun")
 _DRIVER_LINES = ("An error occurred with exit code", "Command failed with exit code")
+_DRIVER_COMMAND = "Executing command: "
 _LAST_LINES = 6
 
 
@@ -41,6 +42,8 @@ def failure_reason(
     message = last_traceback(tail) or _signal_text(exit_code) or "\n".join(_last_lines(tail))
     if not message:
         message = "The process ended without a word."
+    # The SDK's drivers print the script's own command, which says more than the container's entry point.
+    command = next((line[len(_DRIVER_COMMAND) :] for line in tail if line.startswith(_DRIVER_COMMAND)), command)
     shown = command if len(command) <= _MAX_COMMAND else command[: _MAX_COMMAND - 3] + "..."
     head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {code}\nErrorMessage "'
     return _cut(head, message, f'"\nCommand "{shown}", exit code: {code}')

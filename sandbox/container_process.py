@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
 from sandbox.container_output import LineSplitter
+from sandbox.registry import SandboxContext
 
 _READ_BYTES = 256 * 1024
 # Once the process group is gone its pipe closes; longer than this only a stranger can hold it.
@@ -19,11 +21,10 @@ _DRAIN_SECONDS = 5.0
 class Spawned(Protocol):
     """What is needed of a managed process (see ``sandbox/processes.py``)."""
 
-    pid: int
-    stdout: BinaryIO | None
+    stdout: IO[Any] | None
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the process itself and return its status (negative: the signal)."""
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the process and all that it started; its status (negative: the signal), None in time."""
         ...
 
     def terminate(self) -> None:
@@ -42,6 +43,13 @@ class Command:
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path
+
+
+def spawn(ctx: SandboxContext, kind: str, name: str, command: Command) -> Spawned:
+    """Start a command as a child of the sandbox whose output is one stream; raises ``StartFailed``."""
+    return ctx.processes.spawn(
+        kind, name, command.argv, command.env, command.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 class ContainerProcess:
@@ -89,9 +97,7 @@ class ContainerProcess:
 
     def _wait(self) -> None:
         status = self.process.wait()
-        # What a script left running in its group would hold the pipe and outlive the job.
-        self.process.kill()
         self._reader.join(_DRAIN_SECONDS)
         if self.process.stdout is not None and not self._reader.is_alive():
             self.process.stdout.close()
-        self._on_exit(status)
+        self._on_exit(1 if status is None else status)

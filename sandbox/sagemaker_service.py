@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.hosting import Endpoints
+from sandbox.hosting_metrics import InvocationMetrics
+from sandbox.hosting_models import Models
 from sandbox.registry import Caller, Operation, SandboxContext, Service
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Tags
@@ -20,6 +23,8 @@ class SageMakerService(Service):
     moto = True
 
     training: TrainingJobs
+    endpoints: Endpoints
+    invocations: InvocationMetrics
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records and bring back what a former sandbox left."""
@@ -27,7 +32,11 @@ class SageMakerService(Service):
         tags = Tags(ctx.state.db)
         self.training = TrainingJobs(ctx, self.logs)
         self.training.recover()
-        self.operations |= self.training.operations
+        models = Models(ctx)
+        self.invocations = InvocationMetrics(ctx.metrics)
+        self.endpoints = Endpoints(ctx, self.logs, models)
+        self.endpoints.recover()
+        self.operations |= self.training.operations | models.operations | self.endpoints.operations
         self.operations |= {
             "AddTags": _checked("AddTags", tags.add_tags),
             "ListTags": _checked("ListTags", tags.list_tags),
@@ -37,6 +46,8 @@ class SageMakerService(Service):
     def stop(self) -> None:
         """End all jobs and endpoints; no process is left."""
         self.training.close()
+        self.endpoints.close()
+        self.invocations.close()
         self.logs.close()
 
     def busy(self) -> bool:

@@ -7,10 +7,24 @@ from sandbox.registry import Service
 
 def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
+    from sandbox.functions_service import LambdaService
     from sandbox.iam_service import IamService
     from sandbox.logs_service import LogsService
     from sandbox.metrics_service import MetricsService
     from sandbox.s3_service import S3Service
+    from sandbox.sagemaker_runtime import SageMakerRuntimeService
+    from sandbox.sagemaker_service import SageMakerService
     from sandbox.sts import StsService
 
-    return [StsService(), IamService(), S3Service(), LogsService(), MetricsService()]
+    sagemaker = SageMakerService()
+    runtime = SageMakerRuntimeService(sagemaker)
+    return [
+        StsService(),
+        IamService(),
+        S3Service(),
+        LogsService(),
+        MetricsService(),
+        LambdaService(),
+        sagemaker,
+        runtime,
+    ]

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.container_process import Command, Spawned
+from sandbox.container_process import Command, Spawned, spawn
 from sandbox.errors import AwsError
+from sandbox.metrics_store import one_value
 from sandbox.registry import Caller, SandboxContext
+from sandbox.sagemaker_checks import any_object, bucket_exists, role_exists
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
 from sandbox.sagemaker_validation import validate
@@ -111,7 +113,7 @@ class TrainingJobs:
         request = validate("sagemaker", "CreateTrainingJob", request)
         name = request["TrainingJobName"]
         self._refuse_taken(name)
-        check_request(request, _Objects(self._ctx), self._ctx.region, self._role_exists)
+        check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
         now = time.time()
         body = {
             "TrainingJobName": name,
@@ -183,13 +185,6 @@ class TrainingJobs:
                 f"already exists ({self.records.arn(name)})",
             )
 
-    def _role_exists(self, role_arn: str) -> bool:
-        try:
-            self._ctx.call("iam", "GetRole", {"RoleName": role_arn.rsplit("/", 1)[-1]})
-        except AwsError:
-            return False
-        return True
-
     def _enqueue(self, record: JobRecord, request: dict[str, Any]) -> None:
         entry = _Entry(record, request, min(host_count(request)[0], self._slots))
         with self._lock:
@@ -248,11 +243,12 @@ class TrainingJobs:
         )
 
     def _spawn(self, name: str, command: Command) -> Spawned:
-        return self._ctx.processes.spawn("training", name, command.argv, command.env, command.cwd)
+        return spawn(self._ctx, "training", name, command)
 
     def _put_metrics(self, name: str, points: list[tuple[str, float, float]]) -> None:
-        for metric, value, at in points:
-            self._ctx.metrics.put(METRIC_NAMESPACE, metric, {"TrainingJobName": name}, value, at)
+        dimensions = {"TrainingJobName": name}
+        data = [(metric, dimensions, one_value(value, at)) for metric, value, at in points]
+        self._ctx.metrics.put_data(METRIC_NAMESPACE, data)
         for observer in self.metric_observers:
             observer(name, points)
 
@@ -265,17 +261,13 @@ class _Objects:
     """The checks' questions about S3, answered from the store."""
 
     def __init__(self, ctx: SandboxContext) -> None:
-        self._s3 = ctx.s3
+        self._ctx = ctx
 
     def bucket_exists(self, bucket: str) -> bool:
-        try:
-            self._s3.store.bucket(bucket)
-        except AwsError:
-            return False
-        return True
+        return bucket_exists(self._ctx, bucket)
 
     def any_object(self, bucket: str, prefix: str) -> bool:
-        return next(iter(self._s3.list(bucket, prefix)), None) is not None
+        return any_object(self._ctx, bucket, prefix)
 
 
 def _summary(body: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from sandbox.container_output import MetricReader, Tail
 from sandbox.container_process import Command, ContainerProcess, Spawned
 from sandbox.container_python import HOST_PROGRAMS, JobPython, host_program
 from sandbox.errors import AwsError
+from sandbox.processes import StartFailed
 from sandbox.sagemaker_logs import LogPump, LogStream
 from sandbox.training_files import Cancelled, JobFiles, JobInputError, ObjectStore
 from sandbox.training_record import JobRecord
@@ -120,6 +121,8 @@ class TrainingRun:
             self._finish("Failed", reason=f"ClientError: {error}")
         except AwsError as error:
             self._finish("Failed", reason=f"ClientError: {error.code}: {error.message}")
+        except StartFailed as error:
+            self._finish("Failed", reason=f"ClientError: The container could not be started: {error}")
         except OSError as error:
             self._finish("Failed", reason=f"InternalServerError: {error.strerror or error} ({error.filename or ''})")
         except Exception as error:
@@ -162,7 +165,7 @@ class TrainingRun:
 
     def _start(self, host: _Host) -> None:
         command = self._command(host)
-        self._command_text = shlex.join(host.folder.public(part) for part in command.argv)
+        self._command_text = self._shown(host, command)
         process = self._tools.spawn(f"{self._record.name}/{host.name}", command)
         host.process = ContainerProcess(
             process,
@@ -201,6 +204,12 @@ class TrainingRun:
         decoded = decode_hyperparameters({name: folder.local(value) for name, value in raw.items()})
         arguments = script_arguments(user_hyperparameters(decoded))
         return Command([*host_program("host_train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code)
+
+    def _shown(self, host: _Host, command: Command) -> str:
+        """The command for a person: without the programs that the sandbox puts before it."""
+        before = len(host_program("")) if is_script_mode(self._request.get("HyperParameters", {})) else 0
+        parts = ["python3"] * bool(before) + list(command.argv[before:])
+        return shlex.join(host.folder.public(part) for part in parts)
 
     def _take(self, host: _Host, lines: list[str]) -> None:
         shown = [host.folder.public(line) for line in lines]

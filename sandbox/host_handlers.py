@@ -1,0 +1,228 @@
+"""The user's inference code behind SageMaker's handler functions, with the toolkit's defaults.
+
+Semantics: sagemaker-inference-toolkit (transformer.py) and sagemaker-pytorch-inference-toolkit
+(default_pytorch_inference_handler.py): ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn`` or
+``transform_fn``, each with or without a last ``context`` argument. Runs in the inference process only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+JSON, CSV, NPY, ANY = "application/json", "text/csv", "application/x-npy", "*/*"
+_UTF8_TYPES = (JSON, CSV)
+
+
+class UnsupportedFormat(Exception):
+    """Status 415: no handler for this content type or accept."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"Content type {content_type} is not supported by this framework.\n\nPlease implement input_fn to "
+            "deserialize the request data or an output_fn to serialize the response."
+        )
+
+
+class Context:
+    """What handlers see as ``context``: the model's folder and the headers of the request."""
+
+    def __init__(self, model_dir: str) -> None:
+        self.system_properties: dict[str, Any] = {"model_dir": model_dir, "gpu_id": None}
+        self.request_headers: dict[str, str] = {}
+        self.response_headers: dict[str, str] = {}
+        self.status: int | None = None
+
+    def get_request_header(self, _index: int, key: str) -> str | None:
+        """The request's header of this name."""
+        wanted = key.lower()
+        return next((value for name, value in self.request_headers.items() if name.lower() == wanted), None)
+
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        """All headers of the request."""
+        return self.request_headers
+
+    def set_response_header(self, _index: int, key: str, value: str) -> None:
+        """Add a header to the answer (X-Amzn-SageMaker-Custom-Attributes reaches the caller)."""
+        self.response_headers[key] = value
+
+    def set_response_content_type(self, _index: int, value: str) -> None:
+        """Set the answer's content type."""
+        self.response_headers["Content-Type"] = value
+
+    def set_response_status(self, code: int = 200, phrase: str = "", _index: int = 0) -> None:
+        """Set the answer's status."""
+        self.status = code
+
+
+class Handlers:
+    """One loaded model and the functions around it."""
+
+    def __init__(self, code: Path, program: str, model_dir: Path) -> None:
+        self._root = str(model_dir.parent)
+        self.context = Context(str(model_dir))
+        module = _load(code, program)
+        self._functions = _functions(module)
+        self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
+        self.model = self._call("model_fn", str(model_dir))
+
+    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Answer one invocation: status, headers (Content-Type and what the handlers set) and body."""
+        context = self.context
+        context.request_headers, context.response_headers, context.status = headers, {}, None
+        try:
+            content_type = headers.get("Content-Type") or JSON
+            accept = headers.get("Accept") or self._default_accept
+            if accept == ANY:
+                accept = self._default_accept
+            data: Any = body.decode("utf-8") if content_type in _UTF8_TYPES else body
+            result = self._transform(data, content_type, accept)
+            answer_type = accept
+            if isinstance(result, tuple):
+                result, answer_type = result[0], result[1]
+            encoded = _as_bytes(result)
+        except UnsupportedFormat as error:
+            return 415, {"Content-Type": "text/plain"}, str(error).encode()
+        except Exception as error:
+            status = getattr(error, "status_code", 500)
+            return (status if isinstance(status, int) else 500), {"Content-Type": "text/plain"}, self._tell(error)
+        return context.status or 200, {"Content-Type": answer_type, **context.response_headers}, encoded
+
+    def _transform(self, data: Any, content_type: str, accept: str) -> Any:
+        if "transform_fn" in self._functions:
+            return self._call("transform_fn", self.model, data, content_type, accept)
+        prediction = self._call("predict_fn", self._call("input_fn", data, content_type), self.model)
+        return self._call("output_fn", prediction, accept)
+
+    def _tell(self, error: Exception) -> bytes:
+        """Print the error and return it as the toolkit does, message first, without the sandbox's own frames."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        text = "".join(traceback.format_exception(type(error), error, trace)).replace(self._root, "/opt/ml")
+        print(text, file=sys.stderr, flush=True)
+        return f"{error}\n{text}".encode()
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        function = self._functions[name]
+        expected = len(inspect.signature(function).parameters)
+        if expected == len(arguments):
+            return function(*arguments)
+        if expected == len(arguments) + 1:
+            return function(*arguments, self.context)
+        raise TypeError(f"{name} takes {expected} arguments but {len(arguments)} were given.")
+
+
+def _load(code: Path, program: str) -> ModuleType | None:
+    """Import the user's program as a module of its own name, with its folder first on the path."""
+    if not program:
+        return None
+    path = code / program
+    if not path.is_file():
+        present = ", ".join(sorted(entry.name for entry in code.iterdir())[:20]) if code.is_dir() else "nothing"
+        raise FileNotFoundError(f"The entry point {program} is not in the model's code folder, which has: {present}.")
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{program} is no Python program.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _functions(module: ModuleType | None) -> dict[str, Callable[..., Any]]:
+    defaults: dict[str, Callable[..., Any]] = {
+        "model_fn": default_model_fn,
+        "input_fn": default_input_fn,
+        "predict_fn": default_predict_fn,
+        "output_fn": default_output_fn,
+    }
+    own = {name: getattr(module, name) for name in (*defaults, "transform_fn") if hasattr(module, name)}
+    if "transform_fn" in own and {"input_fn", "predict_fn", "output_fn"} & own.keys():
+        raise ValueError(
+            "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
+            "implementation"
+        )
+    return defaults | own
+
+
+def default_model_fn(model_dir: str) -> Any:
+    """Load the one TorchScript file (.pt or .pth) of the model's folder."""
+    import torch
+
+    folder = Path(model_dir)
+    path = folder / "model.pt"
+    if not path.exists():
+        found = [entry for entry in folder.iterdir() if entry.suffix in (".pt", ".pth")]
+        if len(found) != 1:
+            names = [entry.name for entry in found]
+            raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {names}")
+        path = found[0]
+    try:
+        return torch.jit.load(str(path), map_location="cpu")
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Failed to load {path}. Please ensure model is saved using torchscript, or provide a model_fn."
+        ) from error
+
+
+def default_input_fn(data: Any, content_type: str) -> Any:
+    """A tensor of JSON, CSV or npy input."""
+    import numpy
+    import torch
+
+    if content_type == JSON:
+        return torch.FloatTensor(numpy.array(json.loads(data)))
+    if content_type == CSV:
+        return torch.FloatTensor(numpy.genfromtxt(io.StringIO(data), delimiter=","))
+    if content_type == NPY:
+        # The toolkit allows pickled arrays here; whoever may call an endpoint must not run code in it.
+        return torch.from_numpy(numpy.load(io.BytesIO(data), allow_pickle=False))
+    raise UnsupportedFormat(content_type)
+
+
+def default_predict_fn(data: Any, model: Any) -> Any:
+    """Call the model without gradients."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return model(data)
+
+
+def default_output_fn(prediction: Any, accept: str) -> Any:
+    """The prediction as JSON, CSV or npy."""
+    import numpy
+
+    if hasattr(prediction, "detach"):
+        prediction = prediction.detach().cpu().numpy().tolist()
+    for content_type in (part.split(";")[0].strip() for part in accept.split(",")):
+        if content_type in (JSON, ANY):
+            return json.dumps(prediction, default=lambda value: value.tolist())
+        if content_type == CSV:
+            text = io.StringIO()
+            numpy.savetxt(text, prediction, delimiter=",", fmt="%s")
+            return text.getvalue()
+        if content_type == NPY:
+            data = io.BytesIO()
+            numpy.save(data, prediction)
+            return data.getvalue()
+    raise UnsupportedFormat(accept)
+
+
+def _as_bytes(result: Any) -> bytes:
+    if isinstance(result, bytes | bytearray):
+        return bytes(result)
+    if isinstance(result, str):
+        return result.encode()
+    return json.dumps(result).encode()
