@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Small enough for a batch's activations to stay in the cache: larger batches are slower on a CPU.
-PASS_BATCH = 16
+PASS_BATCH = 6
 REPORT_EVERY_SECONDS = 2.0
 
 
@@ -50,37 +51,44 @@ class Progress:
         self._total, self._say = total, say
         self._done, self._began = 0, time.monotonic()
         self._next = self._began + REPORT_EVERY_SECONDS
+        self._lock = threading.Lock()
 
     def add(self, pictures: int) -> None:
-        """Count ``pictures`` as done."""
-        self._done += pictures
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + REPORT_EVERY_SECONDS
-            rate = self._done / (now - self._began)
-            self._say(f"features: {self._done} of {self._total} pictures, {rate:.1f} pictures/s")
+        """Count ``pictures`` as done; from any thread."""
+        with self._lock:
+            self._done = min(self._done + pictures, self._total)
+            now = time.monotonic()
+            if now >= self._next:
+                self._next = now + REPORT_EVERY_SECONDS
+                rate = self._done / (now - self._began)
+                self._say(f"features: {self._done} of {self._total} pictures, {rate:.1f} pictures/s")
 
 
-def ordered_map(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
-    """``work`` on every item in threads, results in order, a bounded number ahead of the consumer.
+def ordered_map(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    *,
+    ahead: int = 0,
+    prepare: Callable[[], object] | None = None,
+) -> Iterator[Result]:
+    """``work`` on every item in ``workers`` threads, results in order.
 
-    Threads and not processes: Pillow decodes and resizes without the interpreter's lock, and threads cost
-    neither a second start of the interpreter nor a copy of the pixels. 0 workers: in the caller's thread.
+    At most ``2 x workers + ahead`` results are there before they are asked for.
+    Threads and not processes: Pillow and torch work without the interpreter's lock, and threads cost neither
+    a second start of the interpreter nor a copy of the pixels. ``prepare`` runs once in every thread.
     """
-    if workers == 0:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="pictures", initializer=prepare) as pool:
         source = iter(items)
-        ahead: deque[Future[Result]] = deque()
-        ahead.extend(pool.submit(work, item) for item in itertools.islice(source, 4 * workers + 8))
+        begun: deque[Future[Result]] = deque()
+        begun.extend(pool.submit(work, item) for item in itertools.islice(source, 2 * workers + ahead))
         try:
-            while ahead:
-                result = ahead.popleft().result()
-                ahead.extend(pool.submit(work, item) for item in itertools.islice(source, 1))
+            while begun:
+                result = begun.popleft().result()
+                begun.extend(pool.submit(work, item) for item in itertools.islice(source, 1))
                 yield result
         finally:
-            for future in ahead:
+            for future in begun:
                 future.cancel()
 
 
@@ -99,43 +107,46 @@ def compute_features(
 ) -> tuple[FeatureSet, list[tuple[str, str]]]:
     """Features of ``samples`` (all of them, on every host) and the unreadable ones as (path, reason).
 
-    Each host decodes its share and all exchange the features. ``classifier`` must be ready for inference.
-    Raises ``Stopped`` when the job is told to end.
+    Each host decodes its share and all exchange the features. Every worker decodes and runs the backbone on one
+    CPU: several small streams keep all CPUs busy, where one network on all CPUs waits for its slowest part at
+    every layer. ``classifier`` must be ready for inference. Raises ``Stopped`` when the job is told to end.
     """
-
-    def decode(sample: Sample) -> Pixels | BadPicture:
-        try:
-            return views_of(root / sample.path, size, views, f"{seed}/{sample.path}")
-        except BadPicture as error:
-            return error
-
     mine = [samples[index] for index in group.share(len(samples))]
     rows = torch.zeros(len(mine), views, classifier.head.linear.in_features, dtype=torch.float16)
     readable = torch.zeros(len(mine), dtype=torch.uint8)
+    device = next(classifier.parameters()).device
     bad: list[tuple[str, str]] = []
-    waiting: list[tuple[int, Pixels]] = []
+
+    def work(chunk: range) -> list[tuple[str, str]]:
+        stop.check()
+        unreadable = []
+        good: list[int] = []
+        pixels: list[Pixels] = []
+        for index in chunk:
+            path = mine[index].path
+            try:
+                pixels.append(views_of(root / path, size, views, f"{seed}/{path}"))
+                good.append(index)
+            except BadPicture as error:
+                unreadable.append((path, str(error)))
+        if good:
+            with torch.inference_mode():
+                found = classifier.features(torch.from_numpy(np.concatenate(pixels)).to(device))
+                rows[good] = found.to("cpu", torch.float16).view(len(good), views, -1)
+            readable[good] = 1
+        progress.add(len(chunk) * group.world)
+        return unreadable
+
     at_once = max(1, PASS_BATCH // views)
-    with torch.inference_mode():
-        for index, result in enumerate(ordered_map(decode, mine, workers)):
-            stop.check()
-            if isinstance(result, BadPicture):
-                bad.append((mine[index].path, str(result)))
-            else:
-                waiting.append((index, result))
-                readable[index] = 1
-            if len(waiting) == at_once or (waiting and index + 1 == len(mine)):
-                _forward(classifier, waiting, rows)
-                progress.add(len(waiting) * group.world)
-                waiting = []
+    chunks = (range(start, min(start + at_once, len(mine))) for start in range(0, len(mine), at_once))
+    threads = torch.get_num_threads()
+    try:
+        for unreadable in ordered_map(work, chunks, workers, prepare=lambda: torch.set_num_threads(1)):
+            bad.extend(unreadable)
+    finally:
+        torch.set_num_threads(threads)
     rows, readable = group.gather_rows(rows, len(samples)), group.gather_rows(readable, len(samples)).bool()
-    kept = [sample for sample, good in zip(samples, readable.tolist(), strict=True) if good]
+    kept = [sample for sample, is_good in zip(samples, readable.tolist(), strict=True) if is_good]
     labels = torch.tensor([sample.label for sample in kept], dtype=torch.int64)
     found = sorted((path, reason) for part in group.gather_json(bad) for path, reason in part)
     return FeatureSet(rows[readable], labels, [sample.path for sample in kept]), found
-
-
-def _forward(classifier: Classifier, waiting: list[tuple[int, Pixels]], rows: Tensor) -> None:
-    device = next(classifier.parameters()).device
-    pictures = torch.from_numpy(np.concatenate([pixels for _, pixels in waiting])).to(device)
-    found = classifier.features(pictures).to("cpu", torch.float16)
-    rows[[index for index, _ in waiting]] = found.view(len(waiting), -1, found.shape[1])

@@ -9,12 +9,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from distributed import Group
 from features import FeatureSet
+from optimizer import AdamW
 from settings import Settings
 from stopping import Stop
 from torch import Tensor, nn
@@ -94,22 +95,18 @@ def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Ten
 
 def fit(
     module: nn.Module,
-    parameters: list[dict[str, Any]],
+    parameters: list[tuple[list[nn.Parameter], float]],
     batches: Batches,
     settings: Settings,
     group: Group,
     stop: Stop,
     say: Callable[[str], None],
 ) -> Fitted:
-    """Train ``module`` and return its best state. ``parameters`` are AdamW's groups.
+    """Train ``module`` and return its best state. ``parameters`` holds groups with their learning rate.
 
     Every process must call it with the same arguments. Raises ``TrainingFailed`` when the loss is not finite.
     """
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    total_steps = settings.epochs * batches.steps()
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * min(1.0, step / total_steps)))
-    )
+    optimizer = AdamW(parameters, settings.weight_decay, settings.epochs * batches.steps())
     fitted, lowest, step = Fitted(), math.inf, 0
     for epoch in range(1, settings.epochs + 1):
         began = time.perf_counter()
@@ -122,7 +119,6 @@ def fit(
                     f"The loss became {loss} at step {step} (epoch {epoch}, batch {number} of {batches.steps()}). "
                     f"A learning rate below {settings.learning_rate:g} usually helps."
                 )
-            schedule.step()
             sums += torch.tensor([loss * batch.total, correct], dtype=torch.float64)
             seen += batch.total
             if stopping:
@@ -173,7 +169,7 @@ def measure(module: nn.Module, batches: Batches, group: Group) -> tuple[float, f
 
 
 def _step(
-    module: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, smoothing: float, group: Group, stop: Stop
+    module: nn.Module, optimizer: AdamW, batch: Batch, smoothing: float, group: Group, stop: Stop
 ) -> tuple[float, float, bool]:
     """One optimizer step on the batch of all processes: mean loss, right answers, whether one was told to stop.
 
@@ -197,8 +193,8 @@ def _step(
     return mean, correct, stopping > 0
 
 
-def _sum_gradients(optimizer: torch.optim.Optimizer, group: Group) -> None:
-    parameters = [parameter for entry in optimizer.param_groups for parameter in entry["params"]]
+def _sum_gradients(optimizer: AdamW, group: Group) -> None:
+    parameters = optimizer.parameters
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     flat = group.sum(torch.cat([part.reshape(-1) for part in parts]).cpu())
     for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):

@@ -53,7 +53,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     given.pop("_tuning_objective_metric")
     threads = _threads(env)
     workers = given.pop("num_workers")
-    settings = Settings(**given, threads=threads, num_workers=_default_workers(threads) if workers < 0 else workers)
+    settings = Settings(**given, threads=threads, num_workers=workers or threads)
     _check(settings)
     return settings
 
@@ -85,7 +85,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("patience", _whole, 5, "epochs without a better validation loss before stopping; 0: never stop early")
     add("unfreeze", _whole, 0, "train the backbone's last N stages too")
     add("seed", _whole, 0, "seed of everything random")
-    add("num-workers", _whole, -1, "decoding threads; -1: as many as suit the CPUs")
+    add("num-workers", _whole, 0, "threads that read pictures and run the frozen backbone; 0: one for each CPU")
     # SageMaker's tuner adds it to every trial.
     parser.add_argument("--_tuning_objective_metric", default="", help=argparse.SUPPRESS)
     return parser
@@ -101,6 +101,7 @@ def _check(settings: Settings) -> None:
         (1 <= settings.views <= 64, "views must be from 1 to 64"),
         (32 <= settings.image_size <= 1024, "image-size must be from 32 to 1024"),
         (settings.patience >= 0, "patience must not be negative"),
+        (1 <= settings.num_workers <= 256, "num-workers must be from 0 to 256"),
         (settings.unfreeze >= 0, "unfreeze must not be negative"),
         (
             settings.data_dir is not None or (settings.features_dir is not None and not settings.prepare_features),
@@ -110,6 +111,7 @@ def _check(settings: Settings) -> None:
             settings.model_dir is not None or (settings.features_dir is not None and settings.prepare_features),
             "no place for the model: give --model-dir",
         ),
+        (settings.data_dir is not None or not settings.unfreeze, "unfreeze needs the pictures: give --data-dir"),
         (not (settings.prepare_features and settings.unfreeze), "prepare-features and unfreeze exclude each other"),
     ]
     broken = [text for holds, text in rules if not holds]
@@ -124,11 +126,6 @@ def _threads(env: Mapping[str, str]) -> int:
         if env.get(name, "").isdigit() and int(env[name]) > 0:
             return min(usable, int(env[name]))
     return usable
-
-
-def _default_workers(threads: int) -> int:
-    # With one CPU a decoding thread would only get in the way of the network.
-    return 0 if threads == 1 else min(threads, 8)
 
 
 def _text(value: str) -> str:

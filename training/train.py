@@ -13,13 +13,14 @@ from pathlib import Path
 import torch.distributed
 from data import DataError
 from distributed import Group, join
+from feature_store import FeatureStoreError
 from fit import TrainingFailed
 from model import WeightsError
 from run import Run
 from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
-EXPECTED = (SettingsError, DataError, WeightsError, TrainingFailed)
+EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
 
 
 def main(argv: list[str]) -> int:

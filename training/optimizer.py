@@ -1,0 +1,51 @@
+"""AdamW with a cosine schedule, in plain tensor operations.
+
+``torch.optim`` imports torch's compiler when its first optimizer is made, which takes 4 to 8 seconds: longer
+than the whole training of a head on stored features, and paid by every trial of a tuning job.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as ``torch.optim.AdamW`` computes it.
+
+    ``groups`` holds (parameters, highest learning rate); the rate falls along half a cosine to 0 over
+    ``total_steps``.
+    """
+
+    def __init__(self, groups: Sequence[tuple[Sequence[Tensor], float]], weight_decay: float, total_steps: int) -> None:
+        self.parameters = [parameter for parameters, _ in groups for parameter in parameters]
+        self._rates = [rate for parameters, rate in groups for _ in parameters]
+        self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
+        self._decay, self._total, self._done = weight_decay, total_steps, 0
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the last step."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        scale = 0.5 * (1 + math.cos(math.pi * min(1.0, self._done / self._total)))
+        self._done += 1
+        first_bias, second_bias = (1 - beta**self._done for beta in BETAS)
+        for parameter, peak, (first, second) in zip(self.parameters, self._rates, self._moments, strict=True):
+            if parameter.grad is None:
+                continue
+            rate = peak * scale
+            parameter.mul_(1 - rate * self._decay)
+            first.lerp_(parameter.grad, 1 - BETAS[0])
+            second.mul_(BETAS[1]).addcmul_(parameter.grad, parameter.grad, value=1 - BETAS[1])
+            spread = second.sqrt().div_(math.sqrt(second_bias)).add_(EPSILON)
+            parameter.addcdiv_(first, spread, value=-rate / first_bias)
