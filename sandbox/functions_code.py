@@ -100,7 +100,8 @@ def _unpack(data: bytes, target: Path) -> None:
 def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or any(":" in part for part in path.parts[:1]):
+    drive = any(":" in part for part in path.parts[:1])
+    if path.is_absolute() or drive or ".." in path.parts or "\\" in name or "\0" in name:
         raise _refused(f"The zip's member {name!r} would be written outside of the function's folder.")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise _refused(f"The zip's member {name!r} is a link; only files and folders are allowed.")

@@ -9,21 +9,34 @@ from __future__ import annotations
 import json
 import os
 import select
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import psutil
 
 # Lambda gives the initialisation ten seconds of its own.
 INIT_TIMEOUT_S = 10.0
 _POLL_S = 0.05
+_EXIT_WAIT_S = 2.0
 _MEGABYTE = 1024 * 1024
 # Longer lines are cut into events of this size by CloudWatch Logs.
 _MAX_PENDING = 256 * 1024
+
+
+class Process(Protocol):
+    """What an environment needs of its process (``sandbox.processes.Managed``)."""
+
+    pid: int
+    stdout: IO[bytes] | None
+
+    def kill(self) -> None:
+        """Kill it and everything it started."""
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The exit code, or None after ``timeout`` seconds."""
 
 
 @dataclass
@@ -46,7 +59,7 @@ class Environment:
     in a pipe.
     """
 
-    def __init__(self, spawn: Callable[[int, int], subprocess.Popen[bytes]], stream: str, memory_mb: int) -> None:
+    def __init__(self, spawn: Callable[[int, int], Process], stream: str, memory_mb: int) -> None:
         self.stream, self.memory_mb = stream, memory_mb
         request_in, self._requests = os.pipe()
         self._answers, answer_out = os.pipe()
@@ -109,7 +122,6 @@ class Environment:
             return
         self._closed = True
         self.process.kill()
-        self.process.wait()
         os.close(self._requests)
         os.close(self._answers)
         if self.process.stdout is not None:
@@ -179,10 +191,7 @@ class Environment:
             return _error(request_id, "Sandbox.Timedout", text)
         if why == "memory":
             return _error(request_id, "Runtime.OutOfMemory", "Error: Runtime exited with error: signal: killed")
-        try:
-            code = self.process.wait(2)
-        except subprocess.TimeoutExpired:
-            code = 0
+        code = self.process.wait(_EXIT_WAIT_S) or 0
         if code < 0:
             return _error(request_id, "Runtime.ExitError", f"Error: Runtime exited with error: signal: {-code}")
         if code == 0:

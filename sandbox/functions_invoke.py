@@ -25,6 +25,7 @@ from sandbox.functions_environment import Answer, Environment
 from sandbox.functions_pool import Pool
 from sandbox.functions_store import LATEST, Config, FunctionStore
 from sandbox.policy import trusts
+from sandbox.processes import Managed
 from sandbox.registry import SandboxContext
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
@@ -160,7 +161,7 @@ class Invoker:
             **self._runtime_variables(config, stream, folder),
         }
 
-        def spawn(request_fd: int, answer_fd: int) -> subprocess.Popen[bytes]:
+        def spawn(request_fd: int, answer_fd: int) -> Managed:
             argv = [sys.executable, function_host.__file__, str(request_fd), str(answer_fd), config["Handler"]]
             return self._ctx.processes.spawn(
                 "function",
@@ -168,11 +169,10 @@ class Invoker:
                 argv,
                 env=variables,
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_fd, answer_fd),
-            ).popen
+            )
 
         return Environment(spawn, stream, config["MemorySize"])
 

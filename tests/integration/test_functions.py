@@ -1,0 +1,181 @@
+"""Lambda in a real sandbox process: the code really runs, with the role's credentials and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.helpers.sandbox import SandboxProcess
+
+pytestmark = pytest.mark.integration
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+ECHO = "calls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n  print('seen', calls)\n  return [event, calls]\n"
+
+
+def zipped(code: str, name: str = "code.py") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, code)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("functions") / "state") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def role(sandbox: SandboxProcess) -> str:
+    iam = sandbox.client("iam")
+    return iam.create_role(RoleName="fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+
+
+@pytest.fixture
+def make(sandbox: SandboxProcess, role: str) -> Iterator[Any]:
+    client = sandbox.client("lambda")
+    made: list[str] = []
+
+    def create(name: str, code: str = ECHO, **more: Any) -> Any:
+        made.append(name)
+        settings = {"Runtime": "python3.12", "Role": role, "Handler": "code.handler", "Timeout": 5} | more
+        return client.create_function(FunctionName=name, Code={"ZipFile": zipped(code)}, **settings)
+
+    yield create
+    for name in made:
+        client.delete_function(FunctionName=name)
+
+
+def call(sandbox: SandboxProcess, name: str, event: Any = None, **more: Any) -> tuple[dict[str, Any], Any]:
+    answer = sandbox.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}), LogType="Tail", **more)
+    return answer, json.loads(answer["Payload"].read() or "null")
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_a_function_runs_stays_warm_and_logs(sandbox: SandboxProcess, make: Any) -> None:
+    assert make("echo")["State"] == "Active"
+    answer, payload = call(sandbox, "echo", {"a": "ü"})
+    assert (answer["StatusCode"], answer["ExecutedVersion"], payload) == (200, "$LATEST", [{"a": "ü"}, 1])
+    log = base64.b64decode(answer["LogResult"]).decode()
+    assert "START RequestId" in log and "seen 1" in log and "Init Duration" in log
+    assert call(sandbox, "echo")[1][1] == 2
+    events = sandbox.client("logs").filter_log_events(logGroupName="/aws/lambda/echo")["events"]
+    assert [event["message"].strip() for event in events if "seen" in event["message"]] == ["seen 1", "seen 2"]
+
+
+def test_the_code_sees_its_role_and_nothing_of_the_operator(sandbox: SandboxProcess, make: Any) -> None:
+    code = (
+        "import os, boto3\n"
+        "def handler(event, context):\n"
+        "  arn = boto3.client('sts').get_caller_identity()['Arn']\n"
+        "  return {'arn': arn, 'names': sorted(os.environ)}\n"
+    )
+    make("who", code, Environment={"Variables": {"ENDPOINT_NAME": "dogs"}}, MemorySize=512, Timeout=20)
+    found = call(sandbox, "who")[1]
+    assert found["arn"].endswith(":assumed-role/fn/who")
+    assert "ENDPOINT_NAME" in found["names"]
+    assert not {"USER", "LOGNAME", "VIRTUAL_ENV", "SSH_AUTH_SOCK", "PYTHONPATH"} & set(found["names"])
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "kind"),
+    [
+        ("raises", "def handler(e, c):\n  raise ValueError('bad')\n", "ValueError"),
+        ("exits", "import os\ndef handler(e, c):\n  os._exit(3)\n", "Runtime.ExitError"),
+        ("imports", "import nothing_like_it\n", "Runtime.ImportModuleError"),
+        ("sleeps", "import time\ndef handler(e, c):\n  time.sleep(60)\n", "Sandbox.Timedout"),
+    ],
+)
+def test_failures_have_awss_shape(sandbox: SandboxProcess, make: Any, name: str, code: str, kind: str) -> None:
+    make(name, code, Timeout=1)
+    answer, payload = call(sandbox, name)
+    assert answer["FunctionError"] == "Unhandled" and payload["errorType"] == kind
+
+
+def test_too_much_memory_ends_the_call(sandbox: SandboxProcess, make: Any) -> None:
+    make("eats", "import time\ndef handler(e, c):\n  x = bytearray(400_000_000)\n  time.sleep(3)\n", MemorySize=128)
+    assert "signal: killed" in call(sandbox, "eats")[1]["errorMessage"]
+
+
+def test_versions_and_aliases_keep_the_code_of_their_time(sandbox: SandboxProcess, make: Any) -> None:
+    client = sandbox.client("lambda")
+    make("versions", "def handler(e, c):\n  return 'one'\n")
+    assert client.publish_version(FunctionName="versions")["Version"] == "1"
+    assert client.publish_version(FunctionName="versions")["Version"] == "1"
+    client.update_function_code(FunctionName="versions", ZipFile=zipped("def handler(e, c):\n  return 'two'\n"))
+    client.create_alias(FunctionName="versions", Name="live", FunctionVersion="1")
+    assert call(sandbox, "versions", Qualifier="live")[1] == "one"
+    assert call(sandbox, "versions")[1] == "two"
+    version = client.publish_version(FunctionName="versions")["Version"]
+    client.update_alias(FunctionName="versions", Name="live", FunctionVersion=version)
+    assert call(sandbox, "versions", Qualifier="live")[1] == "two"
+    assert [v["Version"] for v in client.list_versions_by_function(FunctionName="versions")["Versions"]] == [
+        "$LATEST", "1", "2",
+    ]  # fmt: skip
+
+
+def test_reserved_concurrency_refuses_what_is_too_much(sandbox: SandboxProcess, make: Any) -> None:
+    make("stopped")
+    sandbox.client("lambda").put_function_concurrency(FunctionName="stopped", ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError) as error:
+        call(sandbox, "stopped")
+    assert refused(error) == "TooManyRequestsException"
+    assert error.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_bad_requests_are_refused_in_awss_words(sandbox: SandboxProcess, role: str, make: Any) -> None:
+    client = sandbox.client("lambda")
+    with pytest.raises(ClientError) as error:
+        client.get_function(FunctionName="nobody")
+    assert refused(error) == "ResourceNotFoundException"
+    make("twice")
+    with pytest.raises(ClientError) as error:
+        client.create_function(
+            FunctionName="twice", Runtime="python3.12", Role=role, Handler="a.b", Code={"ZipFile": zipped("")}
+        )
+    assert refused(error) == "ResourceConflictException"
+    with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+        client.create_function(
+            FunctionName="norole", Runtime="python3.12", Role=role + "x", Handler="a.b", Code={"ZipFile": zipped("")}
+        )
+    with pytest.raises(ClientError, match="outside"):
+        client.update_function_code(FunctionName="twice", ZipFile=zipped("x", "../evil.py"))
+    with pytest.raises(ClientError) as error:
+        client.invoke(FunctionName="twice", Payload=b"{not json")
+    assert refused(error) == "InvalidRequestContentException"
+    with pytest.raises(ClientError) as error:
+        client.invoke(FunctionName="twice", Payload=b'"' + b"x" * (6 * 1024 * 1024) + b'"')
+    assert refused(error) == "RequestTooLargeException"
+
+
+def test_dry_run_and_event(sandbox: SandboxProcess, make: Any) -> None:
+    make("later")
+    client = sandbox.client("lambda")
+    assert client.invoke(FunctionName="later", InvocationType="DryRun")["StatusCode"] == 204
+    assert client.invoke(FunctionName="later", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
+
+
+def test_functions_survive_a_killed_sandbox(tmp_path: Path) -> None:
+    with SandboxProcess(tmp_path / "state") as running:
+        role = running.client("iam").create_role(RoleName="fn", AssumeRolePolicyDocument=json.dumps(TRUST))
+        running.client("lambda").create_function(
+            FunctionName="kept", Runtime="python3.12", Role=role["Role"]["Arn"], Handler="code.handler",
+            Code={"ZipFile": zipped(ECHO)},
+        )  # fmt: skip
+        running.kill()
+        running.start()
+        assert call(running, "kept")[1] == [{}, 1]
