@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from sandbox.credentials import Credentials, KnownKey
@@ -169,10 +170,7 @@ class Verifier:
                     raise AwsError("AccessDenied", f"The header {name} is in the request but not signed.", HTTP_403)
 
     def _check_time(self, scope: Scope) -> None:
-        try:
-            at = datetime.strptime(scope.amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-        except ValueError as exc:
-            raise _incomplete("X-Amz-Date is not a time.") from exc
+        at = _epoch(scope.amz_date)
         now = self._clock()  # type: ignore[operator]
         if scope.expires is not None:
             if now > at + scope.expires:
@@ -215,6 +213,14 @@ class Verifier:
             if hmac.compare_digest(expected.encode(), scope.signature.encode()):
                 return True
         return False
+
+
+@lru_cache(maxsize=64)
+def _epoch(amz_date: str) -> float:
+    try:
+        return datetime.strptime(amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError as exc:
+        raise _incomplete("X-Amz-Date is not a time.") from exc
 
 
 def signing_key(secret: str, date: str, region: str, service: str) -> bytes:

@@ -7,7 +7,6 @@ open one.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
 import secrets
@@ -48,6 +47,7 @@ class Blobs:
 
     def __init__(self, state: StateDir, tables: Iterable[str]) -> None:
         self._state = state
+        self._root = str(state.blobs)
         self._db = state.db
         self._tables = tuple(tables)
         self._started = time.time()
@@ -66,7 +66,10 @@ class Blobs:
 
     def path(self, name: str) -> Path:
         """The file of a blob."""
-        return self._state.blobs / name[:2] / name
+        return Path(self._name(name))
+
+    def _name(self, name: str) -> str:
+        return f"{self._root}/{name[:2]}/{name}"
 
     def write(self, blocks: Iterable[bytes], algorithm: str | None = None, known_sha256: str | None = None) -> Blob:
         """Write a new blob from ``blocks``; on any error nothing of it is left.
@@ -81,17 +84,19 @@ class Blobs:
             running = new_hash(algorithm)
         size = 0
         try:
-            with path.open("xb", buffering=0) as file:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            try:
                 for block in blocks:
                     self._check_room(len(block))
-                    _write_all(file.fileno(), block)
+                    _write_all(descriptor, block)
                     md5.update(block)
                     if running is not None:
                         running.update(block)
                     size += len(block)
+            finally:
+                os.close(descriptor)
         except BaseException as exc:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            Path(path).unlink(missing_ok=True)
             if is_disk_full(exc):
                 raise disk_full(str(self._state.path)) from exc
             raise
@@ -102,12 +107,12 @@ class Blobs:
             value = base64.b64encode(bytes.fromhex(known_sha256 or "")).decode()
         return Blob(name, size, md5.digest(), algorithm, value)
 
-    def _new_path(self, name: str) -> Path:
+    def _new_path(self, name: str) -> str:
         folder = name[:2]
         if folder not in self._made:
             (self._state.blobs / folder).mkdir(exist_ok=True)
             self._made.add(folder)
-        return self.path(name)
+        return self._name(name)
 
     def _check_room(self, size: int) -> None:
         # Some room is left so that the database can still record deletions.
@@ -119,12 +124,12 @@ class Blobs:
         name = secrets.token_hex(16)
         path = self._new_path(name)
         try:
-            with path.open("xb") as target:
+            with Path(path).open("xb") as target:
                 for part in names:
                     self._check_room(self.path(part).stat().st_size)
                     copy_into(self.path(part), target.fileno())
         except BaseException as exc:
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             if is_disk_full(exc):
                 raise disk_full(str(self._state.path)) from exc
             raise

@@ -189,7 +189,7 @@ class Store:
             condition(info_from_row(row) if row is not None and not row["marker"] else None)
         if versioning == "Enabled":
             info = replace(info, version=secrets.token_hex(16))
-        else:
+        elif versioning:
             self._drop_null(info.bucket, info.key)
         if row is not None and (versioning == "Enabled" or row["version"] != "null"):
             self._archive(info.bucket, info.key)

@@ -1,133 +1,53 @@
-"""The HTTP server: cheroot's connections and parsing, our answers. It listens on 127.0.0.1 only."""
+"""The HTTP server: one thread a connection, keep-alive, bound to 127.0.0.1 only.
+
+It is our own because a small object costs little more than its HTTP: with a general WSGI server the parsing and
+the thread changes took longer than storing it, and WSGI cannot tell ``x-amz-meta-a_b`` from ``x-amz-meta-a-b``.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from collections.abc import Callable
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from http.client import responses
-from typing import Any
-
-from cheroot import server as cheroot
 
 from sandbox.dispatch import RawRequest
+from sandbox.http_body import BadRequest, Body, Disconnected, Head, Reader
 from sandbox.registry import FileBody, RestResponse
 
 HOST = "127.0.0.1"
-THREADS = 48
-KEEP_ALIVE_CONNECTIONS = 400
-TIMEOUT_SECONDS = 75
-MAX_HEADER_BYTES = 64 * 1024
-FILE_BLOCK = 256 * 1024
+BACKLOG = 256
+MAX_CONNECTIONS = 600
+IDLE_SECONDS = 75
+STOP_SECONDS = 3.0
+FILE_BLOCK = 1024 * 1024
+JOINED_BYTES = 64 * 1024
 NO_BODY = frozenset({204, 304})
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+Answer = Callable[[RawRequest], RestResponse]
 
 
 class PortTaken(Exception):
     """The port that was asked for is used by another program."""
 
 
-class _Gateway(cheroot.Gateway):
-    """Hands cheroot's requests to the dispatcher and writes its answers."""
-
-    def respond(self) -> None:
-        request = self.req
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.inheaders.items()
-        }
-        length = None if request.chunked_read else int(headers.get("content-length") or 0)
-        target = request.uri.decode("latin-1")
-        if not target.startswith("/"):
-            target = "/" + target.partition("://")[2].partition("/")[2]
-        method = request.method.decode("latin-1")
-        response = request.server.answer(RawRequest(method, target, headers, request.rfile, length))
-        self._send(response, method == "HEAD")
-
-    def _send(self, response: RestResponse, head: bool) -> None:
-        request = self.req
-        self._drain()
-        status = response.status
-        request.status = f"{status} {responses.get(status, 'Unknown')}".encode()
-        out = [(name.encode("latin-1"), _value(value)) for name, value in response.headers.items()]
-        body = response.body
-        if status not in NO_BODY and not any(name.lower() == b"content-length" for name, _ in out):
-            if isinstance(body, bytes):
-                out.append((b"Content-Length", str(len(body)).encode()))
-            elif isinstance(body, FileBody):
-                out.append((b"Content-Length", str(body.length).encode()))
-        request.outheaders = out
-        try:
-            if isinstance(body, bytes) and not head and status not in NO_BODY:
-                request.ensure_headers_sent()
-                request.write(body)
-            elif head or status in NO_BODY:
-                request.ensure_headers_sent()
-            elif isinstance(body, FileBody):
-                request.ensure_headers_sent()
-                self._send_file(body)
-            else:
-                request.ensure_headers_sent()
-                for block in body:
-                    request.write(block)
-        finally:
-            if isinstance(body, FileBody):
-                body.file.close()
-
-    def _send_file(self, body: FileBody) -> None:
-        body.file.seek(body.offset)
-        left = body.length
-        while left > 0:
-            block = body.file.read(min(left, FILE_BLOCK))
-            if not block:
-                # The announced length cannot be kept any more; the client must see a broken answer.
-                self.req.close_connection = True
-                return
-            left -= len(block)
-            self.req.write(block)
-
-    def _drain(self) -> None:
-        """Read what the service left of the body, block by block, so that the connection can go on."""
-        request = self.req
-        if request.chunked_read:
-            while request.rfile.read(FILE_BLOCK):
-                continue
-            return
-        while getattr(request.rfile, "remaining", 0) > 0 and request.rfile.read(FILE_BLOCK):
-            continue
-
-
-def _value(value: str) -> bytes:
-    return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
-
-
-class _Connection(cheroot.HTTPConnection):
-    rbufsize = 128 * 1024
-    wbufsize = 128 * 1024
-
-
 class HttpServer:
-    """A server on a loopback port; ``port`` 0 takes a free one."""
+    """A server on a loopback port; ``port`` 0 takes a free one. It listens at once and answers in ``serve``."""
 
-    def __init__(self, port: int, answer: Callable[[RawRequest], RestResponse]) -> None:
-        self._server: Any = cheroot.HTTPServer(
-            (HOST, port), _Gateway, minthreads=THREADS, maxthreads=THREADS, server_name="SageDeckSandbox"
-        )
-        self._server.ConnectionClass = _Connection
-        self._server.answer = answer
-        self._server.nodelay = True
-        self._server.timeout = TIMEOUT_SECONDS
-        self._server.keep_alive_conn_limit = KEEP_ALIVE_CONNECTIONS
-        self._server.max_request_header_size = MAX_HEADER_BYTES
-        self._server.request_queue_size = 128
-        self._server.shutdown_timeout = 3
-        if port and _taken(port):
-            raise PortTaken(f"Port {port} of {HOST} is used by another program.")
-        try:
-            self._server.prepare()
-        except OSError as exc:
-            if exc.errno == errno.EADDRINUSE or "in use" in str(exc):
-                raise PortTaken(f"Port {port} of {HOST} is used by another program.") from exc
-            raise
-        self.port: int = self._server.socket.getsockname()[1]
+    def __init__(self, port: int, answer: Answer) -> None:
+        self._answer = answer
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, bool] = {}
+        self._stopping = threading.Event()
+        self._listener = _listen(port)
+        self.port: int = self._listener.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -136,15 +56,203 @@ class HttpServer:
 
     def serve(self) -> None:
         """Serve until ``stop``."""
-        self._server.serve()
+        while not self._stopping.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError as exc:
+                if self._stopping.is_set():
+                    return
+                if exc.errno not in (errno.ECONNABORTED, errno.EINTR, errno.EMFILE, errno.ENFILE):
+                    raise
+                time.sleep(0.05)
+                continue
+            with self._lock:
+                refused = len(self._connections) >= MAX_CONNECTIONS
+                if not refused:
+                    self._connections[connection] = False
+            if refused:
+                connection.close()
+                continue
+            threading.Thread(target=self._run, args=(connection,), name="connection", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop serving; requests in progress get some seconds."""
-        self._server.stop()
+        """Stop serving: idle connections are closed at once, requests in progress get some seconds."""
+        self._stopping.set()
+        _close(self._listener)
+        deadline = time.monotonic() + STOP_SECONDS
+        while True:
+            with self._lock:
+                for connection, busy in self._connections.items():
+                    if not busy or time.monotonic() > deadline:
+                        _shut(connection)
+                if not self._connections or time.monotonic() > deadline + 0.5:
+                    return
+            time.sleep(0.02)
+
+    def _run(self, connection: socket.socket) -> None:
+        try:
+            _set_up(connection)
+            reader = Reader(connection)
+            while not self._stopping.is_set() and self._one(connection, reader):
+                continue
+        except (Disconnected, ConnectionError, TimeoutError, BlockingIOError):
+            # The client went away; there is nobody to tell.
+            pass
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+        finally:
+            with self._lock:
+                self._connections.pop(connection, None)
+            connection.close()
+
+    def _one(self, connection: socket.socket, reader: Reader) -> bool:
+        """Answer one request; False closes the connection."""
+        try:
+            head = reader.head()
+        except BadRequest as exc:
+            _send(connection, RestResponse(exc.status, {"Content-Type": "text/plain"}, str(exc).encode()), False, False)
+            return False
+        self._connections[connection] = True
+        try:
+            return self._exchange(connection, reader, head)
+        finally:
+            self._connections[connection] = False
+
+    def _exchange(self, connection: socket.socket, reader: Reader, head: Head) -> bool:
+        ask = None
+        if head.headers.get("expect", "").lower() == "100-continue":
+
+            def ask() -> None:
+                connection.sendall(CONTINUE)
+
+        body = Body(reader, head.length, ask)
+        keep = head.keep_alive
+        try:
+            response = self._answer(RawRequest(head.method, head.target, head.headers, body, head.length))
+            keep = body.drain() and keep
+        except BadRequest as exc:
+            response, keep = RestResponse(exc.status, {"Content-Type": "text/plain"}, str(exc).encode()), False
+        return _send(connection, response, head.method == "HEAD", keep) and keep
+
+
+def _listen(port: int) -> socket.socket:
+    if port and _taken(port):
+        raise PortTaken(f"Port {port} of {HOST} is used by another program.")
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        if exc.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortTaken(f"Port {port} of {HOST} cannot be used: {exc.strerror}.") from exc
+        raise
+    return listener
 
 
 def _taken(port: int) -> bool:
-    """Whether somebody listens there already: SO_REUSEADDR alone would let two servers share it on some systems."""
+    """Whether somebody answers there: on some systems SO_REUSEADDR would let two servers share a port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def _set_up(connection: socket.socket) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sys.platform == "linux":
+        # Timeouts in the kernel keep the socket blocking, so that one call receives a whole body.
+        timeout = struct.pack("ll", IDLE_SECONDS, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+    else:
+        connection.settimeout(IDLE_SECONDS)
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # It is closed already.
+        return
+
+
+def _close(listener: socket.socket) -> None:
+    _shut(listener)
+    listener.close()
+
+
+def _send(connection: socket.socket, response: RestResponse, head: bool, keep: bool) -> bool:
+    """Write an answer; False when it could not be completed and the connection must be closed."""
+    status, body = response.status, response.body
+    lines = [f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}"]
+    has_length = False
+    for name, value in response.headers.items():
+        lines.append(f"{name}: {_clean(value)}")
+        has_length = has_length or name.lower() == "content-length"
+    lines.append(f"Date: {formatdate(usegmt=True)}")
+    lines.append("Server: SageDeckSandbox")
+    bodiless = head or status in NO_BODY
+    chunked = False
+    if not has_length and status not in NO_BODY:
+        if isinstance(body, bytes | FileBody):
+            lines.append(f"Content-Length: {len(body) if isinstance(body, bytes) else body.length}")
+        else:
+            chunked = True
+            lines.append("Transfer-Encoding: chunked")
+    if not keep:
+        lines.append("Connection: close")
+    raw = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    try:
+        if bodiless:
+            connection.sendall(raw)
+        elif isinstance(body, bytes):
+            if len(body) <= JOINED_BYTES:
+                connection.sendall(raw + body)
+            else:
+                connection.sendall(raw)
+                connection.sendall(body)
+        elif isinstance(body, FileBody):
+            return _send_file(connection, raw, body)
+        else:
+            connection.sendall(raw)
+            _send_blocks(connection, body, chunked)
+    finally:
+        if isinstance(body, FileBody):
+            body.file.close()
+    return True
+
+
+def _send_file(connection: socket.socket, raw: bytes, body: FileBody) -> bool:
+    if body.length <= FILE_BLOCK:
+        body.file.seek(body.offset)
+        data = body.file.read(body.length)
+        connection.sendall(raw + data)
+        return len(data) == body.length
+    connection.sendall(raw)
+    offset, left = body.offset, body.length
+    if sys.platform == "linux":
+        while left > 0:
+            sent = os.sendfile(connection.fileno(), body.file.fileno(), offset, left)
+            if sent == 0:
+                return False
+            offset, left = offset + sent, left - sent
+        return True
+    body.file.seek(offset)
+    while left > 0 and (block := body.file.read(min(left, FILE_BLOCK))):
+        connection.sendall(block)
+        left -= len(block)
+    return left == 0
+
+
+def _send_blocks(connection: socket.socket, blocks: Iterable[bytes], chunked: bool) -> None:
+    for block in blocks:
+        if block:
+            connection.sendall(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+    if chunked:
+        connection.sendall(b"0\r\n\r\n")
+
+
+def _clean(value: str) -> str:
+    return value if value.isprintable() else value.replace("\r", " ").replace("\n", " ")
