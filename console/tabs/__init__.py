@@ -31,4 +31,6 @@ class TabSpec:
         return loaded
 
 
-TABS: list[TabSpec] = []
+TABS: list[TabSpec] = [
+    TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab"),
+]

@@ -1,0 +1,1 @@
+"""The Training tab: launch a job, follow it live, read its report."""

@@ -1,0 +1,304 @@
+"""One job: how far it is, its curves and log while it runs, its report when it has finished, why it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.base_chart import Series
+from console.models.base_format import dollars, duration, fraction
+from console.tabs.training.report_view import ReportView
+from console.tabs.training.rows import instances, seconds
+from console.widgets.banner import Banner
+from console.widgets.base import label
+from console.widgets.buttons import Button
+from console.widgets.chart import LineChart
+from console.widgets.key_values import KeyValues
+from console.widgets.log_panel import LogPanel
+from console.widgets.segmented import Segmented
+from workers.errors import NotFound, SageDeckError
+from workers.training_curves import CurveReader
+from workers.types import EpochMetrics, JobReport, TrainingJob
+
+POLL_SECONDS = 1.0
+_DESCRIBE_EVERY = 3
+_LOG_MOST_PAGES = 200
+
+
+class JobDetail(QWidget):
+    """Follows the job that it was given by ``show_job`` as long as the tab is shown."""
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self._job: TrainingJob | None = None
+        self._reader: CurveReader | None = None
+        self._report: JobReport | None = None
+        self._title = label("", "section")
+        self._progress = label("", "small", "text2")
+        self._pages = Segmented([("live", "Curves and log"), ("report", "Report")], "live", name="View of the job")
+        self._pages.changed.connect(self._turn)
+        self._clone = Button("Run again…", small=True, icon="copy")
+        self._deploy = Button("Deploy…", small=True, icon="endpoints", on=self._ask_to_deploy)
+        self._banner = Banner("err")
+        self._banner.hide()
+        self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), axis_sample="0.00")
+        self._facts = KeyValues()
+        self.log = LogPanel("Log")
+        self._report_view = ReportView()
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._live_page())
+        self._stack.addWidget(self._report_view)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addLayout(self._head())
+        column.addWidget(self._banner)
+        column.addWidget(self._stack, 1)
+
+    @property
+    def clone_button(self) -> Button:
+        """Puts the job's settings into the form."""
+        return self._clone
+
+    @property
+    def deploy_button(self) -> Button:
+        """Asks the Endpoints tab to deploy the job."""
+        return self._deploy
+
+    @property
+    def job(self) -> TrainingJob | None:
+        """The job shown."""
+        return self._job
+
+    @property
+    def report(self) -> JobReport | None:
+        """The report shown, once it was read."""
+        return self._report
+
+    def show_page(self, page: str) -> None:
+        """Turn to ``live`` or ``report``."""
+        self._pages.set_current(page)
+
+    def _head(self) -> QHBoxLayout:
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        for part in (self._title, self._progress):
+            head.addWidget(part)
+        head.addStretch(1)
+        for control in (self._clone, self._deploy, self._pages):
+            head.addWidget(control)
+        return head
+
+    def _live_page(self) -> QWidget:
+        page = QWidget()
+        charts = QHBoxLayout()
+        charts.setSpacing(24)
+        charts.addWidget(self._loss, 1)
+        charts.addWidget(self._accuracy, 1)
+        bottom = QHBoxLayout()
+        bottom.setSpacing(24)
+        bottom.addWidget(self.log, 3)
+        facts = QVBoxLayout()
+        facts.addWidget(label("Job", "section"))
+        facts.addWidget(self._facts)
+        facts.addStretch(1)
+        bottom.addLayout(facts, 2)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        column.addLayout(charts, 5)
+        column.addLayout(bottom, 6)
+        return page
+
+    # Following
+
+    def show_job(self, job: TrainingJob) -> None:
+        """Show and follow ``job``; the same one again keeps its log and curves."""
+        if self._job is not None and (job.name, job.created) == (self._job.name, self._job.created):
+            self._set_job(job)
+            return
+        self._job, self._reader, self._report = None, None, None
+        self.log.view.clear()
+        self.log.view.set_placeholder("Waiting for the first line…")
+        self._draw(())
+        self._banner.hide()
+        self._pages.set_current("live")
+        self._pages.set_segment_enabled("report", False)
+        self._set_job(job)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on following, for example when the tab is shown again."""
+        if self._job is not None and self.ctx.services is not None:
+            self.ctx.tasks.start(
+                self._follow(self._job.name), label="Follow the job", key="training:detail", on_error=self._failed
+            )
+
+    def pause(self) -> None:
+        """Stop asking."""
+        self.ctx.tasks.cancel("training:detail")
+
+    def forget(self) -> None:
+        """Show no job."""
+        self.pause()
+        self._job = None
+
+    async def _follow(self, name: str) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        self.log.view.clear()
+        job = await services.training.describe(name)
+        self._reader = services.training.curve_reader(job)
+        self._set_job(job)
+        token: str | None = None
+        turn = 0
+        while True:
+            was_running = job.running
+            token = await self._read_log(name, token)
+            if not was_running:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+            turn += 1
+            if turn % _DESCRIBE_EVERY == 0:
+                job = await services.training.describe(name)
+                self._set_job(job)
+                if not job.running:
+                    self.ctx.resourceChanged.emit("job", name)
+        self.log.view.set_placeholder("The job wrote no log.")
+        await self._conclude(job)
+
+    async def _read_log(self, name: str, token: str | None) -> str | None:
+        services = self.ctx.services
+        if services is None:
+            return token
+        for _ in range(_LOG_MOST_PAGES):
+            events, token = await services.training.log(name, token)
+            if not events:
+                break
+            self.log.view.append_events(events)
+            if self._reader is not None and await asyncio.to_thread(self._reader.feed, events):
+                self._draw(self._reader.epochs)
+        return token
+
+    async def _conclude(self, job: TrainingJob) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        if job.status == "Failed":
+            failure = await services.training.failure(job)
+            self._banner.set_content(
+                "err",
+                failure.summary,
+                failure.hint,
+                fix=("Run again…", self._clone.click, "copy"),
+                details=failure.details,
+            )
+            self._banner.show()
+            return
+        try:
+            self._report = await services.training.report(job)
+        except NotFound:
+            return
+        self._report_view.show_report(self._report)
+        self._pages.set_segment_enabled("report", True)
+        if not (self._reader and self._reader.epochs):
+            self._draw(self._report.curves)
+        self._set_job(job)
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, SageDeckError):
+            self._banner.set_content("err", error.title, error.message, fix=("Try again", self.resume))
+        else:
+            self._banner.set_content("err", "The job cannot be followed", str(error), fix=("Try again", self.resume))
+        self._banner.show()
+
+    # Contents
+
+    def _set_job(self, job: TrainingJob) -> None:
+        self._job = job
+        self._title.setText(job.name)
+        self.log.view.set_live(job.running)
+        self._deploy.setVisible(job.status in ("Completed", "Stopped") and bool(job.model_uri))
+        self._say_progress()
+        self._show_facts(job)
+
+    def _say_progress(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        epochs = self._reader.epochs if self._reader is not None else ()
+        if not job.running:
+            took = seconds(job)
+            words = {"Completed": "completed", "Failed": "failed", "Stopped": "stopped"}.get(job.status, job.status)
+            self._progress.setText(f"{words} in {duration(took)}" if took is not None else words)
+        elif epochs and job.secondary_status in ("Training", ""):
+            self._progress.setText(_epoch_words(epochs))
+        else:
+            phase = {
+                "Starting": "getting an instance",
+                "Downloading": "copying the pictures",
+                "Uploading": "saving the model",
+            }
+            self._progress.setText(phase.get(job.secondary_status, job.secondary_status.lower() or "starting"))
+
+    def _show_facts(self, job: TrainingJob) -> None:
+        given = {key: value.strip('"') for key, value in job.hyperparameters.items()}
+        services = self.ctx.services
+        cost = services.prices.job_cost(job, services.region) if services is not None else None
+        rows = [
+            ("Data", job.data_uri.removeprefix("s3://").rstrip("/")),
+            ("Instances", instances(job) or ""),
+            ("Backbone", given.get("backbone", "")),
+            ("Learning rate", given.get("learning_rate", "")),
+            ("Batch size", given.get("batch_size", "")),
+            (
+                "Test accuracy",
+                fraction(self._report.test_accuracy) if self._report and self._report.test_accuracy else "",
+            ),
+            ("Cost so far" if job.running else "Cost", dollars(cost, 3) if cost is not None else ""),
+            ("Model", job.model_uri.removeprefix("s3://")),
+        ]
+        self._facts.set_rows([(name, value) for name, value in rows if value])
+
+    def _draw(self, epochs: tuple[EpochMetrics, ...]) -> None:
+        total = max((epoch.epochs for epoch in epochs), default=0)
+        for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
+            chart.set_x_range(1, max(2, total))
+            chart.set_series(
+                [
+                    Series("train", *_points(epochs, f"train:{metric}"), comparison=True),
+                    Series("valid", *_points(epochs, f"valid:{metric}")),
+                ]
+                if epochs
+                else []
+            )
+            chart.set_placeholder("The first epoch is under way" if self._job and self._job.running else "No figures")
+        self._say_progress()
+
+    def _turn(self, page: str) -> None:
+        self._stack.setCurrentIndex(1 if page == "report" else 0)
+
+    def _ask_to_deploy(self) -> None:
+        if self._job is not None:
+            self.ctx.navigate("endpoints", {"deploy_job": self._job.name})
+
+
+def _points(epochs: tuple[EpochMetrics, ...], name: str) -> tuple[list[float], list[float]]:
+    found = [(float(epoch.epoch), epoch.values[name]) for epoch in epochs if name in epoch.values]
+    return [x for x, _ in found], [y for _, y in found]
+
+
+def _epoch_words(epochs: tuple[EpochMetrics, ...]) -> str:
+    last = epochs[-1]
+    words = f"epoch {last.epoch} of {last.epochs}"
+    if len(epochs) > 1 and last.epochs > last.epoch:
+        pace = (last.at - epochs[0].at).total_seconds() / (last.epoch - epochs[0].epoch)
+        left = pace * (last.epochs - last.epoch) - (datetime.now(UTC) - last.at).total_seconds()
+        words += f", about {duration(max(1.0, left))} left"
+    return words

@@ -1,0 +1,99 @@
+"""What a finished job left: test accuracy, confusions, the score of every class, skipped pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from console.models.base import Column
+from console.models.base_format import count, fraction
+from console.widgets.base import label
+from console.widgets.buttons import Button
+from console.widgets.confusion_matrix import ConfusionMatrix
+from console.widgets.dialog import Dialog
+from console.widgets.table import ResourceTable
+from workers.types import ClassScore, JobReport
+
+_SCORES = [
+    Column("name", "Class", kind="name", priority=0),
+    Column("precision", "Precision", kind="number", format=lambda v, _: fraction(v), priority=1),
+    Column("recall", "Recall", kind="number", format=lambda v, _: fraction(v), priority=1),
+    Column("f1", "F1", kind="number", strong=True, format=lambda v, _: fraction(v), priority=0),
+    Column("support", "Pictures", kind="number", priority=2),
+]
+
+
+@dataclass(frozen=True)
+class _Skipped:
+    path: str
+    reason: str
+
+
+class ReportView(QWidget):
+    """Shows one ``JobReport``."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._report: JobReport | None = None
+        self._figure = label("", "figure")
+        self._words = label("", "small", "text2")
+        self._skipped = Button("", "link", small=True, on=self._show_skipped)
+        self._matrix = ConfusionMatrix()
+        self._scores = ResourceTable(
+            _SCORES, key="name", name="Scores by class", noun="classes", sort=("f1", "asc"), row_pixels=28
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(24)
+        left = QVBoxLayout()
+        left.setSpacing(6)
+        figures = QHBoxLayout()
+        figures.setSpacing(8)
+        for part in (self._figure, self._words, self._skipped):
+            figures.addWidget(part)
+        figures.addStretch(1)
+        left.addLayout(figures)
+        left.addWidget(label("Confusions on the test pictures, truth down, answer across", "small", "text3"))
+        left.addWidget(self._matrix, 1)
+        right = QVBoxLayout()
+        right.setSpacing(6)
+        right.addWidget(label("Scores by class, weakest first", "strong"))
+        right.addWidget(self._scores, 1)
+        row.addLayout(left, 3)
+        row.addLayout(right, 2)
+
+    def show_report(self, report: JobReport) -> None:
+        """Show this report."""
+        self._report = report
+        pictures = sum(sum(line) for line in report.confusion)
+        has_test = report.test_accuracy is not None
+        self._figure.setText(fraction(report.test_accuracy) if report.test_accuracy is not None else "–")
+        words = f"accuracy on {count(pictures, 'test picture')}" if has_test else "no test pictures"
+        self._words.setText(words)
+        self._skipped.setText(f"{count(len(report.skipped), 'picture')} skipped")
+        self._skipped.setVisible(bool(report.skipped))
+        self._matrix.set_matrix(report.classes, report.confusion)
+        self._scores.set_rows(list(report.scores))
+
+    def worst(self) -> list[ClassScore]:
+        """The classes with the lowest F1, worst first."""
+        return sorted(self._report.scores, key=lambda score: score.f1) if self._report else []
+
+    def _show_skipped(self) -> None:
+        if self._report is None:
+            return
+        dialog = Dialog(
+            "Skipped pictures",
+            "They could not be read and were left out of the training.",
+            width=560,
+            parent=self.window(),
+        )
+        columns = [Column("path", "File", kind="name"), Column("reason", "Why", stretch=1)]
+        table = ResourceTable(columns, key="path", name="Skipped pictures", noun="files")
+        table.setMinimumHeight(280)
+        table.set_rows([_Skipped(path, reason) for path, reason in self._report.skipped])
+        dialog.body.addWidget(table)
+        dialog.buttons.addStretch(1)
+        dialog.buttons.addWidget(Button("Close", on=dialog.accept))
+        dialog.open()
