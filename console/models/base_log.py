@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 MOST_LINES = 200_000
@@ -24,6 +25,18 @@ _WARNING = re.compile(r"\b(warn|warning|skipped|deprecated)\b", re.IGNORECASE)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
+@lru_cache(maxsize=4096)
+def _tone(text: str) -> LogTone:
+    if _ERROR.search(text):
+        return "err"
+    return "warn" if _WARNING.search(text) else ""
+
+
+@lru_cache(maxsize=4096)
+def _clock(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+
+
 class LogLine(NamedTuple):
     """One line; ``at`` may be missing."""
 
@@ -33,14 +46,12 @@ class LogLine(NamedTuple):
     @property
     def tone(self) -> LogTone:
         """Whether the words speak of an error or a warning."""
-        if _ERROR.search(self.text):
-            return "err"
-        return "warn" if _WARNING.search(self.text) else ""
+        return _tone(self.text)
 
     @property
     def clock(self) -> str:
         """Local time of day, or an empty string."""
-        return self.at.astimezone().strftime("%H:%M:%S") if self.at is not None else ""
+        return _clock(int(self.at.timestamp())) if self.at is not None else ""
 
 
 def clean(text: str) -> str:

@@ -14,8 +14,8 @@ from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QToolButton, QWidget
 
-from console.theme import theme
-from console.widgets.base import control_height, draw_icon, on_theme
+from console.theme import RADIUS, theme
+from console.widgets.base import antialias, control_height, draw_icon, fill_rounded, focus_ring, on_theme
 
 ButtonKind = Literal["normal", "primary", "danger", "dangerText", "ghost", "link"]
 
@@ -136,7 +136,10 @@ class Button(QPushButton):
 
 
 class IconButton(QToolButton):
-    """A square button that shows only an icon; ``name`` is its accessible name and tool tip."""
+    """A square button that shows only an icon; ``name`` is its accessible name and tool tip.
+
+    ``side`` is its size in pixels (default: a small control's height).
+    """
 
     def __init__(
         self,
@@ -145,10 +148,12 @@ class IconButton(QToolButton):
         *,
         tone: str = "text2",
         size: int = 16,
+        side: int | None = None,
         on: Callable[[], object] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._side = side
         self._icon = icon
         self._tone = tone
         self._size = size
@@ -171,10 +176,23 @@ class IconButton(QToolButton):
         self._dress()
 
     def _dress(self) -> None:
+        side = control_height(True) if self._side is None else theme().pixels(self._side)
+        self.setFixedSize(QSize(side, side))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The icon, on a quiet ground while hovered or checked."""
+        painter = QPainter(self)
+        antialias(painter)
+        area = QRectF(self.rect())
+        held = self.isDown() or self.isChecked()
+        if self.isEnabled() and (held or self.underMouse()):
+            fill_rounded(painter, area, RADIUS, theme().color("track" if held else "hover"))
         size = theme().pixels(self._size)
-        self.setIconSize(QSize(size, size))
-        self.setIcon(theme().icon(self._icon, self._tone, size))
-        self.setFixedSize(QSize(control_height(True), control_height(True)))
+        x, y = (self.width() - size) / 2, (self.height() - size) / 2
+        draw_icon(painter, x, y, size, self._icon, theme().color(self._tone if self.isEnabled() else "disabled"))
+        if self.hasFocus():
+            focus_ring(painter, area, RADIUS)
 
     def menu_position(self) -> QPoint:
         """Where a menu of this button opens, in screen coordinates."""

@@ -62,6 +62,7 @@ class ConfirmDialog(Dialog):
     def _list(self, title: str, entries: tuple[Affected, ...], *, warn: bool = False) -> None:
         if not entries:
             return
+        self.body.addSpacing(2)
         self.body.addWidget(label(title, "label", "text3"))
         for entry in entries:
             line = QHBoxLayout()

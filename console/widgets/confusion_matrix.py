@@ -33,7 +33,7 @@ from console.theme import theme
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme, stroke_rounded, text_width
 
 _LARGEST = 34.0
-_SMALLEST = 3.0
+_SMALLEST = 2.0
 _READABLE = 12.0
 _LONGEST_LABEL = 150
 _RIGHT = Qt.AlignmentFlag.AlignRight
@@ -146,7 +146,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         self.viewport().update()
 
     def fit(self) -> None:
-        """All classes in sight, as far as cells of three pixels allow."""
+        """All classes in sight, as far as cells of two pixels allow."""
         self._zoom = None
         self._place_bars()
         self.viewport().update()
@@ -219,8 +219,7 @@ class ConfusionMatrix(QAbstractScrollArea):
                 else:
                     painter.fillRect(box, color)
                 if count and figures:
-                    ink = "onFill" if color.alphaF() > 0.75 else "text"
-                    draw_text(painter, box, str(count), "head", colors.color(ink), _CENTER)
+                    draw_text(painter, box, str(count), "head", _ink_on(color), _CENTER)
         self._paint_cursor(painter, origin, size, gap)
 
     def _paint_cursor(self, painter: QPainter, origin: QPointF, size: float, gap: float) -> None:
@@ -357,6 +356,23 @@ class ConfusionMatrix(QAbstractScrollArea):
         """Take the cell away."""
         super().focusOutEvent(event)
         self._move(None)
+
+
+def _ink_on(color: QColor) -> QColor:
+    """Black or white ink, whichever reads better on ``color`` painted over the page."""
+    ground, share = theme().color("bg"), color.alphaF()
+
+    def mixed(top: float, below: float) -> float:
+        value = top * share + below * (1 - share)
+        return value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+
+    luminance = (
+        0.2126 * mixed(color.redF(), ground.redF())
+        + 0.7152 * mixed(color.greenF(), ground.greenF())
+        + 0.0722 * mixed(color.blueF(), ground.blueF())
+    )
+    # Equal contrast to black and to white is at a luminance of 0.179 (WCAG 2).
+    return theme().color("onFill") if luminance < 0.24 else theme().color("bg" if theme().dark else "text")
 
 
 def _deepened(color: QColor, share: float) -> QColor:

@@ -54,8 +54,7 @@ class KeyValues(QWidget):
         words.setToolTip(value)
         if name in self._copy and value:
             self._grid.addWidget(words, at, 1, top)
-            button = IconButton("copy", f"Copy {name}", size=14)
-            button.setFixedHeight(words.sizeHint().height() + 4)
+            button = IconButton("copy", f"Copy {name}", size=14, side=20)
             button.clicked.connect(lambda: _copied(button, value, name))
             self._grid.addWidget(button, at, 2, top)
         else:

@@ -92,15 +92,15 @@ def _paint_rows(painter: QPainter, area: QRectF, card: Card, rows: list[Bar]) ->
     colors = theme()
     ways = max(1, len(card.answers))
     line = min(area.height() / 5, colors.metrics("small").height() + 6.0)
-    figure = text_width("100", "label") + 6
+    figure = text_width("100", "label") + 5
     bar_width = min(colors.pixels(64), area.width() * 0.2)
-    bar_left = area.right() - ways * figure - 12 - bar_width
+    bar_left = area.right() - ways * figure - 6 - bar_width
     best = [max((bar.values[way] or 0.0 for bar in rows), default=0.0) for way in range(ways)]
     for number, bar in enumerate(rows[: max(1, int(area.height() // line))]):
         row = QRectF(area.left(), area.top() + number * line, area.width(), line)
         right_class = bool(card.truth) and bar.label == card.truth
         strong = right_class if card.truth else number == 0
-        name = QRectF(row.left(), row.top(), max(10.0, bar_left - row.left() - 10), line)
+        name = QRectF(row.left(), row.top(), max(10.0, bar_left - row.left() - 6), line)
         ink = colors.color("text" if strong else "text2")
         draw_text(painter, name, class_title(bar.label), "label" if strong else "small", ink)
         _paint_bars(painter, QRectF(bar_left, row.top(), bar_width, line), bar)
