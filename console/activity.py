@@ -114,6 +114,7 @@ class ActivityModel(QObject):
         super().__init__(parent)
         self._journal = journal
         self._numbers = count(1)
+        self._began = datetime.now(UTC).replace(microsecond=0)
         self.running: list[ActivityItem] = []
         self.history: list[ActivityItem] = []
 
@@ -145,7 +146,8 @@ class ActivityModel(QObject):
     def restore(self, records: list[dict[str, Any]]) -> None:
         """Put the records of earlier runs (oldest first) below what this run did."""
         old = [item for record in records if (item := self._from_record(record)) is not None]
-        self.history.extend(reversed(old))
+        # What this run finished before the file was read stands in the file too.
+        self.history.extend(item for item in reversed(old) if item.ended is not None and item.ended < self._began)
         del self.history[KEEP_FINISHED:]
         self.cleared.emit()
 

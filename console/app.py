@@ -22,6 +22,7 @@ from qasync import QEventLoop
 
 from console import icons
 from console.activity import ActivityModel
+from console.collector import Collector
 from console.commands import Affected, Confirmation
 from console.connection import Connection
 from console.context import AppContext
@@ -114,6 +115,7 @@ class Application:
         self.window.closeWanted.connect(self._close_wanted)
         self.window.painted.connect(self._painted)
         self._connect_at_start = True
+        self._was_closed = False
 
     def show(self, *, connect: bool = True) -> None:
         """Show the window; after its first paint it connects to the account used last."""
@@ -128,7 +130,10 @@ class Application:
         return await ConfirmDialog(confirmation, cli, self.window).ask()
 
     async def close(self) -> None:
-        """End everything that this window started; the sandbox goes on until it is idle."""
+        """End everything that this window started; the sandbox goes on until it is idle. A second call does nothing."""
+        if self._was_closed:
+            return
+        self._was_closed = True
         self.window.begin_closing()
         self.ctx.leave()
         late = await self.ctx.tasks.close(CLOSE_SECONDS)
@@ -144,6 +149,7 @@ class Application:
         self.notify.error(error, doing or "Something in SageDeck went wrong")
 
     def _painted(self) -> None:
+        log.info("the window is open; its files are in %s", self.settings.path.parent)
         if self.settings.problem:
             self.notify.warn("Settings were reset", self.settings.problem)
         self.ctx.tasks.start(self._restore_history(), label="Reading the history", scope="window")
@@ -191,8 +197,16 @@ def has_display() -> bool:
 
 def make_qt_application(arguments: Sequence[str] = ()) -> QApplication:
     """The QApplication with names, style and icon; Qt's own messages go to the log."""
+    # Until the logbook listens, Qt's complaints about a display must not reach the terminal beside our one line.
+    logging.getLogger("qt").addHandler(logging.NullHandler())
     qInstallMessageHandler(_qt_message)
     app = QApplication(["sagedeck", *arguments])
+    dress(app)
+    return app
+
+
+def dress(app: QApplication) -> None:
+    """Give a QApplication the program's names, style and icon; closing the last window does not end it."""
     app.setApplicationName("SageDeck")
     app.setApplicationDisplayName("SageDeck")
     app.setDesktopFileName("sagedeck")
@@ -202,7 +216,6 @@ def make_qt_application(arguments: Sequence[str] = ()) -> QApplication:
     for size in (16, 32, 64, 128):
         icon.addPixmap(icons.pixmap("logo", "#3D5FD8", size))
     app.setWindowIcon(icon)
-    return app
 
 
 def run(*, state_dir: Path | None = None, look: str = "") -> int:
@@ -217,11 +230,14 @@ def run(*, state_dir: Path | None = None, look: str = "") -> int:
 
 async def _serve(files: Files, state_dir: Path | None, look: str) -> int:
     application = Application(files, state_dir=state_dir, look=look)
+    collector = Collector()
+    application.window.painted.connect(collector.settle)
     with catching(application):
         application.show()
         with contextlib.suppress(asyncio.CancelledError):
             await application.closed
         await application.close()
+    collector.stop()
     return 0
 
 

@@ -38,14 +38,14 @@ class TaskRegistry:
 
         A task with the same ``key`` that still runs is cancelled first. Tasks of the scope ``backend`` end when
         another account is chosen; give ``scope="window"`` to what does not need the account. ``on_error`` takes the
-        error instead of the common report; an error raised by it is reported.
+        error instead of the common report; an error raised by it is reported. After ``close`` the task is cancelled
+        before it begins.
         """
-        if self.closed:
-            coro.close()
-            raise RuntimeError(f"{label}: the window is closing")
         if key is not None:
             self.cancel(key)
         task = asyncio.get_running_loop().create_task(coro, name=label)
+        if self.closed:
+            task.cancel()
         self._tasks.add(task)
         self._scopes[task] = scope
         if key is not None:
@@ -78,7 +78,7 @@ class TaskRegistry:
     async def close(self, timeout: float = 10.0) -> list[str]:
         """Cancel everything and wait for it, at most ``timeout`` seconds; returns the labels of what did not end.
 
-        The task that calls this is left alone. Nothing can be started afterwards.
+        The task that calls this is left alone.
         """
         self.closed = True
         mine = {task for task in self._tasks if task is not asyncio.current_task()}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent
 
+# Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
 
 TEST_SECONDS = 120
@@ -48,6 +51,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         finally:
             for application in made:
                 await application.close()
+                application.window.deleteLater()
 
     with asyncio.Runner(loop_factory=lambda: QEventLoop(qapp)) as runner:
         runner.run(body())
@@ -68,31 +72,28 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def qapp_cls() -> Callable[[list[str]], Any]:
-    """The program's own QApplication: style, names and icon."""
-    from PySide6.QtCore import qInstallMessageHandler
-
-    from console.app import make_qt_application
-
-    def make(arguments: list[str]) -> Any:
-        app = make_qt_application()
-        # pytest-qt collects Qt's messages itself.
-        qInstallMessageHandler(None)
-        return app
-
-    return make
-
-
 @pytest.fixture(autouse=True)
-def _light_theme(qapp: Any) -> Iterator[None]:
+def _as_the_program(qapp: Any) -> Iterator[None]:
+    """Its style and its light colours, whoever made the QApplication."""
+    from console.app import dress
     from console.theme import theme
 
+    dress(qapp)
     theme().set_preference("light")
     theme().apply()
     yield
     theme().set_scale(1.0)
     theme().set_preference("light")
+
+
+@pytest.fixture(autouse=True)
+def _collect_in_this_thread(qapp: Any) -> Iterator[None]:
+    """As in the program: Qt objects must not be collected by a worker's thread."""
+    gc.disable()
+    yield
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.helpers.window import (
     PredictTab,
     RecordingTab,
     RefusingTab,
+    activate,
     connect,
     spec,
     until,
@@ -227,7 +228,7 @@ async def test_tabs_are_built_when_first_opened_and_told_when_left(make_applicat
 async def test_number_keys_open_tabs_in_order(make_application):
     application = await shown(make_application)
     window = application.window
-    window.activateWindow()
+    await activate(window)
     QTest.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
     assert window.pages.current_id == "training"
     QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
@@ -237,7 +238,7 @@ async def test_number_keys_open_tabs_in_order(make_application):
 async def test_arrows_and_return_work_in_the_navigation(make_application):
     application = await shown(make_application)
     navigation = application.window.navigation
-    application.window.activateWindow()
+    await activate(application.window)
     navigation.buttons["data"].setFocus()
     await until(navigation.buttons["data"].hasFocus)
     QTest.keyClick(navigation.buttons["data"], Qt.Key.Key_Down)
@@ -248,6 +249,7 @@ async def test_arrows_and_return_work_in_the_navigation(make_application):
 async def test_f5_reads_again_and_the_status_bar_says_when(make_application):
     application = await shown(make_application)
     await connect(application)
+    await activate(application.window)
     tab = application.window.pages.current_tab
     before = len(tab.said("refresh"))
     QTest.keyClick(application.window, Qt.Key.Key_F5)

@@ -107,8 +107,14 @@ def spec(tab: type[Tab]) -> TabSpec:
 async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
     """Let the event loop run until ``condition()`` holds; AssertionError after ``seconds``."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of widgets have no event
             await asyncio.sleep(0.005)
+
+
+async def activate(window: Any) -> None:
+    """Make ``window`` the active one, as keys need it."""
+    window.activateWindow()
+    await until(window.isActiveWindow)
 
 
 async def connect(application: Any, backend: Backend = SANDBOX) -> FakeServices:

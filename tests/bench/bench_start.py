@@ -1,0 +1,112 @@
+"""Time to the first painted, answering window, as a multiple of a bare PySide6 window that imports boto3.
+
+``python tests/bench/bench_start.py [--runs 9] [--platform offscreen]``: both programs are started in turn; the clock
+runs from
+before the process is made until the window has painted and its event loop has answered a posted event. Prints the
+medians and their ratio; exit code 1 when the ratio is over the goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+GOAL = 1.5
+
+BARE = """
+import sys, time
+import boto3
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
+
+class Window(QMainWindow):
+    painted = False
+    def paintEvent(self, event):
+        super().paintEvent(event)
+        if not self.painted:
+            self.painted = True
+            QTimer.singleShot(0, self.answered)
+    def answered(self):
+        print(time.time(), flush=True)
+        QApplication.exit(0)
+
+app = QApplication(sys.argv)
+window = Window()
+window.setCentralWidget(QLabel("window"))
+window.resize(1440, 900)
+window.show()
+sys.exit(app.exec())
+"""
+
+OURS = """
+import sys, time, asyncio, os
+from pathlib import Path
+from qasync import QEventLoop
+from console.app import Application, Files, make_qt_application
+
+async def serve():
+    answered = asyncio.Event()
+    folder = Path(sys.argv[1])
+    application = Application(Files.inside(folder), state_dir=folder / "sandbox")
+    application.window.painted.connect(answered.set)
+    application.show(connect=False)
+    await answered.wait()
+    print(time.time(), flush=True)
+    os._exit(0)
+
+app = make_qt_application()
+with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+    runner.run(serve())
+"""
+
+
+def seconds(program: str, folder: str, environment: dict[str, str]) -> float:
+    """Seconds from before the process was made until its window answered."""
+    began = time.time()
+    answer = subprocess.run(
+        [sys.executable, "-c", program, folder],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return float(answer.stdout.split()[-1]) - began
+
+
+def main() -> int:
+    """Measure both, print, and say by the exit code whether the goal holds."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--platform", default=os.environ.get("QT_QPA_PLATFORM", "offscreen"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(__file__).resolve().parents[2]
+        environment = os.environ | {
+            "QT_QPA_PLATFORM": options.platform,
+            "XDG_CACHE_HOME": folder,
+            "PYTHONPATH": str(root),
+        }
+        programs = {"bare": BARE, "ours": OURS}
+        for program in programs.values():
+            seconds(program, folder, environment)
+        times: dict[str, list[float]] = {name: [] for name in programs}
+        for _ in range(options.runs):
+            for name, program in programs.items():
+                times[name].append(seconds(program, folder, environment))
+    bare, ours = (statistics.median(times[name]) for name in ("bare", "ours"))
+    ratio = ours / bare
+    print(f"bare PySide6 window importing boto3: {bare * 1000:.0f} ms (median of {options.runs})")
+    print(f"SageDeck, painted and answering:     {ours * 1000:.0f} ms")
+    print(f"ratio {ratio:.2f}, goal {GOAL}: {'holds' if ratio <= GOAL else 'MISSED'}")
+    return 0 if ratio <= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

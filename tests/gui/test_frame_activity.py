@@ -1,0 +1,177 @@
+"""The activity panel, the status bar and the toasts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+
+from console.activity_rows import FinishedRow, RunningRow, duration
+from console.popover import SHADOW
+from console.widgets.buttons import Button
+from console.widgets.progress import ProgressBar
+from tests.helpers.window import activate, connect, until
+
+
+async def opened(make_application):
+    application = make_application()
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    await connect(application)
+    return application, application.window.panel
+
+
+def rows(panel, kind):
+    return [row for row in panel.findChildren(kind) if not row.isHidden()]
+
+
+def texts(widget):
+    return [label.text() for label in widget.findChildren(QLabel) if not label.isHidden()]
+
+
+async def test_ctrl_l_opens_and_closes_the_panel_in_its_corner(make_application):
+    application, panel = await opened(make_application)
+    window = application.window
+    await activate(window)
+    assert not panel.isVisible()
+    QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    assert panel.isVisible()
+    box = panel.geometry().adjusted(SHADOW, SHADOW, -SHADOW, -SHADOW)
+    assert (box.width(), window.width() - box.right() - 1) == (448, 16)
+    assert box.bottom() < window.status.y()
+    assert panel.segments.hasFocus()
+    QTest.keyClick(panel.segments, Qt.Key.Key_Escape)
+    assert not panel.isVisible()
+
+
+async def test_the_panel_fits_a_small_window(make_application):
+    application, panel = await opened(make_application)
+    application.window.resize(900, 600)
+    application.window.toggle_activity()
+    box = panel.geometry().adjusted(SHADOW, SHADOW, -SHADOW, -SHADOW)
+    assert application.window.rect().contains(box) and box.top() > application.window.header.height()
+
+
+async def test_running_work_shows_its_progress_and_can_be_paused_and_cancelled(make_application):
+    application, panel = await opened(make_application)
+    application.window.toggle_activity()
+    told = []
+    item = application.activity.begin(
+        "Uploading dogs", "upload", cancellable=lambda: told.append("cancel"), pausable=told.append
+    )
+    item.progress(0.64, "5,344 of 8,351 files")
+    await until(lambda: rows(panel, RunningRow))
+    [row] = rows(panel, RunningRow)
+    assert "64 %" in texts(row) and "5,344 of 8,351 files" in texts(row)
+    assert row.findChild(ProgressBar).fraction == 0.64
+    row._pause.click()
+    row._cancel.click()
+    assert told == [True, "cancel"] and "Paused" in texts(row)
+    assert panel.segments._texts["running"] == "Running 1"
+    status = application.window.status
+    assert status.state.text() == "1 running" and status.title.text() == "Uploading dogs"
+    item.done()
+    assert rows(panel, RunningRow) == [] and status.state.text() == "Nothing is running"
+
+
+async def test_unknown_progress_shows_the_time(make_application):
+    application, panel = await opened(make_application)
+    application.window.toggle_activity()
+    application.activity.begin("Creating dogs", "endpoints").progress(None, "usually 4 to 6 min")
+    await until(lambda: rows(panel, RunningRow))
+    [row] = rows(panel, RunningRow)
+    assert row.findChild(ProgressBar).fraction is None and "0 s" in texts(row)
+    assert not row._cancel.isVisible() and not row._pause.isVisible()
+
+
+async def test_history_offers_the_cli_line_and_the_retry(make_application):
+    application, panel = await opened(make_application)
+    retried = []
+    application.activity.begin("Delete dogs", "bucket").done("3 objects", cli="aws s3 rb s3://dogs --force")
+    application.activity.begin("Launch", "training").fail("ResourceLimitExceeded", retry=lambda: retried.append(1))
+    application.window.toggle_activity()
+    panel.segments.set_current("history")
+    await until(lambda: rows(panel.pages.currentWidget(), FinishedRow))
+    buttons = {
+        button.text(): button
+        for row in rows(panel.pages.currentWidget(), FinishedRow)
+        for button in row.findChildren(Button)
+    }
+    buttons["Copy as CLI"].click()
+    assert QGuiApplication.clipboard().text() == "aws s3 rb s3://dogs --force"
+    buttons["Retry"].click()
+    assert retried == [1]
+    panel.clear_button.click()
+    assert rows(panel.pages.currentWidget(), FinishedRow) == [] and application.activity.history == []
+
+
+async def test_a_long_history_comes_in_pages(make_application):
+    application, panel = await opened(make_application)
+    for number in range(95):
+        application.activity.begin(f"Task {number}", "ok").done()
+    application.window.toggle_activity()
+    panel.segments.set_current("history")
+    page = panel.pages.currentWidget()
+    await until(lambda: len(rows(page, FinishedRow)) == 40)
+    [more] = [button for button in page.findChildren(Button) if "older" in button.text()]
+    more.click()
+    await until(lambda: len(rows(page, FinishedRow)) == 80)
+
+
+async def test_the_log_follows_what_the_program_says(make_application):
+    application, panel = await opened(make_application)
+    logging.getLogger("workers.storage").info("created the bucket dogs")
+    application.window.toggle_activity()
+    panel.segments.set_current("log")
+    assert "created the bucket dogs" in panel.log.toPlainText()
+    logging.getLogger("console.app").warning("key AKIAIOSFODNN7EXAMPLE")
+    await until(lambda: "[access key]" in panel.log.toPlainText())
+    before = panel.log.toPlainText().count("created the bucket")
+    application.settings.set("theme", "dark")
+    assert panel.log.toPlainText().count("created the bucket") == before == 1
+
+
+async def test_messages_stack_above_the_status_bar_and_repeat_as_a_count(make_application):
+    application, _ = await opened(make_application)
+    notify, toasts = application.notify, application.window.toasts
+    for _ in range(3):
+        notify.warn("Throttled", "AWS asks to slow down.")
+    notify.error("Could not delete", "It is in use.")
+    assert [toast._title.text() for toast in toasts.shown] == ["Throttled (3 times)", "Could not delete"]
+    boxes = [toast.geometry() for toast in toasts.shown]
+    assert boxes[0].bottom() - SHADOW < boxes[1].top() + SHADOW
+    assert boxes[1].bottom() - SHADOW < application.window.status.y()
+
+
+async def test_only_the_newest_three_messages_show(make_application):
+    application, _ = await opened(make_application)
+    for number in range(5):
+        application.notify.error(f"Error {number}")
+    assert [toast.notice.title for toast in application.window.toasts.shown] == ["Error 2", "Error 3", "Error 4"]
+
+
+async def test_a_message_s_button_acts_once_and_goes(make_application):
+    application, _ = await opened(make_application)
+    done = []
+    application.notify.warn("Read-only", action=("Turn it off", lambda: done.append(1)))
+    [toast] = application.window.toasts.shown
+    toast._action.click()
+    assert done == [1] and application.window.toasts.shown == []
+
+
+async def test_a_success_goes_by_itself_and_an_error_stays(make_application, monkeypatch):
+    monkeypatch.setattr("console.toasts.SECONDS", {"success": 0.05, "error": 0, "info": 1, "warn": 1})
+    application, _ = await opened(make_application)
+    application.notify.success("Uploaded")
+    application.notify.error("Failed")
+    await until(lambda: len(application.window.toasts.shown) == 1)
+    await asyncio.sleep(0.1)
+    assert application.window.toasts.shown[0].notice.title == "Failed"
+
+
+def test_durations_read_naturally():
+    assert [duration(value) for value in (0.4, 59, 192, 7500)] == ["0 s", "59 s", "3 min 12 s", "2 h 5 min"]

@@ -1,0 +1,100 @@
+"""Starting the program: without a display, with everything lazy, and ended by a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("boto3", "botocore", "numpy", "pyqtgraph", "PIL", "sagemaker", "moto", "torch", "sandbox", "training")
+
+
+def environment(tmp_path, **extra):
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    return kept | {"SAGEDECK_CONFIG": str(tmp_path / "window"), "XDG_CACHE_HOME": str(tmp_path)} | extra
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has machines without a display server")
+@pytest.mark.parametrize("extra", [{}, {"DISPLAY": ":7654"}], ids=["none named", "one that does not answer"])
+def test_without_a_display_one_line_says_what_to_do(tmp_path, extra):
+    answer = subprocess.run(
+        [sys.executable, "-m", "console"],
+        env=environment(tmp_path, **extra),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 2
+    [line] = answer.stderr.splitlines()
+    assert "needs a display" in line and "make tour" in line
+
+
+def test_showing_the_window_imports_nothing_heavy(tmp_path):
+    program = f"""
+import asyncio, json, sys
+from pathlib import Path
+from qasync import QEventLoop
+from console.app import Application, Files, make_qt_application
+async def serve():
+    painted = asyncio.Event()
+    folder = Path({str(tmp_path)!r})
+    application = Application(Files.inside(folder), state_dir=folder / "sandbox")
+    application.window.painted.connect(painted.set)
+    application.show(connect=False)
+    await painted.wait()
+    print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+    await application.close()
+app = make_qt_application()
+with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+    runner.run(serve())
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(tmp_path, QT_QPA_PLATFORM="offscreen"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_closes_the_window_cleanly(tmp_path, number):
+    aws_config = tmp_path / "aws-config"
+    # Nothing answers there: the connection fails soon, and the window says so.
+    aws_config.write_text("[profile far]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:9\n")
+    (tmp_path / "window").mkdir()
+    (tmp_path / "window" / "settings.json").write_text('{"backend": "aws:far", "tab": ""}')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console", "--state", str(tmp_path / "sandbox")],
+        env=environment(tmp_path, QT_QPA_PLATFORM="offscreen", AWS_CONFIG_FILE=str(aws_config)),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        up = tmp_path / "window" / "window.log"
+        while (
+            not (up.exists() and "the window is open" in up.read_text())
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
