@@ -32,5 +32,6 @@ class TabSpec:
 
 
 TABS: list[TabSpec] = [
+    TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab"),
     TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab"),
 ]

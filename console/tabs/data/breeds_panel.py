@@ -1,0 +1,156 @@
+"""The breeds of the folder: histogram, filter, sorting, and the list with the splits as bars."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from console.models.data import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
+from console.theme import theme
+from console.widgets.base import antialias, draw_text, fill_rounded, label, on_theme, text_width
+from console.widgets.fields import ComboBox
+from console.widgets.search_field import SearchField
+from console.widgets.sparkline import Histogram
+from console.widgets.table import ResourceTable
+from console.widgets.thumbs import thumbnails
+from workers.types import DatasetReport
+
+SORTS = (("name", "A to Z"), ("-total", "Most first"), ("total", "Fewest first"))
+ROW_PIXELS = 28
+
+
+class Legend(QWidget):
+    """Coloured squares with words, side by side."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entries: list[tuple[str, str]] = []
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        on_theme(self, self.updateGeometry)
+
+    def set_entries(self, entries: list[tuple[str, str]]) -> None:
+        """Show ``(words, colour token)``."""
+        self._entries = entries
+        self.setAccessibleName("Splits: " + ", ".join(words for words, _ in entries))
+        self.updateGeometry()
+        self.update()
+
+    def _widths(self) -> list[float]:
+        return [theme().pixels(10) + 6 + text_width(words, "small") + 14 for words, _ in self._entries]
+
+    def sizeHint(self) -> QSize:
+        """All entries in one line."""
+        return QSize(round(sum(self._widths())) + 1, theme().metrics("small").height() + 4)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Squares and words."""
+        painter = QPainter(self)
+        antialias(painter)
+        size, x = theme().pixels(10), 0.0
+        for (words, tone), width in zip(self._entries, self._widths(), strict=True):
+            fill_rounded(painter, QRectF(x, (self.height() - size) / 2, size, size), 3, theme().color(tone))
+            place = QRectF(x + size + 6, 0, width - size - 6, self.height())
+            draw_text(painter, place, words, "small", theme().color("text2"))
+            x += width
+
+
+class BreedsPanel(QWidget):
+    """Signals: ``chosen(BreedRow or None)``."""
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[BreedRow] = []
+        self._names: list[str] = []
+        self._count = label("", "body", "text2")
+        self.search = SearchField("Filter", chars=9)
+        self.search.setAccessibleName("Filter breeds")
+        self.sorting = ComboBox(SORTS, "name", name="Order of the breeds", small=True)
+        self.histogram = Histogram()
+        self._legend = Legend()
+        self._range = label("", "small", "text2")
+        self.table = ResourceTable(
+            breed_columns(), "folder", name="Breeds", noun="breeds", sort=("name", "asc"), multi=False,
+            row_pixels=ROW_PIXELS,
+        )  # fmt: skip
+        self.table.view.horizontalHeader().hide()
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        for part in (label("Breeds", "section"), self._count):
+            head.addWidget(part)
+        head.addStretch(1)
+        head.addWidget(self.search)
+        head.addWidget(self.sorting)
+        figures = QHBoxLayout()
+        figures.addWidget(self._legend)
+        figures.addStretch(1)
+        figures.addWidget(self._range)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(head)
+        column.addWidget(self.histogram)
+        column.addLayout(figures)
+        column.addWidget(self.table, 1)
+        self.search.searched.connect(self.table.set_filter)
+        self.table.filterCleared.connect(self.search.clear)
+        self.sorting.chosen.connect(self._sort)
+        self.histogram.chosen.connect(self._bar_chosen)
+        self.table.selectionChanged.connect(self._row_chosen)
+        self.table.model.applied.connect(self._show_bars)
+        thumbnails().ready.connect(self._thumb_ready)
+
+    @property
+    def current(self) -> BreedRow | None:
+        """The breed selected."""
+        row = self.table.current_row()
+        return row if isinstance(row, BreedRow) else None
+
+    def set_report(self, report: DatasetReport | None) -> None:
+        """Show the classes of a report; the breed selected stays selected if it is there."""
+        self._rows = breed_rows(report) if report is not None else []
+        self.table.set_rows(self._rows)
+        self._count.setText(f"{len(self._rows):,}" if self._rows else "")
+        splits = report.splits if report is not None and report.splits else ("all",)
+        words = {"all": "not split"}
+        self._legend.set_entries([(words.get(split, split), SPLIT_TONES[split]) for split in splits])
+        totals = [row.total for row in self._rows]
+        self._range.setText(f"fewest {min(totals):,}, most {max(totals):,}" if totals else "")
+        if self._rows and self.current is None:
+            shown = self.table.model.visible_rows()
+            self.table.select_keys([shown[0].folder] if shown else [], scroll=False)
+        self._row_chosen()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Without the histogram where the window is small."""
+        self.histogram.setVisible(not narrow)
+
+    def choose(self, folder: str) -> None:
+        """Select a breed by its folder."""
+        self.table.select_keys([folder])
+
+    def _sort(self, key: str) -> None:
+        self.table.sort_by(key.lstrip("-"), descending=key.startswith("-"))
+
+    def _show_bars(self) -> None:
+        rows = self.table.model.visible_rows()
+        self.histogram.set_bars([row.name for row in rows], [row.total for row in rows], scarce(rows))
+        self._mark_bar()
+
+    def _mark_bar(self) -> None:
+        row = self.current
+        at = self.table.model.position_of(row.folder) if row is not None else None
+        self.histogram.set_current(-1 if at is None else at)
+
+    def _bar_chosen(self, at: int) -> None:
+        if 0 <= at < self.table.model.rowCount():
+            self.table.select_keys([self.table.model.key_at(at)])
+
+    def _row_chosen(self) -> None:
+        self._mark_bar()
+        self.chosen.emit(self.current)
+
+    def _thumb_ready(self, source: str) -> None:
+        self.table.view.viewport().update()

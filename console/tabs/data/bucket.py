@@ -1,0 +1,171 @@
+"""The bucket in hand: which there are, what protects it, one "folder" of it, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+
+from PySide6.QtCore import QObject, Signal
+
+from console.context import AppContext
+from console.models.data import ObjectRow, object_rows
+from workers.errors import SageDeckError
+from workers.types import Bucket, BucketSafety
+
+SETTING = "bucket"
+COUNT_AT_MOST = 20_000
+
+
+class BucketBrowser(QObject):
+    """Signals: ``bucketsChanged()``, ``listingChanged()`` (rows, loading, error), ``safetyChanged()`` (also count)."""
+
+    bucketsChanged = Signal()
+    listingChanged = Signal()
+    safetyChanged = Signal()
+
+    def __init__(self, ctx: AppContext, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ctx = ctx
+        self.buckets: list[Bucket] | None = None
+        self.buckets_error: SageDeckError | None = None
+        self.name = ""
+        self.prefix = ""
+        self.rows: list[ObjectRow] = []
+        self.token: str | None = None
+        self.loading = False
+        self.listed = False
+        self.error: SageDeckError | None = None
+        self.safety: BucketSafety | None = None
+        self.count: int | None = None
+        self.count_is_whole = True
+
+    def reset(self) -> None:
+        """Another account is in force."""
+        self.buckets, self.buckets_error = None, None
+        self._forget("")
+        self.bucketsChanged.emit()
+        self.listingChanged.emit()
+        self.safetyChanged.emit()
+
+    def refresh(self) -> asyncio.Task[None] | None:
+        """Read buckets, safety and the shown folder again; None without an account."""
+        if not self._ctx.connected:
+            return None
+        return self._ctx.tasks.start(self._refresh(), label="Reading the buckets", key="data:buckets")
+
+    def choose(self, name: str) -> None:
+        """Look into another bucket."""
+        if name == self.name:
+            return
+        self._forget(name)
+        self._ctx.settings.set(SETTING, name)
+        self.safetyChanged.emit()
+        self.open("")
+        self._read_safety()
+
+    def open(self, prefix: str) -> None:
+        """Show the "folder" ``prefix`` (empty, or ending with a slash)."""
+        if not self.name or not self._ctx.connected:
+            return
+        self.prefix, self.rows, self.token, self.listed, self.error = prefix, [], None, False, None
+        self._list()
+
+    def up(self) -> None:
+        """Show the folder above."""
+        if self.prefix:
+            self.open(parent_prefix(self.prefix))
+
+    def more(self) -> None:
+        """Add the next page to the rows."""
+        if self.token and not self.loading:
+            self._list(self.token)
+
+    def again(self) -> None:
+        """Read the shown folder and the count again, keeping the rows until the new ones are there."""
+        if self.name and self._ctx.connected:
+            self._list()
+            self._read_safety()
+
+    def _forget(self, name: str) -> None:
+        self.name, self.prefix, self.rows, self.token = name, "", [], None
+        self.loading, self.listed, self.error = False, False, None
+        self.safety, self.count, self.count_is_whole = None, None, True
+
+    async def _refresh(self) -> None:
+        services = self._ctx.services
+        if services is None:
+            return
+        try:
+            self.buckets = await services.storage.buckets()
+            self.buckets_error = None
+        except SageDeckError as error:
+            self.buckets_error = error
+            self.bucketsChanged.emit()
+            return
+        names = [bucket.name for bucket in self.buckets]
+        if self.name not in names:
+            remembered = self._ctx.settings.value(SETTING, "")
+            self._forget(remembered if remembered in names else (names[0] if names else ""))
+            self.safetyChanged.emit()
+            self.listingChanged.emit()
+        self.bucketsChanged.emit()
+        self.again()
+        self._ctx.mark_refreshed()
+
+    def _list(self, token: str | None = None) -> None:
+        self.loading = True
+        self.listingChanged.emit()
+        work = self._read_page(self.name, self.prefix, token)
+        self._ctx.tasks.start(work, label=f"Listing {self.name}", key="data:list")
+
+    async def _read_page(self, name: str, prefix: str, token: str | None) -> None:
+        services = self._ctx.services
+        if services is None:
+            return
+        try:
+            listing = await services.storage.list(name, prefix, token)
+        except SageDeckError as error:
+            self.loading, self.error, self.listed = False, error, True
+            self.listingChanged.emit()
+            return
+        rows = object_rows(listing)
+        self.rows = self.rows + rows if token else rows
+        self.token, self.loading, self.listed, self.error = listing.next_token, False, True, None
+        self.listingChanged.emit()
+
+    def _read_safety(self) -> None:
+        self._ctx.tasks.start(self._safety_and_count(self.name), label=f"Reading {self.name}", key="data:safety")
+
+    async def _safety_and_count(self, name: str) -> None:
+        services = self._ctx.services
+        if services is None or not name:
+            return
+        try:
+            self.safety = await services.storage.safety(name)
+            self.safetyChanged.emit()
+            number = 0
+            whole = True
+            async for _ in services.storage.objects(name):
+                number += 1
+                if number >= COUNT_AT_MOST:
+                    whole = False
+                    break
+            self.count, self.count_is_whole = number, whole
+        except SageDeckError:
+            # The listing of the same bucket tells what is wrong with it.
+            self.count = None
+        self.safetyChanged.emit()
+
+
+def parent_prefix(prefix: str) -> str:
+    """``a/b/`` → ``a/``; ``a/`` → empty."""
+    return prefix.rstrip("/").rpartition("/")[0] + "/" if "/" in prefix.rstrip("/") else ""
+
+
+def crumbs(bucket: str, prefix: str) -> list[tuple[str, str]]:
+    """``(text, prefix)`` of every step from the bucket down to ``prefix``."""
+    steps = [(bucket, "")]
+    at = ""
+    for part in prefix.split("/")[:-1]:
+        at += part + "/"
+        steps.append((part, at))
+    return steps

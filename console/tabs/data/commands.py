@@ -1,0 +1,179 @@
+"""What the Data tab changes in the account: buckets made, folders uploaded, objects deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.commands import Affected, Command, Confirmation
+from console.models.base_format import bytes_text, count, duration
+from workers.types import Bucket, UploadProgress, UploadResult
+from workers.upload import UploadControl
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+NAMED_AT_MOST = 6
+PHASES = {"scanning": "Listing the folder", "comparing": "Comparing", "uploading": "Sending", "verifying": "Verifying"}
+
+
+class CreateBucket(Command):
+    """Makes a private, encrypted bucket."""
+
+    icon = "bucket"
+
+    def __init__(self, name: str) -> None:
+        self.title = f"Create bucket {name}"
+        self._name = name
+
+    async def run(self, services: Services) -> Bucket:
+        """Make it."""
+        return await services.storage.create_bucket(self._name)
+
+    def done_text(self, result: Bucket) -> str:
+        """What it is like."""
+        return "Private, encrypted, public access blocked"
+
+    def cli(self) -> str:
+        """The same with the AWS CLI (which needs further calls to block public access)."""
+        return f"aws s3api create-bucket --bucket {shlex.quote(self._name)}"
+
+    def events(self) -> list[tuple[str, str]]:
+        """A bucket appeared."""
+        return [("bucket", self._name)]
+
+
+class DeleteObjects(Command):
+    """Deletes objects of a bucket, after showing which."""
+
+    icon = "trash"
+
+    def __init__(self, bucket: str, keys: Sequence[str], *, why: str = "", folders: Sequence[str] = ()) -> None:
+        self._bucket, self._keys, self._why, self._folders = bucket, list(keys), why, list(folders)
+        what = count(len(self._keys), "object") if not folders else self._folder_words()
+        self.title = f"Delete {what} from {bucket}"
+
+    def _folder_words(self) -> str:
+        names = count(len(self._folders), "folder")
+        return f"{names} and {count(len(self._keys), 'object')}" if self._keys else names
+
+    def confirmation(self) -> Confirmation:
+        """Names the objects; there is no way back without versions."""
+        shown = [*self._folders, *self._keys][:NAMED_AT_MOST]
+        more = len(self._keys) + len(self._folders) - len(shown)
+        lines = [Affected("folder" if name in self._folders else "file", name) for name in shown]
+        if more:
+            lines.append(Affected("dots", f"and {more:,} more"))
+        text = " ".join(part for part in (self._why, "This cannot be undone.") if part)
+        return Confirmation(f"{self.title}?", text, confirm_label="Delete", also_deleted=tuple(lines))
+
+    async def run(self, services: Services) -> int:
+        """Delete them, the contents of the folders first."""
+        keys = list(self._keys)
+        for folder in self._folders:
+            async for item in services.storage.objects(self._bucket, folder):
+                keys.append(item.key)
+                if self.item is not None and len(keys) % 1000 == 0:
+                    self.item.progress(None, f"{len(keys):,} objects listed")
+        return await services.storage.delete(self._bucket, keys)
+
+    def done_text(self, result: int) -> str:
+        """How many are gone."""
+        return f"{count(result, 'object')} deleted"
+
+    def cli(self) -> str:
+        """The same with the AWS CLI."""
+        if len(self._keys) == 1 and not self._folders:
+            return f"aws s3 rm {shlex.quote(f's3://{self._bucket}/{self._keys[0]}')}"
+        if len(self._folders) == 1 and not self._keys:
+            return f"aws s3 rm --recursive {shlex.quote(f's3://{self._bucket}/{self._folders[0]}')}"
+        return ""
+
+    def events(self) -> list[tuple[str, str]]:
+        """The bucket's contents changed."""
+        return [("bucket", self._bucket)]
+
+
+class Upload(Command):
+    """Sends a folder to a bucket; pausable, and resumable by running it again."""
+
+    icon = "upload"
+
+    def __init__(self, folder: Path, bucket: str, prefix: str, on_progress: Callable[[UploadProgress], None]) -> None:
+        self.folder, self.bucket, self.prefix = folder, bucket, prefix
+        self.title = f"Uploading {folder.name}"
+        self.control = UploadControl()
+        self.result: UploadResult | None = None
+        self._on_progress = on_progress
+
+    @property
+    def uri(self) -> str:
+        """Where the folder goes, without a slash at the end."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    async def run(self, services: Services) -> UploadResult:
+        """Send what is not there yet."""
+        if self.item is not None:
+            self.item.cancel, self.item.pause = self.control.cancel, self.set_paused
+        try:
+            self.result = await services.uploader.upload(
+                self.folder, self.bucket, self.prefix, self._tell, self.control
+            )
+        except asyncio.CancelledError:
+            self.control.cancel()
+            raise
+        if self.result.cancelled and self.item is not None:
+            self.item.cancelled(self.result.summary)
+        return self.result
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause or go on."""
+        if paused:
+            self.control.pause()
+        else:
+            self.control.resume()
+
+    def _tell(self, progress: UploadProgress) -> None:
+        if self.item is not None:
+            self.item.progress(progress_fraction(progress), progress_text(progress))
+        self._on_progress(progress)
+
+    def done_text(self, result: UploadResult) -> str:
+        """How it ended."""
+        rate = f" in {duration(result.seconds)}" if result.sent else ""
+        return result.summary.rstrip(".") + rate
+
+    def cli(self) -> str:
+        """The same with the AWS CLI."""
+        return f"aws s3 sync {shlex.quote(str(self.folder))} {shlex.quote(self.uri + '/')}"
+
+    def events(self) -> list[tuple[str, str]]:
+        """The bucket changed; a whole upload is a dataset to train on."""
+        changed = [("bucket", self.bucket)]
+        if self.result is not None and not self.result.cancelled and not self.result.failed:
+            changed.append(("dataset", self.uri))
+        return changed
+
+
+def progress_fraction(progress: UploadProgress) -> float | None:
+    """0 to 1 by bytes while sending, None before."""
+    if progress.phase in ("uploading", "verifying") and progress.bytes_total:
+        return progress.bytes_done / progress.bytes_total
+    return None
+
+
+def progress_text(progress: UploadProgress) -> str:
+    """One line of figures."""
+    if progress.phase == "scanning":
+        return f"{PHASES['scanning']}: {count(progress.files_total, 'file')}"
+    if progress.phase == "comparing":
+        return f"Comparing with the bucket: {progress.files_done:,} of {progress.files_total:,}"
+    parts = [f"{progress.files_done:,} of {progress.files_total:,} files"]
+    if progress.bytes_per_second:
+        parts.append(f"{bytes_text(progress.bytes_per_second)}/s")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)

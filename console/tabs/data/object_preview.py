@@ -1,0 +1,175 @@
+"""The foot of the bucket panel: the object selected, larger, and what can be done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QByteArray, QRectF, QSize, Signal
+from PySide6.QtGui import QImage, QImageReader, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.base_format import bytes_text
+from console.models.data import ObjectRow
+from console.tabs.data.bucket import BucketBrowser
+from console.tabs.data.object_thumbs import ObjectThumbs
+from console.theme import RADIUS, theme
+from console.widgets.base import antialias, draw_icon, fill_rounded, label, on_theme, rounded_path, set_tone
+from console.widgets.buttons import Button
+from console.widgets.thumbs import read_square
+from workers.errors import SageDeckError
+from workers.types import ObjectPreview
+
+SIDE = 88
+
+
+class _Picture(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.image: QImage | None = None
+        self.icon = "image"
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        on_theme(self, self.updateGeometry)
+
+    def sizeHint(self) -> QSize:
+        return QSize(theme().pixels(SIDE), theme().pixels(SIDE))
+
+    def show_image(self, image: QImage | None, icon: str = "image") -> None:
+        self.image, self.icon = image, icon
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        antialias(painter)
+        rect = QRectF(self.rect())
+        if self.image is None or self.image.isNull():
+            fill_rounded(painter, rect, RADIUS, theme().color("track"))
+            size = theme().pixels(24)
+            spot = rect.center()
+            draw_icon(painter, spot.x() - size / 2, spot.y() - size / 2, size, self.icon, theme().color("text3"))
+            return
+        painter.setClipPath(rounded_path(rect, RADIUS))
+        painter.drawImage(rect, self.image)
+
+
+class ObjectPreviewPanel(QWidget):
+    """Hidden while nothing is selected. Signals: ``downloadWanted()``, ``deleteWanted()``."""
+
+    downloadWanted = Signal()
+    deleteWanted = Signal()
+
+    def __init__(
+        self, ctx: AppContext, browser: BucketBrowser, thumbs: ObjectThumbs, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._ctx, self._browser, self._thumbs = ctx, browser, thumbs
+        self._rows: list[ObjectRow] = []
+        self._picture = _Picture()
+        self._name = label("", "strong")
+        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._facts = label("", "small", "text2")
+        self._hash = label("", "small", "text2")
+        self._hash.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.download_button = Button("Download", icon="download", small=True, on=self.downloadWanted.emit)
+        self.delete_button = Button("Delete…", "dangerText", "trash", small=True, on=self.deleteWanted.emit)
+        line = QFrame()
+        line.setProperty("panel", "line")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.download_button)
+        buttons.addWidget(self.delete_button)
+        buttons.addStretch(1)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for part in (self._name, self._facts, self._hash):
+            words.addWidget(part)
+        words.addSpacing(4)
+        words.addLayout(buttons)
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        row.addWidget(self._picture)
+        row.addLayout(words, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(line)
+        column.addLayout(row)
+        ctx.readOnlyChanged.connect(lambda on: self.delete_button.setEnabled(not on))
+        self.show_rows([])
+
+    @property
+    def facts(self) -> tuple[str, str, str]:
+        """Name, type and size, and what is known of the checksum, as shown."""
+        return self._name.text(), self._facts.text(), self._hash.text()
+
+    def show_rows(self, rows: Sequence[ObjectRow]) -> None:
+        """Show the first of these entries; hide for none."""
+        first = rows[0] if rows else None
+        before = self._rows[0] if self._rows else None
+        self._rows = list(rows)
+        self.setVisible(first is not None)
+        if first is None:
+            return
+        objects = [row for row in rows if not row.is_folder]
+        more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+        self._name.setText(first.name + ("/" if first.is_folder else "") + more)
+        self._name.setToolTip(first.key)
+        self.download_button.setEnabled(bool(objects))
+        self.delete_button.setEnabled(not self._ctx.read_only)
+        self.delete_button.setText("Delete…" if len(rows) == 1 else f"Delete {len(rows):,}…")
+        if first == before:
+            return
+        self._hash.setText("")
+        self._picture.show_image(None, "folder" if first.is_folder else "image" if first.is_picture else "file")
+        if first.is_folder:
+            self._facts.setText("Folder")
+            return
+        self._facts.setText(bytes_text(first.size or 0))
+        work = self._read(self._browser.name, first)
+        self._ctx.tasks.start(work, label=f"Opening {first.name}", key="data:preview", on_error=self._failed)
+
+    async def _read(self, bucket: str, row: ObjectRow) -> None:
+        services = self._ctx.services
+        if services is None:
+            return
+        shown = await services.storage.preview(bucket, row.key)
+        image, facts = await asyncio.to_thread(_decode, shown, theme().pixels(SIDE), self.devicePixelRatioF())
+        self._facts.setText(facts)
+        self._picture.show_image(image, "image" if row.is_picture else "file")
+        local = self._thumbs.local(bucket, row)
+        words, tone = await asyncio.to_thread(_compare, shown.sha256, local)
+        self._hash.setText(words)
+        self._hash.setToolTip(f"SHA-256 {shown.sha256}" if shown.sha256 else "")
+        set_tone(self._hash, tone)
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, SageDeckError):
+            self._facts.setText(error.message)
+        else:
+            raise error
+
+
+def _decode(shown: ObjectPreview, side: int, ratio: float) -> tuple[QImage | None, str]:
+    buffer = QBuffer(QByteArray(shown.data))
+    size = QImageReader(buffer).size()
+    pixels = f", {size.width()} × {size.height()} px" if size.isValid() else ""
+    facts = f"{shown.content_type}{pixels}, {bytes_text(shown.size)}"
+    if shown.truncated or not size.isValid():
+        return None, facts
+    return read_square(shown.data, round(side * ratio)), facts
+
+
+def _compare(sha256: str | None, local: Path | None) -> tuple[str, str]:
+    if not sha256:
+        return "no SHA-256 is kept for it", "text2"
+    if local is None:
+        return f"sha-256 {sha256[:12]}…", "text2"
+    try:
+        with local.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return f"sha-256 {sha256[:12]}…", "text2"
+    return ("sha-256 matches the local file", "text2") if same else ("differs from the local file", "warn")

@@ -1,0 +1,107 @@
+"""Small pictures of objects: from the local file they came from, else fetched for the rows in sight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from console.context import AppContext
+from console.models.data import ObjectRow
+from console.widgets.thumbs import thumbnails
+from workers.errors import SageDeckError
+
+Twin = Callable[[str, ObjectRow], Path | None]
+
+KEEP = 200
+LARGEST = 2_000_000
+AT_ONCE = 4
+# Nothing is there: the list paints an empty square until the picture came.
+WAITING = Path("/dev/null/waiting")
+
+
+class ObjectThumbs(QObject):
+    """Signals: ``changed()`` when a square may have become available. ``twin(bucket, row)``: its local file, if any."""
+
+    changed = Signal()
+
+    def __init__(self, ctx: AppContext, twin: Twin, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ctx, self._twin = ctx, twin
+        self._twins: dict[tuple[str, str], Path | None] = {}
+        self._data: OrderedDict[str, None] = OrderedDict()
+        self._failed: set[str] = set()
+        thumbnails().ready.connect(self._ready)
+
+    def forget(self) -> None:
+        """Look for local files anew, and try again what could not be fetched."""
+        self._twins.clear()
+        self._failed.clear()
+
+    def source(self, bucket: str, row: ObjectRow) -> Path | None:
+        """What stands for the row's picture in the thumbnail loader; None: it has none."""
+        if not row.is_picture:
+            return None
+        local = self.local(bucket, row)
+        if local is not None:
+            return local
+        name = _remote(bucket, row)
+        return Path(name) if name in self._data else WAITING
+
+    def local(self, bucket: str, row: ObjectRow) -> Path | None:
+        """The local file of the same relative path and size, if there is one."""
+        key = (bucket, row.key)
+        if key not in self._twins:
+            self._twins[key] = self._twin(bucket, row)
+        return self._twins[key]
+
+    def want(self, bucket: str, rows: Sequence[ObjectRow]) -> None:
+        """Fetch what is missing for these rows; earlier wishes are dropped."""
+        missing = [
+            row
+            for row in rows
+            if row.is_picture
+            and (row.size or 0) <= LARGEST
+            and self.local(bucket, row) is None
+            and (name := _remote(bucket, row)) not in self._data
+            and name not in self._failed
+        ]
+        if missing and self._ctx.connected:
+            work = self._fetch_all(bucket, missing)
+            self._ctx.tasks.start(work, label="Fetching small pictures", key="data:thumbs")
+
+    async def _fetch_all(self, bucket: str, rows: Sequence[ObjectRow]) -> None:
+        waiting = asyncio.Semaphore(AT_ONCE)
+
+        async def one(row: ObjectRow) -> None:
+            async with waiting:
+                await self._fetch(bucket, row)
+
+        await asyncio.gather(*(one(row) for row in rows))
+
+    async def _fetch(self, bucket: str, row: ObjectRow) -> None:
+        services = self._ctx.services
+        if services is None:
+            return
+        name = _remote(bucket, row)
+        try:
+            shown = await services.storage.preview(bucket, row.key)
+        except SageDeckError:
+            # A list without this small picture is still whole; opening the object tells what is wrong.
+            self._failed.add(name)
+            return
+        thumbnails().add_data(name, shown.data)
+        self._data[name] = None
+        while len(self._data) > KEEP:
+            thumbnails().forget_data(self._data.popitem(last=False)[0])
+        self.changed.emit()
+
+    def _ready(self, source: str) -> None:
+        self.changed.emit()
+
+
+def _remote(bucket: str, row: ObjectRow) -> str:
+    return str(Path("/s3", bucket, row.etag or "-", row.key.replace("..", "__")))

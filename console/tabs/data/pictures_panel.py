@@ -1,0 +1,149 @@
+"""The pictures of the breed selected: by split, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.data import BreedRow
+from console.tabs.data.dataset import Dataset
+from console.theme import theme
+from console.widgets.base import label
+from console.widgets.buttons import IconButton
+from console.widgets.segmented import Segmented
+from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
+from console.widgets.thumbs import thumbnails
+from workers.datasets import class_pictures
+
+SPLITS = ("train", "valid", "test")
+
+
+class PicturesPanel(QWidget):
+    """Follows the breed that ``show_breed`` is given."""
+
+    def __init__(self, ctx: AppContext, dataset: Dataset, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._ctx, self._dataset = ctx, dataset
+        self._row: BreedRow | None = None
+        self._paths: list[Path] = []
+        self._title = label("", "section")
+        self._count = label("", "body", "text2")
+        self.splits = Segmented([(split, split) for split in SPLITS], name="Split", small=True)
+        self.grid = ThumbnailGrid(columns=4, name="Pictures of the breed")
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._span = label("", "small", "text2")
+        self.previous = IconButton("left", "Previous pictures", on=lambda: self._turn(-1))
+        self.next = IconButton("right", "Next pictures", on=lambda: self._turn(1))
+        title = QHBoxLayout()
+        title.setSpacing(8)
+        title.addWidget(self._title)
+        title.addWidget(self._count)
+        title.addStretch(1)
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._head.setSpacing(8)
+        self._head.addLayout(title, 1)
+        self._head.addWidget(self.splits)
+        foot = QHBoxLayout()
+        foot.addWidget(self._span)
+        foot.addStretch(1)
+        foot.addWidget(self.previous)
+        foot.addWidget(self.next)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(self._head)
+        column.addWidget(self.grid, 1)
+        column.addLayout(foot)
+        self.splits.changed.connect(self._split_chosen)
+        bar = self.grid.verticalScrollBar()
+        bar.valueChanged.connect(self._show_span)
+        bar.rangeChanged.connect(self._show_span)
+        self.grid.activated.connect(lambda at: self._open(self._paths[at]))
+        self.grid.customContextMenuRequested.connect(self._menu)
+        self.show_breed(None)
+
+    def show_breed(self, row: BreedRow | None) -> None:
+        """Show a breed's pictures, in the split shown before if it has any there."""
+        if row is not None and row == self._row:
+            return
+        self._row = row
+        self.splits.setVisible(row is not None and "all" not in row.counts)
+        self._title.setText(row.name if row is not None else "")
+        self._count.setText(f"{row.total:,}" if row is not None else "")
+        if row is None:
+            self._show([])
+            return
+        for split in SPLITS:
+            number = row.counts.get(split, 0)
+            self.splits.set_text(split, f"{split} {number:,}")
+            self.splits.set_segment_enabled(split, number > 0)
+        self._place_splits()
+        if "all" not in row.counts and not row.counts.get(self.splits.current):
+            filled = [split for split in SPLITS if row.counts.get(split)]
+            if filled and filled[0] != self.splits.current:
+                self.splits.set_current(filled[0])
+                return
+        self._load()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A long name keeps its whole width: the splits then go below it."""
+        super().resizeEvent(event)
+        self._place_splits()
+
+    def _place_splits(self) -> None:
+        wanted = self._title.sizeHint().width() + self._count.sizeHint().width() + self.splits.sizeHint().width() + 24
+        direction = QBoxLayout.Direction.LeftToRight if wanted <= self.width() else QBoxLayout.Direction.TopToBottom
+        if self._head.direction() != direction:
+            self._head.setDirection(direction)
+
+    def _split_chosen(self, split: str) -> None:
+        self._load()
+
+    def _load(self) -> None:
+        if self._row is not None:
+            self._ctx.tasks.start(
+                self._read(self._row), label=f"Listing {self._row.name}", key="data:pictures", scope="window"
+            )
+
+    async def _read(self, row: BreedRow) -> None:
+        report = self._dataset.report
+        entry = next((entry for entry in report.classes if entry.folder == row.folder), None) if report else None
+        if report is None or entry is None:
+            return
+        paths = await asyncio.to_thread(class_pictures, report, entry, self.splits.current)
+        self._show(paths)
+
+    def _show(self, paths: list[Path]) -> None:
+        thumbnails().cancel_pending()
+        self._paths = paths
+        self.grid.set_items([Thumb(path, path.name) for path in paths])
+        self._show_span()
+
+    def _show_span(self, *_: int) -> None:
+        first, last = self.grid.first_visible()
+        self._span.setText(f"{first + 1:,} to {last + 1:,} of {len(self._paths):,}" if last >= first else "")
+        bar = self.grid.verticalScrollBar()
+        self.previous.setEnabled(bar.value() > 0)
+        self.next.setEnabled(bar.value() < bar.maximum())
+
+    def _turn(self, pages: int) -> None:
+        bar = self.grid.verticalScrollBar()
+        bar.setValue(bar.value() + pages * bar.pageStep())
+
+    def _open(self, path: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+    def _menu(self, point: QPoint) -> None:
+        if self.grid.current < 0:
+            return
+        path = self._paths[self.grid.current]
+        menu = QMenu(self)
+        menu.addAction(theme().icon("predict"), "Classify", lambda: self._ctx.navigate("predict", {"paths": [path]}))
+        menu.addAction(theme().icon("eye"), "Open", lambda: self._open(path))
+        menu.addAction(theme().icon("folder"), "Open its folder", lambda: self._open(path.parent))
+        menu.popup(self.grid.viewport().mapToGlobal(point))

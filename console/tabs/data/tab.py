@@ -1,0 +1,304 @@
+"""The Data tab: folder, checks, breeds and pictures, upload; at the right the bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QStandardPaths
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from console.commands import Command
+from console.context import AppContext
+from console.models.base_format import count
+from console.models.data import BreedRow, ObjectRow
+from console.tabs.base import Tab
+from console.tabs.data.breeds_panel import BreedsPanel
+from console.tabs.data.bucket import BucketBrowser
+from console.tabs.data.bucket_panel import BucketPanel
+from console.tabs.data.commands import CreateBucket, DeleteObjects
+from console.tabs.data.dataset import Dataset
+from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
+from console.tabs.data.folder_panel import TONES, FolderPanel
+from console.tabs.data.pictures_panel import PicturesPanel
+from console.tabs.data.upload_panel import UploadPanel
+from console.tabs.data.uploading import Uploading
+from console.widgets.buttons import Button
+from console.widgets.empty_state import EmptyState
+from workers.errors import SageDeckError
+from workers.types import Finding
+
+SIDE_WIDTH = 456
+
+
+class DataTab(Tab):
+    """Payloads of ``activate``: ``{"folder": Path}`` checks that folder."""
+
+    id, title, icon, order = "data", "Data", "data", 2
+    subtitle = "on this computer"
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(ctx, parent)
+        self.dataset = Dataset(ctx, self)
+        self.browser = BucketBrowser(ctx, self)
+        self.uploading = Uploading(ctx, self)
+        self.folder_panel = FolderPanel(self.dataset)
+        self.breeds = BreedsPanel()
+        self.pictures = PicturesPanel(ctx, self.dataset)
+        self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)
+        self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
+        self._dialogs: dict[str, Any] = {}
+        self._restored = False
+        self._lay_out()
+        self._connect()
+        self._show_dataset()
+
+    def _lay_out(self) -> None:
+        found = QWidget()
+        row = QHBoxLayout(found)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(24)
+        row.addWidget(self.breeds, 53)
+        row.addWidget(self.pictures, 47)
+        self._empty = EmptyState(
+            "folder",
+            "No pictures yet",
+            "Choose a folder with one folder for each breed, or have sample pictures drawn to try everything.",
+            ("Sample pictures…", self.make_samples),
+            ("Choose folder…", self.choose_folder),
+        )
+        self._nothing = QWidget()
+        self._middle = QStackedWidget()
+        for page in (self._empty, self._nothing, found):
+            self._middle.addWidget(page)
+        self._found = found
+        content = QVBoxLayout()
+        content.setSpacing(14)
+        content.addWidget(self.folder_panel)
+        content.addWidget(self._middle, 1)
+        content.addWidget(self.upload_panel)
+        self.body.setSpacing(6)
+        self.body.addLayout(content, 1)
+        self.samples_button = Button("Sample pictures…", "ghost", "paw", on=self.make_samples)
+        self.head.add(self.samples_button)
+        self.set_side(self.bucket_panel, "Bucket", "bucket", SIDE_WIDTH)
+
+    def _connect(self) -> None:
+        self.folder_panel.chooseWanted.connect(self.choose_folder)
+        self.folder_panel.splitWanted.connect(self.split)
+        self.folder_panel.filesWanted.connect(self.show_files)
+        self.folder_panel.findingsWanted.connect(self.show_findings)
+        self.folder_panel.dropped.connect(self.accept_drop)
+        self.dataset.changed.connect(self._show_dataset)
+        self.breeds.chosen.connect(self._breed_chosen)
+        self.upload_panel.bucketWanted.connect(self.create_bucket)
+        self.upload_panel.trainWanted.connect(lambda uri: self.ctx.navigate("training", {"data_uri": uri}))
+        self.upload_panel.goneWanted.connect(self.remove_gone)
+        self.upload_panel.failedWanted.connect(self.show_failed)
+        self.bucket_panel.createWanted.connect(self.create_bucket)
+        self.bucket_panel.deleteWanted.connect(self.delete)
+        self.bucket_panel.downloadWanted.connect(self.download)
+        self.uploading.changed.connect(self._badge)
+        self.uploading.progressed.connect(self._badge)
+        self.ctx.resourceChanged.connect(self._resource_changed)
+        self.ctx.backendChanging.connect(self._backend_leaves)
+
+    # What the window calls
+
+    def activate(self, payload: Any = None) -> None:
+        """Show the folder in hand (or the one of the payload) and read the bucket."""
+        folder = payload.get("folder") if isinstance(payload, dict) else None
+        if folder is not None:
+            self.dataset.choose(Path(folder))
+        elif not self._restored:
+            self.dataset.restore()
+        self._restored = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read buckets and the shown folder of the bucket again."""
+        self.bucket_panel.thumbs.forget()
+        if self.browser.refresh() is not None and not self.uploading.running:
+            self.start(self.uploading.read_pending(), label="Looking for unfinished uploads", key="pending")
+
+    def backend_changed(self) -> None:
+        """Another account: its buckets, and no upload yet."""
+        self.browser.reset()
+        self.uploading.reset()
+        self.refresh()
+
+    def accept_drop(self, paths: list[Path]) -> bool:
+        """A folder is checked; pictures are not for this tab."""
+        folders = [path for path in paths if path.is_dir()]
+        if not folders:
+            return False
+        self.dataset.choose(folders[0])
+        return True
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Fewer findings and no histogram on a small window."""
+        super().set_narrow(narrow)
+        self.folder_panel.set_narrow(narrow)
+        self.breeds.set_narrow(narrow)
+
+    # What the operator does
+
+    def choose_folder(self) -> None:
+        """Ask for a folder of pictures."""
+        start = self.dataset.folder.parent if self.dataset.folder is not None else Path.home()
+        dialog = QFileDialog(self, "Folder of pictures", str(start))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda chosen: self.dataset.choose(Path(chosen)))
+        dialog.open()
+
+    def make_samples(self) -> None:
+        """Ask how many sample pictures, and draw them."""
+        self.start(self._make_samples(), label="Drawing sample pictures", key="dialog", scope="window")
+
+    def split(self) -> None:
+        """Ask, and split the folder into a new one."""
+        self.start(self._split(), label="Splitting the folder", key="dialog", scope="window")
+
+    def create_bucket(self) -> None:
+        """Ask for a name, and make the bucket."""
+        self.start(self._create_bucket(), label="Creating a bucket", key="dialog")
+
+    def show_files(self, finding: Finding) -> None:
+        """The files of a finding."""
+        FilesDialog(finding, self).open()
+
+    def show_findings(self) -> None:
+        """Everything that the check found."""
+        if self.dataset.report is not None:
+            dialog = FindingsDialog([(TONES[entry.severity], entry) for entry in self.dataset.report.findings], self)
+            dialog.filesWanted.connect(self.show_files)
+            dialog.open()
+
+    def show_failed(self) -> None:
+        """The files that could not be sent."""
+        result = self.uploading.result
+        if result is not None and result.failed:
+            names, reasons = zip(*result.failed[:500], strict=True)
+            title = f"{count(len(result.failed), 'file')} could not be sent"
+            self.show_files(Finding("error", "failed", title, "the others were sent", names, reasons))
+
+    def remove_gone(self) -> None:
+        """Delete from the bucket what is no longer in the folder, after a confirmation."""
+        command, result = self.uploading.command, self.uploading.result
+        if command is not None and result is not None and result.gone:
+            why = f"They are in the bucket, but no longer in {command.folder.name}."
+            self.start(self._remove(DeleteObjects(command.bucket, result.gone, why=why)), label="Removing objects")
+
+    def delete(self, rows: list[ObjectRow]) -> None:
+        """Delete objects and folders of the bucket, after a confirmation."""
+        if rows:
+            keys = [row.key for row in rows if not row.is_folder]
+            folders = [row.key for row in rows if row.is_folder]
+            self.ctx.start(DeleteObjects(self.browser.name, keys, folders=folders))
+
+    def download(self, rows: list[ObjectRow]) -> None:
+        """Ask where to, and fetch objects."""
+        keys = [row.key for row in rows if not row.is_folder]
+        if not keys:
+            return
+        place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
+        dialog = QFileDialog(self, "Download into", place or str(Path.home()))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        bucket = self.browser.name
+        dialog.fileSelected.connect(lambda chosen: self.download_to(bucket, keys, Path(chosen)))
+        dialog.open()
+
+    def download_to(self, bucket: str, keys: list[str], folder: Path) -> None:
+        """Fetch objects into ``folder``."""
+        self.start(self._download(bucket, keys, folder), label="Downloading")
+
+    # Inside
+
+    async def _make_samples(self) -> None:
+        dialog = SamplesDialog(parent=self)
+        if await dialog.ask():
+            values = dialog.form.values()
+            self.dataset.make_samples(values["folder"], values["classes"], values["per_class"], values["seed"])
+
+    async def _split(self) -> None:
+        if self.dataset.report is None:
+            return
+        dialog = SplitDialog(self.dataset.report, self)
+        if await dialog.ask():
+            self.dataset.split(dialog.form.value("seed"))
+
+    async def _create_bucket(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        suggested = await services.storage.suggest_bucket_name()
+        taken = [bucket.name for bucket in self.browser.buckets or []]
+        dialog = BucketDialog(suggested, taken, self)
+        if await dialog.ask():
+            name = dialog.form.value("name")
+            if await self.ctx.run(CreateBucket(name)):
+                self.browser.choose(name)
+
+    async def _remove(self, command: Command) -> None:
+        if await self.ctx.run(command):
+            self.uploading.dismiss()
+
+    async def _download(self, bucket: str, keys: list[str], folder: Path) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        title = f"Downloading {count(len(keys), 'object')}"
+        item = self.ctx.activity.begin(title, "download")
+        try:
+            await services.storage.download(
+                bucket, keys, folder, lambda done, total: item.progress(done / total, f"{done:,} of {total:,}")
+            )
+        except SageDeckError as error:
+            item.fail(error)
+            raise
+        item.done(f"In {folder}")
+        self.ctx.notify.success("Downloaded", f"{count(len(keys), 'object')} in {folder}")
+
+    def _show_dataset(self) -> None:
+        dataset = self.dataset
+        report = dataset.report
+        has_classes = report is not None and bool(report.classes)
+        if has_classes:
+            self._middle.setCurrentWidget(self._found)
+        else:
+            self._middle.setCurrentWidget(self._empty if dataset.folder is None else self._nothing)
+        self.breeds.set_report(report if has_classes else None)
+
+    def _breed_chosen(self, row: BreedRow | None) -> None:
+        self.pictures.show_breed(row)
+
+    def _badge(self) -> None:
+        if self.uploading.running:
+            fraction = self.uploading.fraction
+            paused = self.uploading.state == "paused"
+            text = "" if fraction is None else f"{fraction:.0%}"
+            self.badgeChanged.emit("pause" if paused else "upload", text, "accent")
+        else:
+            self.badgeChanged.emit("", "", "")
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if kind == "bucket" and self.ctx.connected:
+            self.bucket_panel.thumbs.forget()
+            self.browser.refresh()
+
+    def _backend_leaves(self) -> None:
+        self.browser.reset()
+
+    def _twin(self, bucket: str, row: ObjectRow) -> Path | None:
+        """The local file that an object was uploaded from, by its path below the folder in hand and its size."""
+        report = self.dataset.report
+        prefix = self.upload_panel.wanted_prefix()
+        if report is None or not row.key.startswith(prefix):
+            return None
+        path = report.root / row.key[len(prefix) :]
+        try:
+            return path if path.is_file() and path.stat().st_size == row.size else None
+        except OSError:
+            return None
