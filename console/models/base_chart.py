@@ -82,17 +82,13 @@ def value_scale(low: float, high: float, most: int = 4) -> Scale:
     """A value axis that holds ``low`` to ``high``, widened to round ends."""
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = 0.0, 1.0
-    if high <= low:
+    if high - low <= max(abs(low), abs(high)) * 1e-9 or high - low < 1e-12:
         high = low + (abs(low) or 1.0)
     step = nice_step(high - low, most)
-    first = math.floor(low / step + 1e-9) * step
-    ticks: list[float] = []
-    value = first
-    while value <= high + step * 1e-9 or len(ticks) < 2:
-        ticks.append(round(value, 12))
-        value += step
-    top = max(high, ticks[-1])
-    return Scale(first, top, tuple(ticks))
+    first = math.floor(low / step + 1e-9)
+    last = max(first + 1, math.floor(high / step + 1e-9))
+    ticks = tuple(float(f"{at * step:.12g}") for at in range(first, last + 1))
+    return Scale(min(low, ticks[0]), max(high, ticks[-1]), ticks)
 
 
 def count_scale(low: float, high: float, most: int = 6) -> Scale:

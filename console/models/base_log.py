@@ -20,7 +20,7 @@ _DROP_STEP = 20_000
 
 LogTone = Literal["", "warn", "err"]
 
-_ERROR = re.compile(r"\b(error|exception|traceback|fatal|critical)\b|\w+Error\b", re.IGNORECASE)
+_ERROR = re.compile(r"\b(?i:error|exception|traceback|fatal|critical)\b|\b[A-Z]\w*(Error|Exception)\b")
 _WARNING = re.compile(r"\b(warn|warning|skipped|deprecated)\b", re.IGNORECASE)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 

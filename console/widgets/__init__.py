@@ -1,16 +1,31 @@
 """Painted and styled widgets of the window; each module's text shows its use. Import from the modules.
 
-=================  ==================================================================================================
-table              ``ResourceTable(columns, key, noun=, sort=)`` + ``console.models.base.Column``: every list
-buttons            ``Button(text, kind, icon, small=, on=)``, ``IconButton(icon, name, on=)``
-segmented, switch  ``Segmented([(key, text)], current)``, ``Switch(text, checked)``
-search_field       ``SearchField(placeholder)`` → ``searched(str)``
-state_chip         ``StateChip(word or State)``; words and tones in ``console.models.base_states``
-banner             ``Banner(tone, title, sentence, fix=(text, call, icon), details=)``, ``Banner.of_error(error)``
-empty_state        ``EmptyState(icon, title, sentence, primary=(text, call), secondary=)``
-skeleton           ``SkeletonRows()``
-sparkline          ``Sparkline``, ``StackedBar``, ``Histogram``
-thumbs             ``thumbnails().get(path, side, ratio)``: squares decoded off the GUI thread, cached
-base               ``label(text, role, tone, wrap=, copy=)``, ``set_tone``, painting helpers, ``on_theme(widget)``
-=================  ==================================================================================================
+==================  =================================================================================================
+table               ``ResourceTable(columns, key, noun=, sort=)`` + ``console.models.base.Column``: every list
+buttons             ``Button(text, kind, icon, small=, on=)``, ``IconButton(icon, name, on=)``
+segmented, switch   ``Segmented([(key, text)], current)`` → ``changed(str)``, ``Switch(text, checked)`` → ``toggled``
+search_field        ``SearchField(placeholder)`` → ``searched(str)``
+state_chip          ``StateChip(word or State)``; words and tones in ``console.models.base_states``
+fields              ``LineEdit``, ``NumberField``, ``IntField``, ``ComboBox``: ``value()``, ``set_value``, ``edited``
+form                ``Form().add(key, title, field, check=)``, ``FormRow``, ``Hint``: checked while one types
+lines               ``CheckLine(tone, title, detail, action=)``, ``HintLine``, ``IconLabel``
+banner              ``Banner(tone, title, sentence, fix=(text, call, icon), details=)``, ``Banner.of_error(error)``
+empty_state         ``EmptyState(icon, title, sentence, primary=(text, call), secondary=)``
+skeleton            ``SkeletonRows()``
+dialog, confirm     ``await Dialog.ask()``, ``FormDialog(title, form, ok=)``, ``ConfirmDialog(confirmation, cli)``
+drop_area           ``DropArea(icon, title, detail, button=)`` → ``dropped(list[Path])``, ``chooseRequested()``
+progress            ``ProgressBar(fraction or None)``
+log_panel           ``LogPanel(title)`` with ``view``: a ``LogView`` (``append_events``, ``set_live``, ``search``)
+chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.base_chart``
+sparkline           ``Sparkline``, ``StackedBar``, ``Histogram``
+side_panel          ``SidePanel(title)``: ``add``, ``section``; handed to ``Tab.set_side``
+key_values          ``KeyValues([(label, value)], copy=)``
+thumbs              ``thumbnails().get(path, side, ratio)``: squares decoded off the GUI thread, cached
+thumbnail_grid      ``ThumbnailGrid(columns=)`` + ``Thumb(path, name)``: scrolls through thousands
+prediction_grid     ``PredictionGrid()`` + ``Card``, ``Answer`` of ``models.base_cards``; ``PredictionCard`` for one
+confusion_matrix    ``ConfusionMatrix()``; sums in ``models.base_confusion``
+base                ``label(text, role, tone, wrap=, copy=)``, ``set_tone``, painting helpers, ``on_theme(widget)``
+==================  =================================================================================================
+
+Words for numbers and times (``bytes_text``, ``duration``, ``ago`` …) are in ``console.models.base_format``.
 """
