@@ -7,6 +7,7 @@ at most 1,024 characters.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 
 MAX_REASON = 1024
@@ -21,8 +22,18 @@ _DRIVER_TEXTS = (
     "subprocess.CalledProcessError: Command",
 )
 _DRIVER_FRAMES = ("/sm_drivers/", "torch/distributed/run.py", "torch/distributed/launcher/", "/bin/torchrun")
-_DRIVER_LINES = ("An error occurred with exit code", "Command failed with exit code")
+_DRIVER_LINES = (
+    "+",
+    "An error occurred with exit code",
+    "Command failed with exit code",
+    "subprocess.CalledProcessError: Command",
+    "raise subprocess.CalledProcessError",
+)
+# torchrun's report of a process that left no traceback.
+_ELASTIC_EXIT = re.compile(r"^\s*exitcode\s*:\s*(-\d+)")
 _DRIVER_COMMAND = "Executing command: "
+_EXCEPTION = re.compile(r"(?:\w+\.)*[A-Z]\w*(?::\s|:?$)")
+_MAX_BLOCK = 200
 _LAST_LINES = 6
 
 
@@ -39,11 +50,12 @@ def failure_reason(
     own = failure_file.strip()
     if own and not any(text in own for text in _DRIVER_TEXTS):
         return _cut(f"AlgorithmError{where}: ", own, f", exit code: {code}")
-    message = last_traceback(tail) or _signal_text(exit_code) or "\n".join(_last_lines(tail))
+    message = last_traceback(tail) or _signal_text(_signal(exit_code, tail)) or "\n".join(_last_lines(tail))
     if not message:
         message = "The process ended without a word."
     # The SDK's drivers print the script's own command, which says more than the container's entry point.
     command = next((line[len(_DRIVER_COMMAND) :] for line in tail if line.startswith(_DRIVER_COMMAND)), command)
+    command = command.replace(sys.executable, "python3")
     shown = command if len(command) <= _MAX_COMMAND else command[: _MAX_COMMAND - 3] + "..."
     head = f'AlgorithmError: ExecuteUserScriptError{where}:\nExitCode {code}\nErrorMessage "'
     return _cut(head, message, f'"\nCommand "{shown}", exit code: {code}')
@@ -61,14 +73,15 @@ def last_traceback(lines: Sequence[str]) -> str:
 
 
 def _block(lines: Sequence[str], start: int) -> list[str]:
-    """The lines of the traceback that begins at ``start``; empty when its end was not printed."""
+    """The lines of the traceback that begins at ``start``; empty when its end was not printed.
+
+    The SDK's drivers cut the spaces before each line, so the end is known by its look: ``Name: text``.
+    """
     block = []
-    for line in lines[start + 1 :]:
-        if line.startswith((" ", "\t")) or not line:
-            block.append(line)
-            continue
+    for line in lines[start + 1 : start + 1 + _MAX_BLOCK]:
         block.append(line)
-        return block
+        if _EXCEPTION.match(line):
+            return block
     return []
 
 
@@ -83,8 +96,14 @@ def _shorten(block: list[str]) -> str:
 
 def _last_lines(tail: Sequence[str]) -> list[str]:
     """The last lines that say something, without the traces of the drivers' shell."""
-    useful = [line for line in tail if not line.startswith(("+ ", "++ ")) and not line.startswith(_DRIVER_LINES)]
+    useful = [line for line in tail if not line.lstrip().startswith(_DRIVER_LINES) and "/sm_drivers/" not in line]
     return [line[:400] for line in useful[-_LAST_LINES:]]
+
+
+def _signal(exit_code: int, tail: Sequence[str]) -> int:
+    """The status of the script's own process, which torchrun reports when it is a signal."""
+    found = [match for match in map(_ELASTIC_EXIT.match, tail) if match]
+    return int(found[-1].group(1)) if found else exit_code
 
 
 def _signal_text(exit_code: int) -> str:

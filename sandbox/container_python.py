@@ -6,7 +6,9 @@ counts as installed, so it needs no network. pip is pointed at the overlay by ``
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import sys
 import sysconfig
 import venv
@@ -14,7 +16,11 @@ from pathlib import Path
 
 HOST_PROGRAMS = Path(__file__).resolve().parent
 # Where packages come from is a matter of the machine, not of the account.
-_KEPT_PREFIXES = ("PIP_", "UV_", "SSL_CERT_")
+_KEPT_PREFIXES = ("UV_", "SSL_CERT_")
+# Jobs print their environment: an address with a password in it must not be there.
+_SECRET = re.compile(r"://[^/\s]*@")
+_PIP_LISTS = frozenset({"find-links", "extra-index-url", "trusted-host"})
+_SYSTEM_PATH = os.environ.get("PATH", "") if os.name == "nt" else "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 _KEPT = frozenset(
     [
         "HTTP_PROXY",
@@ -63,6 +69,7 @@ class JobPython:
         (self.site_packages / "_sandbox.pth").write_text("\n".join(sorted(parents)) + "\n", encoding="utf-8")
         if os.name == "nt":
             return
+        self._write_pip_config()
         commands = self.folder / "commands"
         commands.mkdir()
         modules = {"python": "", "python3": "", "pip": "-m pip ", "pip3": "-m pip "}
@@ -70,6 +77,24 @@ class JobPython:
             command = commands / name
             command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
             command.chmod(0o755)
+
+    def _write_pip_config(self) -> None:
+        """Carry over where this machine's pip finds packages, in a file that only the owner reads."""
+        own = os.environ.get("PIP_CONFIG_FILE")
+        places = [Path(place).expanduser() for place in ([own] if own else _PIP_CONFIG_PLACES)]
+        text = next((place.read_text(encoding="utf-8") + "\n" for place in places if place.is_file()), "")
+        parser = configparser.RawConfigParser(strict=False)
+        parser.read_string(text)
+        if not parser.has_section("global"):
+            parser.add_section("global")
+        parser.set("global", "retries", "2")
+        for name, value in os.environ.items():
+            if name.startswith("PIP_") and name not in ("PIP_CONFIG_FILE", "PIP_PYTHON"):
+                key = name[4:].lower().replace("_", "-")
+                parser.set("global", key, "\n  ".join(value.split()) if key in _PIP_LISTS else value)
+        descriptor = os.open(self.folder / "pip.conf", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            parser.write(file)
 
     def environment(self, cache: Path, *, first: Path | None = None) -> dict[str, str]:
         """Variables with which a child sees the overlay; ``first`` comes before it on PYTHONPATH.
@@ -79,14 +104,9 @@ class JobPython:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in _KEPT or name.upper().startswith(_KEPT_PREFIXES)
+            if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(value)
         }
-        if "PIP_CONFIG_FILE" not in kept:
-            for place in _PIP_CONFIG_PLACES:
-                if Path(place).expanduser().is_file():
-                    kept["PIP_CONFIG_FILE"] = str(Path(place).expanduser())
-                    break
-        path = [str(self.folder / "commands"), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        path = [str(self.folder / "commands"), str(Path(sys.executable).parent), _SYSTEM_PATH]
         modules = [str(part) for part in (first, self.site_packages) if part]
         return kept | {
             "PATH": os.pathsep.join(path),
@@ -98,7 +118,7 @@ class JobPython:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
             "PIP_PROGRESS_BAR": "off",
-            "PIP_RETRIES": os.environ.get("PIP_RETRIES", "2"),
+            "PIP_CONFIG_FILE": str(self.folder / "pip.conf"),
             "XDG_CACHE_HOME": str(cache),
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",

@@ -127,3 +127,20 @@ def test_without_a_traceback_the_last_lines_say_it() -> None:
 def test_tracebacks_of_torch_ranks_are_read() -> None:
     lines = [f"[rank1]: {line}" for line in SCRIPT_ERROR]
     assert last_traceback(lines).startswith("ValueError: learning rate")
+
+
+def test_tracebacks_whose_spaces_a_driver_cut_are_read() -> None:
+    lines = ["start", *(line.strip() for line in SCRIPT_ERROR), *DRIVER_ERROR]
+    assert last_traceback(lines).startswith("ValueError: learning rate must be above 0\nFile")
+
+
+def test_a_rank_that_was_killed_under_torchrun_is_told_so() -> None:
+    report = ["Root Cause (first observed failure):", "  rank      : 1 (local_rank: 0)", "  exitcode  : -9 (pid: 12)"]
+    reason = failure_reason(1, [*report, *DRIVER_ERROR, "+++ handle_error", "+++ exit 1"], "", "torchrun", "algo-2", 2)
+    assert "on algo-2" in reason
+    assert "no memory left" in reason
+
+
+def test_the_drivers_own_lines_are_no_reason() -> None:
+    reason = failure_reason(1, ["The data folder is empty.", *DRIVER_ERROR, "+++ handle_error", "++ exit 1"], "", "c")
+    assert 'ErrorMessage "The data folder is empty."' in reason
