@@ -19,8 +19,8 @@ from workers.types import LogEvent
 
 TRAINING_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDPOINT_GROUP = "/aws/sagemaker/Endpoints/{name}"
-# GetLogEvents gives at most 10,000 events or 1 MB.
-PAGE_EVENTS = 10_000
+# GetLogEvents would give 10,000 events or 1 MB; a page is read and converted while a window paints.
+PAGE_EVENTS = 1_000
 _CONCURRENT_STREAMS = 4
 _EMPTY_PAGES = 10
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -285,6 +286,37 @@ def test_curves_of_several_hosts_are_not_doubled_and_bad_regexes_are_skipped():
     lines = events("epoch=1/2 train_loss=0.9", "epoch=1/2 train_loss=0.9", "epoch=2/2 train_loss=0.4")
     curves = training()[1].curves(job_with(*ours(), ("broken", "(")), lines)
     assert [(row.epoch, row.values) for row in curves] == [(1, {"train:loss": 0.9}), (2, {"train:loss": 0.4})]
+
+
+@pytest.mark.parametrize(
+    ("regex", "line"),
+    [
+        (r"colou?r=(\d+)", "color=3"),
+        (r"x*y=(\d+)", "y=3"),
+        (r"7\.5|3", "it is 3"),
+        (r"(?:a|b)=(\d+)", "b=3"),
+        (r"(?i)LOSS (\d+)", "loss 3"),
+        (r"\bloss (\d+)", "the loss 3"),
+        (r"a{0,2}b=(\d+)", "b=3"),
+        (r"[Ll]oss (\d+)", "loss 3"),
+        (r"^loss (\d+)", "loss 3"),
+        (r"loss \((\d+)\)", "loss (3)"),
+    ],
+)
+def test_looking_for_the_plain_text_first_misses_no_match(regex, line):
+    (row,) = training()[1].curves(job_with(("value", regex)), events(line))
+    assert row.values == {"value": 3}
+
+
+def test_a_million_other_lines_are_passed_over_quickly():
+    reader = training()[1].curve_reader(job_with(*ours()))
+    line = "INFO a line of a chatty script, with nothing in it that could be a metric, 80 characters long"
+    lines = events("epoch=1/2 train_loss=0.9") + [LogEvent(START, line)] * 100_000
+    began = time.perf_counter()
+    reader.feed(lines)
+    # 100,000 lines; the bare searches of seven regexes take several times as long.
+    assert time.perf_counter() - began < 1.0
+    assert len(reader.epochs) == 1
 
 
 def test_a_reader_fed_piece_by_piece_says_whether_anything_was_new():
