@@ -31,6 +31,8 @@ from workers.types import Backend
 IDLE_EXIT_SECONDS = 900
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
+# What ``python -m sandbox`` ends with when another one has the folder.
+EXIT_IN_USE = 3
 POLL_SECONDS = 0.05
 LOG_BYTES = 5_000_000
 LOGS_KEPT = 3
@@ -42,7 +44,10 @@ Status = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Ready:
-    """What the ready file says: where the sandbox answers, with which keys, and its process id."""
+    """What the ready file says: where the sandbox answers, with which keys, and its process id.
+
+    ``notice`` is for the operator: that an unreadable state folder was moved aside, and where to.
+    """
 
     endpoint_url: str
     region: str
@@ -50,6 +55,7 @@ class Ready:
     pid: int
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
+    notice: str = ""
 
     def backend(self) -> Backend:
         """The same as a backend to connect to."""
@@ -74,7 +80,8 @@ def default_state_dir() -> Path:
 async def attach_or_start(state_dir: Path | None = None, on_status: Status = lambda text: None) -> Backend:
     """Return the backend of the sandbox that serves ``state_dir``, starting it when none answers.
 
-    ``on_status`` gets short lines for the header, in the caller's thread. Cancelling leaves a sandbox that was
+    ``on_status`` gets short lines for the header, in the caller's thread; the last one may be a notice (the folder
+    was of another version and was moved aside). Cancelling leaves a sandbox that was
     started to finish its start. Raises ``SageDeckError`` with the last lines of the log when it does not start.
     """
     state_dir = (state_dir or default_state_dir()).absolute()
@@ -103,7 +110,7 @@ async def attach_or_start(state_dir: Path | None = None, on_status: Status = lam
         raise translate(exc, "start the sandbox") from exc
     finally:
         lock.release()
-    on_status("The sandbox is ready")
+    on_status(ready.notice or "The sandbox is ready")
     return ready.backend()
 
 
@@ -147,6 +154,7 @@ def read_ready(state_dir: Path) -> Ready | None:
             pid=int(data["pid"]),
             access_key_id=str(data["access_key_id"]),
             secret_access_key=str(data["secret_access_key"]),
+            notice=str(data.get("notice", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -221,7 +229,8 @@ async def _start(state_dir: Path, deadline: float, on_status: Status) -> Ready:
         ready = await asyncio.to_thread(_find_live, state_dir)
         if ready is not None:
             return ready
-        if ended:
+        # Somebody else (a shell) started one for the same folder: its ready file will come.
+        if ended and process.returncode != EXIT_IN_USE:
             raise _not_started(state_dir, f"it ended with exit code {process.returncode}")
         if time.monotonic() > deadline:
             process.terminate()
