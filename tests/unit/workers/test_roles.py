@@ -15,6 +15,9 @@ from workers.session import AwsSession
 from workers.types import Backend
 
 
+EC2_TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
 def with_roles(body):
     async def main():
         session = AwsSession(Backend("aws", "t", "us-east-1", access_key_id="AKIA", secret_access_key="secret"))
@@ -70,7 +73,7 @@ def test_a_changed_policy_and_trust_are_put_back():
             PolicyName=INLINE_POLICY,
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [wide]}),
         )
-        foreign = json.dumps({"Version": "2012-10-17", "Statement": []})
+        foreign = json.dumps({"Version": "2012-10-17", "Statement": [EC2_TRUST]})
         await session.call("iam", "update_assume_role_policy", RoleName=name, PolicyDocument=foreign)
         await roles.ensure_training_role("photos")
         assert await inline(session, name) == wanted
@@ -82,7 +85,7 @@ def test_a_changed_policy_and_trust_are_put_back():
 
 def test_a_role_that_others_made_is_not_touched():
     async def body(session, roles):
-        foreign = json.dumps({"Version": "2012-10-17", "Statement": []})
+        foreign = json.dumps({"Version": "2012-10-17", "Statement": [EC2_TRUST]})
         name = "SageDeckTraining-photos"
         await session.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=foreign)
         with pytest.raises(Conflict):
