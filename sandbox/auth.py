@@ -77,6 +77,13 @@ def parse_scope(request: SignedRequest) -> Scope | None:
         return _from_header(authorization, request.headers)
     if "X-Amz-Algorithm=" in request.raw_query:
         return _from_query(request.raw_query)
+    if "AWSAccessKeyId=" in request.raw_query:
+        raise AwsError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256 "
+            "(boto3: Config(signature_version='s3v4')).",
+            HTTP_403,
+        )
     return None
 
 
