@@ -43,9 +43,7 @@ class Sandbox:
         self.metrics = Metrics(state)
         self._bridge = MotoBridge(state, self.credentials)
         self._services = all_services()
-        self._dispatcher = Dispatcher(
-            Verifier(self.credentials), self._services, self._bridge, str(state.path)
-        )
+        self._dispatcher = Dispatcher(Verifier(self.credentials), self._services, self._bridge, str(state.path))
         self._server = self._listen(port)
         calls = Calls(self._services, self._bridge, self.credentials, REGION)
         self.context = SandboxContext(
@@ -145,5 +143,3 @@ def remove_ready(path: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
         if json.loads(path.read_text(encoding="utf-8")).get("pid") == os.getpid():
             path.unlink()
-
-

@@ -29,7 +29,9 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         except re.error as exc:
             raise AwsError("InvalidParameterException", f"Invalid filter pattern: {exc}") from exc
         return lambda line: expression.search(line) is not None
-    needed, any_of, forbidden = [], [], []
+    needed: list[str] = []
+    any_of: list[str] = []
+    forbidden: list[str] = []
     for match in _TOKEN.finditer(text):
         sign, quoted, word = match.groups()
         term = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else word

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from sandbox.account import arn
@@ -195,7 +196,7 @@ class LogsService(Service):
             if not isinstance(event, dict) or not isinstance(event.get("timestamp"), int) or not event.get("message"):
                 raise _invalid("Each log event must have a timestamp and a message.")
             lines.append((event["timestamp"], str(event["message"])))
-        if any(left[0] > right[0] for left, right in zip(lines, lines[1:], strict=False)):
+        if any(left[0] > right[0] for left, right in pairwise(lines)):
             raise _invalid("Log events in a single PutLogEvents request must be in chronological order.")
         group, stream = self._group_name(params), self._stream_name(params)
         self._logs.stream(group, stream)
@@ -256,13 +257,14 @@ class LogsService(Service):
         after = (0, 0, 0)
         if params.get("nextToken"):
             after = tuple(_decode(params["nextToken"]))
-        found, size, scanned, more = [], 0, 0, False
-        for event in self._logs.scan(list(chosen), start, (1 << 62) if end is None else end + 1, after):
+        found: list[Event] = []
+        size, more = 0, False
+        events = self._logs.scan(list(chosen), start, (1 << 62) if end is None else end + 1, after)
+        for scanned, event in enumerate(events):
             if len(found) >= limit or size > MAX_PAGE_BYTES or scanned >= MAX_SCANNED:
                 more = True
                 break
             after = (event.at, event.stream_id, event.seq)
-            scanned += 1
             if matches(event.message):
                 size += len(event.message) + 26
                 found.append(event)

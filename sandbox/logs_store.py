@@ -99,9 +99,7 @@ class Logs:
         """Remove a group with all its streams."""
         self.group(name)
         with self.db.transaction():
-            self.db.execute(
-                "DELETE FROM log_events WHERE stream IN (SELECT id FROM log_streams WHERE grp=?)", (name,)
-            )
+            self.db.execute("DELETE FROM log_events WHERE stream IN (SELECT id FROM log_streams WHERE grp=?)", (name,))
             self.db.execute("DELETE FROM log_streams WHERE grp=?", (name,))
             self.db.execute("DELETE FROM log_groups WHERE name=?", (name,))
 
@@ -222,7 +220,15 @@ class Logs:
             )
 
     def read(
-        self, stream: int, *, after: int = 0, before: int = 0, start: int = 0, end: int = 1 << 62, limit: int, tail: bool
+        self,
+        stream: int,
+        *,
+        after: int = 0,
+        before: int = 0,
+        start: int = 0,
+        end: int = 1 << 62,
+        limit: int,
+        tail: bool,
     ) -> list[Event]:
         """Events of one stream in the order in which they came.
 

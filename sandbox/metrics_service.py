@@ -174,8 +174,8 @@ def _received(item: Params) -> list[Datum]:
     unit = str(item.get("Unit") or "None")
     if item.get("StatisticValues"):
         values = item["StatisticValues"]
-        numbers = [_number(values.get(name)) for name in ("SampleCount", "Sum", "Minimum", "Maximum")]
-        return [Datum(at, *numbers, unit)]
+        count, total, low, high = (_number(values.get(name)) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
+        return [Datum(at, count, total, low, high, unit)]
     if item.get("Values"):
         values = [_number(value) for value in item["Values"]]
         counts = [_number(count) for count in item.get("Counts") or [1.0] * len(values)]

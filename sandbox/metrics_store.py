@@ -102,8 +102,7 @@ class Metrics:
             {"ns": namespace, "name": name},
         )
         return [
-            Series(row["id"], row["namespace"], row["name"], json.loads(row["dimensions"]), row["last"])
-            for row in rows
+            Series(row["id"], row["namespace"], row["name"], json.loads(row["dimensions"]), row["last"]) for row in rows
         ]
 
     def statistics(

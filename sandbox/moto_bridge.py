@@ -24,6 +24,7 @@ from sandbox.registry import Caller, RestRequest, RestResponse
 from sandbox.state import StateDir
 
 START_SECONDS = 120.0
+DROPPED_HEADERS = frozenset({"content-length", "server", "date", "x-amzn-requestid", "connection"})
 # Answered by our own code only; moto's versions would show an empty, second world.
 OURS_ALONE = frozenset({"s3", "sts", "logs"})
 
@@ -136,8 +137,8 @@ class MotoBridge:
                 "&PolicyArn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FAdministratorAccess",
             ):
                 headers = {"content-type": "application/x-www-form-urlencoded"}
-                request = MotoRequest("iam", "us-east-1", "", "POST", "/", headers, f"{body}&Version=2010-05-08".encode())
-                self._change(request)
+                sent = f"{body}&Version=2010-05-08".encode()
+                self._change(MotoRequest("iam", "us-east-1", "", "POST", "/", headers, sent))
             self._state.set_setting("operator_made", "yes")
         operator = backend.users.get(OPERATOR_NAME)
         if operator is not None:
@@ -205,7 +206,7 @@ class MotoBridge:
             body = b"".join(app(environ, start_response))
         except NotImplementedError as exc:
             raise not_implemented(request.service, name) from exc
-        answer = {key: value for key, value in headers if key.lower() not in ("content-length", "server", "date")}
+        answer = {key: value for key, value in headers if key.lower() not in DROPPED_HEADERS}
         if answer.get("Content-Type", "").startswith("text/html") and body.lstrip()[:1] == b"<":
             head = body.lstrip()[:15].lower()
             if head.startswith((b"<!doctype", b"<html")):

@@ -116,9 +116,7 @@ class Processes:
         ``on_exit`` runs in a thread when everything is gone. Raises ``StartFailed``.
         """
         mark = secrets.token_hex(12)
-        self._db.execute(
-            "INSERT INTO processes VALUES (?,?,?,?,NULL,NULL)", (mark, kind, name, time.time())
-        )
+        self._db.execute("INSERT INTO processes VALUES (?,?,?,?,NULL,NULL)", (mark, kind, name, time.time()))
         try:
             managed = self._start(kind, name, mark, argv, {**env, MARK: mark}, cwd, stdout, stderr, pass_fds)
         except (OSError, StartFailed) as exc:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import AwsError, disk_full, is_disk_full
+from sandbox.errors import disk_full, is_disk_full
 from sandbox.s3_checksums import new_hash
 from sandbox.state import StateDir
 

@@ -18,7 +18,7 @@ XML = {"Content-Type": "application/xml"}
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER: list[xml.Node] = [("ID", OWNER_ID), ("DisplayName", "operator")]
 MAX_DELETE = 1000
-DEFAULT_ENCRYPTION = [
+DEFAULT_ENCRYPTION: list[xml.Node] = [
     (
         "Rule",
         [("ApplyServerSideEncryptionByDefault", [("SSEAlgorithm", "AES256")]), ("BucketKeyEnabled", False)],
@@ -247,7 +247,7 @@ def document(store: Store, request: RestRequest, bucket: str, name: str) -> Rest
         return RestResponse(204)
     kept = store.setting(bucket, name)
     if kept is None and name == "encryption":
-        return _answer(root, list(DEFAULT_ENCRYPTION))
+        return _answer(root, DEFAULT_ENCRYPTION)
     if kept is None:
         raise AwsError(code, message, 404, BucketName=bucket)
     if name == "tagging":

@@ -71,10 +71,10 @@ class LaneCrc:
     def _lanes(self, data: bytes, lane: int) -> int:
         import numpy as np
 
-        kind = np.uint32 if self._bits == 32 else np.uint64
+        kind: Any = np.uint32 if self._bits == 32 else np.uint64
         table = np.array(self._table, dtype=kind)
         columns = np.frombuffer(data, np.uint8, lane * LANES).reshape(LANES, lane).T
-        registers = np.zeros(LANES, kind)
+        registers: Any = np.zeros(LANES, kind)
         eight, low = kind(8), kind(255)
         for column in columns:
             registers = (registers >> eight) ^ table[((registers ^ column.astype(kind)) & low).astype(np.intp)]

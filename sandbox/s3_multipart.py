@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sandbox.errors import AwsError
@@ -163,14 +164,16 @@ class Multipart:
     def _choose(self, upload: Upload, wanted: list[tuple[int, str, str | None]]) -> list[Part]:
         if not wanted:
             raise AwsError("MalformedXML", "You must specify at least one part")
-        if any(left[0] >= right[0] for left, right in zip(wanted, wanted[1:], strict=False)):
+        if any(left[0] >= right[0] for left, right in pairwise(wanted)):
             raise AwsError("InvalidPartOrder", "The list of parts was not in ascending order.")
         have = {part.number: part for part in self.parts(upload)}
         chosen = []
         for number, etag, checksum in wanted:
             part = have.get(number)
             if part is None or part.etag != etag.strip('"') or (checksum and checksum != part.checksum):
-                raise AwsError("InvalidPart", "One or more of the specified parts could not be found.", PartNumber=number)
+                raise AwsError(
+                    "InvalidPart", "One or more of the specified parts could not be found.", PartNumber=number
+                )
             chosen.append(part)
         for part in chosen[:-1]:
             if part.size < MIN_PART_BYTES:

@@ -275,9 +275,7 @@ class Store:
             if version is not None:
                 return version, self._delete_version(bucket, key, version)
             if versioning:
-                marker = ObjectInfo(
-                    bucket, key, self.next_sequence(), "null", True, None, 0, "", time.time(), "", {}
-                )
+                marker = ObjectInfo(bucket, key, self.next_sequence(), "null", True, None, 0, "", time.time(), "", {})
                 return self._insert(marker).version, True
             row = self.db.one("SELECT blob FROM s3_objects WHERE bucket=? AND key=?", (bucket, key))
             if row is not None:
@@ -335,5 +333,3 @@ def info_from_row(row: Any, latest: bool = True) -> ObjectInfo:
         json.loads(row["meta"]),
         latest,
     )
-
-

@@ -29,9 +29,7 @@ def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str
     if algorithm is not None:
         headers["x-amz-checksum-algorithm"] = algorithm.upper()
         headers["x-amz-checksum-type"] = kind
-    body = xml.document(
-        "InitiateMultipartUploadResult", [("Bucket", bucket), ("Key", key), ("UploadId", upload.id)]
-    )
+    body = xml.document("InitiateMultipartUploadResult", [("Bucket", bucket), ("Key", key), ("UploadId", upload.id)])
     return RestResponse(200, headers, body)
 
 

@@ -49,9 +49,8 @@ class StsService(Service):
                 if exc.code != "NoSuchEntity":
                     raise
         if role is None or role["Arn"] != arn:
-            raise AwsError(
-                "AccessDenied", f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}", 403
-            )
+            message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise AwsError("AccessDenied", message, 403)
         seconds = _seconds(params, 3600, MAX_ROLE_SECONDS)
         keys = self._ctx.credentials.issue_session(arn, name, seconds, role["RoleId"])
         return {

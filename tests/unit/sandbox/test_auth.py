@@ -55,7 +55,9 @@ def received(request: Any) -> SignedRequest:
     prepared = request.prepare()
     target = prepared.url.removeprefix(URL)
     path, _, query = target.partition("?")
-    headers = {name.lower(): value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()}
+    headers = {
+        name.lower(): value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()
+    }
     headers.setdefault("host", "127.0.0.1:4000")
     return SignedRequest(prepared.method, path, query, headers)
 

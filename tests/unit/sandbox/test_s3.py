@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from tests.helpers.sandbox import SandboxProcess
 
-NAMES = ["plain.txt", "with space", "emoji 🐕.jpg", "a/../b", "../up", "plus+and%25", "a//b", "trailing/", "ü", "&<>'\""]
+NAMES = ["plain.txt", "with space", "emoji 🐕.jpg", "a/../b", "../up", "plus+and%25", "a//b", "dir/", "ü", "&<>'\""]
 
 
 @pytest.fixture(scope="module")
@@ -235,9 +235,8 @@ def test_copies_keep_or_replace_what_is_known(s3: Any, bucket: str) -> None:
     assert base64.b64decode(head["ChecksumSHA256"]) == hashlib.sha256(b"data").digest()
     source = {"Bucket": bucket, "Key": "copy"}
     assert code_of(s3.copy_object, Bucket=bucket, Key="copy", CopySource=source)[0] == "InvalidRequest"
-    s3.copy_object(
-        Bucket=bucket, Key="copy", CopySource=source, MetadataDirective="REPLACE", Metadata={"n": "2"}, ContentType="p/q"
-    )
+    replaced: dict[str, Any] = {"Metadata": {"n": "2"}, "ContentType": "p/q"}
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, MetadataDirective="REPLACE", **replaced)
     head = s3.head_object(Bucket=bucket, Key="copy")
     assert (head["ContentType"], head["Metadata"]) == ("p/q", {"n": "2"})
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"data"
