@@ -149,7 +149,7 @@ QPlainTextEdit, QTextEdit { background: transparent; }
 QPlainTextEdit[field="true"] { padding: 6px 9px; }
 QSplitter::handle { background: $line; }
 QSplitter::handle:horizontal { width: 1px; }
-QSplitter::handle:vertical { height: 1px; }
+QSplitter::handle:vertical { height: 17px; margin: 8px 0; }
 QProgressBar { background: $track; border: 0; border-radius: 2px; max-height: 4px; min-height: 4px;
   color: transparent; }
 QProgressBar::chunk { background: $accentFill; border-radius: 2px; }

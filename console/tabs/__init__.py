@@ -34,4 +34,5 @@ class TabSpec:
 TABS: list[TabSpec] = [
     TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab"),
     TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab"),
+    TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab"),
 ]

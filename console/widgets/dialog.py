@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -33,7 +33,7 @@ class Dialog(QDialog):
         self._width = width
         self.setWindowTitle(title)
         self.setModal(True)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.finished.connect(self._ended)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 20)
         column.setSpacing(0)
@@ -70,6 +70,10 @@ class Dialog(QDialog):
             layout.activate()
             self.setFixedHeight(max(layout.heightForWidth(self.width()), layout.minimumSize().height()))
 
+    def _ended(self) -> None:
+        # Not deleted on close: who asked still reads the form. Without a parent it goes with its last reference.
+        QTimer.singleShot(0, self, lambda: self.setParent(None))
+
     async def ask(self) -> bool:
         """Show the dialog and wait until it is closed; true when it was accepted. Other tasks go on meanwhile."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -79,12 +83,16 @@ class Dialog(QDialog):
                 done.set_result(result)
 
         self.finished.connect(finished)
+        # Whoever waits reads the form after the answer: the dialog goes when they give the loop back.
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.open()
         try:
             return await done == QDialog.DialogCode.Accepted.value
         except asyncio.CancelledError:
             self.reject()
             raise
+        finally:
+            self.deleteLater()
 
 
 class FormDialog(Dialog):

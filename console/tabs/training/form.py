@@ -6,7 +6,7 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import dollars
@@ -75,6 +75,11 @@ class LaunchForm(QFrame):
             ("batch", "Batch size", ComboBox([(size, str(size)) for size in BATCH_SIZES], 64)),
             ("views", "Views", IntField(3, 1, 64)),
         )
+        for key in ("data", "backbone", "instance"):
+            # As wide as the panel, not as the longest bucket name.
+            box = form.row(key).field
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)  # type: ignore[attr-defined]
+            box.setMinimumContentsLength(8)  # type: ignore[attr-defined]
         form.add("minutes", "Stop the job after", IntField(60, 1, 7200, suffix="min"))
 
     def _lay_out(self) -> None:

@@ -68,7 +68,7 @@ class ReportView(QWidget):
         self._report = report
         pictures = sum(sum(line) for line in report.confusion)
         has_test = report.test_accuracy is not None
-        self._figure.setText(fraction(report.test_accuracy) if report.test_accuracy is not None else "–")
+        self._figure.setText(f"{report.test_accuracy:.1%}" if report.test_accuracy is not None else "–")
         words = f"accuracy on {count(pictures, 'test picture')}" if has_test else "no test pictures"
         self._words.setText(words)
         self._skipped.setText(f"{count(len(report.skipped), 'picture')} skipped")

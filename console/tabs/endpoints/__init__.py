@@ -1,0 +1,1 @@
+"""The Endpoints tab: deploy, watch and delete endpoints."""

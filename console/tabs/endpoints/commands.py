@@ -1,0 +1,87 @@
+"""What the Endpoints tab changes about endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.commands import Command, Confirmation, confirm_deletion
+from workers.types import DeletionPlan, DeletionResult, DeploySpec
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+
+class DeployEndpoint(Command):
+    """Make model, configuration and endpoint from a finished job."""
+
+    icon = "endpoints"
+
+    def __init__(self, spec: DeploySpec) -> None:
+        self.spec = spec
+        self.title = f"Deploy {spec.endpoint_name}"
+
+    async def run(self, services: Services) -> str:
+        """Make them; the endpoint is Creating on return."""
+        return await services.endpoints.deploy(self.spec)
+
+    def done_text(self, result: object) -> str:
+        """What the activity panel says."""
+        return f"model of {self.spec.job_name}, {self.spec.instance_count} × {self.spec.instance_type}"
+
+    def cli(self) -> str:
+        """The three calls, with the names that SageDeck gives left as placeholders."""
+        spec = self.spec
+        variant = (
+            f"VariantName=AllTraffic,ModelName=NAME,InstanceType={spec.instance_type},"
+            f"InitialInstanceCount={spec.instance_count}"
+        )
+        return (
+            "aws sagemaker create-model --model-name NAME --execution-role-arn ROLE "
+            f"--primary-container Image=IMAGE,ModelDataUrl=MODEL_OF_{spec.job_name}\n"
+            f"aws sagemaker create-endpoint-config --endpoint-config-name NAME --production-variants {variant}\n"
+            f"aws sagemaker create-endpoint --endpoint-name {spec.endpoint_name} --endpoint-config-name NAME"
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """An endpoint was created."""
+        return [("endpoint", self.spec.endpoint_name)]
+
+
+class DeleteEndpoint(Command):
+    """Delete an endpoint with everything that belongs to it, by a plan that the operator has seen."""
+
+    icon = "trash"
+
+    def __init__(self, plan: DeletionPlan, use: str = "") -> None:
+        self.plan, self._use = plan, use
+        self.title = f"Delete {plan.target}"
+
+    def confirmation(self) -> Confirmation:
+        """What goes, what stays, what stops working, what it saves."""
+        return confirm_deletion(self.plan, f"{self.title}?", self._use, label="Delete endpoint")
+
+    async def run(self, services: Services) -> DeletionResult:
+        """Carry out the plan."""
+        return await services.endpoints.delete(self.plan)
+
+    def done_text(self, result: DeletionResult) -> str:
+        """What else went, and what could not be deleted."""
+        others = [f"{kind} {name}" for kind, name in result.deleted if name != self.plan.target]
+        text = f"also {', '.join(others)}" if others else ""
+        if result.failed:
+            text += f"; not deleted: {', '.join(f'{kind} {name} ({why})' for kind, name, why in result.failed)}"
+        return text
+
+    def cli(self) -> str:
+        """The same by the AWS CLI."""
+        lines = [f"aws sagemaker delete-endpoint --endpoint-name {self.plan.target}"]
+        for kind, name, _ in self.plan.also_deleted:
+            if kind == "config":
+                lines.append(f"aws sagemaker delete-endpoint-config --endpoint-config-name {name}")
+            elif kind == "model":
+                lines.append(f"aws sagemaker delete-model --model-name {name}")
+        return "\n".join(lines)
+
+    def events(self) -> list[tuple[str, str]]:
+        """The endpoint is gone."""
+        return [("endpoint", self.plan.target)]

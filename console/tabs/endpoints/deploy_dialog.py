@@ -1,0 +1,83 @@
+"""The deploy dialog: which finished job, on what, at which price."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PySide6.QtWidgets import QWidget
+
+from console.context import AppContext
+from console.models.base_format import dollars, fraction, when
+from console.tabs.endpoints.names import suggest_endpoint_name
+from console.widgets.base import label
+from console.widgets.dialog import FormDialog
+from console.widgets.fields import ComboBox, IntField, LineEdit
+from console.widgets.form import Form
+from workers.training_names import name_problem
+from workers.types import DeploySpec, TrainingJob
+
+DEFAULT_INSTANCE = "ml.m5.large"
+_FAMILIES = ("ml.t2.", "ml.m5.", "ml.c5.", "ml.m6i.", "ml.c6i.", "ml.g4dn.", "ml.g5.")
+_HOURS_PER_MONTH = 730
+
+
+class DeployDialog(FormDialog):
+    """Ask with ``ask()``, then read ``spec()``."""
+
+    def __init__(
+        self,
+        ctx: AppContext,
+        jobs: list[TrainingJob],
+        taken: set[str],
+        job_name: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        self.ctx = ctx
+        self._taken = taken
+        form = Form()
+        names = [job.name for job in jobs]
+        chosen = job_name if job_name in names else (names[0] if names else None)
+        form.add("job", "Model of the job", ComboBox([(job.name, _title(job)) for job in jobs], chosen))
+        suggested = suggest_endpoint_name(chosen or "classifier", taken)
+        form.add("name", "Endpoint name", LineEdit(suggested, chars=24), check=self._check_name)
+        services = ctx.services
+        offers = services.prices.offers("hosting", services.region) if services is not None else ()
+        types = [offer.name for offer in offers if offer.name.startswith(_FAMILIES)] or [DEFAULT_INSTANCE]
+        form.add_pair(
+            ("instance", "Instance", ComboBox([(name, name) for name in types], DEFAULT_INSTANCE)),
+            ("count", "Count", IntField(1, 1, 20)),
+        )
+        super().__init__(
+            "New endpoint", form, ok="Deploy", icon="endpoints",
+            text="It bills from the moment it is created until it is deleted, used or not.", width=440, parent=parent,
+        )  # fmt: skip
+        self._price = label("", "strong")
+        self.foot.addWidget(self._price)
+        form.changed.connect(self._show_price)
+        self._show_price()
+
+    def spec(self) -> DeploySpec:
+        """What the form says."""
+        given = self.form.values()
+        return DeploySpec(given["name"], given["job"], given["instance"], given["count"])
+
+    def _check_name(self, name: str) -> str | None:
+        if name in self._taken:
+            return "An endpoint with this name exists already."
+        return name_problem(name)
+
+    def _show_price(self) -> None:
+        services = self.ctx.services
+        given = self.form.values()
+        price = services.prices.per_hour(given["instance"], "hosting", services.region) if services else None
+        if price is None:
+            self._price.setText("No list price is known for this instance.")
+            return
+        hourly = price * given["count"]
+        self._price.setText(f"{dollars(hourly, 3)} an hour, {dollars(hourly * _HOURS_PER_MONTH, 0)} a month")
+
+
+def _title(job: TrainingJob) -> str:
+    score = job.final_metrics.get("valid:accuracy")
+    parts = [job.name, fraction(score) if score is not None else "", when(job.created, datetime.now().astimezone())]
+    return ", ".join(part for part in parts if part)

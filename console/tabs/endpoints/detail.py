@@ -1,0 +1,196 @@
+"""The side panel: one endpoint's figures, facts, log, and what deleting it would touch."""
+
+from __future__ import annotations
+
+import asyncio
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from console.commands import KIND_ICONS
+from console.context import AppContext
+from console.models.base_chart import Series
+from console.models.base_format import milliseconds, when
+from console.tabs.endpoints.rows import Row
+from console.widgets.banner import Banner
+from console.widgets.base import label
+from console.widgets.buttons import Button
+from console.widgets.chart import LineChart
+from console.widgets.key_values import KeyValues
+from console.widgets.lines import CheckLine, IconLabel
+from console.widgets.log_panel import LogPanel
+from console.widgets.side_panel import SidePanel
+from console.widgets.state_chip import StateChip
+from workers.errors import SageDeckError
+from workers.types import DeletionPlan
+
+LOG_SECONDS = 3.0
+_PLAN_KEY, _LOG_KEY = "endpoints:plan", "endpoints:log"
+
+
+class EndpointPanel(SidePanel):
+    """Shows the endpoint chosen in the list."""
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__("", parent=parent)
+        self.ctx = ctx
+        self._row: Row | None = None
+        self._chip = StateChip("Creating")
+        self.title_row.addWidget(self._chip)
+        self.test_button = Button("Test…", small=True, icon="predict", on=self._test)
+        self.delete_button = Button("Delete…", "dangerText", small=True, icon="trash")
+        self.buttons.addWidget(self.test_button)
+        self.buttons.addStretch(1)
+        self.buttons.addWidget(self.delete_button)
+        self._banner = Banner("err")
+        self._banner.hide()
+        self._latency = LineChart("Latency", y_format=milliseconds, time_axis=True)
+        self._latency.set_placeholder("No requests in the last hour")
+        self._latency.setMinimumHeight(ctx.theme.pixels(140))
+        self._facts = KeyValues(copy=("ARN",))
+        self._log = LogPanel("Log")
+        self._log.view.set_placeholder("No lines yet")
+        self._log.setMinimumHeight(ctx.theme.pixels(220))
+        self._touched = QWidget()
+        self._touched_lines = QVBoxLayout(self._touched)
+        self._touched_lines.setContentsMargins(0, 0, 0, 0)
+        self._touched_lines.setSpacing(6)
+        self.add(self._banner)
+        self.add(self._latency)
+        self.add(self._facts)
+        self.section("If you delete it")
+        self.add(self._touched)
+        rule = self.section("Instances’ log")
+        rule.hide()
+        self.add(self._log, 1)
+
+    @property
+    def name(self) -> str:
+        """The endpoint shown."""
+        return self._row.name if self._row is not None else ""
+
+    def show_row(self, row: Row) -> None:
+        """Show this endpoint; the same one again only updates the figures."""
+        changed = self._row is None or (row.name, row.endpoint.created) != (self.name, self._row.endpoint.created)
+        configuration = self._row.endpoint.config_name if self._row is not None else ""
+        self._row = row
+        self.set_title(row.name)
+        self._chip.set_state(row.state)
+        self._show_figures(row)
+        if changed or configuration != row.endpoint.config_name:
+            self._show_touched(None)
+            self.ctx.tasks.start(
+                self._load_plan(row.name), label="Read what belongs to it", key=_PLAN_KEY, on_error=self._plan_failed
+            )
+        if changed:
+            self._log.view.clear()
+            self.follow()
+
+    def follow(self) -> None:
+        """Follow the log of the endpoint shown."""
+        if self._row is not None and self.ctx.services is not None:
+            self._log.view.clear()
+            self.ctx.tasks.start(
+                self._follow(self._row.name), label="Follow the log", key=_LOG_KEY, on_error=self._log_failed
+            )
+
+    def pause(self) -> None:
+        """Stop asking for the log."""
+        self.ctx.tasks.cancel(_LOG_KEY)
+
+    def forget(self) -> None:
+        """Show no endpoint."""
+        self.pause()
+        self._row = None
+
+    async def _follow(self, name: str) -> None:
+        token: str | None = None
+        while (services := self.ctx.services) is not None:
+            events, token = await services.endpoints.log(name, token, from_end=True)
+            self._log.view.append_events(events)
+            await asyncio.sleep(LOG_SECONDS)
+
+    def _log_failed(self, error: BaseException) -> None:
+        words = error.title if isinstance(error, SageDeckError) else str(error)
+        self._log.view.set_placeholder(f"The log cannot be read: {words}")
+
+    async def _load_plan(self, name: str) -> None:
+        services = self.ctx.services
+        if services is not None:
+            plan = await services.endpoints.deletion_plan(name)
+            if name == self.name:
+                self._show_touched(plan)
+
+    def _plan_failed(self, error: BaseException) -> None:
+        words = error.title if isinstance(error, SageDeckError) else str(error)
+        self._clear_touched()
+        self._touched_lines.addWidget(CheckLine("warn", "Not known", words))
+
+    def _show_figures(self, row: Row) -> None:
+        endpoint, metrics = row.endpoint, row.metrics
+        failed = endpoint.status == "Failed"
+        self._banner.setVisible(failed)
+        if failed:
+            self._banner.set_content(
+                "err", "It did not come up", endpoint.failure_reason or "AWS gave no reason; see the log below."
+            )
+        self.test_button.setEnabled(endpoint.status == "InService")
+        points = metrics.latency_ms if metrics is not None else ()
+        self._latency.setVisible(not failed)
+        self._latency.set_series(
+            [Series("p50", [at.timestamp() for at, _ in points], [value for _, value in points])] if points else []
+        )
+        self._facts.set_rows(
+            [
+                ("ARN", endpoint.arn),
+                ("Created", when(endpoint.created)),
+                ("Job", endpoint.job_name),
+                ("Model", ", ".join(endpoint.model_names)),
+                ("Config", endpoint.config_name),
+                ("Container", endpoint.image.rsplit("/", 1)[-1]),
+                ("Instances", row.size or ""),
+            ]
+        )
+
+    def _clear_touched(self) -> None:
+        while self._touched_lines.count():
+            item = self._touched_lines.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+
+    def _show_touched(self, plan: DeletionPlan | None) -> None:
+        self._clear_touched()
+        if plan is None:
+            self._touched_lines.addWidget(label("Looking…", "small", "text3"))
+            return
+        for entries, words in (
+            (plan.also_deleted, "deleted"),
+            (plan.kept, "kept"),
+            (plan.stops_working, "would fail"),
+        ):
+            for kind, name, why in entries:
+                line = _touched_line(KIND_ICONS.get(kind, "file"), f"{kind.capitalize()} {name}", why or words, words)
+                self._touched_lines.addWidget(line)
+        if plan.saves_per_hour:
+            self._touched_lines.addWidget(label(f"Saves ${plan.saves_per_hour:.3f} an hour", "strong"))
+
+    def _test(self) -> None:
+        if self._row is not None:
+            self.ctx.navigate("predict", {"endpoint": self._row.name})
+
+
+def _touched_line(icon: str, name: str, note: str, words: str) -> QWidget:
+    line = QWidget()
+    line.setAccessibleName(f"{name}: {words}")
+    row = QHBoxLayout(line)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    row.addWidget(IconLabel(icon), 0, Qt.AlignmentFlag.AlignTop)
+    texts = QVBoxLayout()
+    texts.setSpacing(0)
+    texts.addWidget(label(name, "body", wrap=True))
+    texts.addWidget(label(note if note == words else f"{words}, {note}", "small", "text3", wrap=True))
+    row.addLayout(texts, 1)
+    return line

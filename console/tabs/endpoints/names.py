@@ -1,0 +1,19 @@
+"""Names that the Endpoints tab suggests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_STAMP = re.compile(r"(-\d{6,})+$")
+
+
+def suggest_endpoint_name(job_name: str, taken: Collection[str]) -> str:
+    """A free name from a job's: ``dogs-20260131-142501`` → ``dogs``, ``dogs-2`` …"""
+    base = _STAMP.sub("", job_name) or "classifier"
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"

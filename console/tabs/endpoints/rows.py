@@ -1,0 +1,90 @@
+"""The rows and columns of the endpoint list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from console.models.base import Column
+from console.models.base_format import ago, milliseconds
+from console.models.base_states import State
+from workers.types import Endpoint, EndpointMetrics
+
+# Who pays for an endpoint that nothing has called for this long wants to know.
+IDLE_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An endpoint with its price (dollars an hour) and its figures, once they are known."""
+
+    endpoint: Endpoint
+    per_hour: float | None = None
+    metrics: EndpointMetrics | None = None
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint.name
+
+    @property
+    def idle(self) -> bool:
+        """True when it bills and nothing has called it for a day."""
+        if self.endpoint.status != "InService" or self.metrics is None:
+            return False
+        since = self.metrics.last_used or self.endpoint.created
+        return datetime.now(UTC) - since > IDLE_AFTER
+
+    @property
+    def state(self) -> State | str:
+        """AWS's status, or Idle."""
+        return State("Idle", "warn", "idle") if self.idle else self.endpoint.status
+
+    @property
+    def size(self) -> str | None:
+        """``2 × ml.m5.xlarge``; None while the details are on their way."""
+        endpoint = self.endpoint
+        if not endpoint.instance_type:
+            return None
+        return f"{endpoint.instance_count or endpoint.desired_count} × {endpoint.instance_type}"
+
+
+def _requests(row: Row) -> list[float] | None:
+    if row.metrics is None or not row.metrics.invocations:
+        return None
+    return [count for _, count in row.metrics.invocations]
+
+
+COLUMNS = [
+    Column("name", "Name", kind="name", icon="endpoints", priority=0),
+    Column("state", "State", kind="state", priority=0, sample="InService"),
+    Column("size", "Size", priority=3),
+    Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=4),
+    Column("requests", "Requests, 1 h", kind="spark", value=_requests, sortable=False, priority=5),
+    Column(
+        "rate",
+        "Per min",
+        kind="number",
+        value=lambda row: row.metrics.invocations_per_minute if row.metrics else None,
+        format=lambda v, _: f"{v:.1f}" if 0 < v < 10 else f"{v:.0f}",
+        priority=4,
+    ),
+    Column(
+        "p50",
+        "p50",
+        kind="number",
+        value=lambda row: row.metrics.p50_ms if row.metrics else None,
+        format=lambda v, _: milliseconds(v),
+        priority=3,
+    ),
+    Column("per_hour", "$ per hour", kind="number", strong=True, format=lambda v, _: f"{v:.3f}", priority=1),
+    Column(
+        "last",
+        "Last use",
+        kind="number",
+        value=lambda row: row.metrics.last_used if row.metrics else None,
+        format=lambda v, _: ago(v),
+        tone=lambda row: "warn" if row.idle else None,
+        priority=2,
+    ),
+]

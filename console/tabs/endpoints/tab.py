@@ -1,0 +1,277 @@
+"""The Endpoints tab: the list, and the chosen endpoint at the right."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QWidget
+
+from console.context import AppContext
+from console.models.base_format import count, dollars
+from console.tabs.base import Tab
+from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint
+from console.tabs.endpoints.deploy_dialog import DeployDialog
+from console.tabs.endpoints.detail import EndpointPanel
+from console.tabs.endpoints.follow import EndpointFollower
+from console.tabs.endpoints.rows import COLUMNS, Row
+from console.widgets.buttons import Button
+from console.widgets.search_field import SearchField
+from console.widgets.table import ResourceTable
+from workers.errors import NotFound, SageDeckError
+from workers.types import Endpoint, EndpointMetrics, TrainingJob
+
+SIDE_WIDTH = 384
+# While an endpoint comes up or goes, the list is read this often.
+EAGER_MS = 2500
+JOBS_OFFERED = 100
+_CONCURRENT_METRICS = 4
+
+
+class EndpointsTab(Tab):
+    """Deploy, watch and delete endpoints."""
+
+    id, title, icon, order = "endpoints", "Endpoints", "endpoints", 5
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(ctx, parent)
+        self._rows: dict[str, Row] = {}
+        self._wanted = ""
+        self._gate = asyncio.Semaphore(_CONCURRENT_METRICS)
+        self.follower = EndpointFollower(ctx)
+        self.search = SearchField("Filter")
+        self.deploy_button = Button("New endpoint…", "primary", "plus", on=self.deploy)
+        self.head.add(self.search)
+        self.head.add(self.deploy_button)
+        self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
+        self.table.set_empty(
+            "endpoints",
+            "No endpoints yet",
+            "Deploy a trained model to classify pictures.",
+            ("New endpoint…", self.deploy),
+            ("Train a model", lambda: ctx.navigate("training")),
+        )
+        self.table.set_actions(self._menu)
+        self.table.selectionChanged.connect(self._chosen)
+        self.search.searched.connect(self.table.set_filter)
+        self.table.filterCleared.connect(self.search.clear)
+        self.body.addWidget(self.table, 1)
+        self.panel = EndpointPanel(ctx)
+        self.panel.delete_button.clicked.connect(self.delete)
+        self.set_side(self.panel, "Details", width=SIDE_WIDTH)
+        self._show_side(False)
+        self._eager = QTimer(self)
+        self._eager.setSingleShot(True)
+        self._eager.setInterval(EAGER_MS)
+        self._eager.timeout.connect(self._eager_refresh)
+        ctx.resourceChanged.connect(self._resource_changed)
+        ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
+
+    # What the window asks
+
+    def activate(self, payload: Any = None) -> None:
+        """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"endpoint": name}`` chooses one."""
+        self.refresh()
+        self.panel.follow()
+        if isinstance(payload, dict):
+            self._wanted = payload.get("endpoint", "")
+            if payload.get("deploy_job"):
+                self.deploy(payload["deploy_job"])
+
+    def deactivate(self) -> None:
+        """Stop following the log."""
+        self.panel.pause()
+        self._eager.stop()
+
+    def backend_changed(self) -> None:
+        """Forget the endpoints of the other account."""
+        self._rows.clear()
+        self.panel.forget()
+        self._show_side(False)
+        self.table.set_rows([])
+        self.table.set_loading("Reading the endpoints")
+        self.badgeChanged.emit("", "", "")
+        if self.active:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Read the endpoints and their figures again."""
+        if self.ctx.services is None:
+            return
+        if not self._rows:
+            self.table.set_loading("Reading the endpoints")
+        self.start(self._refresh(), label="Read the endpoints", key="list", on_error=self._refresh_failed)
+
+    # Rows
+
+    async def _refresh(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        endpoints = await services.endpoints.list()
+        self._take(endpoints)
+        figures = await asyncio.gather(*(self._figures(endpoint.name) for endpoint in endpoints))
+        for name, metrics in figures:
+            if name in self._rows and metrics is not None:
+                self._rows[name] = replace(self._rows[name], metrics=metrics)
+        self._show()
+        self.ctx.mark_refreshed()
+
+    async def _figures(self, name: str) -> tuple[str, EndpointMetrics | None]:
+        services = self.ctx.services
+        if services is None:
+            return name, None
+        try:
+            async with self._gate:
+                return name, await services.endpoints.metrics(name)
+        except SageDeckError:
+            # The list is worth showing without figures.
+            return name, None
+
+    def _refresh_failed(self, error: BaseException) -> None:
+        self.table.set_error(error, fix=("Try again", self.refresh))
+
+    def _take(self, endpoints: tuple[Endpoint, ...]) -> None:
+        services = self.ctx.services
+        rows = {}
+        for endpoint in endpoints:
+            price = None
+            if services is not None and endpoint.instance_type:
+                price = services.prices.per_hour(endpoint.instance_type, "hosting", services.region)
+            instances = endpoint.instance_count or endpoint.desired_count
+            known = self._rows.get(endpoint.name)
+            rows[endpoint.name] = Row(
+                endpoint, price * instances if price is not None else None, known.metrics if known else None
+            )
+            self.follower.follow(endpoint)
+        self._rows = rows
+        self._show()
+        if self.active and any(_moving(row) for row in rows.values()):
+            self._eager.start()
+
+    def _show(self) -> None:
+        rows = list(self._rows.values())
+        self.table.set_rows(rows)
+        hourly = sum(row.per_hour or 0 for row in rows)
+        self.head.subtitle.setText(count(len(rows), "endpoint") + (f", {dollars(hourly, 3)} an hour" if hourly else ""))
+        failed, idle = sum(row.endpoint.status == "Failed" for row in rows), sum(row.idle for row in rows)
+        moving = sum(_moving(row) for row in rows)
+        if failed:
+            self.badgeChanged.emit("err", str(failed), "err")
+        elif moving:
+            self.badgeChanged.emit("run", str(moving), "accent")
+        else:
+            self.badgeChanged.emit("idle" if idle else "", str(idle) if idle else "", "warn" if idle else "")
+        if self._wanted in self._rows:
+            self.table.select_keys([self._wanted])
+            self._wanted = ""
+        elif rows and self.table.current_row() is None:
+            self.table.select_keys([rows[0].name])
+        self._chosen()
+
+    def _eager_refresh(self) -> None:
+        if self.active:
+            self.refresh()
+
+    def _chosen(self) -> None:
+        row = self.table.current_row()
+        self._show_side(row is not None)
+        if row is not None:
+            self.panel.show_row(row)
+        else:
+            self.panel.forget()
+        self._update_buttons()
+
+    def _show_side(self, on: bool) -> None:
+        if self._side is not None and not self.narrow:
+            self._side.setVisible(on)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """A narrow window puts the panel behind a button; a wide one shows it when something is chosen."""
+        super().set_narrow(narrow)
+        self._show_side(self.table.current_row() is not None)
+
+    def _update_buttons(self) -> None:
+        free = not self.ctx.read_only
+        row = self.table.current_row()
+        self.deploy_button.setEnabled(free)
+        self.panel.delete_button.setEnabled(free and row is not None and row.endpoint.status != "Deleting")
+
+    def _menu(self, rows: list[Row]) -> list[Any]:
+        entries: list[Any] = []
+        if len(rows) == 1:
+            name = rows[0].name
+            if rows[0].endpoint.status == "InService":
+                entries.append(("Test…", "predict", lambda: self.ctx.navigate("predict", {"endpoint": name})))
+            if not self.ctx.read_only:
+                entries.append(("Delete…", "trash", self.delete))
+        return entries
+
+    # Actions
+
+    def deploy(self, job_name: str = "") -> None:
+        """Open the deploy dialog, for ``job_name`` if it is given."""
+        self.start(self._deploy(job_name if isinstance(job_name, str) else ""), label="Deploy", key="deploy")
+
+    async def _deploy(self, job_name: str) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        jobs = await self._deployable(job_name)
+        if not jobs:
+            self.ctx.notify.info(
+                "There is no model yet",
+                "Only a job that has completed has a model to deploy.",
+                action=("Train one", lambda: self.ctx.navigate("training")),
+            )
+            return
+        taken = {endpoint.name for endpoint in await services.endpoints.list(details=False)}
+        dialog = DeployDialog(self.ctx, jobs, taken, job_name, self.window())
+        if not await dialog.ask():
+            return
+        spec = dialog.spec()
+        self._wanted = spec.endpoint_name
+        await self.ctx.run(DeployEndpoint(spec))
+
+    async def _deployable(self, job_name: str) -> list[TrainingJob]:
+        services = self.ctx.services
+        if services is None:
+            return []
+        page = await services.training.list(status="Completed", size=JOBS_OFFERED)
+        jobs = [job for job in await services.training.complete(page.jobs) if job.model_uri]
+        if job_name and all(job.name != job_name for job in jobs):
+            jobs.insert(0, await services.training.describe(job_name))
+        return jobs
+
+    def delete(self) -> None:
+        """Ask for the deletion of the chosen endpoint, showing everything that goes with it."""
+        row = self.table.current_row()
+        if row is not None:
+            self.start(self._delete(row), label=f"Delete {row.name}", key="delete")
+
+    async def _delete(self, row: Row) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        try:
+            plan = await services.endpoints.deletion_plan(row.name)
+        except NotFound:
+            self.ctx.notify.info(f"{row.name} is gone already")
+            self.refresh()
+            return
+        use = ""
+        if row.metrics is not None and row.metrics.invocations_per_minute:
+            calls = round(sum(found for _, found in row.metrics.invocations))
+            use = f"It answered {count(calls, 'request')} in the last hour."
+        await self.ctx.run(DeleteEndpoint(plan, use))
+        self.refresh()
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if kind == "endpoint":
+            self.refresh()
+
+
+def _moving(row: Row) -> bool:
+    return row.endpoint.status in ("Creating", "Updating", "Deleting", "SystemUpdating", "RollingBack")
