@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -111,3 +114,29 @@ def test_the_secret_is_neither_in_argv_nor_in_the_environment(launcher):
     pid = pid_of(asyncio.run(launcher.launch({"job_name": "a"})))
     for name in ("cmdline", "environ"):
         assert SECRET.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "kill") or os.name == "nt", reason="kills with SIGKILL")
+def test_the_child_ends_when_the_program_is_killed():
+    code = (
+        "import asyncio, os\n"
+        "from tests.unit.workers.test_launcher import FAKE, backend\n"
+        "from workers.launcher import Launcher\n"
+        "answer = asyncio.run(Launcher(backend(), module=FAKE).launch({'job_name': 'a'}))\n"
+        "print(answer['job_arn'].removeprefix('pid '), flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert killed.returncode == -9
+    assert gone_within(int(killed.stdout), 20)
+
+
+def gone_within(pid, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
