@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from workers.samples_canvas import Colour, rgb
+from workers.samples_colours import Colour, rgb
 
 BLACK, COAL, INK = rgb("413C3F"), rgb("4B4648"), rgb("2C2729")
 SLATE, STEEL, GREY, SILVER = rgb("68717C"), rgb("848A93"), rgb("9A9EA6"), rgb("B9BCC2")

@@ -15,22 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
+from workers.samples_colours import Colour
+
 Points = NDArray[np.float64]
-Colour = tuple[int, int, int]
-
-
-def rgb(text: str) -> Colour:
-    """``"D89560"`` as a colour."""
-    return int(text[0:2], 16), int(text[2:4], 16), int(text[4:6], 16)
-
-
-def mix(first: Colour, second: Colour, part: float) -> Colour:
-    """The colour ``part`` (0 to 1) of the way from ``first`` to ``second``."""
-    return (
-        round(first[0] + (second[0] - first[0]) * part),
-        round(first[1] + (second[1] - first[1]) * part),
-        round(first[2] + (second[2] - first[2]) * part),
-    )
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,8 @@ from typing import cast
 import numpy as np
 
 from workers.samples_breeds import Breed, Ears
-from workers.samples_canvas import (
-    Canvas,
-    Colour,
-    Frame,
-    Points,
-    Region,
-    curls,
-    curve,
-    drop,
-    egg,
-    leaf,
-    mirrored,
-    mix,
-    oval,
-    rgb,
-)
+from workers.samples_canvas import Canvas, Frame, Points, Region, curls, curve, drop, egg, leaf, mirrored, oval
+from workers.samples_colours import Colour, mix, rgb
 
 TONGUE, TONGUE_LINE, MOUTH = rgb("DB6C7B"), rgb("BE5565"), rgb("2A2023")
 TAG = rgb("DDB654")

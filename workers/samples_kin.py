@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workers import samples_breeds as b
-from workers.samples_canvas import rgb
+from workers.samples_colours import rgb
 
 BLUE, WHEAT, BRINDLE, SABLE = rgb("5A6270"), rgb("D9BC86"), rgb("6B5340"), rgb("8E6B47")
 MAHOGANY, PEPPER, ASH, TICKED = rgb("8A3F26"), rgb("77797D"), rgb("A5A19B"), rgb("7C8794")

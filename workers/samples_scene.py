@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from workers.samples_breeds import Breed
-from workers.samples_canvas import Canvas, Colour, Frame, curve, mix, oval, rgb
+from workers.samples_canvas import Canvas, Frame, curve, oval
+from workers.samples_colours import Colour, mix, rgb
 from workers.samples_dog import Pose, draw_dog
 
 ENLARGE = 2
