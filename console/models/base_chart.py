@@ -28,11 +28,14 @@ class Series:
         return self.tone or ("series5" if self.comparison else "series1")
 
     def at(self, x: float) -> float | None:
-        """The value of the point nearest to ``x``, ``None`` without points."""
-        if not len(self.xs):
-            return None
-        nearest = min(range(len(self.xs)), key=lambda at: abs(self.xs[at] - x))
-        return self.ys[nearest]
+        """The value of the point nearest to ``x``, ``None`` without one."""
+        known = [at for at, y in enumerate(self.ys) if math.isfinite(y)]
+        return self.ys[min(known, key=lambda at: abs(self.xs[at] - x))] if known else None
+
+    @property
+    def last(self) -> float | None:
+        """The last value that is a number."""
+        return next((y for y in reversed(self.ys) if math.isfinite(y)), None)
 
 
 @dataclass(frozen=True)

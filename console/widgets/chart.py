@@ -126,7 +126,9 @@ class LineChart(QWidget):
             self._timer.start()
 
     def _refresh(self) -> None:
-        values = [f"{series.name} {self._y_format(series.ys[-1])}" for series in self._series if len(series.ys)]
+        values = [
+            f"{series.name} {self._y_format(last)}" for series in self._series if (last := series.last) is not None
+        ]
         self.setAccessibleDescription(", ".join(values) or self._placeholder)
         self.update()
 
@@ -203,7 +205,7 @@ class LineChart(QWidget):
         height = colors.metrics("strong").height() + 2
         legend: list[tuple[str, str, str]] = []
         for series in self._series:
-            value = series.at(self._cursor) if self._cursor is not None else (series.ys[-1] if len(series.ys) else None)
+            value = series.at(self._cursor) if self._cursor is not None else series.last
             legend.append((series.name, "–" if value is None else self._y_format(value), series.color_token))
         x = float(self.width()) - 4
         for name, figure, tone in reversed(legend):

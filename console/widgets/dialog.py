@@ -83,16 +83,12 @@ class Dialog(QDialog):
                 done.set_result(result)
 
         self.finished.connect(finished)
-        # Whoever waits reads the form after the answer: the dialog goes when they give the loop back.
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
         self.open()
         try:
             return await done == QDialog.DialogCode.Accepted.value
         except asyncio.CancelledError:
             self.reject()
             raise
-        finally:
-            self.deleteLater()
 
 
 class FormDialog(Dialog):

@@ -208,7 +208,8 @@ class ThumbnailGrid(QAbstractScrollArea):
             Qt.Key.Key_End: len(self._items),
         }
         if event.key() in steps and self._items:
-            wanted = max(self._current, 0) + steps[Qt.Key(event.key())] if self._current >= 0 else 0
+            moving = self._current >= 0 or event.key() == Qt.Key.Key_End
+            wanted = max(self._current, 0) + steps[Qt.Key(event.key())] if moving else 0
             self.set_current(max(0, min(len(self._items) - 1, wanted)))
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._current >= 0:
             self.activated.emit(self._current)

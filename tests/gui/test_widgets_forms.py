@@ -1,0 +1,160 @@
+"""Forms, fields, dialogs: checked while one types, never blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.commands import Affected, Confirmation
+from console.widgets.confirm import ConfirmDialog
+from console.widgets.dialog import FormDialog
+from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
+from console.widgets.form import Form, Hint
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> Form:
+    made = Form()
+    qtbot.addWidget(made)
+    made.add("name", "Name", LineEdit("dogs-1"), check=lambda value: None if value else "Give it a name")
+    made.add_pair(
+        ("kind", "Instance", ComboBox([("a", "ml.m5.xlarge"), ("b", "ml.m5.2xlarge")])),
+        ("count", "Count", IntField(1), lambda value: Hint("Quota: 8 at once", "err") if value > 8 else None),
+    )
+    made.add("rate", "Learning rate", NumberField(1e-3), check=lambda value: "Not a number" if value is None else None)
+    return made
+
+
+def test_values_and_checks_while_typing(form: Form, qtbot: QtBot) -> None:
+    form.show()
+    assert form.values() == {"name": "dogs-1", "kind": "a", "count": 1, "rate": 0.001}
+    field = form.row("name").field
+    assert isinstance(field, LineEdit)
+    with qtbot.waitSignal(form.changed):
+        field.selectAll()
+        qtbot.keyClick(field, Qt.Key.Key_Delete)
+    assert not form.valid and form.row("name").hint_text == "Give it a name"
+    assert field.property("invalid") is True and field.accessibleDescription() == "Give it a name"
+    qtbot.keyClicks(field, "x")
+    assert form.valid and form.row("name").hint_text == "" and field.property("invalid") is False
+
+
+def test_numbers_are_typed_freely(form: Form) -> None:
+    field = form.row("rate").field
+    for text, value in (("3e-4", 0.0003), ("0,01", 0.01), ("inf", None), ("nan", None), ("abc", None)):
+        field.setText(text)
+        assert form.value("rate") == value
+        assert form.valid == (value is not None)
+
+
+def test_a_hint_from_elsewhere_lasts_until_the_next_edit(form: Form) -> None:
+    form.row("name").hint("Taken", "err")
+    assert not form.valid
+    form.row("name").field.setText("dogs-2")
+    assert form.valid and form.row("name").hint_text == ""
+
+
+def test_set_values_ignores_unknown_keys(form: Form) -> None:
+    form.set_values({"name": "x", "kind": "b", "count": 4, "unknown": 1})
+    assert (form.value("name"), form.value("kind"), form.value("count")) == ("x", "b", 4)
+
+
+def test_new_items_keep_the_choice_and_tell_only_changes(qtbot: QtBot) -> None:
+    box = ComboBox([("a", "A"), ("b", "B")], "b")
+    qtbot.addWidget(box)
+    told: list[object] = []
+    box.chosen.connect(told.append)
+    box.set_items([("b", "B"), ("c", "C")])
+    assert box.value() == "b" and told == []
+    box.set_items([("c", "C")])
+    assert box.value() == "c" and told == ["c"]
+    box.set_items([])
+    assert box.value() is None
+
+
+def test_the_wheel_changes_nothing_without_focus(form: Form) -> None:
+    for key in ("count", "kind"):
+        field = form.row(key).field
+        before = form.value(key)
+        modifiers = Qt.KeyboardModifier.NoModifier
+        event = QWheelEvent(
+            QPointF(5, 5), QPointF(5, 5), QPoint(0, -120), QPoint(0, -120), Qt.MouseButton.NoButton, modifiers,
+            Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(field, event)
+        assert form.value(key) == before
+
+
+DELETION = Confirmation(
+    "Delete dogs?",
+    "It answered 52 requests.",
+    confirm_label="Delete endpoint",
+    also_deleted=(Affected("settings", "Config dogs-cfg"),),
+    kept=(Affected("training", "Model dogs", "other uses it"),),
+    stops_working=(Affected("lambda", "Function dog-predict", "12 calls a minute"),),
+    saves="$0.460 an hour",
+    type_name="dogs",
+)
+
+
+def test_deleting_needs_the_name(qtbot: QtBot) -> None:
+    dialog = ConfirmDialog(DELETION, "aws sagemaker delete-endpoint --endpoint-name dogs")
+    qtbot.addWidget(dialog)
+    dialog.open()
+    assert not dialog.confirm_button.isEnabled()
+    qtbot.keyClicks(dialog.field, "dog")
+    assert not dialog.confirm_button.isEnabled()
+    qtbot.keyClicks(dialog.field, "s")
+    assert dialog.confirm_button.isEnabled()
+    qtbot.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)
+    assert QApplication.clipboard().text().endswith("--endpoint-name dogs")
+    with qtbot.waitSignal(dialog.accepted):
+        qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
+
+
+def test_return_does_not_delete_by_surprise(qtbot: QtBot) -> None:
+    dialog = ConfirmDialog(Confirmation("Delete 2 objects?"))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    with qtbot.waitSignal(dialog.rejected):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+
+
+def test_long_names_are_shown_whole(qtbot: QtBot) -> None:
+    name = "dogs-" + "very-long-" * 8
+    dialog = ConfirmDialog(Confirmation(f"Delete {name}?", also_deleted=(Affected("file", name, "why"),)))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    assert dialog.heading.height() >= dialog.heading.heightForWidth(dialog.heading.width())
+    dialog.close()
+
+
+async def test_asking_leaves_the_event_loop_running(qtbot: QtBot) -> None:
+    form = Form()
+    form.add("name", "Name", LineEdit(""), check=lambda value: None if value else "Give it a name")
+    dialog = FormDialog("New endpoint", form, ok="Deploy")
+    answer = asyncio.ensure_future(dialog.ask())
+    await asyncio.sleep(0.03)
+    assert dialog.isVisible() and not answer.done() and not dialog.ok_button.isEnabled()
+    form.set_values({"name": "dogs"})
+    assert dialog.ok_button.isEnabled()
+    dialog.ok_button.click()
+    assert await answer is True
+    await asyncio.sleep(0.02)
+    assert form.values() == {"name": "dogs"}
+
+
+async def test_cancelling_the_question_closes_it(qtbot: QtBot) -> None:
+    dialog = ConfirmDialog(Confirmation("Delete?"))
+    answer = asyncio.ensure_future(dialog.ask())
+    await asyncio.sleep(0.02)
+    visible = dialog.isVisible()
+    answer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    assert visible
