@@ -43,6 +43,7 @@ NO_DISPLAY = (
     "which works without one."
 )
 CLOSE_SECONDS = 10.0
+SWITCH_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Application:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.window.closeWanted.connect(self._close_wanted)
         self.window.painted.connect(self._painted)
+        self.ctx.backendChanged.connect(self._connected_first)
         self._connect_at_start = True
         self._was_closed = False
 
@@ -155,6 +157,10 @@ class Application:
         self.ctx.tasks.start(self._restore_history(), label="Reading the history", scope="window")
         if self._connect_at_start:
             self.connection.choose_remembered()
+
+    def _connected_first(self, backend: object) -> None:
+        self.ctx.backendChanged.disconnect(self._connected_first)
+        self.ctx.tasks.start(self.window.pages.prepare(), label="Importing the tabs", scope="window")
 
     async def _restore_history(self) -> None:
         self.activity.restore(await asyncio.to_thread(self._journal.load))
@@ -224,6 +230,8 @@ def run(*, state_dir: Path | None = None, look: str = "") -> int:
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 2
     app = make_qt_application()
+    # A thread that computes lets the GUI thread in after this long; painting asks many times.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
         return runner.run(_serve(Files.standard(), state_dir, look))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from console import icons
@@ -120,13 +120,24 @@ class Pair(QWidget):
         self.value = label("", "label", "text", copy=True)
         row.addWidget(self.caption)
         row.addWidget(self.value)
-        self._name = caption
+        self._text = ""
 
     def set_value(self, text: str) -> None:
         """Show ``text``; an empty one hides the pair."""
+        self._text = text
         self.value.setText(text)
+        self.value.setToolTip("")
         self.value.setAccessibleName(f"{self.caption.text()} {text}")
         self.setVisible(bool(text))
+
+    def fit(self, spare: int) -> None:
+        """Show the whole value, or as much of it as leaves the header ``spare`` px (negative: too few now)."""
+        metrics = theme().metrics("label")
+        room = metrics.horizontalAdvance(self.value.text()) + spare
+        shown = metrics.elidedText(self._text, Qt.TextElideMode.ElideMiddle, max(room, metrics.averageCharWidth() * 8))
+        if shown != self.value.text():
+            self.value.setText(shown)
+            self.value.setToolTip(self._text if shown != self._text else "")
 
 
 class Logo(QWidget):
@@ -179,7 +190,7 @@ class Header(QWidget):
         column.setSpacing(0)
         column.addWidget(self.band)
         line = QWidget()
-        row = QHBoxLayout(line)
+        row = self._line = QHBoxLayout(line)
         row.setContentsMargins(0, 0, PAGE_PADDING, 0)
         row.setSpacing(0)
         column.addWidget(line, 1)
@@ -191,19 +202,24 @@ class Header(QWidget):
             row.addSpacing(20)
             row.addWidget(pair)
             pair.setVisible(False)
+        row.addSpacing(24)
         row.addStretch(1)
         row.addWidget(self.cost)
         row.addSpacing(24)
         row.addWidget(self.switch)
-        self.setFixedHeight(BAND + theme().pixels(HEADER) + 1)
         self.set_narrow(False)
 
         connection.changed.connect(self.show_connection)
         connection.choicesChanged.connect(self._fill_menu)
         ctx.readOnlyChanged.connect(self._read_only_changed)
         ctx.costChanged.connect(self.show_cost)
-        on_theme(self)
+        on_theme(self, self._dress)
+        self._dress()
         self.show_connection()
+
+    def _dress(self) -> None:
+        self.setFixedHeight(BAND + theme().pixels(HEADER) + 1)
+        self.update()
 
     def set_narrow(self, narrow: bool) -> None:
         """Under 1200 px the labels go and the values stay."""
@@ -211,6 +227,17 @@ class Header(QWidget):
         self._indent.setFixedWidth(PAGE_PADDING_NARROW if narrow else PAGE_PADDING)
         for pair in (self.account, self.region, self.identity):
             pair.caption.setVisible(not narrow)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the identity the room that the rest leaves."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.identity.isVisibleTo(self):
+            self._line.activate()
+            self.identity.fit(self.width() - self._line.sizeHint().width())
 
     def show_connection(self) -> None:
         """Take account, region, identity and colours from what is connected."""
@@ -225,6 +252,7 @@ class Header(QWidget):
             self.account.set_value(spaced_account(ctx.identity.account))
             self.region.set_value(ctx.backend.region)
             self.identity.set_value(ctx.identity.display_name)
+            self._fit()
         else:
             for pair in (self.account, self.region, self.identity):
                 pair.set_value("")
@@ -233,6 +261,7 @@ class Header(QWidget):
     def show_cost(self, per_hour: float | None) -> None:
         """What runs costs, or would cost, in dollars an hour; None: nobody knows."""
         self.cost.set_value("" if per_hour is None else f"${per_hour:,.2f}/h")
+        self._fit()
 
     def open_menu(self) -> None:
         """Show the accounts to choose from, under the pill."""

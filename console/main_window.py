@@ -113,6 +113,7 @@ class MainWindow(QWidget):
         ids = [spec.id for spec in self._specs]
         if ids:
             self.show_tab(wanted if wanted in ids else ids[0])
+        self.pages.setFocus()
 
     def show_tab(self, tab_id: str, payload: Any = None) -> None:
         """Show a tab and hand it ``payload``; tells when it is not built."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,15 @@ class Pages(QStackedWidget):
         self.addWidget(tab)
         self.tabs[tab_id] = tab
         return tab
+
+    async def prepare(self) -> None:
+        """Import the code of the tabs that were not opened yet, so that opening them does not wait for the disk."""
+        for spec in [spec for tab_id, spec in self.specs.items() if tab_id not in self.tabs]:
+            try:
+                await asyncio.to_thread(spec.load)
+            except Exception:
+                # Opening the tab will tell, if anybody opens it.
+                log.exception("the tab %s cannot be imported", spec.title)
 
     def refresh(self) -> None:
         """Let the shown tab read again."""

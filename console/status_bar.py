@@ -102,7 +102,6 @@ class StatusBar(QWidget):
         row.addStretch(1)
         row.addWidget(self.fresh)
         row.addWidget(self.activity)
-        self.setFixedHeight(theme().pixels(STATUS_BAR) + 1)
         self._refreshed: datetime | None = None
         ctx.activity.added.connect(self._activity_changed)
         ctx.activity.changed.connect(self._activity_changed)
@@ -111,8 +110,13 @@ class StatusBar(QWidget):
         ctx.backendChanging.connect(self.forget_refreshed)
         ctx.settings.changed.connect(self._setting_changed)
         connection.changed.connect(self.show_running)
-        on_theme(self)
+        on_theme(self, self._dress)
+        self._dress()
         self.show_running()
+
+    def _dress(self) -> None:
+        self.setFixedHeight(theme().pixels(STATUS_BAR) + 1)
+        self.update()
 
     def show_running(self) -> None:
         """Name the first running task with its progress, and how many there are."""

@@ -12,7 +12,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW
+from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 
 
 class PageHead(QWidget):
@@ -209,5 +209,5 @@ class Tab(QWidget):
 
 
 def is_narrow(width: int) -> bool:
-    """True when a window of ``width`` px shows the icon rail and hides side panels."""
-    return width < NARROW_BELOW
+    """True when a window of ``width`` px shows the icon rail and hides side panels; larger text needs more room."""
+    return width < theme().pixels(NARROW_BELOW)

@@ -28,7 +28,7 @@ from tests.helpers.window import (
     until,
 )
 from workers.errors import Expired, LocalProblem
-from workers.types import Endpoint, TrainingJob
+from workers.types import Endpoint, Identity, TrainingJob
 
 SPECS = [spec(RecordingTab), spec(RefusingTab), spec(PredictTab)]
 
@@ -109,6 +109,25 @@ async def test_the_header_names_account_region_and_identity(make_application):
     assert header.identity.value.text() == "user/operator"
     assert header.pill.text() == "Sandbox" and header.band.tone == header.pill.kind == "sandbox"
     assert header.cost.caption.text() == "Would cost"
+
+
+async def test_a_long_identity_is_shortened_before_anything_is_cut(make_application):
+    application = await shown(make_application, size=(1024, 700))
+    services = FakeServices(AWS)
+    name = "AnExtremelyLongRoleNameThatNobodyShouldUse" * 2
+    services._identity = Identity("123456789012", f"arn:aws:sts::123456789012:assumed-role/{name}/session")
+    application.connection.state = "ready"
+    application.ctx.enter(AWS, services, await services.identity())
+    application.connection.changed.emit()
+    application.ctx.costChanged.emit(3.05)
+    header = application.window.header
+    value = header.identity.value
+    await until(lambda: "…" in value.text())
+    assert value.toolTip() == f"role/{name}" and value.text().startswith("role/An")
+    await asyncio.sleep(0.05)
+    ends = [widget.mapTo(header, widget.rect().topRight()).x() for widget in (value, header.cost.value, header.switch)]
+    starts = [widget.mapTo(header, widget.rect().topLeft()).x() for widget in (header.cost.caption, header.switch)]
+    assert ends[0] < starts[0] and ends[1] < starts[1] and ends[2] < header.width()
 
 
 async def test_what_runs_is_priced_in_the_header(make_application, monkeypatch):
