@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.credentials import Credentials
-from sandbox.errors import AwsError
+from sandbox.errors import AwsError, not_implemented
 from sandbox.moto_bridge import MotoBridge
 from sandbox.registry import BytesPayload, RestRequest, Service
 from sandbox.rpc import protocol_of
@@ -46,6 +46,8 @@ class Calls:
 
         model = _model(service)
         protocol = next(name for name in ("json", "query", "ec2", "rest-json", "rest-xml") if name in _protocols(model))
+        if operation not in model.operation_names:
+            raise not_implemented(service, operation)
         shape = model.operation_model(operation)
         sent = create_serializer(protocol, include_validation=False).serialize_to_request(params, shape)
         body = sent["body"]

@@ -8,7 +8,8 @@ from typing import Any
 
 from sandbox.errors import AwsError
 from sandbox.metrics_store import Datum, Metrics, check_statistic, one_value, statistic
-from sandbox.registry import Caller, SandboxContext, Service, as_datetime
+from sandbox.registry import Caller, RestRequest, RestResponse, SandboxContext, Service, as_datetime
+from sandbox.rpc import protocol_of, read_call, write_answer
 from sandbox.state import utc_ms
 
 MAX_PUT = 1000
@@ -27,12 +28,21 @@ class MetricsService(Service):
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
         self._metrics: Metrics = ctx.metrics
+        self._call = ctx.call
         self.operations = {
             "PutMetricData": self._put,
             "GetMetricStatistics": self._statistics,
             "GetMetricData": self._data,
             "ListMetrics": self._list,
         }
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Today's clients speak CBOR, which moto does not: translate for what is moto's (alarms, dashboards)."""
+        protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, "monitoring")
+        if protocol != "cbor":
+            return None
+        call = read_call(request, protocol)
+        return write_answer(call, self._call(self.name, call.operation, call.params), request.request_id)
 
     def _put(self, params: Params, caller: Caller) -> None:
         namespace = str(params.get("Namespace") or "")
