@@ -25,9 +25,11 @@ check      nothing: a check box that shows and changes the row's selection
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +38,8 @@ from console.models.base_states import State, state_of
 CellKind = Literal["name", "text", "mono", "number", "state", "spark", "bar", "two_tone", "check"]
 
 DASH = "–"
+
+_DIGITS = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Column:
     ``sort_key(row)`` orders rows (default: the value itself); rows whose sort value is ``None`` come last.
     ``icon`` is an icon name or a function of the row. ``tone(row)`` names a colour token or ``None``.
     ``stretch`` takes a share of the width left over; by default only a name column does.
-    ``sample`` is a text as wide as the column should at least be.
+    ``sample`` is a text as wide as the column should at least be; ``width`` the length of a ``bar`` in pixels.
     """
 
     key: str
@@ -67,6 +71,7 @@ class Column:
     searchable: bool = True
     stretch: int | None = None
     sample: str = ""
+    width: int = 0
     descending_first: bool | None = None
 
     @property
@@ -143,9 +148,12 @@ class Column:
 
 def field_of(row: Any, key: str) -> Any:
     """``row[key]`` of a mapping, else the attribute; a missing field is ``None``."""
-    if isinstance(row, Mapping):
-        return row.get(key)
-    return getattr(row, key, None)
+    return row.get(key) if _is_mapping(type(row)) else getattr(row, key, None)
+
+
+@lru_cache(maxsize=256)
+def _is_mapping(kind: type) -> bool:
+    return issubclass(kind, Mapping)
 
 
 def plain_text(value: Any) -> str:
@@ -161,24 +169,8 @@ def plain_text(value: Any) -> str:
     return str(value)
 
 
+@lru_cache(maxsize=32_768)
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that ignores case and orders digits by their number: ``job-9`` before ``job-10``."""
-    parts: list[tuple[int, int, str]] = []
-    number = ""
-    word = ""
-    for char in text.casefold():
-        if char.isascii() and char.isdigit():
-            if word:
-                parts.append((1, 0, word))
-                word = ""
-            number += char
-        else:
-            if number:
-                parts.append((0, int(number), ""))
-                number = ""
-            word += char
-    if number:
-        parts.append((0, int(number), ""))
-    if word:
-        parts.append((1, 0, word))
-    return tuple(parts)
+    parts = _DIGITS.split(text.casefold())
+    return tuple((0, int(part), "") if at % 2 else (1, 0, part) for at, part in enumerate(parts) if part)

@@ -56,9 +56,13 @@ class RowTableModel(QAbstractTableModel):
     # Rows
 
     def set_rows(self, rows: Iterable[Any]) -> None:
-        """Replace the rows; rows with a known key are updated in place."""
+        """Replace the rows; rows with a known key are updated in place. Rows are values: never change one given."""
         fresh = {self._key(row): row for row in rows}
-        changed = {key for key, row in fresh.items() if key in self._rows and self._rows[key] != row}
+        known = self._rows
+        changed = {key for key, row in fresh.items() if key in known and known[key] is not row and known[key] != row}
+        if not changed and list(fresh) == list(known):
+            self._rows = fresh
+            return
         for key in changed:
             self._haystacks.pop(key, None)
         if len(self._haystacks) > len(fresh):

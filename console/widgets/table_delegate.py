@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from console.models.base import DASH, Column
 from console.models.table import ROW_ROLE
 from console.theme import ICON, theme
-from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, rounded_path, stroke_rounded
+from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, rounded_path, stroke_rounded, text_width
 from console.widgets.sparkline import paint_bar, paint_spark
 from console.widgets.state_chip import chip_width, paint_state
 from console.widgets.thumbs import thumbnails
@@ -32,7 +32,12 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Paints by ``Column.kind``. ``stale`` quiets old rows under an error banner."""
+    """Paints by ``Column.kind``. ``stale`` quiets old rows under an error banner.
+
+    Signals: ``tooNarrow(int column, float width)``: a name was cut and wants this width.
+    """
+
+    tooNarrow = Signal(int, float)
 
     def __init__(self, columns: tuple[Column, ...], row_height: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +77,7 @@ class CellDelegate(QStyledItemDelegate):
     def _paint_name(
         self, painter: QPainter, rect: QRectF, column: Column, row: Any, selected: bool, index: Index
     ) -> None:
-        x = rect.left()
+        x = left = rect.left()
         colors = theme()
         picture = column.thumb(row) if column.thumb is not None else None
         if picture is not None:
@@ -83,8 +88,12 @@ class CellDelegate(QStyledItemDelegate):
             draw_icon(painter, x, rect.center().y() - size / 2, size, icon, colors.color("text3"))
             x += size + _GAP
         rect.setLeft(x)
+        text = column.text_of(row)
+        wanted = text_width(text, "name")
+        if wanted > rect.width() + 0.5:
+            self.tooNarrow.emit(index.column(), wanted + x - left + 2 * PAD + 1)
         ink = colors.color(self._ink(column, row, "text2" if self.stale else "text"))
-        draw_text(painter, rect, column.text_of(row), "name", ink, elide=Qt.TextElideMode.ElideMiddle)
+        draw_text(painter, rect, text, "name", ink, elide=Qt.TextElideMode.ElideMiddle)
 
     def _paint_thumb(self, painter: QPainter, rect: QRectF, source: str) -> float:
         side = self.thumb_side()
@@ -188,7 +197,7 @@ class CellDelegate(QStyledItemDelegate):
             return theme().pixels(_SPARK_WIDTH) + 2 * PAD
         if column.kind == "bar":
             self.bar_whole[at] = max((sum(part[0] for part in column.value_of(row) or ()) for row in rows), default=0.0)
-            return theme().pixels(_BAR_WIDTH) + 2 * PAD
+            return theme().pixels(column.width or _BAR_WIDTH) + 2 * PAD
         if column.kind == "state":
             states = {state for row in rows if (state := column.state_of(row)) is not None}
             return max((chip_width(state) for state in states), default=0.0) + 2 * PAD

@@ -36,7 +36,7 @@ from console.widgets.table_delegate import PAD, CellDelegate
 from console.widgets.table_header import TableHeader
 
 _MOST_GAP = 20.0
-_SAMPLED_ROWS = 2000
+_SAMPLED_ROWS = 600
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -59,6 +59,7 @@ class TableView(QTableView):
         self.skeleton = False
         self.heads = TableHeader(model.columns, self)
         self.cells = CellDelegate(model.columns, self.row_height(), self)
+        self.cells.tooNarrow.connect(self._widen, Qt.ConnectionType.QueuedConnection)
         self.setHorizontalHeader(self.heads)
         self.setItemDelegate(self.cells)
         self.setModel(model)
@@ -104,11 +105,17 @@ class TableView(QTableView):
         """Take the widths that heads and rows want; columns do not shrink while rows come and go."""
         sample = self.rows.rows()
         if len(sample) > _SAMPLED_ROWS:
-            sample = sample[: _SAMPLED_ROWS // 2] + sample[-_SAMPLED_ROWS // 2 :]
+            # Names that are longer than all of these are found when they come into sight.
+            sample = sample[:: len(sample) // _SAMPLED_ROWS + 1]
         for at in range(len(self.rows.columns)):
             wanted = max(self.heads.width_of(at), self.cells.natural_width(at, sample))
             self._natural[at] = max(self._natural[at], wanted)
         self.lay_out()
+
+    def _widen(self, at: int, width: float) -> None:
+        if width > self._natural[at]:
+            self._natural[at] = width
+            self.lay_out()
 
     def lay_out(self) -> None:
         """Hide columns of low priority until the rest fits, then share out the width left over."""
