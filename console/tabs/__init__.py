@@ -35,4 +35,5 @@ TABS: list[TabSpec] = [
     TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab"),
     TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab"),
     TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab"),
+    TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab"),
 ]

@@ -1,0 +1,1 @@
+"""The Predict tab: drop pictures, see their classes, compare two endpoints."""

@@ -1,0 +1,125 @@
+"""The pictures to be classified: where they come from, what is sent, what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
+from PySide6.QtGui import QImage, QImageReader
+
+from console.models.base_cards import Answer, Card, class_title
+from workers.errors import InvalidInput
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif"})
+MOST_PICTURES = 20_000
+# Larger files are sent scaled down: an endpoint takes 6 MB, and its model looks at a few hundred pixels.
+MOST_BYTES = 5 * 1024 * 1024
+MOST_PIXELS = 100_000_000
+_LONG_SIDE = 1024
+_SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_SPLITS = frozenset({"train", "valid", "val", "test", "training", "validation"})
+
+
+@dataclass
+class Picture:
+    """One picture. ``hint`` is its folder's name, which is the truth if the model has such a class."""
+
+    key: str
+    name: str
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    hint: str = ""
+    truth: str = ""
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Path | str:
+        """What the thumbnail loader knows it by."""
+        return self.path if self.path is not None else self.key
+
+    def card(self, endpoints: Iterable[str]) -> Card:
+        """The card to show for the answers of these endpoints."""
+        return Card(self.key, self.source, self.name, self.truth, tuple(self.answers.get(name) for name in endpoints))
+
+    def learn_truth(self, classes: Iterable[str]) -> None:
+        """Take the folder's name as the truth if it is one of the model's classes."""
+        if self.truth or not self.hint:
+            return
+        wanted = self.hint.casefold()
+        self.truth = next((name for name in classes if class_title(name).casefold() == wanted), "")
+
+
+_numbers = count(1)
+
+
+def from_path(path: Path) -> Picture:
+    """A picture that lies in a file."""
+    parent = path.parent.name
+    hint = "" if parent.casefold() in _SPLITS else class_title(parent)
+    return Picture(f"picture-{next(_numbers)}", path.name, path=path, hint=hint)
+
+
+def from_data(data: bytes, name: str) -> Picture:
+    """A picture that was pasted."""
+    return Picture(f"pasted-{next(_numbers)}", name, data=data)
+
+
+def looks_like_pictures(paths: Iterable[Path]) -> bool:
+    """True when a drop may hold pictures: folders, or files with a picture's ending."""
+    return any(path.is_dir() or path.suffix.lower() in SUFFIXES for path in paths)
+
+
+def find(paths: Iterable[Path]) -> tuple[list[Path], int]:
+    """All pictures among these files and in these folders, sorted, and how many other files there were. Blocking."""
+    found: list[Path] = []
+    others = 0
+    for path in paths:
+        candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for candidate in candidates:
+            if candidate.name.startswith(".") or candidate.is_dir():
+                continue
+            if candidate.suffix.lower() not in SUFFIXES:
+                others += 1
+            elif len(found) < MOST_PICTURES:
+                found.append(candidate)
+    return found, others
+
+
+def read(picture: Picture) -> bytes:
+    """The bytes to send: JPEG and PNG as they are, others and large ones as a scaled JPEG. Blocking.
+
+    Raises ``OSError``, or ``InvalidInput`` for what is no picture.
+    """
+    data = picture.data
+    if data is None:
+        assert picture.path is not None
+        if picture.path.stat().st_size <= MOST_BYTES:
+            data = picture.path.read_bytes()
+        else:
+            return _scaled(QImageReader(str(picture.path)), picture.name)
+    if len(data) <= MOST_BYTES and data.startswith(_SENT_AS_IT_IS):
+        return data
+    buffer = QBuffer()
+    buffer.setData(QByteArray(data))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    return _scaled(QImageReader(buffer), picture.name)
+
+
+def _scaled(reader: QImageReader, name: str) -> bytes:
+    reader.setDecideFormatFromContent(True)
+    reader.setAutoTransform(True)
+    size = reader.size()
+    if size.isValid() and size.width() * size.height() > MOST_PIXELS:
+        raise InvalidInput("The picture is too large", f"{name} claims {size.width()} × {size.height()} pixels.")
+    if size.isValid() and max(size.width(), size.height()) > _LONG_SIDE:
+        reader.setScaledSize(size.scaled(QSize(_LONG_SIDE, _LONG_SIDE), Qt.AspectRatioMode.KeepAspectRatio))
+    image: QImage = reader.read()
+    if image.isNull():
+        raise InvalidInput("This is not a picture", f"{name} cannot be read: {reader.errorString()}.")
+    out = QBuffer()
+    out.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.convertToFormat(QImage.Format.Format_RGB888).save(out, b"JPEG", 92)
+    return bytes(out.data().data())

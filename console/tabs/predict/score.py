@@ -1,0 +1,85 @@
+"""What the answers to many pictures say together: right ones, agreement, latency."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.models.base_cards import Answer, Card
+
+BINS = 24
+
+
+@dataclass(frozen=True)
+class Score:
+    """One endpoint's result. Latencies in milliseconds; ``None`` where there was no answer."""
+
+    asked: int
+    answered: int
+    failed: int
+    judged: int
+    right: int
+    median_ms: float | None
+    slow_ms: float | None
+    latencies: tuple[float, ...]
+
+
+def score(cards: Sequence[Card], at: int) -> Score:
+    """The result of the endpoint at position ``at``."""
+    answers = [(card, card.answers[at]) for card in cards if at < len(card.answers)]
+    given: list[tuple[Card, Answer]] = [(card, answer) for card, answer in answers if answer is not None]
+    good = [(card, answer) for card, answer in given if not answer.error and answer.labels]
+    judged = [(card, answer) for card, answer in good if card.truth]
+    latencies = tuple(sorted(answer.latency_ms for _, answer in good if answer.latency_ms is not None))
+    return Score(
+        asked=len(answers),
+        answered=len(good),
+        failed=len(given) - len(good),
+        judged=len(judged),
+        right=sum(answer.labels[0] == card.truth for card, answer in judged),
+        median_ms=statistics.median(latencies) if latencies else None,
+        slow_ms=latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None,
+        latencies=latencies,
+    )
+
+
+def agreement(cards: Sequence[Card]) -> tuple[int, int]:
+    """How many pictures both endpoints gave the same class, of how many that both answered."""
+    pairs = [
+        (first.labels[0], second.labels[0])
+        for card in cards
+        if len(card.answers) == 2
+        for first, second in [card.answers]
+        if first is not None and second is not None and first.labels and second.labels
+    ]
+    return sum(first == second for first, second in pairs), len(pairs)
+
+
+def is_wrong(card: Card) -> bool:
+    """True when any endpoint's best class is not the truth, or it failed."""
+    return any(
+        answer is not None and (answer.error or (card.truth and answer.labels[:1] != (card.truth,)))
+        for answer in card.answers
+    )
+
+
+def disagrees(card: Card) -> bool:
+    """True when two endpoints name different classes."""
+    tops = {answer.labels[0] for answer in card.answers if answer is not None and answer.labels}
+    return len(tops) > 1
+
+
+def certainty(card: Card) -> float:
+    """The lowest best probability of the answers, 0 to 1; 2 while there is none, so that it sorts last."""
+    best = [answer.probabilities[0] for answer in card.answers if answer is not None and answer.probabilities]
+    return min(best) if best else 2.0
+
+
+def bins(latencies: Sequence[float], low: float, high: float) -> list[int]:
+    """A histogram of ``BINS`` equal steps from ``low`` to ``high`` milliseconds."""
+    counts = [0] * BINS
+    width = (high - low) / BINS or 1.0
+    for value in latencies:
+        counts[min(BINS - 1, max(0, int((value - low) / width)))] += 1
+    return counts
