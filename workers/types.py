@@ -132,8 +132,8 @@ class UploadResult:
         """How it ended in one line, for a message."""
         if self.cancelled:
             text = f"Cancelled: {self.sent:,} files were sent and are kept; start again to go on."
-        elif not self.sent and not self.failed:
-            text = f"Nothing to send: all {self.skipped:,} files are there."
+        elif not self.sent:
+            text = f"Nothing to send: {'' if self.failed else 'all '}{self.skipped:,} files are there."
         else:
             text = f"{self.sent:,} files sent" + (f", {self.skipped:,} were there already." if self.skipped else ".")
         if self.failed:
