@@ -61,7 +61,7 @@ class PredictTab(Tab):
         self.drop = DropArea(
             "predict",
             "Drop pictures or folders here",
-            "or paste, or choose",
+            "or paste",
             inline=True,
             accepts=pictures.looks_like_pictures,
         )
