@@ -148,12 +148,9 @@ class Column:
 
 def field_of(row: Any, key: str) -> Any:
     """``row[key]`` of a mapping, else the attribute; a missing field is ``None``."""
-    return row.get(key) if _is_mapping(type(row)) else getattr(row, key, None)
-
-
-@lru_cache(maxsize=256)
-def _is_mapping(kind: type) -> bool:
-    return issubclass(kind, Mapping)
+    if isinstance(row, dict) or (not hasattr(row, "__dataclass_fields__") and isinstance(row, Mapping)):
+        return row.get(key)
+    return getattr(row, key, None)
 
 
 def plain_text(value: Any) -> str:

@@ -14,7 +14,6 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
-    QFontMetricsF,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -28,12 +27,9 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 from console.models.base_log import LogBuffer, LogLine, LogSearch
 from console.theme import RADIUS_PANEL, theme
 from console.widgets.base import antialias, draw_text, fill_rounded, focus_ring, on_theme
+from console.widgets.log_lines import PAD_X, PAD_Y, LogType, Marks, Place
 
 _BATCH_MS = 66
-_PAD_X = 12
-_PAD_Y = 8
-
-Place = tuple[int, int]
 
 
 class LogView(QAbstractScrollArea):
@@ -72,13 +68,7 @@ class LogView(QAbstractScrollArea):
         on_theme(self, self._dress)
 
     def _dress(self) -> None:
-        self._font = theme().font("mono")
-        self._metrics = QFontMetricsF(self._font)
-        self._line_height = max(
-            round(self._font.pixelSize() * 1.28), round(self._metrics.ascent() + self._metrics.descent()) - 2
-        )
-        self._advance = self._metrics.horizontalAdvance("0")
-        self._clock_width = self._metrics.horizontalAdvance("00:00:00 ")
+        self._type = LogType()
         self._place_bars()
         self.viewport().update()
 
@@ -136,7 +126,7 @@ class LogView(QAbstractScrollArea):
         dropped = self.buffer.extend(lines)
         fresh = self.buffer.slice(before, self.buffer.end)
         longest = max((len(line.text) for line in fresh), default=0)
-        self._widest = max(self._widest, longest * self._metrics.averageCharWidth() + self._clock_width)
+        self._widest = max(self._widest, longest * self._type.advance + self._type.clock_width)
         bar = self.verticalScrollBar()
         value = bar.value()
         self._place_bars()
@@ -164,7 +154,7 @@ class LogView(QAbstractScrollArea):
             self.followingChanged.emit(following)
 
     def _visible_lines(self) -> int:
-        return max(1, int((self.viewport().height() - 2 * _PAD_Y) // self._line_height))
+        return max(1, int((self.viewport().height() - 2 * PAD_Y) // self._type.line_height))
 
     def _place_bars(self) -> None:
         bar = self.verticalScrollBar()
@@ -174,8 +164,8 @@ class LogView(QAbstractScrollArea):
         bar.blockSignals(blocked)
         side = self.horizontalScrollBar()
         side.setPageStep(self.viewport().width())
-        side.setSingleStep(round(self._metrics.averageCharWidth() * 4))
-        side.setRange(0, max(0, round(self._widest + 2 * _PAD_X - self.viewport().width())))
+        side.setSingleStep(round(self._type.advance * 4))
+        side.setRange(0, max(0, round(self._widest + 2 * PAD_X - self.viewport().width())))
 
     def _scrolled(self, value: int) -> None:
         following = value >= self.verticalScrollBar().maximum()
@@ -206,8 +196,8 @@ class LogView(QAbstractScrollArea):
 
     def sizeHint(self) -> QSize:
         """Ten lines of eighty characters."""
-        width = round(self._metrics.averageCharWidth() * 80) + 2 * _PAD_X
-        return QSize(width, 10 * self._line_height + 2 * _PAD_Y)
+        width = round(self._type.advance * 80) + 2 * PAD_X
+        return QSize(width, 10 * self._type.line_height + 2 * PAD_Y)
 
     # Find
 
@@ -251,7 +241,7 @@ class LogView(QAbstractScrollArea):
     # Selection
 
     def _place_at(self, point: QPointF) -> Place:
-        row = int((point.y() - _PAD_Y) // self._line_height)
+        row = int((point.y() - PAD_Y) // self._type.line_height)
         number = self.buffer.first + self.verticalScrollBar().value() + row
         if number < self.buffer.first:
             return self.buffer.first, 0
@@ -259,15 +249,8 @@ class LogView(QAbstractScrollArea):
             last = self.buffer.end - 1
             return last, len(self.buffer.line(last).text)
         text = self.buffer.line(number).text
-        x = point.x() - _PAD_X + self.horizontalScrollBar().value() - self._clock_width
-        low, high = 0, len(text)
-        while low < high:
-            middle = (low + high) // 2
-            if self._metrics.horizontalAdvance(text[: middle + 1]) - self._metrics.averageCharWidth() / 2 < x:
-                low = middle + 1
-            else:
-                high = middle
-        return number, low
+        x = point.x() - PAD_X + self.horizontalScrollBar().value() - self._type.clock_width
+        return number, self._type.character_at(text, x)
 
     def selection(self) -> tuple[Place, Place] | None:
         """First and last place selected (line number, character), or ``None``."""
@@ -390,7 +373,7 @@ class LogView(QAbstractScrollArea):
         area = QRectF(self.viewport().rect())
         fill_rounded(painter, area, RADIUS_PANEL, theme().color("sunken"))
         if not len(self.buffer):
-            box = area.adjusted(_PAD_X, _PAD_Y, -_PAD_X, -_PAD_Y)
+            box = area.adjusted(PAD_X, PAD_Y, -PAD_X, -PAD_Y)
             ink = theme().color("text3")
             draw_text(painter, box, self._placeholder, "small", ink, Qt.AlignmentFlag.AlignHCenter)
         else:
@@ -402,62 +385,11 @@ class LogView(QAbstractScrollArea):
             focus_ring(painter, area, RADIUS_PANEL)
 
     def _paint_lines(self, painter: QPainter) -> None:
-        colors = theme()
-        painter.setFont(self._font)
-        inks = {tone: colors.color(tone or "text2") for tone in ("", "warn", "err", "text3", "accent")}
         first = self.buffer.first + self.verticalScrollBar().value()
-        count = self._visible_lines() + 1
-        left = _PAD_X - self.horizontalScrollBar().value()
-        span = self.selection()
-        columns = int(self.viewport().width() / max(1.0, self._metrics.averageCharWidth()))
-        skipped = max(
-            0, int((self.horizontalScrollBar().value() - self._clock_width) / self._metrics.averageCharWidth())
-        )
-        clock = ""
-        for row, line in enumerate(self.buffer.slice(first, first + count)):
-            number = first + row
-            top = _PAD_Y + row * self._line_height
-            baseline = top + (self._line_height + self._metrics.ascent() - self._metrics.descent()) / 2
-            self._paint_marks(painter, number, line, left + self._clock_width, top, span)
-            if line.clock != clock:
-                clock = line.clock
-                painter.setPen(inks["text3"])
-                painter.drawText(QPointF(left, baseline), clock)
-            live = self._live and number == self.buffer.end - 1
-            painter.setPen(inks[line.tone or ("accent" if live else "")])
-            shown, x = line.text, left + self._clock_width
-            if len(shown) > 2 * columns and shown.isascii():
-                # Shaping a line of thousands of characters costs more than all the others together.
-                begin = max(0, skipped - 2)
-                shown = shown[begin : begin + columns + 8]
-                x += begin * self._advance
-            painter.drawText(QPointF(x, baseline), shown)
-
-    def _paint_marks(
-        self, painter: QPainter, number: int, line: LogLine, x: float, top: float, span: tuple[Place, Place] | None
-    ) -> None:
-        colors = theme()
-        text = line.text
-        needle = self._search.needle
-        if needle:
-            color = colors.color("warnTint" if number != self._match else "accentTint")
-            lowered = text.casefold()
-            at = lowered.find(needle)
-            while at >= 0 and len(lowered) == len(text):
-                self._mark(painter, text, at, at + len(needle), x, top, color)
-                at = lowered.find(needle, at + len(needle))
-        if span is not None and span[0][0] <= number <= span[1][0]:
-            begin = span[0][1] if number == span[0][0] else 0
-            end = span[1][1] if number == span[1][0] else len(text)
-            self._mark(painter, text, begin, max(end, begin), x, top, colors.color("accentFill", 0.25))
-
-    def _mark(self, painter: QPainter, text: str, begin: int, end: int, x: float, top: float, color: Any) -> None:
-        if text.isascii():
-            left, width = begin * self._advance, (end - begin) * self._advance
-        else:
-            left = self._metrics.horizontalAdvance(text[:begin])
-            width = self._metrics.horizontalAdvance(text[begin:end])
-        painter.fillRect(QRectF(x + left, top, max(3.0, width), self._line_height), color)
+        lines = self.buffer.slice(first, first + self._visible_lines() + 1)
+        live = self.buffer.end - 1 if self._live else None
+        marks = Marks(self.selection(), self._search.needle, self._match, live)
+        self._type.paint(painter, lines, first, self.horizontalScrollBar().value(), self.viewport().width(), marks)
 
 
 def _plain(line: LogLine) -> str:

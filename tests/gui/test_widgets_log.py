@@ -94,10 +94,10 @@ def test_selecting_with_the_mouse_and_copying(panel: LogPanel, qtbot: QtBot) -> 
     view.append(lines(0, 5))
     view.flush()
     area = view.viewport()
-    left = round(12 + view._clock_width)
-    middle = 8 + view._line_height // 2
-    qtbot.mousePress(area, Qt.MouseButton.LeftButton, pos=QPoint(left, middle + view._line_height))
-    end = QPoint(left + round(view._advance * 4), middle + 2 * view._line_height)
+    left = round(12 + view._type.clock_width)
+    middle = 8 + view._type.line_height // 2
+    qtbot.mousePress(area, Qt.MouseButton.LeftButton, pos=QPoint(left, middle + view._type.line_height))
+    end = QPoint(left + round(view._type.advance * 4), middle + 2 * view._type.line_height)
     qtbot.mouseMove(area, end)
     view.mouseMoveEvent(_moved(end))
     qtbot.mouseRelease(area, Qt.MouseButton.LeftButton, pos=end)
