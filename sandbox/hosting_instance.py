@@ -65,7 +65,7 @@ class Instance:
         """Answer a request (see ``HostLink.ask``). A process that hangs is killed and started again."""
         link = self._link
         if link is None:
-            raise HostDied("not ready")
+            raise HostDied("not ready", asked=False)
         with self._lock:
             self.waiting += 1
         try:

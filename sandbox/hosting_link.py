@@ -26,7 +26,11 @@ class HostTimeout(Exception):
 
 
 class HostDied(Exception):
-    """The process ended before it answered."""
+    """The process ended before it answered. ``asked`` is False when it was gone before it got the request."""
+
+    def __init__(self, text: str, *, asked: bool) -> None:
+        super().__init__(text)
+        self.asked = asked
 
 
 class HostLink:
@@ -48,6 +52,8 @@ class HostLink:
         try:
             started = time.monotonic()
             left = max(0.001, deadline - started)
+            if self._gone():
+                raise HostDied("the connection was closed", asked=False)
             self._connection.settimeout(left)
             send(self._connection, {"headers": headers}, body)
             header, answer = receive(self._connection)
@@ -55,10 +61,20 @@ class HostLink:
             self.close()
             raise HostTimeout(hung=True) from error
         except (WireClosed, OSError) as error:
-            raise HostDied(str(error)) from error
+            raise HostDied(str(error), asked=True) from error
         finally:
             self._lock.release()
         return header["status"], header["headers"], answer, header["seconds"]
+
+    def _gone(self) -> bool:
+        """True when the process has closed its end: between two requests it sends nothing."""
+        self._connection.setblocking(False)
+        try:
+            return self._connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the connection; the process ends when it has answered."""

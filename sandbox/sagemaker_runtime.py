@@ -57,17 +57,21 @@ class SageMakerRuntimeService(Service):
             raise _unavailable(name)
         if target and target not in fleet.variants:
             raise AwsError("ValidationError", f"Variant {target} of endpoint {name} not found.")
-        picked = fleet.pick(target, self._seconds)
-        if picked is None:
-            raise _unavailable(name)
-        variant, instance = picked
-        try:
-            left = max(0.001, self._seconds - (time.perf_counter() - started))
-            status, headers, answer, model_seconds = instance.ask(_model_headers(request), body, left)
-        except (HostTimeout, HostDied) as error:
-            overhead = time.perf_counter() - started
-            metrics.add(name, variant.name, 500, model_seconds=None, overhead_seconds=overhead)
-            raise _model_error(endpoints, name, variant, instance, *_died(error, instance)) from error
+        while True:
+            picked = fleet.pick(target, max(0.001, self._seconds - (time.perf_counter() - started)))
+            if picked is None:
+                raise _unavailable(name)
+            variant, instance = picked
+            try:
+                left = max(0.001, self._seconds - (time.perf_counter() - started))
+                status, headers, answer, model_seconds = instance.ask(_model_headers(request), body, left)
+                break
+            except (HostTimeout, HostDied) as error:
+                if isinstance(error, HostDied) and not error.asked:
+                    continue
+                overhead = time.perf_counter() - started
+                metrics.add(name, variant.name, 500, model_seconds=None, overhead_seconds=overhead)
+                raise _model_error(endpoints, name, variant, instance, *_died(error, instance)) from error
         overhead = max(0.0, time.perf_counter() - started - model_seconds)
         metrics.add(name, variant.name, status, model_seconds=model_seconds, overhead_seconds=overhead)
         if status >= 400:
