@@ -26,15 +26,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from console.drops import local_paths
 from console.theme import RADIUS_PANEL, theme
 from console.widgets.base import antialias, fill_rounded, focus_ring, label, on_theme
 from console.widgets.buttons import Button
 from console.widgets.lines import IconLabel
-
-
-def paths_of(data: QMimeData) -> list[Path]:
-    """Local files and folders of a drop or of the clipboard; other URLs are left out."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 class DropArea(QWidget):
@@ -98,7 +94,7 @@ class DropArea(QWidget):
         return QSize(super().sizeHint().width(), max(super().sizeHint().height(), theme().pixels(60)))
 
     def _usable(self, data: QMimeData) -> list[Path]:
-        paths = paths_of(data)
+        paths = local_paths(data)
         return paths if paths and (self._accepts is None or self._accepts(paths)) else []
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
