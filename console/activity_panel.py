@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QShowEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
@@ -104,7 +104,9 @@ class ActivityPanel(Popover):
         super().__init__(parent)
         self.ctx = ctx
         self.setAccessibleName("Activity")
-        self.segments = Segmented([("running", "Running"), ("history", "History"), ("log", "Log")], name="Show")
+        self.segments = Segmented(
+            [("running", "Running"), ("history", "History"), ("log", "Log")], name="Show", small=True
+        )
         self.segments.changed.connect(self._show_page)
         self.clear_button = Button("Clear done", "ghost", small=True, on=self._clear)
         self._shown = PAGE
@@ -253,14 +255,21 @@ def _format(color: QColor) -> QTextCharFormat:
     return made
 
 
+class _Rows(QWidget):
+    """As high as its rows are at the width it gets: the layout alone would claim their height at the narrowest."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, 0)
+
+
 def _scrolling(name: str) -> tuple[QVBoxLayout, QScrollArea]:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setAccessibleName(name)
-    inner = QWidget()
+    inner = _Rows()
     column = QVBoxLayout(inner)
-    column.setContentsMargins(16, 4, 16, 6)
+    column.setContentsMargins(16, 5, 16, 4)
     column.setSpacing(0)
     area.setWidget(inner)
     return column, area

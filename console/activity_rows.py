@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
@@ -37,13 +37,24 @@ def when(at: datetime) -> str:
     return f"{local:%d %b} {local:%H:%M}"
 
 
-def wrapping(text: str, role: str = "body", tone: str = "text", *, copy: bool = False) -> QLabel:
-    """A label that takes the width it is given and as many lines as it needs."""
-    made = label(text, role, tone, wrap=True, copy=copy)
-    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    made.setSizePolicy(policy)
-    return made
+class WrapLabel(QLabel):
+    """Plain text that takes the width it is given and as many lines as it needs there, but claims only one."""
+
+    def __init__(self, text: str, role: str = "body", tone: str = "text", *, copy: bool = False) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setProperty("role", role)
+        self.setProperty("tone", tone)
+        if copy:
+            self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def minimumSizeHint(self) -> QSize:
+        """One line: QLabel itself would claim the height that its text has at its narrowest."""
+        return QSize(0, self.fontMetrics().height())
 
 
 class Glyph(QWidget):
@@ -68,19 +79,19 @@ class RunningRow(QWidget):
         super().__init__()
         self.item = item
         grid = QGridLayout(self)
-        grid.setContentsMargins(0, 4, 0, 8)
+        grid.setContentsMargins(0, 1, 0, 7)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         self._figure = label("", "small", "text2")
-        self._pause = IconButton("pause", f"Pause {item.title}", on=item.toggle_pause)
+        self._pause = IconButton("pause", f"Pause {item.title}", size=14, on=item.toggle_pause)
         self._pause.setVisible(item.pause is not None)
-        self._cancel = IconButton("close", f"Cancel {item.title}", on=item.request_cancel)
+        self._cancel = IconButton("close", f"Cancel {item.title}", size=14, on=item.request_cancel)
         self._cancel.setVisible(item.cancel is not None)
         self._bar = ProgressBar()
         self._bar.setAccessibleName(item.title)
-        self._text = wrapping("", "small", "text2")
-        title = wrapping(item.title, "name")
+        self._text = WrapLabel("", "small", "text2")
+        title = WrapLabel(item.title, "name")
         end = QHBoxLayout()
         end.setSpacing(4)
         end.addWidget(self._figure)
@@ -120,9 +131,9 @@ class FinishedRow(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(0)
         grid.setColumnStretch(1, 1)
-        title = wrapping(item.title, "name")
+        title = WrapLabel(item.title, "name")
         at = when(item.ended) if item.ended is not None else ""
-        text = wrapping(", ".join(part for part in (at, item.text) if part), "small", "text2", copy=True)
+        text = WrapLabel(", ".join(part for part in (at, item.text) if part), "small", "text2", copy=True)
         grid.addWidget(Glyph(icon, token), 0, 0)
         grid.addWidget(title, 0, 1)
         actions = QHBoxLayout()

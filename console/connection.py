@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from console.commands import Affected, Confirmation
 from console.context import AppContext
 from workers.errors import SageDeckError
 from workers.types import Backend
@@ -79,6 +80,28 @@ class Connection(QObject):
             self.choicesChanged.emit()
 
         self.ctx.tasks.start(load(), label="Reading the AWS profiles", key="profiles", scope="window")
+
+    def request(self, choice: Choice) -> None:
+        """What the menu does: ask first when work of this window would stop, then ``choose``."""
+        running = [item for item in self.ctx.activity.running if item.cancel is not None]
+        ask = self.ctx.ask
+        if not running or ask is None:
+            self.choose(choice)
+            return
+        question = Confirmation(
+            f"Leave {self.choice.label}?",
+            "What runs in this window stops. Jobs and endpoints of the account go on.",
+            confirm_label="Leave",
+            icon="arrow",
+            danger=False,
+            stops_working=tuple(Affected(item.icon, item.title, item.text) for item in running),
+        )
+
+        async def asked() -> None:
+            if await ask(question, ""):
+                self.choose(choice)
+
+        self.ctx.tasks.start(asked(), label="Changing the account", key="change account", scope="window")
 
     def choose(self, choice: Choice) -> None:
         """Leave the account in force and connect to ``choice``."""
@@ -171,6 +194,10 @@ class Connection(QObject):
         start: Callable[..., Any] = local_account.restart if restart else local_account.attach_or_start
         backend = await start(self.state_dir, self._status)
         assert isinstance(backend, Backend)
+        ready = await asyncio.to_thread(local_account.read_ready, self.state_dir or local_account.default_state_dir())
+        # A sandbox that was attached to has told its notice to the window that started it.
+        if ready is not None and ready.notice and ready.notice in self.lines:
+            self.ctx.notify.warn("The sandbox began with an empty folder", ready.notice)
         return backend
 
     def _status(self, text: str) -> None:

@@ -126,14 +126,24 @@ class AppContext(QObject):
         if self.services is None:
             self.notify.warn("Not connected", f"{command.title} was not done: no account is connected.")
             return Outcome("refused")
+        services = self.services
         confirmation = command.confirmation()
         if confirmation is not None and self.ask is not None and not await self.ask(confirmation, command.cli()):
             return Outcome("declined")
-        services = self.services
-        if services is None:
-            self.notify.warn("Not connected", f"{command.title} was not done: the account was disconnected.")
+        if self.services is not services:
+            self._refuse_elsewhere(command)
             return Outcome("refused")
         return await self._carry_out(command, services)
+
+    def _retry(self, command: Command, services: Services) -> None:
+        """What a failure's Retry does: never in another account than the one it failed in."""
+        if self.services is services:
+            self.start(command)
+        else:
+            self._refuse_elsewhere(command)
+
+    def _refuse_elsewhere(self, command: Command) -> None:
+        self.notify.warn("Another account is in force", f"{command.title} was meant for the one before: not done.")
 
     async def _carry_out(self, command: Command, services: Services) -> Outcome:
         task = asyncio.current_task()
@@ -146,8 +156,7 @@ class AppContext(QObject):
             item.cancelled()
             raise
         except Exception as error:
-            retry = None if self.tasks.closed else (lambda: self.start(command))
-            item.fail(error, retry=retry)
+            item.fail(error, retry=lambda: self._retry(command, services))
             if isinstance(error, SageDeckError):
                 self.notify.error(error)
             else:

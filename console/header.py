@@ -278,7 +278,7 @@ class Header(QWidget):
             action = menu.addAction(icon, text.replace("&", "&&"))
             font = colors.font("strong" if choice.key == self.connection.choice.key else "body")
             action.setFont(font)
-            action.triggered.connect(lambda _=False, chosen=choice: self.connection.choose(chosen))
+            action.triggered.connect(lambda _=False, chosen=choice: self.connection.request(chosen))
             if choice.kind == "sandbox":
                 menu.addSeparator()
         if len(self.connection.choices) == 1:

@@ -257,6 +257,8 @@ class MainWindow(QWidget):
         self.pages.shown.connect(self._tab_shown)
         self.pages.badgeChanged.connect(self.navigation.set_badge)
         ctx.navigateRequested.connect(self.show_tab)
+        # A message's button was meant for the account that goes.
+        ctx.backendChanging.connect(self.toasts.clear)
         ctx.settings.changed.connect(self._setting_changed)
         on_theme(self)
 

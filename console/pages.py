@@ -33,6 +33,7 @@ class Pages(QStackedWidget):
         self.tabs: dict[str, Tab] = {}
         self.current_id = ""
         self._narrow = False
+        self._broken: _Broken | None = None
 
     @property
     def current_tab(self) -> Tab | None:
@@ -63,9 +64,7 @@ class Pages(QStackedWidget):
             tab = spec.load()(self.ctx)
         except Exception as error:
             self.ctx.notify.error(error, f"The tab {spec.title} could not be opened")
-            broken = _Broken(spec.title, error)
-            self.addWidget(broken)
-            self.setCurrentWidget(broken)
+            self._show_broken(spec.title, error)
             return None
         tab.set_narrow(self._narrow)
         tab.badgeChanged.connect(lambda icon, text, token: self.badgeChanged.emit(tab_id, icon, text, token))
@@ -86,6 +85,14 @@ class Pages(QStackedWidget):
         """Let the shown tab read again."""
         if self.current_tab is not None and self.ctx.connected:
             self.current_tab.refresh()
+
+    def _show_broken(self, title: str, error: Exception) -> None:
+        if self._broken is not None:
+            self.removeWidget(self._broken)
+            self._broken.deleteLater()
+        self._broken = _Broken(title, error)
+        self.addWidget(self._broken)
+        self.setCurrentWidget(self._broken)
 
     def set_narrow(self, narrow: bool) -> None:
         """Tell the tabs that the window crossed 1200 px."""

@@ -33,7 +33,7 @@ class Popover(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(SHADOW, SHADOW, -SHADOW, -SHADOW)
         painter.setPen(Qt.PenStyle.NoPen)
-        strength = 0.05 if theme().dark else 0.012
+        strength = 0.05 if theme().dark else 0.007
         for spread in range(SHADOW - DEPTH, 0, -1):
             painter.setBrush(theme().color("shade", strength))
             ring = box.adjusted(-spread, -spread + DEPTH, spread, spread + DEPTH)

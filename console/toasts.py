@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.activity_rows import Glyph, wrapping
+from console.activity_rows import Glyph, WrapLabel
 from console.notify import Notice, Notifier
 from console.popover import SHADOW, Popover
 from console.theme import theme
@@ -39,8 +39,8 @@ class Toast(Popover):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.setContentsMargins(0, 0, 0, 2)
-        self._title = wrapping("", "strong")
-        self._text = wrapping(notice.text, "small", "text2", copy=True)
+        self._title = WrapLabel("", "strong")
+        self._text = WrapLabel(notice.text, "small", "text2", copy=True)
         words.addWidget(self._title)
         words.addWidget(self._text)
         self._text.setVisible(bool(notice.text))

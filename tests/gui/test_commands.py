@@ -128,6 +128,32 @@ async def test_a_failure_is_told_and_its_retry_runs_it_again(application):
     assert app.activity.history[0].state == "done" and changed == [("bucket", "dogs")]
 
 
+async def test_a_retry_never_runs_in_another_account(application):
+    app, _ = await application()
+    command = Delete(Conflict("Not empty", "The bucket holds objects."), question=False)
+    await app.ctx.run(command)
+    [item] = app.activity.history
+    app.ctx.leave()
+    await connect(app)
+    command.error = None
+    item.retry()
+    await asyncio.sleep(0.01)
+    assert command.runs == 1 and app.notify.notices[-1].title == "Another account is in force"
+
+
+async def test_an_answer_never_counts_for_another_account(application):
+    app, _ = await application()
+    command = Delete()
+
+    async def change_account(confirmation, cli):
+        app.ctx.leave()
+        await connect(app)
+        return True
+
+    app.ctx.ask = change_account
+    assert (await app.ctx.run(command)).status == "refused" and command.runs == 0
+
+
 async def test_changing_the_account_cancels_a_running_command(application):
     app, _ = await application()
 

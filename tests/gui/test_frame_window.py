@@ -207,7 +207,7 @@ async def test_the_menu_lists_sandbox_and_profiles(make_application, monkeypatch
         "console.connection.list_choices", lambda: [SANDBOX_CHOICE, Choice("aws:work", "work", "aws", "eu", AWS)]
     )
     chosen = []
-    monkeypatch.setattr(application.connection, "choose", chosen.append)
+    monkeypatch.setattr(application.connection, "request", chosen.append)
     header = application.window.header
     QTest.keyClick(header.pill, Qt.Key.Key_Return)
 
@@ -219,6 +219,49 @@ async def test_the_menu_lists_sandbox_and_profiles(make_application, monkeypatch
     work()[0].trigger()
     assert [choice.key for choice in chosen] == ["aws:work"]
     header.menu.close()
+
+
+async def test_changing_the_account_asks_when_something_of_the_window_runs(make_application, monkeypatch):
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    application = await shown(make_application)
+    old = await connect(application)
+    work = Choice("aws:work", "work", "aws", "eu", AWS)
+    asked = []
+
+    async def ask(confirmation, cli=""):
+        asked.append([entry.name for entry in confirmation.stops_working])
+        return len(asked) > 1
+
+    application.ctx.ask = ask
+    application.activity.begin("Uploading dogs", "upload", cancellable=lambda: None)
+    application.connection.request(work)
+    await until(lambda: asked == [["Uploading dogs"]])
+    assert application.ctx.services is old
+    application.connection.request(work)
+    await until(lambda: application.ctx.backend == AWS)
+    assert old.closed
+
+
+async def test_what_the_sandbox_has_to_tell_is_told_once(make_application, monkeypatch):
+    from workers.local_account import Ready
+
+    words = "The state folder was of another version; it is kept as sandbox.old."
+    ready = Ready("http://127.0.0.1:9", "us-east-1", "123456789012", 1, "a", "b", notice=words)
+
+    async def start(state_dir, on_status):
+        on_status(words if not application.notify.notices else "Connected to the running sandbox")
+        return SANDBOX
+
+    monkeypatch.setattr("workers.local_account.attach_or_start", start)
+    monkeypatch.setattr("workers.local_account.read_ready", lambda state_dir: ready)
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    application = make_application(SPECS)
+    application.show()
+    for _ in range(2):
+        await until(lambda: application.connection.state == "ready")
+        application.connection.retry()
+    await until(lambda: application.connection.state == "ready")
+    assert [(notice.text, notice.count) for notice in application.notify.notices] == [(words, 1)]
 
 
 async def test_read_only_hatches_the_band_shows_a_lock_and_is_remembered(make_application):
