@@ -1,8 +1,8 @@
 """What unmodified programs need to reach the sandbox: the text of ``python -m sandbox env``.
 
 The SageMaker SDKs call STS at a URL of amazonaws.com that no setting changes; for them the exports also put a
-small ``sitecustomize`` module before the Python path, which sends requests for AWS's hosts to the sandbox. It does
-nothing for other hosts, and runs the ``sitecustomize`` that it hides, if there is one.
+small ``sitecustomize`` module before the Python path: clients made with such a URL go to the sandbox instead. It does
+nothing for other URLs, nor when ``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that it hides, if there is one.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-SHIM = '''"""Written by the SageDeck sandbox: requests for *.amazonaws.com go to AWS_ENDPOINT_URL."""
+SHIM = '''"""Written by the SageDeck sandbox: boto clients made for URLs of amazonaws.com go to AWS_ENDPOINT_URL."""
 
 import importlib.machinery
 import importlib.util
+import inspect
 import os
 import sys
 
@@ -27,10 +28,10 @@ if _hidden is not None and _hidden.loader is not None:
 
 
 class _Finder:
-    """Patches botocore's endpoint choice when botocore.endpoint is imported."""
+    """Patches botocore's session when it is imported."""
 
     def find_spec(self, name, path=None, target=None):
-        if name != "botocore.endpoint":
+        if name != "botocore.session":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -38,23 +39,25 @@ class _Finder:
 
         def exec_module(module):
             load(module)
-            _patch(module)
+            _patch(module.Session)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def _patch(module):
-    create = module.EndpointCreator.create_endpoint
+def _patch(session):
+    create = session.create_client
+    order = inspect.signature(create)
 
-    def create_endpoint(self, service_model, region_name, endpoint_url, *args, **kwargs):
-        sandbox = os.environ.get("AWS_ENDPOINT_URL", "")
-        host = endpoint_url.split("://", 1)[-1].split("/", 1)[0]
-        if sandbox and host.endswith((".amazonaws.com", ".aws.dev", ".api.aws")):
-            endpoint_url = sandbox
-        return create(self, service_model, region_name, endpoint_url, *args, **kwargs)
+    def create_client(*args, **kwargs):
+        call = order.bind(*args, **kwargs)
+        url = call.arguments.get("endpoint_url") or ""
+        host = url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
+        if host.endswith((".amazonaws.com", ".api.aws")):
+            call.arguments["endpoint_url"] = os.environ["AWS_ENDPOINT_URL"]
+        return create(*call.args, **call.kwargs)
 
-    module.EndpointCreator.create_endpoint = create_endpoint
+    session.create_client = create_client
 
 
 if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
@@ -98,7 +101,7 @@ def shell_exports(ready: dict[str, Any], shim: Path) -> str:
     """Lines for ``eval "$(…)"`` in a POSIX shell."""
     lines = [
         "# Programs started from this shell use the SageDeck sandbox instead of AWS.",
-        "# PYTHONPATH holds a sitecustomize module that also redirects botocore's hard-coded amazonaws.com URLs.",
+        "# PYTHONPATH holds a sitecustomize module that redirects boto clients made for URLs of amazonaws.com.",
         "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE",
     ]
     for name, value in client_environ(ready, shim).items():
