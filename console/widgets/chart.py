@@ -7,6 +7,7 @@
     chart.set_series([Series("train", xs, losses, comparison=True), Series("val", xs, val_losses)])
     chart.set_thresholds([Threshold(30, "out 30")]); chart.set_events([Event(8.2, "two-host run, failed")])
 
+With ``live=False`` (a distribution, say) the last point is nothing special: no dot, no current value.
 ``set_series`` may be called as often as figures come: it paints at most ten times a second. With ``time_axis`` the xs
 are POSIX seconds. It is painted here rather than with a plotting library, whose import alone would stop the window for
 a second. Arrow keys move the readout.
@@ -53,6 +54,7 @@ class LineChart(QWidget):
         y_from_zero: bool = True,
         y_range: tuple[float, float] | None = None,
         time_axis: bool = False,
+        live: bool = True,
         axis_sample: str = "",
         parent: QWidget | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class LineChart(QWidget):
         self._y_from_zero = y_from_zero
         self._y_range = y_range
         self._time_axis = time_axis
+        self._live = live
         self._axis_sample = axis_sample
         self._x_range: tuple[float, float] | None = None
         self._series: tuple[Series, ...] = ()
@@ -206,7 +209,9 @@ class LineChart(QWidget):
         legend: list[tuple[str, str, str]] = []
         for series in self._series:
             value = series.at(self._cursor) if self._cursor is not None else series.last
-            legend.append((series.name, "–" if value is None else self._y_format(value), series.color_token))
+            figure = "–" if value is None else self._y_format(value)
+            shown = figure if self._live or self._cursor is not None else ""
+            legend.append((series.name, shown, series.color_token))
         x = float(self.width()) - 4
         for name, figure, tone in reversed(legend):
             x -= text_width(figure, "name")
@@ -263,6 +268,8 @@ class LineChart(QWidget):
             painter.drawLine(QPointF(spot, plot.top()), QPointF(spot, plot.bottom()))
 
     def _now(self, across: Scale) -> float | None:
+        if not self._live:
+            return None
         last = max((series.xs[-1] for series in self._series if len(series.xs)), default=None)
         return last if last is not None and last < across.high else None
 
@@ -293,7 +300,7 @@ class LineChart(QWidget):
             if value is not None:
                 x = across.place(self._cursor, plot.left(), plot.right())
                 spot = QPointF(x, up.place(value, plot.bottom(), plot.top()))
-        if not series.comparison or self._cursor is not None:
+        if self._cursor is not None or (self._live and not series.comparison):
             painter.setPen(QPen(theme().color("bg"), 1.5))
             painter.setBrush(color)
             painter.drawEllipse(spot, 4.5, 4.5)

@@ -101,8 +101,8 @@ class ConfusionMatrix(QAbstractScrollArea):
             edge = theme().pixels(4)
             return edge, edge
         longest = max(text_width(self._classes[at], "caption") for at in self._shown)
-        wide = min(longest, theme().pixels(_LONGEST_LABEL))
-        return wide + 8, wide + 8
+        wide = round(min(longest, theme().pixels(_LONGEST_LABEL))) + 8.0
+        return wide, wide
 
     def _size(self) -> float:
         if self._zoom is not None:
@@ -177,7 +177,8 @@ class ConfusionMatrix(QAbstractScrollArea):
             return
         left, top = self._labels()
         painter.save()
-        painter.setClipRect(QRectF(left, top, area.width() - left, area.height() - top))
+        # Two pixels more, so that the frame of a cell at the edge is whole.
+        painter.setClipRect(QRectF(left - 2, top - 2, area.width() - left + 2, area.height() - top + 2))
         self._paint_cells(painter, area)
         painter.restore()
         self._paint_labels(painter, area, left, top)

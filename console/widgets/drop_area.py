@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.drops import local_paths
 from console.theme import RADIUS_PANEL, theme
-from console.widgets.base import antialias, fill_rounded, focus_ring, label, on_theme
+from console.widgets.base import ElidedLabel, antialias, fill_rounded, focus_ring, label, on_theme
 from console.widgets.buttons import Button
 from console.widgets.lines import IconLabel
 
@@ -58,8 +58,7 @@ class DropArea(QWidget):
         self._over = False
         self._glyph = IconLabel(icon, "accent", 24)
         self._title = label(title, "strong" if inline else "section")
-        self._detail = label(detail, "body" if inline else "small", "text2")
-        self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._detail = ElidedLabel(detail, "body" if inline else "small", "text2")
         words: QHBoxLayout | QVBoxLayout = QHBoxLayout() if inline else QVBoxLayout()
         words.setSpacing(6 if inline else 1)
         words.addWidget(self._title)
@@ -84,7 +83,6 @@ class DropArea(QWidget):
         """Say something else, for example which folder was chosen."""
         self._title.setText(title)
         self._detail.setText(detail)
-        self._detail.setToolTip(detail)
         if icon is not None:
             self._glyph.set_icon(icon)
         self.setAccessibleName(f"{title} {detail}".strip())

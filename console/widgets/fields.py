@@ -184,6 +184,7 @@ class ComboBox(QComboBox):
                 self.setItemIcon(at, theme().icon(icon))
 
     def _changed(self, _index: int = 0) -> None:
+        self.setToolTip(self.currentText() if len(self.currentText()) > 20 else "")
         self.edited.emit()
         self.chosen.emit(self.value())
 
@@ -194,6 +195,11 @@ class ComboBox(QComboBox):
     def set_value(self, key: Any) -> None:
         """Choose by key; an unknown key chooses nothing."""
         self.setCurrentIndex(self.findData(key))
+
+    def minimumSizeHint(self) -> QSize:
+        """A long item must not widen a form: the closed box may show only its beginning."""
+        wanted = super().sizeHint()
+        return QSize(min(wanted.width(), round(text_width("0" * 8)) + 44), wanted.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scrolling a page must not change a choice in passing."""

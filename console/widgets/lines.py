@@ -13,7 +13,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from console.theme import theme
-from console.widgets.base import draw_icon, label, on_theme, set_tone
+from console.widgets.base import ElidedLabel, draw_icon, label, on_theme, set_tone
 from console.widgets.buttons import Button
 
 LineTone = Literal["ok", "warn", "err", "info", "run", "wait", "neutral"]
@@ -106,13 +106,12 @@ class CheckLine(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._glyph = IconLabel(_ICON[tone], _INK[tone])
         self._title = label(title, "small" if small else "name", "text2" if small else "text")
-        self._detail = label(detail, "small" if small else "body", "text2")
+        self._detail = ElidedLabel(detail, "small" if small else "body", "text2")
         self._line = QHBoxLayout(self)
         self._line.setContentsMargins(0, 2, 0, 2)
         self._line.setSpacing(8)
         for part in (self._glyph, self._title, self._detail):
             self._line.addWidget(part)
-        self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._line.setStretchFactor(self._detail, 1)
         if action is not None:
             self._line.addWidget(Button(action[0], "link", small=True, on=action[1]))
@@ -126,5 +125,4 @@ class CheckLine(QWidget):
         self._say()
 
     def _say(self) -> None:
-        self._detail.setToolTip(self._detail.text())
         self.setAccessibleName(f"{self._title.text()} {self._detail.text()}".strip())

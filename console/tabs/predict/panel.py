@@ -42,7 +42,7 @@ class ScorePanel(SidePanel):
         self.add(holder)
         self._latency_words = label("", "small", "text2")
         self.section("Latency", self._latency_words)
-        self._latency = LineChart("", x_format=milliseconds, y_format=lambda _: "", tick_format=lambda v: f"{v:.0f}")
+        self._latency = LineChart("", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", live=False)
         self._latency.set_placeholder("No answers yet")
         self._latency.setFixedHeight(ctx.theme.pixels(130))
         self.add(self._latency)
