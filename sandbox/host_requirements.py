@@ -42,7 +42,7 @@ def requirement_lines(text: str) -> Iterator[tuple[int, str]]:
         if line.rstrip().endswith("\\"):
             joined += line.rstrip()[:-1] + " "
             continue
-        content = re.sub(r"(^|\s)#.*$", "", joined + line).strip()
+        content = " ".join(re.sub(r"(^|\s)#.*$", "", joined + line).split())
         if content:
             yield start, content
         joined, start = "", 0
