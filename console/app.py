@@ -115,7 +115,6 @@ class Application:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.window.closeWanted.connect(self._close_wanted)
         self.window.painted.connect(self._painted)
-        self.ctx.backendChanged.connect(self._connected_first)
         self._connect_at_start = True
         self._was_closed = False
 
@@ -155,12 +154,9 @@ class Application:
         if self.settings.problem:
             self.notify.warn("Settings were reset", self.settings.problem)
         self.ctx.tasks.start(self._restore_history(), label="Reading the history", scope="window")
+        self.ctx.tasks.start(self.window.pages.prepare(), label="Importing the tabs", scope="window")
         if self._connect_at_start:
             self.connection.choose_remembered()
-
-    def _connected_first(self, backend: object) -> None:
-        self.ctx.backendChanged.disconnect(self._connected_first)
-        self.ctx.tasks.start(self.window.pages.prepare(), label="Importing the tabs", scope="window")
 
     async def _restore_history(self) -> None:
         self.activity.restore(await asyncio.to_thread(self._journal.load))
