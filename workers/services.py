@@ -16,6 +16,7 @@ from workers.roles import Roles
 from workers.session import AwsSession
 from workers.storage import Storage
 from workers.training import Training
+from workers.tuning import Tuning
 from workers.types import Backend, Identity
 from workers.upload import Uploader
 
@@ -34,6 +35,7 @@ class Services:
         self.logs = Logs(self.session)
         self.metrics = Metrics(self.session)
         self.training = Training(self.session, self.launcher, self.roles)
+        self.tuning = Tuning(self.session, self.launcher, self.roles)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)

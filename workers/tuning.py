@@ -1,0 +1,200 @@
+"""Tuning jobs: launch, list, follow and stop them, and read what their training jobs found out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+from workers.costs import PriceTable
+from workers.errors import InvalidInput, LocalProblem, NotFound, Unreachable
+from workers.launcher import Launcher
+from workers.logs import TRAINING_GROUP, Logs
+from workers.role_wait import when_role_is_known
+from workers.session import AwsSession
+from workers.training import Training, TrainingRoles
+from workers.training_curves import CurveReader
+from workers.tuning_costs import estimate
+from workers.tuning_features import Features
+from workers.tuning_read import leaderboard, read_detail, read_summary, read_trial
+from workers.tuning_request import features_once, spec_problem, tuning_name_problem, tuning_request
+from workers.tuning_types import CostEstimate, Trial, TuningJob, TuningPage, TuningSpec, TuningStep
+from workers.types import EpochMetrics, TrainingSpec
+
+PAGE_SIZE = 50
+_S3_URI = re.compile(r"s3://([^/]+)/?(.*)")
+
+
+class Tuning:
+    """Everything about tuning jobs of one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, launcher: Launcher, roles: TrainingRoles) -> None:
+        self._session, self._launcher, self._roles = session, launcher, roles
+        self._training = Training(session, launcher, roles)
+        self._features = Features(session, self._training)
+        self._logs = Logs(session)
+        self._curves: dict[str, _TrialCurve] = {}
+
+    async def launch(self, spec: TuningSpec, on_step: Callable[[TuningStep], None] = lambda step: None) -> str:
+        """Prepare the features if the form wants them once, and create the tuning job; returns its name.
+
+        ``on_step`` is told what is being done. Preparing features takes as long as a training job does; cancelling
+        leaves that job running, and the next launch of the same data finds it.
+        """
+        problem = spec_problem(spec)
+        if problem:
+            raise InvalidInput("The tuning job cannot start like this", problem)
+        features = await self._features.ensure(spec, on_step) if features_once(spec) else ""
+        on_step(TuningStep("creating", spec.tuning_name, "Creating the tuning job"))
+        request = tuning_request(spec, self._session.region, features)
+        request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
+        try:
+            await when_role_is_known(lambda: self._launcher.launch(request))
+        except (LocalProblem, Unreachable):
+            # The launcher died or hung. Whether the job was created before that, only AWS knows.
+            if not await self._exists(spec.tuning_name):
+                raise
+        return spec.tuning_name
+
+    async def check_name(self, name: str) -> str | None:
+        """What is wrong with a name for a new tuning job, in a sentence; ``None`` when it is good and free."""
+        problem = tuning_name_problem(name)
+        if problem is None and await self._exists(name):
+            problem = "A tuning job with this name exists already; names cannot be used twice."
+        return problem
+
+    async def pictures(self, data_uri: str) -> int:
+        """How many objects there are under an ``s3://bucket/prefix``."""
+        match = _S3_URI.fullmatch(data_uri)
+        if match is None:
+            raise InvalidInput("The data cannot be read", "The data must be a folder in S3 (s3://bucket/folder).")
+        prefix = match[2].rstrip("/") + "/" if match[2].rstrip("/") else ""
+        count = 0
+        async for _ in self._session.paginate(
+            "s3", "list_objects_v2", "Contents", doing="count the pictures", Bucket=match[1], Prefix=prefix
+        ):
+            count += 1
+        return count
+
+    def estimate(self, spec: TuningSpec, prices: PriceTable, pictures: int) -> CostEstimate:
+        """What this form will take and cost. No network."""
+        return estimate(spec, prices, self._session.region, pictures)
+
+    async def list(
+        self, *, search: str = "", status: str | None = None, token: str | None = None, size: int = PAGE_SIZE
+    ) -> TuningPage:
+        """One page of tuning jobs, newest first. ``search`` is a part of the name, ``status`` a ``TuningState``."""
+        parameters: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": size}
+        if search:
+            parameters["NameContains"] = search
+        if status:
+            parameters["StatusEquals"] = status
+        if token:
+            parameters["NextToken"] = token
+        answer = await self._session.call(
+            "sagemaker", "list_hyper_parameter_tuning_jobs", doing="list the tuning jobs", **parameters
+        )
+        jobs = tuple(read_summary(item) for item in answer["HyperParameterTuningJobSummaries"])
+        return TuningPage(jobs, answer.get("NextToken"))
+
+    async def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TuningJob]:
+        """All tuning jobs, newest first, page by page as they are asked for; there is no upper limit."""
+        token: str | None = None
+        while True:
+            page = await self.list(search=search, status=status, token=token, size=100)
+            for job in page.jobs:
+                yield job
+            token = page.token
+            if not token:
+                return
+
+    async def describe(self, name: str) -> TuningJob:
+        """One tuning job with all details. Raises ``NotFound``."""
+        answer = await self._session.call(
+            "sagemaker",
+            "describe_hyper_parameter_tuning_job",
+            doing=f"read the tuning job {name}",
+            HyperParameterTuningJobName=name,
+        )
+        return read_detail(answer)
+
+    async def stop(self, name: str) -> None:
+        """Ask the tuning job to stop with all its running training jobs. Returns before they have stopped."""
+        await self._session.call(
+            "sagemaker",
+            "stop_hyper_parameter_tuning_job",
+            doing=f"stop the tuning job {name}",
+            HyperParameterTuningJobName=name,
+        )
+
+    async def trials(self, job: TuningJob | str) -> tuple[Trial, ...]:
+        """The leaderboard: all training jobs of a tuning job, the best first (see ``Trial``)."""
+        if isinstance(job, str):
+            job = await self.describe(job)
+        found = [
+            read_trial(item)
+            async for item in self._session.paginate(
+                "sagemaker",
+                "list_training_jobs_for_hyper_parameter_tuning_job",
+                "TrainingJobSummaries",
+                doing=f"list the training jobs of {job.name}",
+                HyperParameterTuningJobName=job.name,
+                PaginationConfig={"PageSize": 100},
+            )
+        ]
+        return leaderboard(job, found)
+
+    async def best(self, name: str) -> Trial | None:
+        """The best training job so far, or ``None`` when none has an objective yet."""
+        return (await self.describe(name)).best
+
+    async def curves(self, job: TuningJob, trials: Iterable[Trial]) -> Mapping[str, tuple[EpochMetrics, ...]]:
+        """The epochs of these trials by name. Only what is new in the logs is read when it is called again."""
+        found: dict[str, tuple[EpochMetrics, ...]] = {}
+        for trial in trials:
+            curve = self._curves.get(trial.name)
+            if curve is None:
+                curve = self._curves[trial.name] = _TrialCurve(CurveReader(job.metric_definitions))
+            # The last lines arrive after the job has ended, so one more reading follows.
+            while not curve.complete:
+                events, curve.token = await self._logs.read(TRAINING_GROUP, f"{trial.name}/", curve.token)
+                curve.reader.feed(events)
+                curve.complete = not events and not trial.running
+                if not events:
+                    break
+            found[trial.name] = curve.reader.epochs
+        return found
+
+    def training_spec(self, job: TuningJob, trial: Trial, job_name: str, instance_count: int = 1) -> TrainingSpec:
+        """The form of a training job with this trial's hyperparameters on the same data ("train with these")."""
+        values = {**job.static_hyperparameters, **trial.hyperparameters}
+        values = {name.replace("-", "_"): value for name, value in values.items()}
+        match = _S3_URI.fullmatch(job.output_uri)
+        defaults = TrainingSpec(job_name, job.data_uri, match[1] if match else "")
+        return dataclasses.replace(
+            defaults,
+            backbone=values.pop("backbone", defaults.backbone),
+            epochs=int(float(values.pop("epochs", defaults.epochs))),
+            learning_rate=float(values.pop("learning_rate", defaults.learning_rate)),
+            batch_size=int(float(values.pop("batch_size", defaults.batch_size))),
+            instance_type=job.instance_type or defaults.instance_type,
+            instance_count=instance_count,
+            max_runtime_seconds=job.trial_seconds or defaults.max_runtime_seconds,
+            volume_gb=job.volume_gb or defaults.volume_gb,
+            hyperparameters=values,
+        )
+
+    async def _exists(self, name: str) -> bool:
+        try:
+            await self.describe(name)
+        except NotFound:
+            return False
+        return True
+
+
+@dataclasses.dataclass
+class _TrialCurve:
+    reader: CurveReader
+    token: str | None = None
+    complete: bool = False
