@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QTimer, Signal
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -39,6 +39,7 @@ from console.tabs.base import is_narrow
 from console.theme import theme
 from console.toasts import Toasts
 from console.widgets.base import on_theme
+from console.widgets.search_field import SearchField
 
 DEFAULT_SIZE = (1440, 900)
 SMALLEST = (900, 600)
@@ -126,6 +127,17 @@ class MainWindow(QWidget):
             self.connection.retry()
         else:
             self.pages.refresh()
+
+    def go_to_search(self) -> None:
+        """Go to the search field nearest to where the keyboard is: of the same panel, else of the page."""
+        place = self.focusWidget() or self.pages
+        while place is not None:
+            field = next((one for one in place.findChildren(SearchField) if one.isVisible()), None)
+            if field is not None:
+                field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                field.selectAll()
+                return
+            place = place.parentWidget()
 
     def toggle_activity(self) -> None:
         """Open or close the activity panel."""
@@ -300,6 +312,7 @@ class MainWindow(QWidget):
         actions: dict[str, Callable[[], object]] = {
             "refresh": self.refresh,
             "activity": self.toggle_activity,
+            "find": self.go_to_search,
             "accounts": self.header.open_menu,
             "read_only": self.header.switch.click,
             "paste": self.paste,

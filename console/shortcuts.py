@@ -38,7 +38,7 @@ KEYS = (
     Key("Up", "Row above; Down the row below; with Shift select more", "Lists"),
     Key("Ctrl+A", "Select all rows", "Lists"),
     Key("Ctrl+C", "Copy the selected rows", "Lists"),
-    Key("Ctrl+F", "Filter the list, or find in the log", "Lists"),
+    Key("Ctrl+F", "Filter the list, or find in the log", "Lists", "find"),
 )
 
 

@@ -308,6 +308,30 @@ async def test_arrows_and_return_work_in_the_navigation(make_application):
     assert application.window.pages.current_id == "training"
 
 
+async def test_ctrl_f_goes_to_the_nearest_search_field(make_application):
+    from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+    from console.widgets.search_field import SearchField
+
+    application = await shown(make_application)
+    window, tab = application.window, application.window.pages.current_tab
+    fields, buttons = [], []
+    for name in ("Filter jobs", "Find"):
+        panel = QWidget()
+        column = QVBoxLayout(panel)
+        fields.append(SearchField(name))
+        buttons.append(QPushButton(name))
+        column.addWidget(fields[-1])
+        column.addWidget(buttons[-1])
+        tab.body.addWidget(panel)
+    await activate(window)
+    await until(lambda: all(button.isVisible() for button in buttons))
+    for number in (1, 0):
+        buttons[number].setFocus()
+        QTest.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+        assert fields[number].hasFocus()
+
+
 async def test_f5_reads_again_and_the_status_bar_says_when(make_application):
     application = await shown(make_application)
     await connect(application)
