@@ -83,8 +83,10 @@ def breed_columns() -> list[Column]:
     """Thumbnail and name, the splits as one bar, the sum."""
     return [
         Column("name", "Breed", kind="name", priority=0, thumb=lambda row: row.sample),
-        Column("counts", "Splits", kind="bar", priority=2, value=_bar, tooltip=_splits_text, searchable=False),
-        Column("total", "Pictures", kind="number", priority=0, searchable=False, sample="9,999"),
+        Column(
+            "counts", "Splits", kind="bar", priority=2, width=64, value=_bar, tooltip=_splits_text, searchable=False
+        ),
+        Column("total", "All", kind="number", priority=0, searchable=False, sample="999"),
     ]
 
 

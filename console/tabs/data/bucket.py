@@ -58,6 +58,7 @@ class BucketBrowser(QObject):
             return
         self._forget(name)
         self._ctx.settings.set(SETTING, name)
+        self.bucketsChanged.emit()
         self.safetyChanged.emit()
         self.open("")
         self._read_safety()
@@ -80,10 +81,16 @@ class BucketBrowser(QObject):
             self._list(self.token)
 
     def again(self) -> None:
-        """Read the shown folder and the count again, keeping the rows until the new ones are there."""
+        """Read the shown folder again, keeping the rows until the new ones are there; count what was not counted."""
         if self.name and self._ctx.connected:
             self._list()
-            self._read_safety()
+            if self.count is None:
+                self._read_safety()
+
+    def changed(self) -> None:
+        """Something in the account's buckets changed: read and count again."""
+        self.count = None
+        self.refresh()
 
     def _forget(self, name: str) -> None:
         self.name, self.prefix, self.rows, self.token = name, "", [], None

@@ -79,8 +79,10 @@ class BucketPanel(QWidget):
         super().__init__(parent)
         self._ctx, self._browser = ctx, browser
         self.thumbs = ObjectThumbs(ctx, twin, self)
-        self.combo = ComboBox(name="Bucket", placeholder="No bucket")
-        self.create_button = Button("New bucket", "ghost", "plus", on=self.createWanted.emit)
+        self.combo = ComboBox(name="Bucket", placeholder="No bucket", small=True)
+        # The style sheet reserves the arrow's place twice; bucket names are long.
+        self.combo.setStyleSheet("QComboBox { padding-right: 2px; }")
+        self.create_button = IconButton("plus", "New bucket…", on=self.createWanted.emit)
         self.refresh_button = IconButton("refresh", "Read the bucket again", on=browser.refresh)
         self.chips = SafetyChips()
         self.up_button = IconButton("up", "Folder above", on=browser.up)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from console.tabs.data.bucket import crumbs
 from console.theme import theme
-from console.widgets.base import label, text_width
+from console.widgets.base import control_height, label, text_width
 from console.widgets.buttons import Button, IconButton
 from console.widgets.lines import IconLabel
 
@@ -43,11 +43,11 @@ class Crumbs(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as a small control; any width."""
-        return QSize(theme().pixels(160), theme().pixels(28))
+        return QSize(theme().pixels(160), control_height())
 
     def minimumSizeHint(self) -> QSize:
         """Whatever there is room for."""
-        return QSize(theme().pixels(80), theme().pixels(28))
+        return QSize(theme().pixels(80), control_height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Other steps fit."""

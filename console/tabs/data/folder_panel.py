@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from console.models.base_format import bytes_text, count, duration
 from console.tabs.data.dataset import Dataset, short_path
 from console.widgets.banner import Banner
+from console.widgets.base import control_height
 from console.widgets.buttons import Button
 from console.widgets.drop_area import DropArea
 from console.widgets.lines import CheckLine, LineAction, LineTone
@@ -47,7 +48,7 @@ class FolderPanel(QWidget):
         self._running = CheckLine("run", "Checking", action=("Stop", dataset.stop))
         self._bar = ProgressBar(None, pixels=3)
         self._lines = QVBoxLayout()
-        self._lines.setSpacing(4)
+        self._lines.setSpacing(0)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
@@ -123,10 +124,15 @@ class FolderPanel(QWidget):
         shown = findings if len(findings) <= self._most else findings[: self._most - 1]
         for finding in shown:
             line = CheckLine(TONES[finding.severity], finding.title, finding.detail, action=self._action(finding))
-            self._lines.addWidget(line)
+            self._add(line)
         if len(findings) > len(shown):
             rest = count(len(findings) - len(shown), "more finding")
-            self._lines.addWidget(CheckLine("info", rest, action=("Show all", self.findingsWanted.emit)))
+            self._add(CheckLine("info", rest, action=("Show all", self.findingsWanted.emit)))
+
+    def _add(self, line: CheckLine) -> None:
+        # Lines with and without a link are to stand at the same distance.
+        line.setFixedHeight(control_height(small=True))
+        self._lines.addWidget(line)
 
     def _action(self, finding: Finding) -> LineAction | None:
         call: Callable[[], object]

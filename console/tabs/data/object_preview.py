@@ -153,7 +153,9 @@ class ObjectPreviewPanel(QWidget):
 
 
 def _decode(shown: ObjectPreview, side: int, ratio: float) -> tuple[QImage | None, str]:
-    buffer = QBuffer(QByteArray(shown.data))
+    held = QByteArray(shown.data)
+    buffer = QBuffer(held)
+    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
     size = QImageReader(buffer).size()
     pixels = f", {size.width()} × {size.height()} px" if size.isValid() else ""
     facts = f"{shown.content_type}{pixels}, {bytes_text(shown.size)}"

@@ -28,7 +28,7 @@ from console.widgets.empty_state import EmptyState
 from workers.errors import SageDeckError
 from workers.types import Finding
 
-SIDE_WIDTH = 456
+SIDE_WIDTH = 464
 
 
 class DataTab(Tab):
@@ -58,8 +58,8 @@ class DataTab(Tab):
         row = QHBoxLayout(found)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(24)
-        row.addWidget(self.breeds, 53)
-        row.addWidget(self.pictures, 47)
+        row.addWidget(self.breeds, 57)
+        row.addWidget(self.pictures, 43)
         self._empty = EmptyState(
             "folder",
             "No pictures yet",
@@ -286,7 +286,7 @@ class DataTab(Tab):
     def _resource_changed(self, kind: str, name: str) -> None:
         if kind == "bucket" and self.ctx.connected:
             self.bucket_panel.thumbs.forget()
-            self.browser.refresh()
+            self.browser.changed()
 
     def _backend_leaves(self) -> None:
         self.browser.reset()

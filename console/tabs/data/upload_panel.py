@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import bytes_text, count, duration
@@ -13,13 +15,15 @@ from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands import PHASES
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.uploading import Uploading
-from console.widgets.base import label, set_tone
+from console.theme import theme
+from console.widgets.base import label, set_tone, text_width
 from console.widgets.buttons import Button
 from console.widgets.fields import LineEdit, set_invalid
 from console.widgets.lines import CheckLine, IconLabel
 from console.widgets.progress import ProgressBar
 from console.widgets.sparkline import Sparkline
-from workers.types import PendingUpload, UploadProgress
+from workers.samples import MARK as SAMPLES_MARK
+from workers.types import PendingUpload, UploadProgress, UploadResult
 
 STATE_ICONS = {"done": ("ok", "ok"), "cancelled": ("stopped", "text2"), "failed": ("err", "err")}
 
@@ -64,6 +68,7 @@ class UploadPanel(QFrame):
         self._note.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self._extras = QVBoxLayout()
         self._extras.setSpacing(0)
+        self._suggested = self._title_text = ""
         self._lay_out()
         for signal in (dataset.changed, browser.bucketsChanged, browser.safetyChanged, uploading.changed):
             signal.connect(self.show_state)
@@ -71,7 +76,6 @@ class UploadPanel(QFrame):
         dataset.changed.connect(self._suggest_prefix)
         self.prefix.edited.connect(self.show_state)
         ctx.readOnlyChanged.connect(lambda on: self.show_state())
-        self._suggested = ""
         self.show_state()
 
     def _lay_out(self) -> None:
@@ -81,12 +85,12 @@ class UploadPanel(QFrame):
         top.addWidget(self._title)
         top.addWidget(self.prefix)
         top.addStretch(1)
-        buttons = (
+        self._buttons = (
             self.pause_button, self.cancel_button, self.close_button, self.again_button, self.train_button,
             self.bucket_button, self.upload_button,
         )  # fmt: skip
         top.addWidget(self._spark)
-        for button in buttons:
+        for button in self._buttons:
             top.addWidget(button)
         figures = QHBoxLayout()
         figures.setSpacing(16)
@@ -107,9 +111,9 @@ class UploadPanel(QFrame):
         return self._note.text()
 
     @property
-    def title(self) -> QLabel:
+    def title(self) -> str:
         """The first words of the panel."""
-        return self._title
+        return self._title_text
 
     def wanted_prefix(self) -> str:
         """The folder in the bucket, with a slash at its end; empty for the bucket itself."""
@@ -156,13 +160,33 @@ class UploadPanel(QFrame):
 
     # Showing
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The title keeps its room; the curve goes first."""
+        super().resizeEvent(event)
+        self._fit_title()
+
+    def _set_title(self, text: str) -> None:
+        self._title_text = text
+        self._title.setToolTip(text)
+        self._fit_title()
+
+    def _fit_title(self) -> None:
+        wanted = round(text_width(self._title_text, "strong")) + 2
+        shown = [part for part in (*self._buttons, self.prefix) if not part.isHidden()]
+        taken = sum(part.sizeHint().width() + 8 for part in shown) + theme().pixels(16) + 44
+        room = self.width() - taken
+        curve = self._spark.sizeHint().width() + 8
+        self._spark.setVisible(self._uploading.running and room >= wanted + curve)
+        font = QFontMetrics(theme().font("strong"))
+        self._title.setText(font.elidedText(self._title_text, Qt.TextElideMode.ElideMiddle, max(80, room)))
+
     def show_state(self) -> None:
         """Show what the upload does now."""
         state = self._uploading.state
         has_folder = self._dataset.folder is not None and self._dataset.state != "failed"
         self.setVisible(state != "idle" or has_folder or bool(self._uploading.pending))
         running, ended = self._uploading.running, state in STATE_ICONS
-        for part in (self._spark, self.pause_button, self.cancel_button, self._bar):
+        for part in (self.pause_button, self.cancel_button, self._bar):
             part.setVisible(running)
         for figure in self._figures:
             figure.setVisible(running)
@@ -187,7 +211,7 @@ class UploadPanel(QFrame):
         report = self._dataset.report
         self._glyph.set_icon("upload", "accent")
         hindrance = self._hindrance()
-        self._title.setText(f"Upload to {self._browser.name}/" if self._browser.name else "Upload to a bucket")
+        self._set_title(f"Upload to {self._browser.name}/" if self._browser.name else "Upload to a bucket")
         files = count(report.pictures, "picture") if report is not None and report.pictures else "the folder"
         self.upload_button.setText(f"Upload {files}")
         self.upload_button.setEnabled(not hindrance)
@@ -196,7 +220,7 @@ class UploadPanel(QFrame):
         size = f"{bytes_text(report.bytes)}. " if report is not None and report.bytes else ""
         self._say(hindrance or f"{size}What is there already is not sent again, and it can be stopped and go on later.")
         if not has_folder:
-            self._title.setText("Unfinished uploads")
+            self._set_title("Unfinished uploads")
             self._say("")
 
     def _show_running(self) -> None:
@@ -204,7 +228,7 @@ class UploadPanel(QFrame):
         assert command is not None
         paused = self._uploading.state == "paused"
         self._glyph.set_icon("pause" if paused else "upload", "accent")
-        self._title.setText(f"{'Paused: ' if paused else 'Uploading to '}{command.bucket}/{command.prefix}")
+        self._set_title(f"{'Paused: ' if paused else 'Uploading to '}{command.bucket}/{command.prefix}")
         self.pause_button.setText("Go on" if paused else "Pause")
         self.pause_button.set_icon("play" if paused else "pause")
         self._say("what is there is not sent again")
@@ -226,12 +250,11 @@ class UploadPanel(QFrame):
         icon, tone = STATE_ICONS[state]
         self._glyph.set_icon(icon, tone)
         words = {"done": "Uploaded to", "cancelled": "Stopped:", "failed": "Not uploaded:"}[state]
-        self._title.setText(f"{words} {command.bucket}/{command.prefix}")
+        self._set_title(f"{words} {command.bucket}/{command.prefix}")
         if result is None:
             self._say(self._uploading.failure or "What was sent is kept; it goes on where it stopped.")
             return
-        took = f" {duration(result.seconds)}, {bytes_text(result.bytes_sent)}." if result.sent else ""
-        self._say(result.summary + took)
+        self._say(_summary(result))
         if result.failed:
             title = f"{count(len(result.failed), 'file')} could not be sent"
             self._extras.addWidget(
@@ -251,8 +274,7 @@ class UploadPanel(QFrame):
             if done is not None and (entry.bucket, entry.prefix) == (done.bucket, done.prefix):
                 continue
             title = f"{entry.folder.name} to {entry.bucket}/{entry.prefix} was not finished"
-            detail = count(entry.files_total, "file") if entry.files_total else ""
-            line = CheckLine("wait", title, detail, action=("Go on", partial(self._resume, entry)))
+            line = CheckLine("wait", title, action=("Go on", partial(self._resume, entry)))
             forget = Button("Forget", "link", small=True, on=partial(self._forget, entry))
             line.layout().addWidget(forget)  # type: ignore[union-attr]
             self._extras.addWidget(line)
@@ -281,6 +303,14 @@ class UploadPanel(QFrame):
                 widget.deleteLater()
 
 
+def _summary(result: UploadResult) -> str:
+    """How an upload ended, with size and time; the mark that a sample set carries is not worth a word."""
+    shown = replace(result, ignored=tuple(name for name in result.ignored if name != SAMPLES_MARK))
+    if not result.sent or result.cancelled:
+        return shown.summary
+    return f"{bytes_text(result.bytes_sent)} in {duration(max(1, result.seconds))}: {shown.summary}"
+
+
 def _figures(progress: UploadProgress | None, fraction: float | None, paused: bool) -> list[str]:
     """Percent, files, bytes, rate and time left, as far as they are known."""
     if progress is None:
@@ -289,6 +319,8 @@ def _figures(progress: UploadProgress | None, fraction: float | None, paused: bo
     if fraction is None:
         seen = count(progress.files_total, "file") if progress.phase == "scanning" else files
         return [PHASES[progress.phase], seen, "", "", ""]
+    if progress.phase == "verifying":
+        return [f"{fraction:.0%}", files, PHASES[progress.phase], "", ""]
     sizes = f"{bytes_text(progress.bytes_done)} of {bytes_text(progress.bytes_total)}"
     rate = f"{bytes_text(progress.bytes_per_second)}/s, {progress.files_per_second:,.0f} files/s"
     left = f"{duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
