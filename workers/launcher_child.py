@@ -43,7 +43,7 @@ def main() -> int:
         try:
             answer = launch(request)
         except Exception as error:
-            answer = {"error": _wire(error, f"start the training job {request.get('job_name', '')}", backend)}
+            answer = {"error": _wire(error, f"start the job {request.get('job_name', '')}", backend)}
         _answer(answers, {"id": request["id"], "seconds": round(time.monotonic() - started, 3), **answer})
     return 0
 
@@ -59,7 +59,17 @@ def _warm_up(backend: Backend) -> Callable[[dict[str, Any]], dict[str, Any]]:
     from workers.launcher_sdk import SdkLauncher
 
     logging.disable(logging.WARNING)
-    return SdkLauncher(backend).launch
+    launcher = SdkLauncher(backend)
+
+    def launch(request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("kind") != "tuning":
+            return launcher.launch(request)
+        # Most sessions never tune, and the import is not free.
+        from workers.launcher_tuning import SdkTuner
+
+        return SdkTuner(launcher).launch(request)
+
+    return launch
 
 
 def _ignore_machine_settings() -> None:

@@ -32,12 +32,12 @@ from sagemaker.train import model_trainer
 from sagemaker.train.distributed import Torchrun
 
 from workers.errors import InvalidInput
+from workers.launcher_source import IGNORED_SOURCES, staged_source
 from workers.session import client_config
 from workers.types import Backend
 
 UPLOAD_THREADS = 8
 NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
-IGNORED_SOURCES = ["__pycache__", "*.pyc", ".*"]
 
 
 class BackendSession(boto3.Session):
@@ -141,22 +141,24 @@ class SdkLauncher:
         Raises ``InvalidInput`` for what the SDK refuses; what boto3 raises comes out as it is.
         """
         try:
-            return self._launch(request)
+            with staged_source(request) as source:
+                return self._launch(request, source)
         except ValidationError as error:
             # Its own text repeats every argument; only the reasons are of use.
             reasons = "; ".join(str(item["msg"]) for item in error.errors(include_input=False, include_url=False))
             raise InvalidInput(f"Could not start the training job {request['job_name']}", reasons) from error
 
-    def _launch(self, request: dict[str, Any]) -> dict[str, Any]:
+    def trainer(self, request: dict[str, Any], source: str) -> model_trainer.ModelTrainer:
+        """The SDK's trainer for a request, with the code in the folder ``source``."""
         self._session.bucket = request["bucket"]
-        trainer = NamedTrainer(
+        return NamedTrainer(
             sagemaker_session=self._session,
             role=request["role_arn"],
             base_job_name=request["job_name"],
             input_s3_key_prefix=request["prefix"],
             training_image=request["image"],
             source_code=SourceCode(
-                source_dir=request["source_dir"],
+                source_dir=source,
                 entry_script=request["entry_script"],
                 requirements=request["requirements"],
                 ignore_patterns=IGNORED_SOURCES,
@@ -172,7 +174,10 @@ class SdkLauncher:
             hyperparameters=request["hyperparameters"],
             environment=request["environment"],
             tags=[Tag(key=key, value=value) for key, value in request["tags"].items()],
-        ).with_metric_definitions(
+        )
+
+    def _launch(self, request: dict[str, Any], source: str) -> dict[str, Any]:
+        trainer = self.trainer(request, source).with_metric_definitions(
             [MetricDefinition(name=item["Name"], regex=item["Regex"]) for item in request["metric_definitions"]]
         )
         channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request["channels"].items())]

@@ -209,6 +209,7 @@ def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
         "source_dir": str(TRAINING_SOURCE),
         "entry_script": ENTRY_SCRIPT,
         "requirements": REQUIREMENTS,
+        "requirements_text": spec.requirements,
         "instance_type": spec.instance_type,
         "instance_count": spec.instance_count,
         "volume_gb": spec.volume_gb,
@@ -222,7 +223,7 @@ def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
         },
         # Without it Python holds the log back in blocks, and nothing can be followed live.
         "environment": {"PYTHONUNBUFFERED": "1"},
-        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone},
+        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
         "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
         # With the slash, a neighbour whose name begins alike (breeds-2) does not belong to the prefix.
         "channels": {CHANNEL: spec.data_uri.rstrip("/") + "/"},

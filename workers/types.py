@@ -212,7 +212,11 @@ class DatasetReport:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test."""
+    """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test.
+
+    ``requirements``, when it is not ``None``, replaces the training script's requirements.txt; ``tags`` are added
+    to the job's own.
+    """
 
     job_name: str
     data_uri: str
@@ -226,6 +230,8 @@ class TrainingSpec:
     max_runtime_seconds: int = 3600
     volume_gb: int = 30
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    requirements: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]

@@ -1,0 +1,26 @@
+"""The folder of source code that goes with a job: a clean copy, with the requirements that the operator wrote."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+IGNORED_SOURCES = ["__pycache__", "*.pyc", ".*"]
+
+
+@contextmanager
+def staged_source(request: Mapping[str, Any]) -> Iterator[str]:
+    """A temporary copy of ``source_dir`` without what does not belong to it.
+
+    ``requirements_text``, when it is not ``None``, replaces the file named by ``requirements``.
+    """
+    with tempfile.TemporaryDirectory(prefix="sagedeck-source-") as folder:
+        copy = Path(folder) / "source"
+        shutil.copytree(request["source_dir"], copy, ignore=shutil.ignore_patterns(*IGNORED_SOURCES))
+        if request.get("requirements_text") is not None:
+            (copy / request["requirements"]).write_text(request["requirements_text"].rstrip() + "\n", encoding="utf-8")
+        yield str(copy)
