@@ -7,6 +7,7 @@ request it really sent tells the rest.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 from workers.session import boto_session, client_config
 from workers.types import Backend
+
+_REGION = re.compile(rb"Credential=[^/]+/\d{8}/([a-z0-9-]+)/s3/")
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,8 @@ class Remote:
         self.client = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
         self.bucket = bucket
         self._url = ""
-        self._region = ""
-        self.client.meta.events.register("before-sign.s3.ListObjectsV2", self._note_region)
-        self.client.meta.events.register("before-send.s3.ListObjectsV2", self._note_url)
+        self._region = self.client.meta.region_name
+        self.client.meta.events.register("before-send.s3.ListObjectsV2", self._note)
 
     def listing(self, prefix: str, keep_on: Callable[[int], bool]) -> dict[str, RemoteObject]:
         """By key, what is under ``prefix``. ``keep_on(objects so far)`` is asked per page; False ends early."""
@@ -78,11 +80,13 @@ class Remote:
             credentials=self._session.get_credentials(),
         )
 
-    def _note_region(self, region_name: str, **_: Any) -> None:
-        self._region = region_name
-
-    def _note_url(self, request: Any, **_: Any) -> None:
+    def _note(self, request: Any, **_: Any) -> None:
         self._url = request.url
+        # The region that was signed for is the bucket's, also after a redirect: Credential=KEY/DATE/REGION/s3/…
+        signed = request.headers.get("Authorization", b"")
+        found = _REGION.search(signed if isinstance(signed, bytes) else signed.encode())
+        if found:
+            self._region = found[1].decode()
 
 
 def _forget_proxies() -> None:
