@@ -18,6 +18,7 @@ SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "validation", "val"), "
 VALID_SHARE = TEST_SHARE = 0.15
 MOST_UNREADABLE = 0.05
 NAMED_AT_MOST = 10
+NOT_TEXT = "the name is not valid UTF-8"
 
 
 class DataError(ValueError):
@@ -143,6 +144,9 @@ def _list_classes(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> d
         relative = entry.relative_to(root).as_posix()
         if entry.name.startswith((".", "__MACOSX")):
             continue
+        if not _is_text(relative):
+            skipped.append((relative.encode("utf-8", "replace").decode(), NOT_TEXT))
+            continue
         try:
             target = entry.resolve(strict=True)
         except (OSError, RuntimeError):
@@ -166,10 +170,17 @@ def _pictures(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> Itera
             relative = path.relative_to(root).as_posix()
             if name.startswith("."):
                 continue
-            if path.suffix.lower() not in SUFFIXES:
+            if not _is_text(relative):
+                skipped.append((relative.encode("utf-8", "replace").decode(), NOT_TEXT))
+            elif path.suffix.lower() not in SUFFIXES:
                 skipped.append((relative, "not the name of a picture file"))
             else:
                 yield relative
+
+
+def _is_text(name: str) -> bool:
+    """False for names with bytes that are no UTF-8: they can be neither printed nor kept in S3."""
+    return name.encode("utf-8", "replace").decode() == name
 
 
 def _split(classes: dict[str, list[str]], shares: dict[str, float], seed: int) -> dict[str, dict[str, list[str]]]:

@@ -10,7 +10,8 @@ import ipaddress
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +20,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 DEFAULT_PORT = 7777
+JOIN_TIMEOUT = timedelta(minutes=5)
 # Hosts may differ by minutes in reading and decoding; a host that died is noticed at once.
 TIMEOUT = timedelta(minutes=30)
+
+
+class HostLost(RuntimeError):
+    """Another host of the job ended or cannot be reached."""
 
 
 class Group:
@@ -37,7 +43,8 @@ class Group:
     def sum(self, values: Tensor) -> Tensor:
         """``values`` summed over the processes, in place."""
         if self.world > 1:
-            dist.all_reduce(values)
+            with _exchange():
+                dist.all_reduce(values)
         return values
 
     def share(self, total: int) -> range:
@@ -52,9 +59,7 @@ class Group:
         flat = rows.contiguous().view(torch.uint8).reshape(len(rows), -1)
         padded = torch.zeros(most, flat.shape[1], dtype=torch.uint8)
         padded[: len(flat)] = flat
-        parts = [torch.empty_like(padded) for _ in range(self.world)]
-        dist.all_gather(parts, padded)
-        joined = torch.stack(parts, dim=1).reshape(most * self.world, -1)[:total]
+        joined = torch.stack(self._all(padded), dim=1).reshape(most * self.world, -1)[:total]
         return joined.contiguous().view(rows.dtype).reshape(total, *rows.shape[1:])
 
     def gather_json(self, value: Any) -> list[Any]:
@@ -62,50 +67,61 @@ class Group:
         if self.world == 1:
             return [value]
         data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
-        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world)]
-        dist.all_gather(sizes, torch.tensor([len(data)]))
-        padded = torch.zeros(int(max(sizes)), dtype=torch.uint8)
+        sizes = [int(size) for size in self._all(torch.tensor([len(data)]))]
+        padded = torch.zeros(max(sizes), dtype=torch.uint8)
         padded[: len(data)] = data
-        parts = [torch.empty_like(padded) for _ in range(self.world)]
-        dist.all_gather(parts, padded)
-        return [json.loads(bytes(part[: int(size)].tolist())) for part, size in zip(parts, sizes, strict=True)]
+        parts = self._all(padded)
+        return [json.loads(bytes(part[:size].tolist())) for part, size in zip(parts, sizes, strict=True)]
 
     def close(self) -> None:
         """Leave the group."""
         if self.world > 1:
             dist.destroy_process_group()
 
+    def _all(self, values: Tensor) -> list[Tensor]:
+        """``values`` of every process, by rank; the shapes must be the same."""
+        parts = [torch.empty_like(values) for _ in range(self.world)]
+        with _exchange():
+            dist.all_gather(parts, values)
+        return parts
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise HostLost(f"Another host of this job ended or cannot be reached: {error}") from error
+
 
 def join(env: Mapping[str, str] = os.environ) -> Group:
     """Join the job's processes as torchrun (RANK, WORLD_SIZE) or SageMaker (SM_HOSTS, SM_CURRENT_HOST) says.
 
-    Returns when all are there; raises ``torch.distributed.DistError`` when they are not within 30 minutes.
+    Returns when all are there. Raises ``HostLost`` when they are not within five minutes.
     """
     host = env.get("SM_CURRENT_HOST", "")
-    if "RANK" in env and "WORLD_SIZE" in env:
-        rank, world = int(env["RANK"]), int(env["WORLD_SIZE"])
-        if world == 1:
-            return Group()
-        _choose_interface(env, env.get("MASTER_ADDR", ""))
-        dist.init_process_group("gloo", timeout=TIMEOUT)
-        return Group(rank, world, host)
     hosts = sorted(json.loads(env.get("SM_HOSTS", "[]")))
-    if len(hosts) < 2:
+    by_torchrun = "RANK" in env and "WORLD_SIZE" in env
+    if by_torchrun:
+        rank, world = int(env["RANK"]), int(env["WORLD_SIZE"])
+        address = env.get("MASTER_ADDR", "")
+    else:
+        rank, world = (hosts.index(host), len(hosts)) if len(hosts) > 1 else (0, 1)
+        address = env.get("MASTER_ADDR") or env.get("SM_MASTER_ADDR") or next(iter(hosts), "")
+    if world == 1:
         return Group(host=host)
-    rank = hosts.index(host)
-    address = env.get("MASTER_ADDR") or env.get("SM_MASTER_ADDR") or hosts[0]
-    port = int(env.get("MASTER_PORT") or env.get("SM_MASTER_PORT") or DEFAULT_PORT)
     _choose_interface(env, address)
-    dist.init_process_group(
-        "gloo", store=_store(address, port, rank, len(hosts)), rank=rank, world_size=len(hosts), timeout=TIMEOUT
-    )
-    return Group(rank, len(hosts), host)
+    with _exchange():
+        port = int(env.get("MASTER_PORT") or env.get("SM_MASTER_PORT") or DEFAULT_PORT)
+        store = None if by_torchrun else _store(address, port, rank, world)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+    return Group(rank, world, host)
 
 
 def _store(address: str, port: int, rank: int, world: int) -> dist.TCPStore:
     """The meeting point. The first host listens on its own address only, not on every interface."""
     if rank > 0:
-        return dist.TCPStore(address, port, world, False, timeout=TIMEOUT)
+        return dist.TCPStore(address, port, world, False, timeout=JOIN_TIMEOUT)
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,7 +129,7 @@ def _store(address: str, port: int, rank: int, world: int) -> dist.TCPStore:
     listener.listen(world)
     # libuv, torch's default server, takes no socket from outside.
     return dist.TCPStore(
-        address, port, world, True, timeout=TIMEOUT, master_listen_fd=listener.detach(), use_libuv=False
+        address, port, world, True, timeout=JOIN_TIMEOUT, master_listen_fd=listener.detach(), use_libuv=False
     )
 
 

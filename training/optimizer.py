@@ -14,6 +14,8 @@ from torch import Tensor
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
+# An absurd learning rate shall end in a loss that is not finite, which is reported, not in an overflow here.
+LARGEST = torch.finfo(torch.float32).max
 
 
 class AdamW:
@@ -44,8 +46,8 @@ class AdamW:
             if parameter.grad is None:
                 continue
             rate = peak * scale
-            parameter.mul_(1 - rate * self._decay)
+            parameter.mul_(max(1 - rate * self._decay, -LARGEST))
             first.lerp_(parameter.grad, 1 - BETAS[0])
             second.mul_(BETAS[1]).addcmul_(parameter.grad, parameter.grad, value=1 - BETAS[1])
             spread = second.sqrt().div_(math.sqrt(second_bias)).add_(EPSILON)
-            parameter.addcdiv_(first, spread, value=-rate / first_bias)
+            parameter.addcdiv_(first, spread, value=max(-rate / first_bias, -LARGEST))

@@ -10,9 +10,8 @@ import sys
 import traceback
 from pathlib import Path
 
-import torch.distributed
 from data import DataError
-from distributed import Group, join
+from distributed import Group, HostLost, join
 from feature_store import FeatureStoreError
 from fit import TrainingFailed
 from model import WeightsError
@@ -20,7 +19,7 @@ from run import Run
 from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
-EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
+EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed, HostLost)
 
 
 def main(argv: list[str]) -> int:
@@ -34,9 +33,10 @@ def main(argv: list[str]) -> int:
     except Stopped:
         print("Stopped before the first epoch ended: there is no model to save.", flush=True)
     except EXPECTED as error:
+        if isinstance(error, HostLost) and stop.requested:
+            print("Stopped together with the other hosts.", flush=True)
+            return 0
         return _failed(str(error))
-    except torch.distributed.DistError as error:
-        return _failed(f"The hosts of this job lost each other: {error}")
     except Exception:
         # Told to SageMaker in full: its own message would only name the command that failed.
         return _failed(traceback.format_exc())

@@ -1,0 +1,107 @@
+"""Several hosts: real processes over gloo on the loopback interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import train
+from distributed import Group
+
+from tests.unit.training.conftest import TRAINING
+
+RUN = ["--image-size", "64", "--batch-size", "16", "--epochs", "3", "--seed", "4"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(host: int, hosts: int, port: int, *options: str) -> subprocess.Popen[str]:
+    names = [f"algo-{number + 1}" for number in range(hosts)]
+    env = {
+        **os.environ, "SM_HOSTS": json.dumps(names), "SM_CURRENT_HOST": names[host], "OMP_NUM_THREADS": "1",
+        "SM_MASTER_ADDR": "127.0.0.1", "SM_MASTER_PORT": str(port),
+    }  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, str(TRAINING / "train.py"), *RUN, *options],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def curves(folder: Path) -> list[list[float]]:
+    report = json.loads((folder / "report.json").read_text())
+    names = ("train:loss", "train:accuracy", "valid:loss", "valid:accuracy")
+    return [[row[name] for name in names] for row in report["curves"]]
+
+
+@pytest.mark.parametrize("options", [[], ["--unfreeze", "1"]], ids=["features", "pictures"])
+def test_two_hosts_give_the_curve_of_one(small_folder: Path, tmp_path: Path, options: list[str]) -> None:
+    port, data = free_port(), ["--data-dir", str(small_folder)]
+    hosts = [start(n, 2, port, *data, "--model-dir", str(tmp_path / f"host{n}"), *options) for n in range(2)]
+    assert train.main([*data, "--model-dir", str(tmp_path / "one"), *RUN, *options]) == 0
+    outputs = [process.communicate(timeout=180)[0] for process in hosts]
+    assert [process.returncode for process in hosts] == [0, 0], outputs
+    for alone, together in zip(curves(tmp_path / "one"), curves(tmp_path / "host0"), strict=True):
+        assert together == pytest.approx(alone, abs=5e-3)
+    one, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "host0"))
+    assert two["confusion"] == one["confusion"] and two["hosts"] == 2
+    assert not (tmp_path / "host1").exists()
+    assert "epoch=" in outputs[0] and "epoch=" not in outputs[1]
+
+
+def test_under_torchrun(small_folder: Path, tmp_path: Path) -> None:
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc_per_node=2", "--master_addr=127.0.0.1",
+         f"--master_port={free_port()}", str(TRAINING / "train.py"), "--data-dir", str(small_folder),
+         "--model-dir", str(tmp_path), *RUN],
+        env=env, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("epoch=1/") == 1
+    assert json.loads((tmp_path / "report.json").read_text())["hosts"] == 2
+
+
+def test_a_host_that_dies_ends_the_others_at_once(small_folder: Path, tmp_path: Path) -> None:
+    port, data = free_port(), ["--data-dir", str(small_folder), "--model-dir", str(tmp_path), "--patience", "0"]
+    hosts = [start(n, 2, port, *data, "--epochs", "1000000") for n in range(2)]
+    try:
+        assert hosts[0].stdout is not None
+        for line in hosts[0].stdout:
+            if line.startswith("epoch=2/"):
+                break
+        hosts[1].kill()
+        began = time.monotonic()
+        rest, _ = hosts[0].communicate(timeout=60)
+        assert hosts[0].returncode == 1 and time.monotonic() - began < 15
+        assert "Another host of this job ended or cannot be reached" in rest
+    finally:
+        for process in hosts:
+            process.kill()
+            process.wait()
+
+
+def test_hosts_that_see_different_pictures_are_told(small_folder: Path, tmp_path: Path) -> None:
+    port, model = free_port(), ["--model-dir", str(tmp_path / "m")]
+    from tests.helpers.pictures import make_folder
+
+    other = make_folder(tmp_path / "other", 2, 6, size=(48, 48))
+    hosts = [start(n, 2, port, "--data-dir", str(root), *model) for n, root in enumerate((small_folder, other))]
+    for process in hosts:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 1 and "every host needs all data" in output
+
+
+def test_alone_nothing_is_exchanged() -> None:
+    group = Group()
+    assert group.is_first and list(group.share(3)) == [0, 1, 2]
+    assert group.gather_json({"a": 1}) == [{"a": 1}]

@@ -1,0 +1,148 @@
+"""The endpoint's functions, as the container calls them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import inference
+import numpy as np
+import pytest
+import torch
+from artifacts import write_model
+from data import Sample
+from distributed import Group
+from features import Progress, compute_features
+from model import build, for_inference, load_backbone_weights
+from PIL import Image
+from stopping import Stop
+
+from tests.helpers.pictures import draw_picture
+from tests.unit.training.test_pictures import png_claiming
+
+NAMES = [f"Breed {number}" for number in range(1, 8)]
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    classifier = build("efficientnet_lite0", len(NAMES))
+    load_backbone_weights(classifier, "efficientnet_lite0", "default")
+    torch.nn.init.normal_(classifier.head.linear.weight, std=0.1)
+    folder = tmp_path_factory.mktemp("model")
+    write_model(folder, classifier.eval(), NAMES, NAMES, "efficientnet_lite0", 64)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(model_dir: Path) -> inference.Loaded:
+    return inference.model_fn(str(model_dir))
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    draw_picture(1, 1).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image", "image/jpeg; charset=utf-8"])
+def test_a_picture_gets_the_five_best_classes(loaded: inference.Loaded, kind: str) -> None:
+    answer = json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(jpeg(), kind), loaded)))
+    assert len(answer["labels"]) == len(answer["probabilities"]) == 5
+    assert answer["classes"] == NAMES and len(answer["logits"]) == 7
+    best = [NAMES[index] for index in np.argsort(answer["logits"])[::-1][:5]]
+    assert answer["labels"] == best
+    assert answer["probabilities"] == sorted(answer["probabilities"], reverse=True)
+    assert 0 < sum(answer["probabilities"]) <= 1 + 1e-6
+
+
+def test_json_carries_the_picture_and_how_many_classes(loaded: inference.Loaded) -> None:
+    body = {"image": base64.b64encode(jpeg()).decode(), "top_k": 99}
+    answer = inference.predict_fn(inference.input_fn(json.dumps(body), "application/json"), loaded)
+    direct = inference.predict_fn(inference.input_fn(jpeg(), "image/jpeg"), loaded)
+    assert len(answer["labels"]) == 7 and answer["logits"] == direct["logits"]
+    assert sum(answer["probabilities"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"x", "text/csv", "text/csv is not served"),
+        (b"{", "application/json", "not valid JSON"),
+        (b"[]", "application/json", "base64 of the file"),
+        (b'{"url": "file:///etc/passwd"}', "application/json", "Addresses are not fetched"),
+        (b'{"image": 5}', "application/json", "base64 of the file"),
+        (b'{"image": "%%%"}', "application/json", "not valid base64"),
+        (b'{"image": "aGk=", "top_k": 0}', "application/json", "top_k"),
+        (b'{"image": "aGk=", "top_k": true}', "application/json", "top_k"),
+        (b"\xff\xfe{", "application/json", "not valid JSON"),
+        ("text", "image/jpeg", "send its bytes"),
+    ],
+)
+def test_bad_requests_say_what_is_wrong(body: bytes, kind: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        inference.input_fn(body, kind)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"no picture", "not a picture"),
+        (jpeg()[:700], "damaged"),
+        (png_claiming(30000, 20000), "megap"),
+    ],
+)
+def test_bad_pictures_are_value_errors(loaded: inference.Loaded, data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=f"The picture cannot be used: .*{words}"):
+        inference.predict_fn(inference.input_fn(data, "image/jpeg"), loaded)
+
+
+def test_the_endpoint_sees_what_training_saw(model_dir: Path, loaded: inference.Loaded, small_folder: Path) -> None:
+    path = next(small_folder.glob("test/*/*.jpg")).relative_to(small_folder).as_posix()
+    classifier = build("efficientnet_lite0", len(NAMES))
+    classifier.load_state_dict(torch.load(model_dir / "model.pth", weights_only=True))
+    found, _ = compute_features(
+        for_inference(classifier), small_folder, [Sample(path, 0)], views=1, size=64, seed=0, workers=1,
+        group=Group(), stop=Stop(), progress=Progress(1, print),
+    )  # fmt: skip
+    with torch.inference_mode():
+        expected = classifier.head(found.features[:, 0].float())[0]
+    served = inference.predict_fn(inference.input_fn((small_folder / path).read_bytes(), "image/jpeg"), loaded)
+    assert served["logits"] == pytest.approx(expected.tolist(), abs=0.02)
+
+
+def test_the_copied_code_needs_nothing_but_the_model_folder(model_dir: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (50, 40), "red").save(tmp_path / "red.png")
+    program = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('inference', {str(model_dir / 'code' / 'inference.py')!r})\n"
+        "module = importlib.util.module_from_spec(spec); sys.modules['inference'] = module\n"
+        "spec.loader.exec_module(module)\n"
+        f"loaded = module.model_fn({str(model_dir)!r})\n"
+        "request = module.input_fn(open('red.png', 'rb').read(), 'image/png')\n"
+        "print(module.output_fn(module.predict_fn(request, loaded), 'application/json'))\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('torchvision', 'efficientnet'))))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    answer, imported = ran.stdout.strip().splitlines()
+    assert len(json.loads(answer)["labels"]) == 5
+    assert imported == "[]"
+
+
+def test_a_model_folder_that_does_not_fit_fails_to_load(model_dir: Path, tmp_path: Path) -> None:
+    about = json.loads((model_dir / "classes.json").read_text())
+    (tmp_path / "classes.json").write_text(json.dumps({**about, "classes": ["a", "b"]}))
+    (tmp_path / "model.pth").write_bytes((model_dir / "model.pth").read_bytes())
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        inference.model_fn(str(tmp_path))
+    (tmp_path / "model.pth").write_bytes(b"x")
+    with pytest.raises(ValueError, match="not a file of plain weights"):
+        inference.model_fn(str(tmp_path))

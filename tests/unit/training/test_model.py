@@ -1,0 +1,131 @@
+"""Backbones and their weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import model
+import numpy as np
+import pytest
+import torch
+from model import WeightsError, build, for_inference, load_backbone_weights, read_state, stages, state_hash
+
+
+def pattern(side: int) -> torch.Tensor:
+    down, across = np.mgrid[0:side, 0:side]
+    pixels = np.stack([(across * 7 + down * 3) % 256, (across * down) % 256, (255 - down * 2) % 256], 2)
+    return torch.from_numpy(pixels.astype(np.uint8))[None]
+
+
+@pytest.fixture(scope="module")
+def pretrained() -> model.Classifier:
+    classifier = build("efficientnet_lite0", 3)
+    load_backbone_weights(classifier, "efficientnet_lite0", "default")
+    return classifier.eval()
+
+
+@pytest.mark.parametrize(
+    ("side", "some", "mean", "norm"),
+    [
+        (96, [1.65112, 0.10123, 0.0, 0.0, 0.04457, 0.0], 0.56663, 46.53876),
+        (97, [2.00108, 0.1809, 0.0, 0.0, 0.75254, 0.0], 0.462622, 35.44555),
+    ],
+)
+def test_features_are_those_of_timm(
+    pretrained: model.Classifier, side: int, some: list[float], mean: float, norm: float
+) -> None:
+    # The numbers are timm 1.0.31's, tf_efficientnet_lite0 with the same weights, inputs (x - 127) / 128.
+    with torch.inference_mode():
+        found = pretrained.features(pattern(side))[0]
+    assert found[[0, 100, 200, 555, 777, 1279]].tolist() == pytest.approx(some, abs=2e-4)
+    assert found.mean().item() == pytest.approx(mean, abs=1e-4)
+    assert found.norm().item() == pytest.approx(norm, abs=5e-3)
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "resnet18", "mobilenet_v3_small"])
+@pytest.mark.parametrize("side", [64, 75])
+def test_fusing_does_not_change_the_logits(backbone: str, side: int) -> None:
+    torch.manual_seed(1)
+    classifier = build(backbone, 4).eval()
+    torch.nn.init.normal_(classifier.head.linear.weight)
+    for layer in classifier.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.2, 0.2)
+            layer.running_var.uniform_(0.5, 2)
+    pictures = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        before = classifier(pictures)
+        after = for_inference(classifier)(pictures)
+    assert torch.allclose(before, after, rtol=1e-3, atol=1e-3)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in classifier.modules())
+
+
+@pytest.mark.parametrize("backbone", ["convnext_tiny", "vit_b_32", "densenet121", "squeezenet1_0", "no_such_net"])
+def test_torchvision_backbones_give_features_or_a_clear_error(backbone: str) -> None:
+    if backbone in ("squeezenet1_0", "no_such_net"):
+        with pytest.raises(WeightsError, match=backbone):
+            build(backbone, 2)
+        return
+    classifier = build(backbone, 2).eval()
+    with torch.inference_mode():
+        features = classifier.features(torch.zeros(1, 224, 224, 3, dtype=torch.uint8))
+    assert features.shape == (1, classifier.head.linear.in_features)
+
+
+def test_torchvision_weights_from_a_path(tmp_path: Path) -> None:
+    from torchvision import models
+
+    source = models.resnet18(weights=None)
+    torch.save(source.state_dict(), tmp_path / "weights.pth")
+    classifier = build("resnet18", 5)
+    load_backbone_weights(classifier, "resnet18", str(tmp_path / "weights.pth"))
+    assert torch.equal(classifier.backbone.state_dict()["conv1.weight"], source.conv1.weight)
+
+
+def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None:
+    classifier = build("efficientnet_lite0", 2)
+    with pytest.raises(WeightsError, match="no weights file"):
+        load_backbone_weights(classifier, "efficientnet_lite0", str(tmp_path / "gone.pth"))
+    torch.save({"_conv_stem.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="do not fit the backbone"):
+        load_backbone_weights(classifier, "efficientnet_lite0", str(tmp_path / "other.pth"))
+    (tmp_path / "code.pth").write_bytes(pickle.dumps(Path("x"), protocol=2))
+    with pytest.raises(WeightsError, match="not a file of plain weights"):
+        read_state(tmp_path / "code.pth")
+
+
+def test_a_changed_weights_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "LITE0_SHA256", "0" * 64)
+    with pytest.raises(WeightsError, match=r"0\.1\.0"):
+        load_backbone_weights(build("efficientnet_lite0", 2), "efficientnet_lite0", "default")
+
+
+def test_the_state_hash_follows_the_weights() -> None:
+    torch.manual_seed(0)
+    first = build("resnet18", 2)
+    torch.manual_seed(0)
+    again = build("resnet18", 2)
+    assert state_hash(first.backbone) == state_hash(again.backbone)
+    with torch.no_grad():
+        first.backbone.get_parameter("conv1.weight")[0, 0, 0, 0] += 1
+    assert state_hash(first.backbone) != state_hash(again.backbone)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "count"), [("efficientnet_lite0", 9), ("resnet18", 6), ("mobilenet_v3_small", 13)]
+)
+def test_stages_cover_every_parameter_once(backbone: str, count: int) -> None:
+    network = build(backbone, 2).backbone
+    parts = stages(network)
+    found = [id(parameter) for part in parts for module in part for parameter in module.parameters()]
+    assert sorted(found) == sorted(id(parameter) for parameter in network.parameters())
+    assert len(parts) == count
+
+
+def test_the_head_ignores_channels_that_never_change() -> None:
+    head = model.Head(3, 2)
+    features = torch.tensor([[1.0, 5.0, 100.0], [3.0, 5.0, 300.0]])
+    head.standardise_by(features)
+    torch.nn.init.ones_(head.linear.weight)
+    assert torch.allclose(head(features), torch.tensor([[-2.0, -2.0], [2.0, 2.0]]))

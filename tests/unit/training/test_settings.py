@@ -1,0 +1,65 @@
+"""Command line, SageMaker's environment and defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from settings import SettingsError, parse
+
+CHANNELS = {"SM_CHANNEL_TRAINING": "/in/training", "SM_MODEL_DIR": "/model", "SM_OUTPUT_DATA_DIR": "/output/data"}
+
+
+def test_sagemakers_environment_gives_the_defaults_and_arguments_win() -> None:
+    settings = parse(["--model-dir", "here"], {**CHANNELS, "SM_CHANNEL_FEATURES": "/in/features"})
+    assert settings.data_dir == Path("/in/training") and settings.features_dir == Path("/in/features")
+    assert settings.model_dir == Path("here") and settings.output_data_dir == Path("/output/data")
+
+
+def test_names_with_underscores_and_quoted_values_as_a_tuner_sends_them() -> None:
+    argv = ["--learning_rate", '"0.01"', "--batch_size", '"32"', "--_tuning_objective_metric", "valid:loss"]
+    settings = parse([*argv, "--prepare_features", "True"], CHANNELS)
+    assert (settings.learning_rate, settings.batch_size, settings.prepare_features) == (0.01, 32, True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--epochs", "0"], "epochs"),
+        (["--learning-rate", "-1"], "learning-rate"),
+        (["--learning-rate", "nan"], "learning-rate"),
+        (["--batch-size", "0"], "batch-size"),
+        (["--label-smoothing", "1"], "label-smoothing"),
+        (["--views", "0"], "views"),
+        (["--image-size", "8"], "image-size"),
+        (["--unfreeze", "1", "--prepare-features"], "exclude each other"),
+    ],
+)
+def test_values_out_of_range_are_named(argv: list[str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        parse(argv, CHANNELS)
+
+
+def test_without_data_or_model_folder_it_says_which() -> None:
+    with pytest.raises(SettingsError, match=r"--data-dir.*--model-dir"):
+        parse([], {})
+
+
+def test_an_unknown_argument_ends_with_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--learning-rat", "1"], CHANNELS)
+    assert "--learning-rat" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("env", "threads"), [({"OMP_NUM_THREADS": "1", "SM_NUM_CPUS": "2"}, 1), ({"SM_NUM_CPUS": "1"}, 1)]
+)
+def test_threads_follow_the_environment(env: dict[str, str], threads: int) -> None:
+    settings = parse([], {**CHANNELS, **env})
+    assert settings.threads == threads == settings.num_workers
+
+
+def test_the_reports_settings_hold_no_folders() -> None:
+    public = parse([], CHANNELS).public()
+    assert public["backbone"] == "efficientnet_lite0"
+    assert not any("dir" in name for name in public)
