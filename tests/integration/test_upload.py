@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.helpers.sandbox import SandboxProcess
-from workers.errors import NotFound, SageDeckError, Unreachable
+from workers.errors import NotFound, SageDeckError, ServiceFault, Unreachable
 from workers.session import AwsSession
 from workers.storage import Storage
 from workers.types import Backend
@@ -252,4 +253,38 @@ def test_the_sandbox_dies_and_comes_back(tmp_path):
 
         at_desk(sandbox, tmp_path, interrupted)
         sandbox.start()
+        at_desk(sandbox, tmp_path, resumed)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 24 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_what_arrived_is_kept_and_it_goes_on_later(small_disk, tmp_path):
+    files = fill(tmp_path / "set", 600, 60_000)
+    with SandboxProcess(small_disk / "state") as sandbox:
+
+        async def full(desk):
+            with pytest.raises(ServiceFault, match="disk is full") as told:
+                await desk.uploader.upload(tmp_path / "set", BUCKET, "full")
+            assert told.value.code == "InsufficientStorage"
+            assert "are kept" in told.value.hint
+
+        async def resumed(desk):
+            there = (await desk.storage.count(BUCKET, "full/"))[0]
+            result = await desk.uploader.upload(tmp_path / "set", BUCKET, "full")
+            assert there > 20 and (result.skipped, result.sent) == (there, len(files) - there)
+
+        at_desk(sandbox, tmp_path, full)
+        subprocess.run(["mount", "-o", "remount,size=120m", str(small_disk)], check=True)
         at_desk(sandbox, tmp_path, resumed)
