@@ -104,6 +104,8 @@ class Sandbox:
         """Ask ``run`` to end; safe from any thread."""
         if not self._stopped.is_set():
             self._stopped.set()
+            for path in self._ready_files:
+                remove_ready(path)
             threading.Thread(target=self._server.stop, name="stop", daemon=True).start()
 
     def _close(self) -> None:

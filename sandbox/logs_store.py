@@ -22,6 +22,7 @@ MAX_EVENT_BYTES = 256 * 1024
 OVERHEAD = 26
 BATCH = 2000
 RETENTION_CHECK_SECONDS = 600.0
+TOTAL_BYTES = 1024 * 1024 * 1024
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS log_groups (name TEXT PRIMARY KEY, created INTEGER NOT NULL, retention INTEGER)",
     """CREATE TABLE IF NOT EXISTS log_streams (id INTEGER PRIMARY KEY, grp TEXT NOT NULL, name TEXT NOT NULL,
@@ -212,12 +213,34 @@ class Logs:
         if time.monotonic() < self._next_retention:
             return
         self._next_retention = time.monotonic() + RETENTION_CHECK_SECONDS
+        self._limit_total()
         for group in self.db.query("SELECT name, retention FROM log_groups WHERE retention IS NOT NULL"):
             limit = utc_ms() - group["retention"] * 86_400_000
             self.db.execute(
                 "DELETE FROM log_events WHERE at < ? AND stream IN (SELECT id FROM log_streams WHERE grp=?)",
                 (limit, group["name"]),
             )
+
+    def _limit_total(self) -> None:
+        """Empty the streams that have been silent for longest while all logs together are too large."""
+        rows = self.db.query("SELECT * FROM log_streams WHERE bytes > 0 ORDER BY last")
+        total = sum(row["bytes"] for row in rows)
+        for row in rows[:-1]:
+            if total <= TOTAL_BYTES:
+                return
+            total -= row["bytes"]
+            lines = self.db.query("SELECT count(*) AS n FROM log_events WHERE stream=?", (row["id"],))[0]["n"]
+            text = f"[sandbox: this log's {lines} lines were dropped: all logs together keep {TOTAL_BYTES >> 20} MB]"
+            with self.db.transaction():
+                self.db.execute("DELETE FROM log_events WHERE stream=?", (row["id"],))
+                self.db.execute(
+                    "INSERT INTO log_events VALUES (?,?,?,?,?)", (row["id"], row["next"], row["last"], utc_ms(), text)
+                )
+                self.db.execute(
+                    "UPDATE log_streams SET bytes=0, next=next+1, head_end=NULL, dropped_lines=0, dropped_bytes=0"
+                    " WHERE id=?",
+                    (row["id"],),
+                )
 
     def read(
         self,

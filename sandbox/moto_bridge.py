@@ -24,6 +24,7 @@ from sandbox.registry import Caller, RestRequest, RestResponse
 from sandbox.state import StateDir
 
 START_SECONDS = 120.0
+WARM_AFTER_SECONDS = 4.0
 DROPPED_HEADERS = frozenset({"content-length", "server", "date", "x-amzn-requestid", "connection"})
 # Answered by our own code only; moto's versions would show an empty, second world.
 OURS_ALONE = frozenset({"s3", "sts", "logs"})
@@ -81,6 +82,7 @@ class MotoBridge:
         self._control = Control(seed)
         self._lock = ReadWriteLock()
         self._ready = threading.Event()
+        self._wanted = threading.Event()
         self._failed = ""
         self._apps: dict[str, Any] = {}
         self._dispatcher: Any = None
@@ -88,14 +90,21 @@ class MotoBridge:
         credentials.add_resolver(self._find_key)
 
     def start(self, then: Callable[[], None] | None = None) -> None:
-        """Import moto and rebuild its memory in a thread; ``then`` runs in it at the end."""
+        """Import moto and rebuild its memory in a thread, soon or when it is first needed.
+
+        The pause leaves the processor to the window that starts beside us. ``then`` runs in the thread at the end.
+        """
         threading.Thread(target=self._start, args=(then,), name="moto start", daemon=True).start()
 
     def stop(self) -> None:
         """Let no request in any more."""
         self._stopping = True
+        self._wanted.set()
 
     def _start(self, then: Callable[[], None] | None) -> None:
+        self._wanted.wait(WARM_AFTER_SECONDS)
+        if self._stopping:
+            return
         try:
             self._control.apply()
             import moto.moto_server.werkzeug_app as werkzeug_app
@@ -152,6 +161,7 @@ class MotoBridge:
 
     def wait(self) -> None:
         """Until moto is there. Raises ServiceUnavailable when it cannot be started."""
+        self._wanted.set()
         if not self._ready.wait(START_SECONDS) or self._failed:
             raise AwsError("ServiceUnavailable", f"moto could not be started. {self._failed}".strip(), 503)
 

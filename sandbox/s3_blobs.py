@@ -21,6 +21,7 @@ from sandbox.s3_checksums import new_hash
 from sandbox.state import StateDir
 
 GRACE_SECONDS = 60.0
+HURRIED_GRACE_SECONDS = 3.0
 SWEEP_SECONDS = 20.0
 RESERVE_BYTES = 8 * 1024 * 1024
 SCHEMA = "CREATE TABLE IF NOT EXISTS s3_garbage (blob TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID"
@@ -116,6 +117,9 @@ class Blobs:
 
     def _check_room(self, size: int) -> None:
         # Some room is left so that the database can still record deletions.
+        if self._state.free_bytes() >= size + RESERVE_BYTES:
+            return
+        self.sweep(HURRIED_GRACE_SECONDS)
         if self._state.free_bytes() < size + RESERVE_BYTES:
             raise disk_full(str(self._state.path))
 

@@ -46,6 +46,7 @@ class HttpServer:
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, bool] = {}
         self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self._listener = _listen(port)
         self.port: int = self._listener.getsockname()[1]
 
@@ -55,7 +56,14 @@ class HttpServer:
         return f"http://{HOST}:{self.port}"
 
     def serve(self) -> None:
-        """Serve until ``stop``."""
+        """Serve until ``stop`` has let the requests in progress end."""
+        try:
+            self._accept()
+        finally:
+            if self._stopping.is_set():
+                self._stopped.wait(STOP_SECONDS + 2)
+
+    def _accept(self) -> None:
         while not self._stopping.is_set():
             try:
                 connection, _ = self._listener.accept()
@@ -79,6 +87,12 @@ class HttpServer:
         """Stop serving: idle connections are closed at once, requests in progress get some seconds."""
         self._stopping.set()
         _close(self._listener)
+        try:
+            self._end_connections()
+        finally:
+            self._stopped.set()
+
+    def _end_connections(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         while True:
             with self._lock:

@@ -64,7 +64,7 @@ def test_a_shell_takes_the_exports(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     folder.mkdir()
     text = shell_exports(READY, write_shim(folder))
-    script = f"{text}\necho \"$AWS_ENDPOINT_URL|$AWS_SECRET_ACCESS_KEY|$AWS_SESSION_TOKEN|$PYTHONPATH\""
+    script = f'{text}\necho "$AWS_ENDPOINT_URL|$AWS_SECRET_ACCESS_KEY|$AWS_SESSION_TOKEN|$PYTHONPATH"'
     environ = {"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "old", "PYTHONPATH": "/mine"}
     shown = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True, check=True).stdout
     assert shown.strip() == f"http://127.0.0.1:4566|se/cr+et||{folder}/shim:/mine"

@@ -165,9 +165,7 @@ def test_describing_groups_and_streams(logs: Logs, service: LogsService) -> None
     assert groups[0]["arn"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}:*"
     streams = call(service, "DescribeLogStreams", logGroupName=GROUP)["logStreams"]
     assert [stream["logStreamName"] for stream in streams] == ["a", "b", "c"]
-    newest = call(
-        service, "DescribeLogStreams", logGroupName=GROUP, orderBy="LastEventTime", descending=True, limit=2
-    )
+    newest = call(service, "DescribeLogStreams", logGroupName=GROUP, orderBy="LastEventTime", descending=True, limit=2)
     assert [stream["logStreamName"] for stream in newest["logStreams"]] == ["a", "c"]
     rest = call(
         service,
@@ -235,6 +233,20 @@ def test_a_huge_log_keeps_its_ends_and_says_what_is_missing(
     assert len(kept) * 38 < 90_000
     gap = lines.index(markers[0])
     assert kept[gap] - kept[gap - 1] - 1 == dropped
+
+
+def test_all_logs_together_are_bounded(logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_store, "TOTAL_BYTES", 3_000_000)
+    for number in range(5):
+        logs.put(GROUP, f"s{number}", [(number, "x" * 999)] * 1000)
+    logs._next_retention = 0.0
+    logs.put(GROUP, "s5", [(9, "new")])
+    group = call(service, "DescribeLogGroups")["logGroups"][0]
+    assert group["storedBytes"] <= 3_000_000
+    oldest = call(service, "GetLogEvents", logGroupName=GROUP, logStreamName="s0")
+    assert messages(oldest) == ["[sandbox: this log's 1000 lines were dropped: all logs together keep 2 MB]"]
+    newest = call(service, "FilterLogEvents", logGroupName=GROUP, logStreamNames=["s4"], limit=5)
+    assert len(newest["events"]) == 5
 
 
 def test_one_endless_line_is_cut(logs: Logs, service: LogsService) -> None:

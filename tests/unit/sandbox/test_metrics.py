@@ -97,7 +97,9 @@ def test_values_with_counts_and_statistic_sets(service: MetricsService) -> None:
         },
     ]
     call(service, "PutMetricData", Namespace="N", MetricData=data)
-    (point,) = call(service, "GetMetricStatistics", **window(Statistics=["Sum", "SampleCount", "Maximum"]))["Datapoints"]
+    (point,) = call(service, "GetMetricStatistics", **window(Statistics=["Sum", "SampleCount", "Maximum"]))[
+        "Datapoints"
+    ]
     assert (point["Sum"], point["SampleCount"], point["Maximum"]) == (35.0, 6.0, 20.0)
 
 
@@ -109,9 +111,9 @@ def test_metric_data_queries(service: MetricsService) -> None:
     times = {"StartTime": T0, "EndTime": T0 + 180}
     (result,) = call(service, "GetMetricData", MetricDataQueries=[query], **times)["MetricDataResults"]
     assert result["Values"] == [5.0, 2.0]
-    (result,) = call(
-        service, "GetMetricData", MetricDataQueries=[query], ScanBy="TimestampAscending", **times
-    )["MetricDataResults"]
+    (result,) = call(service, "GetMetricData", MetricDataQueries=[query], ScanBy="TimestampAscending", **times)[
+        "MetricDataResults"
+    ]
     assert [moment.timestamp() for moment in result["Timestamps"]] == [T0, T0 + 120]
     with pytest.raises(AwsError, match="metric math"):
         call(service, "GetMetricData", MetricDataQueries=[{"Id": "b", "Expression": "a*2"}], **times)

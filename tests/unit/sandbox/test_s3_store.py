@@ -142,6 +142,16 @@ def test_little_room_is_kept_for_the_database(s3: S3, state: StateDir, monkeypat
     assert blobs(state) == []
 
 
+def test_deleting_makes_room_on_a_full_disk(s3: S3, state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.s3_blobs.HURRIED_GRACE_SECONDS", 0.0)
+    s3.put_bytes("bucket", "old", b"x" * 100)
+    s3.store.delete("bucket", "old")
+    monkeypatch.setattr(state, "free_bytes", lambda: 1 if any(p.stat().st_size == 100 for p in blobs(state)) else 10**9)
+    s3.put_bytes("bucket", "new", b"y")
+    assert s3.get_bytes("bucket", "new") == b"y"
+    assert len(blobs(state)) == 1
+
+
 def test_a_refused_condition_removes_the_body(s3: S3, state: StateDir) -> None:
     def refuse(current: object) -> None:
         raise AwsError("PreconditionFailed", "no", 412)
