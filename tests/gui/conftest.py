@@ -19,7 +19,7 @@ from PySide6.QtCore import QEvent
 # Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
 
-TEST_SECONDS = 120
+TEST_SECONDS = 280
 OFFSCREEN_NOISE = r"This plugin does not support"
 
 

@@ -31,6 +31,7 @@ class BucketBrowser(QObject):
         self.prefix = ""
         self.rows: list[ObjectRow] = []
         self.token: str | None = None
+        self._pages = 1
         self.loading = False
         self.listed = False
         self.error: SageDeckError | None = None
@@ -68,6 +69,7 @@ class BucketBrowser(QObject):
         if not self.name or not self._ctx.connected:
             return
         self.prefix, self.rows, self.token, self.listed, self.error = prefix, [], None, False, None
+        self._pages = 1
         self._list()
 
     def up(self) -> None:
@@ -78,6 +80,7 @@ class BucketBrowser(QObject):
     def more(self) -> None:
         """Add the next page to the rows."""
         if self.token and not self.loading:
+            self._pages += 1
             self._list(self.token)
 
     def again(self) -> None:
@@ -93,7 +96,7 @@ class BucketBrowser(QObject):
         self.refresh()
 
     def _forget(self, name: str) -> None:
-        self.name, self.prefix, self.rows, self.token = name, "", [], None
+        self.name, self.prefix, self.rows, self.token, self._pages = name, "", [], None, 1
         self.loading, self.listed, self.error = False, False, None
         self.safety, self.count, self.count_is_whole = None, None, True
 
@@ -121,22 +124,26 @@ class BucketBrowser(QObject):
     def _list(self, token: str | None = None) -> None:
         self.loading = True
         self.listingChanged.emit()
-        work = self._read_page(self.name, self.prefix, token)
+        work = self._read_pages(self.name, self.prefix, token)
         self._ctx.tasks.start(work, label=f"Listing {self.name}", key="data:list")
 
-    async def _read_page(self, name: str, prefix: str, token: str | None) -> None:
+    async def _read_pages(self, name: str, prefix: str, token: str | None) -> None:
+        """One page more when there is a ``token``, else as many pages as are shown."""
         services = self._ctx.services
         if services is None:
             return
+        rows = list(self.rows) if token else []
+        missing = 1 if token else self._pages
         try:
-            listing = await services.storage.list(name, prefix, token)
+            while missing:
+                listing = await services.storage.list(name, prefix, token)
+                rows += object_rows(listing)
+                token, missing = listing.next_token, missing - 1 if listing.next_token else 0
         except SageDeckError as error:
             self.loading, self.error, self.listed = False, error, True
             self.listingChanged.emit()
             return
-        rows = object_rows(listing)
-        self.rows = self.rows + rows if token else rows
-        self.token, self.loading, self.listed, self.error = listing.next_token, False, True, None
+        self.rows, self.token, self.loading, self.listed, self.error = rows, token, False, True, None
         self.listingChanged.emit()
 
     def _read_safety(self) -> None:

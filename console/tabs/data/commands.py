@@ -102,12 +102,19 @@ class Upload(Command):
 
     icon = "upload"
 
-    def __init__(self, folder: Path, bucket: str, prefix: str, on_progress: Callable[[UploadProgress], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bucket: str,
+        prefix: str,
+        on_progress: Callable[[UploadProgress], None],
+        on_whole: Callable[[str], None] = lambda uri: None,
+    ) -> None:
         self.folder, self.bucket, self.prefix = folder, bucket, prefix
         self.title = f"Uploading {folder.name}"
         self.control = UploadControl()
         self.result: UploadResult | None = None
-        self._on_progress = on_progress
+        self._on_progress, self._on_whole = on_progress, on_whole
 
     @property
     def uri(self) -> str:
@@ -127,7 +134,14 @@ class Upload(Command):
             raise
         if self.result.cancelled and self.item is not None:
             self.item.cancelled(self.result.summary)
+        if self.whole:
+            self._on_whole(self.uri)
         return self.result
+
+    @property
+    def whole(self) -> bool:
+        """True when everything arrived: there is a dataset to train on."""
+        return self.result is not None and not self.result.cancelled and not self.result.failed
 
     def set_paused(self, paused: bool) -> None:
         """Pause or go on."""
@@ -153,7 +167,7 @@ class Upload(Command):
     def events(self) -> list[tuple[str, str]]:
         """The bucket changed; a whole upload is a dataset to train on."""
         changed = [("bucket", self.bucket)]
-        if self.result is not None and not self.result.cancelled and not self.result.failed:
+        if self.whole:
             changed.append(("dataset", self.uri))
         return changed
 

@@ -44,8 +44,8 @@ class Uploading(QObject):
 
     @property
     def result(self) -> UploadResult | None:
-        """How the last upload ended, if it came that far."""
-        return self.command.result if self.command is not None else None
+        """How the last upload ended, if it came that far; None while one runs."""
+        return self.command.result if self.command is not None and not self.running else None
 
     @property
     def fraction(self) -> float | None:
@@ -56,7 +56,7 @@ class Uploading(QObject):
         """Send ``folder`` to ``bucket``/``prefix``; nothing happens while another upload runs."""
         if self.running:
             return
-        self.command = Upload(folder, bucket, prefix, self._progressed)
+        self.command = Upload(folder, bucket, prefix, self._progressed, self._remember)
         self.progress, self.error, self.state = None, None, "running"
         self.rates.clear()
         self._ctx.tasks.start(self._run(self.command), label=self.command.title, key="data:upload")
@@ -121,8 +121,6 @@ class Uploading(QObject):
             return
         if outcome.status == "done":
             self.state = "cancelled" if command.result is not None and command.result.cancelled else "done"
-            if ("dataset", command.uri) in command.events():
-                self._ctx.settings.set(SETTING, command.uri)
             self.pending = [
                 entry for entry in self.pending if (entry.bucket, entry.prefix) != (command.bucket, command.prefix)
             ]
@@ -131,6 +129,9 @@ class Uploading(QObject):
         else:
             self.state, self.command = "idle", None
         self.changed.emit()
+
+    def _remember(self, uri: str) -> None:
+        self._ctx.settings.set(SETTING, uri)
 
     def _progressed(self, progress: UploadProgress) -> None:
         self.progress = progress

@@ -104,6 +104,11 @@ class EndpointsTab(Tab):
             self.table.set_loading("Reading the endpoints")
         self.start(self._refresh(), label="Read the endpoints", key="list", on_error=self._refresh_failed)
 
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The endpoint of this name, as it was last read; None when there is none."""
+        row = self._rows.get(name)
+        return row.endpoint if row is not None else None
+
     # Rows
 
     async def _refresh(self) -> None:

@@ -80,6 +80,11 @@ class JobDetail(QWidget):
         """The report shown, once it was read."""
         return self._report
 
+    @property
+    def epochs_seen(self) -> int:
+        """How many epochs the log has shown so far."""
+        return len(self._reader.epochs) if self._reader is not None else 0
+
     def show_page(self, page: str) -> None:
         """Turn to ``live`` or ``report``."""
         self._pages.set_current(page)

@@ -147,6 +147,8 @@ class LaunchForm(QFrame):
             field.set_items([(offer.name, offer.name) for offer in common], field.value() or DEFAULT_INSTANCE)  # type: ignore[attr-defined]
         self._price_note.setText(f"List prices of {services.prices.as_of}")
         self._price_note.setToolTip(services.prices.caption())
+        # The SDK takes seconds to start; by the time the form is filled in it is ready. A failure shows at the launch.
+        self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
         self.load_data()
         self.update_state()
 

@@ -94,11 +94,11 @@ class TrainingTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the jobs; ``{"job": name}`` chooses one, ``{"data": uri}`` puts data into the form."""
+        """Show the jobs; ``{"job": name}`` chooses one, ``{"data_uri": uri}`` puts data into the form."""
         if isinstance(payload, dict):
             self._wanted = payload.get("job", "")
-            if payload.get("data"):
-                self.form.choose_data(payload["data"])
+            if payload.get("data_uri"):
+                self.form.choose_data(payload["data_uri"])
         self.form.connect_account()
         self.refresh()
         self.detail.resume()

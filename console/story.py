@@ -1,0 +1,236 @@
+"""The main job, done with the window's own widgets: sample pictures, upload, train, deploy, predict.
+
+Nothing is called behind the window's back: buttons are clicked, fields filled in, files dropped. The tour shows it,
+and a test runs it in small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+if TYPE_CHECKING:
+    from console.app import Application
+
+Watch = Callable[[str], Awaitable[None]]
+
+POLL_SECONDS = 0.05
+STEP_SECONDS = 240.0
+
+
+class StoryFailed(Exception):
+    """A step did not come to its end; the text says which and what the window said."""
+
+
+@dataclass
+class Step:
+    """One step that was done: what, how long it took (seconds), and what came out."""
+
+    name: str
+    seconds: float = 0.0
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+class Story:
+    """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
+
+    def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:
+        self.app = application
+        self.folder = folder
+        self.steps: list[Step] = []
+        self._watch = watch
+        self.job_name = ""
+        self.endpoint_name = ""
+
+    # Steps
+
+    async def connect(self) -> None:
+        """Wait until the account answers."""
+        async with self._step("connect"):
+            await self._until(lambda: self.app.ctx.connected, "the account did not answer")
+            await self._look("start")
+
+    async def samples(self, classes: int, per_class: int, seed: int = 1) -> None:
+        """Have sample pictures drawn and checked."""
+        async with self._step("sample pictures") as step:
+            tab = self._tab("data")
+            await self._look("data-empty")
+            self._click(tab.samples_button)
+            dialog = await self._dialog("SamplesDialog")
+            dialog.form.set_values({"classes": classes, "per_class": per_class, "seed": seed, "folder": self.folder})
+            await self._look("samples-dialog")
+            self._click(dialog.ok_button)
+            await self._until(lambda: tab.dataset.state == "checked", "the pictures were not checked")
+            report = tab.dataset.report
+            step.result.update(pictures=report.pictures, classes=len(report.classes), usable=report.usable)
+            await self._look("data-checked")
+
+    async def upload(self) -> None:
+        """Make a bucket and upload the pictures."""
+        async with self._step("upload") as step:
+            tab = self._tab("data")
+            await self._until(lambda: tab.browser.buckets is not None, "the buckets were not listed")
+            if not tab.browser.buckets:
+                self._click(tab.upload_panel.bucket_button)
+                dialog = await self._dialog("BucketDialog")
+                await self._look("bucket-dialog")
+                self._click(dialog.ok_button)
+                await self._until(lambda: bool(tab.browser.name), "the bucket was not made")
+            await self._until(tab.upload_panel.upload_button.isEnabled, "the upload button stayed off")
+            self._click(tab.upload_panel.upload_button)
+            await self._until(lambda: tab.uploading.result is not None, "the upload did not end")
+            result = tab.uploading.result
+            step.result.update(
+                sent=result.sent, skipped=result.skipped, bytes=result.bytes_sent, failed=len(result.failed)
+            )
+            await self._look("data-uploaded")
+
+    async def train(self, epochs: int, views: int = 3) -> None:
+        """Launch a job on what was uploaded and follow it to its end."""
+        async with self._step("train") as step:
+            self._click(self._tab("data").upload_panel.train_button)
+            tab = self._tab("training")
+            form = tab.form
+            await self._until(lambda: bool(form.form.value("data")), "no data was offered")
+            form.form.set_values({"epochs": epochs, "views": views})
+            self.job_name = form.form.value("name")
+            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
+            await self._look("training-form")
+            self._click(form.launch_button)
+            await self._until(
+                lambda: tab.detail.job is not None and tab.detail.job.name == self.job_name, "no job came up"
+            )
+            await self._until(
+                lambda: tab.detail.epochs_seen >= 2 or not tab.detail.job.running, "the job wrote no epoch"
+            )
+            await self._look("training-live")
+            await self._until(lambda: not tab.detail.job.running, "the job did not end")
+            job = tab.detail.job
+            if job.status != "Completed":
+                raise StoryFailed(f"The job ended {job.status}: {job.failure_reason}")
+            await self._until(lambda: tab.detail.report is not None, "the job left no report")
+            step.result.update(job=job.name, epochs=epochs, test_accuracy=tab.detail.report.test_accuracy)
+            await self._look("training-done")
+            tab.detail.show_page("report")
+            await self._look("training-report")
+
+    async def deploy(self) -> None:
+        """Deploy the job and wait until the endpoint is in service."""
+        async with self._step("deploy") as step:
+            self._click(self._tab("training").detail.deploy_button)
+            dialog = await self._dialog("DeployDialog")
+            await self._look("deploy-dialog")
+            self.endpoint_name = dialog.form.value("name")
+            self._click(dialog.ok_button)
+            tab = self._tab("endpoints")
+            await self._until(lambda: self._endpoint() is not None, "no endpoint came up")
+            await self._look("endpoint-creating")
+            await self._until(lambda: self._endpoint().status != "Creating", "the endpoint stayed Creating")
+            endpoint = self._endpoint()
+            if endpoint.status != "InService":
+                raise StoryFailed(f"The endpoint is {endpoint.status}: {endpoint.failure_reason}")
+            await self._until(tab.panel.test_button.isEnabled, "the endpoint could not be tested")
+            step.result.update(endpoint=endpoint.name, instance=endpoint.instance_type)
+            await self._look("endpoint-in-service")
+
+    async def predict(self, paths: list[Path]) -> None:
+        """Drop pictures on the window and wait for all answers."""
+        async with self._step("predict") as step:
+            self._click(self._tab("endpoints").panel.test_button)
+            tab = self._tab("predict")
+            await self._until(lambda: tab.endpoint_a.value() == self.endpoint_name, "the endpoint was not offered")
+            self.drop(paths)
+            await self._until(
+                lambda: tab.cards() and all(_answered(card) for card in tab.cards()), "not all were answered"
+            )
+            cards = tab.cards()
+            tab.grid.set_current(cards[0].key)
+            right = [card for card in cards if card.answers[0].labels[:1] == (card.truth,)]
+            median = sorted(card.answers[0].latency_ms or 0.0 for card in cards)[len(cards) // 2]
+            step.result.update(pictures=len(cards), right=len(right), median_ms=round(median, 1))
+            await self._look("predict")
+
+    async def delete(self) -> None:
+        """Delete the endpoint with everything that belongs to it."""
+        async with self._step("delete") as step:
+            self.app.ctx.navigate("endpoints", {"endpoint": self.endpoint_name})
+            tab = self._tab("endpoints")
+            await self._until(tab.panel.delete_button.isEnabled, "the delete button stayed off")
+            self._click(tab.panel.delete_button)
+            dialog = await self._dialog("ConfirmDialog")
+            dialog.field.set_value(self.endpoint_name)
+            await self._look("delete-dialog")
+            self._click(dialog.confirm_button)
+            await self._until(lambda: self._endpoint() is None, "the endpoint was not deleted")
+            step.result.update(endpoint=self.endpoint_name)
+            await self._look("endpoint-deleted")
+
+    # Hands and eyes
+
+    def drop(self, paths: list[Path]) -> None:
+        """Drop files on the middle of the window, as the desktop does."""
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        window = self.app.window
+        spot = window.rect().center()
+        copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(window, QDragEnterEvent(spot, copy, data, left, none))
+        QApplication.sendEvent(window, QDropEvent(QPointF(spot), copy, data, left, none))
+
+    def _click(self, button: QWidget) -> None:
+        if not button.isEnabled() or not button.isVisible():
+            raise StoryFailed(f"The button “{button.property('text')}” cannot be clicked.")
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(8, 8))
+
+    def _tab(self, tab_id: str) -> Any:
+        if self.app.window.pages.current_id != tab_id:
+            self.app.ctx.navigate(tab_id)
+        return self.app.window.pages.tab(tab_id)
+
+    def _endpoint(self) -> Any:
+        return self._tab("endpoints").endpoint(self.endpoint_name)
+
+    async def _dialog(self, kind: str) -> Any:
+        def found() -> QWidget | None:
+            shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
+            return next(shown, None)
+
+        await self._until(lambda: found() is not None, f"{kind} did not open")
+        return found()
+
+    async def _until(self, condition: Callable[[], Any], failed: str) -> None:
+        deadline = time.monotonic() + STEP_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                said = "; ".join(f"{item.title}: {item.text}" for item in self.app.activity.history[:3])
+                raise StoryFailed(f"After {STEP_SECONDS:.0f} s {failed}. The window said: {said}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _look(self, name: str) -> None:
+        if self._watch is not None:
+            await self._watch(name)
+
+    @asynccontextmanager
+    async def _step(self, name: str) -> AsyncIterator[Step]:
+        step = Step(name)
+        started = time.monotonic()
+        try:
+            yield step
+        except StoryFailed as error:
+            raise StoryFailed(f"{name}: {error}") from error
+        step.seconds = time.monotonic() - started
+        self.steps.append(step)
+
+
+def _answered(card: Any) -> bool:
+    return bool(card.answers) and all(answer is not None for answer in card.answers)

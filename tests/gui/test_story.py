@@ -1,0 +1,38 @@
+"""The whole main job through the real widgets, against a real sandbox process: small numbers, real training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.story import Story
+from console.tabs import TABS
+from workers import local_account
+
+
+@pytest.mark.integration
+async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_application: Callable[..., Any]) -> None:
+    state = tmp_path / "sandbox"
+    application = make_application(specs=TABS, state_dir=state)
+    application.window.resize(1440, 900)
+    application.show()
+    story = Story(application, tmp_path / "dogs")
+    try:
+        await story.connect()
+        await story.samples(classes=3, per_class=12)
+        await story.upload()
+        await story.train(epochs=4, views=1)
+        await story.deploy()
+        pictures = sorted((tmp_path / "dogs" / "test").rglob("*.jpg"))[:1]
+        await story.predict(pictures)
+        predicted = story.steps[-1].result
+        await story.delete()
+    finally:
+        await local_account.stop(state)
+    assert predicted["pictures"] == 1
+    assert predicted["right"] == 1, "the class of the dropped picture is not the top answer"
+    uploaded = next(step.result for step in story.steps if step.name == "upload")
+    assert uploaded["sent"] == 36 and not uploaded["failed"]
