@@ -130,7 +130,7 @@ class MainWindow(QWidget):
 
     def go_to_search(self) -> None:
         """Go to the search field nearest to where the keyboard is: of the same panel, else of the page."""
-        place = self.focusWidget() or self.pages
+        place: QWidget | None = self.focusWidget() or self.pages
         while place is not None:
             field = next((one for one in place.findChildren(SearchField) if one.isVisible()), None)
             if field is not None:
