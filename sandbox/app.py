@@ -122,7 +122,7 @@ class Sandbox:
     def _watch_idle(self) -> None:
         assert self._idle_exit is not None
         while not self._stopped.wait(min(IDLE_CHECK_SECONDS, self._idle_exit / 2)):
-            if any(service.busy() for service in self._services) or self.processes.running():
+            if any(service.busy() for service in self._services):
                 self._dispatcher.touch()
             elif self._dispatcher.idle_seconds() >= self._idle_exit:
                 self.stop()

@@ -2,7 +2,8 @@
 
 The SageMaker SDKs call STS at a URL of amazonaws.com that no setting changes; for them the exports also put a
 small ``sitecustomize`` module before the Python path: clients made with such a URL go to the sandbox instead. It does
-nothing for other URLs, nor when ``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that it hides, if there is one.
+nothing for other URLs, nor when ``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that
+it hides, if there is one.
 """
 
 from __future__ import annotations

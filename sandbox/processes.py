@@ -172,15 +172,16 @@ class Processes:
         return managed
 
     def _follow(self, managed: Managed, on_exit: Callable[[Managed], None] | None) -> None:
-        code = -int(signal.SIGKILL)
+        code, told = -int(signal.SIGKILL), False
         for line in managed._reports:
             word, _, value = line.strip().partition(b" ")
             if word == b"exit":
-                code = int(value)
+                code, told = int(value), True
         managed._reports.close()
         managed._keeper.wait()
-        # A keeper that was killed itself could not clean up.
-        kill_marked({managed.mark})
+        if not told or sys.platform != "linux":
+            # A keeper that was killed could not clean up; only Linux lets one adopt grandchildren.
+            kill_marked({managed.mark})
         if managed._keeper.stdin is not None:
             with managed._command_lock:
                 try:

@@ -21,6 +21,7 @@ from sandbox.errors import is_disk_full
 STATE_VERSION = "1"
 VERSION_TEXT = f"sagedeck-sandbox-state {STATE_VERSION}\n"
 CHECKPOINT_SECONDS = 2.0
+MAX_IDLE_LOG_BYTES = 32 * 1024 * 1024
 OUR_NAMES = frozenset({"version", "lock", "sandbox.db", "blobs", "jobs", "endpoints", "ready.json"})
 
 
@@ -56,6 +57,7 @@ class Database:
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode=WAL")
         self._writer.execute("PRAGMA wal_autocheckpoint=0")
+        self._writer.execute(f"PRAGMA journal_size_limit={MAX_IDLE_LOG_BYTES}")
         self._depth = 0
         self._owner: int | None = None
         self._closed = threading.Event()
