@@ -1,0 +1,120 @@
+"""The bucket panel with listings of many pages and with slow or failing answers, from a stand-in storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from console.tabs import TabSpec
+from console.widgets.buttons import Button
+from tests.helpers.window import SANDBOX, FakeServices, until
+from workers.errors import AccessDenied, SageDeckError
+from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
+
+SPECS = [TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")]
+PAGE = 1000
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+class PagedStorage:
+    """``pages`` pages of one bucket; ``failure`` is raised instead, ``gate`` holds answers back."""
+
+    def __init__(self, pages: int) -> None:
+        self.pages = pages
+        self.failure: SageDeckError | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def buckets(self) -> list[Bucket]:
+        return [Bucket("many", NOW)]
+
+    async def safety(self, bucket: str) -> BucketSafety:
+        return BucketSafety(True, None, False)
+
+    async def list(self, bucket: str, prefix: str = "", token: str | None = None) -> Listing:
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        number = int(token or 0)
+        objects = tuple(self._object(number * PAGE + at) for at in range(PAGE))
+        return Listing(prefix, (), objects, str(number + 1) if number + 1 < self.pages else None)
+
+    async def objects(self, bucket: str, prefix: str = "") -> AsyncIterator[S3Object]:
+        for at in range(self.pages * PAGE):
+            yield self._object(at)
+
+    async def preview(self, bucket: str, key: str) -> ObjectPreview:
+        return ObjectPreview(key, "text/plain", 5, None, b"hello")
+
+    @staticmethod
+    def _object(at: int) -> S3Object:
+        return S3Object(f"file-{at:05}.txt", at, NOW, "e")
+
+
+class NoUploads:
+    async def pending(self) -> list[Any]:
+        return []
+
+
+async def open_bucket(make_application: Callable[..., Any], pages: int = 3) -> tuple[Any, Any, PagedStorage]:
+    application = make_application(SPECS)
+    application.show(connect=False)
+    storage = PagedStorage(pages)
+    services: Any = FakeServices(SANDBOX)
+    services.storage, services.uploader = storage, NoUploads()
+    application.connection.state = "ready"
+    application.ctx.enter(SANDBOX, services, await services.identity())
+    tab = application.window.pages.current_tab
+    await until(lambda: tab.browser.listed and tab.browser.count is not None)
+    return application, tab, storage
+
+
+def again_buttons(panel: Any) -> list[Button]:
+    return [found for found in panel.findChildren(Button) if found.text() == "Try again" and found.isVisible()]
+
+
+async def test_pages_are_added_and_kept_through_a_refresh(make_application: Callable[..., Any]) -> None:
+    _, tab, _ = await open_bucket(make_application)
+    panel = tab.bucket_panel
+    assert panel.table.model.total == PAGE
+    assert panel.chips.count.text() == "3,000 objects"
+    panel.more_button.click()
+    await until(lambda: panel.table.model.total == 2 * PAGE)
+    panel.table.select_keys(["file-01500.txt"])
+    tab.refresh()
+    await until(lambda: not tab.browser.loading)
+    assert panel.table.model.total == 2 * PAGE
+    assert panel.table.selected_keys() == ["file-01500.txt"]
+    panel.more_button.click()
+    await until(lambda: panel.table.model.total == 3 * PAGE)
+    assert not panel.more_button.isVisible()
+
+
+async def test_loading_is_not_empty_and_an_error_keeps_the_old_rows(make_application: Callable[..., Any]) -> None:
+    _, tab, storage = await open_bucket(make_application, pages=1)
+    panel = tab.bucket_panel
+    storage.gate.clear()
+    tab.browser.open("sub/")
+    assert panel.table.state == "loading"
+    storage.gate.set()
+    await until(lambda: panel.table.state == "rows")
+
+    storage.failure = AccessDenied("Not allowed", "s3:ListBucket is missing.")
+    tab.refresh()
+    await until(lambda: tab.browser.error is not None)
+    assert panel.table.model.total == PAGE
+    (again,) = again_buttons(panel)
+    storage.failure = None
+    again.click()
+    await until(lambda: tab.browser.error is None and not tab.browser.loading)
+    assert not again_buttons(panel)
+
+
+async def test_an_object_that_is_no_picture_says_what_it_is(make_application: Callable[..., Any]) -> None:
+    _, tab, _ = await open_bucket(make_application, pages=1)
+    tab.bucket_panel.table.select_keys(["file-00007.txt"])
+    await until(lambda: tab.bucket_panel.preview.facts[2])
+    name, facts, checksum = tab.bucket_panel.preview.facts
+    assert (name, facts, checksum) == ("file-00007.txt", "text/plain, 5 B", "no SHA-256 is kept for it")
