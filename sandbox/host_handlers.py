@@ -72,6 +72,7 @@ class Handlers:
         self.context = Context(str(model_dir))
         module = _load(code, program)
         self._functions = _functions(module)
+        self._arity = {name: len(inspect.signature(one).parameters) for name, one in self._functions.items()}
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
         self.model = self._call("model_fn", str(model_dir))
 
@@ -114,7 +115,7 @@ class Handlers:
 
     def _call(self, name: str, *arguments: Any) -> Any:
         function = self._functions[name]
-        expected = len(inspect.signature(function).parameters)
+        expected = self._arity[name]
         if expected == len(arguments):
             return function(*arguments)
         if expected == len(arguments) + 1:
