@@ -106,9 +106,13 @@ class PredictTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the tab; ``{"endpoint": name}`` chooses the endpoint to ask."""
+        """Show the tab; ``endpoint`` in the payload is the one to ask, ``paths`` and ``images`` are pictures to add."""
         if isinstance(payload, dict):
             self._wanted = payload.get("endpoint", "")
+            if payload.get("paths"):
+                self.add_paths([Path(path) for path in payload["paths"]])
+            for name, data in payload.get("images", ()):
+                self.accept_image(data, name)
         self.refresh()
 
     def backend_changed(self) -> None:
