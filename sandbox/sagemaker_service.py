@@ -14,15 +14,17 @@ from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Tags
 from sandbox.sagemaker_validation import validate
 from sandbox.training import TrainingJobs
+from sandbox.tuning import TuningJobs
 
 
 class SageMakerService(Service):
-    """Training jobs, models, endpoints and their tags; moto answers the operations that are not here."""
+    """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
 
     name = "sagemaker"
     moto = True
 
     training: TrainingJobs
+    tuning: TuningJobs
     endpoints: Endpoints
     invocations: InvocationMetrics
 
@@ -32,11 +34,15 @@ class SageMakerService(Service):
         tags = Tags(ctx.state.db)
         self.training = TrainingJobs(ctx, self.logs)
         self.training.recover()
+        self.tuning = TuningJobs(ctx, self.training)
+        self.tuning.recover()
         models = Models(ctx)
         self.invocations = InvocationMetrics(ctx.metrics)
         self.endpoints = Endpoints(ctx, self.logs, models)
         self.endpoints.recover()
-        self.operations |= self.training.operations | models.operations | self.endpoints.operations
+        self.operations |= (
+            self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
+        )
         self.operations |= {
             "AddTags": _checked("AddTags", tags.add_tags),
             "ListTags": _checked("ListTags", tags.list_tags),
@@ -45,14 +51,16 @@ class SageMakerService(Service):
 
     def stop(self) -> None:
         """End all jobs and endpoints; no process is left."""
+        self.tuning.stop_launching()
         self.training.close()
+        self.tuning.close()
         self.endpoints.close()
         self.invocations.close()
         self.logs.close()
 
     def busy(self) -> bool:
         """True while a job runs or waits."""
-        return self.training.busy()
+        return self.training.busy() or self.tuning.busy()
 
 
 def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:

@@ -108,12 +108,17 @@ class TrainingJobs:
             if entry.thread is not None:
                 entry.thread.join(timeout=10)
 
+    def check(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Raise what CreateTrainingJob would raise for this request; returns it without unknown members."""
+        request = validate("sagemaker", "CreateTrainingJob", request)
+        self._refuse_taken(request["TrainingJobName"])
+        check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
+        return request
+
     def create(self, request: dict[str, Any], tuning_job_arn: str = "") -> str:
         """Check a CreateTrainingJob request, keep the job and queue it; returns its ARN."""
-        request = validate("sagemaker", "CreateTrainingJob", request)
+        request = self.check(request)
         name = request["TrainingJobName"]
-        self._refuse_taken(name)
-        check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
         now = time.time()
         body = {
             "TrainingJobName": name,

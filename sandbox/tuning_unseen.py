@@ -1,0 +1,47 @@
+"""Telling an operator why no training job has an objective: what its regex was, and which lines there were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sandbox.logs_store import Logs
+from sandbox.training_run import LOG_GROUP
+
+_SHOWN_LINES = 5
+_SHOWN_CHARACTERS = 120
+_READ_LINES = 400
+# FailureReason has at most 1,024 characters.
+_MAX_REASON = 1_000
+_NOT_FINITE = re.compile(r"\b(nan|-?inf(inity)?)\b", re.IGNORECASE)
+# What a person would take for a metric: a word, then "=" or ":", then a number.
+_METRIC_LIKE = re.compile(r"[A-Za-z_)\]%]\s*[=:]\s*-?\d")
+
+
+def last_lines(logs: Logs, job_name: str) -> list[str]:
+    """The last lines of a training job, all hosts one after the other."""
+    prefix = f"{job_name}/"
+    streams = logs.db.query(
+        "SELECT id FROM log_streams WHERE grp=? AND substr(name, 1, ?)=? ORDER BY name",
+        (LOG_GROUP, len(prefix), prefix),
+    )
+    return [event.message for row in streams for event in logs.read(row["id"], limit=_READ_LINES, tail=True)]
+
+
+def matches_but_for_nan(regex: str, lines: Iterable[str]) -> bool:
+    """True when the regex would match a line if its NaN or infinity were a number."""
+    pattern = re.compile(regex)
+    return any(pattern.search(_NOT_FINITE.sub("0.5", line)) for line in lines if _NOT_FINITE.search(line))
+
+
+def unseen_reason(metric: str, regex: str, job_name: str, lines: Sequence[str]) -> str:
+    """The FailureReason when a finished job has no line that the objective's regex matches."""
+    like = [line.strip() for line in lines if _METRIC_LIKE.search(line)] or [line.strip() for line in lines]
+    shown = [line[:_SHOWN_CHARACTERS] for line in dict.fromkeys(like)][-_SHOWN_LINES:]
+    seen = "; ".join(f"“{line}”" for line in shown) if shown else "none at all"
+    text = (
+        "No objective metrics found. Please ensure that the custom algorithm is emitting the objective metric as "
+        f"defined by the regular expression provided. Objective {metric}, regex {regex}; the training job {job_name} "
+        f"ended without a match. Lines seen: {seen}"
+    )
+    return text if len(text) <= _MAX_REASON else text[: _MAX_REASON - 1] + "…"
