@@ -97,8 +97,9 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
         state.close()
         print(f"{exc} Choose another one with --port, or leave --port out.", file=sys.stderr)
         return EXIT_USAGE
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sandbox.stop())
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sandbox.stop())
     sandbox.run()
     return 0
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
+from sandbox.diagnostics import tell_exception
 from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
 from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
 from sandbox.registry import MAX_BODY_BYTES, BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
@@ -98,7 +97,7 @@ class Dispatcher:
     def _unexpected(self, exc: Exception) -> AwsError:
         if is_disk_full(exc):
             return disk_full(self._state_path)
-        print("".join(traceback.format_exception(exc)), file=sys.stderr, flush=True)  # noqa: T201
+        tell_exception(exc)
         return AwsError("InternalFailure", f"The sandbox failed: {type(exc).__name__}: {exc}", 500)
 
     def _served(self, request: RestRequest, caller: Caller, request_id: str) -> RestResponse:

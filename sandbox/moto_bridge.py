@@ -10,13 +10,13 @@ import contextlib
 import io
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
 from sandbox.account import ACCOUNT_ID, OPERATOR_NAME
 from sandbox.credentials import Credentials, KnownKey
+from sandbox.diagnostics import tell, tell_exception
 from sandbox.errors import AwsError, not_implemented
 from sandbox.moto_journal import Journal, MotoRequest, changes_something
 from sandbox.moto_patches import Control
@@ -114,7 +114,7 @@ class MotoBridge:
             self._ensure_operator()
         except Exception as exc:
             self._failed = f"{type(exc).__name__}: {exc}"
-            print("".join(traceback.format_exception(exc)), file=sys.stderr, flush=True)  # noqa: T201
+            tell_exception(exc)
         self._ready.set()
         if then is not None and not self._failed:
             then()
@@ -128,11 +128,7 @@ class MotoBridge:
                     self._run(entry.request)
             except Exception as exc:
                 # One request that this moto no longer takes must not cost the others.
-                print(  # noqa: T201
-                    f"replaying {entry.request.service} {entry.request.target} failed: {exc!r}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                tell(f"replaying {entry.request.service} {entry.request.target} failed: {exc!r}")
 
     def _ensure_operator(self) -> None:
         """The operator is a user of IAM with full rights; its key is ours, not moto's."""

@@ -13,11 +13,11 @@ import struct
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http.client import responses
 
+from sandbox.diagnostics import tell_exception
 from sandbox.dispatch import RawRequest
 from sandbox.http_body import BadRequest, Body, Disconnected, Head, Reader
 from sandbox.registry import FileBody, RestResponse
@@ -112,8 +112,8 @@ class HttpServer:
         except (Disconnected, ConnectionError, TimeoutError, BlockingIOError):
             # The client went away; there is nobody to tell.
             pass
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+        except Exception as exc:
+            tell_exception(exc)
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
