@@ -20,7 +20,6 @@ from typing import Any
 from workers.children import run_child
 from workers.error_wire import from_wire
 from workers.errors import InvalidInput, LocalProblem, translate
-from workers.samples_catalogue import catalogue, chosen
 
 MAX_CLASSES = 133
 MAX_PER_CLASS = 2000
@@ -55,7 +54,7 @@ class SampleSet:
 
 def breed_names() -> tuple[str, ...]:
     """All breeds that can be drawn, by name."""
-    return tuple(catalogue())
+    return _names(MAX_CLASSES)
 
 
 def destination_problem(dest: Path) -> str:
@@ -91,7 +90,7 @@ async def make_samples(
             f"Each breed needs {MIN_PER_CLASS} to {MAX_PER_CLASS:,} pictures: one each to train, validate and test.",
         )
     dest = await asyncio.to_thread(_checked_dest, dest)
-    names = tuple(breed.name for breed in chosen(classes))
+    names = await asyncio.to_thread(_names, classes)
     making = dest.with_name(f".{dest.name}.making-{os.getpid()}")
     started = time.monotonic()
     try:
@@ -101,6 +100,13 @@ async def make_samples(
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, making, True))
     return SampleSet(dest, names, done, size, time.monotonic() - started)
+
+
+def _names(classes: int) -> tuple[str, ...]:
+    # The drawing code brings numpy and Pillow: not wanted where only a dialog is shown.
+    from workers.samples_catalogue import chosen
+
+    return tuple(breed.name for breed in chosen(classes))
 
 
 async def _draw(
