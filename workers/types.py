@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 
+def _files(number: int) -> str:
+    return f"{number:,} file" if number == 1 else f"{number:,} files"
+
+
 @dataclass(frozen=True)
 class Backend:
     """Where the calls go: an AWS profile of this machine, or the sandbox.
@@ -131,18 +135,18 @@ class UploadResult:
     def summary(self) -> str:
         """How it ended in one line, for a message."""
         if self.cancelled:
-            text = f"Cancelled: {self.sent:,} files were sent and are kept; start again to go on."
+            parts = [f"Cancelled. What was sent ({_files(self.sent)}) is kept; start again to go on."]
         elif not self.sent:
-            text = f"Nothing to send: {'' if self.failed else 'all '}{self.skipped:,} files are there."
+            parts = [f"Nothing to send: {'' if self.failed else 'all '}{_files(self.skipped)} are there."]
         else:
-            text = f"{self.sent:,} files sent" + (f", {self.skipped:,} were there already." if self.skipped else ".")
+            parts = [f"Sent: {_files(self.sent)}" + (f"; there already: {self.skipped:,}." if self.skipped else ".")]
         if self.failed:
-            text += f" {len(self.failed):,} could not be sent."
+            parts.append(f"Could not be sent: {_files(len(self.failed))}.")
         if self.changed_during_upload:
-            text += f" {len(self.changed_during_upload):,} changed while they were sent; start again to send them."
+            parts.append(f"Changed meanwhile: {_files(len(self.changed_during_upload))}; start again to send them.")
         if self.ignored:
-            text += f" {len(self.ignored):,} hidden files were left out."
-        return text
+            parts.append(f"Hidden and left out: {_files(len(self.ignored))}.")
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)

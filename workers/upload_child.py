@@ -13,8 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from workers.error_wire import to_wire
-from workers.errors import SageDeckError
+from workers.errors import SageDeckError, translate
 from workers.types import Backend
 from workers.upload_manifest import Manifest
 from workers.upload_progress import Meter, Reporter
@@ -58,7 +60,8 @@ def main() -> None:
         remote = Remote(Backend(**spec["backend"]), spec["bucket"])
         upload = Upload(remote, manifest, spec["target"], Path(spec["folder"]), spec["prefix"], meter, control)
         message = {"result": asdict(upload.run())}
-    except SageDeckError as error:
+    except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
+        error = translate(exc, "upload the folder", service="s3", profile=spec["backend"]["profile_name"])
         message = {"error": to_wire(error), "result": asdict(upload.partial()) if upload else None}
     finally:
         reporter.stop()

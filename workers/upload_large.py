@@ -10,11 +10,10 @@ from s3transfer.exceptions import CancelledError
 from s3transfer.manager import TransferConfig, TransferManager
 from s3transfer.subscribers import BaseSubscriber
 
-from workers.upload_plan import hash_file
+from workers.upload_plan import PART_SIZE, hash_file
 from workers.upload_scan import LocalFile
 from workers.upload_send import Cancelled
 
-PART_SIZE = 8 * 2**20
 PARTS_AT_ONCE = 4
 POLL_SECONDS = 0.05
 

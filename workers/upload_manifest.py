@@ -28,7 +28,7 @@ VERSION = 1
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hashes (
-    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER, md5 TEXT, sha256 TEXT, seen REAL,
+    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER, etag TEXT, sha256 TEXT, seen REAL,
     PRIMARY KEY (folder, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
     target TEXT, key TEXT, etag TEXT, sha256 TEXT, seen REAL, PRIMARY KEY (target, key)) WITHOUT ROWID;
@@ -40,10 +40,10 @@ CREATE TABLE IF NOT EXISTS uploads (
 
 @dataclass(frozen=True)
 class Hashes:
-    """Hex digests of a file's content; ``md5`` is empty when it was not computed."""
+    """The SHA-256 (hex) of a file's content and the ETag that S3 gives it; ``etag`` is empty when not computed."""
 
     sha256: str
-    md5: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Manifest:
     def hashes(self, folder: Path, files: Iterable[LocalFile]) -> dict[str, Hashes]:
         """By name, the hashes of those ``files`` that look unchanged since they were read."""
         rows = self._db.execute(
-            "SELECT name, size, mtime_ns, inode, md5, sha256 FROM hashes WHERE folder = ?", (str(folder),)
+            "SELECT name, size, mtime_ns, inode, etag, sha256 FROM hashes WHERE folder = ?", (str(folder),)
         )
         known = {row[0]: row[1:] for row in rows}
         found = {}
         for file in files:
             row = known.get(file.name)
             if row is not None and row[:3] == (file.size, file.mtime_ns, file.inode):
-                found[file.name] = Hashes(sha256=row[4], md5=row[3])
+                found[file.name] = Hashes(sha256=row[4], etag=row[3])
         return found
 
     def sent(self, target: str, prefix: str) -> dict[str, Sent]:
@@ -103,7 +103,7 @@ class Manifest:
             self._db.executemany(
                 "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (str(folder), file.name, file.size, file.mtime_ns, file.inode, hashes.md5, hashes.sha256, now)
+                    (str(folder), file.name, file.size, file.mtime_ns, file.inode, hashes.etag, hashes.sha256, now)
                     for file, hashes in rows
                     if file.mtime_ns < read_at_ns - SETTLED_NS
                 ],

@@ -14,7 +14,8 @@ from workers.upload_scan import LocalFile, Scan
 
 KEY_BYTES = 1024
 HASH_THREADS = 2
-CHUNK_BYTES = 2**20
+# Larger files go in parts of this size, as with the AWS CLI; an ETag then is the MD5 of the parts' MD5s.
+PART_SIZE = 8 * 2**20
 
 _TYPES = mimetypes.MimeTypes()
 for _suffix, _type in {
@@ -48,13 +49,20 @@ class Plan:
 
 
 def hash_file(file: LocalFile) -> Hashes:
-    """Both digests of the file's content in one pass. Raises ``OSError``."""
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    """SHA-256 and the ETag (SSE-S3) of the file's content in one pass. Raises ``OSError``."""
+    parts: list[bytes] = []
+    sha256 = hashlib.sha256()
+    size = 0
     with open(file.path, "rb") as stream:  # noqa: PTH123 - 8,000 Path objects would cost more than the hashing
-        while chunk := stream.read(CHUNK_BYTES):
-            md5.update(chunk)
-            sha256.update(chunk)
-    return Hashes(sha256=sha256.hexdigest(), md5=md5.hexdigest())
+        while part := stream.read(PART_SIZE):
+            size += len(part)
+            parts.append(hashlib.md5(part, usedforsecurity=False).digest())
+            sha256.update(part)
+    if size > PART_SIZE:
+        etag = f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
+    else:
+        etag = parts[0].hex() if parts else hashlib.md5(usedforsecurity=False).hexdigest()
+    return Hashes(sha256=sha256.hexdigest(), etag=etag)
 
 
 def make_plan(
@@ -67,8 +75,8 @@ def make_plan(
 ) -> Plan:
     """Decide for each file. It is there when the object has its size and one of these holds:
 
-    the ETag is the MD5 of the file (single-part uploads, SSE-S3), or the ETag is still the one that the service gave
-    when this very content was sent (multipart, SSE-KMS). ``keep_on(files compared)`` is asked as it goes on; False
+    the ETag is the one that S3 gives such a file (SSE-S3, parts of 8 MiB), or the ETag is still the one that the
+    service gave when this very content was sent (SSE-KMS). ``keep_on(files compared)`` is asked as it goes on; False
     ends the comparison early, with an incomplete plan.
     """
     plan = Plan()
@@ -124,5 +132,5 @@ def _try_hash(file: LocalFile) -> Hashes | OSError:
 
 def _decide(plan: Plan, file: LocalFile, there: RemoteObject, hashes: Hashes, sent: Sent | None) -> None:
     as_sent = sent is not None and sent.etag == there.etag and sent.sha256 == hashes.sha256
-    same = as_sent or (bool(hashes.md5) and hashes.md5 == there.etag)
+    same = as_sent or (bool(hashes.etag) and hashes.etag == there.etag)
     (plan.there if same else plan.send).append(file)

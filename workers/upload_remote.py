@@ -52,7 +52,7 @@ class Remote:
             _forget_proxies()
         self._session = boto_session(backend)
         self.client = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
-        self.bucket = bucket
+        self.bucket, self.profile = bucket, backend.profile_name
         self._url = ""
         self._region = self.client.meta.region_name
         self.client.meta.events.register("before-send.s3.ListObjectsV2", self._note)

@@ -17,13 +17,12 @@ from workers.errors import LocalProblem, SageDeckError, translate
 from workers.types import UploadResult
 from workers.upload_large import send_large
 from workers.upload_manifest import Hashes, Manifest, Sent
-from workers.upload_plan import Plan, clean_prefix, content_type, gone_keys, make_plan
+from workers.upload_plan import PART_SIZE, Plan, clean_prefix, content_type, gone_keys, make_plan
 from workers.upload_progress import Meter
 from workers.upload_remote import Remote
 from workers.upload_scan import LocalFile, Scan, scan
 from workers.upload_send import Cancelled, NotVerified, Sender
 
-SMALL_BYTES = 8 * 2**20
 READ_TRIES = 3
 SETTLE_SECONDS = 0.05
 RETRY_SECONDS = 1.0
@@ -114,6 +113,7 @@ class Upload:
         self._make_sender = sender
         self._lock = threading.Lock()
         self._outcome = _Outcome()
+        self._to_send = 0
         self._unsaved: list[tuple[str, Sent]] = []
         self._unsaved_hashes: list[tuple[LocalFile, Hashes]] = []
         self._began = time.monotonic()
@@ -133,6 +133,7 @@ class Upload:
         self._remember(lambda: self._manifest.begin(*target, self._remote.bucket, self._prefix, len(found.files)))
         self._meter.phase("uploading")
         changed: tuple[str, ...] = ()
+        self._to_send = len(plan.send)
         if plan.send:
             sender = self._make_sender(self._remote.destination())
             self._control.on_cancel = sender.cancel
@@ -203,7 +204,7 @@ class Upload:
 
     def _send_one(self, sender: Sender, file: LocalFile) -> None:
         key, kind = self._prefix + file.name, content_type(file.name)
-        if file.size > SMALL_BYTES:
+        if file.size > PART_SIZE:
             etag, sha256 = send_large(
                 self._remote.client, file, self._remote.bucket, key, kind, self._meter.moved, self._is_cancelled
             )
@@ -297,12 +298,12 @@ class Upload:
         try:
             return call()
         except (ClientError, BotoCoreError, OSError) as exc:
-            raise translate(exc, doing, service="s3") from exc
+            raise translate(exc, doing, service="s3", profile=self._remote.profile) from exc
 
     def _stopped(self, cause: Exception) -> SageDeckError:
-        error = translate(cause, f"send to {self._remote.bucket}", service="s3")
-        error.hint = f"{error.hint} {len(self._outcome.sent):,} files were sent and are kept; start again to go on."
-        error.hint = error.hint.strip()
+        error = translate(cause, f"send to {self._remote.bucket}", service="s3", profile=self._remote.profile)
+        kept = f"What was sent ({len(self._outcome.sent):,} of {self._to_send:,} files) is kept; start again to go on."
+        error.hint = f"{error.hint} {kept}".strip()
         return error
 
     def _result(self, found: Scan, plan: Plan, changed: tuple[str, ...], gone: tuple[str, ...] = ()) -> UploadResult:

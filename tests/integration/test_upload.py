@@ -148,6 +148,8 @@ def test_a_large_file_goes_in_parts_and_keeps_its_hash(sandbox, tmp_path):
         assert shown.truncated and shown.sha256 == hashlib.sha256(data).hexdigest()
         second = await desk.uploader.upload(tmp_path / "set", BUCKET, "large")
         assert (second.sent, second.skipped) == (0, 2)
+        desk.uploader = Uploader(desk.session, tmp_path / "another.sqlite")
+        assert (await desk.uploader.upload(tmp_path / "set", BUCKET, "large")).skipped == 2
         (path,) = await desk.storage.download(BUCKET, ["large/large.bin"], tmp_path / "back")
         assert path.read_bytes() == data
 
@@ -244,7 +246,7 @@ def test_the_sandbox_dies_and_comes_back(tmp_path):
             with pytest.raises(Unreachable) as told:
                 await desk.uploader.upload(tmp_path / "set", BUCKET, "back", kill)
             assert told.value.fix.action == "restart_sandbox"
-            assert "are kept" in told.value.hint
+            assert "is kept" in told.value.hint
 
         async def resumed(desk):
             there = (await desk.storage.count(BUCKET, "back/"))[0]
@@ -278,7 +280,7 @@ def test_a_full_disk_is_told_what_arrived_is_kept_and_it_goes_on_later(small_dis
             with pytest.raises(ServiceFault, match="disk is full") as told:
                 await desk.uploader.upload(tmp_path / "set", BUCKET, "full")
             assert told.value.code == "InsufficientStorage"
-            assert "are kept" in told.value.hint
+            assert "is kept" in told.value.hint
 
         async def resumed(desk):
             there = (await desk.storage.count(BUCKET, "full/"))[0]

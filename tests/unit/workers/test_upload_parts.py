@@ -10,7 +10,7 @@ import time
 import pytest
 
 from workers.upload_manifest import Hashes, Manifest, Sent
-from workers.upload_plan import clean_prefix, content_type, gone_keys, hash_file, make_plan
+from workers.upload_plan import PART_SIZE, clean_prefix, content_type, gone_keys, hash_file, make_plan
 from workers.upload_progress import Meter, Reporter
 from workers.upload_remote import RemoteObject
 from workers.upload_scan import LocalFile, Scan, scan
@@ -210,6 +210,12 @@ class TestPlan:
     def test_digests_types_and_prefixes(self, tmp_path):
         write(tmp_path, "a.bin", b"data")
         assert hash_file(scan(tmp_path).files[0]) == Hashes(hashlib.sha256(b"data").hexdigest(), md5(b"data"))
+        parts = [b"a" * PART_SIZE, b"b"]
+        write(tmp_path, "a.bin", b"".join(parts))
+        composite = md5(b"".join(hashlib.md5(part).digest() for part in parts)) + "-2"
+        assert hash_file(scan(tmp_path).files[0]).etag == composite
+        write(tmp_path, "a.bin", b"")
+        assert hash_file(scan(tmp_path).files[0]).etag == md5(b"")
         types = {"a.jpg": "image/jpeg", "b.PNG": "image/png", "c.webp": "image/webp", "d": "application/octet-stream"}
         assert {name: content_type(name) for name in types} == types
         assert [clean_prefix(text) for text in ("", "/", "a", "/a/b/")] == ["", "", "a/", "a/b/"]

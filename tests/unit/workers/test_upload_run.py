@@ -31,7 +31,7 @@ def client_error(code, status=400):
 class FakeBucket:
     """Plays the bucket, its ``Remote`` and its ``Sender``; ``before`` is called with each key before it is stored."""
 
-    bucket, client = "photos", None
+    bucket, client, profile = "photos", None, None
 
     def __init__(self):
         self.objects: dict[str, bytes] = {}
@@ -156,7 +156,7 @@ def test_what_concerns_all_files_ends_it_at_once_and_resumes(bucket, folder, err
     bucket.before = lambda key: error if key != "p/a/1.jpg" else None
     with pytest.raises(kind) as told:
         upload(bucket, folder)
-    assert "1 files were sent and are kept" in told.value.hint
+    assert "What was sent (1 of 3 files) is kept" in told.value.hint
     assert bucket.puts == ["p/a/1.jpg", "p/a/2.jpg"] and bucket.cancelled == 1
     assert len(pending(folder)) == 1
     bucket.before = lambda key: None
@@ -197,7 +197,7 @@ def test_a_file_that_keeps_changing_is_reported(bucket, folder):
     bucket.before = before
     result = upload(bucket, folder)
     assert result.changed_during_upload == ("a/1.jpg",)
-    assert "1 changed while" in result.summary
+    assert "Changed meanwhile: 1 file;" in result.summary
     assert len(pending(folder)) == 1
 
 
@@ -241,7 +241,7 @@ def test_cancelling_keeps_what_was_sent(bucket, folder):
     bucket.before = before
     result = upload(bucket, folder, control)
     assert result.cancelled and result.sent == 1 and result.failed == ()
-    assert "1 files were sent and are kept" in result.summary
+    assert "What was sent (1 file) is kept" in result.summary
     assert len(bucket.puts) == 1 and bucket.cancelled == 1
     bucket.before = lambda key: None
     assert upload(bucket, folder).skipped == 1
