@@ -79,7 +79,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("learning-rate", _real, 1e-3, "highest learning rate of the cosine schedule")
     add("batch-size", _whole, 64, "pictures per step, over all hosts")
     add("weight-decay", _real, 0.01, "AdamW's decay")
-    add("label-smoothing", _real, 0.1, "0 to below 1")
+    add("label-smoothing", _real, 0.05, "0 to below 1")
     add("views", _whole, 3, "views of each training picture: 1 plain, the others augmented")
     add("image-size", _whole, 224, "side of the network's input in pixels")
     add("patience", _whole, 5, "epochs without a better validation loss before stopping; 0: never stop early")
