@@ -55,7 +55,12 @@ class Child:
     async def start(self) -> None:
         """Start the process and hand it the spec. Raises ``OSError`` when it cannot be started."""
         loop = asyncio.get_running_loop()
-        self._process = await asyncio.to_thread(self._spawn)
+        spawning = asyncio.ensure_future(asyncio.to_thread(self._spawn))
+        try:
+            self._process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            spawning.add_done_callback(self._discard)
+            raise
         errors = threading.Thread(target=self._read_errors, name=f"{self.module} stderr", daemon=True)
         errors.start()
         threading.Thread(
@@ -90,6 +95,12 @@ class Child:
         """Close the child's input, wait ``STOP_GRACE_SECONDS``, then kill it. Nothing happens when it has ended."""
         if self._process is not None and self._process.poll() is None:
             await asyncio.shield(asyncio.to_thread(self._stop))
+
+    def _discard(self, spawning: asyncio.Future[subprocess.Popen[str]]) -> None:
+        """Whoever wanted the child is gone before it was there: end it."""
+        if not spawning.cancelled() and spawning.exception() is None:
+            self._process = spawning.result()
+            threading.Thread(target=self._stop, name=f"{self.module} stop", daemon=True).start()
 
     def _spawn(self) -> subprocess.Popen[str]:
         # Its own group: Ctrl+C in the terminal is for the window, which then tells its children.

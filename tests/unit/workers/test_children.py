@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import psutil
@@ -86,5 +87,26 @@ def test_a_module_that_does_not_exist_is_an_error():
         with pytest.raises(ChildFailed, match="No module named"):
             async for _ in run_child("workers.no_such_module", {}):
                 pass
+
+    run(body)
+
+
+def test_cancelling_the_start_leaves_no_process(monkeypatch):
+    stopped, stop = threading.Event(), Child._stop
+
+    def noted(child):
+        stop(child)
+        stopped.set()
+
+    monkeypatch.setattr(Child, "_stop", noted)
+
+    async def body():
+        task = asyncio.ensure_future(Child(MODULE, {"do": "echo"}).start())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(stopped.wait, 20)
+        assert not [child for child in psutil.Process().children() if MODULE in child.cmdline()]
 
     run(body)
