@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -75,12 +76,16 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
     """Serve until SIGTERM, SIGINT or idleness."""
     from sandbox.app import Sandbox
     from sandbox.client_env import read_ready
+    from sandbox.diagnostics import tell
+    from sandbox.errors import is_disk_full
     from sandbox.server import PortTaken
     from sandbox.state import StateDir, StateError, StateInUse
 
     os.umask(0o077)
+    state = None
     try:
         state = StateDir(state_path)
+        sandbox = Sandbox(state, port, ready_file.absolute() if ready_file else None, idle_exit)
     except StateInUse:
         ready = read_ready(state_path) or {}
         where = f"process {ready.get('pid')}, {ready.get('endpoint_url')}" if ready else "still starting"
@@ -89,14 +94,16 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
     except StateError as exc:
         print(exc, file=sys.stderr)
         return EXIT_USAGE
-    if state.notice:
-        print(state.notice, file=sys.stderr, flush=True)
-    try:
-        sandbox = Sandbox(state, port, ready_file.absolute() if ready_file else None, idle_exit)
     except PortTaken as exc:
-        state.close()
         print(f"{exc} Choose another one with --port, or leave --port out.", file=sys.stderr)
         return EXIT_USAGE
+    except (OSError, sqlite3.OperationalError) as exc:
+        if not is_disk_full(exc):
+            raise
+        print(f"The disk that holds {state_path} is full. Free some space and start again.", file=sys.stderr)
+        return EXIT_USAGE
+    if state.notice:
+        tell(state.notice)
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sandbox.stop())

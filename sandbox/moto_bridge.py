@@ -87,6 +87,7 @@ class MotoBridge:
         self._apps: dict[str, Any] = {}
         self._dispatcher: Any = None
         self._stopping = False
+        self._iam_version = 0
         credentials.add_resolver(self._find_key)
 
     def start(self, then: Callable[[], None] | None = None) -> None:
@@ -161,6 +162,20 @@ class MotoBridge:
         if not self._ready.wait(START_SECONDS) or self._failed:
             raise AwsError("ServiceUnavailable", f"moto could not be started. {self._failed}".strip(), 503)
 
+    @property
+    def iam_version(self) -> int:
+        """A number that changes whenever something in IAM may have changed."""
+        return self._iam_version
+
+    @contextlib.contextmanager
+    def iam(self) -> Iterator[Any]:
+        """moto's IAM backend, for reading only; nothing changes in it meanwhile."""
+        self.wait()
+        from moto.iam.models import iam_backends
+
+        with self._lock.read():
+            yield iam_backends[ACCOUNT_ID]["aws"]
+
     def handle(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> RestResponse:
         """Answer a request by moto."""
         if request.service in OURS_ALONE:
@@ -194,6 +209,8 @@ class MotoBridge:
             raise
         if response.status >= 400:
             self._journal.remove(entry)
+        elif request.service == "iam":
+            self._iam_version += 1
         return response
 
     def _run(self, request: MotoRequest, operation: str = "") -> RestResponse:
@@ -236,11 +253,8 @@ class MotoBridge:
         """Access keys of IAM users that were made in the sandbox."""
         if not access_key_id.startswith("AKIA"):
             return None
-        self.wait()
-        from moto.iam.models import iam_backends
-
-        with self._lock.read():
-            for user in iam_backends[ACCOUNT_ID]["aws"].users.values():
+        with self.iam() as backend:
+            for user in backend.users.values():
                 for key in user.access_keys:
                     if key.access_key_id == access_key_id and key.status == "Active":
                         caller = Caller(user.arn, ACCOUNT_ID, access_key_id, None, user.id)

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 ENVIRONMENT = {
@@ -44,13 +45,14 @@ class Control:
         os.environ.update(ENVIRONMENT)
         import moto.core.utils as utils
         from moto import backends
-        from moto.core import base_backend
+        from moto.core import base_backend, responses
         from moto.moto_api._internal import mock_random
 
         self._random = mock_random
         utils.utcnow = self.clock.utcnow
         modules = list(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules
+        responses.method_names_from_class = cache(responses.method_names_from_class)
         self._patch_backends(base_backend)
 
     def _patch_backends(self, base_backend: Any) -> None:

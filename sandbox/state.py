@@ -155,6 +155,7 @@ class StateDir:
         problem = _problem(self.path)
         if problem:
             self._move_aside(problem)
+        self._stamp()
         self.blobs = self.path / "blobs"
         self.jobs = self.path / "jobs"
         self.endpoints = self.path / "endpoints"
@@ -166,6 +167,7 @@ class StateDir:
             if isinstance(exc, sqlite3.OperationalError) and is_disk_full(exc):
                 raise StateError(f"The disk that holds {self.path} is full.") from exc
             self._move_aside(f"its database cannot be read ({exc})")
+            self._stamp()
             for folder in (self.blobs, self.jobs, self.endpoints):
                 folder.mkdir(exist_ok=True)
             self.db = self._open()
@@ -179,8 +181,15 @@ class StateDir:
         except sqlite3.DatabaseError:
             database.close()
             raise
-        (self.path / "version").write_text(VERSION_TEXT)
         return database
+
+    def _stamp(self) -> None:
+        """Write the version, in one step: a half-written one would make the next start move everything aside."""
+        version = self.path / "version"
+        if not version.exists():
+            temporary = self.path / "version.new"
+            temporary.write_text(VERSION_TEXT)
+            temporary.replace(version)
 
     def _move_aside(self, problem: str) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -269,7 +278,7 @@ def _lock(handle: Any) -> bool:
 def _problem(path: Path) -> str:
     """Why the folder's content cannot be used, or an empty string."""
     version = path / "version"
-    others = {entry.name for entry in path.iterdir()} - {"lock"}
+    others = {entry.name for entry in path.iterdir()} - {"lock", "version.new"}
     if not version.exists():
         return "it says no version" if others else ""
     try:
