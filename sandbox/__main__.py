@@ -8,6 +8,10 @@ import signal
 import sqlite3
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.app import Sandbox
 
 EXIT_USAGE = 2
 EXIT_IN_USE = 3
@@ -76,16 +80,15 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
     """Serve until SIGTERM, SIGINT or idleness."""
     from sandbox.app import Sandbox
     from sandbox.client_env import read_ready
-    from sandbox.diagnostics import tell
     from sandbox.errors import is_disk_full
     from sandbox.server import PortTaken
     from sandbox.state import StateDir, StateError, StateInUse
 
     os.umask(0o077)
-    state = None
     try:
         state = StateDir(state_path)
         sandbox = Sandbox(state, port, ready_file.absolute() if ready_file else None, idle_exit)
+        return _run(sandbox, state.notice)
     except StateInUse:
         ready = read_ready(state_path) or {}
         where = f"process {ready.get('pid')}, {ready.get('endpoint_url')}" if ready else "still starting"
@@ -102,8 +105,13 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
             raise
         print(f"The disk that holds {state_path} is full. Free some space and start again.", file=sys.stderr)
         return EXIT_USAGE
-    if state.notice:
-        tell(state.notice)
+
+
+def _run(sandbox: Sandbox, notice: str) -> int:
+    from sandbox.diagnostics import tell
+
+    if notice:
+        tell(notice)
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: sandbox.stop())

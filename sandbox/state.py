@@ -21,6 +21,7 @@ from sandbox.errors import is_disk_full
 STATE_VERSION = "1"
 VERSION_TEXT = f"sagedeck-sandbox-state {STATE_VERSION}\n"
 CHECKPOINT_SECONDS = 2.0
+RESERVE_BYTES = 2 * 1024 * 1024
 MAX_IDLE_LOG_BYTES = 32 * 1024 * 1024
 OUR_NAMES = frozenset({"version", "lock", "sandbox.db", "blobs", "jobs", "endpoints", "ready.json"})
 
@@ -152,6 +153,7 @@ class StateDir:
         self.path = Path(path).expanduser().absolute()
         self.notice = ""
         self._lock_file = _prepare(self.path)
+        self._free_reserve()
         problem = _problem(self.path)
         if problem:
             self._move_aside(problem)
@@ -172,6 +174,7 @@ class StateDir:
                 folder.mkdir(exist_ok=True)
             self.db = self._open()
         self.version = STATE_VERSION
+        self._keep_reserve()
 
     def _open(self) -> Database:
         database = Database(self.path / "sandbox.db")
@@ -190,6 +193,16 @@ class StateDir:
             temporary = self.path / "version.new"
             temporary.write_text(VERSION_TEXT)
             temporary.replace(version)
+
+    def _free_reserve(self) -> None:
+        """On a full disk give up the reserve: then the sandbox can start, and things in it can be deleted."""
+        if self.free_bytes() < RESERVE_BYTES:
+            (self.path / "reserve").unlink(missing_ok=True)
+
+    def _keep_reserve(self) -> None:
+        reserve = self.path / "reserve"
+        if not reserve.exists() and self.free_bytes() > 32 * RESERVE_BYTES:
+            reserve.write_bytes(bytes(RESERVE_BYTES))
 
     def _move_aside(self, problem: str) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -278,7 +291,7 @@ def _lock(handle: Any) -> bool:
 def _problem(path: Path) -> str:
     """Why the folder's content cannot be used, or an empty string."""
     version = path / "version"
-    others = {entry.name for entry in path.iterdir()} - {"lock", "version.new"}
+    others = {entry.name for entry in path.iterdir()} - {"lock", "version.new", "reserve"}
     if not version.exists():
         return "it says no version" if others else ""
     try:
