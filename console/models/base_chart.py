@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 class Series:
     """One line: ``xs`` ascending. ``tone`` is a colour token; the main line is ``series1``, a comparison ``series5``.
 
-    ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below.
+    ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below; ``cut``
+    ends it with a bar: stopped before its time. A series without a name is not in the legend.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Series:
     comparison: bool = False
     step: bool = False
     fill: bool = False
+    cut: bool = False
 
     @property
     def color_token(self) -> str:

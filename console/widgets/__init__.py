@@ -7,6 +7,7 @@ segmented, switch   ``Segmented([(key, text)], current)`` → ``changed(str)``, 
 search_field        ``SearchField(placeholder)`` → ``searched(str)``
 state_chip          ``StateChip(word or State)``; words and tones in ``console.models.base_states``
 fields              ``LineEdit``, ``NumberField``, ``IntField``, ``ComboBox``: ``value()``, ``set_value``, ``edited``
+range_fields        ``RangeField(low, high)``, ``ToggleRow([(key, text)], chosen)``: fields of search ranges
 form                ``Form().add(key, title, field, check=)``, ``FormRow``, ``Hint``: checked while one types
 lines               ``CheckLine(tone, title, detail, action=)``, ``HintLine``, ``IconLabel``
 banner              ``Banner(tone, title, sentence, fix=(text, call, icon), details=)``, ``Banner.of_error(error)``
@@ -17,6 +18,7 @@ drop_area           ``DropArea(icon, title, detail, button=)`` → ``dropped(lis
 progress            ``ProgressBar(fraction or None)``
 log_panel           ``LogPanel(title)`` with ``view``: a ``LogView`` (``append_events``, ``set_live``, ``search``)
 chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.base_chart``
+scatter, parallel   ``ScatterChart`` + ``Dot``; ``ParallelChart`` + ``Axis``, ``Thread``: ``chosen(str key)``
 sparkline           ``Sparkline``, ``StackedBar``, ``Histogram``
 side_panel          ``SidePanel(title)``: ``add``, ``section``; handed to ``Tab.set_side``
 key_values          ``KeyValues([(label, value)], copy=)``

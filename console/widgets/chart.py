@@ -130,7 +130,9 @@ class LineChart(QWidget):
 
     def _refresh(self) -> None:
         values = [
-            f"{series.name} {self._y_format(last)}" for series in self._series if (last := series.last) is not None
+            f"{series.name} {self._y_format(last)}"
+            for series in self._series
+            if series.name and (last := series.last) is not None
         ]
         self.setAccessibleDescription(", ".join(values) or self._placeholder)
         self.update()
@@ -207,7 +209,7 @@ class LineChart(QWidget):
         colors = theme()
         height = colors.metrics("strong").height() + 2
         legend: list[tuple[str, str, str]] = []
-        for series in self._series:
+        for series in (series for series in self._series if series.name):
             value = series.at(self._cursor) if self._cursor is not None else series.last
             figure = "–" if value is None else self._y_format(value)
             shown = figure if self._live or self._cursor is not None else ""
@@ -300,7 +302,9 @@ class LineChart(QWidget):
             if value is not None:
                 x = across.place(self._cursor, plot.left(), plot.right())
                 spot = QPointF(x, up.place(value, plot.bottom(), plot.top()))
-        if self._cursor is not None or (self._live and not series.comparison):
+        if series.cut:
+            painter.drawLine(points[-1] - QPointF(0, 4), points[-1] + QPointF(0, 4))
+        if series.name and (self._cursor is not None or (self._live and not series.comparison)):
             painter.setPen(QPen(theme().color("bg"), 1.5))
             painter.setBrush(color)
             painter.drawEllipse(spot, 4.5, 4.5)

@@ -69,6 +69,11 @@ class FormRow(QWidget):
         field.edited.connect(self._edited)  # type: ignore[attr-defined]
         self.check()
 
+    def set_title(self, title: str) -> None:
+        """Name the field otherwise."""
+        self._title.setText(title)
+        self.field.setAccessibleName(title)
+
     @property
     def hint_text(self) -> str:
         """What is said below the field."""
