@@ -83,12 +83,16 @@ def nice_step(span: float, most: int) -> float:
     return 10.0 * power
 
 
+# Values that differ by less are one value: their axis could not be cut into steps that a float can tell apart.
+_LEAST_SPAN = 1e-12
+
+
 def value_scale(low: float, high: float, most: int = 4) -> Scale:
     """A value axis that holds ``low`` to ``high``, widened to round ends."""
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = 0.0, 1.0
-    if high - low <= max(abs(low), abs(high)) * 1e-9 or high - low < 1e-12:
-        high = low + (abs(low) or 1.0)
+    if high - low <= max(abs(low), abs(high)) * 1e-9 or high - low < _LEAST_SPAN:
+        high = low + (abs(low) if abs(low) > _LEAST_SPAN else 1.0)
     step = nice_step(high - low, most)
     first = math.floor(low / step + 1e-9)
     last = max(first + 1, math.floor(high / step + 1e-9))

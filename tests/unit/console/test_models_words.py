@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.models.base_cards import Answer, Card, bars, class_title, headline, latency_of, verdict
@@ -69,6 +69,9 @@ def test_steps_are_round_and_few(span: float, most: int) -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+@example(5e-324, 0.0)
+@example(-2e-308, 1e-308)
+@example(1e-12, 9e-13)
 def test_value_axes_hold_every_value(low: float, span: float) -> None:
     scale = value_scale(low, low + span)
     assert scale.low <= low + 1e-6 * abs(low) and scale.high >= low + span
