@@ -103,8 +103,8 @@ QAbstractSpinBox::down-button { subcontrol-position: bottom right; margin: 0 2px
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $hover; }
 QAbstractSpinBox::up-arrow { image: url($img_up); width: 12px; height: 12px; }
 QAbstractSpinBox::down-arrow { image: url($img_down); width: 12px; height: 12px; }
-QComboBox { padding-right: 26px; }
-QComboBox:focus, QComboBox:on { padding-right: 25px; }
+QComboBox { padding-right: 2px; }
+QComboBox:focus, QComboBox:on { padding-right: 1px; }
 QComboBox::drop-down { subcontrol-origin: border; subcontrol-position: center right; border: 0; width: 26px; }
 QComboBox::down-arrow { image: url($img_down); width: 14px; height: 14px; }
 QComboBox QAbstractItemView {
@@ -149,7 +149,9 @@ QPlainTextEdit, QTextEdit { background: transparent; }
 QPlainTextEdit[field="true"] { padding: 6px 9px; }
 QSplitter::handle { background: $line; }
 QSplitter::handle:horizontal { width: 1px; }
-QSplitter::handle:vertical { height: 17px; margin: 8px 0; }
+QSplitter::handle:vertical {
+  background: qlineargradient(x1:0, y1:0, x2:0, y2:1, stop:0 transparent, stop:0.46 transparent, stop:0.47 $line,
+    stop:0.53 $line, stop:0.54 transparent, stop:1 transparent); }
 QProgressBar { background: $track; border: 0; border-radius: 2px; max-height: 4px; min-height: 4px;
   color: transparent; }
 QProgressBar::chunk { background: $accentFill; border-radius: 2px; }
