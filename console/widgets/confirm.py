@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.widgets.base import label
+from console.theme import theme
+from console.widgets.base import label, text_width
 from console.widgets.buttons import Button
 from console.widgets.dialog import Dialog
 from console.widgets.fields import LineEdit
@@ -17,6 +19,9 @@ from console.widgets.lines import IconLabel
 
 if TYPE_CHECKING:
     from console.commands import Affected, Confirmation
+
+# What is left of the dialog's 400 px for a name and its note.
+_LINE = 320
 
 
 class ConfirmDialog(Dialog):
@@ -67,11 +72,18 @@ class ConfirmDialog(Dialog):
         for entry in entries:
             line = QHBoxLayout()
             line.setSpacing(8)
-            line.addWidget(IconLabel("warn" if warn else entry.icon, "warn" if warn else "text3"))
-            name = label(entry.name, "body", wrap=True)
-            note = label(entry.note, "small", "text2")
-            line.addWidget(name, 1)
-            line.addWidget(note)
+            icon = IconLabel("warn" if warn else entry.icon, "warn" if warn else "text3")
+            line.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
+            # A name is never cut: one that does not fit beside its note stands above it.
+            beside = text_width(entry.name) + text_width(entry.note, "small") < theme().pixels(_LINE)
+            words: QHBoxLayout | QVBoxLayout = QHBoxLayout() if beside else QVBoxLayout()
+            words.setSpacing(8 if beside else 0)
+            words.addWidget(label(entry.name, "body", wrap=not beside), 1)
+            if beside:
+                words.addStretch(1)
+            if entry.note:
+                words.addWidget(label(entry.note, "small", "text2", wrap=not beside))
+            line.addLayout(words, 1)
             self.body.addLayout(line)
 
     def _savings(self, text: str) -> QWidget:
