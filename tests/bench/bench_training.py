@@ -1,6 +1,6 @@
 """Ten epochs on stored features against a plain loop that recomputes the frozen backbone in every epoch.
 
-``python -m tests.bench.bench_training [--pictures 1000] [--classes 20] [--epochs 10] [--loop-epochs 10]``
+``python tests/bench/bench_training.py [--pictures 1000] [--classes 20] [--epochs 10] [--loop-epochs 10]``
 
 Both train the same head on the same frozen, pretrained backbone and the same pictures, and are measured from
 start to test accuracy without the import of torch. The plain loop is what course scripts do: a DataLoader of
@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-TRAINING = Path(__file__).resolve().parents[2] / "training"
-sys.path.insert(0, str(TRAINING))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "training"), str(ROOT)]
 
 import torch  # noqa: E402
 import train  # noqa: E402
