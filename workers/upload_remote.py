@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.utils import parse_timestamp
+
 from workers.session import boto_session, client_config
 from workers.types import Backend
 
@@ -51,6 +53,9 @@ class Remote:
         if backend.endpoint_url:
             _forget_proxies()
         self._session = boto_session(backend)
+        # Reading the dates, which nobody looks at, would take most of the time of a listing.
+        factory = self._session._session.get_component("response_parser_factory")
+        factory.set_parser_defaults(timestamp_parser=_keep_text)
         self.client = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
         self.bucket, self.profile = bucket, backend.profile_name
         self._url = ""
@@ -87,6 +92,10 @@ class Remote:
         found = _REGION.search(signed if isinstance(signed, bytes) else signed.encode())
         if found:
             self._region = found[1].decode()
+
+
+def _keep_text(value: Any) -> Any:
+    return value if isinstance(value, str) else parse_timestamp(value)
 
 
 def _forget_proxies() -> None:
