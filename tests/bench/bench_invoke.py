@@ -89,6 +89,8 @@ class Raw:
             stdout=subprocess.PIPE,
             text=True,
             env=environ,
+            # Linux shares processors between sessions; the endpoint's process is in one of its own, too.
+            start_new_session=True,
         )
         assert self._process.stdout is not None
         self._process.stdout.readline()
