@@ -15,6 +15,7 @@ from sandbox.calls import Calls
 from sandbox.client_env import write_shim
 from sandbox.credentials import Credentials
 from sandbox.dispatch import Dispatcher
+from sandbox.iam import Iam
 from sandbox.logs_store import Logs
 from sandbox.metrics_store import Metrics
 from sandbox.moto_bridge import MotoBridge
@@ -43,7 +44,10 @@ class Sandbox:
         self.metrics = Metrics(state)
         self._bridge = MotoBridge(state, self.credentials)
         self._services = all_services()
-        self._dispatcher = Dispatcher(Verifier(self.credentials), self._services, self._bridge, str(state.path))
+        iam = Iam(self._bridge, self.s3.store)
+        self._dispatcher = Dispatcher(
+            Verifier(self.credentials), self._services, self._bridge, str(state.path), iam.authorize
+        )
         self._server = self._listen(port)
         calls = Calls(self._services, self._bridge, self.credentials, REGION)
         self.context = SandboxContext(
@@ -56,6 +60,7 @@ class Sandbox:
             self._server.url,
             REGION,
             calls.call,
+            iam,
         )
 
     def _listen(self, port: int) -> HttpServer:

@@ -15,16 +15,14 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from sandbox import function_host
-from sandbox.account import ACCOUNT_ID
 from sandbox.errors import AwsError
 from sandbox.functions_code import CodeStore
 from sandbox.functions_environment import Answer, Environment
 from sandbox.functions_pool import Pool
 from sandbox.functions_store import LATEST, Config, FunctionStore
-from sandbox.policy import trusts
+from sandbox.iam_access import may_write_log
 from sandbox.processes import Managed
 from sandbox.registry import SandboxContext
 
@@ -79,14 +77,7 @@ class Invoker:
             "The role defined for the function cannot be assumed by Lambda.",
             Type="User",
         )
-        try:
-            role = self._ctx.call("iam", "GetRole", {"RoleName": role_arn.rsplit("/", 1)[-1]})["Role"]
-        except AwsError:
-            raise refused from None
-        document = role["AssumeRolePolicyDocument"]
-        if isinstance(document, str):
-            document = json.loads(unquote(document))
-        if role["Arn"] != role_arn or not trusts(document, _PRINCIPAL, {"aws:SourceAccount": ACCOUNT_ID}):
+        if not self._ctx.access.trusts_service(role_arn, _PRINCIPAL):
             raise refused
 
     def reserved(self, name: str) -> int | None:
@@ -118,7 +109,7 @@ class Invoker:
         def run(environment: Environment) -> Answer:
             answer = environment.invoke(request_id, arn, event, config["Timeout"])
             lines.extend(_log_lines(config, request_id, answer))
-            self._write_log(name, environment.stream, lines)
+            self._write_log(config, environment.stream, lines)
             return answer
 
         try:
@@ -199,9 +190,12 @@ class Invoker:
             "_HANDLER": config["Handler"],
         }
 
-    def _write_log(self, name: str, stream: str, lines: list[str]) -> None:
-        now = int(time.time() * 1000)
-        self._ctx.logs.put(f"/aws/lambda/{name}", stream, [(now, line) for line in lines])
+    def _write_log(self, config: Config, stream: str, lines: list[str]) -> None:
+        """As on AWS, a function whose role may not write its log runs all the same, without a log."""
+        group = f"/aws/lambda/{config['FunctionName']}"
+        if may_write_log(self._ctx.access, config["Role"], group, stream, self._ctx.region):
+            now = int(time.time() * 1000)
+            self._ctx.logs.put(group, stream, [(now, line) for line in lines])
 
     def _measure(self, name: str, **values: float) -> None:
         now = time.time()

@@ -14,6 +14,7 @@ from sandbox.container_process import spawn
 from sandbox.hosting_fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
 from sandbox.hosting_link import HostListener
 from sandbox.hosting_models import MAX_INSTANCES, Models
+from sandbox.iam_access import RoleLogs, RoleS3
 from sandbox.registry import Caller, SandboxContext
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
@@ -56,8 +57,8 @@ class Endpoints:
         self._closed = False
         self._tools = FleetTools(
             listener=self._listener,
-            logs=logs,
-            s3=ctx.s3,
+            logs=lambda role: RoleLogs(logs, ctx.access, role, ctx.region),
+            s3=lambda role: RoleS3(ctx.s3, ctx.access, role),
             cache=ctx.state.path / "cache",
             spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
             account=self._account,
@@ -303,8 +304,22 @@ class Endpoints:
 
     def _work(self, endpoint: LiveEndpoint, work: Callable[[LiveEndpoint], None]) -> None:
         name = f"endpoint {endpoint.name}"
-        endpoint.work = threading.Thread(target=work, args=(endpoint,), name=name, daemon=True)
+        endpoint.work = threading.Thread(target=self._guarded, args=(endpoint, work), name=name, daemon=True)
         endpoint.work.start()
+
+    def _guarded(self, endpoint: LiveEndpoint, work: Callable[[LiveEndpoint], None]) -> None:
+        """Run ``work``; whatever goes wrong in it, the endpoint does not stay in a passing status."""
+        try:
+            work(endpoint)
+        except Exception as error:
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+            if endpoint.record["EndpointStatus"] == "Updating":
+                endpoint.record["FailureReason"] = reason
+                self._save(endpoint, "InService")
+            else:
+                self._end(endpoint)
+                self._fail(endpoint, reason)
+            raise
 
     def _save(self, endpoint: LiveEndpoint, status: str) -> None:
         with endpoint.lock:

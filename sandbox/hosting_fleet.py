@@ -20,7 +20,7 @@ from sandbox.container_python import JobPython, host_program
 from sandbox.errors import AwsError
 from sandbox.hosting_instance import Instance, InstanceTools
 from sandbox.hosting_link import HostListener
-from sandbox.sagemaker_logs import LogPump
+from sandbox.sagemaker_logs import LogStreams
 from sandbox.training_files import ObjectStore
 from sandbox.training_request import S3Place, channel_files
 
@@ -37,11 +37,12 @@ class FleetError(Exception):
 
 @dataclass(frozen=True)
 class FleetTools:
-    """What a fleet needs of the sandbox. ``account`` makes a role's variables in a folder."""
+    """What a fleet needs of the sandbox. ``account`` makes a role's variables in a folder, ``s3``
+    and ``logs`` are a role's."""
 
     listener: HostListener
-    logs: LogPump
-    s3: ObjectStore
+    logs: Callable[[str], LogStreams]
+    s3: Callable[[str], ObjectStore]
     cache: Path
     spawn: Callable[[str, Command], Spawned]
     account: Callable[[str, Path], dict[str, str]]
@@ -86,7 +87,8 @@ class Fleet:
         """Unpack the models and start the instances. Raises ``FleetError`` when a model cannot be used."""
         for variant in self.variants.values():
             try:
-                prepare_model(HostFolder(self._folder / variant.name), variant.model, self._tools.s3)
+                store = self._tools.s3(variant.model["ExecutionRoleArn"])
+                prepare_model(HostFolder(self._folder / variant.name), variant.model, store)
             except (ArchiveError, AwsError, OSError, ValueError) as error:
                 text = error.message if isinstance(error, AwsError) else str(error)
                 raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
@@ -198,7 +200,7 @@ class Fleet:
         return Instance(
             InstanceTools(
                 listener=self._tools.listener,
-                logs=self._tools.logs,
+                logs=self._tools.logs(variant.model["ExecutionRoleArn"]),
                 log_group=f"{LOG_GROUP}/{self.endpoint}",
                 variant=variant.name,
                 command=command,

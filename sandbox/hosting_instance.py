@@ -14,7 +14,7 @@ from sandbox.container_output import Tail
 from sandbox.container_process import Command, ContainerProcess, Spawned
 from sandbox.hosting_link import HostDied, HostLink, HostListener, HostTimeout
 from sandbox.processes import StartFailed
-from sandbox.sagemaker_logs import LogPump
+from sandbox.sagemaker_logs import LogStreams
 
 _RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A process that served this long has earned a fresh start of the waiting times.
@@ -30,7 +30,7 @@ class InstanceTools:
     """What an instance needs. ``command`` makes the command for (listener address, token)."""
 
     listener: HostListener
-    logs: LogPump
+    logs: LogStreams
     log_group: str
     variant: str
     command: Callable[[str, str], Command]

@@ -1,9 +1,10 @@
-"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled."""
+"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled; `iam.py` enforces it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sandbox.account import ACCOUNT_ID
 from sandbox.errors import AwsError
 from sandbox.iam_simulate import simulate
 from sandbox.registry import Caller, SandboxContext, Service
@@ -28,9 +29,14 @@ class IamService(Service):
         kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
         if kind not in ("role", "user", "group") or not name:
             raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
-        member = kind.title()
-        self._ctx.call("iam", f"Get{member}", {f"{member}Name": name.rsplit("/", 1)[-1]})
-        return simulate(params)
+        principal = self._ctx.access.principal(arn)
+        if principal is None:
+            raise AwsError("NoSuchEntity", f"The {kind} with name {name.rsplit('/', 1)[-1]} cannot be found.", 404)
+        return simulate(params, principal, _facts(arn))
 
     def _simulate_custom(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return simulate(params)
+        return simulate(params, None, {})
+
+
+def _facts(arn: str) -> dict[str, str]:
+    return {"aws:PrincipalArn": arn, "aws:PrincipalAccount": ACCOUNT_ID, "aws:SecureTransport": "true"}

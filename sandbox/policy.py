@@ -46,7 +46,8 @@ def evaluate(
     """Decide one request of a principal of the same account.
 
     ``action`` is ``service:Operation``; ``resource`` an ARN or ``*``; ``context`` holds condition keys in any case.
-    A resource-based policy that names the principal allows on its own; a boundary and a session policy only narrow.
+    A resource-based policy that names the principal (not only its account) allows on its own; a boundary and a
+    session policy only narrow.
     """
     facts = {key.lower(): value for key, value in (context or {}).items()}
     identity = list(identity)
@@ -57,7 +58,9 @@ def evaluate(
     allowing: dict[str, str] = {}
     for kind, documents in kinds:
         for number, statement in enumerate(_statements(documents)):
-            if kind == "resource-based" and not principal_matches(statement, principal):
+            if kind == "resource-based" and not principal_matches(
+                statement, principal, directly=statement.get("Effect") == "Allow"
+            ):
                 continue
             if not _applies(statement, action, resource, facts):
                 continue
@@ -90,11 +93,14 @@ def trusts(document: Document, principal: str, context: Context | None = None, a
     return allowed
 
 
-def principal_matches(statement: Mapping[str, Any], principal: str) -> bool:
-    """True when the statement's Principal (or NotPrincipal) names ``principal``."""
+def principal_matches(statement: Mapping[str, Any], principal: str, *, directly: bool = False) -> bool:
+    """True when the statement's Principal (or NotPrincipal) names ``principal``.
+
+    ``directly``: naming its whole account is not enough, as that only lets the account's own policies decide.
+    """
     if "NotPrincipal" in statement:
         return not _principal_in(statement["NotPrincipal"], principal)
-    return "Principal" in statement and _principal_in(statement["Principal"], principal)
+    return "Principal" in statement and _principal_in(statement["Principal"], principal, directly=directly)
 
 
 def _statements(documents: Iterable[Document]) -> Iterable[Mapping[str, Any]]:
@@ -126,14 +132,14 @@ def _resource_matches(statement: Mapping[str, Any], resource: str, facts: Contex
     return any_of(statement.get("Resource", []))
 
 
-def _principal_in(element: Any, principal: str) -> bool:
+def _principal_in(element: Any, principal: str, *, directly: bool = False) -> bool:
     if element == "*":
         return True
     if not isinstance(element, Mapping):
         return False
     named = [str(one) for kind in ("AWS", "Service", "Federated") for one in as_list(element.get(kind, []))]
     account = principal.split(":")[4] if principal.startswith("arn:") else ""
-    whole_account = {account, f"arn:aws:iam::{account}:root"} if account else set()
+    whole_account = {account, f"arn:aws:iam::{account}:root"} if account and not directly else set()
     role = _role_of_session(principal)
     return any(one in ("*", principal, role) or one in whole_account for one in named)
 

@@ -16,6 +16,7 @@ from sandbox.errors import AwsError
 
 if TYPE_CHECKING:
     from sandbox.credentials import Credentials
+    from sandbox.iam_principals import Principal
     from sandbox.logs_store import Logs
     from sandbox.metrics_store import Metrics
     from sandbox.processes import Processes
@@ -100,9 +101,61 @@ class RestResponse:
 Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
 
 
+class Access(Protocol):
+    """Decides about roles for the services that use them (see ``sandbox/iam.py``)."""
+
+    def authorize_role(
+        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise AWS's refusal when the role may not do this."""
+        ...
+
+    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether the role may, for what AWS leaves out silently when it may not."""
+        ...
+
+    def check_assume(self, caller: Caller, role_arn: str) -> None:
+        """Raise AWS's refusal when the role's trust policy does not let ``caller`` in."""
+        ...
+
+    def trusts_service(self, role_arn: str, service: str) -> bool:
+        """Whether the role exists and its trust policy lets ``service`` (``sagemaker.amazonaws.com``) use it."""
+        ...
+
+    def principal(self, arn: str) -> Principal | None:
+        """The role, user or group of this ARN with its policies."""
+        ...
+
+
+class Unrestricted:
+    """Lets every role do everything."""
+
+    def authorize_role(
+        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
+    ) -> None:
+        """Never refuses."""
+
+    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
+        """Always."""
+        return True
+
+    def check_assume(self, caller: Caller, role_arn: str) -> None:
+        """Never refuses."""
+
+    def trusts_service(self, role_arn: str, service: str) -> bool:
+        """Always."""
+        return True
+
+    def principal(self, arn: str) -> Principal | None:
+        """Knows nobody."""
+        return None
+
+
 @dataclass
 class SandboxContext:
-    """What a service may use. ``endpoint_url`` is known before the services start."""
+    """What a service may use. ``endpoint_url`` is known before the services start. ``access``
+    decides about what services do for roles; without it (one service alone) nothing is restricted.
+    """
 
     state: StateDir
     credentials: Credentials
@@ -113,6 +166,8 @@ class SandboxContext:
     endpoint_url: str
     region: str
     call: Callable[[str, str, dict[str, Any]], dict[str, Any]]
+
+    access: Access = field(default_factory=Unrestricted)
 
 
 class Service:

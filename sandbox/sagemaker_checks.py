@@ -5,14 +5,16 @@ from __future__ import annotations
 from sandbox.errors import AwsError
 from sandbox.registry import SandboxContext
 
+PRINCIPAL = "sagemaker.amazonaws.com"
+
 
 def role_exists(ctx: SandboxContext, role_arn: str) -> bool:
-    """True when the account has this role."""
+    """True when the account has this role and it trusts SageMaker."""
     try:
         role = ctx.call("iam", "GetRole", {"RoleName": role_arn.rsplit("/", 1)[-1]})
     except AwsError:
         return False
-    return role.get("Role", {}).get("Arn", role_arn) == role_arn
+    return role.get("Role", {}).get("Arn", role_arn) == role_arn and ctx.access.trusts_service(role_arn, PRINCIPAL)
 
 
 def bucket_exists(ctx: SandboxContext, bucket: str) -> bool:

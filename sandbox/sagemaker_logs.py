@@ -21,11 +21,20 @@ class LogStore(Protocol):
         ...
 
 
-class LogStream:
-    """One stream being written. ``write`` may be called from any thread."""
+class LogStreams(Protocol):
+    """Where jobs and endpoints get the streams that they write to."""
 
-    def __init__(self, pump: LogPump, group: str, stream: str) -> None:
+    def stream(self, group: str, stream: str) -> LogStream:
+        """A stream to write to."""
+        ...
+
+
+class LogStream:
+    """One stream being written. ``write`` may be called from any thread. A ``muted`` one keeps nothing."""
+
+    def __init__(self, pump: LogPump, group: str, stream: str, *, muted: bool = False) -> None:
         self.group, self.stream = group, stream
+        self._muted = muted
         self._pump = pump
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
@@ -34,6 +43,8 @@ class LogStream:
 
     def write(self, lines: Sequence[str]) -> None:
         """Append lines with the present time."""
+        if self._muted:
+            return
         now = int(time.time() * 1000)
         with self._lock:
             first = not self._waiting
@@ -67,9 +78,9 @@ class LogPump:
         self._thread = threading.Thread(target=self._run, name="sagemaker-logs", daemon=True)
         self._thread.start()
 
-    def stream(self, group: str, stream: str) -> LogStream:
+    def stream(self, group: str, stream: str, *, muted: bool = False) -> LogStream:
         """A stream to write to."""
-        return LogStream(self, group, stream)
+        return LogStream(self, group, stream, muted=muted)
 
     def wake(self, stream: LogStream) -> None:
         """Have ``stream`` flushed soon."""

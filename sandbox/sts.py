@@ -51,6 +51,7 @@ class StsService(Service):
         if role is None or role["Arn"] != arn:
             message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise AwsError("AccessDenied", message, 403)
+        self._ctx.access.check_assume(caller, arn)
         seconds = _seconds(params, 3600, MAX_ROLE_SECONDS)
         keys = self._ctx.credentials.issue_session(arn, name, seconds, role["RoleId"])
         return {

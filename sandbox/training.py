@@ -13,6 +13,7 @@ from typing import Any
 
 from sandbox.container_process import Command, Spawned, spawn
 from sandbox.errors import AwsError
+from sandbox.iam_access import RoleLogs, RoleS3
 from sandbox.metrics_store import one_value
 from sandbox.registry import Caller, SandboxContext
 from sandbox.sagemaker_checks import any_object, bucket_exists, role_exists
@@ -238,8 +239,8 @@ class TrainingJobs:
         return RunTools(
             folder=folder,
             cache=ctx.state.path / "cache",
-            s3=ctx.s3,
-            logs=self._logs,
+            s3=RoleS3(ctx.s3, ctx.access, entry.request["RoleArn"]),
+            logs=RoleLogs(self._logs, ctx.access, entry.request["RoleArn"], ctx.region),
             spawn=self._spawn,
             account_environment=environment,
             threads=max(1, (os.cpu_count() or 1) // running),

@@ -32,7 +32,7 @@ from sandbox.container_process import Command, ContainerProcess, Spawned
 from sandbox.container_python import HOST_PROGRAMS, JobPython, host_program
 from sandbox.errors import AwsError
 from sandbox.processes import StartFailed
-from sandbox.sagemaker_logs import LogPump, LogStream
+from sandbox.sagemaker_logs import LogStream, LogStreams
 from sandbox.training_files import Cancelled, JobFiles, JobInputError, ObjectStore
 from sandbox.training_record import JobRecord
 from sandbox.training_request import host_count
@@ -53,7 +53,7 @@ class RunTools:
     folder: Path
     cache: Path
     s3: ObjectStore
-    logs: LogPump
+    logs: LogStreams
     spawn: Callable[[str, Command], Spawned]
     account_environment: Mapping[str, str]
     threads: int

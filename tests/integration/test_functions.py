@@ -20,7 +20,11 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-ECHO = "calls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n  print('seen', calls)\n  return [event, calls]\n"
+LOGGING = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+ECHO = (
+    "calls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n"
+    "  print('seen', calls)\n  return [event, calls]\n"
+)
 
 
 def zipped(code: str, name: str = "code.py") -> bytes:
@@ -39,7 +43,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 @pytest.fixture(scope="module")
 def role(sandbox: SandboxProcess) -> str:
     iam = sandbox.client("iam")
-    return iam.create_role(RoleName="fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    arn = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="fn", PolicyArn=LOGGING)
+    return arn
 
 
 @pytest.fixture

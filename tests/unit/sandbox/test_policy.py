@@ -145,8 +145,9 @@ def test_a_session_policy_only_narrows() -> None:
         ({"AWS": "*"}, True),
         ({"AWS": ROLE}, True),
         ({"AWS": SESSION}, True),
-        ({"AWS": "123456789012"}, True),
-        ({"AWS": "arn:aws:iam::123456789012:root"}, True),
+        # Naming the account lets its own policies decide; it does not allow by itself.
+        ({"AWS": "123456789012"}, False),
+        ({"AWS": "arn:aws:iam::123456789012:root"}, False),
         ({"AWS": "arn:aws:iam::123456789012:role/other"}, False),
         ({"Service": "lambda.amazonaws.com"}, False),
     ],

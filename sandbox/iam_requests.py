@@ -1,0 +1,190 @@
+"""Which permission a request needs: the action, the resource's ARN, and what conditions may ask about.
+
+Source: AWS Service Authorization Reference. A request may need several permissions (CreateEndpoint on the endpoint
+and on its configuration, PassRole for the role that it hands on). What is not in the tables here needs the action of
+the operation's own name on ``*``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+from botocore.exceptions import UnknownServiceError
+
+from sandbox.account import arn
+from sandbox.errors import AwsError
+from sandbox.iam_s3 import s3_needs
+from sandbox.registry import RestRequest
+from sandbox.rest_json import RestJson
+from sandbox.rpc import read_call
+
+Params = dict[str, Any]
+RoleArn = Callable[[str], str]
+
+# Where the service in a signature and the prefix of an action differ.
+_PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
+_FREE = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
+_SAGEMAKER = {
+    "TrainingJob": "training-job",
+    "HyperParameterTuningJob": "hyper-parameter-tuning-job",
+    "EndpointConfig": "endpoint-config",
+    "Endpoint": "endpoint",
+    "Model": "model",
+}
+_ONE_OF_SAGEMAKER = re.compile(
+    r"(?:Create|Describe|Delete|Update|Stop|ListTrainingJobsFor)"
+    r"(TrainingJob|HyperParameterTuningJob|EndpointConfig|Endpoint|Model)(?:WeightsAndCapacities)?"
+)
+_LAMBDA_ACTIONS = {"Invoke": "InvokeFunction", "InvokeWithResponseStream": "InvokeFunction"}
+_PASSED_TO = {"sagemaker": "sagemaker.amazonaws.com", "lambda": "lambda.amazonaws.com"}
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: ``action`` on ``resource``, with the condition keys that only this request can tell."""
+
+    action: str
+    resource: str = "*"
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def needs_of(request: RestRequest, protocol: str, operation: str, role_arn: RoleArn) -> list[Need]:
+    """All permissions that a request needs. ``role_arn`` finds a role's ARN by its name.
+
+    Raises ``AwsError`` for a request that cannot be read.
+    """
+    if request.service == "s3":
+        return [Need(*one) for one in s3_needs(request)]
+    prefix = _PREFIXES.get(request.service, request.service)
+    if invocation := _invocation(request):
+        return [invocation]
+    if operation:
+        params = read_call(request, protocol).params
+    else:
+        operation, params = _rest_call(request)
+    action = f"{prefix}:{operation}"
+    if action in _FREE:
+        return []
+    return [*_own(prefix, operation, params, request.region, role_arn), *_passed_roles(prefix, params)]
+
+
+def _invocation(request: RestRequest) -> Need | None:
+    found = _INVOCATION.match(request.raw_path) if request.service == "sagemaker" else None
+    if found is None:
+        return None
+    name = unquote(found[1])
+    action = "sagemaker:InvokeEndpointAsync" if found[2] else "sagemaker:InvokeEndpoint"
+    return Need(action, arn("sagemaker", f"endpoint/{name}", request.region))
+
+
+def _own(prefix: str, operation: str, params: Params, region: str, role_arn: RoleArn) -> list[Need]:
+    action = f"{prefix}:{operation}"
+    if prefix == "sagemaker":
+        return _sagemaker(action, operation, params, region)
+    if prefix == "lambda":
+        return [_lambda(operation, params, region)]
+    if prefix == "logs":
+        return [Need(action, _log_arn(params, region))]
+    if prefix == "cloudwatch":
+        return _cloudwatch(action, params, region)
+    if prefix == "iam":
+        return [_iam(action, params, role_arn)]
+    if prefix == "sts" and "RoleArn" in params:
+        return [Need(action, str(params["RoleArn"]))]
+    if prefix == "ecr" and isinstance(params.get("repositoryName"), str):
+        return [Need(action, arn("ecr", f"repository/{params['repositoryName']}", region))]
+    if prefix == "ec2" and isinstance(params.get("InstanceId"), list):
+        return [Need(action, arn("ec2", f"instance/{one}", region)) for one in params["InstanceId"]]
+    return [Need(action)]
+
+
+def _sagemaker(action: str, operation: str, params: Params, region: str) -> list[Need]:
+    if "ResourceArn" in params:
+        return [Need(action, str(params["ResourceArn"]))]
+    found = _ONE_OF_SAGEMAKER.fullmatch(operation)
+    if found is None:
+        return [Need(action)]
+    kinds = [found[1]]
+    if operation in ("CreateEndpoint", "UpdateEndpoint"):
+        kinds.append("EndpointConfig")
+    names = [(kind, params.get(f"{kind}Name")) for kind in kinds]
+    return [Need(action, arn("sagemaker", f"{_SAGEMAKER[kind]}/{name}", region)) for kind, name in names]
+
+
+def _lambda(operation: str, params: Params, region: str) -> Need:
+    action = f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}"
+    target = str(params.get("FunctionName") or params.get("Resource") or "")
+    if not target:
+        return Need(action)
+    if not target.startswith("arn:"):
+        target = arn("lambda", f"function:{target.removeprefix('function:')}", region)
+    qualifier = params.get("Qualifier")
+    if qualifier and operation in _LAMBDA_ACTIONS and target.count(":") == 6:
+        target += f":{qualifier}"
+    return Need(action, target)
+
+
+def _log_arn(params: Params, region: str) -> str:
+    group = str(
+        params.get("logGroupName") or params.get("logGroupIdentifier") or params.get("logGroupNamePrefix") or ""
+    )
+    if group.startswith("arn:"):
+        group = group.split(":log-group:")[-1].removesuffix(":*")
+    return log_stream_arn(group, str(params.get("logStreamName") or ""), region)
+
+
+def log_stream_arn(group: str, stream: str, region: str) -> str:
+    """The ARN that CloudWatch Logs asks IAM about; without a stream for a whole group."""
+    return arn("logs", f"log-group:{group}:log-stream:{stream}", region)
+
+
+def _cloudwatch(action: str, params: Params, region: str) -> list[Need]:
+    if "Namespace" in params and action == "cloudwatch:PutMetricData":
+        return [Need(action, context={"cloudwatch:namespace": str(params["Namespace"])})]
+    names = params.get("AlarmNames") or ([params["AlarmName"]] if "AlarmName" in params else [])
+    return [Need(action, arn("cloudwatch", f"alarm:{name}", region)) for name in names] or [Need(action)]
+
+
+def _iam(action: str, params: Params, role_arn: RoleArn) -> Need:
+    context = {"iam:PolicyARN": str(params["PolicyArn"])} if "PolicyArn" in params else {}
+    for member, kind in (("UserName", "user"), ("GroupName", "group"), ("InstanceProfileName", "instance-profile")):
+        if member in params:
+            return Need(action, arn("iam", f"{kind}/{params[member]}", ""), context)
+    if "RoleName" in params:
+        return Need(action, role_arn(str(params["RoleName"])), context)
+    if "PolicyArn" in params or "PolicySourceArn" in params:
+        return Need(action, str(params.get("PolicyArn") or params["PolicySourceArn"]), context)
+    if "PolicyName" in params:
+        return Need(action, arn("iam", f"policy/{params['PolicyName']}", ""))
+    return Need(action)
+
+
+def _passed_roles(prefix: str, params: Params) -> list[Need]:
+    """PassRole for every role that the request hands to the service."""
+    service = _PASSED_TO.get(prefix)
+    if service is None:
+        return []
+    definitions = [params.get("TrainingJobDefinition"), *(params.get("TrainingJobDefinitions") or [])]
+    holders = [params, *(one for one in definitions if isinstance(one, dict))]
+    roles = [str(one[name]) for one in holders for name in ("RoleArn", "ExecutionRoleArn", "Role") if one.get(name)]
+    context = {"iam:PassedToService": service}
+    return [Need("iam:PassRole", role, context) for role in dict.fromkeys(roles)]
+
+
+def _rest_call(request: RestRequest) -> tuple[str, Params]:
+    try:
+        return _model(request.service).parse(request)
+    except (UnknownServiceError, AwsError):
+        # A literal star is matched only by a policy that allows the whole service.
+        return "*", {}
+
+
+@cache
+def _model(service: str) -> RestJson:
+    return RestJson(service)

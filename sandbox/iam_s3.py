@@ -1,0 +1,114 @@
+"""Which permissions an S3 request needs.
+
+Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from sandbox import s3_xml
+from sandbox.registry import RestRequest
+from sandbox.s3_service import split_path
+
+S3Need = tuple[str, str, dict[str, str]]
+
+_BUCKET_READS = {
+    "acl": "GetBucketAcl",
+    "cors": "GetBucketCORS",
+    "encryption": "GetEncryptionConfiguration",
+    "lifecycle": "GetLifecycleConfiguration",
+    "location": "GetBucketLocation",
+    "logging": "GetBucketLogging",
+    "notification": "GetBucketNotification",
+    "object-lock": "GetBucketObjectLockConfiguration",
+    "ownershipControls": "GetBucketOwnershipControls",
+    "policy": "GetBucketPolicy",
+    "policyStatus": "GetBucketPolicyStatus",
+    "publicAccessBlock": "GetBucketPublicAccessBlock",
+    "replication": "GetReplicationConfiguration",
+    "requestPayment": "GetBucketRequestPayment",
+    "tagging": "GetBucketTagging",
+    "uploads": "ListBucketMultipartUploads",
+    "versioning": "GetBucketVersioning",
+    "versions": "ListBucketVersions",
+    "website": "GetBucketWebsite",
+}
+_OBJECT_ACTIONS = {
+    ("GET", "acl"): "GetObjectAcl",
+    ("PUT", "acl"): "PutObjectAcl",
+    ("GET", "tagging"): "GetObjectTagging",
+    ("PUT", "tagging"): "PutObjectTagging",
+    ("DELETE", "tagging"): "DeleteObjectTagging",
+    ("GET", "attributes"): "GetObjectAttributes",
+    ("GET", "uploadId"): "ListMultipartUploadParts",
+    ("DELETE", "uploadId"): "AbortMultipartUpload",
+}
+_PLAIN_OBJECT = {
+    "GET": "GetObject",
+    "HEAD": "GetObject",
+    "PUT": "PutObject",
+    "POST": "PutObject",
+    "DELETE": "DeleteObject",
+}
+_HEADER_KEYS = ("x-amz-acl", "x-amz-server-side-encryption", "x-amz-storage-class")
+_QUERY_KEYS = ("prefix", "delimiter", "max-keys")
+
+
+def bucket_arn(bucket: str) -> str:
+    """The ARN of a bucket."""
+    return f"arn:aws:s3:::{bucket}"
+
+
+def object_arn(bucket: str, key: str) -> str:
+    """The ARN of an object."""
+    return f"arn:aws:s3:::{bucket}/{key}"
+
+
+def s3_needs(request: RestRequest) -> list[S3Need]:
+    """(action, resource, condition keys) of each permission. Raises ``AwsError`` for a body that cannot be read."""
+    bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
+    if not bucket:
+        return [("s3:ListAllMyBuckets", "arn:aws:s3:::*", {})]
+    return _object_needs(request, bucket, key) if key else _bucket_needs(request, bucket)
+
+
+def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
+    method, query = request.method, request.query
+    sub = next((name for name in ("acl", "tagging", "attributes", "uploadId") if name in query), "")
+    name = _OBJECT_ACTIONS.get((method, sub)) or _PLAIN_OBJECT.get(method, method.title())
+    if "versionId" in query and name in ("GetObject", "DeleteObject", "GetObjectTagging", "GetObjectAcl"):
+        name += "Version"
+    context = {f"s3:{header}": request.headers[header] for header in _HEADER_KEYS if header in request.headers}
+    needs: list[S3Need] = [(f"s3:{name}", object_arn(bucket, key), context)]
+    source = request.headers.get("x-amz-copy-source")
+    if source and method == "PUT":
+        path, _, version = unquote(source).lstrip("/").partition("?versionId=")
+        needs.append((f"s3:GetObject{'Version' if version else ''}", f"arn:aws:s3:::{path}", {}))
+    if "x-amz-tagging" in request.headers:
+        needs.append(("s3:PutObjectTagging", object_arn(bucket, key), {}))
+    return needs
+
+
+def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
+    method, query = request.method, request.query
+    if method == "POST" and "delete" in query:
+        return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request.body())]
+    context = {f"s3:{name}": query[name] for name in _QUERY_KEYS if name in query}
+    sub = next((name for name in _BUCKET_READS if name in query), "")
+    if not sub:
+        name = {"GET": "ListBucket", "HEAD": "ListBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}.get(
+            method, "*"
+        )
+    elif method in ("GET", "HEAD"):
+        name = _BUCKET_READS[sub]
+    elif sub == "policy" and method == "DELETE":
+        name = "DeleteBucketPolicy"
+    else:
+        # Removing a setting needs the permission to set it.
+        name = _BUCKET_READS[sub].replace("Get", "Put", 1)
+    return [(f"s3:{name}", bucket_arn(bucket), context)]
+
+
+def _keys_to_delete(body: bytes) -> list[str]:
+    return [node.text or "" for node in s3_xml.parse(body).iter("Key")]
