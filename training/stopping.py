@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Any
 
 
 class Stopped(Exception):
@@ -11,15 +12,19 @@ class Stopped(Exception):
 
 
 class Stop:
-    """Remembers SIGTERM. SageMaker sends it 120 seconds before SIGKILL."""
+    """Remembers SIGTERM inside a ``with`` block. SageMaker sends it 120 seconds before SIGKILL."""
 
     def __init__(self) -> None:
         self.requested = False
+        self._before: Any = signal.SIG_DFL
 
-    def listen(self) -> Stop:
+    def __enter__(self) -> Stop:
         """Take over SIGTERM; only in the main thread."""
-        signal.signal(signal.SIGTERM, self._remember)
+        self._before = signal.signal(signal.SIGTERM, self._remember)
         return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
 
     def check(self) -> None:
         """Raise ``Stopped`` after SIGTERM."""

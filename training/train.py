@@ -19,30 +19,31 @@ from run import Run
 from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
-EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed, HostLost)
+EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
 
 
 def main(argv: list[str]) -> int:
     """Run one training; the exit code is 0 when a model was written or the job was told to stop."""
-    stop = Stop().listen()
-    group: Group | None = None
-    try:
-        settings: Settings = parse(argv)
-        group = join()
-        Run(settings, group, stop).execute()
-    except Stopped:
-        print("Stopped before the first epoch ended: there is no model to save.", flush=True)
-    except EXPECTED as error:
-        if isinstance(error, HostLost) and stop.requested:
+    with Stop() as stop:
+        group: Group | None = None
+        try:
+            settings: Settings = parse(argv)
+            group = join()
+            Run(settings, group, stop).execute()
+        except Stopped:
+            print("Stopped before the first epoch ended: there is no model to save.", flush=True)
+        except HostLost as error:
+            if not stop.requested:
+                return _failed(str(error))
             print("Stopped together with the other hosts.", flush=True)
-            return 0
-        return _failed(str(error))
-    except Exception:
-        # Told to SageMaker in full: its own message would only name the command that failed.
-        return _failed(traceback.format_exc())
-    finally:
-        if group is not None:
-            group.close()
+        except EXPECTED as error:
+            return _failed(str(error))
+        except Exception:
+            # Told to SageMaker in full: its own message would only name the command that failed.
+            return _failed(traceback.format_exc())
+        finally:
+            if group is not None:
+                group.close()
     return 0
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,12 @@ from tests.helpers.pictures import make_folder  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def plain_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No SageMaker environment, SIGTERM as it was, and one thread: tests run beside each other."""
+def plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No SageMaker environment, and one thread: tests run beside each other."""
     for name in list(os.environ):
         if name.startswith("SM_") or name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,9 @@ def test_a_run_writes_what_an_endpoint_and_a_report_need(
     small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = ["--model-dir", str(tmp_path / "m"), "--output-data-dir", str(tmp_path / "o")]
+    before = signal.getsignal(signal.SIGTERM)
     assert train.main(["--data-dir", str(small_folder), *out, *SMALL, "--epochs", "4"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("/")[0] for line in lines if line.startswith("epoch=")] == [f"epoch={n}" for n in range(1, 5)]
     files = {path.relative_to(tmp_path / "m").as_posix() for path in (tmp_path / "m").rglob("*") if path.is_file()}
