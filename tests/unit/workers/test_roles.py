@@ -14,7 +14,6 @@ from workers.roles import INLINE_POLICY, Roles, role_name
 from workers.session import AwsSession
 from workers.types import Backend
 
-
 EC2_TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
