@@ -17,6 +17,7 @@ from workers.training import Training, TrainingRoles
 from workers.training_curves import CurveReader
 from workers.tuning_costs import estimate
 from workers.tuning_features import Features
+from workers.tuning_objective import unseen_objective
 from workers.tuning_read import leaderboard, read_detail, read_summary, read_trial
 from workers.tuning_request import features_once, spec_problem, tuning_name_problem, tuning_request
 from workers.tuning_types import CostEstimate, Trial, TuningJob, TuningPage, TuningSpec, TuningStep
@@ -165,6 +166,18 @@ class Tuning:
                     break
             found[trial.name] = curve.reader.epochs
         return found
+
+    async def unseen_objective(self, job: TuningJob, trials: Iterable[Trial]) -> str | None:
+        """What to tell when a running job shows other metrics but not the objective, with the lines seen.
+
+        Reads the oldest trial's log. ``None`` while all is well or nothing can be said: a script may well report its
+        objective only at its end, so this is a warning.
+        """
+        trials = sorted(trials, key=lambda trial: trial.created)
+        if not trials or any(trial.objective is not None for trial in trials):
+            return None
+        events, _ = await self._logs.read(TRAINING_GROUP, f"{trials[0].name}/", from_end=True)
+        return unseen_objective(job, trials[0].name, [event.message for event in events])
 
     def training_spec(self, job: TuningJob, trial: Trial, job_name: str, instance_count: int = 1) -> TrainingSpec:
         """The form of a training job with this trial's hyperparameters on the same data ("train with these")."""
