@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,15 @@ class HostFolder:
 
     base: Path
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder that stands for /opt/ml."""
         return self.base / "ml"
+
+    @cached_property
+    def _root_text(self) -> str:
+        # Every printed line asks for it, and turning a path into text takes longer than the rest.
+        return str(self.root)
 
     @property
     def home(self) -> Path:
@@ -106,11 +112,11 @@ class HostFolder:
         """``text`` with /opt/ml replaced by the host's folder."""
         if CONTAINER_ROOT not in text:
             return text
-        return _ROOT_PATTERN.sub(lambda _: str(self.root), text)
+        return _ROOT_PATTERN.sub(lambda _: self._root_text, text)
 
     def public(self, text: str) -> str:
         """``text`` with the host's folder replaced by /opt/ml."""
-        return text.replace(str(self.root), CONTAINER_ROOT)
+        return text.replace(self._root_text, CONTAINER_ROOT)
 
     def path(self, container_path: str) -> Path:
         """The real place of a path in the container, which must lie below /opt/ml."""

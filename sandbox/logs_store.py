@@ -17,7 +17,8 @@ from sandbox.state import Database, StateDir, utc_ms
 
 HEAD_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = 28 * 1024 * 1024
-SLACK_BYTES = 4 * 1024 * 1024
+# Looking for the place to cut reads the whole tail, so it must be worth it.
+SLACK_BYTES = 16 * 1024 * 1024
 MAX_EVENT_BYTES = 256 * 1024
 OVERHEAD = 26
 BATCH = 2000

@@ -119,7 +119,9 @@ def test_the_other_instance_answers_while_one_comes_back(account: Account, serve
     for _ in range(5):
         assert json.loads(account.invoke(served))["pid"] in before
     wait_for(lambda: len(hosts(account, served)) == 2)
-    os.kill(hosts(account, served)[0], signal.SIGKILL)
+    victim = hosts(account, served)[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: victim not in hosts(account, served))
     assert json.loads(account.invoke(served))["size"] == 1
     wait_for(lambda: len({json.loads(account.invoke(served))["pid"] for _ in range(4)}) == 2)
     assert account.endpoint_status(served) == "InService"
