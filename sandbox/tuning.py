@@ -72,7 +72,7 @@ class TuningJobs:
 
     def busy(self) -> bool:
         """True while a tuning job runs."""
-        return any(run.thread.is_alive() for run in list(self._runs.values()))
+        return bool(self._runs)
 
     def stop_launching(self) -> None:
         """The sandbox ends: no tuning job starts anything more."""
@@ -116,7 +116,7 @@ class TuningJobs:
             if not self.records.add(name, body, status="InProgress", created=now):
                 self._refuse_taken(name)
             self._tags.add(body["HyperParameterTuningJobArn"], request.get("Tags", []))
-        run = TuningRun(plan, body, self.records, self._jobs, self._ctx.logs, self._claim)
+        run = TuningRun(plan, body, self.records, self._jobs, self._ctx.logs, self._claim, self._release)
         with self._lock:
             self._runs[name] = run
         run.thread.start()
@@ -194,6 +194,11 @@ class TuningJobs:
     def _claim(self, job_name: str, run: TuningRun) -> None:
         with self._lock:
             self._owners[job_name] = run
+
+    def _release(self, run: TuningRun) -> None:
+        with self._lock:
+            self._runs.pop(run.name, None)
+            self._owners = {name: owner for name, owner in self._owners.items() if owner is not run}
 
     def _owner(self, job_name: str) -> TuningRun | None:
         with self._lock:

@@ -14,7 +14,7 @@ from typing import Any
 
 import optuna
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 # Bayesian search draws at random until it has this many results to learn from.
 _STARTUP_TRIALS = 4
 # From this ratio of the bounds on, `Auto` scaling means logarithmic.
@@ -99,7 +99,6 @@ class SearchEngine:
                 n_startup_trials=_STARTUP_TRIALS,
                 multivariate=True,
                 constant_liar=True,
-                warn_independent_sampling=False,
             )
         self._study = optuna.create_study(sampler=sampler, direction="maximize" if maximize else "minimize")
         self._distributions = {one.name: _distribution(one) for one in self.ranges}

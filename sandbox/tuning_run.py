@@ -55,9 +55,11 @@ class TuningRun:
         jobs: TrainingJobs,
         logs: Logs,
         claim: Callable[[str, TuningRun], None],
+        release: Callable[[TuningRun], None],
     ) -> None:
         self._plan, self._body, self._records, self._jobs, self._logs = plan, body, records, jobs, logs
-        self._claim = claim
+        self._claim, self._release = claim, release
+        self.name = plan.name
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._trials: dict[str, _Trial] = {}
@@ -105,6 +107,8 @@ class TuningRun:
                 HyperParameterTuningJobStatus="Failed", HyperParameterTuningEndTime=time.time(), FailureReason=reason
             )
             raise
+        finally:
+            self._release(self)
 
     def _drive(self) -> None:
         while not self._closing:
