@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -308,6 +310,71 @@ def test_one_dead_host_ends_the_job_and_is_named(account: Account) -> None:
     assert "(on algo-2)" in reason
     assert "RuntimeError: host two is broken" in reason
     assert no_processes(account, "jobs/dead")
+
+
+MODEL_TRAINER = """
+import sys
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, InputData, SourceCode
+from sagemaker.train.distributed import Torchrun
+role, source, data, hosts = sys.argv[1:]
+trainer = ModelTrainer(
+    training_image="pytorch-training",
+    source_code=SourceCode(source_dir=source, entry_script="train.py", requirements="requirements.txt"),
+    role=role,
+    base_job_name="sdk",
+    compute=Compute(instance_type="ml.m5.xlarge", instance_count=int(hosts)),
+    hyperparameters={"rounds": 2, "name": "two words", "flag": True},
+    distributed=Torchrun() if int(hosts) > 1 else None,
+)
+trainer.train(input_data_config=[InputData(channel_name="training", data_source=data)], wait=False)
+print("JOB", trainer._latest_training_job.training_job_name)
+"""
+SDK_SCRIPT = """
+import argparse, os
+parser = argparse.ArgumentParser()
+parser.add_argument("--rounds", type=int)
+parser.add_argument("--name")
+parser.add_argument("--flag")
+args = parser.parse_args()
+print("got", args.rounds, args.name, args.flag, os.listdir(os.environ["SM_CHANNEL_TRAINING"]))
+rank = os.environ.get("RANK", "0")
+if os.environ.get("WORLD_SIZE", "1") != "1":
+    import torch
+    import torch.distributed as dist
+    dist.init_process_group("gloo")
+    total = torch.ones(1)
+    dist.all_reduce(total)
+    print("sum", total.item())
+open(f"/opt/ml/model/rank-{rank}", "w").write(rank)
+"""
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_the_sdks_model_trainer_runs_unchanged(account: Account, tmp_path: Path, hosts: int) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "train.py").write_text(SDK_SCRIPT)
+    (tmp_path / "source" / "requirements.txt").write_text("numpy\n")
+    (tmp_path / "run.py").write_text(MODEL_TRAINER)
+    arguments = [account.role, str(tmp_path / "source"), f"s3://{BUCKET}/data/", str(hosts)]
+    answer = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py"), *arguments],
+        env=account.sandbox.shell_environ(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    name = answer.stdout.split("JOB ")[1].strip()
+    job = account.finished(name, 120)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert account.log(name).count("got 2 two words true ['train']") == hosts
+    assert account.log(name).count("sum 2.0") == (hosts if hosts > 1 else 0)
+    place = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://")
+    bucket, _, key = place.partition("/")
+    model = account.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert sorted(names_in(model)) == [f"rank-{rank}" for rank in range(hosts)]
 
 
 def test_lists_are_filtered_sorted_and_paged(account: Account) -> None:
