@@ -206,17 +206,22 @@ class TrainingJobs:
                 self._used += entry.slots
                 name = f"training {entry.record.name}"
                 entry.thread = threading.Thread(target=self._run, args=(entry,), name=name, daemon=True)
-                try:
-                    entry.run = TrainingRun(entry.record, entry.request, self._tools(entry))
-                finally:
-                    entry.thread.start()
+                entry.thread.start()
 
     def _run(self, entry: _Entry) -> None:
         try:
-            if entry.run is not None:
-                entry.run.execute()
+            run = TrainingRun(entry.record, entry.request, self._tools(entry))
+            with self._lock:
+                entry.run = run
+                if self._closed:
+                    run.shut_down()
+                elif entry.record.status == "Stopping":
+                    run.stop()
+            run.execute()
+        except Exception as error:
+            entry.record.finish("Failed", reason=f"InternalServerError: the job could not be started: {error}")
+            raise
         finally:
-            entry.record.finish("Failed", reason="InternalServerError: the job could not be started.")
             self._ctx.credentials.revoke(entry.key_id)
             with self._lock:
                 self._used -= entry.slots

@@ -163,16 +163,31 @@ def test_a_full_disk_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     assert job["FailureReason"] == "InternalServerError: No space left on device (model.tar.gz)"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_that_cannot_be_prepared_fails_and_frees_its_place(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sandbox.training.account_environment", no_room)
+        bench.start("early", SLEEPS)
+        job = bench.end("early")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "No space left on device" in job["FailureReason"]
+    wait_for(lambda: not bench.jobs.busy())
+    bench.start("later", "print(1)")
+    assert bench.end("later")["TrainingJobStatus"] == "Completed"
+
+
 def test_a_source_that_cannot_be_unpacked_is_the_clients_error(bench: Bench) -> None:
-    bench.s3.put_bytes("bucket", "broken.tgz", b"no archive")
+    bench.s3.put_bytes("bucket", "bad.tgz", b"no archive")
     bench.start(
         "broken",
         "",
-        HyperParameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://bucket/broken.tgz"},
+        HyperParameters={"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://bucket/bad.tgz"},
     )
-    bench.s3.put_bytes("bucket", "broken.tgz", b"no archive")
     job = bench.end("broken")
-    assert job["FailureReason"].startswith("ClientError: The source s3://bucket/broken.tgz cannot be unpacked")
+    assert job["FailureReason"].startswith("ClientError: The source s3://bucket/bad.tgz cannot be unpacked")
 
 
 def test_a_program_that_is_not_in_the_source_is_named(bench: Bench) -> None:
