@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ from workers.tuning_types import CostEstimate, Trial, TuningJob, TuningPage, Tun
 from workers.types import EpochMetrics, TrainingSpec
 
 PAGE_SIZE = 50
+CONCURRENT_LOGS = 4
 _S3_URI = re.compile(r"s3://([^/]+)/?(.*)")
 
 
@@ -152,20 +154,28 @@ class Tuning:
 
     async def curves(self, job: TuningJob, trials: Iterable[Trial]) -> Mapping[str, tuple[EpochMetrics, ...]]:
         """The epochs of these trials by name. Only what is new in the logs is read when it is called again."""
-        found: dict[str, tuple[EpochMetrics, ...]] = {}
-        for trial in trials:
-            curve = self._curves.get(trial.name)
-            if curve is None:
-                curve = self._curves[trial.name] = _TrialCurve(CurveReader(job.metric_definitions))
-            # The last lines arrive after the job has ended, so one more reading follows.
+        gate = asyncio.Semaphore(CONCURRENT_LOGS)
+
+        async def read(trial: Trial) -> tuple[EpochMetrics, ...]:
+            async with gate:
+                return await self._read_curve(job, trial)
+
+        wanted = list(trials)
+        found = await asyncio.gather(*(read(trial) for trial in wanted))
+        return {trial.name: epochs for trial, epochs in zip(wanted, found, strict=True)}
+
+    async def _read_curve(self, job: TuningJob, trial: Trial) -> tuple[EpochMetrics, ...]:
+        curve = self._curves.setdefault(trial.name, _TrialCurve(CurveReader(job.metric_definitions)))
+        # Two readers of one log would both take the same lines.
+        async with curve.lock:
             while not curve.complete:
                 events, curve.token = await self._logs.read(TRAINING_GROUP, f"{trial.name}/", curve.token)
                 curve.reader.feed(events)
+                # The last lines arrive after the job has ended, so it takes a reading that finds nothing new.
                 curve.complete = not events and not trial.running
                 if not events:
                     break
-            found[trial.name] = curve.reader.epochs
-        return found
+        return curve.reader.epochs
 
     async def unseen_objective(self, job: TuningJob, trials: Iterable[Trial]) -> str | None:
         """What to tell when a running job shows other metrics but not the objective, with the lines seen.
@@ -211,3 +221,4 @@ class _TrialCurve:
     reader: CurveReader
     token: str | None = None
     complete: bool = False
+    lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)

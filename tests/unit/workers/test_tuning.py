@@ -356,3 +356,36 @@ def test_a_running_trial_has_no_duration():
     assert trial("a", 0).seconds is None
     ended = Trial("a", "Completed", START, START, START + timedelta(seconds=90))
     assert ended.seconds == 90 and not ended.running
+
+
+def test_curves_read_each_line_once_and_finished_trials_never_again():
+    pages = {"t-001/algo-1-1": [["loss=0.9", "loss=0.5"], ["loss=0.4"], []]}
+    state = {"page": 0}
+
+    def events(nextToken=None, **_):
+        lines = pages["t-001/algo-1-1"][state["page"]]
+        state["page"] = min(state["page"] + 1, 2)
+        return {
+            "events": [{"timestamp": 1000, "message": line} for line in lines],
+            "nextForwardToken": f"f/{state['page'] if lines else 2}",
+        }
+
+    session = FakeSession(
+        describe_log_streams=lambda **_: {"logStreams": [{"logStreamName": "t-001/algo-1-1"}]}, get_log_events=events
+    )
+    tuning = Tuning(session, FakeLauncher(), FakeRoles())
+    job = TuningJob("t", "InProgress", START, metric_definitions=(("loss", "loss=([0-9.]+)"),))
+
+    async def story():
+        running = Trial("t-001", "InProgress", START)
+        first = await tuning.curves(job, [running])
+        done = dataclasses.replace(running, status="Completed")
+        await tuning.curves(job, [done])
+        calls = len(session.calls)
+        again = await tuning.curves(job, [done])
+        assert len(session.calls) == calls
+        return first, again
+
+    first, again = asyncio.run(story())
+    assert [epoch.values["loss"] for epoch in again["t-001"]] == [0.9, 0.5, 0.4]
+    assert first == again
