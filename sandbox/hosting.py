@@ -81,7 +81,7 @@ class Endpoints:
             if status == "Deleting":
                 self.records.delete(name)
             elif status != "Failed":
-                endpoint = self._adopt(name, record, [Variant(**one) for one in record[_DEPLOYMENT]])
+                endpoint = self._adopt(name, record, [Variant(**one) for one in record.get(_DEPLOYMENT, [])])
                 if status == "Updating":
                     self._save(endpoint, "InService")
                 self._work(endpoint, self._bring_up)
@@ -97,6 +97,11 @@ class Endpoints:
         for thread in closers:
             thread.join(timeout=15)
         self._listener.close()
+
+    def busy(self) -> bool:
+        """True while an endpoint is being made, changed or deleted."""
+        with self._lock:
+            return any(one.work is not None and one.work.is_alive() for one in self._live.values())
 
     def live(self, name: str) -> LiveEndpoint | None:
         """The endpoint of this name, or None."""
@@ -186,7 +191,7 @@ class Endpoints:
         if endpoint.fleet is not None:
             endpoint.fleet.poke()
         previous = endpoint.work
-        threading.Thread(target=self._remove, args=(endpoint, previous), name=f"delete {name}", daemon=True).start()
+        self._work(endpoint, lambda endpoint: self._remove(endpoint, previous))
         return {}
 
     def _bring_up(self, endpoint: LiveEndpoint) -> None:
@@ -231,7 +236,7 @@ class Endpoints:
             endpoint.record.pop("FailureReason", None)
         self._save(endpoint, "InService")
         if old is not None:
-            old.drain(DRAIN_SECONDS)
+            old.drain(DRAIN_SECONDS, endpoint.deleting.is_set)
             old.close()
 
     def _rescale(self, endpoint: LiveEndpoint, fleet: Fleet, changes: list[dict[str, Any]]) -> None:

@@ -174,10 +174,10 @@ class Fleet:
             thread.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def drain(self, timeout: float) -> None:
+    def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
         """Wait until no request is on its way any more, at most ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        while any(one.waiting for one in self.instances()) and time.monotonic() < deadline:
+        while any(one.waiting for one in self.instances()) and time.monotonic() < deadline and not cancelled():
             time.sleep(0.02)
 
     def _by_weight(self) -> Variant:

@@ -59,8 +59,8 @@ class SageMakerService(Service):
         self.logs.close()
 
     def busy(self) -> bool:
-        """True while a job runs or waits."""
-        return self.training.busy() or self.tuning.busy()
+        """True while a job runs or waits, or an endpoint changes."""
+        return self.training.busy() or self.tuning.busy() or self.endpoints.busy()
 
 
 def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
