@@ -32,8 +32,10 @@ from console.logbook import Logbook
 from console.main_window import MainWindow
 from console.notify import Notifier
 from console.settings import Settings
+from console.sign_in import SignIns
 from console.tabs import TabSpec
 from console.theme import theme
+from console.tray import TrayMessages
 from workers.errors import SageDeckError
 
 log = logging.getLogger(__name__)
@@ -110,6 +112,8 @@ class Application:
             self.ctx, self.connection, self.logbook, specs, default_state_dir=folder or default_state_dir()
         )
         self.costs = CostMeter(self.ctx)
+        self.sign_ins = SignIns(self.ctx, self.connection)
+        self.tray = TrayMessages(self.activity, self.window)
         self.ctx.ask = self.ask
         self.notify.fix_handler = self._fix
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -136,6 +140,7 @@ class Application:
             return
         self._was_closed = True
         self.window.begin_closing()
+        self.tray.hide()
         self.ctx.leave()
         late = await self.ctx.tasks.close(CLOSE_SECONDS)
         if late:
@@ -185,8 +190,9 @@ class Application:
             "choose_backend": self.window.header.open_menu,
             "restart_sandbox": self.connection.restart_sandbox,
             "retry": self.window.refresh,
-            "sign_in": self.connection.retry,
         }
+        if fix is not None and fix.action == "sign_in":
+            return lambda: self.sign_ins.begin(str(fix.data["profile"]))
         return handlers.get(fix.action) if fix is not None else None
 
 
@@ -286,9 +292,11 @@ def catching(application: Application) -> Any:
 
 def _qt_message(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
     if kind == QtMsgType.QtFatalMsg:
-        # Qt aborts after this: without a usable platform plugin nothing else could say why.
-        print(f"{NO_DISPLAY} ({text.splitlines()[0]})", file=sys.stderr)  # noqa: T201
+        # Qt aborts after this: nothing else could say why.
+        no_display = "platform plugin" in text
+        said = f"{NO_DISPLAY} ({text.splitlines()[0]})" if no_display else f"Qt cannot go on: {text}"
+        print(said, file=sys.stderr)  # noqa: T201
         sys.stderr.flush()
-        os._exit(2)
+        os._exit(2 if no_display else 70)
     level = logging.DEBUG if kind in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) else logging.WARNING
     logging.getLogger("qt").log(level, "%s", text)
