@@ -121,7 +121,12 @@ async def measure(work: Path, files: int) -> int:
         probe.start()
         began = time.perf_counter()
         data.uploading.start(folder, BUCKET, "pictures/")
-        await until(lambda: data.uploading.result is not None, 600)
+        await until(lambda: data.uploading.running, 30)
+        await until(lambda: not data.uploading.running, 600)
+        if data.uploading.result is None:
+            raise SystemExit(
+                f"the upload failed: {data.uploading.failure} {getattr(data.uploading.error, 'details', '')}"
+            )
         seconds = time.perf_counter() - began
         loaded = probe.stop()
         lines = len(training.detail.log.view.buffer)
