@@ -15,7 +15,8 @@ from workers.session import AwsSession
 GRANT_POLICY = "sagedeck-grants"
 _DENIAL = re.compile(
     r"User: (?P<user>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
-    r"(?: on resource: (?P<resource>arn:[^\s\"'\\]+))?"
+    # S3 puts the resource in quotes, which a function's JSON answer escapes.
+    r"(?: on resource: \\*\"?(?P<resource>arn:[^\s\"'\\]+))?"
 )
 _BROAD_ACTION = re.compile(r"\*|[\w-]+:\*|[\w-]+:(Get|List|Describe|Put|Create|Delete|Update)?\*")
 
@@ -150,7 +151,8 @@ class Grants:
         policies = await self.inline_policies(denial.role)
         service = denial.action.split(":")[0]
         related = [name for name, document in policies.items() if f'"{service}:' in json.dumps(document)]
-        name = (related or [GRANT_POLICY])[0]
+        # A role with one inline policy keeps it all in that one.
+        name = (related or (list(policies) if len(policies) == 1 else [GRANT_POLICY]))[0]
         before = policies.get(name)
         after = with_statement(before, denial.action, denial.resource)
         return Grant(denial.role, name, after, diff_lines(before, after), denial)

@@ -1,0 +1,196 @@
+"""A function in front of an endpoint, by the workers: refused, granted just that, answered, deleted with all its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from tests.helpers.sagemaker_jobs import BUCKET, Account
+from tests.helpers.sandbox import SandboxProcess
+from workers.errors import Conflict, InvalidInput, NotFound
+from workers.function_types import FunctionSpec
+from workers.functions import package, role_of
+from workers.services import Services
+from workers.types import Backend
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+CLASSES = ["Akita", "Basenji", "Borzoi"]
+INFERENCE = f"""
+import json
+def model_fn(model_dir): return {CLASSES!r}
+def input_fn(body, content_type): return body
+def predict_fn(data, classes):
+    logits = [float(len(data) % (at + 2)) for at in range(len(classes))]
+    return {{"labels": classes, "probabilities": [0.5, 0.3, 0.2], "logits": logits, "classes": classes}}
+def output_fn(prediction, accept): return json.dumps(prediction)
+"""
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with SandboxProcess(tmp_path_factory.mktemp("story") / "state") as sandbox:
+        made = Account(sandbox)
+        for name in ("dogs", "cats"):
+            made.endpoint(name, {"code/inference.py": INFERENCE})
+        assert [made.settled(name) for name in ("dogs", "cats")] == ["InService", "InService"]
+        yield made
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def services(account: Account) -> Iterator[Services]:
+    ready = account.sandbox.ready
+    keys = (ready["access_key_id"], ready["secret_access_key"])
+    made = Services(Backend("sandbox", "Sandbox", ready["region"], None, ready["endpoint_url"], *keys))
+    yield made
+    made.close()
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "brown").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def event(**more: object) -> str:
+    return json.dumps({"image": base64.b64encode(picture()).decode()} | more)
+
+
+def test_refused_then_granted_then_answered(runner: asyncio.Runner, services: Services, account: Account) -> None:
+    async def story() -> None:
+        functions, grants = services.functions, services.grants
+        assert await functions.create(FunctionSpec("ask-dogs", "dogs", allow_endpoint=False))
+        with pytest.raises(Conflict):
+            await functions.create(FunctionSpec("ask-dogs", "dogs"))
+
+        refused = await functions.test("ask-dogs", event())
+        assert (refused.status, refused.ok, refused.cold) == (502, False, True)
+        denial = refused.denial
+        assert denial is not None
+        assert (denial.role, denial.action) == (role_of("ask-dogs"), "sagemaker:InvokeEndpoint")
+        assert denial.resource.endswith(":endpoint/dogs")
+        assert "because no identity-based policy allows" in refused.payload
+
+        grant = await grants.propose(denial)
+        assert grant is not None
+        added = [line.text for line in grant.diff if line.mark == "+"]
+        assert len(added) == 2 and "endpoint/dogs" in added[1]
+        await grants.apply(grant)
+
+        answered = await functions.test("ask-dogs", event())
+        assert (answered.status, answered.ok, answered.cold) == (200, True, False)
+        body = json.loads(json.loads(answered.payload)["body"])
+        assert (body["labels"], len(body["logits"])) == (CLASSES, len(CLASSES))
+        assert "START RequestId" in answered.log and answered.billed_ms and answered.memory_mb
+
+        shown = await functions.describe("ask-dogs")
+        assert (shown.endpoint_name, shown.invocations, shown.broad) == ("dogs", 2, ())
+
+    runner.run(story())
+
+
+def test_a_function_reaches_its_own_endpoint_and_prefix_only(
+    runner: asyncio.Runner, services: Services, account: Account
+) -> None:
+    account.s3.put_object(Bucket=BUCKET, Key="pictures/a.jpg", Body=picture())
+    account.s3.put_object(Bucket=BUCKET, Key="private/a.jpg", Body=picture())
+
+    async def story() -> None:
+        functions = services.functions
+        await functions.create(FunctionSpec("ask-cats", "cats", s3_bucket=BUCKET, s3_prefix="pictures/"))
+        assert (await functions.test("ask-cats", event())).status == 200
+        assert (await functions.test("ask-cats", json.dumps({"bucket": BUCKET, "key": "pictures/a.jpg"}))).status == 200
+        assert (await functions.test("ask-cats", json.dumps({"bucket": BUCKET, "key": "private/a.jpg"}))).status == 403
+        # Even when its environment names another endpoint, its role does not reach it.
+        variables = {"ENDPOINT_NAME": "dogs", "ALLOWED_S3": f"{BUCKET}/"}
+        await services.session.call(
+            "lambda", "update_function_configuration", FunctionName="ask-cats", Environment={"Variables": variables}
+        )
+        other = await functions.test("ask-cats", event())
+        assert other.status == 502 and other.denial is not None
+        assert other.denial.resource.endswith(":endpoint/dogs")
+        stolen = await functions.test("ask-cats", json.dumps({"bucket": BUCKET, "key": "private/a.jpg"}))
+        assert stolen.denial is not None
+        assert (stolen.denial.action, stolen.denial.resource) == (
+            "s3:GetObject",
+            f"arn:aws:s3:::{BUCKET}/private/a.jpg",
+        )
+
+    runner.run(story())
+
+
+def test_versions_aliases_and_code(runner: asyncio.Runner, services: Services) -> None:
+    async def story() -> None:
+        functions = services.functions
+        await functions.create(FunctionSpec("versioned", "dogs", memory_mb=512, timeout_s=20))
+        assert await functions.publish("versioned", "live", "first") == "1"
+        versions = await functions.versions("versioned")
+        assert [(one.version, one.aliases) for one in versions] == [("$LATEST", ()), ("1", ("live",))]
+        assert (await functions.test("versioned", event(), "live")).status == 200
+        assert await functions.update_code("versioned") is False
+        await functions.point_alias("versioned", "live", "$LATEST")
+        assert (await functions.versions("versioned"))[0].aliases == ("live",)
+        with pytest.raises(InvalidInput):
+            await functions.test("versioned", "{not json")
+        assert package() == package()
+
+    runner.run(story())
+
+
+def test_a_role_with_too_much_is_named(runner: asyncio.Runner, services: Services, account: Account) -> None:
+    async def story() -> None:
+        await services.functions.create(FunctionSpec("broad", "dogs"))
+        account.iam.attach_role_policy(
+            RoleName=role_of("broad"), PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+        )
+        found = (await services.functions.describe("broad")).broad
+        assert [one.policy for one in found] == ["AmazonSageMakerFullAccess"]
+
+    runner.run(story())
+
+
+def test_deleting_takes_role_and_log_along(runner: asyncio.Runner, services: Services, account: Account) -> None:
+    async def story() -> None:
+        functions = services.functions
+        await functions.create(FunctionSpec("short-lived", "dogs"))
+        await functions.test("short-lived", event())
+        plan = await functions.deletion_plan("short-lived")
+        assert {kind for kind, *_ in plan.also_deleted} == {"role", "log"}
+        assert [kind for kind, *_ in plan.kept] == ["endpoint"]
+        await functions.delete(plan)
+        with pytest.raises(NotFound):
+            await functions.describe("short-lived")
+        with pytest.raises(NotFound):
+            await services.session.call("iam", "get_role", RoleName=role_of("short-lived"))
+        groups = account.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/short-lived")["logGroups"]
+        assert groups == []
+        assert account.endpoint_status("dogs") == "InService"
+        await functions.delete(plan)
+
+    runner.run(story())
+
+
+def test_what_was_made_is_removed_when_the_function_cannot_be(
+    runner: asyncio.Runner, services: Services, account: Account
+) -> None:
+    async def story() -> None:
+        with pytest.raises(InvalidInput):
+            await services.functions.create(FunctionSpec("too-big", "dogs", memory_mb=1))
+        with pytest.raises(NotFound):
+            await services.session.call("iam", "get_role", RoleName=role_of("too-big"))
+        with pytest.raises(NotFound):
+            await services.functions.create(FunctionSpec("no-endpoint", "nowhere"))
+
+    runner.run(story())
