@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
@@ -13,6 +15,7 @@ from console.theme import theme
 from console.widgets.base import label, on_theme
 from console.widgets.buttons import Button
 from console.widgets.progress import ProgressBar
+from workers.errors import SageDeckError
 
 LOG_HEIGHT = 132
 
@@ -24,12 +27,14 @@ class ConnectingStrip(QFrame):
         super().__init__(parent)
         self.connection = connection
         self._seconds = 0
+        self._run_fix: Callable[[], object] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.title = label("", "strong")
         self.text = label("", "small", "text2", wrap=True, copy=True)
         self.time = label("", "small", "text2")
         self.log_button = Button("Show log", "ghost", small=True, on=self._toggle_log)
         self.cancel = Button("Cancel", small=True, on=connection.cancel)
+        self.fix = Button("", "primary", small=True, on=self._mend)
         self.retry = Button("Retry", "primary", "refresh", small=True, on=connection.retry)
         self.bar = ProgressBar()
         self.bar.setAccessibleName("Connecting")
@@ -51,6 +56,7 @@ class ConnectingStrip(QFrame):
         row.addWidget(self.time)
         row.addWidget(self.log_button)
         row.addWidget(self.cancel)
+        row.addWidget(self.fix)
         row.addWidget(self.retry)
         log_row = QHBoxLayout()
         log_row.setContentsMargins(48, 0, 16, 10)
@@ -78,6 +84,7 @@ class ConnectingStrip(QFrame):
         self.time.setVisible(connecting)
         self.cancel.setVisible(connecting)
         self.retry.setVisible(failed)
+        self._offer_fix(connection.error if failed else None)
         if connecting and not self._timer.isActive():
             self._seconds = 0
             self.time.setText("")
@@ -98,6 +105,21 @@ class ConnectingStrip(QFrame):
         self._fill_log()
         self.setAccessibleName(f"{self.title.text()}. {self.text.text()}")
         self.update()
+
+    def _offer_fix(self, error: SageDeckError | None) -> None:
+        """The error's own way out comes before trying the same again."""
+        fix = error.fix if error is not None and error.fix is not None and error.fix.action != "retry" else None
+        handler = self.connection.ctx.notify.fix_handler
+        self._run_fix = handler(error) if fix is not None and error is not None and handler is not None else None
+        self.fix.setVisible(self._run_fix is not None)
+        self.retry.set_kind("primary" if self._run_fix is None else "normal")
+        if fix is not None:
+            self.fix.setText(fix.label)
+            self.fix.setAccessibleName(fix.label)
+
+    def _mend(self) -> None:
+        if self._run_fix is not None:
+            self._run_fix()
 
     def _fill_log(self) -> None:
         text = "\n".join(self.connection.lines)

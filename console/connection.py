@@ -46,7 +46,13 @@ def list_choices() -> list[Choice]:
     from workers.profiles import list_profiles
 
     return [SANDBOX] + [
-        Choice(f"aws:{backend.profile_name or backend.label}", backend.label, "aws", backend.region, backend)
+        Choice(
+            f"aws:{backend.profile_name or backend.label}",
+            backend.label,
+            "aws",
+            f"{backend.region}, no region is set" if backend.region_assumed else backend.region,
+            backend,
+        )
         for backend in list_profiles()
     ]
 
@@ -187,6 +193,15 @@ class Connection(QObject):
         self.text, self.state = "", "ready"
         self.ctx.enter(backend, services, identity)
         self.changed.emit()
+        if backend.region_assumed:
+            self._tell_assumed_region(backend)
+
+    def _tell_assumed_region(self, backend: Backend) -> None:
+        profile = f" --profile {backend.profile_name}" if backend.profile_name else ""
+        self.ctx.notify.warn(
+            f"No region is set for {backend.label}",
+            f"{backend.region} is used. Another one is set by: aws configure set region REGION{profile}",
+        )
 
     async def _sandbox(self, restart: bool) -> Backend:
         from workers import local_account

@@ -102,6 +102,8 @@ class Notifier:
             self.notices.append(notice)
             del self.notices[:-KEEP]
             log.log(LOG_LEVELS[notice.level], "%s%s", notice.title, f": {notice.text}" if notice.text else "")
+            if notice.details and notice.details not in notice.text:
+                log.info("%s, in full: %s", notice.title, notice.details)
         for listener in list(self._listeners):
             listener(notice)
         return notice

@@ -257,7 +257,8 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None) -> SageDe
     if names & {"SSOError", "LoginError", "TokenRetrievalError", "RefreshWithMFAUnsupportedError", "NoAuthTokenError"}:
         return _sign_in("The sign-in has expired", f"{could_not}: the profile needs a new sign-in.", profile, facts)
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
-        return _sign_in("No usable credentials", f"{could_not}: {exc}.", profile, facts)
+        who = f"the profile {profile}" if profile else "this account"
+        return _sign_in("No usable credentials", f"{could_not}: {who} gives no usable keys ({exc}).", profile, facts)
     if "ProfileNotFound" in names:
         return Expired(
             "The profile is gone",
@@ -268,7 +269,10 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None) -> SageDe
         )
     if "NoRegionError" in names:
         return InvalidInput(
-            "No region is set", f"{could_not}: the profile names no region.", "Set one in ~/.aws/config.", **facts
+            "No region is set",
+            f"{could_not}: the profile names no region.",
+            "Set one in ~/.aws/config, or choose another account.",
+            **facts,
         )
     if names & {"ParamValidationError", "ValidationError"}:
         return InvalidInput(could_not, str(exc).replace("Parameter validation failed:\n", ""), **facts)

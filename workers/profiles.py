@@ -20,25 +20,24 @@ def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
     """One ``Backend`` per profile: keys from the environment first, then ``default``, then by name.
 
     A file that is missing or cannot be parsed counts as empty (the latter is logged). The region is the profile's,
-    else the environment's, else us-east-1.
+    else the environment's, else us-east-1 (``region_assumed``).
     """
     environ = os.environ if environ is None else environ
-    config = _read(_path(environ, "AWS_CONFIG_FILE", "config"))
-    credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "credentials"))
-
-    profiles: dict[str, dict[str, str]] = {}
-    for section, values in config.items():
-        name = _profile_name(section)
-        if name is not None:
-            profiles[name] = dict(values)
-    for section, values in credentials.items():
-        profiles.setdefault(section, {}).update(values)
-
-    fallback = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    profiles = read_profiles(environ)
+    set_region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    fallback = set_region or DEFAULT_REGION
     found = []
     if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
         endpoint_url = environ.get("AWS_ENDPOINT_URL") or None
-        found.append(Backend(kind="aws", label="Environment", region=fallback, endpoint_url=endpoint_url))
+        found.append(
+            Backend(
+                kind="aws",
+                label="Environment",
+                region=fallback,
+                endpoint_url=endpoint_url,
+                region_assumed=not set_region,
+            )
+        )
     for name in sorted(profiles, key=lambda name: (name != "default", name.casefold())):
         values = profiles[name]
         found.append(
@@ -46,11 +45,26 @@ def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
                 kind="aws",
                 label=name,
                 region=values.get("region") or fallback,
+                region_assumed=not (values.get("region") or set_region),
                 profile_name=name,
                 endpoint_url=values.get("endpoint_url") or None,
             )
         )
     return found
+
+
+def read_profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The settings of every profile by its name, those of the credentials file over those of the config file."""
+    config = _read(_path(environ, "AWS_CONFIG_FILE", "config"))
+    credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+    profiles: dict[str, dict[str, str]] = {}
+    for section, values in config.items():
+        name = _profile_name(section)
+        if name is not None:
+            profiles[name] = dict(values)
+    for section, values in credentials.items():
+        profiles.setdefault(section, {}).update(values)
+    return profiles
 
 
 def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:

@@ -22,7 +22,8 @@ class Backend:
     """Where the calls go: an AWS profile of this machine, or the sandbox.
 
     ``kind`` decides only the colour band and the words in the header; no worker's logic reads it.
-    Keys are set for the sandbox alone and never shown by ``repr``.
+    Keys are set for the sandbox alone and never shown by ``repr``. ``region_assumed``: nobody set a region, and
+    ``region`` is a guess.
     """
 
     kind: Literal["sandbox", "aws"]
@@ -32,6 +33,7 @@ class Backend:
     endpoint_url: str | None = None
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
+    region_assumed: bool = False
 
 
 @dataclass(frozen=True)

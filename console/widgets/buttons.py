@@ -73,6 +73,15 @@ class Button(QPushButton):
             self.updateGeometry()
             self.update()
 
+    def set_kind(self, kind: ButtonKind) -> None:
+        """Take another look."""
+        if kind != self._kind:
+            self._kind = kind
+            self.setProperty("kind", _QSS_KIND.get(kind, kind))
+            self.style().unpolish(self)
+            self.style().polish(self)
+            self.updateGeometry()
+
     def _font_role(self) -> str:
         if self._kind in ("primary", "danger"):
             return "strong"
