@@ -9,12 +9,12 @@ import asyncio
 import gc
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QCoreApplication, QEvent
 
 # Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
@@ -30,6 +30,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_NOISE))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """As in the program: Qt objects must not be collected by a thread of a worker, nor by one of a later test.
+
+    What a test made is garbage only when pytest has let go of its fixtures, which is after their teardown.
+    """
+    if Path(__file__).parent not in item.path.parents:
+        return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,16 +101,6 @@ def _as_the_program(qapp: Any) -> Iterator[None]:
     yield
     theme().set_scale(1.0)
     theme().set_preference("light")
-
-
-@pytest.fixture(autouse=True)
-def _collect_in_this_thread(qapp: Any) -> Iterator[None]:
-    """As in the program: Qt objects must not be collected by a worker's thread."""
-    gc.disable()
-    yield
-    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.collect()
-    gc.enable()
 
 
 @pytest.fixture
