@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # A file that was written this shortly before it was read may change again without a newer timestamp.
 SETTLED_NS = 2_000_000_000
 KEEP_SECONDS = 180 * 86_400
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hashes (
