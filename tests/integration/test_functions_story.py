@@ -1,4 +1,4 @@
-"""A function in front of an endpoint, by the workers: refused, granted just that, answered, deleted with all its own."""
+"""A function in front of an endpoint, by the workers: refused, granted just that, answered, deleted."""
 
 from __future__ import annotations
 
