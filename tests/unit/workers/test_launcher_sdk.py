@@ -14,6 +14,8 @@ import pytest
 from workers.errors import Conflict, InvalidInput
 from workers.launcher import Launcher
 from workers.training import launch_request
+from workers.tuning_request import tuning_request
+from workers.tuning_types import TuningSpec
 from workers.types import Backend, TrainingSpec
 
 BUCKET = "sagedeck-123456789012-us-east-1"
@@ -54,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def _sagemaker(self, operation, fields):
+        if "HyperParameterTuningJobName" in fields:
+            return 200, _tuning_answer(fields["HyperParameterTuningJobName"])
         name = fields["TrainingJobName"]
         if operation == "CreateTrainingJob" and name == "taken":
             return 400, {"__type": "ResourceInUse", "message": "Job name must be unique within an AWS account"}
@@ -75,6 +79,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         return
+
+
+def _tuning_answer(name):
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/{name}",
+        "HyperParameterTuningJobStatus": "InProgress",
+        "CreationTime": 1,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +121,7 @@ def recorded(tmp_path_factory):
     try:
         asyncio.run(launcher.prewarm())
         answer = asyncio.run(launcher.launch({**launch_request(SPEC, "us-east-1"), "role_arn": ROLE}))
-        yield launcher, list(server.requests), answer, connections
+        yield launcher, list(server.requests), answer, connections, server
     finally:
         launcher.close()
         patch.undo()
@@ -198,6 +211,49 @@ def test_what_the_sdk_refuses_is_one_sentence_without_its_arguments(recorded):
         asyncio.run(recorded[0].launch({**request, "role_arn": ROLE, "requirements": "missing.txt"}))
     assert "missing.txt" in caught.value.message
     assert "input_value" not in str(caught.value)
+
+
+def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
+    launcher, connections = recorded[0], recorded[3]
+    server_requests = recorded[4].requests
+    before = len(server_requests)
+    spec = TuningSpec(
+        "tune-dogs",
+        SPEC.data_uri,
+        BUCKET,
+        parents=("tune-before",),
+        max_runtime_seconds=7200,
+        random_seed=7,
+        requirements="pandas>=2.2",
+        tags={"project": "dogs"},
+    )
+    request = tuning_request(spec, "us-east-1", f"s3://{BUCKET}/features/model.tar.gz")
+    answer = asyncio.run(launcher.launch({**request, "role_arn": ROLE}))
+    assert answer["job_name"] == "tune-dogs" and answer["job_arn"].endswith("hyper-parameter-tuning-job/tune-dogs")
+    made = server_requests[before:]
+    sent = next(json.loads(body) for _, _, operation, body in made if operation == "CreateHyperParameterTuningJob")
+    config, definition = sent["HyperParameterTuningJobConfig"], sent["TrainingJobDefinition"]
+    assert config["ResourceLimits"] == {
+        "MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 3, "MaxRuntimeInSeconds": 7200,
+    }  # fmt: skip
+    assert (config["TrainingJobEarlyStoppingType"], config["RandomSeed"]) == ("Auto", 7)
+    assert config["HyperParameterTuningJobObjective"] == {"Type": "Maximize", "MetricName": "valid:accuracy"}
+    assert config["ParameterRanges"]["ContinuousParameterRanges"] == [
+        {"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
+    ]
+    assert config["ParameterRanges"]["CategoricalParameterRanges"][0]["Values"] == ["32", "64", "128", "256"]
+    assert sent["WarmStartConfig"]["ParentHyperParameterTuningJobs"] == [{"HyperParameterTuningJobName": "tune-before"}]
+    assert {tag["Key"] for tag in sent["Tags"]} == {"sagedeck:created-by", "sagedeck:backbone", "project"}
+    static = definition["StaticHyperParameters"]
+    assert static["sagemaker_program"] == "train.py" and static["epochs"] == "10"
+    archive = static["sagemaker_submit_directory"]
+    assert archive.startswith(f"s3://{BUCKET}/sagedeck/jobs/tune-dogs/") and archive.endswith("/sourcedir.tar.gz")
+    channels = {one["ChannelName"] for one in definition["InputDataConfig"]}
+    assert "features" in channels and "training" not in channels
+    assert definition["Environment"]["SAGEDECK_DATA_URI"] == SPEC.data_uri + "/"
+    uploads = {path for method, path, _, _ in made if method == "PUT"}
+    assert uploads and all(path.startswith(f"/{BUCKET}/sagedeck/jobs/tune-dogs/") for path in uploads)
+    assert [line for line in connections.read_text().splitlines() if "127.0.0.1" not in line] == []
 
 
 def test_this_process_has_not_imported_the_sdk():
