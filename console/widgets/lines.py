@@ -1,19 +1,28 @@
-"""Lines of icon and words: ``HintLine`` below a field, ``CheckLine`` for one finding or one condition.
+"""Lines of icon and words: ``HintLine`` below a field, ``CheckLine`` for one finding, ``Legend`` of colours.
 
 ``CheckLine("warn", "4 files are not pictures", "they will be skipped", action=("Show", self.show_files))``
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from console.theme import theme
-from console.widgets.base import ElidedLabel, draw_icon, label, on_theme, set_tone
+from console.widgets.base import (
+    ElidedLabel,
+    antialias,
+    draw_icon,
+    draw_text,
+    label,
+    on_theme,
+    set_tone,
+    text_width,
+)
 from console.widgets.buttons import Button
 
 LineTone = Literal["ok", "warn", "err", "info", "run", "wait", "neutral"]
@@ -126,3 +135,39 @@ class CheckLine(QWidget):
 
     def _say(self) -> None:
         self.setAccessibleName(f"{self._title.text()} {self._detail.text()}".strip())
+
+
+class Legend(QWidget):
+    """Coloured dots with their words in one line: ``set_entries([("32", "series1"), ("64", "series2")])``."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entries: tuple[tuple[str, str], ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        on_theme(self, self.updateGeometry)
+
+    def set_entries(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Show these words with these colour tokens."""
+        self._entries = tuple(entries)
+        self.setAccessibleName("Colours: " + ", ".join(words for words, _ in entries) if entries else "")
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Dot, gap and words of each."""
+        width = sum(text_width(words, "small") + 24 for words, _ in self._entries)
+        return QSize(round(width), theme().metrics("small").height() + 4)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The dots and words."""
+        painter = QPainter(self)
+        antialias(painter)
+        x = 4.0
+        for words, token in self._entries:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color(token))
+            painter.drawEllipse(QPointF(x + 4, self.height() / 2), 4, 4)
+            width = text_width(words, "small")
+            rect = QRectF(x + 13, 0, width + 1, self.height())
+            draw_text(painter, rect, words, "small", theme().color("text2"))
+            x += width + 24

@@ -1,16 +1,106 @@
-"""The columns of the job list, and the words for a job's figures."""
+"""One row of the list for a training job or a tuning job, its columns, and the words for its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.models.base import Column
 from console.models.base_format import dollars, duration, fraction, when
+from workers.costs import PriceTable
+from workers.tuning_types import Trial, TuningJob
 from workers.types import TrainingJob
 
 ACCURACY = "valid:accuracy"
+FEATURES_NAME = "sagedeck-features-"
 _OURS = "valid:accuracy", "val:accuracy", "validation:accuracy"
+_TRIAL = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A training job, or a tuning job with its trials. ``cost`` is US dollars so far."""
+
+    source: TrainingJob | TuningJob
+    trials: tuple[Trial, ...] = ()
+    cost: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Unlike names, unique over both kinds."""
+        return f"{'tuning' if self.tuning else 'job'}:{self.source.name}"
+
+    @property
+    def tuning(self) -> TuningJob | None:
+        """The tuning job, if it is one."""
+        return self.source if isinstance(self.source, TuningJob) else None
+
+    @property
+    def job(self) -> TrainingJob | None:
+        """The training job, if it is one."""
+        return self.source if isinstance(self.source, TrainingJob) else None
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self.source.name
+
+    @property
+    def running(self) -> bool:
+        """True while the job can still change state."""
+        return self.source.running
+
+    @property
+    def created(self) -> datetime:
+        """When it was created."""
+        return self.source.created
+
+    @property
+    def icon(self) -> str:
+        """The kind icon."""
+        return "tuning" if self.tuning else "training"
+
+    @property
+    def kind(self) -> str | None:
+        """``Tuning, 12 trials``, ``4 hosts``, ``Single job``; None while the details are on their way."""
+        if isinstance(self.source, TuningJob):
+            trials = self.source.max_jobs or len(self.trials)
+            return f"Tuning, {trials} trial{'' if trials == 1 else 's'}"
+        if self.source.name.startswith(FEATURES_NAME):
+            return "Features"
+        if not self.source.instance_count:
+            return None
+        return "Single job" if self.source.instance_count == 1 else f"{self.source.instance_count} hosts"
+
+    @property
+    def state(self) -> str:
+        """AWS's status word; while a job is under way the phase it is in."""
+        return state(self.source) if isinstance(self.source, TrainingJob) else self.source.status
+
+    @property
+    def instances(self) -> str | None:
+        """``3 × ml.m5.xlarge``: of a tuning job those that run at a time."""
+        if isinstance(self.source, TrainingJob):
+            return instances(self.source)
+        if not self.source.instance_type:
+            return None
+        return f"{max(1, self.source.max_parallel) * self.source.instance_count} × {self.source.instance_type}"
+
+    @property
+    def accuracy(self) -> float | None:
+        """The validation accuracy, of a tuning job the best one."""
+        if isinstance(self.source, TrainingJob):
+            return accuracy(self.source)
+        best = self.source.best
+        return best.objective if best is not None and self.source.objective_metric.endswith("accuracy") else None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it has run; None before it started."""
+        if isinstance(self.source, TrainingJob):
+            return seconds(self.source)
+        return ((self.source.ended or datetime.now(UTC)) - self.source.created).total_seconds()
 
 
 def accuracy(job: TrainingJob) -> float | None:
@@ -38,22 +128,46 @@ def state(job: TrainingJob) -> str:
     return job.status
 
 
-def columns(cost: Callable[[TrainingJob], float | None]) -> list[Column]:
-    """The list's columns; ``cost`` gives a job's dollars so far."""
+def trial_of(name: str) -> str:
+    """The tuning job that a training job of this name would belong to, or ""."""
+    match = _TRIAL.fullmatch(name)
+    return match[1] if match else ""
+
+
+def trial_number(name: str) -> str:
+    """``007`` of ``dogs-tuning-007-1a2b3c4d``; the whole name when it is none of a trial."""
+    match = _TRIAL.fullmatch(name)
+    return match[2] if match else name
+
+
+def trial_seconds(trial: Trial) -> float | None:
+    """How long a trial has trained so far; None before it started."""
+    if trial.started is None:
+        return None
+    return ((trial.ended or datetime.now(UTC)) - trial.started).total_seconds()
+
+
+def cost_of(
+    source: TrainingJob | TuningJob, trials: tuple[Trial, ...], prices: PriceTable, region: str
+) -> float | None:
+    """US dollars so far, from the price table; of a tuning job the sum over its trials."""
+    if isinstance(source, TrainingJob):
+        return prices.job_cost(source, region) if source.instance_type else None
+    price = prices.per_hour(source.instance_type, "training", region)
+    if price is None:
+        return None
+    return sum(trial_seconds(trial) or 0.0 for trial in trials) / 3600 * price * max(1, source.instance_count)
+
+
+def columns() -> list[Column]:
+    """The list's columns."""
     return [
-        Column("name", "Name", kind="name", icon="training", priority=0),
-        Column("state", "State", kind="state", value=state, priority=0, sample="Downloading"),
-        Column("instances", "Instances", value=instances, priority=3),
-        Column(
-            "accuracy",
-            "Accuracy",
-            kind="number",
-            value=accuracy,
-            strong=True,
-            format=lambda v, _: fraction(v),
-            priority=1,
-        ),
+        Column("name", "Name", kind="name", icon=lambda row: row.icon, priority=0),
+        Column("kind", "Kind", priority=2, sample="Tuning, 12 trials"),
+        Column("state", "State", kind="state", priority=0, sample="Downloading"),
+        Column("instances", "Instances", priority=4),
+        Column("accuracy", "Best accuracy", kind="number", strong=True, format=lambda v, _: fraction(v), priority=1),
         Column("created", "Started", kind="number", format=lambda v, _: when(v), priority=1),
-        Column("seconds", "Duration", kind="number", value=seconds, format=lambda v, _: duration(v), priority=2),
-        Column("cost", "Cost", kind="number", value=cost, strong=True, format=lambda v, _: dollars(v), priority=2),
+        Column("seconds", "Duration", kind="number", format=lambda v, _: duration(v), priority=3),
+        Column("cost", "Cost", kind="number", strong=True, format=lambda v, _: dollars(v), priority=2),
     ]

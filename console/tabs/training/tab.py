@@ -1,74 +1,70 @@
-"""The Training tab: the form at the left, the jobs above, the chosen job below."""
+"""The Training tab: the form at the left, training and tuning jobs above, the chosen one or a comparison below."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
+from console.commands import Command
 from console.context import AppContext
 from console.models.base_format import count
 from console.tabs.base import Tab
+from console.tabs.training.book import JobBook
 from console.tabs.training.commands import LaunchTraining, StopTraining
+from console.tabs.training.commands_tuning import LaunchTuning, StopTuning
+from console.tabs.training.compare import CompareView
 from console.tabs.training.detail import JobDetail
+from console.tabs.training.drawer import FormDrawer
 from console.tabs.training.follow import JobFollower
+from console.tabs.training.follow_tuning import TuningFollower
 from console.tabs.training.form import LaunchForm
-from console.tabs.training.rows import columns
+from console.tabs.training.form_values import base_name
+from console.tabs.training.rows import FEATURES_NAME, JobRow, columns
+from console.tabs.training.tuning_detail import TuningDetail
 from console.widgets.buttons import Button
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
-from workers.types import TrainingJob, TrainingSpec
+from workers.tuning_types import Trial, TuningJob, TuningSpec
+from workers.types import TrainingSpec
 
-FORM_WIDTH = 320
-PAGE_SIZE = 100
+_NAME_PART = re.compile(r"[A-Za-z0-9-]+")
 
 
 class TrainingTab(Tab):
-    """Launch, watch, stop and read training jobs."""
+    """Launch, watch, stop, compare and read training and tuning jobs."""
 
     id, title, icon, order = "training", "Training", "training", 3
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)
-        self._jobs: dict[str, TrainingJob] = {}
-        self._token: str | None = None
         self._wanted = ""
+        self.book = JobBook(self._show_rows)
         self.follower = JobFollower(ctx)
+        self.tuning_follower = TuningFollower(ctx, self.book.put)
         self.form = LaunchForm(ctx)
         self.form.launchRequested.connect(self._launch)
-        self._holder = self._left_panel()
-        self._form_button = Button("New job", icon="plus")
-        self._form_button.setCheckable(True)
-        self._form_button.toggled.connect(lambda _: self._place_form())
-        self.search = SearchField("Filter jobs")
-        self._more = Button("Older jobs", icon="history", on=self._load_more)
-        self._more.hide()
-        self.stop_button = Button("Stop…", icon="stop", on=self._stop)
-        for control in (self.search, self._more, self._form_button, self.stop_button):
-            self.head.add(control)
-        self.table = ResourceTable(
-            columns(self._cost), key="name", name="Training jobs", noun="jobs", sort=("created", "desc")
-        )
-        self.table.set_empty(
-            "training",
-            "No training jobs yet",
-            "Fill in the form and launch one.",
-            ("Fill in the form", self._focus_form),
-        )
-        self.table.set_actions(self._menu)
-        self.table.selectionChanged.connect(self._chosen)
-        self.search.searched.connect(self.table.set_filter)
-        self.table.filterCleared.connect(self.search.clear)
+        self._drawer = FormDrawer(self, self.form, self._row)
+        self._fill_head()
+        self.table = self._make_table()
         self.detail = JobDetail(ctx)
         self.detail.clone_button.clicked.connect(self._clone)
-        self.detail.hide()
+        self.tuning = TuningDetail(ctx, self.book.put)
+        self.tuning.trainRequested.connect(self._train_with)
+        self.compare = CompareView(ctx)
+        self.compare.closed.connect(self._close_compare)
+        self._stack = QStackedWidget()
+        for view in (self.detail, self.tuning, self.compare):
+            self._stack.addWidget(view)
+        self._stack.hide()
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.addWidget(self.table)
-        self._splitter.addWidget(self.detail)
-        self._splitter.setSizes([230, 560])
+        self._splitter.addWidget(self._stack)
+        self._splitter.setSizes([210, 580])
         self._splitter.setHandleWidth(17)
         self.table.setMinimumHeight(120)
         self.body.addWidget(self._splitter, 1)
@@ -76,46 +72,64 @@ class TrainingTab(Tab):
         ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
         self._update_buttons()
 
-    def _left_panel(self) -> QFrame:
-        holder = QFrame()
-        holder.setObjectName("side")
-        holder.setAutoFillBackground(True)
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.form, 1)
-        line = QFrame()
-        line.setProperty("panel", "vline")
-        row.addWidget(line)
-        holder.setFixedWidth(self.ctx.theme.pixels(FORM_WIDTH))
-        self._row.insertWidget(0, holder)
-        return holder
+    def _fill_head(self) -> None:
+        self.search = SearchField("Filter jobs")
+        self.more_button = Button("Older jobs", icon="history", on=self._load_more)
+        self.more_button.hide()
+        self.compare_button = Button("Compare", icon="columns", on=self._compare)
+        self.stop_button = Button("Stop…", icon="stop", on=self._stop)
+        self.deploy_best_button = Button("Deploy best…", icon="endpoints", on=self._deploy_best)
+        for control in (
+            self.search, self.more_button, self._drawer.button, self.compare_button, self.stop_button,
+            self.deploy_best_button,
+        ):  # fmt: skip
+            self.head.add(control)
+
+    def _make_table(self) -> ResourceTable:
+        table = ResourceTable(
+            columns(), key="key", name="Training jobs", noun="jobs", sort=("created", "desc")
+        )  # fmt: skip
+        table.set_empty(
+            "training",
+            "No training jobs yet",
+            "Fill in the form and launch one.",
+            ("Fill in the form", self._focus_form),
+        )
+        table.set_actions(self._menu)
+        table.selectionChanged.connect(self._chosen)
+        self.search.searched.connect(table.set_filter)
+        self.search.searched.connect(self._find)
+        table.filterCleared.connect(self.search.clear)
+        bar = table.view.verticalScrollBar()
+        bar.valueChanged.connect(lambda value: self._load_more() if value and value == bar.maximum() else None)
+        return table
 
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the jobs; ``{"job": name}`` chooses one, ``{"data_uri": uri}`` puts data into the form."""
+        """Show the jobs; ``{"job": name}`` or ``{"tuning": name}`` chooses one; ``{"data_uri": uri}`` fills the form."""
         if isinstance(payload, dict):
-            self._wanted = payload.get("job", "")
+            self._wanted = next((f"{kind}:{payload[kind]}" for kind in ("job", "tuning") if payload.get(kind)), "")
             if payload.get("data_uri"):
                 self.form.choose_data(payload["data_uri"])
         self.form.connect_account()
         self.refresh()
-        self.detail.resume()
+        self._follow_shown()
 
     def deactivate(self) -> None:
         """Stop following the chosen job; running jobs are still watched for their end."""
         self.detail.pause()
+        self.tuning.pause()
 
     def backend_changed(self) -> None:
         """Forget the jobs of the other account."""
-        self._jobs.clear()
-        self._token = None
+        self.book.clear()
         self.table.set_rows([])
         self.table.set_loading("Reading the jobs")
         self.detail.forget()
-        self.detail.hide()
-        self._badge()
+        self.tuning.forget()
+        self._stack.hide()
+        self._badge([])
         if self.active:
             self.activate()
 
@@ -123,151 +137,196 @@ class TrainingTab(Tab):
         """Read the newest jobs again."""
         if self.ctx.services is None:
             return
-        if not self._jobs:
+        if not self.table.model.total:
             self.table.set_loading("Reading the jobs")
         self.start(self._refresh(), label="Read the jobs", key="list", on_error=self._refresh_failed)
 
     def set_narrow(self, narrow: bool) -> None:
         """Turn the form into a drawer in a narrow window."""
         super().set_narrow(narrow)
-        self._place_form()
+        self._drawer.place()
+        self.tuning.set_narrow(narrow)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the drawer at the left edge."""
         super().resizeEvent(event)
-        self._place_form()
+        self._drawer.place()
 
     # Jobs
 
     async def _refresh(self) -> None:
         services = self.ctx.services
-        if services is None:
-            return
-        page = await services.training.list(size=PAGE_SIZE)
-        if not self._jobs or self._token is None:
-            self._token = page.token
-        self._take(list(page.jobs))
-        self._take(list(await services.training.complete(page.jobs)))
-        self.ctx.mark_refreshed()
+        if services is not None:
+            await self.book.refresh(services)
+            self.form.offer_parents(self.book.tunings)
+            self.ctx.mark_refreshed()
 
     def _refresh_failed(self, error: BaseException) -> None:
         self.table.set_error(error, fix=("Try again", self.refresh))
 
     def _load_more(self) -> None:
-        self.start(self._older(), label="Read older jobs", key="older")
-
-    async def _older(self) -> None:
         services = self.ctx.services
-        if services is None or self._token is None:
-            return
-        page = await services.training.list(size=PAGE_SIZE, token=self._token)
-        self._token = page.token
-        self._take(list(await services.training.complete(page.jobs)))
+        if services is not None and self.book.more:
+            self.start(self.book.older(services), label="Read older jobs", key="older")
 
-    def _take(self, jobs: list[TrainingJob]) -> None:
-        for job in jobs:
-            known = self._jobs.get(job.name)
-            if known is not None and known.instance_type and not job.instance_type and known.status == job.status:
-                continue
-            self._jobs[job.name] = job
-            self.follower.follow(job)
-        self.table.set_rows(list(self._jobs.values()))
-        self._more.setVisible(self._token is not None)
-        self.head.subtitle.setText(count(len(self._jobs), "job") + (" so far" if self._token else ""))
-        self._badge()
-        if self._wanted in self._jobs:
+    def _find(self, text: str) -> None:
+        services = self.ctx.services
+        part = _NAME_PART.search(text)
+        if services is not None:
+            self.start(self.book.find(services, part[0] if part else ""), label="Search the jobs", key="find")
+
+    def _show_rows(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        rows = self.book.rows(services)
+        for row in rows:
+            if row.tuning is not None:
+                self.tuning_follower.follow(row.tuning)
+            elif row.job is not None and not row.name.startswith(FEATURES_NAME):
+                self.follower.follow(row.job)
+        self.table.set_rows(rows)
+        self.more_button.setVisible(self.book.more)
+        self.head.subtitle.setText(count(len(rows), "job") + (" so far" if self.book.more else ""))
+        self._badge(rows)
+        if self._wanted and self.table.model.row_of(self._wanted) is not None:
             self.table.select_keys([self._wanted])
             self._wanted = ""
-        elif self._jobs and self.table.current_row() is None:
-            newest = max(self._jobs.values(), key=lambda job: job.created)
-            self.table.select_keys([newest.name])
+        elif rows and self.table.current_row() is None:
+            self.table.select_keys([max(rows, key=lambda row: row.created).key])
         self._update_buttons()
 
     def _chosen(self) -> None:
-        job = self.table.current_row()
-        self.detail.setVisible(job is not None)
-        if job is not None:
-            self.detail.show_job(job)
+        rows = self.table.selected_rows()
+        comparing = self._stack.isVisible() and self._stack.currentWidget() is self.compare
+        if comparing and len(rows) > 1:
+            self.compare.show_rows(rows)
+        else:
+            self._show_one(self.table.current_row())
         self._update_buttons()
 
-    def _cost(self, job: TrainingJob) -> float | None:
-        services = self.ctx.services
-        if services is None or not job.instance_type:
-            return None
-        return services.prices.job_cost(job, services.region)
+    def _show_one(self, row: JobRow | None) -> None:
+        self._stack.setVisible(row is not None)
+        if row is None:
+            return
+        if row.tuning is not None:
+            self.detail.pause()
+            self._stack.setCurrentWidget(self.tuning)
+            self.tuning.show_job(row.tuning, row.trials)
+        elif row.job is not None:
+            self.tuning.pause()
+            self._stack.setCurrentWidget(self.detail)
+            self.detail.show_job(row.job)
+        self._follow_shown()
 
-    def _badge(self) -> None:
-        running = sum(job.running for job in self._jobs.values())
+    def _follow_shown(self) -> None:
+        if self.active and self._stack.isVisibleTo(self):
+            view = self._stack.currentWidget()
+            if view is self.tuning:
+                self.tuning.resume()
+            elif view is self.detail:
+                self.detail.resume()
+
+    def _badge(self, rows: list[JobRow]) -> None:
+        running = sum(row.running for row in rows)
         self.badgeChanged.emit("run" if running else "", str(running) if running else "", "accent" if running else "")
 
     # Actions
 
-    def _launch(self, spec: TrainingSpec) -> None:
-        self.start(self._launch_and_show(spec), label=f"Launch {spec.job_name}")
+    def _launch(self, spec: TrainingSpec | TuningSpec) -> None:
+        tuning = isinstance(spec, TuningSpec)
+        name = spec.tuning_name if isinstance(spec, TuningSpec) else spec.job_name
+        command: Command = LaunchTuning(spec) if isinstance(spec, TuningSpec) else LaunchTraining(spec)
+        self.start(
+            self._launch_and_show(command, f"{'tuning' if tuning else 'job'}:{name}"), label=f"Launch {name}"
+        )  # fmt: skip
 
-    async def _launch_and_show(self, spec: TrainingSpec) -> None:
-        self.form.launch_button.setEnabled(False)
+    async def _launch_and_show(self, command: Command, key: str) -> None:
+        self.form.busy = True
+        self.form.update_state()
         try:
-            outcome = await self.ctx.run(LaunchTraining(spec))
+            outcome = await self.ctx.run(command)
         finally:
+            self.form.busy = False
             self.form.update_state()
         if outcome:
-            self._wanted = spec.job_name
+            self._wanted = key
             self.form.renew_name()
-            self._form_button.setChecked(False)
+            self._drawer.button.setChecked(False)
             self.refresh()
 
     def _stop(self) -> None:
-        jobs = [job for job in self.table.selected_rows() if job.running]
+        rows = [row for row in self.table.selected_rows() if row.running]
+        jobs = [row.job for row in rows if row.job is not None]
+        tunings = [row.tuning for row in rows if row.tuning is not None]
         if jobs:
             self.ctx.start(StopTraining(jobs))
+        if tunings:
+            self.ctx.start(StopTuning(tunings))
 
     def _clone(self) -> None:
-        job = self.detail.job
-        if job is not None:
-            self.form.clone(job)
+        row = self.table.current_row()
+        if row is not None:
+            self.form.clone(row.source)
             self._focus_form()
+
+    def _train_with(self, job: TuningJob, trial: Trial) -> None:
+        services = self.ctx.services
+        if services is not None:
+            self.form.fill(services.tuning.training_spec(job, trial, f"{base_name(job.name)}-best"))
+            self._focus_form()
+
+    def _compare(self) -> None:
+        rows = self.table.selected_rows()
+        if len(rows) > 1:
+            self.detail.pause()
+            self.tuning.pause()
+            self._stack.setCurrentWidget(self.compare)
+            self._stack.show()
+            self.compare.show_rows(rows)
+
+    def _close_compare(self) -> None:
+        self._show_one(self.table.current_row())
 
     def _focus_form(self) -> None:
         if self.narrow:
-            self._form_button.setChecked(True)
+            self._drawer.button.setChecked(True)
         self.form.form.row("name").field.setFocus()
 
-    def _menu(self, rows: list[TrainingJob]) -> list[Any]:
+    def _menu(self, rows: list[JobRow]) -> list[Any]:
         entries: list[Any] = []
-        if any(job.running for job in rows) and not self.ctx.read_only:
+        if any(row.running for row in rows) and not self.ctx.read_only:
             entries.append(("Stop…", "stop", self._stop))
-        if len(rows) == 1:
+        if len(rows) > 1:
+            entries.append(("Compare", "columns", self._compare))
+        else:
             entries.append(("Run again…", "copy", self._clone))
-            if rows[0].status == "Completed":
-                entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0])))
+            if rows[0].job is not None and rows[0].state == "Completed":
+                entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0].name)))
+            if rows[0].tuning is not None and rows[0].tuning.best is not None:
+                entries.append(("Deploy best…", "endpoints", self._deploy_best))
         return entries
 
-    def _deploy(self, job: TrainingJob) -> None:
-        self.ctx.navigate("endpoints", {"deploy_job": job.name})
+    def _deploy(self, name: str) -> None:
+        self.ctx.navigate("endpoints", {"deploy_job": name})
+
+    def _deploy_best(self) -> None:
+        row = self.table.current_row()
+        if row is not None and row.tuning is not None and row.tuning.best is not None:
+            self._deploy(row.tuning.best.name)
 
     def _update_buttons(self) -> None:
-        running = any(job.running for job in self.table.selected_rows())
-        self.stop_button.setEnabled(running and not self.ctx.read_only)
+        rows = self.table.selected_rows()
+        self.stop_button.setEnabled(any(row.running for row in rows) and not self.ctx.read_only)
+        self.compare_button.setVisible(len(rows) > 1)
+        one = rows[0] if len(rows) == 1 else None
+        self.deploy_best_button.setVisible(one is not None and one.tuning is not None)
+        best = one.tuning.best if one is not None and one.tuning is not None else None
+        self.deploy_best_button.setEnabled(best is not None and best.status in ("Completed", "Stopped"))
         self.form.update_state()
 
     def _resource_changed(self, kind: str, name: str) -> None:
-        if kind == "job":
+        if kind in ("job", "tuning"):
             self.refresh()
         elif kind == "dataset":
             self.form.choose_data(name)
-
-    def _place_form(self) -> None:
-        floating = self.narrow
-        inside = self._row.indexOf(self._holder) >= 0
-        self._form_button.setVisible(floating)
-        if floating and inside:
-            self._row.removeWidget(self._holder)
-            self._holder.setParent(self)
-        elif not floating and not inside:
-            self._row.insertWidget(0, self._holder)
-        self._holder.setVisible(not floating or self._form_button.isChecked())
-        if floating and self._form_button.isChecked():
-            top = self.head.geometry().bottom() + 1
-            self._holder.setGeometry(0, top, self._holder.width(), self.height() - top)
-            self._holder.raise_()

@@ -1,0 +1,156 @@
+"""All training and tuning jobs read so far, newest first and page by page, without any upper limit; knows no widget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.tabs.training.rows import JobRow, cost_of, trial_of
+from workers.errors import AccessDenied, NotFound, Throttled
+from workers.tuning_types import Trial, TuningJob
+from workers.types import TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+PAGE_SIZE = 100
+# Trials fill pages of the list of training jobs without being rows of their own.
+ENOUGH_ROWS = 30
+MOST_PAGES = 5
+_AT_ONCE = 4
+
+Changed = Callable[[], None]
+
+
+@dataclass
+class _Place:
+    """How far one list has been read, for one search."""
+
+    jobs: str | None = None
+    tunings: str | None = None
+    begun: bool = False
+
+    @property
+    def more(self) -> bool:
+        return bool(self.jobs or self.tunings)
+
+
+class JobBook:
+    """What ``refresh``, ``older`` and ``find`` have read. ``changed`` is called whenever rows are new."""
+
+    def __init__(self, changed: Changed) -> None:
+        self._changed = changed
+        self._jobs: dict[str, TrainingJob] = {}
+        self._tunings: dict[str, TuningJob] = {}
+        self._trials: dict[str, tuple[Trial, ...]] = {}
+        self._places: dict[str, _Place] = {}
+        self._search = ""
+        self._limit = asyncio.Semaphore(_AT_ONCE)
+
+    def clear(self) -> None:
+        """Forget all, for another account."""
+        for kept in (self._jobs, self._tunings, self._trials, self._places):
+            kept.clear()
+        self._search = ""
+
+    @property
+    def tunings(self) -> list[TuningJob]:
+        """The tuning jobs, newest first."""
+        return sorted(self._tunings.values(), key=lambda job: job.created, reverse=True)
+
+    @property
+    def jobs(self) -> list[TrainingJob]:
+        """The training jobs that are no trials."""
+        return [job for job in self._jobs.values() if trial_of(job.name) not in self._tunings]
+
+    @property
+    def more(self) -> bool:
+        """True when there are older jobs (that fit the search) than those read."""
+        place = self._places.get(self._search)
+        return place is not None and place.more
+
+    def rows(self, services: Services) -> list[JobRow]:
+        """The rows, in no order."""
+        prices, region = services.prices, services.region
+        made = [JobRow(job, (), cost_of(job, (), prices, region)) for job in self.jobs]
+        for job in self._tunings.values():
+            trials = self._trials.get(job.name, ())
+            made.append(JobRow(job, trials, cost_of(job, trials, prices, region) if job.instance_type else None))
+        return made
+
+    def put(self, job: TuningJob, trials: tuple[Trial, ...]) -> None:
+        """Take over what somebody else has just read."""
+        self._tunings[job.name], self._trials[job.name] = job, trials
+        self._changed()
+
+    async def refresh(self, services: Services) -> None:
+        """Read the newest jobs again; what was read of older ones stays."""
+        self._places.setdefault("", _Place())
+        await self._read(services, "", again=True)
+
+    async def find(self, services: Services, text: str) -> None:
+        """Look for jobs with these letters in their names, also older ones than those read. "" ends the search."""
+        self._search = text
+        if text and text not in self._places:
+            self._places[text] = _Place()
+            await self._read(services, text)
+
+    async def older(self, services: Services) -> None:
+        """Read the next page of the list, or of what fits the search."""
+        if self.more:
+            await self._read(services, self._search)
+
+    async def _read(self, services: Services, search: str, *, again: bool = False) -> None:
+        place = self._places[search]
+        token = None if again or not place.begun else place.tunings
+        tunings: tuple[TuningJob, ...] = ()
+        if again or not place.begun or token:
+            page = await services.tuning.list(search=search, token=token, size=PAGE_SIZE)
+            tunings = page.jobs
+            if not (again and place.begun):
+                place.tunings = page.token
+        for summary in tunings:
+            known = self._tunings.get(summary.name)
+            if known is None or not known.ranges:
+                self._tunings[summary.name] = summary
+        jobs = await self._read_jobs(services, search, place, again)
+        place.begun = True
+        self._changed()
+        await asyncio.gather(*(self._complete(services, job) for job in tunings))
+        for detail in await services.training.complete(jobs):
+            self._jobs[detail.name] = detail
+        self._changed()
+
+    async def _read_jobs(self, services: Services, search: str, place: _Place, again: bool) -> list[TrainingJob]:
+        found: list[TrainingJob] = []
+        token = None if again else place.jobs
+        if place.begun and not again and token is None:
+            return found
+        for _ in range(MOST_PAGES):
+            page = await services.training.list(search=search, token=token, size=PAGE_SIZE)
+            token = page.token
+            found += [job for job in page.jobs if trial_of(job.name) not in self._tunings]
+            if token is None or len(found) >= ENOUGH_ROWS or again:
+                break
+        if not (again and place.begun):
+            place.jobs = token
+        for job in found:
+            known = self._jobs.get(job.name)
+            if known is None or known.status != job.status or not known.instance_type:
+                self._jobs[job.name] = job
+        return found
+
+    async def _complete(self, services: Services, summary: TuningJob) -> None:
+        known = self._tunings.get(summary.name)
+        if known is not None and known.ranges and not known.running and known.created == summary.created:
+            return
+        async with self._limit:
+            try:
+                job = await services.tuning.describe(summary.name)
+                trials = await services.tuning.trials(job)
+            except (NotFound, Throttled, AccessDenied):
+                # The row stays as the list has it; it is asked for again at the next refresh.
+                return
+        self._tunings[job.name], self._trials[job.name] = job, trials

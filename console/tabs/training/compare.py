@@ -1,0 +1,155 @@
+"""Two or more jobs side by side: curves overlaid, results, and the settings that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.base import Column
+from console.models.base_chart import Series
+from console.models.base_format import count, fraction
+from console.tabs.training.compare_facts import Fact, facts
+from console.tabs.training.rows import JobRow, trial_number
+from console.tabs.training.tuning_views import TONES, points
+from console.widgets.base import label
+from console.widgets.buttons import Button
+from console.widgets.chart import LineChart
+from console.widgets.lines import Legend
+from console.widgets.switch import Switch
+from console.widgets.table import ResourceTable
+from workers.errors import NotFound, SageDeckError
+from workers.types import EpochMetrics
+
+_MOST_PAGES = 200
+
+
+class CompareView(QWidget):
+    """``show_rows`` compares these jobs; a tuning job stands for its best trial. Signals: ``closed()``."""
+
+    closed = Signal()
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self.rows: tuple[JobRow, ...] = ()
+        self.curves: dict[str, tuple[EpochMetrics, ...]] = {}
+        self.table: ResourceTable | None = None
+        self._title = label("", "section")
+        self._note = label("", "small", "text2")
+        self._legend = Legend()
+        self.differences = Switch("Only what differs", True)
+        self._loss = LineChart("Validation loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", live=False)
+        self._accuracy = LineChart("Validation accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), live=False)
+        self._place = QVBoxLayout()
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        for part in (self._title, self._note):
+            head.addWidget(part)
+        head.addStretch(1)
+        head.addWidget(self.differences)
+        head.addWidget(Button("Close", small=True, on=self.closed.emit))
+        charts = QHBoxLayout()
+        charts.setSpacing(24)
+        charts.addWidget(self._loss, 1)
+        charts.addWidget(self._accuracy, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addLayout(head)
+        column.addWidget(self._legend)
+        column.addLayout(charts, 4)
+        column.addLayout(self._place, 5)
+        self.differences.toggled.connect(lambda _: self._fill())
+
+    def show_rows(self, rows: Sequence[JobRow]) -> None:
+        """Compare these; what has been read of them before is kept."""
+        same = [row.key for row in rows] == [row.key for row in self.rows]
+        self.rows = tuple(rows)
+        if not same:
+            self.curves = {key: curve for key, curve in self.curves.items() if key in {row.key for row in rows}}
+            self._make_table()
+        self._title.setText(f"Comparing {count(len(rows), 'job')}")
+        self._legend.set_entries([(self._words(row), _tone(at)) for at, row in enumerate(rows)])
+        self._fill()
+        self._draw()
+        self.ctx.tasks.start(
+            self._read(), label="Read the jobs to compare", key="training:compare", on_error=self._failed
+        )
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The lines shown."""
+        found = facts(self.rows, self.curves)
+        return [fact for fact in found if fact.result or fact.differs or not self.differences.isChecked()]
+
+    async def _read(self) -> None:
+        for row in self.rows:
+            if row.key not in self.curves or row.running:
+                self.curves[row.key] = await self._curve(row)
+                self._draw()
+        self._note.setText("")
+        self._fill()
+
+    async def _curve(self, row: JobRow) -> tuple[EpochMetrics, ...]:
+        services = self.ctx.services
+        name = row.name
+        if row.tuning is not None:
+            name = row.tuning.best.name if row.tuning.best is not None else ""
+        if services is None or not name:
+            return ()
+        try:
+            job = await services.training.describe(name)
+        except NotFound:
+            return ()
+        reader = services.training.curve_reader(job)
+        token: str | None = None
+        for _ in range(_MOST_PAGES):
+            events, token = await services.training.log(name, token)
+            if not events:
+                break
+            reader.feed(events)
+        return reader.epochs
+
+    def _failed(self, error: BaseException) -> None:
+        self._note.setText(error.title if isinstance(error, SageDeckError) else str(error))
+
+    def _words(self, row: JobRow) -> str:
+        if row.tuning is not None and row.tuning.best is not None:
+            return f"{row.name}, trial {trial_number(row.tuning.best.name)}"
+        return row.name
+
+    def _make_table(self) -> None:
+        if self.table is not None:
+            self._place.removeWidget(self.table)
+            self.table.deleteLater()
+
+        def column(row: JobRow) -> Column:
+            return Column(row.key, row.name, value=lambda fact: fact.texts.get(row.key), stretch=1, priority=0)
+
+        head = Column("name", "Setting or result", kind="name", stretch=1)
+        self.table = ResourceTable([head, *(column(row) for row in self.rows)], key="name", name="Comparison",
+                                   noun="settings", row_pixels=28)  # fmt: skip
+        self._place.addWidget(self.table)
+
+    def _fill(self) -> None:
+        if self.table is not None:
+            self.table.set_rows(self.facts)
+
+    def _draw(self) -> None:
+        most = max((epoch.epochs for curve in self.curves.values() for epoch in curve), default=2)
+        for chart, metric in ((self._loss, "valid:loss"), (self._accuracy, "valid:accuracy")):
+            chart.set_x_range(1, max(2, most))
+            chart.set_placeholder("No curves yet")
+            chart.set_series(
+                [
+                    Series("", *points(self.curves.get(row.key, ()), metric), tone=_tone(at))
+                    for at, row in enumerate(self.rows)
+                ]
+            )
+
+
+def _tone(at: int) -> str:
+    return TONES[at % len(TONES)]

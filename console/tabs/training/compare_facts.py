@@ -1,0 +1,100 @@
+"""What a comparison of jobs says: their settings, of which those that differ come first, and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from console.models.base import DASH
+from console.models.base_format import dollars, duration, fraction
+from console.tabs.training.rows import JobRow
+from console.tabs.training.tuning_views import short, words_of
+from workers.tuning_types import CategoricalRange, ParameterRange
+from workers.types import EpochMetrics
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the comparison: a setting or a result, and its text for each job by the job's key."""
+
+    name: str
+    texts: Mapping[str, str]
+    result: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """True when not all jobs have the same."""
+        return len(set(self.texts.values())) > 1
+
+
+def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) -> list[Fact]:
+    """Results first, then the settings, those that differ before the others."""
+    results = [
+        Fact("State", {row.key: row.state for row in rows}, True),
+        Fact("Best validation accuracy", {row.key: _best(row, curves.get(row.key, ())) for row in rows}, True),
+        Fact("Lowest validation loss", {row.key: _lowest(curves.get(row.key, ())) for row in rows}, True),
+        Fact("Duration", {row.key: _text(row.seconds, duration) for row in rows}, True),
+        Fact("Cost", {row.key: _text(row.cost, lambda cost: dollars(cost, 3)) for row in rows}, True),
+    ]
+    settings = [_settings(row) for row in rows]
+    names = list(dict.fromkeys(name for one in settings for name in one))
+    made = [
+        Fact(name, {row.key: one.get(name, DASH) for row, one in zip(rows, settings, strict=True)}) for name in names
+    ]
+    return results + sorted(made, key=lambda fact: not fact.differs)
+
+
+def _settings(row: JobRow) -> dict[str, str]:
+    found: dict[str, str] = {"Kind": row.kind or DASH, "Instances": row.instances or DASH}
+    if row.tuning is not None:
+        job = row.tuning
+        found |= {
+            "Data": _plain_uri(job.data_uri),
+            "Strategy": job.strategy,
+            "Early stopping": job.early_stopping,
+            "Objective": job.objective_metric,
+            **{words_of(name): value for name, value in job.static_hyperparameters.items()},
+            **{words_of(one.name): _range_text(one) for one in job.ranges},
+        }
+        if job.best is not None:
+            found |= {f"Best {words_of(name).lower()}": _number(value) for name, value in
+                      job.best.hyperparameters.items()}  # fmt: skip
+    elif row.job is not None:
+        found["Data"] = _plain_uri(row.job.data_uri)
+        for name, value in row.job.hyperparameters.items():
+            if not name.startswith(("_", "sagemaker")):
+                found[words_of(name)] = _number(value.strip('"'))
+    return {name: value for name, value in found.items() if value}
+
+
+def _plain_uri(uri: str) -> str:
+    return uri.removeprefix("s3://").rstrip("/")
+
+
+def _number(text: str) -> str:
+    try:
+        return short(float(text)) if "." in text or "e" in text.lower() else text
+    except ValueError:
+        return text
+
+
+def _range_text(one: ParameterRange) -> str:
+    if isinstance(one, CategoricalRange):
+        return ", ".join(one.values)
+    return f"{short(one.low)} to {short(one.high)}"
+
+
+def _best(row: JobRow, curve: Sequence[EpochMetrics]) -> str:
+    seen = [epoch.values["valid:accuracy"] for epoch in curve if "valid:accuracy" in epoch.values]
+    if row.accuracy is not None:
+        seen.append(row.accuracy)
+    return fraction(max(seen)) if seen else DASH
+
+
+def _lowest(curve: Sequence[EpochMetrics]) -> str:
+    seen = [epoch.values["valid:loss"] for epoch in curve if "valid:loss" in epoch.values]
+    return f"{min(seen):.3f}" if seen else DASH
+
+
+def _text(value: float | None, words: Callable[[float], str]) -> str:
+    return DASH if value is None else words(value)
