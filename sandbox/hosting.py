@@ -169,8 +169,8 @@ class Endpoints:
         for change in changes:
             if change["VariantName"] not in fleet.variants:
                 raise invalid(f"The endpoint has no production variant {change['VariantName']}.")
-            if change.get("DesiredInstanceCount", 1) > MAX_INSTANCES:
-                raise invalid(f"DesiredInstanceCount must be at most {MAX_INSTANCES}.")
+            if not 1 <= change.get("DesiredInstanceCount", 1) <= MAX_INSTANCES:
+                raise invalid(f"DesiredInstanceCount must be between 1 and {MAX_INSTANCES}.")
         self._begin_update(endpoint)
         self._work(endpoint, lambda endpoint: self._rescale(endpoint, fleet, changes))
         return {"EndpointArn": self.records.arn(endpoint.name)}
