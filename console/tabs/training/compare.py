@@ -13,7 +13,7 @@ from console.models.base_chart import Series
 from console.models.base_format import count, fraction
 from console.tabs.training.compare_facts import Fact, facts
 from console.tabs.training.rows import JobRow, trial_number
-from console.tabs.training.tuning_views import TONES, points
+from console.tabs.training.tuning_views import TONES, points, share
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
@@ -42,7 +42,9 @@ class CompareView(QWidget):
         self._legend = Legend()
         self.differences = Switch("Only what differs", True)
         self._loss = LineChart("Validation loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", live=False)
-        self._accuracy = LineChart("Validation accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), live=False)
+        self._accuracy = LineChart(
+            "Validation accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1), live=False
+        )
         self._place = QVBoxLayout()
         head = QHBoxLayout()
         head.setSpacing(12)
@@ -129,7 +131,7 @@ class CompareView(QWidget):
         def column(row: JobRow) -> Column:
             return Column(row.key, row.name, value=lambda fact: fact.texts.get(row.key), stretch=1, priority=0)
 
-        head = Column("name", "Setting or result", kind="name", stretch=1)
+        head = Column("name", "Setting or result", kind="name", stretch=1, priority=0)
         self.table = ResourceTable([head, *(column(row) for row in self.rows)], key="name", name="Comparison",
                                    noun="settings", row_pixels=28)  # fmt: skip
         self._place.addWidget(self.table)

@@ -12,6 +12,7 @@ from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import instances, seconds
+from console.tabs.training.tuning_views import epoch_words, points, share
 from console.widgets.banner import Banner
 from console.widgets.base import label
 from console.widgets.buttons import Button
@@ -46,7 +47,7 @@ class JobDetail(QWidget):
         self._banner = Banner("err")
         self._banner.hide()
         self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
-        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self._facts = KeyValues()
         self.log = LogPanel("Log")
         self._report_view = ReportView()
@@ -243,7 +244,7 @@ class JobDetail(QWidget):
             words = {"Completed": "completed", "Failed": "failed", "Stopped": "stopped"}.get(job.status, job.status)
             self._progress.setText(f"{words} in {duration(took)}" if took is not None else words)
         elif epochs and job.secondary_status in ("Training", ""):
-            self._progress.setText(_epoch_words(epochs))
+            self._progress.setText(epoch_words(epochs, datetime.now(UTC)))
         else:
             phase = {
                 "Starting": "getting an instance",
@@ -277,8 +278,8 @@ class JobDetail(QWidget):
             chart.set_x_range(1, max(2, total))
             chart.set_series(
                 [
-                    Series("train", *_points(epochs, f"train:{metric}"), comparison=True),
-                    Series("valid", *_points(epochs, f"valid:{metric}")),
+                    Series("train", *points(epochs, f"train:{metric}"), comparison=True),
+                    Series("valid", *points(epochs, f"valid:{metric}")),
                 ]
                 if epochs
                 else []
@@ -292,18 +293,3 @@ class JobDetail(QWidget):
     def _ask_to_deploy(self) -> None:
         if self._job is not None:
             self.ctx.navigate("endpoints", {"deploy_job": self._job.name})
-
-
-def _points(epochs: tuple[EpochMetrics, ...], name: str) -> tuple[list[float], list[float]]:
-    found = [(float(epoch.epoch), epoch.values[name]) for epoch in epochs if name in epoch.values]
-    return [x for x, _ in found], [y for _, y in found]
-
-
-def _epoch_words(epochs: tuple[EpochMetrics, ...]) -> str:
-    last = epochs[-1]
-    words = f"epoch {last.epoch} of {last.epochs}"
-    if len(epochs) > 1 and last.epochs > last.epoch:
-        pace = (last.at - epochs[0].at).total_seconds() / (last.epoch - epochs[0].epoch)
-        left = pace * (last.epochs - last.epoch) - (datetime.now(UTC) - last.at).total_seconds()
-        words += f", about {duration(max(1.0, left))} left"
-    return words

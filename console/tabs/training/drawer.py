@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from console.theme import theme
+from console.widgets.base import on_theme
 from console.widgets.buttons import Button
 
 if TYPE_CHECKING:
@@ -15,14 +17,21 @@ if TYPE_CHECKING:
 WIDTH = 320
 
 
+class _Ground(QFrame):
+    def __init__(self) -> None:
+        super().__init__()
+        on_theme(self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        QPainter(self).fillRect(self.rect(), theme().color("sunken"))
+
+
 class FormDrawer:
     """Places ``form`` into the row of ``tab``; ``button`` opens the drawer."""
 
     def __init__(self, tab: Tab, form: QWidget, row: QHBoxLayout) -> None:
         self._tab, self._place_row = tab, row
-        holder = QFrame()
-        holder.setObjectName("side")
-        holder.setAutoFillBackground(True)
+        holder = _Ground()
         inner = QHBoxLayout(holder)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(0)

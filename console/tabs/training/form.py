@@ -150,7 +150,7 @@ class LaunchForm(QFrame):
         last = self.ctx.settings.value("last_data_uri", "").rstrip("/")
         field = self.form.row("data").field
         chosen = field.value() or (last if last in uris else None)  # type: ignore[attr-defined]
-        items = [(uri, uri.removeprefix("s3://")) for uri in uris]
+        items = [(uri, _place_words(uri)) for uri in uris]
         field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))  # type: ignore[attr-defined]
         self.form.row("data").check()
         self._count_pictures()
@@ -162,7 +162,7 @@ class LaunchForm(QFrame):
         uri = uri.rstrip("/")
         known = [field.itemData(at) for at in range(field.count())]  # type: ignore[attr-defined]
         if uri not in known:
-            items = [(one, one.removeprefix("s3://")) for one in [uri, *known]]
+            items = [(one, _place_words(one)) for one in [uri, *known]]
             field.set_items(items, uri)  # type: ignore[attr-defined]
         field.set_value(uri)  # type: ignore[attr-defined]
         self._pictures.pop(uri, None)
@@ -197,6 +197,7 @@ class LaunchForm(QFrame):
         if data_uri:
             self.choose_data(data_uri)
         self.form.check()
+        self._count_pictures()
         self.update_state()
 
     def renew_name(self) -> None:
@@ -219,6 +220,7 @@ class LaunchForm(QFrame):
         if self.form.value("name") == self._suggestion or not self.form.row("name").valid:
             self._suggest("")
         self.form.check()
+        self._count_pictures()
         self.update_state()
 
     def spec(self) -> TrainingSpec | TuningSpec | None:
@@ -321,11 +323,17 @@ class LaunchForm(QFrame):
             self.ctx.notify.info("Copied", "The AWS CLI line is on the clipboard.")
 
 
+def _place_words(uri: str) -> str:
+    """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    return f"{folder} in {bucket}" if folder else bucket
+
+
 def _launch_words(spec: TrainingSpec | TuningSpec | None) -> str:
     if isinstance(spec, TuningSpec) and spec.max_jobs:
         return f"Launch {count(spec.max_jobs, 'job')}"
     if isinstance(spec, TrainingSpec) and spec.instance_count > 1:
-        return f"Launch on {spec.instance_count} hosts"
+        return f"Launch {spec.instance_count} hosts"
     return "Launch job"
 
 

@@ -18,6 +18,7 @@ from console.tabs.training.form_values import (
     suggest_name,
     text_problem,
 )
+from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.form import Form, Hint
@@ -67,6 +68,9 @@ class LaunchFields(Form):
             box = self.row(key).field
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)  # type: ignore[attr-defined]
             box.setMinimumContentsLength(8)  # type: ignore[attr-defined]
+        for key in ("jobs", "parallel", "epochs", "count"):
+            # Three numbers stand beside each other in the panel.
+            self.row(key).field.setMinimumWidth(theme().pixels(64))
         self.features_once.toggled.connect(lambda _: self.changed.emit())
         self.more_button.toggled.connect(self._show_more)
         for key, others in (

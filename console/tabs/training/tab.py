@@ -107,7 +107,7 @@ class TrainingTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the jobs; ``{"job": name}`` or ``{"tuning": name}`` chooses one; ``{"data_uri": uri}`` fills the form."""
+        """Show the jobs; ``{"job": name}`` or ``{"tuning": name}`` chooses one, ``{"data_uri": uri}`` sets the data."""
         if isinstance(payload, dict):
             self._wanted = next((f"{kind}:{payload[kind]}" for kind in ("job", "tuning") if payload.get(kind)), "")
             if payload.get("data_uri"):

@@ -16,7 +16,7 @@ from console.tabs.training.follow_tuning import best_words, time_left
 from console.tabs.training.rows import trial_number
 from console.tabs.training.trial_strip import TrialStrip
 from console.tabs.training.tuning_charts import Explorer
-from console.tabs.training.tuning_views import board_columns, epoch_words, group_range, lines, marks, tone_of
+from console.tabs.training.tuning_views import board_columns, epoch_words, group_range, lines, marks, share, tone_of
 from console.widgets.banner import Banner
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
@@ -60,7 +60,7 @@ class TuningDetail(QWidget):
         self._banner = Banner("err")
         self._banner.hide()
         self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
-        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self.explorer = Explorer()
         self.log = LogPanel("Log")
         self.train_button = Button("Train with these…", small=True, icon="play", on=self._train)
@@ -79,6 +79,7 @@ class TuningDetail(QWidget):
         head.addWidget(self._title)
         head.addWidget(self._trial)
         head.addWidget(self._progress, 1)
+        head.addStretch(0)
         head.addWidget(self.strip)
         charts = QHBoxLayout()
         charts.setSpacing(24)

@@ -36,6 +36,11 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
+def share(value: float) -> str:
+    """``.75``: a tick of an axis from 0 to 1."""
+    return fraction(value, 2)
+
+
 def objective_text(value: float, job: TuningJob) -> str:
     """An objective as accuracy or as a plain number."""
     return fraction(value) if job.objective_metric.endswith("accuracy") else f"{value:.4g}"
@@ -194,7 +199,7 @@ def board_columns(job: TuningJob) -> list[Column]:
             return text if text is None or isinstance(one, CategoricalRange) else float(text)
 
         if isinstance(one, CategoricalRange):
-            return Column(one.name, words_of(one.name), value=value, priority=2)
+            return Column(one.name, words_of(one.name).removesuffix(" size"), value=value, priority=2)
         return Column(
             one.name, words_of(one.name), kind="number", value=value, format=lambda v, _: short(v), priority=1
         )
