@@ -38,6 +38,7 @@ class PredictionGrid(QAbstractScrollArea):
     def __init__(self, *, name: str = "Predictions", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: list[Card] = []
+        self._positions: dict[str, int] = {}
         self._current = ""
         self._keyboard = False
         self._timer = QTimer(self)
@@ -53,6 +54,7 @@ class PredictionGrid(QAbstractScrollArea):
     def set_cards(self, cards: Sequence[Card]) -> None:
         """Show these cards in this order; scroll and current card stay as far as they exist."""
         self._cards = list(cards)
+        self._positions = {card.key: at for at, card in enumerate(self._cards)}
         if self._current and self.position_of(self._current) < 0:
             self.set_current("")
         self._place_bar()
@@ -62,6 +64,7 @@ class PredictionGrid(QAbstractScrollArea):
         """Replace the card with the same key, or add it at the end."""
         at = self.position_of(card.key)
         if at < 0:
+            self._positions[card.key] = len(self._cards)
             self._cards.append(card)
             self._place_bar()
         else:
@@ -74,7 +77,7 @@ class PredictionGrid(QAbstractScrollArea):
 
     def position_of(self, key: str) -> int:
         """Position of a card, -1 if there is none."""
-        return next((at for at, card in enumerate(self._cards) if card.key == key), -1)
+        return self._positions.get(key, -1)
 
     @property
     def current(self) -> Card | None:

@@ -50,6 +50,10 @@ class Segmented(QWidget):
         """The key of the segment chosen."""
         return self._current
 
+    def texts(self) -> list[str]:
+        """The words of all segments."""
+        return [self._texts[key] for key in self._keys]
+
     def set_current(self, key: str) -> None:
         """Choose a segment; ``changed`` follows if it was another one. KeyError for an unknown key."""
         if key not in self._texts:

@@ -18,6 +18,8 @@ from workers.types import DatasetReport
 
 SORTS = (("name", "A to Z"), ("-total", "Most first"), ("total", "Fewest first"))
 ROW_PIXELS = 28
+# A few bars say no more than the rows below them.
+WORTH_A_HISTOGRAM = 8
 
 
 class Legend(QWidget):
@@ -63,7 +65,7 @@ class BreedsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[BreedRow] = []
-        self._names: list[str] = []
+        self._narrow = False
         self._count = label("", "body", "text2")
         self.search = SearchField("Filter", chars=9)
         self.search.setAccessibleName("Filter breeds")
@@ -113,6 +115,7 @@ class BreedsPanel(QWidget):
         self._rows = breed_rows(report) if report is not None else []
         self.table.set_rows(self._rows)
         self._count.setText(f"{len(self._rows):,}" if self._rows else "")
+        self._show_histogram()
         splits = report.splits if report is not None and report.splits else ("all",)
         words = {"all": "not split"}
         self._legend.set_entries([(words.get(split, split), SPLIT_TONES[split]) for split in splits])
@@ -125,7 +128,11 @@ class BreedsPanel(QWidget):
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the histogram where the window is small."""
-        self.histogram.setVisible(not narrow)
+        self._narrow = narrow
+        self._show_histogram()
+
+    def _show_histogram(self) -> None:
+        self.histogram.setVisible(not self._narrow and len(self._rows) >= WORTH_A_HISTOGRAM)
 
     def choose(self, folder: str) -> None:
         """Select a breed by its folder."""

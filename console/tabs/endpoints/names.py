@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+MOST_CHARS = 63
 _STAMP = re.compile(r"(-\d{6,})+$")
 
 
@@ -14,6 +15,11 @@ def suggest_endpoint_name(job_name: str, taken: Collection[str]) -> str:
     if base not in taken:
         return base
     number = 2
-    while f"{base}-{number}" in taken:
+    while (name := _numbered(base, number)) in taken:
         number += 1
-    return f"{base}-{number}"
+    return name
+
+
+def _numbered(base: str, number: int) -> str:
+    tail = f"-{number}"
+    return base[: MOST_CHARS - len(tail)].rstrip("-") + tail

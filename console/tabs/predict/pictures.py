@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
-from PySide6.QtGui import QImage, QImageReader
+from PySide6.QtGui import QImage, QImageReader, QImageWriter
 
 from console.models.base_cards import Answer, Card, class_title
 from workers.errors import InvalidInput
@@ -19,6 +19,7 @@ MOST_PICTURES = 20_000
 MOST_BYTES = 5 * 1024 * 1024
 MOST_PIXELS = 100_000_000
 _LONG_SIDE = 1024
+_JPEG_QUALITY = 92
 _SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _SPLITS = frozenset({"train", "valid", "val", "test", "training", "validation"})
 
@@ -72,10 +73,19 @@ def looks_like_pictures(paths: Iterable[Path]) -> bool:
     return any(path.is_dir() or path.suffix.lower() in SUFFIXES for path in paths)
 
 
-def find(paths: Iterable[Path]) -> tuple[list[Path], int]:
-    """All pictures among these files and in these folders, sorted, and how many other files there were. Blocking."""
+@dataclass(frozen=True)
+class Found:
+    """Pictures of a drop; ``others`` files do not end like one, ``over`` were too many."""
+
+    paths: tuple[Path, ...]
+    others: int
+    over: int
+
+
+def find(paths: Iterable[Path]) -> Found:
+    """The pictures among these files and in these folders, sorted, at most ``MOST_PICTURES``. Blocking."""
     found: list[Path] = []
-    others = 0
+    others = over = 0
     for path in paths:
         candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
         for candidate in candidates:
@@ -85,7 +95,9 @@ def find(paths: Iterable[Path]) -> tuple[list[Path], int]:
                 others += 1
             elif len(found) < MOST_PICTURES:
                 found.append(candidate)
-    return found, others
+            else:
+                over += 1
+    return Found(tuple(found), others, over)
 
 
 def read(picture: Picture) -> bytes:
@@ -121,5 +133,8 @@ def _scaled(reader: QImageReader, name: str) -> bytes:
         raise InvalidInput("This is not a picture", f"{name} cannot be read: {reader.errorString()}.")
     out = QBuffer()
     out.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.convertToFormat(QImage.Format.Format_RGB888).save(out, b"JPEG", 92)
+    writer = QImageWriter(out, b"jpeg")
+    writer.setQuality(_JPEG_QUALITY)
+    if not writer.write(image.convertToFormat(QImage.Format.Format_RGB888)):
+        raise InvalidInput("The picture cannot be made smaller", f"{name}: {writer.errorString()}.")
     return bytes(out.data().data())

@@ -200,13 +200,17 @@ class PredictTab(Tab):
         self.start(self._find(list(paths)), label="Look for pictures", scope="window")
 
     async def _find(self, paths: list[Path]) -> None:
-        found, others = await asyncio.to_thread(pictures.find, paths)
-        if not found:
+        found = await asyncio.to_thread(pictures.find, paths)
+        if not found.paths:
             self.ctx.notify.info("No pictures there", "JPEG, PNG, WebP, BMP, GIF and TIFF files are taken.")
             return
-        if others:
-            self.ctx.notify.info(f"{count(others, 'file')} left out", "They do not end like a picture.")
-        self._add([pictures.from_path(path) for path in found])
+        if found.others:
+            self.ctx.notify.info(f"{count(found.others, 'file')} left out", "They do not end like a picture.")
+        if found.over:
+            self.ctx.notify.warn(
+                f"{count(found.over, 'picture')} left out", f"At most {pictures.MOST_PICTURES:,} are taken at once."
+            )
+        self._add([pictures.from_path(path) for path in found.paths])
 
     def _add(self, new: list[Picture]) -> None:
         self._pictures += new

@@ -1,0 +1,221 @@
+"""The Endpoints tab's real widgets over stand-in services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from PySide6.QtWidgets import QLabel
+
+from console.tabs import TabSpec
+from console.tabs.endpoints.deploy_dialog import DeployDialog
+from console.tabs.endpoints.tab import EndpointsTab
+from console.widgets.banner import Banner
+from console.widgets.buttons import Button
+from console.widgets.confirm import ConfirmDialog
+from tests.helpers.models import NOW, ModelServices, endpoint, enter, job
+from tests.helpers.window import until
+from workers.errors import Unreachable
+from workers.types import EndpointMetrics
+
+SPECS = [TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab")]
+
+
+def open_tab(make_application: Callable[..., Any], services: ModelServices | None = None) -> tuple[Any, EndpointsTab]:
+    application = make_application(SPECS)
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    tab = application.window.pages.current_tab
+    assert isinstance(tab, EndpointsTab)
+    if services is not None:
+        enter(application, services)
+    return application, tab
+
+
+async def listed(tab: EndpointsTab, services: ModelServices) -> None:
+    await until(lambda: {row.name for row in services.endpoint_rows} == set(tab._rows) and tab.table.state != "loading")
+
+
+async def dialog_of(kind: type[Any], parent: Any) -> Any:
+    await until(lambda: [one for one in parent.findChildren(kind) if one.isVisible()])
+    return next(one for one in parent.findChildren(kind) if one.isVisible())
+
+
+def texts(parent: Any) -> str:
+    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
+
+
+async def test_loading_is_not_called_empty_and_empty_offers_what_to_do(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.list_gate = asyncio.Event()
+    _, tab = open_tab(make_application, services)
+    await until(lambda: tab.table.state == "loading")
+    services.list_gate.set()
+    await until(lambda: tab.table.state == "empty")
+    assert "No endpoints yet" in texts(tab)
+    offered = {found.text() for found in tab.table.findChildren(Button) if found.isVisible()}
+    assert {"New endpoint…", "Train a model"} <= offered
+    assert not tab.panel.isVisible()
+
+
+async def test_an_error_is_told_and_can_be_tried_again(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.list_error = Unreachable("No answer from AWS", "Could not list the endpoints.")
+    _, tab = open_tab(make_application, services)
+    await until(lambda: tab.table.state == "error")
+    assert "No answer from AWS" in texts(tab.table)
+    services.list_error = None
+    services.endpoint_rows = [endpoint("dogs")]
+    next(one for one in tab.table.findChildren(Button) if one.isVisible() and one.text() == "Try again").click()
+    await until(lambda: tab.table.state not in ("error", "loading") and tab._rows)
+    assert "No answer from AWS" not in texts(tab.table)
+
+
+async def test_a_filter_that_hides_all_says_so_and_can_be_cleared(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs"), endpoint("cats")]
+    _, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.table.set_filter("horses")
+    await until(lambda: tab.table.state == "filtered")
+    assert "2" in texts(tab.table)
+    next(one for one in tab.table.findChildren(Button) if one.isVisible() and "lear" in one.text()).click()
+    await until(lambda: len(tab.table.model.visible_rows()) == 2)
+
+
+async def test_the_chosen_endpoint_shows_facts_log_and_what_deleting_touches(
+    make_application: Callable[..., Any],
+) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs", job_name="dogs-1"), endpoint("cats")]
+    services.lines["dogs"] = ["model loaded in 0.4 s"]
+    _, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.table.select_keys(["dogs"])
+    await until(lambda: "would fail" in texts(tab.panel) or "asks this endpoint" in texts(tab.panel))
+    said = texts(tab.panel)
+    assert "Config dogs-config" in said and "Model dogs-model" in said and "$0.115" in said
+    assert "dogs-1" in said
+    await until(lambda: "model loaded" in tab.panel._log.view.text())
+    tab.refresh()
+    await asyncio.sleep(0.05)
+    assert tab.table.current_row().name == "dogs"
+
+
+async def test_a_failed_endpoint_shows_its_reason_and_cannot_be_tested(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    reason = "The model did not load: KeyError: 'head.weight'"
+    services.endpoint_rows = [endpoint("broken", "Failed", failure_reason=reason)]
+    application, tab = open_tab(make_application, services)
+    badges: list[tuple[str, str]] = []
+    tab.badgeChanged.connect(lambda icon, text, tone: badges.append((icon, text)))
+    tab.refresh()
+    await listed(tab, services)
+    await until(lambda: tab.panel.isVisible())
+    banner = next(one for one in tab.panel.findChildren(Banner) if one.isVisible())
+    assert reason in texts(banner)
+    assert not tab.panel.test_button.isEnabled()
+    assert tab.panel.delete_button.isEnabled()
+    await until(lambda: badges)
+    assert badges[-1] == ("err", "1")
+
+
+async def test_deleting_lists_what_belongs_to_it_and_wants_the_name(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs"), endpoint("cats")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.table.select_keys(["dogs"])
+    tab.panel.delete_button.click()
+    question = await dialog_of(ConfirmDialog, application.window)
+    said = texts(question)
+    for name in ("dogs-config", "dogs-model", "/aws/sagemaker/Endpoints/dogs", "classify"):
+        assert name in said
+    assert not question.confirm_button.isEnabled()
+    question.field.set_value("dogs")
+    question.confirm_button.click()
+    await until(lambda: services.done == [("delete", "dogs")] and "dogs" not in tab._rows)
+    item = application.activity.history[0]
+    assert item.title == "Delete dogs" and "config dogs-config" in item.text
+    assert "aws sagemaker delete-endpoint --endpoint-name dogs" in item.cli
+
+
+async def test_one_that_is_gone_already_is_told(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    services.endpoint_rows = []
+    tab.panel.delete_button.click()
+    await until(lambda: any(notice.title == "dogs is gone already" for notice in application.notify.notices))
+    await until(lambda: tab.table.state == "empty")
+
+
+async def test_a_finished_job_is_deployed_under_a_free_name(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.job_rows = [job("dogs-20260131-142501"), job("running", "InProgress"), job("old", model_uri="")]
+    services.endpoint_rows = [endpoint("dogs")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.deploy_button.click()
+    dialog = await dialog_of(DeployDialog, application.window)
+    assert dialog.form.value("name") == "dogs-2"
+    assert dialog.form.value("job") == "dogs-20260131-142501"
+    dialog.form.set_values({"name": "dogs"})
+    assert not dialog.ok_button.isEnabled()
+    assert "exists already" in texts(dialog)
+    dialog.form.set_values({"name": "dogs-b", "count": 2})
+    assert "$0." in texts(dialog)
+    dialog.ok_button.click()
+    await until(lambda: services.done)
+    (what, spec), *_ = services.done
+    assert (what, spec.endpoint_name, spec.job_name, spec.instance_count) == (
+        "deploy",
+        "dogs-b",
+        "dogs-20260131-142501",
+        2,
+    )
+    await until(lambda: tab.table.current_row() is not None and tab.table.current_row().name == "dogs-b")
+    await until(lambda: any(item.title == "Creating dogs-b" for item in application.activity.running))
+
+
+async def test_without_a_model_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    application, tab = open_tab(make_application, services)
+    await until(lambda: tab.table.state == "empty")
+    tab.deploy_button.click()
+    await until(lambda: application.notify.notices)
+    notice = application.notify.notices[-1]
+    assert notice.title == "There is no model yet"
+    assert notice.action is not None and notice.action[0] == "Train one"
+
+
+async def test_read_only_mode_offers_no_change(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    application.ctx.set_read_only(True)
+    assert not tab.deploy_button.isEnabled() and not tab.panel.delete_button.isEnabled()
+    assert tab.panel.test_button.isEnabled()
+    assert [entry[0] for entry in tab._menu([tab._rows["dogs"]])] == ["Test…"]
+    application.ctx.set_read_only(False)
+    assert tab.deploy_button.isEnabled() and tab.panel.delete_button.isEnabled()
+
+
+async def test_an_idle_endpoint_is_named_idle_and_prices_are_summed(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    old = NOW - timedelta(days=3)
+    services.endpoint_rows = [endpoint("idle", created=old), endpoint("busy", created=old)]
+    services.figures["busy"] = EndpointMetrics(((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW)
+    _, tab = open_tab(make_application, services)
+    badges: list[tuple[str, str]] = []
+    tab.badgeChanged.connect(lambda icon, text, tone: badges.append((icon, text)))
+    await listed(tab, services)
+    await until(lambda: all(row.metrics is not None for row in tab._rows.values()))
+    assert tab._rows["idle"].idle and not tab._rows["busy"].idle
+    each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
+    assert each is not None and f"2 endpoints, ${2 * each:.3f} an hour" == tab.head.subtitle.text()
+    await until(lambda: badges and badges[-1] == ("idle", "1"))

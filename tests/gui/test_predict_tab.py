@@ -1,0 +1,316 @@
+"""The Predict tab's real widgets over stand-in services."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QImageWriter
+from PySide6.QtWidgets import QLabel
+
+from console.models.base_cards import Card
+from console.tabs import TabSpec
+from console.tabs.predict import pictures
+from console.tabs.predict.tab import PredictTab
+from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
+from tests.helpers.window import until
+from workers.errors import ModelFailed, NotFound
+from workers.types import JobReport
+
+SPECS = [TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab")]
+AKITA, PUG, HUSKY = CLASSES
+STILL_SECONDS = 0.5
+
+
+def picture(path: Path, color: str = "red", size: tuple[int, int] = (40, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = QImage(*size, QImage.Format.Format_RGB888)
+    image.fill(QColor(color))
+    assert image.save(str(path))
+    return path
+
+
+def png(size: tuple[int, int] = (40, 30)) -> bytes:
+    image = QImage(*size, QImage.Format.Format_RGB888)
+    image.fill(QColor("green"))
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    QImageWriter(buffer, b"png").write(image)
+    return bytes(buffer.data().data())
+
+
+def always(*labels: str, first: float = 0.9) -> Callable[[bytes], tuple[tuple[str, ...], tuple[float, ...]]]:
+    rest = (1 - first) / max(1, len(labels) - 1)
+    return lambda data: (labels, (first, *[rest] * (len(labels) - 1)))
+
+
+def with_endpoints(*names: str) -> ModelServices:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint(name, job_name=f"{name}-1") for name in names]
+    services.job_rows = [job(f"{name}-1") for name in names]
+    services.answers = {name: always(AKITA, PUG, HUSKY) for name in names}
+    return services
+
+
+async def open_tab(
+    make_application: Callable[..., Any], services: ModelServices | None = None
+) -> tuple[Any, PredictTab]:
+    application = make_application(SPECS)
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    tab = application.window.pages.current_tab
+    assert isinstance(tab, PredictTab)
+    if services is not None:
+        enter(application, services)
+        wanted = {row.name for row in services.endpoint_rows if row.status == "InService"}
+        await until(lambda: set(tab._endpoints) == wanted)
+    return application, tab
+
+
+async def answered(tab: PredictTab, number: int, seconds: float = 20.0) -> list[Card]:
+    def ready() -> bool:
+        cards = tab.cards()
+        return len(cards) == number and all(card.answers and None not in card.answers for card in cards)
+
+    await until(ready, seconds)
+    await until(lambda: "all answered" in texts(tab), 5)
+    return tab.cards()
+
+
+def texts(parent: Any) -> str:
+    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
+
+
+def shown(tab: PredictTab) -> list[str]:
+    return [card.name for card in tab.grid.cards()]
+
+
+async def test_without_an_endpoint_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("coming", "Creating"), endpoint("broken", "Failed")]
+    application, tab = await open_tab(make_application, services)
+    await until(lambda: "No endpoint is in service" in texts(tab))
+    wanted: list[str] = []
+    application.ctx.navigateRequested.connect(lambda tab_id, payload: wanted.append(tab_id))
+    tab._empty.findChildren(type(tab.choose_button))[0].click()
+    assert wanted == ["endpoints"]
+
+
+async def test_with_an_endpoint_pictures_are_asked_for(make_application: Callable[..., Any]) -> None:
+    _, tab = await open_tab(make_application, with_endpoints("dogs"))
+    await until(lambda: "No pictures yet" in texts(tab))
+    assert tab.endpoint_a.value() == "dogs"
+    assert not tab.endpoint_b.isVisible()
+
+
+async def test_a_folders_name_is_the_truth_and_answers_are_judged(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    picture(tmp_path / "test" / "004.Akita" / "a b 😀.png")
+    picture(tmp_path / "test" / "010.Pug" / "p.png")
+    picture(tmp_path / "test" / "Other" / "o.png")
+    (tmp_path / "test" / "notes.txt").write_text("x")
+    application, tab = await open_tab(make_application, with_endpoints("dogs"))
+    assert tab.accept_drop([tmp_path / "test"])
+    cards = {card.name: card for card in await answered(tab, 3)}
+    assert [cards[name].truth for name in ("a b 😀.png", "p.png", "o.png")] == [AKITA, PUG, ""]
+    assert any(notice.title == "1 file left out" for notice in application.notify.notices)
+    assert "1 of 2" in texts(tab.panel) and "right first" in texts(tab.panel)
+    assert tab.filter.texts() == ["All 3", "Wrong 1"]
+    tab.filter.set_current("wrong")
+    assert shown(tab) == ["p.png"]
+    tab.grid.set_current(tab.grid.cards()[0].key)
+    assert '"labels"' in tab.panel._raw.toPlainText()
+
+
+async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    services = with_endpoints("dogs")
+    red, blue = picture(tmp_path / "Akita" / "1.png", "red"), picture(tmp_path / "Akita" / "2.png", "blue")
+    unsure = blue.read_bytes()
+    services.answers["dogs"] = lambda data: always(AKITA, PUG, first=0.4 if data == unsure else 0.9)(data)
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([red, blue])
+    await answered(tab, 2)
+    tab.sorting.set_value("unsure")
+    tab.sorting.chosen.emit("unsure")
+    assert shown(tab) == ["2.png", "1.png"]
+    tab.filter.set_current("wrong")
+    await until(lambda: "No wrong answers" in texts(tab))
+    tab.filter.set_current("all")
+    assert len(shown(tab)) == 2
+
+
+async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    services = with_endpoints("dogs")
+    bad = picture(tmp_path / "bad.png", "black").read_bytes()
+
+    def answer(data: bytes) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        if data == bad:
+            raise ModelFailed("Could not get a prediction", "The container answered with status 500: boom")
+        return always(PUG, AKITA)(data)
+
+    services.answers["dogs"] = answer
+    (tmp_path / "torn.jpg").write_bytes(b"no picture at all")
+    (tmp_path / "empty.png").write_bytes(b"")
+    picture(tmp_path / "good.png")
+    gone = tmp_path / "gone.png"
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([*sorted(tmp_path.iterdir()), gone])
+    cards = {card.name: card.answers[0] for card in await answered(tab, 5)}
+    assert "boom" in cards["bad.png"].error
+    assert "torn.jpg cannot be read" in cards["torn.jpg"].error
+    assert "empty.png cannot be read" in cards["empty.png"].error
+    assert "No such file" in cards["gone.png"].error
+    assert cards["good.png"].labels[0] == PUG
+    assert "4 of 5" in texts(tab.panel) and "failed" in texts(tab.panel)
+    assert tab.filter.texts() == ["All 5", "Wrong 4"]
+
+
+async def test_what_is_no_picture_is_refused_in_words(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    application, tab = await open_tab(make_application, with_endpoints("dogs"))
+    assert not tab.accept_drop([tmp_path / "notes.txt"])
+    tab.add_paths([tmp_path])
+    await until(lambda: any(notice.title == "No pictures there" for notice in application.notify.notices))
+    assert tab.cards() == []
+
+
+async def test_a_large_picture_is_sent_smaller_and_a_small_one_as_it_is(
+    make_application: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    sent: dict[int, bytes] = {}
+    services = with_endpoints("dogs")
+
+    def answer(data: bytes) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        sent[len(sent)] = data
+        return always(AKITA, PUG)(data)
+
+    services.answers["dogs"] = answer
+    monkeypatch.setattr(pictures, "MOST_BYTES", 2000)
+    large, small = picture(tmp_path / "l.bmp", size=(3000, 1500)), picture(tmp_path / "s.png")
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([large, small])
+    await answered(tab, 2)
+    by_size = sorted(sent.values(), key=len)
+    assert by_size[0] == small.read_bytes()
+    made = QImage.fromData(by_size[1])
+    assert by_size[1][:3] == b"\xff\xd8\xff" and (made.width(), made.height()) == (1024, 512)
+
+
+async def test_a_pasted_picture_is_asked_and_shown(make_application: Callable[..., Any]) -> None:
+    application, tab = await open_tab(make_application, with_endpoints("dogs"))
+    mime = QMimeData()
+    mime.setImageData(QImage.fromData(png()))
+    QGuiApplication.clipboard().setMimeData(mime)
+    application.window.paste()
+    (card,) = await answered(tab, 1)
+    assert card.answers[0].labels[0] == AKITA and card.truth == ""
+    tab.clear()
+    assert tab.cards() == []
+
+
+async def test_two_endpoints_are_compared(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    services = with_endpoints("a", "b")
+    other = picture(tmp_path / "Pug" / "2.png", "blue").read_bytes()
+    picture(tmp_path / "Akita" / "1.png", "red")
+    services.answers["b"] = lambda data: always(PUG if data == other else AKITA, HUSKY)(data)
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([tmp_path])
+    await answered(tab, 2)
+    tab.endpoint_b.set_value("b")
+    tab.endpoint_b.chosen.emit("b")
+    cards = await answered(tab, 2)
+    assert all(len(card.answers) == 2 for card in cards)
+    said = texts(tab.panel)
+    assert "A right first" in said and "B right first" in said and "both agree" in said
+    tab.sorting.set_value("disagree")
+    tab.sorting.chosen.emit("disagree")
+    assert shown(tab)[0] == "2.png"
+    assert services.asked == 4
+
+
+async def test_the_models_known_confusions_are_shown(make_application: Callable[..., Any]) -> None:
+    services = with_endpoints("dogs")
+    matrix = ((5, 1, 0), (0, 6, 0), (2, 0, 4))
+    services.reports["dogs-1"] = JobReport(CLASSES, (), 0.83, (), matrix, ())
+    _, tab = await open_tab(make_application, services)
+    await until(lambda: tab.panel._matrix.isVisible())
+    assert "Test pictures of dogs-1" in texts(tab.panel)
+
+
+async def test_an_endpoint_that_went_away_is_told_on_the_cards(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("dogs")
+
+    def gone(data: bytes) -> Any:
+        raise NotFound("Could not get a prediction from dogs", "Endpoint dogs of account 1 not found.")
+
+    services.answers["dogs"] = gone
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([picture(tmp_path / "1.png")])
+    (card,) = await answered(tab, 1)
+    assert "not found" in card.answers[0].error
+    services.answers["dogs"] = always(AKITA, PUG)
+    tab.run_again()
+    await until(lambda: tab.cards()[0].answers[0] is not None and not tab.cards()[0].answers[0].error)
+
+
+async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    first = picture(tmp_path / "Akita" / "0.png").read_bytes()
+    for number in range(1, 500):
+        (tmp_path / "Akita" / f"{number}.png").write_bytes(first)
+    services = with_endpoints("dogs")
+    services.predict_seconds = 0.001
+    application, tab = await open_tab(make_application, services)
+    worst, running = 0.0, True
+
+    async def measure() -> None:
+        nonlocal worst
+        while running:
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            worst = max(worst, time.monotonic() - began)
+
+    measuring = asyncio.ensure_future(measure())
+    tab.add_paths([tmp_path])
+    await until(lambda: sum(bool(card.answers and card.answers[0]) for card in tab.cards()) > 20, 30)
+    item = next(one for one in application.activity.running if one.title == "Classify 500 pictures")
+    item.request_cancel()
+    await until(lambda: item.state == "cancelled")
+    stopped_at = services.asked
+    tab.run_again()
+    await answered(tab, 500, 60)
+    running = False
+    await measuring
+    assert 20 <= stopped_at < 500
+    assert "500 of 500" in texts(tab.panel)
+    assert worst < STILL_SECONDS, f"the event loop stood still for {worst:.2f} s"
+
+
+async def test_read_only_mode_still_classifies(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    application, tab = await open_tab(make_application, with_endpoints("dogs"))
+    application.ctx.set_read_only(True)
+    tab.add_paths([picture(tmp_path / "1.png")])
+    await answered(tab, 1)
+
+
+async def test_another_account_forgets_answers_and_keeps_pictures(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    application, tab = await open_tab(make_application, with_endpoints("dogs"))
+    tab.add_paths([picture(tmp_path / "1.png")])
+    await answered(tab, 1)
+    application.ctx.leave()
+    other = with_endpoints("cats")
+    other.answers["cats"] = always(PUG, AKITA)
+    enter(application, other)
+    await until(lambda: tab.endpoint_a.value() == "cats")
+    (card,) = await answered(tab, 1)
+    assert card.answers[0].labels[0] == PUG

@@ -1,0 +1,145 @@
+"""Stand-in services with endpoints and jobs, for the tests of the Endpoints and Predict tabs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from tests.helpers.window import SANDBOX, FakeServices
+from workers.errors import NotFound
+from workers.types import (
+    Backend,
+    DeletionPlan,
+    DeletionResult,
+    DeploySpec,
+    Endpoint,
+    EndpointMetrics,
+    JobPage,
+    JobReport,
+    LogEvent,
+    Prediction,
+    TrainingJob,
+)
+
+NOW = datetime.now(UTC)
+CLASSES = ("004.Akita", "010.Pug", "031.Husky")
+Answers = Callable[[bytes], tuple[tuple[str, ...], tuple[float, ...]]]
+
+
+def endpoint(name: str, status: str = "InService", **facts: Any) -> Endpoint:
+    """An endpoint of one ``ml.m5.large`` that came up an hour ago."""
+    given: dict[str, Any] = {
+        "created": NOW - timedelta(hours=1),
+        "arn": f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}",
+        "config_name": f"{name}-config",
+        "model_names": (f"{name}-model",),
+        "instance_type": "ml.m5.large",
+        "instance_count": 1,
+        "desired_count": 1,
+    }
+    return Endpoint(name, status, **(given | facts))
+
+
+def job(name: str, status: Any = "Completed", **facts: Any) -> TrainingJob:
+    """A job that ended a minute ago, with a model."""
+    given = {"model_uri": f"s3://bucket/{name}/output/model.tar.gz", "final_metrics": {"valid:accuracy": 0.87}}
+    return TrainingJob(name, status, NOW - timedelta(hours=1), NOW - timedelta(minutes=1), **(given | facts))
+
+
+class ModelServices(FakeServices):
+    """Endpoints that answer with what ``answers[name](bytes)`` gives; everything done to them is in ``done``."""
+
+    def __init__(self, backend: Backend = SANDBOX) -> None:
+        super().__init__(backend)
+        self.done: list[tuple[str, Any]] = []
+        self.answers: dict[str, Answers] = {}
+        self.figures: dict[str, EndpointMetrics] = {}
+        self.lines: dict[str, list[str]] = {}
+        self.reports: dict[str, JobReport] = {}
+        self.list_error: Exception | None = None
+        self.list_gate: asyncio.Event | None = None
+        self.predict_seconds = 0.0
+        self.asked = 0
+        self.endpoints = SimpleNamespace(
+            list=self._endpoints,
+            describe=self._describe,
+            deploy=self._deploy,
+            deletion_plan=self._plan,
+            delete=self._delete,
+            log=self._log,
+            metrics=self._metrics,
+        )
+        self.training = SimpleNamespace(
+            jobs=self._jobs, complete=self._complete, list=self._page, describe=self._job, report=self._report
+        )
+        self.inference = SimpleNamespace(predict=self._predict)
+
+    async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
+        if self.list_gate is not None:
+            await self.list_gate.wait()
+        if self.list_error is not None:
+            raise self.list_error
+        return tuple(self.endpoint_rows)
+
+    async def _describe(self, name: str) -> Endpoint:
+        found = next((row for row in self.endpoint_rows if row.name == name), None)
+        if found is None:
+            raise NotFound(f"Could not read {name}", "It does not exist.")
+        return found
+
+    async def _deploy(self, spec: DeploySpec) -> str:
+        self.done.append(("deploy", spec))
+        self.endpoint_rows.append(endpoint(spec.endpoint_name, "Creating", job_name=spec.job_name))
+        return spec.endpoint_name
+
+    async def _plan(self, name: str) -> DeletionPlan:
+        await self._describe(name)
+        return DeletionPlan(
+            name,
+            also_deleted=(("config", f"{name}-config", "used by nothing else"), ("model", f"{name}-model", "")),
+            kept=(("log", f"/aws/sagemaker/Endpoints/{name}", "costs next to nothing"),),
+            stops_working=(("function", "classify", "asks this endpoint"),),
+            saves_per_hour=0.115,
+        )
+
+    async def _delete(self, plan: DeletionPlan) -> DeletionResult:
+        self.done.append(("delete", plan.target))
+        self.endpoint_rows = [row for row in self.endpoint_rows if row.name != plan.target]
+        deleted = [("endpoint", plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)]
+        return DeletionResult(tuple(deleted), (), ())
+
+    async def _log(self, name: str, token: str | None, *, from_end: bool = False) -> tuple[list[LogEvent], str]:
+        lines = [] if token else self.lines.get(name, [])
+        return [LogEvent(NOW, line, "AllTraffic/i-1") for line in lines], "end"
+
+    async def _metrics(self, name: str) -> EndpointMetrics:
+        return self.figures.get(name, EndpointMetrics((), (), 0.0, None))
+
+    async def _page(self, *, status: str | None = None, size: int = 100, **_: Any) -> JobPage:
+        return JobPage(tuple(row for row in self.job_rows if status in (None, row.status)), None)
+
+    async def _job(self, name: str) -> TrainingJob:
+        return next(row for row in self.job_rows if row.name == name)
+
+    async def _report(self, found: TrainingJob) -> JobReport:
+        if found.name not in self.reports:
+            raise NotFound("Could not read the report", "There is none.")
+        return self.reports[found.name]
+
+    async def _predict(self, name: str, data: bytes) -> Prediction:
+        self.asked += 1
+        await asyncio.sleep(self.predict_seconds)
+        labels, probabilities = self.answers[name](data)
+        raw = json.dumps({"labels": labels, "probabilities": probabilities, "classes": CLASSES})
+        return Prediction(labels, probabilities, latency_ms=20.0 + self.asked % 7, model_ms=10.0, raw=raw)
+
+
+def enter(application: Any, services: ModelServices) -> None:
+    """Put the services in force, as a finished connection does."""
+    application.connection.state = "ready"
+    application.ctx.enter(services.backend, services, services._identity)
+    application.connection.changed.emit()
