@@ -1,4 +1,4 @@
-"""The main job, done with the window's own widgets: sample pictures, upload, train, deploy, predict.
+"""The main job, done with the window's own widgets: sample pictures, upload, train, tune, compare, deploy, predict.
 
 Nothing is called behind the window's back: buttons are clicked, fields filled in, files dropped. The tour shows it,
 and a test runs it in small.
@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ class Story:
         self.steps: list[Step] = []
         self._watch = watch
         self.job_name = ""
+        self.tuning_name = ""
         self.endpoint_name = ""
 
     # Steps
@@ -124,10 +126,84 @@ class Story:
             tab.detail.show_page("report")
             await self._look("training-report")
 
+    async def tune(
+        self, jobs: int, parallel: int, epochs: int, *, views: int = 1, batches: tuple[int, ...] = (16, 32, 64)
+    ) -> None:
+        """Launch a tuning job on what was uploaded and follow it to its end."""
+        async with self._step("tune") as step:
+            tab = self._tab("training")
+            form = tab.form
+            form.modes.set_current("tuning")
+            form.form.set_values(
+                {"jobs": jobs, "parallel": parallel, "epochs": epochs, "views": views, "batches": batches}
+            )
+            self.tuning_name = form.form.value("name")
+            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
+            await self._look("tuning-form")
+            self._click(form.launch_button)
+            tuning = tab.tuning
+            await self._until(
+                lambda: tuning.job is not None and tuning.job.name == self.tuning_name, "no tuning job came up"
+            )
+            await self._until(lambda: _scored(tuning) >= min(2, jobs), "no trial had a result")
+            await self._look("tuning-live")
+            await self._until(lambda: not tuning.job.running, "the tuning job did not end")
+            if tuning.job.status != "Completed" or tuning.best() is None:
+                raise StoryFailed(f"The tuning job ended {tuning.job.status}: {tuning.job.failure_reason}")
+            await self._until(
+                lambda: not any(trial.running for trial in tuning.trials) and len(tuning.curves) == len(tuning.trials),
+                "the trials' curves were not read",
+            )
+            tuning.choose(tuning.best().name)
+            await self._look("tuning-done")
+            tuning.explorer.choice.set_value("*")
+            await self._look("tuning-parallel")
+            step.result.update(
+                tuning=self.tuning_name,
+                trials=len(tuning.trials),
+                best=tuning.best().objective,
+                stopped_early=sum(trial.early_stopped for trial in tuning.trials),
+            )
+
+    async def compare(self, hosts: int) -> None:
+        """Train with the best hyperparameters on one host and on several, and compare the two jobs."""
+        async with self._step("compare") as step:
+            tab = self._tab("training")
+            form = tab.form
+            self._click(tab.tuning.train_button)
+            names = [form.form.value("name")]
+            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
+            self._click(form.launch_button)
+            await self._until(lambda: self._job_row(names[0]) is not None, "the job did not come up")
+            form.modes.set_current("hosts")
+            form.form.set_values({"count": hosts, "name": f"{names[0]}-{hosts}"})
+            names.append(form.form.value("name"))
+            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
+            await self._look("hosts-form")
+            self._click(form.launch_button)
+            for name in names:
+                await self._until(partial(self._ended, name), f"the job {name} did not end")
+                row = self._job_row(name)
+                if row.state != "Completed":
+                    raise StoryFailed(f"The job {name} ended {row.state}: {row.job.failure_reason}")
+            tab.table.select_keys([self._job_row(name).key for name in names])
+            self._click(tab.compare_button)
+            keys = [row.key for row in tab.compare.rows]
+            await self._until(lambda: all(tab.compare.curves.get(key) for key in keys), "the curves were not read")
+            await self._look("compare")
+            facts = {fact.name: fact.texts for fact in tab.compare.facts}
+            step.result.update(hosts=hosts, best_accuracy=list(facts["Best validation accuracy"].values()))
+            form.modes.set_current("single")
+
     async def deploy(self) -> None:
         """Deploy the job and wait until the endpoint is in service."""
         async with self._step("deploy") as step:
-            self._click(self._tab("training").detail.deploy_button)
+            detail = self._tab("training").detail
+            self._tab("training").activate({"job": self.job_name})
+            await self._until(
+                lambda: detail.deploy_button.isVisible() and detail.job.name == self.job_name, "the job was not shown"
+            )
+            self._click(detail.deploy_button)
             dialog = await self._dialog("DeployDialog")
             await self._look("deploy-dialog")
             self.endpoint_name = dialog.form.value("name")
@@ -200,6 +276,13 @@ class Story:
     def _endpoint(self) -> Any:
         return self._tab("endpoints").endpoint(self.endpoint_name)
 
+    def _job_row(self, name: str) -> Any:
+        return self._tab("training").table.model.row_of(f"job:{name}")
+
+    def _ended(self, name: str) -> bool:
+        row = self._job_row(name)
+        return row is not None and not row.running and bool(row.job.instance_type)
+
     async def _dialog(self, kind: str) -> Any:
         def found() -> QWidget | None:
             shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
@@ -230,6 +313,10 @@ class Story:
             raise StoryFailed(f"{name}: {error}") from error
         step.seconds = time.monotonic() - started
         self.steps.append(step)
+
+
+def _scored(tuning: Any) -> int:
+    return sum(trial.objective is not None for trial in tuning.trials)
 
 
 def _answered(card: Any) -> bool:

@@ -26,6 +26,7 @@ from console.theme import theme
 
 SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
+TRIALS, AT_ONCE, HOSTS = 4, 2, 4
 SETTLE_SECONDS = 0.6
 _VEIL = 60
 _LOOKS = ("light", "dark")
@@ -58,6 +59,8 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.samples(CLASSES, PER_CLASS)
             await story.upload()
             await story.train(EPOCHS)
+            await story.tune(TRIALS, AT_ONCE, EPOCHS)
+            await story.compare(HOSTS)
             await story.deploy()
             await story.predict([work / "sample-dogs" / "test"])
             await story.delete()

@@ -68,6 +68,7 @@ class CompareView(QWidget):
 
     def show_rows(self, rows: Sequence[JobRow]) -> None:
         """Compare these; what has been read of them before is kept."""
+        rows = sorted(rows, key=lambda row: row.created)
         same = [row.key for row in rows] == [row.key for row in self.rows]
         self.rows = tuple(rows)
         if not same:

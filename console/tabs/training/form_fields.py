@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QHBoxLayout
 
 from console.tabs.training.form_values import (
     DEFAULT_INSTANCES,
@@ -21,7 +22,7 @@ from console.tabs.training.form_values import (
 from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
-from console.widgets.form import Form, Hint
+from console.widgets.form import Form, FormRow, Hint
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.switch import Switch
 from workers.training_names import name_problem
@@ -58,7 +59,7 @@ class LaunchFields(Form):
         super().__init__()
         self.mode = "single"
         self.more = False
-        self.features_once = Switch("Compute the features once", True)
+        self.features_once = Switch("Features once", True)
         self.more_button = Button("More settings", "link", small=True)
         self.more_button.setCheckable(True)
         self.requirements_button = Button("Edit requirements.txt…", small=True, icon="file")
@@ -71,6 +72,7 @@ class LaunchFields(Form):
         for key in ("jobs", "parallel", "epochs", "count"):
             # Three numbers stand beside each other in the panel.
             self.row(key).field.setMinimumWidth(theme().pixels(64))
+        self.features_once.setToolTip("One job computes the backbone's features; every trial trains only the head.")
         self.features_once.toggled.connect(lambda _: self.changed.emit())
         self.more_button.toggled.connect(self._show_more)
         for key, others in (
@@ -104,8 +106,14 @@ class LaunchFields(Form):
         )
         sizes = ToggleRow([(size, str(size)) for size in BATCH_SIZES], DEFAULT_BATCHES)
         self.add("batches", "Batch size", sizes, check=self._check_batches)
-        self.add("minutes", "Stop a job after", IntField(60, 1, 7200, suffix="min"))
-        self.add_widget(self.features_once)
+        limit = FormRow("Stop a job after", IntField(60, 1, 7200, suffix="min"))
+        limit.edited.connect(self.changed)
+        self._rows["minutes"] = limit
+        line = QHBoxLayout()
+        line.setSpacing(16)
+        line.addWidget(limit, 1)
+        line.addWidget(self.features_once, 0, Qt.AlignmentFlag.AlignBottom)
+        self._column.addLayout(line)
         self.add_widget(self.more_button)
         self._fill_more()
 
