@@ -30,7 +30,7 @@ tour: $(STAMP)  ## Play the whole story and save screenshots to tour/ (needs no 
 	@$(BIN)/python -m console --tour tour
 
 test: $(STAMP)  ## Run every test, with real jobs in a real sandbox
-	$(OFFSCREEN) $(BIN)/python -m pytest -q
+	$(OFFSCREEN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
 	$(BIN)/ruff check .
@@ -40,7 +40,7 @@ check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fa
 	$(MAKE) --no-print-directory fast
 
 fast: $(STAMP)  ## The fast tests only
-	$(OFFSCREEN) $(BIN)/python -m pytest -q tests/unit
+	$(OFFSCREEN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit
 
 format: $(STAMP)  ## Format and sort imports
 	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
