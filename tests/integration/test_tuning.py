@@ -330,19 +330,21 @@ def test_the_resources_of_sdk_2_are_understood(account: Account, tuner: Tuner) -
     assert trial["OutputDataConfig"]["KmsKeyId"] == ""
 
 
-def test_a_killed_sandbox_has_failed_tuning_jobs_and_no_processes(account: Account, tuner: Tuner) -> None:
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_sandbox_that_ended_has_failed_tuning_jobs_and_no_processes(account: Account, tuner: Tuner, end: str) -> None:
+    name = f"ended-by-{end}"
     ranges = {"CategoricalParameterRanges": [{"Name": "loss", "Values": ["8", "9"]}]}
-    tuner.start("killed", EPOCHS, LOSS, ranges, jobs=6, parallel=2)
-    wait_for(lambda: len([t for t in tuner.trials("killed") if account.saw(t["TrainingJobName"], "loss=")]) == 2)
-    account.sandbox.restart()
+    tuner.start(name, EPOCHS, LOSS, ranges, jobs=6, parallel=2)
+    wait_for(lambda: len([t for t in tuner.trials(name) if account.saw(t["TrainingJobName"], "loss=")]) == 2)
+    getattr(account.sandbox, end)()
+    account.sandbox.start()
     account.connect()
     tuner.sagemaker = account.sagemaker
-    job = tuner.describe("killed")
+    job = tuner.describe(name)
     assert job["HyperParameterTuningJobStatus"] == "Failed"
     assert "the sandbox stopped" in job["FailureReason"]
     assert job["TrainingJobStatusCounters"]["InProgress"] == 0
-    assert [trial["TrainingJobStatus"] for trial in tuner.trials("killed")] == ["Failed", "Failed"]
-    assert tuner.describe("median")["HyperParameterTuningJobStatus"] == "Completed"
+    assert [trial["TrainingJobStatus"] for trial in tuner.trials(name)] == ["Failed", "Failed"]
     root = str(account.sandbox.state)
     wait_for(lambda: not _processes_in(root))
 
