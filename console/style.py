@@ -27,7 +27,7 @@ from console.theme import CONTROL, CONTROL_SMALL, RADIUS, ROLES, ROW, TOKENS
 if TYPE_CHECKING:
     from console.theme import Theme
 
-LABEL_TONES = ("text", "text2", "text3", "accent", "ok", "warn", "err", "sandbox", "aws", "disabled")
+LABEL_TONES = ("text", "text2", "text3", "accent", "add", "ok", "warn", "err", "sandbox", "aws", "disabled")
 
 SHEET = Template("""
 * { outline: 0; }

@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
+from workers.function_calls import FunctionCall, recent_calls
 from workers.function_figures import figures
+from workers.function_policy import POLICY_NAME, Narrowing, function_policy, narrowing
 from workers.function_types import Function, FunctionSpec, FunctionVersion, TestResult
 from workers.grants import Grants, parse_denial
 from workers.paths import PREDICT_FUNCTION
@@ -26,7 +28,6 @@ from workers.types import DeletionPlan
 RUNTIME = "python3.12"
 HANDLER = "handler.handler"
 LOG_DAYS = 30
-POLICY_NAME = "invoke"
 TAG_ENDPOINT = "sagedeck:endpoint"
 CREATED_BY = {"created-by": "sagedeck"}
 # A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
@@ -172,6 +173,36 @@ class Functions:
         seconds = asyncio.get_running_loop().time() - started
         return _result(answer, payload, seconds)
 
+    async def calls(self, name: str) -> tuple[FunctionCall, ...]:
+        """The last calls, newest first, as the function's log tells them. Raises ``SageDeckError``."""
+        return await recent_calls(self._session, name)
+
+    async def narrower(self, function: Function) -> Narrowing:
+        """What the function's role would be with exactly what it needs. Raises ``SageDeckError``."""
+        found = await self._session.call("lambda", "get_function_configuration", FunctionName=function.name)
+        allowed = found.get("Environment", {}).get("Variables", {}).get("ALLOWED_S3", "")
+        inline = await self.grants.inline_policies(function.role)
+        return narrowing(function, allowed, inline, await self.grants.attached_policies(function.role))
+
+    async def narrow(self, plan: Narrowing) -> None:
+        """Write the narrow policy, then take the broad ones away. Raises ``SageDeckError``."""
+        await self._session.call(
+            "iam",
+            "put_role_policy",
+            f"narrow the role {plan.role}",
+            RoleName=plan.role,
+            PolicyName=POLICY_NAME,
+            PolicyDocument=as_text(dict(plan.document)),
+        )
+        for arn in plan.detach:
+            await self._tolerating_gone(
+                "iam", "detach_role_policy", "detach a policy", RoleName=plan.role, PolicyArn=arn
+            )
+        for name in plan.remove:
+            await self._tolerating_gone(
+                "iam", "delete_role_policy", "remove a policy", RoleName=plan.role, PolicyName=name
+            )
+
     async def deletion_plan(self, name: str) -> DeletionPlan:
         """What deleting the function takes along: its own role and log group, if SageDeck made them."""
         function = await self.describe(name)
@@ -274,8 +305,7 @@ class Functions:
             await self._tolerating_gone(
                 "iam", "delete_role_policy", "remove its permissions", RoleName=name, PolicyName=one
             )
-        attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
-        for arn in [one["PolicyArn"] async for one in attached]:
+        for arn in (await self.grants.attached_policies(name)).values():
             await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
         await self._tolerating_gone("iam", "delete_role", f"delete the role {name}", RoleName=name)
 
@@ -312,30 +342,6 @@ class Functions:
         except SageDeckError:
             # The first error is the one to report.
             return
-
-
-def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, Any]:
-    """The role's inline policy: its own log, and as asked InvokeEndpoint on one endpoint, GetObject on one prefix."""
-    document = policy("function_role", **values)
-    if spec.allow_endpoint:
-        document["Statement"].append(
-            {
-                "Sid": "AskTheEndpoint",
-                "Effect": "Allow",
-                "Action": "sagemaker:InvokeEndpoint",
-                "Resource": values["endpoint_arn"],
-            }
-        )
-    if spec.s3_bucket:
-        document["Statement"].append(
-            {
-                "Sid": "ReadThePictures",
-                "Effect": "Allow",
-                "Action": "s3:GetObject",
-                "Resource": f"arn:{values['partition']}:s3:::{spec.s3_bucket}/{spec.s3_prefix}*",
-            }
-        )
-    return document
 
 
 def _function(found: Mapping[str, Any]) -> Function:

@@ -19,6 +19,9 @@ _DENIAL = re.compile(
     r"(?: on resource: \\*\"?(?P<resource>arn:[^\s\"'\\]+))?"
 )
 _BROAD_ACTION = re.compile(r"\*|[\w-]+:\*|[\w-]+:(Get|List|Describe|Put|Create|Delete|Update)?\*")
+# Services whose actions the SDK spreads over several clients, or names otherwise.
+_SDK_NAMES = {"sagemaker": ("sagemaker", "sagemaker-runtime")}
+_ADMINISTRATORS = ("AdministratorAccess", "PowerUserAccess")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,18 @@ class Grant:
     document: Mapping[str, Any]
     diff: tuple[DiffLine, ...]
     denial: Denial
+
+    @property
+    def allowed_already(self) -> tuple[str, ...]:
+        """On what the policy allows the refused action even before; names instead of ARNs."""
+        statements = _as_list(self.document.get("Statement", []))[:-1]
+        found = [
+            str(resource)
+            for statement in statements
+            if statement.get("Effect") == "Allow" and self.denial.action in _as_list(statement.get("Action", []))
+            for resource in _as_list(statement.get("Resource", []))
+        ]
+        return tuple(resource.rsplit("/", 1)[-1] for resource in found)
 
     @property
     def cli(self) -> str:
@@ -145,10 +160,15 @@ class Grants:
         self._session = session
 
     async def propose(self, denial: Denial) -> Grant | None:
-        """The smallest change that would allow what was refused; None when the caller is no role."""
+        """The smallest change that would allow what was refused.
+
+        None when the caller is no role, or when a statement for just that is there already.
+        """
         if not denial.role:
             return None
         policies = await self.inline_policies(denial.role)
+        if any(_allows_just(document, denial) for document in policies.values()):
+            return None
         service = denial.action.split(":")[0]
         related = [name for name, document in policies.items() if f'"{service}:' in json.dumps(document)]
         # A role with one inline policy keeps it all in that one.
@@ -168,6 +188,15 @@ class Grants:
             PolicyDocument=json.dumps(grant.document),
         )
 
+    async def full_access_actions(self, action: str) -> int:
+        """How many actions of its service a full-access policy allows: the operations that the SDK knows of it."""
+        names = _SDK_NAMES.get(action.split(":")[0], (action.split(":")[0],))
+
+        def counted() -> int:
+            return sum(len(self._session.client(name).meta.service_model.operation_names) for name in names)
+
+        return await self._session.run("count the actions", counted, service=names[0])
+
     async def inline_policies(self, role: str) -> dict[str, dict[str, Any]]:
         """The inline policies of a role by name."""
         found = {}
@@ -177,6 +206,11 @@ class Grants:
             found[name] = _document(answer["PolicyDocument"])
         return found
 
+    async def attached_policies(self, role: str) -> dict[str, str]:
+        """ARNs of the managed policies attached to a role, by name."""
+        attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role)
+        return {policy["PolicyName"]: policy["PolicyArn"] async for policy in attached}
+
     async def broad(self, role: str) -> list[BroadGrant]:
         """Where the role may more than least privilege would give it."""
         try:
@@ -184,14 +218,19 @@ class Grants:
         except NotFound:
             return []
         found = [BroadGrant(role, name, reason) for name, doc in inline.items() for reason in broad_reasons(doc)]
-        attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role)
-        async for policy in attached:
-            if "FullAccess" in policy["PolicyName"] or policy["PolicyName"] in (
-                "AdministratorAccess",
-                "PowerUserAccess",
-            ):
-                found.append(BroadGrant(role, policy["PolicyName"], "is a full-access policy"))
+        for name in await self.attached_policies(role):
+            if "FullAccess" in name or name in _ADMINISTRATORS:
+                found.append(BroadGrant(role, name, "is a full-access policy"))
         return found
+
+
+def _allows_just(document: Mapping[str, Any], denial: Denial) -> bool:
+    return any(
+        statement.get("Effect") == "Allow"
+        and denial.action in _as_list(statement.get("Action", []))
+        and denial.resource in _as_list(statement.get("Resource", []))
+        for statement in _as_list(document.get("Statement", []))
+    )
 
 
 def _document(value: Any) -> dict[str, Any]:

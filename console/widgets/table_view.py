@@ -56,6 +56,7 @@ class TableView(QTableView):
         self._hover = -1
         self._keyboard = False
         self._natural: list[float] = [0.0] * len(model.columns)
+        self._sharing: list[TableView] = []
         self.skeleton = False
         self.heads = TableHeader(model.columns, self)
         self.cells = CellDelegate(model.columns, self.row_height(), self)
@@ -110,12 +111,25 @@ class TableView(QTableView):
         for at in range(len(self.rows.columns)):
             wanted = max(self.heads.width_of(at), self.cells.natural_width(at, sample))
             self._natural[at] = max(self._natural[at], wanted)
-        self.lay_out()
+        self._lay_out_shared()
 
     def _widen(self, at: int, width: float) -> None:
         if width > self._natural[at]:
             self._natural[at] = width
-            self.lay_out()
+            self._lay_out_shared()
+
+    def share_columns(self, other: TableView) -> None:
+        """Give this table and ``other`` (as many columns, as wide) the same columns at the same places."""
+        self._sharing, other._sharing = [other], [self]
+        self._lay_out_shared()
+
+    def _lay_out_shared(self) -> None:
+        for other in self._sharing:
+            self._natural = [max(pair) for pair in zip(self._natural, other._natural, strict=True)]
+            if other._natural != self._natural:
+                other._natural = list(self._natural)
+                other.lay_out()
+        self.lay_out()
 
     def lay_out(self) -> None:
         """Hide columns of low priority until the rest fits, then share out the width left over."""

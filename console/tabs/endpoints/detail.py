@@ -60,8 +60,6 @@ class EndpointPanel(SidePanel):
         self.add(self._facts)
         self.section("If you delete it")
         self.add(self._touched)
-        rule = self.section("Instances’ log")
-        rule.hide()
         self.add(self._log, 1)
 
     @property

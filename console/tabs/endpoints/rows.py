@@ -50,16 +50,23 @@ class Row:
 
 
 def _requests(row: Row) -> list[float] | None:
+    """One value for each minute of the last hour: a minute without a call has no entry in the metrics."""
     if row.metrics is None or not row.metrics.invocations:
         return None
-    return [count for _, count in row.metrics.invocations]
+    minutes = [0.0] * 60
+    now = datetime.now(UTC)
+    for at, number in row.metrics.invocations:
+        ago_minutes = int((now - at).total_seconds() // 60)
+        if 0 <= ago_minutes < 60:
+            minutes[59 - ago_minutes] += number
+    return minutes
 
 
 COLUMNS = [
     Column("name", "Name", kind="name", icon="endpoints", priority=0),
     Column("state", "State", kind="state", priority=0, sample="InService"),
     Column("size", "Size", priority=3),
-    Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=4),
+    Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=6),
     Column("requests", "Requests, 1 h", kind="spark", value=_requests, sortable=False, priority=5),
     Column(
         "rate",

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import count, dollars
@@ -16,6 +16,7 @@ from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import EndpointPanel
 from console.tabs.endpoints.follow import EndpointFollower
+from console.tabs.endpoints.functions_part import FunctionsPart
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.widgets.buttons import Button
 from console.widgets.search_field import SearchField
@@ -43,8 +44,10 @@ class EndpointsTab(Tab):
         self.follower = EndpointFollower(ctx)
         self.search = SearchField("Filter")
         self.deploy_button = Button("New endpoint…", "primary", "plus", on=self.deploy)
-        self.head.add(self.search)
-        self.head.add(self.deploy_button)
+        self.functions = FunctionsPart(ctx)
+        self.function_button = Button("New function…", icon="lambda", on=self.functions.acts.create)
+        for part in (self.search, self.function_button, self.deploy_button):
+            self.head.add(part)
         self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
         self.table.set_empty(
             "endpoints",
@@ -57,10 +60,19 @@ class EndpointsTab(Tab):
         self.table.selectionChanged.connect(self._chosen)
         self.search.searched.connect(self.table.set_filter)
         self.table.filterCleared.connect(self.search.clear)
-        self.body.addWidget(self.table, 1)
+        self.table.fit_rows()
+        self.search.searched.connect(self.functions.table.set_filter)
+        self.functions.table.filterCleared.connect(self.search.clear)
+        self.table.view.share_columns(self.functions.table.view)
+        self.functions.changed.connect(self._say_counts)
+        self.functions.chosen.connect(self._function_chosen)
+        self.body.addWidget(_scrolling(self.table, self.functions), 1)
         self.panel = EndpointPanel(ctx)
         self.panel.delete_button.clicked.connect(self.delete)
-        self.set_side(self.panel, "Details", width=SIDE_WIDTH)
+        self._sides = QStackedWidget()
+        self._sides.addWidget(self.panel)
+        self._sides.addWidget(self.functions.panel)
+        self.set_side(self._sides, "Details", width=SIDE_WIDTH)
         self._show_side(False)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
@@ -72,23 +84,28 @@ class EndpointsTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"endpoint": name}`` chooses one."""
+        """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"endpoint": name}`` and
+        ``{"function": name}`` choose one."""
         self.refresh()
         self.panel.follow()
         if isinstance(payload, dict):
             self._wanted = payload.get("endpoint", "")
+            if payload.get("function"):
+                self.functions.choose(payload["function"])
             if payload.get("deploy_job"):
                 self.deploy(payload["deploy_job"])
 
     def deactivate(self) -> None:
         """Stop following the log."""
         self.panel.pause()
+        self.functions.log.close_log()
         self._eager.stop()
 
     def backend_changed(self) -> None:
         """Forget the endpoints of the other account."""
         self._rows.clear()
         self.panel.forget()
+        self.functions.forget()
         self._show_side(False)
         self.table.set_rows([])
         self.table.set_loading("Reading the endpoints")
@@ -103,6 +120,7 @@ class EndpointsTab(Tab):
         if not self._rows:
             self.table.set_loading("Reading the endpoints")
         self.start(self._refresh(), label="Read the endpoints", key="list", on_error=self._refresh_failed)
+        self.functions.refresh()
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint of this name, as it was last read; None when there is none."""
@@ -159,22 +177,36 @@ class EndpointsTab(Tab):
     def _show(self) -> None:
         rows = list(self._rows.values())
         self.table.set_rows(rows)
-        hourly = sum(row.per_hour or 0 for row in rows)
-        self.head.subtitle.setText(count(len(rows), "endpoint") + (f", {dollars(hourly, 3)} an hour" if hourly else ""))
+        self._say_counts()
+        if self._wanted in self._rows:
+            self.table.select_keys([self._wanted])
+            self._wanted = ""
+        elif rows and self.table.current_row() is None and self.functions.current() is None:
+            self.table.select_keys([rows[0].name])
+        self._chosen()
+
+    def _say_counts(self) -> None:
+        rows = list(self._rows.values())
+        hourly, functions = sum(row.per_hour or 0 for row in rows), len(self.functions.rows)
+        # The header has the sum of everything; here is room for one of the two.
+        cost = f"{dollars(hourly, 3)} an hour" if hourly else ""
+        parts = [count(len(rows), "endpoint"), count(functions, "function") if functions else cost]
+        self.head.subtitle.setText(", ".join(part for part in parts if part))
+        self.functions.setVisible(bool(rows or functions))
         failed, idle = sum(row.endpoint.status == "Failed" for row in rows), sum(row.idle for row in rows)
-        moving = sum(_moving(row) for row in rows)
-        if failed:
-            self.badgeChanged.emit("err", str(failed), "err")
+        wrong, moving = failed + self.functions.denied, sum(_moving(row) for row in rows)
+        if wrong:
+            self.badgeChanged.emit("err", str(wrong), "err")
         elif moving:
             self.badgeChanged.emit("run", str(moving), "accent")
         else:
             self.badgeChanged.emit("idle" if idle else "", str(idle) if idle else "", "warn" if idle else "")
-        if self._wanted in self._rows:
-            self.table.select_keys([self._wanted])
-            self._wanted = ""
-        elif rows and self.table.current_row() is None:
-            self.table.select_keys([rows[0].name])
-        self._chosen()
+
+    def _function_chosen(self, chosen: bool) -> None:
+        if chosen:
+            self._sides.setCurrentWidget(self.functions.panel)
+            self.table.select_keys([])
+        self._show_side(chosen or self.table.current_row() is not None)
 
     def _eager_refresh(self) -> None:
         if self.active:
@@ -182,8 +214,10 @@ class EndpointsTab(Tab):
 
     def _chosen(self) -> None:
         row = self.table.current_row()
-        self._show_side(row is not None)
+        self._show_side(row is not None or self.functions.current() is not None)
         if row is not None:
+            self._sides.setCurrentWidget(self.panel)
+            self.functions.clear_choice()
             self.panel.show_row(row)
         else:
             self.panel.forget()
@@ -196,12 +230,13 @@ class EndpointsTab(Tab):
     def set_narrow(self, narrow: bool) -> None:
         """A narrow window puts the panel behind a button; a wide one shows it when something is chosen."""
         super().set_narrow(narrow)
-        self._show_side(self.table.current_row() is not None)
+        self._show_side(self.table.current_row() is not None or self.functions.current() is not None)
 
     def _update_buttons(self) -> None:
         free = not self.ctx.read_only
         row = self.table.current_row()
         self.deploy_button.setEnabled(free)
+        self.function_button.setEnabled(free)
         self.panel.delete_button.setEnabled(free and row is not None and row.endpoint.status != "Deleting")
 
     def _menu(self, rows: list[Row]) -> list[Any]:
@@ -211,6 +246,7 @@ class EndpointsTab(Tab):
             if rows[0].endpoint.status == "InService":
                 entries.append(("Test…", "predict", lambda: self.ctx.navigate("predict", {"endpoint": name})))
             if not self.ctx.read_only:
+                entries.append(("New function…", "lambda", lambda: self.functions.acts.create(name)))
                 entries.append(("Delete…", "trash", self.delete))
         return entries
 
@@ -276,6 +312,22 @@ class EndpointsTab(Tab):
     def _resource_changed(self, kind: str, name: str) -> None:
         if kind == "endpoint":
             self.refresh()
+
+
+def _scrolling(*parts: QWidget) -> QScrollArea:
+    """Parts under each other that scroll as one page."""
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 8)
+    column.setSpacing(12)
+    for part in parts:
+        column.addWidget(part)
+    column.addStretch(1)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(page)
+    return scroll
 
 
 def _moving(row: Row) -> bool:

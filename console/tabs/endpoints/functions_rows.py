@@ -1,0 +1,100 @@
+"""The rows and columns of the function list, under the same heads as the endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.models.base import Column
+from console.models.base_format import ago, milliseconds
+from console.models.base_states import State
+from workers.function_calls import FunctionCall
+from workers.function_types import Function
+from workers.grants import Grant
+
+MINUTES_A_DAY = 24 * 60
+
+
+@dataclass(frozen=True)
+class FunctionRow:
+    """A function with its last calls, once they are known, and what would end a refusal.
+
+    ``refused`` are the newest calls that were all refused for the same thing, newest first.
+    """
+
+    function: Function
+    calls: tuple[FunctionCall, ...] | None = None
+    refused: tuple[FunctionCall, ...] = ()
+    grant: Grant | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.name
+
+    @property
+    def state(self) -> State | str:
+        """AWS's state, or how many calls were refused."""
+        if self.refused:
+            return State(f"{len(self.refused)} denied", "err")
+        if self.function.broad:
+            return State("Broad role", "warn")
+        return self.function.state
+
+    @property
+    def last_use(self) -> datetime | None:
+        """The newest call, as exactly as it is known: metrics only tell the hour."""
+        return self.calls[0].at if self.calls else self.function.last_invocation
+
+    @property
+    def size(self) -> str:
+        """``Python, 512 MB``."""
+        return f"Python, {self.function.memory_mb:,} MB"
+
+
+def _requests(row: FunctionRow) -> list[float] | None:
+    return list(row.function.per_hour) if row.function.invocations else None
+
+
+def _rate(row: FunctionRow) -> float | None:
+    calls = row.function.invocations
+    return None if calls is None else calls / MINUTES_A_DAY
+
+
+def _rate_text(value: float, _: FunctionRow) -> str:
+    return f"{value:.2g}" if 0 < value < 10 else f"{value:.0f}"
+
+
+COLUMNS = [
+    Column("name", "Name", kind="name", icon="lambda", priority=0),
+    Column("state", "State", kind="state", priority=0, sample="InService"),
+    Column("size", "Size", priority=3),
+    Column("endpoint", "Asks", value=lambda row: row.function.endpoint_name or None, priority=6),
+    Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
+    Column("rate", "Per min", kind="number", value=_rate, format=_rate_text, priority=4),
+    Column(
+        "p50",
+        "p50",
+        kind="number",
+        value=lambda row: row.function.duration_ms,
+        format=lambda v, _: milliseconds(v),
+        priority=3,
+    ),
+    Column(
+        "errors",
+        "Errors",
+        kind="number",
+        value=lambda row: row.function.errors,
+        format=lambda v, _: f"{v:,}",
+        tone=lambda row: "err" if row.function.errors else None,
+        priority=1,
+    ),
+    Column(
+        "last",
+        "Last use",
+        kind="number",
+        value=lambda row: row.last_use,
+        format=lambda v, _: ago(v),
+        priority=2,
+    ),
+]
