@@ -19,6 +19,7 @@ from workers.datasets_findings import early_report, full_report
 from workers.datasets_pictures import Opened, allow_large_pictures, open_picture
 from workers.datasets_scan import Scan, Stopped, scan
 from workers.datasets_split import make, plan
+from workers.errors import translate
 from workers.types import DatasetReport
 
 AT_ONCE = 64
@@ -30,7 +31,10 @@ def _work(child: ChildRun) -> None:
         if child.spec["do"] == "check":
             _check(child, listed)
         else:
-            _split(child, listed)
+            try:
+                _split(child, listed)
+            except OSError as error:
+                raise translate(error, "write the split folder") from error
     except Stopped:
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -80,7 +81,13 @@ def _link(source: Path, target: Path) -> bool:
         os.link(source, target)
     except OSError:
         # Another file system, or one without hard links, or not our file.
-        shutil.copy2(source, target)
+        try:
+            shutil.copy2(source, target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                # Python names the source, but it is the target's disk that is full.
+                raise OSError(error.errno, error.strerror, str(target)) from error
+            raise
         return False
     return True
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Protocol, cast
 
 from workers.aws_time import utc, utc_of
@@ -30,6 +30,8 @@ PAGE_SIZE = 50
 # DescribeTrainingJob is throttled at a few calls a second.
 CONCURRENT_DESCRIBES = 4
 FAILURE_LOG_EVENTS = 200
+# AWS refuses requests from a clock that is further off.
+CLOCK_DIFFERENCE = timedelta(minutes=5)
 _S3_URI = re.compile(r"s3://([^/]+)/(.*)")
 
 
@@ -53,18 +55,21 @@ class Training:
         """Upload the training code and create the job; returns the job's name once it exists."""
         request = launch_request(spec, self._session.region)
         request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
+        began = datetime.now(UTC) - CLOCK_DIFFERENCE
         try:
             await when_role_is_known(lambda: self._launcher.launch(request))
         except (LocalProblem, Unreachable):
-            # The launcher died or hung. Whether the job was created before that, only AWS knows.
-            if not await self._exists(spec.job_name):
+            # The launcher died or hung. Whether the job was created before that, only AWS knows; an older one with
+            # this name is another job.
+            created = await self._created(spec.job_name)
+            if created is None or created < began:
                 raise
         return spec.job_name
 
     async def check_name(self, name: str) -> str | None:
         """What is wrong with a name for a new job, in a sentence; ``None`` when it is good and free."""
         problem = name_problem(name, "The job name")
-        if problem is None and await self._exists(name):
+        if problem is None and await self._created(name) is not None:
             problem = "A job with this name exists already; job names cannot be used twice."
         return problem
 
@@ -183,14 +188,15 @@ class Training:
             # Closing without reading to the end drops the connection instead of downloading the rest.
             body.close()
 
-    async def _exists(self, name: str) -> bool:
+    async def _created(self, name: str) -> datetime | None:
+        """When the job of this name was created; ``None`` when there is none."""
         try:
-            await self._session.call(
+            answer = await self._session.call(
                 "sagemaker", "describe_training_job", doing=f"look for the job {name}", TrainingJobName=name
             )
         except NotFound:
-            return False
-        return True
+            return None
+        return utc(answer["CreationTime"])
 
     def _known(self, job: TrainingJob) -> TrainingJob:
         return self._finished.get((job.name, job.created), job)

@@ -85,9 +85,17 @@ def test_another_refusal_is_not_retried():
 
 def test_a_job_that_started_although_the_launcher_died_counts_as_launched():
     died = LocalProblem("The launcher stopped", "m")
-    _, jobs = training(FakeLauncher(died), describe_training_job=lambda TrainingJobName: described(TrainingJobName))
+    now = datetime.now(UTC)
+    _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: described("dogs-1", CreationTime=now))
     assert asyncio.run(jobs.launch(SPEC)) == "dogs-1"
     _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: raise_(MISSING))
+    with pytest.raises(LocalProblem):
+        asyncio.run(jobs.launch(SPEC))
+
+
+def test_an_older_job_of_the_same_name_does_not_count_as_launched():
+    died = LocalProblem("The launcher stopped", "m")
+    _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: described("dogs-1"))
     with pytest.raises(LocalProblem):
         asyncio.run(jobs.launch(SPEC))
 
