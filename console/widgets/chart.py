@@ -191,7 +191,9 @@ class LineChart(QWidget):
         plot = self._plot()
         across, up = self._scales(plot)
         self._paint_head(painter)
-        self._paint_axes(painter, plot, across, up)
+        waiting = self._empty() and bool(self._placeholder)
+        if not waiting:
+            self._paint_axes(painter, plot, across, up)
         if self._empty():
             ink = theme().color("text3")
             draw_text(painter, plot, self._placeholder, "small", ink, Qt.AlignmentFlag.AlignHCenter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_cards import LETTERS, Card
@@ -22,6 +22,7 @@ from console.widgets.side_panel import SidePanel
 from workers.types import JobReport
 
 CLASSES_SHOWN = 10
+FIGURES_BESIDE = 2
 _RAW_LINES = 400
 
 
@@ -34,14 +35,19 @@ class ScorePanel(SidePanel):
         self._report: JobReport | None = None
         self._count = label("", "small", "text2")
         self.title_row.addWidget(self._count)
-        self._figures = QHBoxLayout()
-        self._figures.setSpacing(24)
-        holder = QWidget()
-        holder.setLayout(self._figures)
+        self._hint = label("The score and the latency of your pictures come here.", "small", "text3", wrap=True)
+        self.add(self._hint)
+        self._figures = QGridLayout()
+        self._figures.setHorizontalSpacing(24)
+        self._figures.setVerticalSpacing(8)
         self._figures.setContentsMargins(0, 0, 0, 0)
-        self.add(holder)
-        self._latency_words = label("", "small", "text2")
-        self.section("Latency", self._latency_words)
+        self._figures.setColumnStretch(FIGURES_BESIDE, 1)
+        self._holder = QWidget()
+        self._holder.setLayout(self._figures)
+        self.add(self._holder)
+        self._latency_head = self.section("Latency")
+        self._latency_words = label("", "small", "text2", wrap=True)
+        self.add(self._latency_words)
         self._latency = LineChart("", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", live=False)
         self._latency.set_placeholder("No answers yet")
         self._latency.setFixedHeight(ctx.theme.pixels(130))
@@ -77,12 +83,19 @@ class ScorePanel(SidePanel):
                 widget.hide()
                 widget.deleteLater()
         scores = [score(cards, at) for at in range(endpoints)]
-        for letter, result in zip(LETTERS, scores, strict=False):
-            self._figures.addWidget(_figure(*_words(result, letter if endpoints > 1 else "")))
+        figures = [
+            _figure(*_words(result, letter if endpoints > 1 else ""))
+            for letter, result in zip(LETTERS, scores, strict=False)
+        ]
         if endpoints > 1:
             same, of = agreement(cards)
-            self._figures.addWidget(_figure(f"{same} of {of}", "both agree"))
-        self._figures.addStretch(1)
+            figures.append(_figure(f"{same:,} of {of:,}", "both agree"))
+        for at, figure in enumerate(figures):
+            self._figures.addWidget(figure, at // FIGURES_BESIDE, at % FIGURES_BESIDE)
+        known = bool(cards) and bool(scores)
+        self._hint.setVisible(not known)
+        for part in (self._holder, self._latency_head, self._latency_words, self._latency):
+            part.setVisible(known)
         self._show_latency(scores)
 
     def show_card(self, card: Card | None) -> None:
@@ -118,9 +131,13 @@ class ScorePanel(SidePanel):
             self._latency.set_series([])
             return
         self._latency_words.setText(
-            "median " + " and ".join(milliseconds(result.median_ms or 0) for result in known)
-            + ", 95 % under " + " and ".join(milliseconds(result.slow_ms or 0) for result in known)
-        )  # fmt: skip
+            "\n".join(
+                f"{letter + ': ' if len(scores) > 1 else ''}median {milliseconds(result.median_ms or 0)}, "
+                f"95 % under {milliseconds(result.slow_ms or 0)}"
+                for letter, result in zip(LETTERS, scores, strict=False)
+                if result.latencies
+            )
+        )
         low = min(result.latencies[0] for result in known)
         high = max(max(result.slow_ms or 0 for result in known) * 1.3, low + 1)
         step = (high - low) / BINS
@@ -167,10 +184,10 @@ def _figure(value: str, words: str) -> QWidget:
 def _words(result: Score, letter: str) -> tuple[str, str]:
     who = f"{letter} " if letter else ""
     if result.failed:
-        return f"{result.failed} of {result.asked}", f"{who}failed"
+        return f"{result.failed:,} of {result.asked:,}", f"{who}failed"
     if result.judged:
-        return f"{result.right} of {result.judged}", f"{who}right first"
-    return f"{result.answered} of {result.asked}", f"{who}answered"
+        return f"{result.right:,} of {result.judged:,}", f"{who}right first"
+    return f"{result.answered:,} of {result.asked:,}", f"{who}answered"
 
 
 def _pretty(raw: str) -> str:

@@ -182,3 +182,12 @@ def test_rates_are_short() -> None:
     rate = next(column for column in COLUMNS if column.key == "rate")
     assert rate.format is not None
     assert [rate.format(value, None) for value in (0, 0.25, 12.4)] == ["0", "0.2", "12"]
+
+
+def test_requests_have_a_value_for_every_minute_of_the_hour() -> None:
+    requests = next(column for column in COLUMNS if column.key == "requests")
+    now = datetime.now(UTC)
+    calls = ((now - timedelta(minutes=10), 4.0), (now, 6.0), (now - timedelta(hours=2), 9.0))
+    values = requests.value(Row(row().endpoint, None, EndpointMetrics(calls, (), 0.0, now)))
+    assert len(values) == 60 and sum(values) == 10 and values[49] == 4 and values[59] == 6
+    assert requests.value(row()) is None
