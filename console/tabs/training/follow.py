@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from console.activity import ActivityItem
 from console.context import AppContext
@@ -19,10 +20,13 @@ _EAGER_POLLS = 40
 
 
 class JobFollower:
-    """One activity entry and one quiet poll for each running job."""
+    """One activity entry and one quiet poll for each running job.
 
-    def __init__(self, ctx: AppContext) -> None:
-        self._ctx = ctx
+    While ``watched()`` says that the list of jobs is in sight, only a failure is worth a message on top of it.
+    """
+
+    def __init__(self, ctx: AppContext, watched: Callable[[], bool] = lambda: False) -> None:
+        self._ctx, self._watched = ctx, watched
         self._followed: set[str] = set()
 
     def follow(self, job: TrainingJob) -> None:
@@ -66,11 +70,12 @@ class JobFollower:
             score = accuracy(job)
             text = f"accuracy {fraction(score)}, {words}" if score is not None else words
             item.done(text)
-            self._ctx.notify.success(
-                f"{name} has finished",
-                text,
-                action=("Deploy…", lambda: self._ctx.navigate("endpoints", {"deploy_job": name})),
-            )
+            if not self._watched():
+                self._ctx.notify.success(
+                    f"{name} has finished",
+                    text,
+                    action=("Deploy…", lambda: self._ctx.navigate("endpoints", {"deploy_job": name})),
+                )
         elif job.status == "Stopped":
             item.cancelled(f"stopped, {words}")
         else:

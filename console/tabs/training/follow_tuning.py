@@ -21,10 +21,10 @@ Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
 
 
 class TuningFollower:
-    """``seen`` is given every job as it was read, with its trials."""
+    """``seen`` is given every job as it was read, with its trials; for ``watched`` see ``JobFollower``."""
 
-    def __init__(self, ctx: AppContext, seen: Seen) -> None:
-        self._ctx, self._seen = ctx, seen
+    def __init__(self, ctx: AppContext, seen: Seen, watched: Callable[[], bool] = lambda: False) -> None:
+        self._ctx, self._seen, self._watched = ctx, seen, watched
         self._followed: set[str] = set()
 
     def follow(self, job: TuningJob) -> None:
@@ -68,9 +68,9 @@ class TuningFollower:
         words = best_words(job)
         if job.status == "Completed":
             item.done(words)
-            self._ctx.notify.success(
-                f"{name} has finished", words, action=("Show", lambda: self._ctx.navigate("training", {"tuning": name}))
-            )
+            if not self._watched():
+                show = ("Show", lambda: self._ctx.navigate("training", {"tuning": name}))
+                self._ctx.notify.success(f"{name} has finished", words, action=show)
         elif job.status == "Stopped":
             item.cancelled(f"stopped; {words}")
         else:

@@ -76,7 +76,7 @@ class LaunchForm(QFrame):
     def _lay_out(self) -> None:
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(24, 0, 24, 12)
+        column.setContentsMargins(24, 0, 24, 4)
         column.addWidget(self.form)
         column.addStretch(1)
         area = QScrollArea()

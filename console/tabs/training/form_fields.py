@@ -63,6 +63,7 @@ class LaunchFields(Form):
         self.more_button = Button("More settings", "link", small=True)
         self.more_button.setCheckable(True)
         self.requirements_button = Button("Edit requirements.txt…", small=True, icon="file")
+        self._column.setSpacing(10)
         self._fill()
         for key in ("data", "backbone", "instance", "parent", "objective", "strategy"):
             # As wide as the panel, not as the longest bucket name.

@@ -43,8 +43,8 @@ class TrainingTab(Tab):
         super().__init__(ctx, parent)
         self._wanted = ""
         self.book = JobBook(self._show_rows)
-        self.follower = JobFollower(ctx)
-        self.tuning_follower = TuningFollower(ctx, self.book.put)
+        self.follower = JobFollower(ctx, lambda: self.active)
+        self.tuning_follower = TuningFollower(ctx, self.book.put, lambda: self.active)
         self.form = LaunchForm(ctx)
         self.form.launchRequested.connect(self._launch)
         self._drawer = FormDrawer(self, self.form, self._row)

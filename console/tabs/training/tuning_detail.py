@@ -309,7 +309,8 @@ class TuningDetail(QWidget):
         if trial is not None and trial.running:
             words = epoch_words(self.curves.get(trial.name, ()), now) or "getting an instance"
         elif trial is not None and trial.early_stopped:
-            words = f"stopped early, {epoch_words(self.curves.get(trial.name, ()), now)}".rstrip(", ")
+            curve = self.curves.get(trial.name, ())
+            words = f"stopped early, after {curve[-1].epoch} of {curve[-1].epochs} epochs" if curve else "stopped early"
         elif job.running:
             left = time_left(job)
             words = f"about {duration(max(1.0, left))} left for all" if left is not None else "starting"
