@@ -1,4 +1,4 @@
-"""What goes wrong on operators' machines, as the window's services see it: full disks, state folders, second windows."""
+"""What goes wrong on operators' machines, as the window's services see it: full disks, old folders, two windows."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_large_files_are_made_smaller_and_keep_their_shape(tmp_path: Path, monke
 
 def test_what_is_no_picture_or_claims_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "no.jpg").write_bytes(b"no picture")
-    with pytest.raises(InvalidInput, match="no.jpg cannot be read"):
+    with pytest.raises(InvalidInput, match=r"no\.jpg cannot be read"):
         pictures.read(pictures.from_path(tmp_path / "no.jpg"))
     monkeypatch.setattr(pictures, "MOST_PIXELS", 100)
     with pytest.raises(InvalidInput, match="claims 30 × 20 pixels"):
