@@ -88,9 +88,9 @@ class LaunchFields(Form):
         self.add("name", "Name", LineEdit(suggest_name("single", datetime.now())), check=self._check_name)
         self.add("data", "Data", ComboBox(placeholder="Upload pictures first"), check=_check_data)
         self.add("backbone", "Backbone", ComboBox(BACKBONES, WITH_WEIGHTS), check=_check_backbone)
-        first = DEFAULT_INSTANCES["single"]
+        offered = [(name, name) for name in dict.fromkeys(DEFAULT_INSTANCES.values())]
         self.add_pair(
-            ("instance", "Instance", ComboBox([(first, first)], first)),
+            ("instance", "Instance", ComboBox(offered, DEFAULT_INSTANCES["single"])),
             ("count", "Count", IntField(1, 1, 32), self._check_count),
         )
         self.add_pair(

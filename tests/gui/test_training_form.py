@@ -1,0 +1,254 @@
+"""The launch form: what it makes of the fields, what it refuses while one types, what it takes over from jobs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from console.tabs.training.commands_tuning import tuning_cli
+from console.tabs.training.form import LaunchForm
+from console.tabs.training.form_values import numbers, pairs, pairs_text
+from console.tabs.training.requirements_dialog import RequirementsDialog, requirements_problem, shipped_requirements
+from tests.helpers.window import connect
+from workers.tuning_costs import estimate
+from workers.tuning_types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec
+from workers.types import TrainingJob, TrainingSpec
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+DATA = "s3://dogs-1/breeds"
+
+
+async def shown(make_application: Callable[..., Any], mode: str = "tuning") -> LaunchForm:
+    application = make_application()
+    services = await connect(application)
+
+    async def pictures(uri: str) -> int:
+        return 8351
+
+    async def check_name(name: str) -> str | None:
+        return None
+
+    services.tuning = SimpleNamespace(  # type: ignore[attr-defined]
+        pictures=pictures,
+        check_name=check_name,
+        estimate=lambda spec, prices, count: estimate(spec, prices, services.region, count),
+    )
+    services.training.check_name = check_name
+    form = LaunchForm(application.ctx)
+    form.offer_data([DATA])
+    form.modes.set_current(mode)
+    return form
+
+
+async def test_the_defaults_are_a_valid_tuning_job(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    spec = form.spec()
+    assert isinstance(spec, TuningSpec)
+    assert (spec.max_jobs, spec.max_parallel, spec.early_stopping) == (12, 3, "Auto")
+    assert (spec.instance_type, spec.instance_count) == ("ml.m5.2xlarge", 1)
+    assert spec.ranges == (
+        ContinuousRange("learning_rate", 1e-4, 1e-1, "Logarithmic"),
+        CategoricalRange("batch_size", ("32", "64", "128", "256")),
+    )
+    assert len(spec.tuning_name) <= 32
+    assert form.launch_button.isEnabled()
+    assert form.launch_button.text() == "Launch 12 jobs"
+    assert form.cost.words.startswith("$")
+    assert "12 jobs" in form.cost.words and "At most $" in form.cost.words
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "words"),
+    [
+        ({"range": (0.1, 0.001)}, "range", "upside down"),
+        ({"range": (0.0, 0.1)}, "range", "above 0"),
+        ({"range": (0.01, 0.01)}, "range", "nothing to tune"),
+        ({"range": (0.5, 1.5), "scale": "ReverseLogarithmic"}, "range", "below 1"),
+        ({"jobs": 2, "parallel": 3}, "parallel", "More than the 2 jobs"),
+        ({"batches": ()}, "batches", "at least one"),
+        ({"name": "x" * 40}, "name", "at most 32"),
+        ({"tags": "team"}, "tags", "name=value"),
+        ({"strategy": "Grid", "rates": "0.1, fast"}, "rates", "Numbers"),
+    ],
+)
+async def test_what_cannot_be_launched_is_said_at_its_field(
+    make_application: Callable[..., Any], values: dict[str, Any], row: str, words: str
+) -> None:
+    form = await shown(make_application)
+    form.form.set_values(values)
+    assert words in form.form.row(row).hint_text
+    assert form.spec() is None
+    assert not form.launch_button.isEnabled()
+
+
+async def test_a_field_put_right_lets_the_job_be_launched_again(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    form.form.set_values({"jobs": 2})
+    assert not form.launch_button.isEnabled()
+    form.form.set_values({"parallel": 2})
+    assert form.launch_button.isEnabled()
+    assert form.launch_button.text() == "Launch 2 jobs"
+
+
+async def test_a_wrong_field_of_another_mode_does_not_matter(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    form.form.set_values({"range": (0.1, 0.001), "batches": ()})
+    assert form.spec() is None
+    form.modes.set_current("single")
+    assert isinstance(form.spec(), TrainingSpec)
+    assert not form.form.row("range").isVisibleTo(form)
+
+
+async def test_a_grid_takes_sets_of_values_and_knows_its_number_of_jobs(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    form.form.set_values({"strategy": "Grid", "rates": "0.001, 0.01, 0.1", "batches": (32, 64), "parallel": 2})
+    spec = form.spec()
+    assert isinstance(spec, TuningSpec)
+    assert spec.ranges[0] == CategoricalRange("learning_rate", ("0.001", "0.01", "0.1"))
+    assert form.launch_button.text() == "Launch 6 jobs"
+    assert form.launch_button.isEnabled()
+    form.form.set_values({"parallel": 7})
+    assert not form.launch_button.isEnabled()
+
+
+async def test_hyperband_needs_no_other_early_stopping(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    form.form.set_values({"strategy": "Hyperband"})
+    spec = form.spec()
+    assert isinstance(spec, TuningSpec)
+    assert spec.early_stopping == "Off"
+    assert form.launch_button.isEnabled()
+
+
+async def test_several_hosts_start_at_four(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application, "hosts")
+    spec = form.spec()
+    assert isinstance(spec, TrainingSpec)
+    assert spec.instance_count == 4
+    assert "gloo" in form.form.row("count").hint_text
+    assert "4 hosts" in form.cost.words
+    form.form.set_values({"count": 1})
+    assert not form.launch_button.isEnabled()
+    form.modes.set_current("single")
+    single = form.spec()
+    assert isinstance(single, TrainingSpec)
+    assert single.instance_count == 1
+
+
+async def test_the_estimate_follows_the_form(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+
+    def total() -> float:
+        return float(form.cost.total.text().removeprefix("$"))
+
+    twelve = total()
+    form.form.set_values({"jobs": 24})
+    assert total() > twelve * 1.5
+    form.form.set_values({"range": (1.0, 0.1)})
+    assert form.cost.total.text() == "–"
+
+
+async def test_a_job_is_taken_over_with_all_its_hyperparameters(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    job = TrainingJob(
+        "dogs-20260130-101010", "Completed", NOW, instance_type="ml.m5.4xlarge", instance_count=2,
+        max_runtime_seconds=1800, data_uri=DATA + "/",
+        hyperparameters={"epochs": "7", "learning_rate": "0.02", "batch_size": '"32"', "views": "2",
+                         "weight_decay": "0.1", "sagemaker_program": "train.py", "_tuning_objective_metric": "x"},
+    )  # fmt: skip
+    form.clone(job)
+    spec = form.spec()
+    assert form.mode == "hosts"
+    assert isinstance(spec, TrainingSpec)
+    assert spec.job_name.startswith("dogs-2") and spec.job_name != job.name
+    assert (spec.epochs, spec.learning_rate, spec.batch_size) == (7, 0.02, 32)
+    assert (spec.instance_type, spec.instance_count, spec.max_runtime_seconds) == ("ml.m5.4xlarge", 2, 1800)
+    assert spec.hyperparameters == {"views": "2", "weight_decay": "0.1"}
+    assert spec.data_uri == DATA
+
+
+async def test_a_tuning_job_is_taken_over(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application, "single")
+    ranges = (ContinuousRange("learning_rate", 0.01, 0.2, "Linear"), CategoricalRange("batch_size", ("16", "64")))
+    job = TuningJob(
+        "dogs-tuning-20260130-101010", "Stopped", NOW, strategy="Random", max_jobs=5, max_parallel=2, ranges=ranges,
+        objective_metric="valid:loss", early_stopping="Off", instance_type="ml.m5.xlarge", instance_count=1,
+        trial_seconds=600, data_uri=DATA, static_hyperparameters={"epochs": "4", "backbone": "resnet18"},
+    )  # fmt: skip
+    form.clone(job)
+    spec = form.spec()
+    assert isinstance(spec, TuningSpec)
+    assert (spec.ranges, spec.max_jobs, spec.max_parallel, spec.strategy) == (ranges, 5, 2, "Random")
+    assert (spec.objective_metric, spec.maximize, spec.early_stopping) == ("valid:loss", False, "Off")
+    assert (spec.epochs, spec.backbone, spec.trial_seconds) == (4, "resnet18", 600)
+
+
+async def test_the_best_trial_fills_the_form_for_one_or_several_hosts(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    spec = TrainingSpec("dogs-tuning-best", DATA, "dogs-1", learning_rate=0.0123, batch_size=32, epochs=9,
+                        instance_type="ml.m5.2xlarge", hyperparameters={"views": "2"})  # fmt: skip
+    form.fill(spec)
+    single = form.spec()
+    assert isinstance(single, TrainingSpec)
+    assert replace(single, job_name="dogs-tuning-best") == spec
+    form.modes.set_current("hosts")
+    several = form.spec()
+    assert isinstance(several, TrainingSpec)
+    assert (several.instance_count, several.learning_rate, several.batch_size) == (4, 0.0123, 32)
+
+
+async def test_requirements_of_one_launch(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    dialog = RequirementsDialog(None, form)
+    assert dialog.value is None
+    dialog.editor.setPlainText(shipped_requirements() + "pandas>=2.2\n")
+    assert dialog.ok_button.isEnabled()
+    form.requirements = dialog.value
+    spec = form.spec()
+    assert isinstance(spec, TuningSpec)
+    assert spec.requirements is not None and spec.requirements.endswith("pandas>=2.2\n")
+    dialog.editor.setPlainText("pandas >= \n")
+    assert not dialog.ok_button.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("pandas==2.2.0\n# a word\n\n-r other.txt\ntorch[opt]>=2,<3 ; python_version > '3.9'\n", None),
+        ("pip @ https://example.org/pip.whl\n", None),
+        ("pandas\npandas==\n", "Line 2"),
+        ("two words\n", "Line 1"),
+    ],
+)
+def test_requirement_lines(text: str, problem: str | None) -> None:
+    found = requirements_problem(text)
+    assert found is None if problem is None else (found or "").startswith(problem)
+
+
+def test_pairs_and_numbers() -> None:
+    assert pairs("a=1, b = x=y ,") == {"a": "1", "b": "x=y"}
+    assert pairs(pairs_text({"seed": "3"})) == {"seed": "3"}
+    with pytest.raises(ValueError, match="twice"):
+        pairs("a=1,a=2")
+    assert numbers("1e-3, 0.1") == [0.001, 0.1]
+    with pytest.raises(ValueError, match="greater than 0"):
+        numbers("0.1, -1")
+
+
+def test_the_cli_line_can_be_read_back() -> None:
+    spec = TuningSpec("dogs", DATA, "dogs-1", parents=("older",))
+    words = shlex.split(tuning_cli(spec))
+    assert words[:3] == ["aws", "sagemaker", "create-hyper-parameter-tuning-job"]
+    config = json.loads(words[words.index("--hyper-parameter-tuning-job-config") + 1])
+    definition = json.loads(words[words.index("--training-job-definition") + 1])
+    assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 3, "MaxNumberOfTrainingJobs": 12}
+    objective = config["HyperParameterTuningJobObjective"]["MetricName"]
+    assert objective in [one["Name"] for one in definition["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert json.loads(words[-1])["ParentHyperParameterTuningJobs"] == [{"HyperParameterTuningJobName": "older"}]
