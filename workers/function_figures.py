@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,5 +53,15 @@ async def figures(session: AwsSession, name: str) -> dict[str, Any]:
         "errors": int(sum(values.get("errors", {}).get("Values", []))),
         "duration_ms": durations[-1] if durations else None,
         "last_invocation": used[-1] if used else None,
-        "per_hour": tuple(calls["Values"]),
+        "per_hour": _every_hour(now, calls["Timestamps"], calls["Values"]),
     }
+
+
+def _every_hour(now: datetime, at: Sequence[datetime], counts: Sequence[float]) -> tuple[float, ...]:
+    """One count for each of the last 24 hours, oldest first; CloudWatch leaves hours without calls out."""
+    hours = [0.0] * 24
+    for begun, number in zip(at, counts, strict=True):
+        age = int((now - begun).total_seconds() // _HOUR_SECONDS)
+        if 0 <= age < len(hours):
+            hours[-1 - age] += number
+    return tuple(hours)

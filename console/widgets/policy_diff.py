@@ -82,16 +82,12 @@ class PolicyDiff(QWidget):
     def _lay_out(self) -> None:
         unit = QFontMetricsF(theme().font("mono")).horizontalAdvance("0")
         room = max(24, int((self.width() - self._columns()[2] - _PAD) / unit))
+        margin = min((_indent(line.text) for line in self._lines), default=0)
         self._pieces = []
         for line in self._lines:
-            indent = " " * (len(line.text) - len(line.text.lstrip()) + 4)
-            rest, first = line.text, True
-            while first or rest.strip():
-                cut = len(rest) if len(rest) <= room else (rest.rfind(" ", len(indent) + 1, room) + 1 or room)
-                self._pieces.append(
-                    _Piece(str(line.number) if first else "", line.mark if first else "", rest[:cut], line.mark == "+")
-                )
-                rest, first = indent + rest[cut:] if rest[cut:] else "", False
+            for at, text in enumerate(_wrapped(line.text[margin:], room)):
+                number, mark = ("", "") if at else (str(line.number), line.mark)
+                self._pieces.append(_Piece(number, mark, text, line.mark == "+"))
         self.setFixedHeight(len(self._pieces) * self._line_height() + 2 * _PAD)
         self.update()
 
@@ -149,3 +145,21 @@ class PolicyDiff(QWidget):
         """Hide the ring."""
         super().focusOutEvent(event)
         self.update()
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Pieces of at most ``room`` characters, broken after a space, colon or slash where there is one."""
+    pieces: list[str] = []
+    lead = " " * (_indent(text) + 2)
+    while len(text) > room:
+        begin = _indent(text) + 1
+        cut = text.rfind(" ", begin, room) + 1
+        if cut <= begin + room // 3:
+            cut = max(text.rfind(mark, begin, room) for mark in ":/") + 1 or room
+        pieces.append(text[:cut])
+        text = lead + text[cut:].lstrip()
+    return [*pieces, text]

@@ -145,3 +145,5 @@ class FunctionActions:
             panel.set_result(result)
         self._part.note_test(name, refused_call(result.denial) if result.denial is not None else None)
         await self._part.read_one(name)
+        if result.denial is not None and not self._part.denial.isHidden():
+            self._part.sight.emit(self._part.denial)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from console.models.base import Column
@@ -10,36 +12,48 @@ from console.models.base_states import State
 from workers.function_calls import FunctionCall
 
 
-def _time(at: datetime, _: FunctionCall) -> str:
+@dataclass(frozen=True)
+class CallRow:
+    """A call and the endpoint that it was for."""
+
+    call: FunctionCall
+    endpoint: str
+
+    @property
+    def result(self) -> State:
+        """How it ended, as icon and word."""
+        if self.call.denial is not None:
+            return State("Denied", "err")
+        if self.call.ok:
+            return State("OK", "ok")
+        bad_input = self.call.status is not None and self.call.status < 500
+        return State("Rejected", "warn") if bad_input else State("Failed", "err")
+
+    @property
+    def answer(self) -> str | None:
+        """Status and cause."""
+        if self.call.denial is not None:
+            return f"{self.call.status or 403} AccessDenied"
+        parts = [str(self.call.status) if self.call.status else "", self.call.cause]
+        return " ".join(part for part in parts if part) or None
+
+
+def rows_of(calls: Iterable[FunctionCall], endpoint: str) -> list[CallRow]:
+    """Rows of the calls of a function that asks ``endpoint``; a refused one tells what it really asked for."""
+    return [CallRow(call, call.denial.resource.rsplit("/", 1)[-1] if call.denial else endpoint) for call in calls]
+
+
+def _time(at: datetime, _: CallRow) -> str:
     local = at.astimezone()
     today = local.date() == datetime.now().astimezone().date()
     return f"{local:%H:%M:%S}" if today else f"{local:%d %b %H:%M}"
 
 
-def _result(call: FunctionCall) -> State:
-    if call.denial is not None:
-        return State("Denied", "err")
-    if call.ok:
-        return State("OK", "ok")
-    return State("Rejected", "warn") if call.status is not None and call.status < 500 else State("Failed", "err")
-
-
-def _answer(call: FunctionCall) -> str | None:
-    if call.denial is not None:
-        return f"{call.status or 403} AccessDenied"
-    parts = [str(call.status) if call.status else "", call.cause]
-    return " ".join(part for part in parts if part) or None
-
-
-def _endpoint(call: FunctionCall) -> str | None:
-    return call.denial.resource.rsplit("/", 1)[-1] if call.denial is not None else None
-
-
 COLUMNS = [
-    Column("at", "Time", format=_time, sort_key=lambda call: call.at, priority=0),
-    Column("target", "Refused on", value=_endpoint, priority=2),
-    Column("result", "Result", kind="state", value=_result, priority=0, sample="Rejected"),
-    Column("took", "Took", kind="number", value=lambda c: c.duration_ms, format=lambda v, _: milliseconds(v)),
-    Column("answer", "Answer", value=_answer, stretch=1, priority=1),
-    Column("request_id", "Request", kind="mono", priority=5),
+    Column("at", "Time", value=lambda row: row.call.at, format=_time, priority=0),
+    Column("endpoint", "Endpoint", value=lambda row: row.endpoint or None, priority=2, stretch=1),
+    Column("result", "Result", kind="state", priority=0, sample="Rejected"),
+    Column("took", "Took", kind="number", value=lambda row: row.call.duration_ms, format=lambda v, _: milliseconds(v)),
+    Column("answer", "Answer", stretch=1, priority=1),
+    Column("request", "Request", kind="mono", value=lambda row: row.call.request_id or None, priority=5),
 ]

@@ -148,7 +148,7 @@ class FunctionPanel(SidePanel):
         what = "; ".join(f"{one.policy} {one.reason}" for one in broad)
         self._banner.set_content(
             "warn", "Its role may more than it needs", f"{what}.",
-            fix=("Narrow it…", self.narrowAsked.emit, "shield"), primary_fix=False,
+            fix=("Narrow…", self.narrowAsked.emit), primary_fix=False,
         )  # fmt: skip
         self.ctx.tasks.start(self._plan_narrowing(row), label="Find the narrower policy", key=f"{_KEY}:narrow")
 
@@ -159,7 +159,8 @@ class FunctionPanel(SidePanel):
         plan = await services.functions.narrower(row.function)
         if row.name == self.name:
             self.narrowing = plan
-            self._narrow.set_lines(plan.diff, whole=True)
+            # The statements alone: the two lines before and the one after are the same in every policy.
+            self._narrow.set_lines(plan.diff[2:-1], whole=True)
             self._narrow.setToolTip("All that this function needs")
             self._narrow.show()
 

@@ -58,7 +58,7 @@ class NewFunctionDialog(FormDialog):
         super().__init__(
             "New function", form, ok="Make function", icon="lambda",
             text="It checks each picture before it asks the endpoint, and runs with a role of its own.",
-            width=560, parent=parent,
+            width=640, parent=parent,
         )  # fmt: skip
         self._policy_title = label("", "label", "text2")
         self.policy = PolicyDiff(ground="sunken")

@@ -13,6 +13,7 @@ from console.context import AppContext
 from console.models.base_format import count
 from console.tabs.endpoints.functions_actions import FunctionActions
 from console.tabs.endpoints.functions_calls import COLUMNS as CALL_COLUMNS
+from console.tabs.endpoints.functions_calls import CallRow, rows_of
 from console.tabs.endpoints.functions_denial import DenialPanel
 from console.tabs.endpoints.functions_detail import FunctionPanel
 from console.tabs.endpoints.functions_log import FunctionLog
@@ -32,10 +33,12 @@ _LIST_KEY = "endpoints:functions"
 
 
 class FunctionsPart(QWidget):
-    """Signals: ``changed()`` after rows changed, ``chosen(bool)`` when a function was chosen, or none any more."""
+    """Signals: ``changed()`` after rows changed, ``chosen(bool)`` when a function was chosen, or none any more,
+    ``sight(part)`` when a part of the page should be scrolled into sight."""
 
     changed = Signal()
     chosen = Signal(bool)
+    sight = Signal(QWidget)
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,7 +67,7 @@ class FunctionsPart(QWidget):
         self.log = FunctionLog(ctx)
         self._calls_title = label("", "section")
         self.calls = ResourceTable(
-            CALL_COLUMNS, key="request_id", name="Recent calls", noun="calls", sort=("at", "desc"), row_pixels=28
+            CALL_COLUMNS, key=_call_key, name="Recent calls", noun="calls", sort=("at", "desc"), row_pixels=28
         )
         self.calls.set_empty("history", "No calls yet", "Test the function, or call it from your program.")
         self.calls.fit_rows(MOST_CALLS_SHOWN)
@@ -155,6 +158,7 @@ class FunctionsPart(QWidget):
         if row is not None:
             self.test.show_function(row.name, self._qualifiers())
             self.test.editor.setFocus()
+            self.sight.emit(self.test)
 
     @property
     def denied(self) -> int:
@@ -262,7 +266,7 @@ class FunctionsPart(QWidget):
         row = self._shown()
         if row is not None and row.calls is not None:
             self._calls_title.setText(f"Recent calls of {row.name}")
-            self.calls.set_rows(row.calls)
+            self.calls.set_rows(rows_of(row.calls, row.function.endpoint_name))
 
     def _show_parts(self) -> None:
         row = self._shown()
@@ -334,6 +338,10 @@ class FunctionsPart(QWidget):
             if name == self.panel.name:
                 self.panel.read_versions()
             self.refresh()
+
+
+def _call_key(row: CallRow) -> str:
+    return f"{row.call.request_id} {row.call.at.timestamp()}"
 
 
 def _key(row: FunctionRow) -> tuple[str, str]:

@@ -62,7 +62,9 @@ def _rate(row: FunctionRow) -> float | None:
 
 
 def _rate_text(value: float, _: FunctionRow) -> str:
-    return f"{value:.2g}" if 0 < value < 10 else f"{value:.0f}"
+    if 0 < value < 0.1:
+        return "<0.1"
+    return f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"
 
 
 COLUMNS = [

@@ -104,7 +104,7 @@ class TestPanel(QWidget):
     def _dress(self) -> None:
         for box in (self.editor, self.answer):
             box.setFont(theme().font("mono"))
-        self.editor.setFixedHeight(theme().pixels(72))
+        self.editor.setFixedHeight(theme().pixels(84))
         self.answer.setFixedHeight(theme().pixels(150))
         self.log.setFixedHeight(theme().pixels(150))
 
@@ -266,4 +266,5 @@ def _text_box(name: str, *, read_only: bool) -> QPlainTextEdit:
     box.setReadOnly(read_only)
     box.setAccessibleName(name)
     box.setTabChangesFocus(True)
+    box.setProperty("field", "true")
     return box

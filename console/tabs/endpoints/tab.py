@@ -66,7 +66,9 @@ class EndpointsTab(Tab):
         self.table.view.share_columns(self.functions.table.view)
         self.functions.changed.connect(self._say_counts)
         self.functions.chosen.connect(self._function_chosen)
-        self.body.addWidget(_scrolling(self.table, self.functions), 1)
+        self._scroll = _scrolling(self.table, self.functions)
+        self.functions.sight.connect(self._bring_to_sight)
+        self.body.addWidget(self._scroll, 1)
         self.panel = EndpointPanel(ctx)
         self.panel.delete_button.clicked.connect(self.delete)
         self._sides = QStackedWidget()
@@ -207,6 +209,10 @@ class EndpointsTab(Tab):
             self._sides.setCurrentWidget(self.functions.panel)
             self.table.select_keys([])
         self._show_side(chosen or self.table.current_row() is not None)
+
+    def _bring_to_sight(self, part: QWidget) -> None:
+        # Its place is known once the layout has made room for it.
+        QTimer.singleShot(0, part, lambda: self._scroll.ensureWidgetVisible(part, 0, 8))
 
     def _eager_refresh(self) -> None:
         if self.active:

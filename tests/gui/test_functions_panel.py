@@ -1,0 +1,187 @@
+"""Functions in the Endpoints tab, by the real widgets against a real sandbox process."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.tabs.endpoints.functions_test import SETTING, pretty
+from console.widgets.policy_diff import PolicyDiff
+from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sandbox import SandboxProcess
+from tests.integration.test_functions_story import INFERENCE
+from workers import local_account
+from workers.grants import diff_lines
+
+FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder with two endpoints in service; no sandbox runs on it yet."""
+    folder = tmp_path_factory.mktemp("account") / "sandbox"
+    with SandboxProcess(folder) as sandbox:
+        account = Account(sandbox)
+        for name in ("dogs", "cats"):
+            account.endpoint(name, {"code/inference.py": INFERENCE})
+        assert [account.settled(name) for name in ("dogs", "cats")] == ["InService", "InService"]
+    yield folder
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} within {seconds:.0f} s"
+        await asyncio.sleep(0.03)
+    return found
+
+
+def click(button: QWidget) -> None:
+    assert button.isEnabled() and button.isVisible(), f"{button.property('text')} cannot be clicked"
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+async def dialog(kind: str) -> Any:
+    def found() -> QWidget | None:
+        shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
+        return next(shown, None)
+
+    return await until(found, f"no {kind}")
+
+
+def event() -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "brown").save(buffer, "JPEG")
+    return json.dumps({"image": base64.b64encode(buffer.getvalue()).decode()})
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(240)
+async def test_from_a_refused_call_to_an_answer(
+    state: Path, make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    from console.tabs import TABS
+
+    application = make_application(specs=TABS, state_dir=state)
+    application.window.resize(1440, 900)
+    application.show()
+    try:
+        await until(lambda: application.ctx.connected, "not connected")
+        application.ctx.navigate("endpoints")
+        tab = application.window.pages.tab("endpoints")
+        part = tab.functions
+        await until(lambda: tab.endpoint("dogs") is not None, "no endpoints")
+        await until(lambda: part.table.state == "empty", "the empty state of functions")
+        badges: list[tuple[str, str, str]] = []
+        tab.badgeChanged.connect(lambda *badge: badges.append(badge))
+
+        # Made without the permission, on purpose.
+        click(tab.function_button)
+        form = await dialog("NewFunctionDialog")
+        form.form.set_values({"endpoint": "dogs", "name": "ask-dogs", "memory": 512})
+        assert "sagemaker:InvokeEndpoint" in form.policy.text()
+        click(form.allow)
+        assert "sagemaker:InvokeEndpoint" not in form.policy.text()
+        form.form.set_values({"s3": "whole-bucket"})
+        assert not form.ok_button.isEnabled()
+        form.form.set_values({"s3": ""})
+        click(form.ok_button)
+        await until(lambda: part.current() is not None and part.current().name == "ask-dogs", "the function chosen")
+        assert part.panel.isVisible() and not tab.panel.isVisible()
+
+        # Refused, with the fix.
+        click(part.panel.test_button)
+        part.test.editor.setPlainText("{not json")
+        assert not part.test.test_button.isEnabled()
+        part.test.editor.setPlainText(event())
+        click(part.test.test_button)
+        await until(lambda: not part.denial.isHidden(), "the refusal shown")
+        assert "AccessDenied" in part.test.answer.toPlainText()
+        assert part.denial.diff.added == 2
+        assert "endpoint/dogs" in part.denial.diff.text()
+        await until(lambda: part.rows["ask-dogs"].calls, "the call in the log")
+        assert part.denied == 1 and badges[-1] == ("err", "1", "err")
+        click(part.denial.cli_button)
+        assert QApplication.clipboard().text().startswith("aws iam put-role-policy --role-name ask-dogs-role")
+
+        # Granted just that, answered.
+        click(part.denial.grant_button)
+        await until(lambda: part.denied == 0 and part.denial.isHidden(), "the refusal gone")
+        before = part.test.answer.toPlainText()
+        click(part.test.test_button)
+        await until(lambda: part.test.answer.toPlainText() != before, "another answer")
+        answer = json.loads(part.test.answer.toPlainText())
+        assert answer["statusCode"] == 200 and len(answer["body"]["logits"]) == 3
+        await until(lambda: "START RequestId" in part.test.log.text(), "the log tail")
+        await until(lambda: len(part.rows["ask-dogs"].calls or ()) == 2, "both calls listed")
+        assert part.calls.model.row_at(0).result.word == "OK"
+
+        # Events are kept for each function.
+        click(part.test.save_button)
+        naming = await dialog("FormDialog")
+        naming.form.set_values({"name": "brown"})
+        click(naming.ok_button)
+        await until(lambda: part.test.events.value() == "brown", "the event saved")
+        assert "brown" in application.ctx.settings.value(SETTING, {})["ask-dogs"]
+
+        # A role that may too much is told, with the narrower policy, and narrowed.
+        services = application.ctx.services
+        await services.session.call("iam", "attach_role_policy", RoleName="ask-dogs-role", PolicyArn=FULL_ACCESS)
+        tab.refresh()
+        await until(lambda: part.panel.narrowing is not None, "the narrower policy")
+        assert FULL_ACCESS in part.panel.narrowing.detach
+        part.acts.narrow()
+        confirm = await dialog("ConfirmDialog")
+        click(confirm.confirm_button)
+        await until(lambda: not part.rows["ask-dogs"].function.broad, "the role narrowed")
+        assert (await services.functions.test("ask-dogs", event())).status == 200
+
+        # A version, then gone with its role and log.
+        click(part.panel.publish_button)
+        publish = await dialog("PublishDialog")
+        publish.form.set_values({"alias": "live"})
+        click(publish.ok_button)
+        await until(lambda: any("live" in one.aliases for one in part.panel.versions), "the alias")
+        click(part.panel.delete_button)
+        confirm = await dialog("ConfirmDialog")
+        confirm.field.set_value("ask-dogs")
+        click(confirm.confirm_button)
+        await until(lambda: "ask-dogs" not in part.rows, "the function gone")
+        roles = await services.session.call("iam", "list_roles")
+        assert "ask-dogs-role" not in {role["RoleName"] for role in roles["Roles"]}
+    finally:
+        await local_account.stop(state)
+
+
+def test_a_diff_shows_added_lines_with_their_neighbours(qtbot: Any) -> None:
+    before = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "a:B", "Resource": "r" * 200}]}
+    after = {**before, "Statement": [*before["Statement"], {"Effect": "Allow", "Action": "a:C", "Resource": "s"}]}
+    diff = PolicyDiff()
+    qtbot.addWidget(diff)
+    diff.resize(400, 100)
+    diff.set_lines(diff_lines(before, after))
+    assert diff.added == 2
+    assert '"a:C"' in diff.text() and '"Version"' not in diff.text()
+    high = diff.sizeHint().height()
+    diff.resize(4000, 100)
+    diff.show()
+    assert diff.sizeHint().height() < high, "long lines are wrapped when there is no room for them"
+    QTest.keyClick(diff, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text() == diff.text()
+
+
+def test_answers_are_shown_as_json() -> None:
+    assert json.loads(pretty('{"statusCode": 200, "body": "{\\"labels\\": []}"}'))["body"] == {"labels": []}
+    assert pretty("no json") == "no json"
