@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation
 from console.models.base_format import bytes_text, count, duration
+from workers.samples import MARK as SAMPLES_MARK
 from workers.types import Bucket, UploadProgress, UploadResult
 from workers.upload import UploadControl
 
@@ -157,8 +159,7 @@ class Upload(Command):
 
     def done_text(self, result: UploadResult) -> str:
         """How it ended."""
-        rate = f" in {duration(result.seconds)}" if result.sent else ""
-        return result.summary.rstrip(".") + rate
+        return how_it_ended(result)
 
     def cli(self) -> str:
         """The same with the AWS CLI."""
@@ -191,3 +192,11 @@ def progress_text(progress: UploadProgress) -> str:
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
     return ", ".join(parts)
+
+
+def how_it_ended(result: UploadResult) -> str:
+    """How an upload ended, with size and time; the mark that a sample set carries is not worth a word."""
+    shown = replace(result, ignored=tuple(name for name in result.ignored if name != SAMPLES_MARK))
+    if not result.sent or result.cancelled:
+        return shown.summary
+    return f"{bytes_text(result.bytes_sent)} in {duration(max(1, result.seconds))}: {shown.summary}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -12,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 from console.context import AppContext
 from console.models.base_format import bytes_text, count, duration
 from console.tabs.data.bucket import BucketBrowser
-from console.tabs.data.commands import PHASES
+from console.tabs.data.commands import PHASES, how_it_ended
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.uploading import Uploading
 from console.theme import theme
@@ -22,8 +21,7 @@ from console.widgets.fields import LineEdit, set_invalid
 from console.widgets.lines import CheckLine, IconLabel
 from console.widgets.progress import ProgressBar
 from console.widgets.sparkline import Sparkline
-from workers.samples import MARK as SAMPLES_MARK
-from workers.types import PendingUpload, UploadProgress, UploadResult
+from workers.types import PendingUpload, UploadProgress
 
 STATE_ICONS = {"done": ("ok", "ok"), "cancelled": ("stopped", "text2"), "failed": ("err", "err")}
 
@@ -254,7 +252,7 @@ class UploadPanel(QFrame):
         if result is None:
             self._say(self._uploading.failure or "What was sent is kept; it goes on where it stopped.")
             return
-        self._say(_summary(result))
+        self._say(how_it_ended(result))
         if result.failed:
             title = f"{count(len(result.failed), 'file')} could not be sent"
             self._extras.addWidget(
@@ -301,14 +299,6 @@ class UploadPanel(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-
-
-def _summary(result: UploadResult) -> str:
-    """How an upload ended, with size and time; the mark that a sample set carries is not worth a word."""
-    shown = replace(result, ignored=tuple(name for name in result.ignored if name != SAMPLES_MARK))
-    if not result.sent or result.cancelled:
-        return shown.summary
-    return f"{bytes_text(result.bytes_sent)} in {duration(max(1, result.seconds))}: {shown.summary}"
 
 
 def _figures(progress: UploadProgress | None, fraction: float | None, paused: bool) -> list[str]:

@@ -39,6 +39,8 @@ _ORDERS = (
     ("unsure", "Least sure first"),
 )
 _REDRAW_SECONDS = 0.15
+# With more pictures the score is drawn less often, so that drawing never takes most of the time.
+PICTURES_DRAWN_FAST = 1000
 
 
 class PredictTab(Tab):
@@ -67,11 +69,10 @@ class PredictTab(Tab):
         )
         self.drop.dropped.connect(self.add_paths)
         self.drop.chooseRequested.connect(self._choose)
-        self._status = label("", "body", "text2")
         self.choose_button = Button("Choose…", on=self._choose)
         self.again_button = Button("Run again", icon="refresh", on=self.run_again)
         self.clear_button = Button("Clear", "ghost", on=self.clear)
-        for control in (self._status, self.choose_button, self.again_button, self.clear_button):
+        for control in (self.choose_button, self.again_button, self.clear_button):
             self.drop.tail.addWidget(control)
         self.body.addWidget(self.drop)
         self.body.addLayout(self._list_head())
@@ -92,11 +93,12 @@ class PredictTab(Tab):
         row.setSpacing(12)
         self._heading = label("Pictures", "section")
         self._number = label("", "section", "text3")
+        self._status = label("", "small", "text2")
         self.sorting = ComboBox(_ORDERS, "given", name="Order")
         self.sorting.chosen.connect(lambda _: self._show())
         self.filter = Segmented([("all", "All"), ("wrong", "Wrong")], "all", name="Which pictures")
         self.filter.changed.connect(lambda _: self._show())
-        for part in (self._heading, self._number):
+        for part in (self._heading, self._number, self._status):
             row.addWidget(part)
         row.addStretch(1)
         for control in (self.sorting, self.filter):
@@ -302,9 +304,12 @@ class PredictTab(Tab):
         now = time.monotonic()
         if self.filter.current == "all" and self.sorting.value() == "given":
             self.grid.update_card(picture.card(self._asked()))
-        if now - self._drawn > _REDRAW_SECONDS:
+        if now - self._drawn > _REDRAW_SECONDS * (1 + len(self._pictures) / PICTURES_DRAWN_FAST):
             self._drawn = now
-            self._show_score()
+            if self.filter.current == "all" and self.sorting.value() == "given":
+                self._show_score()
+            else:
+                self._show()
         if self.grid.current is not None and self.grid.current.key == picture.key:
             self.panel.show_card(self.grid.current)
 
@@ -348,16 +353,16 @@ class PredictTab(Tab):
             self._status.setText(f"{answered:,} of {len(cards):,} answered")
         else:
             took = f" in {self._took:.1f} s" if self._took is not None else ""
-            self._status.setText(f"{count(len(cards), 'picture')}, all answered{took}")
+            self._status.setText(f"all answered{took}")
 
     def _card_chosen(self, _key: str) -> None:
         self.panel.show_card(self.grid.current)
 
     def _say_empty(self, total: int) -> None:
         if total:
-            self._empty.set_content(
-                "filter", "No wrong answers", "", ("Show all", lambda: self.filter.set_current("all"))
-            )
+            answered = all(name in picture.answers for picture in self._pictures for name in self._asked())
+            words = "No wrong answers" if answered else "No wrong answers so far"
+            self._empty.set_content("filter", words, "", ("Show all", lambda: self.filter.set_current("all")))
         elif self._endpoints:
             self._empty.set_content(
                 "predict", "No pictures yet", "Drop some anywhere on the window.", ("Choose pictures…", self._choose)
