@@ -144,7 +144,8 @@ class JobBook:
 
     async def _complete(self, services: Services, summary: TuningJob) -> None:
         known = self._tunings.get(summary.name)
-        if known is not None and known.ranges and not known.running and known.created == summary.created:
+        read = known is not None and bool(known.ranges) and summary.name in self._trials
+        if known is not None and read and not known.running and known.created == summary.created:
             return
         async with self._limit:
             try:

@@ -1,0 +1,333 @@
+"""The list of training and tuning jobs, a tuning job's views and the comparison, without a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from console.tabs.training.book import JobBook
+from console.tabs.training.compare_facts import facts
+from console.tabs.training.follow_tuning import time_left
+from console.tabs.training.rows import JobRow, cost_of, trial_number
+from console.tabs.training.tab import TrainingTab
+from console.tabs.training.trial_strip import Mark, TrialStrip
+from console.tabs.training.tuning_charts import Explorer
+from console.tabs.training.tuning_views import dots, lines, marks, parallel, short
+from console.widgets.parallel import Axis, ParallelChart, Thread
+from console.widgets.range_fields import RangeField, ToggleRow
+from console.widgets.scatter import Dot, ScatterChart
+from workers.costs import PriceTable
+from workers.tuning_read import leaderboard
+from workers.tuning_types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage
+from workers.types import EpochMetrics, JobPage, TrainingJob
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+RANGES = (ContinuousRange("learning_rate", 1e-4, 1e-1, "Logarithmic"), CategoricalRange("batch_size", ("32", "64")))
+
+
+def trial(number: int, objective: float | None, rate: str, batch: str, status: str = "Completed") -> Trial:
+    return Trial(
+        f"dogs-tuning-{number:03}-0123abcd",
+        status,  # type: ignore[arg-type]
+        NOW + timedelta(minutes=number),
+        started=NOW + timedelta(minutes=number),
+        ended=None if status == "InProgress" else NOW + timedelta(minutes=number, hours=1),
+        hyperparameters={"learning_rate": rate, "batch_size": batch},
+        objective=objective,
+    )
+
+
+def tuning(name: str = "dogs-tuning", status: str = "Completed", **more: Any) -> TuningJob:
+    values: dict[str, Any] = {
+        "ranges": RANGES,
+        "objective_metric": "valid:accuracy",
+        "max_jobs": 4,
+        "max_parallel": 2,
+        "instance_type": "ml.m5.2xlarge",
+        "instance_count": 1,
+        "strategy": "Bayesian",
+        **more,
+    }
+    return TuningJob(name, status, NOW, **values)  # type: ignore[arg-type]
+
+
+def training(name: str, minutes: int = 0, **more: Any) -> TrainingJob:
+    values: dict[str, Any] = {"instance_type": "ml.m5.xlarge", "instance_count": 1, "billable_seconds": 3600, **more}
+    return TrainingJob(name, "Completed", NOW + timedelta(minutes=minutes), **values)
+
+
+TRIALS = (
+    trial(1, 0.8, "0.001", "32"),
+    trial(2, 0.9, "0.01", "64"),
+    trial(3, 0.5, "0.1", "32", "Stopped"),
+)
+
+
+class FakeAccount:
+    """Many jobs, listed in pages of ``page`` by name search and token as AWS lists them."""
+
+    def __init__(self, jobs: list[TrainingJob], tunings: list[TuningJob], page: int) -> None:
+        self.region = "us-east-1"
+        self.prices = PriceTable.load()
+        self._jobs, self._tunings, self._page = jobs, tunings, page
+        self.searches: list[str] = []
+        self.training = SimpleNamespace(list=self._list_jobs, complete=self._complete)
+        self.tuning = SimpleNamespace(list=self._list_tunings, describe=self._describe, trials=self._trials)
+
+    def _slice(self, every: list[Any], search: str, token: str | None) -> tuple[tuple[Any, ...], str | None]:
+        found = [one for one in every if search.lower() in one.name.lower()]
+        at = int(token or 0)
+        end = at + self._page
+        return tuple(found[at:end]), str(end) if end < len(found) else None
+
+    async def _list_jobs(self, *, search: str = "", token: str | None = None, size: int = 0) -> JobPage:
+        self.searches.append(search)
+        return JobPage(*self._slice(self._jobs, search, token))
+
+    async def _list_tunings(self, *, search: str = "", token: str | None = None, size: int = 0) -> TuningPage:
+        jobs, token = self._slice(self._tunings, search, token)
+        # The list knows neither ranges nor instances.
+        return TuningPage(tuple(replace(job, ranges=(), instance_type="", instance_count=0) for job in jobs), token)
+
+    async def _complete(self, jobs: list[TrainingJob]) -> tuple[TrainingJob, ...]:
+        return tuple(jobs)
+
+    async def _describe(self, name: str) -> TuningJob:
+        return next(job for job in self._tunings if job.name == name)
+
+    async def _trials(self, job: TuningJob) -> tuple[Trial, ...]:
+        return leaderboard(job, TRIALS) if job.name == "dogs-tuning" else ()
+
+
+def account(page: int = 100) -> FakeAccount:
+    jobs = [training(f"dogs-{number:04}", number) for number in range(450, 0, -1)]
+    jobs[2:2] = [training(one.name) for one in TRIALS]
+    return FakeAccount(jobs, [tuning()], page)
+
+
+async def test_trials_are_part_of_their_tuning_job(qapp: Any) -> None:
+    services: Any = account()
+    changes: list[int] = []
+    book = JobBook(lambda: changes.append(1))
+    await book.refresh(services)
+    rows = {row.key: row for row in book.rows(services)}
+    assert "tuning:dogs-tuning" in rows and len(rows) == 1 + 97
+    row = rows["tuning:dogs-tuning"]
+    assert (row.kind, row.instances) == ("Tuning, 4 trials", "2 × ml.m5.2xlarge")
+    price = services.prices.per_hour("ml.m5.2xlarge", "training", "us-east-1")
+    assert row.cost == pytest.approx(3 * price), "three trials of an hour each"
+    assert changes
+
+
+async def test_every_job_can_be_reached_page_by_page(qapp: Any) -> None:
+    services: Any = account()
+    book = JobBook(lambda: None)
+    await book.refresh(services)
+    pages = 1
+    while book.more:
+        await book.older(services)
+        pages += 1
+    assert len(book.rows(services)) == 451
+    assert pages == 5
+    await book.refresh(services)
+    assert not book.more, "reading the newest again does not forget how far the list was read"
+
+
+async def test_search_asks_the_account_for_jobs_that_were_not_read(qapp: Any) -> None:
+    services: Any = account()
+    book = JobBook(lambda: None)
+    await book.refresh(services)
+    assert "job:dogs-0007" not in {row.key for row in book.rows(services)}
+    await book.find(services, "0007")
+    assert "job:dogs-0007" in {row.key for row in book.rows(services)}
+    assert services.searches[-1] == "0007"
+    await book.find(services, "")
+    assert book.more
+
+
+def test_what_a_row_says() -> None:
+    assert JobRow(training("a", instance_count=4)).kind == "4 hosts"
+    assert JobRow(training("a")).kind == "Single job"
+    assert JobRow(training("sagedeck-features-0123-1")).kind == "Features"
+    assert JobRow(TrainingJob("a", "InProgress", NOW)).kind is None, "the details are on their way"
+    assert trial_number("dogs-tuning-007-0123abcd") == "007"
+    best = tuning(best=TRIALS[1])
+    assert JobRow(best).accuracy == 0.9
+    assert JobRow(tuning(best=TRIALS[1], objective_metric="valid:loss")).accuracy is None
+    assert cost_of(tuning(instance_type="ml.unknown"), TRIALS, PriceTable.load(), "us-east-1") is None
+
+
+def test_time_left_by_the_pace_so_far() -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=100)
+    job = TuningJob("t", "InProgress", begun, counts=TrialCounts(completed=3, running=2), max_jobs=8)
+    assert time_left(job) == pytest.approx(100, rel=0.05), "four of eight trials in 100 s"
+    assert time_left(TuningJob("t", "InProgress", begun, max_jobs=8)) is None
+
+
+def test_views_of_a_tuning_job() -> None:
+    job = tuning(status="InProgress")
+    board = leaderboard(job, (*TRIALS, trial(4, None, "0.02", "64", "InProgress")))
+    strip = marks(tuning(status="InProgress", max_jobs=6), board)
+    assert [mark.state for mark in strip] == ["Completed", "Completed", "Stopped", "InProgress", "", ""]
+    assert "Stopped early" in strip[2].words
+    points = dots(job, board, "learning_rate", board[1].name)
+    assert {(dot.x, dot.y) for dot in points} == {(0.001, 0.8), (0.01, 0.9), (0.1, 0.5)}
+    assert [dot.label for dot in points] == ["002", "001", ""], "the best and the chosen one are named"
+    assert {dot.tone for dot in points if dot.y != 0.9} == {"series1"}
+    assert [dot.hollow for dot in points] == [False, False, True]
+    axes, threads = parallel(job, board)
+    assert [axis.name for axis in axes] == ["learning_rate", "batch_size", ""]
+    assert axes[0].share(0.01) == pytest.approx(2 / 3)
+    assert [thread.good for thread in threads] == [1.0, pytest.approx(0.75), 0.0, None]
+
+
+def test_early_stopped_curves_are_marked_and_the_chosen_one_is_named() -> None:
+    board = leaderboard(tuning(), TRIALS)
+    curve = (EpochMetrics(1, 2, {"train:loss": 1.0, "valid:loss": 0.9}, NOW),)
+    made = lines(board, {one.name: curve for one in board}, "loss", board[0].name)
+    assert [series.name for series in made] == ["", "", "train", "valid"]
+    assert [series.cut for series in made] == [False, True, False, False]
+
+
+def test_numbers_as_short_as_they_can_be_read() -> None:
+    assert [short(value) for value in (0.0011, 0.05, 64.0, 0.0)] == ["1.1e-3", "0.05", "64", "0"]
+
+
+def test_facts_of_a_comparison() -> None:
+    one = JobRow(training("a", hyperparameters={"epochs": "4", "batch_size": "32"}), (), 0.5)
+    two = JobRow(training("b", instance_count=4, hyperparameters={"epochs": "4", "batch_size": "32"}), (), 2.0)
+    curve = (EpochMetrics(1, 1, {"valid:accuracy": 0.7, "valid:loss": 0.4}, NOW),)
+    found = {fact.name: fact for fact in facts([one, two], {one.key: curve})}
+    assert found["Instances"].differs and not found["Epochs"].differs
+    assert dict(found["Cost"].texts) == {one.key: "$0.500", two.key: "$2.000"}
+    assert dict(found["Best validation accuracy"].texts) == {one.key: ".700", two.key: "–"}
+
+
+# Widgets
+
+
+def test_points_are_chosen_by_click_and_key(qtbot: Any) -> None:
+    chart = ScatterChart()
+    qtbot.addWidget(chart)
+    chart.resize(300, 200)
+    chart.set_points([Dot("a", 0.001, 0.5), Dot("b", 0.1, 0.9)], log=True)
+    chart.show()
+    chosen: list[str] = []
+    chart.chosen.connect(chosen.append)
+    spots = {dot.key: spot for dot, spot in chart._spots()}
+    QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=spots["b"].toPoint())
+    QTest.keyClick(chart, Qt.Key.Key_Left)
+    QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
+    assert chosen == ["b", "a"]
+    middle = (spots["a"].x() + spots["b"].x()) / 2
+    chart.set_points([Dot("a", 0.001, 0.5), Dot("b", 0.1, 0.9), Dot("c", 0.01, 0.7)], log=True)
+    assert {dot.key: spot for dot, spot in chart._spots()}["c"].x() == pytest.approx(middle)
+    chart.grab()
+
+
+def test_lines_are_chosen_by_click_and_key(qtbot: Any) -> None:
+    chart = ParallelChart()
+    qtbot.addWidget(chart)
+    chart.resize(400, 220)
+    axes = [Axis("rate", 0, 1), Axis("batch", values=("32", "64")), Axis("", 0.5, 0.9)]
+    chart.set_content(
+        axes,
+        [
+            Thread("low", {"rate": 0.0, "batch": "32", "": 0.5}, 0.0),
+            Thread("high", {"rate": 1.0, "batch": "64", "": 0.9}, 1.0),
+        ],
+    )
+    chart.show()
+    chosen: list[str] = []
+    chart.chosen.connect(chosen.append)
+    spot = chart._points(chart.threads[0], chart._plot())[1]
+    QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=spot.toPoint())
+    QTest.keyClick(chart, Qt.Key.Key_Up)
+    assert chosen == ["low", "high"]
+    chart.grab()
+
+
+def test_the_hyperparameter_of_the_scatter_is_a_choice(qtbot: Any) -> None:
+    explorer = Explorer()
+    qtbot.addWidget(explorer)
+    explorer.show()
+    board = leaderboard(tuning(), TRIALS)
+    explorer.show_trials(tuning(), board, board[0].name)
+    assert {dot.x for dot in explorer.scatter.dots} == {0.001, 0.01, 0.1}
+    explorer.choice.set_value("batch_size")
+    assert {dot.x for dot in explorer.scatter.dots} == {"32", "64"}
+    wide: list[bool] = []
+    explorer.wideChanged.connect(wide.append)
+    explorer.choice.set_value("*")
+    assert wide == [True] and len(explorer.parallel.threads) == 3
+    explorer.grab()
+
+
+def test_the_strip_chooses_trials_that_were_started(qtbot: Any) -> None:
+    strip = TrialStrip()
+    qtbot.addWidget(strip)
+    strip.set_marks([Mark("a", "Completed", "a"), Mark("b", "InProgress", "b"), Mark("", "", "later")])
+    strip.resize(strip.sizeHint())
+    strip.show()
+    chosen: list[str] = []
+    strip.chosen.connect(chosen.append)
+    for at in (2, 1):
+        QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(24 * at + 12, 12))
+    strip.set_chosen("b")
+    QTest.keyClick(strip, Qt.Key.Key_Left)
+    assert chosen == ["b", "a"]
+
+
+def test_range_and_toggle_fields(qtbot: Any) -> None:
+    ends, sizes = RangeField(0.1, 0.2), ToggleRow([(16, "16"), (32, "32")], [32])
+    for widget in (ends, sizes):
+        qtbot.addWidget(widget)
+    edits: list[str] = []
+    ends.edited.connect(lambda: edits.append("range"))
+    sizes.edited.connect(lambda: edits.append("sizes"))
+    ends.high.setText("nine")
+    assert ends.value() == (0.1, None)
+    sizes.toggles[16].click()
+    assert sizes.value() == (16, 32)
+    sizes.set_value((16,))
+    assert sizes.value() == (16,)
+    assert edits == ["range", "sizes", "sizes"]
+
+
+async def test_two_chosen_jobs_are_compared(make_application: Callable[..., Any]) -> None:
+    application = make_application()
+    tab = TrainingTab(application.ctx)
+    tab.resize(1200, 800)
+    tab.show()
+    rows = [JobRow(training("a", 1), (), 1.0), JobRow(training("b", 2, instance_count=4), (), 4.0)]
+    tab.table.set_rows(rows)
+    tab.table.select_keys(["job:a"])
+    assert not tab.compare_button.isVisible()
+    assert tab.detail.isVisible()
+    tab.table.select_keys(["job:a", "job:b"])
+    tab.compare_button.click()
+    assert tab.compare.isVisible()
+    assert {row.name for row in tab.compare.rows} == {"a", "b"}
+    shown = [fact.name for fact in tab.compare.facts]
+    assert "Instances" in shown and "Duration" in shown
+    tab.table.select_keys(["job:b"])
+    assert tab.detail.isVisible() and not tab.compare.isVisible()
+    tab.deleteLater()
+
+
+async def test_a_failed_tuning_job_says_why(make_application: Callable[..., Any]) -> None:
+    application = make_application()
+    tab = TrainingTab(application.ctx)
+    tab.show()
+    job = tuning(status="Failed", failure_reason="Five training jobs in a row failed.")
+    tab.tuning.show_job(job, leaderboard(job, TRIALS))
+    assert tab.tuning._banner.isVisibleTo(tab.tuning)
+    assert tab.tuning.chosen == "dogs-tuning-002-0123abcd", "the best trial"
+    tab.deleteLater()
