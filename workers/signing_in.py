@@ -18,7 +18,7 @@ from workers.profiles import read_profiles
 
 # The sign-in page of AWS gives up after 10 minutes; so does the CLI.
 SIGN_IN_SECONDS = 660.0
-KEPT_LINES = 20
+KEPT_LINES = 40
 MOST_HOPS = 5
 # What a role's profile takes its own credentials from.
 _SSO, _LOGIN = ("sso_session", "sso_start_url"), ("login_session",)
@@ -98,8 +98,7 @@ async def sign_in(way: SignIn, on_line: Callable[[str], object]) -> None:
         if process.poll() is None:
             process.kill()
     if code:
-        last = said[-1] if said else f"it ended with exit code {code}"
-        raise typed(way, f"The AWS CLI could not sign in: {last}")
+        raise typed(way, _reason(said, code))
 
 
 def typed(way: SignIn, why: str) -> SageDeckError:
@@ -110,6 +109,14 @@ def typed(way: SignIn, why: str) -> SageDeckError:
         f"Type {way.command}, then connect again.",
         details=way.command,
     )
+
+
+def _reason(said: list[str], code: int) -> str:
+    """What stopped the CLI, in a sentence."""
+    if any("invalid choice" in line.lower() for line in said):
+        return "The AWS CLI of this computer is too old to sign in: version 2 can."
+    faults = [line for line in said if "error" in line.lower()] or said[-1:] or [f"it ended with exit code {code}"]
+    return f"The AWS CLI could not sign in: {faults[-1].rstrip('.')}."
 
 
 def _spawn(words: list[str]) -> subprocess.Popen[str]:

@@ -84,11 +84,19 @@ def test_what_the_cli_says_is_passed_on(tmp_path, monkeypatch):
 
 
 @posix
-def test_a_cli_that_fails_is_told_with_its_words_and_the_command(tmp_path, monkeypatch):
-    stand_in(tmp_path, monkeypatch, "echo 'argument command: invalid choice: login' >&2\nexit 252\n")
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo 'aws: error: argument operation: Invalid choice, valid choices are:'; echo help; exit 252", "version 2"),
+        ("echo 'Error when retrieving token'; echo bye; exit 255", "Error when retrieving token"),
+        ("exit 7", "exit code 7"),
+    ],
+)
+def test_a_cli_that_fails_is_told_with_its_words_and_the_command(tmp_path, monkeypatch, script, words):
+    stand_in(tmp_path, monkeypatch, script)
     with pytest.raises(LocalProblem) as caught:
         asyncio.run(sign_in(WAY, print))
-    assert "invalid choice" in caught.value.message
+    assert words in caught.value.message
     assert caught.value.details == "aws sso login --profile work"
     assert caught.value.details in caught.value.hint
 
