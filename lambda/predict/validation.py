@@ -197,7 +197,7 @@ def _measure_jpeg(data: bytes) -> Picture:
             picture = Picture("image/jpeg", width, height)
         at += 2 + length
         if marker == _START_OF_SCAN:
-            if picture is None or data.find(bytes((0xFF, _END_OF_IMAGE)), at) < 0:
+            if picture is None or data.rfind(bytes((0xFF, _END_OF_IMAGE)), at) < 0:
                 raise damaged
             return picture
     raise damaged
