@@ -17,13 +17,13 @@ from console.tabs.training.tuning_views import TONES, points, share
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
-from console.widgets.lines import Legend
 from console.widgets.switch import Switch
 from console.widgets.table import ResourceTable
 from workers.errors import NotFound, SageDeckError
 from workers.types import EpochMetrics
 
 _MOST_PAGES = 200
+_LETTERS = 26
 
 
 class CompareView(QWidget):
@@ -39,7 +39,6 @@ class CompareView(QWidget):
         self.table: ResourceTable | None = None
         self._title = label("", "section")
         self._note = label("", "small", "text2")
-        self._legend = Legend()
         self.differences = Switch("Only what differs", True)
         self._loss = LineChart("Validation loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", live=False)
         self._accuracy = LineChart(
@@ -61,7 +60,6 @@ class CompareView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addLayout(head)
-        column.addWidget(self._legend)
         column.addLayout(charts, 4)
         column.addLayout(self._place, 5)
         self.differences.toggled.connect(lambda _: self._fill())
@@ -75,7 +73,6 @@ class CompareView(QWidget):
             self.curves = {key: curve for key, curve in self.curves.items() if key in {row.key for row in rows}}
             self._make_table()
         self._title.setText(f"Comparing {count(len(rows), 'job')}")
-        self._legend.set_entries([(self._words(row), _tone(at)) for at, row in enumerate(rows)])
         self._fill()
         self._draw()
         self.ctx.tasks.start(
@@ -119,22 +116,24 @@ class CompareView(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._note.setText(error.title if isinstance(error, SageDeckError) else str(error))
 
-    def _words(self, row: JobRow) -> str:
-        if row.tuning is not None and row.tuning.best is not None:
-            return f"{row.name}, trial {trial_number(row.tuning.best.name)}"
-        return row.name
-
     def _make_table(self) -> None:
         if self.table is not None:
             self._place.removeWidget(self.table)
             self.table.deleteLater()
 
-        def column(row: JobRow) -> Column:
-            return Column(row.key, row.name, value=lambda fact: fact.texts.get(row.key), stretch=1, priority=0)
+        def column(at: int, row: JobRow) -> Column:
+            return Column(
+                row.key,
+                letter(at),
+                value=lambda fact: fact.texts.get(row.key),
+                tooltip=lambda fact: _words(row) if fact.name == "Job" else "",
+                stretch=1,
+                priority=0,
+            )
 
         head = Column("name", "Setting or result", kind="name", stretch=1, priority=0)
-        self.table = ResourceTable([head, *(column(row) for row in self.rows)], key="name", name="Comparison",
-                                   noun="settings", row_pixels=28)  # fmt: skip
+        columns = [head, *(column(at, row) for at, row in enumerate(self.rows))]
+        self.table = ResourceTable(columns, key="name", name="Comparison", noun="settings", row_pixels=28)
         self._place.addWidget(self.table)
 
     def _fill(self) -> None:
@@ -148,10 +147,21 @@ class CompareView(QWidget):
             chart.set_placeholder("No curves yet")
             chart.set_series(
                 [
-                    Series("", *points(self.curves.get(row.key, ()), metric), tone=_tone(at))
+                    Series(letter(at), *points(self.curves.get(row.key, ()), metric), tone=_tone(at))
                     for at, row in enumerate(self.rows)
                 ]
             )
+
+
+def letter(at: int) -> str:
+    """``A``, ``B`` …: what a job is called in the charts and the table's heads."""
+    return chr(ord("A") + at) if at < _LETTERS else str(at + 1)
+
+
+def _words(row: JobRow) -> str:
+    if row.tuning is not None and row.tuning.best is not None:
+        return f"{row.name}, trial {trial_number(row.tuning.best.name)}"
+    return row.name
 
 
 def _tone(at: int) -> str:

@@ -12,6 +12,10 @@ from console.tabs.training.tuning_views import short, words_of
 from workers.tuning_types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 
+# Letters for all names of the comparison together.
+_NAME_ROOM = 96
+_SHORTEST = 14
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -29,7 +33,9 @@ class Fact:
 
 def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) -> list[Fact]:
     """Results first, then the settings, those that differ before the others."""
+    most = max(_SHORTEST, _NAME_ROOM // max(1, len(rows)))
     results = [
+        Fact("Job", {row.key: short_name(row.name, most) for row in rows}, True),
         Fact("State", {row.key: row.state for row in rows}, True),
         Fact("Best validation accuracy", {row.key: _best(row, curves.get(row.key, ())) for row in rows}, True),
         Fact("Lowest validation loss", {row.key: _lowest(curves.get(row.key, ())) for row in rows}, True),
@@ -42,6 +48,14 @@ def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) 
         Fact(name, {row.key: one.get(name, DASH) for row, one in zip(rows, settings, strict=True)}) for name in names
     ]
     return results + sorted(made, key=lambda fact: not fact.differs)
+
+
+def short_name(name: str, most: int) -> str:
+    """A name cut in its middle: how it begins and its time at the end tell jobs apart."""
+    if len(name) <= most:
+        return name
+    end = most * 2 // 3
+    return f"{name[: most - end - 1]}…{name[-end:]}"
 
 
 def _settings(row: JobRow) -> dict[str, str]:

@@ -206,6 +206,7 @@ class TrainingTab(Tab):
         self._update_buttons()
 
     def _show_one(self, row: JobRow | None) -> None:
+        before = self._stack.currentWidget() if self._stack.isVisible() else None
         self._stack.setVisible(row is not None)
         if row is None:
             return
@@ -217,7 +218,8 @@ class TrainingTab(Tab):
             self.tuning.pause()
             self._stack.setCurrentWidget(self.detail)
             self.detail.show_job(row.job)
-        self._follow_shown()
+        if self._stack.currentWidget() is not before:
+            self._follow_shown()
 
     def _follow_shown(self) -> None:
         if self.active and self._stack.isVisibleTo(self):
