@@ -16,9 +16,10 @@ from console.models.base_cards import Card
 from console.tabs import TabSpec
 from console.tabs.predict import pictures
 from console.tabs.predict.tab import PredictTab
+from console.widgets.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
-from workers.errors import ModelFailed, NotFound
+from workers.errors import ModelFailed, NotFound, Unreachable
 from workers.types import JobReport
 
 SPECS = [TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab")]
@@ -100,6 +101,21 @@ async def test_without_an_endpoint_the_way_to_one_is_offered(make_application: C
     assert wanted == ["endpoints"]
 
 
+async def test_not_connected_reading_and_failed_are_not_called_empty(make_application: Callable[..., Any]) -> None:
+    application, tab = await open_tab(make_application)
+    assert "Not connected" in texts(tab) and "No endpoint" not in texts(tab)
+    services = with_endpoints("dogs")
+    services.list_gate = asyncio.Event()
+    services.list_error = Unreachable("No answer from AWS", "Could not list the endpoints.")
+    enter(application, services)
+    await until(lambda: "Reading the endpoints…" in texts(tab))
+    services.list_gate.set()
+    await until(lambda: "No answer from AWS" in texts(tab))
+    services.list_error = None
+    next(one for one in tab._empty.findChildren(Button) if one.text() == "Try again").click()
+    await until(lambda: "No pictures yet" in texts(tab))
+
+
 async def test_with_an_endpoint_pictures_are_asked_for(make_application: Callable[..., Any]) -> None:
     _, tab = await open_tab(make_application, with_endpoints("dogs"))
     await until(lambda: "No pictures yet" in texts(tab))
@@ -119,7 +135,7 @@ async def test_a_folders_name_is_the_truth_and_answers_are_judged(
     cards = {card.name: card for card in await answered(tab, 3)}
     assert [cards[name].truth for name in ("a b 😀.png", "p.png", "o.png")] == [AKITA, PUG, ""]
     assert any(notice.title == "1 file left out" for notice in application.notify.notices)
-    assert "1 of 2" in texts(tab.panel) and "right first" in texts(tab.panel)
+    await until(lambda: "1 of 2" in texts(tab.panel) and "right first" in texts(tab.panel))
     assert tab.filter.texts() == ["All 3", "Wrong 1"]
     tab.filter.set_current("wrong")
     assert shown(tab) == ["p.png"]
@@ -159,14 +175,14 @@ async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], 
     picture(tmp_path / "good.png")
     gone = tmp_path / "gone.png"
     _, tab = await open_tab(make_application, services)
-    tab.add_paths([*sorted(tmp_path.iterdir()), gone])
+    tab.add_paths([*(tmp_path / name for name in ("bad.png", "empty.png", "good.png", "torn.jpg")), gone])
     cards = {card.name: card.answers[0] for card in await answered(tab, 5)}
     assert "boom" in cards["bad.png"].error
     assert "torn.jpg cannot be read" in cards["torn.jpg"].error
     assert "empty.png cannot be read" in cards["empty.png"].error
     assert "No such file" in cards["gone.png"].error
     assert cards["good.png"].labels[0] == PUG
-    assert "4 of 5" in texts(tab.panel) and "failed" in texts(tab.panel)
+    await until(lambda: "4 of 5" in texts(tab.panel) and "failed" in texts(tab.panel))
     assert tab.filter.texts() == ["All 5", "Wrong 4"]
 
 
@@ -225,8 +241,7 @@ async def test_two_endpoints_are_compared(make_application: Callable[..., Any], 
     tab.endpoint_b.chosen.emit("b")
     cards = await answered(tab, 2)
     assert all(len(card.answers) == 2 for card in cards)
-    said = texts(tab.panel)
-    assert "A right first" in said and "B right first" in said and "both agree" in said
+    await until(lambda: all(words in texts(tab.panel) for words in ("A right first", "B right first", "both agree")))
     tab.sorting.set_value("disagree")
     tab.sorting.chosen.emit("disagree")
     assert shown(tab)[0] == "2.png"
@@ -290,7 +305,7 @@ async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
     running = False
     await measuring
     assert 20 <= stopped_at < 500
-    assert "500 of 500" in texts(tab.panel)
+    await until(lambda: "500 of 500" in texts(tab.panel))
     assert worst < STILL_SECONDS, f"the event loop stood still for {worst:.2f} s"
 
 

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.context import AppContext
 from console.models.base_format import count, dollars
@@ -18,7 +18,9 @@ from console.tabs.endpoints.detail import EndpointPanel
 from console.tabs.endpoints.follow import EndpointFollower
 from console.tabs.endpoints.functions_part import FunctionsPart
 from console.tabs.endpoints.rows import COLUMNS, Row
+from console.theme import PAGE_PADDING, PAGE_PADDING_NARROW
 from console.widgets.buttons import Button
+from console.widgets.page_scroll import GUTTER, PageScroll
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
 from workers.errors import NotFound, SageDeckError
@@ -66,7 +68,7 @@ class EndpointsTab(Tab):
         self.table.view.share_columns(self.functions.table.view)
         self.functions.changed.connect(self._say_counts)
         self.functions.chosen.connect(self._function_chosen)
-        self._scroll = _scrolling(self.table, self.functions)
+        self._scroll = PageScroll(self.table, self.functions)
         self.functions.sight.connect(self._bring_to_sight)
         self.body.addWidget(self._scroll, 1)
         self.panel = EndpointPanel(ctx)
@@ -75,6 +77,7 @@ class EndpointsTab(Tab):
         self._sides.addWidget(self.panel)
         self._sides.addWidget(self.functions.panel)
         self.set_side(self._sides, "Details", width=SIDE_WIDTH)
+        self._make_gutter()
         self._show_side(False)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
@@ -236,7 +239,15 @@ class EndpointsTab(Tab):
     def set_narrow(self, narrow: bool) -> None:
         """A narrow window puts the panel behind a button; a wide one shows it when something is chosen."""
         super().set_narrow(narrow)
+        self._make_gutter()
         self._show_side(self.table.current_row() is not None or self.functions.current() is not None)
+
+    def _make_gutter(self) -> None:
+        """Let the page's scroll bar stand in the padding; the head keeps to the tables' right edge."""
+        margins = self.body.contentsMargins()
+        padding = PAGE_PADDING_NARROW if self.narrow else PAGE_PADDING
+        self.body.setContentsMargins(margins.left(), margins.top(), padding - GUTTER, margins.bottom())
+        self.head.setContentsMargins(0, 0, GUTTER, 0)
 
     def _update_buttons(self) -> None:
         free = not self.ctx.read_only
@@ -265,6 +276,7 @@ class EndpointsTab(Tab):
     async def _deploy(self, job_name: str) -> None:
         services = self.ctx.services
         if services is None:
+            self.ctx.notify.info("Not connected", "A model is deployed once an account is connected.")
             return
         jobs = await self._deployable(job_name)
         if not jobs:
@@ -318,22 +330,6 @@ class EndpointsTab(Tab):
     def _resource_changed(self, kind: str, name: str) -> None:
         if kind == "endpoint":
             self.refresh()
-
-
-def _scrolling(*parts: QWidget) -> QScrollArea:
-    """Parts under each other that scroll as one page."""
-    page = QWidget()
-    column = QVBoxLayout(page)
-    column.setContentsMargins(0, 0, 0, 8)
-    column.setSpacing(12)
-    for part in parts:
-        column.addWidget(part)
-    column.addStretch(1)
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.setWidget(page)
-    return scroll
 
 
 def _moving(row: Row) -> bool:

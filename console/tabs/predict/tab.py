@@ -52,6 +52,7 @@ class PredictTab(Tab):
         super().__init__(ctx, parent)
         self._pictures: list[Picture] = []
         self._endpoints: dict[str, Endpoint] = {}
+        self._listed = False
         self._wanted = ""
         self._took: float | None = None
         self._drawn = 0.0
@@ -120,6 +121,7 @@ class PredictTab(Tab):
     def backend_changed(self) -> None:
         """Forget the endpoints and answers of the other account; the pictures stay."""
         self._endpoints.clear()
+        self._listed = False
         for picture in self._pictures:
             picture.answers.clear()
             picture.truth = ""
@@ -133,7 +135,7 @@ class PredictTab(Tab):
     def refresh(self) -> None:
         """Read which endpoints are in service."""
         if self.ctx.services is not None:
-            self.start(self._refresh(), label="Read the endpoints", key="endpoints")
+            self.start(self._refresh(), label="Read the endpoints", key="endpoints", on_error=self._refresh_failed)
 
     def accept_drop(self, paths: list[Path]) -> bool:
         """Take dropped pictures and folders."""
@@ -159,6 +161,7 @@ class PredictTab(Tab):
             endpoint for endpoint in await services.endpoints.list() if endpoint.status in ("InService", "Updating")
         ]
         self._endpoints = {endpoint.name: endpoint for endpoint in found}
+        self._listed = True
         names = sorted(self._endpoints)
         last = self.ctx.settings.value("last_endpoint", "")
         wanted = self._wanted if self._wanted in names else (self.endpoint_a.value() or last)
@@ -171,6 +174,12 @@ class PredictTab(Tab):
         self.endpoint_b.setVisible(len(names) > 1)
         self.ctx.mark_refreshed()
         self._endpoint_chosen()
+
+    def _refresh_failed(self, error: BaseException) -> None:
+        if not self._listed and not self._pictures:
+            words = error.title if isinstance(error, SageDeckError) else "The endpoints cannot be read"
+            self._empty.set_content("err", words, "", ("Try again", self.refresh))
+        self.ctx.notify.error(error, "" if isinstance(error, SageDeckError) else "The endpoints cannot be read")
 
     def _asked(self) -> list[str]:
         return [name for name in (self.endpoint_a.value(), self.endpoint_b.value()) if name]
@@ -367,6 +376,10 @@ class PredictTab(Tab):
             self._empty.set_content(
                 "predict", "No pictures yet", "Drop some anywhere on the window.", ("Choose pictures…", self._choose)
             )
+        elif self.ctx.services is None:
+            self._empty.set_content("endpoints", "Not connected", "Endpoints appear when an account is connected.")
+        elif not self._listed:
+            self._empty.set_content("endpoints", "Reading the endpoints…", "")
         else:
             self._empty.set_content(
                 "endpoints",
