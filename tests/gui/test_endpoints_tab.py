@@ -108,7 +108,7 @@ async def test_a_failed_endpoint_shows_its_reason_and_cannot_be_tested(make_appl
     services = ModelServices()
     reason = "The model did not load: KeyError: 'head.weight'"
     services.endpoint_rows = [endpoint("broken", "Failed", failure_reason=reason)]
-    application, tab = open_tab(make_application, services)
+    _, tab = open_tab(make_application, services)
     badges: list[tuple[str, str]] = []
     tab.badgeChanged.connect(lambda icon, text, tone: badges.append((icon, text)))
     tab.refresh()
