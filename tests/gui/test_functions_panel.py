@@ -124,7 +124,7 @@ async def test_from_a_refused_call_to_an_answer(
         await until(lambda: part.test.answer.toPlainText() != before, "another answer")
         answer = json.loads(part.test.answer.toPlainText())
         assert answer["statusCode"] == 200 and len(answer["body"]["logits"]) == 3
-        await until(lambda: "START RequestId" in part.test.log.text(), "the log tail")
+        await until(lambda: "START RequestId" in part.test.log.toPlainText(), "the log tail")
         await until(lambda: len(part.rows["ask-dogs"].calls or ()) == 2, "both calls listed")
         assert part.calls.model.row_at(0).result.word == "OK"
 

@@ -19,7 +19,6 @@ from console.widgets.buttons import Button, IconButton
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, LineEdit
 from console.widgets.form import Form
-from console.widgets.log_view import LogView
 from console.widgets.state_chip import StateChip
 from workers.function_types import TestResult
 
@@ -67,8 +66,7 @@ class TestPanel(QWidget):
         head.addWidget(self._close)
         self.editor = _text_box("Event", read_only=False)
         self.answer = _text_box("Answer", read_only=True)
-        self.log = LogView(most_lines=2000, name="Log tail")
-        self.log.set_placeholder("The end of the log appears here")
+        self.log = _text_box("Log tail", read_only=True)
         self._chip = StateChip(State("", "neutral"))
         self._chip.hide()
         self._figures = label("", "small", "text2", copy=True)
@@ -102,7 +100,7 @@ class TestPanel(QWidget):
         self.hide()
 
     def _dress(self) -> None:
-        for box in (self.editor, self.answer):
+        for box in (self.editor, self.answer, self.log):
             box.setFont(theme().font("mono"))
         self.editor.setFixedHeight(theme().pixels(84))
         self.answer.setFixedHeight(theme().pixels(150))
@@ -142,8 +140,7 @@ class TestPanel(QWidget):
         ]
         self._figures.setText(", ".join(part for part in parts if part))
         self.answer.setPlainText(pretty(result.payload))
-        self.log.clear()
-        self.log.append_text(result.log)
+        self.log.setPlainText(result.log)
 
     def set_error(self, title: str, words: str) -> None:
         """The call itself was refused, or never arrived."""

@@ -1,0 +1,31 @@
+"""A page whose parts scroll together, with the scroll bar in the page's own padding instead of beside the parts."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+GUTTER = 16
+
+
+class PageScroll(QScrollArea):
+    """``PageScroll(table, details)``: give it ``GUTTER`` pixels more than its parts at the right."""
+
+    def __init__(self, *parts: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        page = QWidget()
+        self._column = QVBoxLayout(page)
+        self._column.setSpacing(12)
+        for part in parts:
+            self._column.addWidget(part)
+        self._column.addStretch(1)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(page)
+        self.verticalScrollBar().rangeChanged.connect(self._keep_width)
+        self._keep_width(0, 0)
+
+    def _keep_width(self, _least: int, most: int) -> None:
+        """The parts keep their width whether there is a bar or not."""
+        bar = self.verticalScrollBar().sizeHint().width() if most > 0 else 0
+        self._column.setContentsMargins(0, 0, max(0, GUTTER - bar), 8)
