@@ -11,7 +11,7 @@ from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
 from console.tabs.training.report_view import ReportView
-from console.tabs.training.rows import instances, seconds
+from console.tabs.training.rows import instances, limit_words, seconds
 from console.tabs.training.tuning_views import epoch_words, points, share
 from console.widgets.banner import Banner
 from console.widgets.base import label
@@ -233,6 +233,13 @@ class JobDetail(QWidget):
         self._deploy.setVisible(job.status in ("Completed", "Stopped") and bool(job.model_uri))
         self._say_progress()
         self._show_facts(job)
+        if limit := limit_words(job):
+            self._banner.set_content(
+                "warn",
+                f"The job was {limit}",
+                "What its script had saved is kept. To let it finish, launch it again with a longer limit.",
+            )
+            self._banner.show()
 
     def _say_progress(self) -> None:
         job = self._job

@@ -9,7 +9,7 @@ from console.activity import ActivityItem
 from console.context import AppContext
 from console.models.base_format import duration, fraction
 from console.tabs.training.commands import StopTraining
-from console.tabs.training.rows import accuracy, seconds
+from console.tabs.training.rows import accuracy, limit_words, seconds
 from workers.errors import NotFound, SageDeckError
 from workers.types import TrainingJob
 
@@ -77,7 +77,13 @@ class JobFollower:
                     action=("Deploy…", lambda: self._ctx.navigate("endpoints", {"deploy_job": name})),
                 )
         elif job.status == "Stopped":
-            item.cancelled(f"stopped, {words}")
+            limit = limit_words(job)
+            item.cancelled(limit or f"stopped, {words}")
+            if limit:
+                self._ctx.notify.warn(
+                    f"{name} was {limit}", "What its script had saved is kept.",
+                    action=("Show", lambda: self._ctx.navigate("training", {"job": name})),
+                )  # fmt: skip
         else:
             item.fail(job.failure_reason.splitlines()[0] if job.failure_reason else "The job failed.")
             self._ctx.notify.error(

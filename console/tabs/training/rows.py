@@ -128,6 +128,14 @@ def state(job: TrainingJob) -> str:
     return job.status
 
 
+def limit_words(job: TrainingJob) -> str:
+    """What stopped a job that ran into its own limit; "" for any other job."""
+    if job.secondary_status == "MaxRuntimeExceeded":
+        limit = f" of {duration(job.max_runtime_seconds)}" if job.max_runtime_seconds else ""
+        return f"stopped at its time limit{limit}"
+    return "stopped: no spot capacity in time" if job.secondary_status == "MaxWaitTimeExceeded" else ""
+
+
 def trial_of(name: str) -> str:
     """The tuning job that a training job of this name would belong to, or ""."""
     match = _TRIAL.fullmatch(name)

@@ -93,6 +93,13 @@ def test_a_job_that_started_although_the_launcher_died_counts_as_launched():
         asyncio.run(jobs.launch(SPEC))
 
 
+def test_a_name_that_is_taken_is_told_before_the_launch():
+    _, jobs = training(describe_training_job=lambda TrainingJobName: described(TrainingJobName))
+    assert "exists already" in asyncio.run(jobs.check_name("dogs-1"))
+    _, jobs = training(describe_training_job=lambda **_: raise_(MISSING))
+    assert asyncio.run(jobs.check_name("dogs-1")) is None
+
+
 def test_an_older_job_of_the_same_name_does_not_count_as_launched():
     died = LocalProblem("The launcher stopped", "m")
     _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: described("dogs-1"))
