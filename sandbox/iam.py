@@ -39,6 +39,9 @@ class Iam:
             return
         needs = needs_of(request, protocol, operation, self.principals.role_arn)
         context = _request_context(request)
+        if request.service == "s3" and request.method == "POST" and "delete" in request.query:
+            self._sort_out(request, caller, needs, context)
+            return
         for need in needs:
             self._require(caller, need, context, protocol, request.region)
         if request.service == "s3" and needs[0].action == "s3:GetObject":
@@ -101,6 +104,14 @@ class Iam:
         decision = self.decide(caller, need, shared)
         if not decision.allowed:
             raise refusal(decision, caller.arn, need.action, need.resource, protocol)
+
+    def _sort_out(self, request: RestRequest, caller: Caller, needs: list[Need], context: Mapping[str, str]) -> None:
+        """DeleteObjects is answered key by key: note which ones the caller may not delete."""
+        for need in needs:
+            try:
+                self._require(caller, need, context, "s3", request.region)
+            except AwsError as error:
+                request.refused_keys[need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]] = error
 
     def _hide_missing(self, request: RestRequest, caller: Caller, need: Need, context: Mapping[str, str]) -> None:
         """Who may not list a bucket is not told which keys it lacks: a missing one is refused, not NoSuchKey."""

@@ -62,6 +62,8 @@ class RestRequest:
     region: str
     payload: Payload
     request_id: str
+    # Keys of a DeleteObjects that the caller may not delete: S3 deletes the others and reports these.
+    refused_keys: dict[str, AwsError] = field(default_factory=dict, repr=False)
     _body: bytes | None = field(default=None, repr=False)
 
     def body(self, limit: int = MAX_BODY_BYTES) -> bytes:

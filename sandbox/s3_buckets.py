@@ -219,6 +219,9 @@ def delete_objects(store: Store, request: RestRequest, bucket: str) -> RestRespo
     children: list[xml.Node] = []
     with store.db.transaction():
         for key, version in entries:
+            if refused := request.refused_keys.get(key):
+                children.append(("Error", [("Key", key), ("Code", refused.code), ("Message", refused.message)]))
+                continue
             reported, marker = store.delete(bucket, key, version)
             entry: list[xml.Node] = [("Key", key)]
             if version is not None:

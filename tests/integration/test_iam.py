@@ -74,7 +74,11 @@ def test_a_role_may_do_what_its_policies_say_and_nothing_else(account: Account) 
     # Who may not list is not told which keys are missing.
     assert refused(s3.get_object, Bucket=BUCKET, Key="data/none")[0] == "AccessDenied"
     account.s3.put_object(Bucket=BUCKET, Key="data/kept", Body=b"kept")
-    assert refused(s3.delete_objects, Bucket=BUCKET, Delete={"Objects": [{"Key": "data/kept"}]})[0] == "AccessDenied"
+    both = {"Objects": [{"Key": "data/kept"}, {"Key": "data/gone"}]}
+    person.may(allow("s3:GetObject", "*"), allow("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/data/gone"))
+    answer = s3.delete_objects(Bucket=BUCKET, Delete=both)
+    assert [one["Key"] for one in answer["Deleted"]] == ["data/gone"]
+    assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("data/kept", "AccessDenied")]
     assert account.s3.get_object(Bucket=BUCKET, Key="data/kept")["Body"].read() == b"kept"
     assert person.client("sts").get_caller_identity()["Arn"] == person.session
 
