@@ -127,6 +127,25 @@ async def test_hyperband_needs_no_other_early_stopping(make_application: Callabl
     assert form.launch_button.isEnabled()
 
 
+async def test_a_warm_start_from_other_data_says_so(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application)
+    form.offer_parents(
+        [
+            TuningJob("same", "Completed", NOW, data_uri=DATA + "/"),
+            TuningJob("other", "Completed", NOW, data_uri="s3://dogs-1/cats/"),
+            TuningJob("running", "InProgress", NOW),
+        ]
+    )
+    kinds = {}
+    for name in ("same", "other"):
+        form.form.set_values({"parent": name})
+        spec = form.spec()
+        assert isinstance(spec, TuningSpec)
+        kinds[spec.parents] = spec.warm_start
+    assert kinds == {("same",): "IdenticalDataAndAlgorithm", ("other",): "TransferLearning"}
+    assert form.form.row("parent").field.findData("running") < 0  # type: ignore[attr-defined]
+
+
 async def test_several_hosts_start_at_four(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "hosts")
     spec = form.spec()

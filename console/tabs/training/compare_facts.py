@@ -13,7 +13,7 @@ from workers.tuning_types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 
 # Letters for all names of the comparison together.
-_NAME_ROOM = 96
+_NAME_ROOM = 72
 _SHORTEST = 14
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,10 @@ from console.tabs.training.form_fields import MAIN, MORE, LaunchFields
 from console.tabs.training.form_values import (
     DEFAULT_COUNTS,
     DEFAULT_INSTANCES,
+    as_tuning,
     base_name,
+    launch_words,
+    place_words,
     suggest_name,
     training_spec,
     tuning_spec,
@@ -34,7 +38,7 @@ from console.widgets.lines import CheckLine
 from console.widgets.segmented import Segmented
 from workers.errors import SageDeckError
 from workers.tuning_request import features_note, spec_problem
-from workers.tuning_types import CategoricalRange, TuningJob, TuningSpec
+from workers.tuning_types import TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 MODES = (("single", "Single job"), ("tuning", "Tuning"), ("hosts", "Several hosts"))
@@ -52,6 +56,7 @@ class LaunchForm(QFrame):
         self.busy = False
         self.requirements: str | None = None
         self._pictures: dict[str, int] = {}
+        self._parent_data: dict[str, str] = {}
         self._suggestion = ""
         self.modes = Segmented(MODES, "single", name="Kind of job", small=True)
         self.modes.changed.connect(self._mode_changed)
@@ -150,7 +155,7 @@ class LaunchForm(QFrame):
         last = self.ctx.settings.value("last_data_uri", "").rstrip("/")
         field = self.form.row("data").field
         chosen = field.value() or (last if last in uris else None)  # type: ignore[attr-defined]
-        items = [(uri, _place_words(uri)) for uri in uris]
+        items = [(uri, place_words(uri)) for uri in uris]
         field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))  # type: ignore[attr-defined]
         self.form.row("data").check()
         self._count_pictures()
@@ -162,7 +167,7 @@ class LaunchForm(QFrame):
         uri = uri.rstrip("/")
         known = [field.itemData(at) for at in range(field.count())]  # type: ignore[attr-defined]
         if uri not in known:
-            items = [(one, _place_words(one)) for one in [uri, *known]]
+            items = [(one, place_words(one)) for one in [uri, *known]]
             field.set_items(items, uri)  # type: ignore[attr-defined]
         field.set_value(uri)  # type: ignore[attr-defined]
         self._pictures.pop(uri, None)
@@ -170,7 +175,9 @@ class LaunchForm(QFrame):
 
     def offer_parents(self, jobs: Iterable[TuningJob]) -> None:
         """Offer tuning jobs that have ended as the start of another one."""
-        names = [(job.name, job.name) for job in jobs if not job.running]
+        ended = [job for job in jobs if not job.running]
+        self._parent_data = {job.name: job.data_uri.rstrip("/") for job in ended}
+        names = [(name, name) for name in self._parent_data]
         self.form.row("parent").field.set_items([("", "No earlier tuning job"), *names])  # type: ignore[attr-defined]
 
     def clone(self, job: TrainingJob | TuningJob) -> None:
@@ -229,7 +236,10 @@ class LaunchForm(QFrame):
         if not self.form.mode_valid or not given["data"] or not given["instance"]:
             return None
         if self.mode == "tuning":
-            return tuning_spec(given, self.requirements, self.form.features_once.isChecked())
+            spec = tuning_spec(given, self.requirements, self.form.features_once.isChecked())
+            # SageMaker takes results over from other data only when it is told so.
+            other = self._parent_data.get(given["parent"] or "") not in (None, "", spec.data_uri.rstrip("/"))
+            return replace(spec, warm_start="TransferLearning") if other else spec
         return training_spec(given, self.requirements)
 
     def update_state(self) -> None:
@@ -238,14 +248,14 @@ class LaunchForm(QFrame):
         problem = spec_problem(spec) if isinstance(spec, TuningSpec) else None
         usable = spec is not None and problem is None
         self.launch_button.setEnabled(usable and self.ctx.connected and not self.ctx.read_only and not self.busy)
-        self.launch_button.setText(_launch_words(spec))
+        self.launch_button.setText(launch_words(spec))
         self.copy_button.setEnabled(usable)
         self._role.setVisible(usable)
         services = self.ctx.services
         if services is None or spec is None or problem:
             self.cost.show_nothing(problem or "")
             return
-        tuning = spec if isinstance(spec, TuningSpec) else _as_tuning(spec)
+        tuning = spec if isinstance(spec, TuningSpec) else as_tuning(spec)
         made = services.tuning.estimate(tuning, services.prices, self._pictures.get(spec.data_uri, 0))
         note = features_note(tuning) if isinstance(spec, TuningSpec) else ""
         self.form.features_once.setToolTip(note)
@@ -321,36 +331,3 @@ class LaunchForm(QFrame):
             text = tuning_cli(spec) if isinstance(spec, TuningSpec) else launch_cli(spec)
             QGuiApplication.clipboard().setText(text)
             self.ctx.notify.info("Copied", "The AWS CLI line is on the clipboard.")
-
-
-def _place_words(uri: str) -> str:
-    """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
-    bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    return f"{folder} in {bucket}" if folder else bucket
-
-
-def _launch_words(spec: TrainingSpec | TuningSpec | None) -> str:
-    if isinstance(spec, TuningSpec) and spec.max_jobs:
-        return f"Launch {count(spec.max_jobs, 'job')}"
-    if isinstance(spec, TrainingSpec) and spec.instance_count > 1:
-        return f"Launch {spec.instance_count} hosts"
-    return "Launch job"
-
-
-def _as_tuning(spec: TrainingSpec) -> TuningSpec:
-    """One job as a tuning job of one, for the same estimate."""
-    return TuningSpec(
-        spec.job_name,
-        spec.data_uri,
-        spec.output_bucket,
-        backbone=spec.backbone,
-        epochs=spec.epochs,
-        ranges=(CategoricalRange("batch_size", (str(spec.batch_size),)),),
-        max_jobs=1,
-        max_parallel=1,
-        trial_seconds=spec.max_runtime_seconds,
-        instance_type=spec.instance_type,
-        instance_count=spec.instance_count,
-        hyperparameters=spec.hyperparameters,
-        features_once=False,
-    )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from console.models.base_format import count
 from workers.training_names import suggest_name as _suggest
 from workers.tuning_request import combinations, range_problem
 from workers.tuning_types import (
@@ -244,3 +245,40 @@ def _values(given: Mapping[str, str], instance: str, count: int, seconds: int) -
         values["rate"] = float(rate)
     values["extra"] = pairs_text({name: value for name, value in clean.items() if name not in _FORM_PARAMETERS})
     return values
+
+
+# Words
+
+
+def place_words(uri: str) -> str:
+    """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    return f"{folder} in {bucket}" if folder else bucket
+
+
+def launch_words(spec: TrainingSpec | TuningSpec | None) -> str:
+    """What the launch button says."""
+    if isinstance(spec, TuningSpec) and spec.max_jobs:
+        return f"Launch {count(spec.max_jobs, 'job')}"
+    if isinstance(spec, TrainingSpec) and spec.instance_count > 1:
+        return f"Launch {spec.instance_count} hosts"
+    return "Launch job"
+
+
+def as_tuning(spec: TrainingSpec) -> TuningSpec:
+    """One job as a tuning job of one, for the same estimate."""
+    return TuningSpec(
+        spec.job_name,
+        spec.data_uri,
+        spec.output_bucket,
+        backbone=spec.backbone,
+        epochs=spec.epochs,
+        ranges=(CategoricalRange("batch_size", (str(spec.batch_size),)),),
+        max_jobs=1,
+        max_parallel=1,
+        trial_seconds=spec.max_runtime_seconds,
+        instance_type=spec.instance_type,
+        instance_count=spec.instance_count,
+        hyperparameters=spec.hyperparameters,
+        features_once=False,
+    )
