@@ -13,6 +13,18 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
+from console.widgets.base import ElidedLabel
+
+
+class Subtitle(ElidedLabel):
+    """Facts with commas between them: those that fit are shown, and none is shown in part."""
+
+    def shown_text(self) -> str:
+        """As many whole facts as there is room for."""
+        facts = self.text().split(", ")
+        while facts and self.fontMetrics().horizontalAdvance(", ".join(facts)) > self.width():
+            facts.pop()
+        return ", ".join(facts)
 
 
 class PageHead(QWidget):
@@ -26,9 +38,7 @@ class PageHead(QWidget):
         self._row.setSpacing(12)
         self.title = QLabel(title)
         self.title.setProperty("role", "page")
-        self.subtitle = QLabel(subtitle)
-        self.subtitle.setProperty("role", "small")
-        self.subtitle.setProperty("tone", "text2")
+        self.subtitle = Subtitle(subtitle, "small", "text2")
         self._row.addWidget(self.title)
         self._row.addWidget(self.subtitle)
         self._row.addStretch(1)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from console.models.base_states import State, state_of
+from console.tabs.base import PageHead
 from console.theme import theme
 from console.widgets.banner import Banner
 from console.widgets.buttons import Button, IconButton
@@ -197,3 +198,13 @@ def test_values_are_copied_whole_and_survive_a_refresh(qtbot: QtBot) -> None:
     assert QApplication.clipboard().text() == arn
     values.set_rows([("ARN", arn), ("Empty", "")])
     assert values.findChild(QToolButton) is button
+
+
+def test_a_page_heads_facts_are_shown_whole_or_not_at_all(qtbot):
+    head = PageHead("Endpoints", "2 endpoints, $0.230 an hour")
+    qtbot.addWidget(head)
+    subtitle = head.subtitle
+    for width, shown in ((400, "2 endpoints, $0.230 an hour"), (110, "2 endpoints"), (30, "")):
+        subtitle.resize(width, 20)
+        assert subtitle.shown_text() == shown
+    assert subtitle.minimumSizeHint().width() < 30
