@@ -7,6 +7,7 @@ and a test runs it in small.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -235,6 +236,37 @@ class Story:
             median = sorted(card.answers[0].latency_ms or 0.0 for card in cards)[len(cards) // 2]
             step.result.update(pictures=len(cards), right=len(right), median_ms=round(median, 1))
             await self._look("predict")
+
+    async def function(self, picture: Path) -> None:
+        """Put a function in front of the endpoint, see it refused, grant just that, see it answer."""
+        async with self._step("function") as step:
+            tab = self._tab("endpoints")
+            part = tab.functions
+            await self._until(tab.function_button.isEnabled, "a function could not be made")
+            self._click(tab.function_button)
+            dialog = await self._dialog("NewFunctionDialog")
+            name = f"{self.endpoint_name}-predict"
+            dialog.form.set_values({"endpoint": self.endpoint_name, "name": name, "memory": 512})
+            self._click(dialog.allow)
+            await self._look("function-dialog")
+            self._click(dialog.ok_button)
+            await self._until(lambda: part.current() is not None and part.current().name == name, "no function came up")
+            self._click(part.panel.test_button)
+            part.test.use_picture(picture)
+            await self._until(part.test.test_button.isEnabled, "the event was not accepted")
+            self._click(part.test.test_button)
+            await self._until(lambda: not part.denial.isHidden(), "the call was not refused")
+            await self._look("function-refused")
+            refused = part.test.answer.toPlainText()
+            self._click(part.denial.grant_button)
+            await self._until(part.denial.isHidden, "the permission was not granted")
+            self._click(part.test.test_button)
+            await self._until(lambda: part.test.answer.toPlainText() != refused, "the function did not answer")
+            answer = json.loads(part.test.answer.toPlainText())
+            if answer["statusCode"] != 200:
+                raise StoryFailed(f"After the grant the function answered {answer['statusCode']}: {answer['body']}")
+            await self._look("function-answers")
+            step.result.update(function=name, label=answer["body"]["labels"][0], numbers=len(answer["body"]["logits"]))
 
     async def delete(self) -> None:
         """Delete the endpoint with everything that belongs to it."""

@@ -26,7 +26,7 @@ from console.theme import theme
 
 SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
-TRIALS, AT_ONCE, HOSTS = 4, 2, 4
+TRIALS, AT_ONCE, HOSTS = 12, 3, 4
 SETTLE_SECONDS = 0.6
 _VEIL = 60
 _LOOKS = ("light", "dark")
@@ -63,6 +63,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.compare(HOSTS)
             await story.deploy()
             await story.predict([work / "sample-dogs" / "test"])
+            await story.function(next((work / "sample-dogs" / "test").rglob("*.jpg")))
             await story.delete()
         except StoryFailed as error:
             problem = str(error)
