@@ -124,3 +124,17 @@ async def connect(application: Any, backend: Backend = SANDBOX) -> FakeServices:
     application.ctx.enter(backend, services, await services.identity())
     application.connection.changed.emit()
     return services
+
+
+SPECS = [spec(RecordingTab), spec(RefusingTab), spec(PredictTab)]
+
+
+async def shown(make_application: Any, specs: Any = SPECS, size: tuple[int, int] = (1440, 900), **options: Any) -> Any:
+    """A window that has painted, not connected."""
+    application = make_application(specs, **options)
+    application.window.resize(*size)
+    painted = asyncio.Event()
+    application.window.painted.connect(painted.set)
+    application.show(connect=False)
+    await painted.wait()
+    return application
