@@ -123,9 +123,10 @@ async def stop(state_dir: Path | None = None) -> bool:
     ready = await asyncio.to_thread(read_ready, state_dir)
     if ready is None or not await asyncio.to_thread(_is_sandbox, ready.pid, state_dir):
         return False
+    ended = await asyncio.to_thread(_ended_test, ready.pid)
     os.kill(ready.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while await asyncio.to_thread(_is_sandbox, ready.pid, state_dir):
+    while not await asyncio.to_thread(ended):
         if time.monotonic() > deadline:
             raise LocalProblem(
                 "The sandbox does not end",
@@ -295,6 +296,27 @@ def _not_started(state_dir: Path, why: str) -> SageDeckError:
         details=last,
     )
     return error
+
+
+def _ended_test(pid: int) -> Callable[[], bool]:
+    """Tells whether the process that has ``pid`` now is gone.
+
+    Its command line does not: while it ends it has none, but it still holds its lock and its port.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return lambda: True
+
+    def ended() -> bool:
+        try:
+            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return ended
 
 
 def _is_sandbox(pid: int, state_dir: Path) -> bool:
