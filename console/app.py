@@ -44,6 +44,9 @@ NO_DISPLAY = (
     "SageDeck needs a display, and there is none here: run it in a desktop session, or run `make tour`, "
     "which works without one."
 )
+MISSING_LIBRARIES = (
+    "If there is one, Qt's libraries for it are missing (Debian, Ubuntu: libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1)."
+)
 CLOSE_SECONDS = 10.0
 SWITCH_SECONDS = 0.001
 
@@ -294,7 +297,7 @@ def _qt_message(kind: QtMsgType, context: QMessageLogContext, text: str) -> None
     if kind == QtMsgType.QtFatalMsg:
         # Qt aborts after this: nothing else could say why.
         no_display = "platform plugin" in text
-        said = f"{NO_DISPLAY} ({text.splitlines()[0]})" if no_display else f"Qt cannot go on: {text}"
+        said = f"{NO_DISPLAY} {MISSING_LIBRARIES}" if no_display else f"Qt cannot go on: {text}"
         print(said, file=sys.stderr)  # noqa: T201
         sys.stderr.flush()
         os._exit(2 if no_display else 70)
