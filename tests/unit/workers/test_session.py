@@ -129,6 +129,8 @@ def test_cancelling_drops_calls_that_wait_and_closing_ends_the_threads():
         waiting = asyncio.ensure_future(pool.run(ran.append, 1))
         await asyncio.sleep(0)
         waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
         gate.set()
         await first
         await pool.run(lambda: None)
