@@ -78,12 +78,13 @@ class Notifier:
             return self._post(Notice("error", error, text, action))
         if isinstance(error, SageDeckError):
             words = " ".join(part for part in (text, error.message, error.hint) if part)
-            return self._post(Notice("error", error.title, words, action or self._fix(error), error.details))
+            return self._post(Notice("error", error.title, words, action or self.fix(error), error.details))
         log.error("unexpected error: %s", text, exc_info=error)
         reason = f"{type(error).__name__}: {error}"
         return self._post(Notice("error", text or "Something in SageDeck went wrong", reason, action))
 
-    def _fix(self, error: SageDeckError) -> Action | None:
+    def fix(self, error: SageDeckError) -> Action | None:
+        """Label and function of the button that mends ``error``; None where none is known."""
         if error.fix is None or self.fix_handler is None:
             return None
         run = self.fix_handler(error)

@@ -225,7 +225,7 @@ class Story:
         async with self._step("predict") as step:
             self._click(self._tab("endpoints").panel.test_button)
             tab = self._tab("predict")
-            await self._until(lambda: tab.endpoint_a.value() == self.endpoint_name, "the endpoint was not offered")
+            await self._until(lambda: tab.choice.a.value() == self.endpoint_name, "the endpoint was not offered")
             self.drop(paths)
             await self._until(
                 lambda: tab.cards() and all(_answered(card) for card in tab.cards()), "not all were answered"

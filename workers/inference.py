@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from workers.errors import InvalidInput, ModelFailed
 from workers.session import AwsSession
@@ -21,8 +19,6 @@ _MAGIC = (
     (b"GIF8", "image/gif"),
     (b"BM", "image/bmp"),
 )
-# SageMaker has no header for the model's own time; the sandbox adds this one (microseconds, as ModelLatency).
-MODEL_LATENCY_HEADER = "x-amzn-sagemaker-model-latency"
 
 
 class Inference:
@@ -37,7 +33,7 @@ class Inference:
 
         Raises ``InvalidInput`` for a body over 6 MB or empty, ``ModelFailed`` with the container's own words, and
         ``NotFound`` for an unknown endpoint. ``latency_ms`` is measured from the request to the whole answer,
-        without the time it waited for its turn.
+        without the time it waited for its turn; InvokeEndpoint does not say how much of it was the model's.
         """
         if not data:
             raise InvalidInput("Nothing to send", "The file is empty.")
@@ -50,27 +46,25 @@ class Inference:
             )
         doing = f"get a prediction from {endpoint}"
         async with self._calls:
-            answer, body, seconds = await self._session.run(
+            body, seconds = await self._session.run(
                 doing, self._invoke, endpoint, data, content_type or guess_type(data), service="sagemaker-runtime"
             )
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         labels, probabilities = _read(body)
         return Prediction(
             labels=labels,
             probabilities=probabilities,
             latency_ms=seconds * 1000,
-            model_ms=_model_ms(headers),
             raw=body,
         )
 
-    def _invoke(self, endpoint: str, data: bytes, content_type: str) -> tuple[Mapping[str, Any], str, float]:
+    def _invoke(self, endpoint: str, data: bytes, content_type: str) -> tuple[str, float]:
         client = self._session.client("sagemaker-runtime")
         began = time.perf_counter()
         answer = client.invoke_endpoint(
             EndpointName=endpoint, Body=data, ContentType=content_type, Accept="application/json"
         )
         body = answer["Body"].read()
-        return answer, body.decode("utf-8", "replace"), time.perf_counter() - began
+        return body.decode("utf-8", "replace"), time.perf_counter() - began
 
 
 def guess_type(data: bytes) -> str:
@@ -97,10 +91,3 @@ def _read(body: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
         ) from error
     best = sorted(zip(probabilities, labels, strict=True), key=lambda pair: -pair[0])
     return tuple(label for _, label in best), tuple(value for value, _ in best)
-
-
-def _model_ms(headers: Mapping[str, str]) -> float | None:
-    try:
-        return float(headers[MODEL_LATENCY_HEADER]) / 1000
-    except (KeyError, ValueError):
-        return None

@@ -363,7 +363,6 @@ class Prediction:
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     latency_ms: float
-    model_ms: float | None
     raw: str = field(repr=False, default="")
 
     @property

@@ -28,7 +28,7 @@ class Card:
     """One picture. ``source`` is its path, or the name under which its bytes were given to the thumbnail loader.
 
     ``answers`` has one entry for each endpoint asked; ``None`` while it has not answered. ``truth`` is the class that
-    the picture's folder says, if known.
+    the picture's folder says, if known. Without ``asking`` nobody waits for the answers that lack.
     """
 
     key: str
@@ -36,6 +36,7 @@ class Card:
     name: str
     truth: str = ""
     answers: tuple[Answer | None, ...] = ()
+    asking: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def bars(card: Card, most: int = TOP) -> list[Bar]:
 def verdict(card: Card) -> tuple[Tone, str]:
     """Tone and words at the card's right end; neutral and empty when there is nothing to judge."""
     if not card.answers or any(answer is None for answer in card.answers):
-        return "run", "asking…" if card.answers else ""
+        if not card.answers:
+            return "run", ""
+        return ("run", "asking…") if card.asking else ("neutral", "not asked")
     answers = [answer for answer in card.answers if answer is not None]
     if any(answer.error for answer in answers):
         return "err", "failed"

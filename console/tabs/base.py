@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
@@ -76,7 +76,7 @@ class Tab(QWidget):
         self.active = False
         self.narrow = False
         self._side: QWidget | None = None
-        self._side_button: QWidget | None = None
+        self._side_button: QAbstractButton | None = None
         self._side_open = False
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -138,6 +138,15 @@ class Tab(QWidget):
     def cancel(self, key: str) -> None:
         """Cancel what ``start`` runs under ``key``."""
         self.ctx.tasks.cancel(f"{self.id}:{key}")
+
+    def running(self, key: str) -> bool:
+        """True while what ``start`` runs under ``key`` goes on."""
+        return self.ctx.tasks.running(f"{self.id}:{key}")
+
+    def show_side(self) -> None:
+        """Bring the side panel into sight where it is behind its button."""
+        if self.narrow and self._side_button is not None:
+            self._side_button.setChecked(True)
 
     def set_side(self, panel: QWidget, label: str, icon: str = "columns", width: int = 424) -> None:
         """Give the page a side panel: beside it when the window is wide, behind a button in the head when narrow."""

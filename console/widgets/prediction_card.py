@@ -54,7 +54,7 @@ def paint_card(painter: QPainter, area: QRectF, card: Card, *, selected: bool = 
         _paint_error(painter, rest, error)
     elif rows:
         _paint_rows(painter, rest, card, rows)
-    else:
+    elif card.answers and card.asking:
         _paint_waiting(painter, rest)
 
 

@@ -68,7 +68,7 @@ async def open_tab(
     if services is not None:
         enter(application, services)
         wanted = {row.name for row in services.endpoint_rows if row.status == "InService"}
-        await until(lambda: set(tab._endpoints) == wanted)
+        await until(lambda: set(tab.choice.names) == wanted)
     return application, tab
 
 
@@ -92,13 +92,30 @@ def shown(tab: PredictTab) -> list[str]:
 
 async def test_without_an_endpoint_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:
     services = ModelServices()
-    services.endpoint_rows = [endpoint("coming", "Creating"), endpoint("broken", "Failed")]
+    services.endpoint_rows = [endpoint("broken", "Failed")]
     application, tab = await open_tab(make_application, services)
     await until(lambda: "No endpoint is in service" in texts(tab))
     wanted: list[str] = []
     application.ctx.navigateRequested.connect(lambda tab_id, payload: wanted.append(tab_id))
-    tab._empty.findChildren(type(tab.choose_button))[0].click()
-    assert wanted == ["endpoints"]
+    for button in tab.empty.findChildren(Button):
+        button.click()
+    assert wanted == ["endpoints", "training"]
+
+
+async def test_pictures_wait_for_an_endpoint_that_is_being_created(
+    make_application: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("console.tabs.predict.tab._COMING_MS", 20)
+    services = with_endpoints("dogs")
+    services.endpoint_rows = [endpoint("dogs", "Creating")]
+    _, tab = await open_tab(make_application, services)
+    await until(lambda: "dogs is being created" in texts(tab))
+    tab.add_paths([picture(tmp_path / "1.png")])
+    await until(lambda: len(tab.cards()) == 1)
+    assert "dogs is being created" in texts(tab.banner) and services.asked == 0
+    services.endpoint_rows = [endpoint("dogs")]
+    (card,) = await answered(tab, 1)
+    assert card.answers[0].labels[0] == AKITA and tab.banner.isHidden()
 
 
 async def test_not_connected_reading_and_failed_are_not_called_empty(make_application: Callable[..., Any]) -> None:
@@ -112,15 +129,15 @@ async def test_not_connected_reading_and_failed_are_not_called_empty(make_applic
     services.list_gate.set()
     await until(lambda: "No answer from AWS" in texts(tab))
     services.list_error = None
-    next(one for one in tab._empty.findChildren(Button) if one.text() == "Try again").click()
+    next(one for one in tab.empty.findChildren(Button) if one.text() == "Try again").click()
     await until(lambda: "No pictures yet" in texts(tab))
 
 
 async def test_with_an_endpoint_pictures_are_asked_for(make_application: Callable[..., Any]) -> None:
     _, tab = await open_tab(make_application, with_endpoints("dogs"))
     await until(lambda: "No pictures yet" in texts(tab))
-    assert tab.endpoint_a.value() == "dogs"
-    assert not tab.endpoint_b.isVisible()
+    assert tab.choice.a.value() == "dogs"
+    assert not tab.choice.b.isVisible()
 
 
 async def test_a_folders_name_is_the_truth_and_answers_are_judged(
@@ -136,11 +153,11 @@ async def test_a_folders_name_is_the_truth_and_answers_are_judged(
     assert [cards[name].truth for name in ("a b 😀.png", "p.png", "o.png")] == [AKITA, PUG, ""]
     assert any(notice.title == "1 file left out" for notice in application.notify.notices)
     await until(lambda: "1 of 2" in texts(tab.panel) and "right first" in texts(tab.panel))
-    assert tab.filter.texts() == ["All 3", "Wrong 1"]
-    tab.filter.set_current("wrong")
+    assert tab.list_head.filter.texts() == ["All 3", "Wrong 1"]
+    tab.list_head.filter.set_current("wrong")
     assert shown(tab) == ["p.png"]
     tab.grid.set_current(tab.grid.cards()[0].key)
-    assert '"labels"' in tab.panel._raw.toPlainText()
+    assert '"labels"' in tab.panel.raw.text.toPlainText()
 
 
 async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Callable[..., Any], tmp_path: Path) -> None:
@@ -151,12 +168,12 @@ async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Calla
     _, tab = await open_tab(make_application, services)
     tab.add_paths([red, blue])
     await answered(tab, 2)
-    tab.sorting.set_value("unsure")
-    tab.sorting.chosen.emit("unsure")
+    tab.list_head.sorting.set_value("unsure")
+    tab.list_head.sorting.chosen.emit("unsure")
     assert shown(tab) == ["2.png", "1.png"]
-    tab.filter.set_current("wrong")
+    tab.list_head.filter.set_current("wrong")
     await until(lambda: "No wrong answers" in texts(tab))
-    tab.filter.set_current("all")
+    tab.list_head.filter.set_current("all")
     assert len(shown(tab)) == 2
 
 
@@ -183,7 +200,7 @@ async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], 
     assert "No such file" in cards["gone.png"].error
     assert cards["good.png"].labels[0] == PUG
     await until(lambda: "4 of 5" in texts(tab.panel) and "failed" in texts(tab.panel))
-    assert tab.filter.texts() == ["All 5", "Wrong 4"]
+    assert tab.list_head.filter.texts() == ["All 5", "Wrong 4"]
 
 
 async def test_what_is_no_picture_is_refused_in_words(make_application: Callable[..., Any], tmp_path: Path) -> None:
@@ -237,13 +254,13 @@ async def test_two_endpoints_are_compared(make_application: Callable[..., Any], 
     _, tab = await open_tab(make_application, services)
     tab.add_paths([tmp_path])
     await answered(tab, 2)
-    tab.endpoint_b.set_value("b")
-    tab.endpoint_b.chosen.emit("b")
+    tab.choice.b.set_value("b")
+    tab.choice.b.chosen.emit("b")
     cards = await answered(tab, 2)
     assert all(len(card.answers) == 2 for card in cards)
-    await until(lambda: all(words in texts(tab.panel) for words in ("A right first", "B right first", "both agree")))
-    tab.sorting.set_value("disagree")
-    tab.sorting.chosen.emit("disagree")
+    await until(lambda: all(words in texts(tab.panel) for words in ("right first", "both agree")))
+    tab.list_head.sorting.set_value("disagree")
+    tab.list_head.sorting.chosen.emit("disagree")
     assert shown(tab)[0] == "2.png"
     assert services.asked == 4
 
@@ -253,7 +270,7 @@ async def test_the_models_known_confusions_are_shown(make_application: Callable[
     matrix = ((5, 1, 0), (0, 6, 0), (2, 0, 4))
     services.reports["dogs-1"] = JobReport(CLASSES, (), 0.83, (), matrix, ())
     _, tab = await open_tab(make_application, services)
-    await until(lambda: tab.panel._matrix.isVisible())
+    await until(lambda: tab.panel.confusions.matrix.isVisible())
     assert "Test pictures of dogs-1" in texts(tab.panel)
 
 
@@ -326,6 +343,6 @@ async def test_another_account_forgets_answers_and_keeps_pictures(
     other = with_endpoints("cats")
     other.answers["cats"] = always(PUG, AKITA)
     enter(application, other)
-    await until(lambda: tab.endpoint_a.value() == "cats")
+    await until(lambda: tab.choice.a.value() == "cats")
     (card,) = await answered(tab, 1)
     assert card.answers[0].labels[0] == PUG

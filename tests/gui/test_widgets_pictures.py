@@ -131,7 +131,7 @@ def test_cards_are_replaced_in_place(qtbot: QtBot) -> None:
     grid.set_cards(grid.cards()[:2])
     assert grid.current is None and told[-1] == ""
     grid.resize(300, 500)
-    assert grid._columns() == 1 and not grid.grab().isNull()
+    assert grid.column_count() == 1 and not grid.grab().isNull()
 
 
 def test_a_card_says_its_answer(qtbot: QtBot) -> None:

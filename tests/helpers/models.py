@@ -135,7 +135,7 @@ class ModelServices(FakeServices):
         await asyncio.sleep(self.predict_seconds)
         labels, probabilities = self.answers[name](data)
         raw = json.dumps({"labels": labels, "probabilities": probabilities, "classes": CLASSES})
-        return Prediction(labels, probabilities, latency_ms=20.0 + self.asked % 7, model_ms=10.0, raw=raw)
+        return Prediction(labels, probabilities, latency_ms=20.0 + self.asked % 7, raw=raw)
 
 
 def enter(application: Any, services: ModelServices) -> None:

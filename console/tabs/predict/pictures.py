@@ -41,9 +41,10 @@ class Picture:
         """What the thumbnail loader knows it by."""
         return self.path if self.path is not None else self.key
 
-    def card(self, endpoints: Iterable[str]) -> Card:
-        """The card to show for the answers of these endpoints."""
-        return Card(self.key, self.source, self.name, self.truth, tuple(self.answers.get(name) for name in endpoints))
+    def card(self, endpoints: Iterable[str], *, asking: bool = True) -> Card:
+        """The card to show for the answers of these endpoints; ``asking`` when those that lack are on their way."""
+        answers = tuple(self.answers.get(name) for name in endpoints)
+        return Card(self.key, self.source, self.name, self.truth, answers, asking=asking)
 
     def learn_truth(self, classes: Iterable[str]) -> None:
         """Take the folder's name as the truth if it is one of the model's classes."""

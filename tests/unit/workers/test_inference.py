@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from workers.errors import InvalidInput, ModelFailed, NotFound
-from workers.inference import MAX_BODY_BYTES, MODEL_LATENCY_HEADER, Inference, guess_type
+from workers.inference import MAX_BODY_BYTES, Inference, guess_type
 from workers.session import AwsSession
 from workers.types import Backend
 
@@ -23,9 +23,9 @@ ANSWER = {"labels": ["pug", "husky"], "probabilities": [0.3, 0.7], "logits": [1,
 class Runtime:
     """The runtime client: answers, refuses, and counts who is inside."""
 
-    def __init__(self, body="", headers=None, error=None, seconds=0.0):
+    def __init__(self, body="", error=None, seconds=0.0):
         self.body = body or json.dumps(ANSWER)
-        self.headers, self.error, self.seconds = headers or {}, error, seconds
+        self.error, self.seconds = error, seconds
         self.requests, self.inside, self.most = [], 0, 0
         self.lock = threading.Lock()
 
@@ -39,7 +39,7 @@ class Runtime:
         self.requests.append(request)
         if self.error:
             raise ClientError(self.error, "InvokeEndpoint")
-        return {"Body": io.BytesIO(self.body.encode()), "ResponseMetadata": {"HTTPHeaders": self.headers}}
+        return {"Body": io.BytesIO(self.body.encode())}
 
 
 def inference(runtime):
@@ -49,17 +49,12 @@ def inference(runtime):
 
 
 def test_the_best_class_comes_first_with_its_time():
-    runtime = Runtime(headers={MODEL_LATENCY_HEADER: "12500"}, seconds=0.02)
+    runtime = Runtime(seconds=0.02)
     prediction = asyncio.run(inference(runtime).predict("dogs", JPEG))
     assert (prediction.top, prediction.labels, prediction.probabilities) == ("husky", ("husky", "pug"), (0.7, 0.3))
     assert prediction.latency_ms >= 20
-    assert prediction.model_ms == 12.5
     assert json.loads(prediction.raw) == ANSWER
     assert runtime.requests[0]["ContentType"] == "image/jpeg"
-
-
-def test_without_the_header_the_models_share_is_unknown():
-    assert asyncio.run(inference(Runtime()).predict("dogs", JPEG)).model_ms is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Asking endpoints about pictures, a few at a time, and what becomes of those that get no answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from console.activity import ActivityItem
+from console.context import AppContext
+from console.models.base_cards import Answer
+from console.models.base_format import count, duration
+from console.tabs.predict import pictures
+from console.tabs.predict.pictures import Picture
+from workers.errors import AccessDenied, Expired, NotFound, SageDeckError, Unreachable
+
+CONCURRENT = 4
+# So many questions are worth an entry in the activity panel.
+MANY = 16
+# What every further question to the same endpoint would run into as well.
+HOPELESS = (NotFound, Unreachable, Expired, AccessDenied)
+
+
+class Asker:
+    """Puts the answers of endpoints into pictures.
+
+    ``answered(picture)`` is called after every answer. ``seconds`` is how long the last complete run took, and
+    ``stopped`` maps an endpoint to the error after which it was asked no more.
+    """
+
+    def __init__(self, ctx: AppContext, answered: Callable[[Picture], object]) -> None:
+        self._ctx = ctx
+        self._answered = answered
+        self.seconds: float | None = None
+        self.stopped: dict[str, SageDeckError] = {}
+
+    def forget(self) -> None:
+        """Nothing was asked yet."""
+        self.seconds = None
+        self.stopped = {}
+
+    async def ask(self, asked: Sequence[Picture], names: Sequence[str], cancel: Callable[[], object]) -> None:
+        """Ask each of ``names`` about each picture without an answer; ``cancel`` ends this from the activity panel."""
+        waiting = deque((picture, name) for picture in asked for name in names if name not in picture.answers)
+        total, began = len(waiting), time.monotonic()
+        if not total:
+            return
+        for name in names:
+            self.stopped.pop(name, None)
+        item: ActivityItem | None = None
+        if total > MANY:
+            item = self._ctx.activity.begin(f"Classify {count(total, 'picture')}", "predict", cancellable=cancel)
+
+        async def work() -> None:
+            while waiting:
+                picture, name = waiting.popleft()
+                picture.answers[name] = await self._ask(picture, name)
+                self._answered(picture)
+                if item is not None:
+                    done = total - len(waiting)
+                    item.progress(done / total, f"{done:,} of {total:,}")
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(CONCURRENT):
+                    group.create_task(work())
+        except asyncio.CancelledError:
+            if item is not None:
+                item.cancelled(f"{total - len(waiting):,} of {total:,} were asked")
+            raise
+        self.seconds = time.monotonic() - began
+        if item is None:
+            return
+        stopped = next((self.stopped[name] for name in names if name in self.stopped), None)
+        if stopped is not None:
+            item.fail(stopped)
+        else:
+            item.done(f"all answered in {duration(self.seconds)}")
+
+    async def _ask(self, picture: Picture, name: str) -> Answer:
+        services = self._ctx.services
+        if services is None:
+            return Answer(error="Not connected.")
+        if name in self.stopped:
+            return Answer(error=f"Not asked: {words(self.stopped[name])}")
+        try:
+            data = await asyncio.to_thread(pictures.read, picture)
+            found = await services.inference.predict(name, data)
+        except SageDeckError as error:
+            if isinstance(error, HOPELESS):
+                self.stopped.setdefault(name, error)
+            return Answer(error=words(error), raw=error.details)
+        except OSError as error:
+            return Answer(error=f"The file cannot be read: {error.strerror or error}.")
+        picture.learn_truth(_classes(found.raw) or found.labels)
+        return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw)
+
+
+def words(error: SageDeckError) -> str:
+    """An error on a card."""
+    return f"{error.title}. {error.message}"
+
+
+def _classes(raw: str) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(raw)["classes"])
+    except (ValueError, KeyError, TypeError):
+        return ()

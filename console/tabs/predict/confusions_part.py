@@ -1,0 +1,96 @@
+"""What the model of an endpoint is known to confuse: the matrix of its training job's test pictures."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.models.base_confusion import most_confused, top_confusions
+from console.theme import theme
+from console.widgets.base import label
+from console.widgets.buttons import Button
+from console.widgets.confusion_matrix import ConfusionMatrix
+from console.widgets.dialog import Dialog
+from console.widgets.segmented import Segmented
+from workers.types import JobReport
+
+CLASSES_SHOWN = 10
+_HEIGHT = 300
+_DIALOG_SIZE = (900, 560)
+
+
+class ConfusionsPart(QWidget):
+    """``which`` (A or B) and ``all_button`` are for the head of its section."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._reports: dict[str, tuple[str, JobReport]] = {}
+        self.which = Segmented([("A", "A"), ("B", "B")], name="Whose confusions", small=True)
+        self.which.changed.connect(self._show)
+        self.all_button = Button("All classes", "link", small=True, on=self.show_all)
+        self._words = label("", "small", "text3", wrap=True)
+        self.matrix = ConfusionMatrix()
+        self.matrix.setMinimumHeight(theme().pixels(_HEIGHT))
+        self._readout = label("", "small", "text2", wrap=True)
+        self.matrix.cellChanged.connect(self._read_out)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self._words)
+        column.addWidget(self.matrix, 1)
+        column.addWidget(self._readout)
+
+    @property
+    def known(self) -> bool:
+        """True when there is a matrix to show."""
+        return bool(self._reports)
+
+    def show_reports(self, reports: dict[str, tuple[str, JobReport]]) -> None:
+        """Show the reports of the endpoints' models: letter → (training job, its report)."""
+        self._reports = {letter: found for letter, found in reports.items() if found[1].confusion}
+        self.which.setVisible(len(self._reports) > 1)
+        if self.which.current not in self._reports and self._reports:
+            self.which.set_current(next(iter(self._reports)))
+        self._show()
+
+    def _current(self) -> tuple[str, JobReport] | None:
+        return self._reports.get(self.which.current)
+
+    def _show(self, _key: str = "") -> None:
+        found = self._current()
+        if found is None:
+            return
+        job, report = found
+        self._words.setText(f"Test pictures of {job}, truth down, answer across")
+        self.matrix.set_matrix(report.classes, report.confusion)
+        if len(report.classes) > CLASSES_SHOWN:
+            self.matrix.show_classes(most_confused(report.confusion, CLASSES_SHOWN))
+        self.all_button.setText(f"All {len(report.classes)}")
+        self.all_button.setVisible(len(report.classes) > CLASSES_SHOWN)
+        self._read_out("")
+
+    def _read_out(self, words: str) -> None:
+        """The words of the cell under the pointer; without one, the most frequent confusion."""
+        found = self._current()
+        if not words and found is not None:
+            worst = top_confusions(found[1].confusion, 1)
+            words = self.matrix.words(worst[0].truth, worst[0].answer) if worst else "No test picture was confused."
+        self._readout.setText(words)
+
+    def show_all(self) -> None:
+        """Open every class in a dialog."""
+        found = self._current()
+        if found is None:
+            return
+        width, height = _DIALOG_SIZE
+        room = self.window().height() - theme().pixels(200)
+        dialog = Dialog("Confusions", "Test pictures, truth down, answer across.", width=width, parent=self.window())
+        matrix = ConfusionMatrix()
+        matrix.set_matrix(found[1].classes, found[1].confusion)
+        matrix.setMinimumHeight(min(theme().pixels(height), room))
+        words = label("", "body", "text2")
+        matrix.cellChanged.connect(words.setText)
+        dialog.body.addWidget(matrix)
+        dialog.body.addWidget(words)
+        dialog.buttons.addStretch(1)
+        dialog.buttons.addWidget(Button("Close", on=dialog.accept))
+        dialog.open()

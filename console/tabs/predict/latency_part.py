@@ -1,0 +1,98 @@
+"""How long the answers took: the median of each endpoint as a bar, and how all answers spread.
+
+The times are those of the whole request as the window sees it: InvokeEndpoint does not say how long the model took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from console.models.base_cards import LETTERS
+from console.models.base_chart import Series
+from console.models.base_format import milliseconds
+from console.tabs.predict.score import BINS, Score, bins
+from console.theme import theme
+from console.widgets.base import label
+from console.widgets.chart import LineChart
+from console.widgets.letter_chip import LetterChip, series_of
+from console.widgets.sparkline import StackedBar
+
+_CHART_HEIGHT = 130
+_BEYOND_SLOW = 1.3
+
+
+class LatencyPart(QWidget):
+    """``words`` is for the head of its section: the medians, and what 95 % of the answers stay under."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.words = label("", "small", "text2")
+        self._rows = [_Row(letter) for letter in LETTERS]
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        for at, row in enumerate(self._rows):
+            for place, part in enumerate((row.chip, row.bar, row.median)):
+                grid.addWidget(part, at, place)
+        self._chart = LineChart("", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", live=False)
+        self._chart.set_placeholder("No answers yet")
+        self._chart.setAccessibleName("How the latencies spread")
+        self._chart.setFixedHeight(theme().pixels(_CHART_HEIGHT))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(grid)
+        column.addWidget(self._chart)
+
+    def show_scores(self, scores: Sequence[Score]) -> None:
+        """Show the latencies of each endpoint in ``scores``."""
+        known = [(letter, result) for letter, result in zip(LETTERS, scores, strict=False) if result.latencies]
+        slowest = max((result.slow_ms or 0.0 for _, result in known), default=0.0)
+        compared = len(scores) > 1
+        for row in self._rows:
+            result = dict(known).get(row.letter)
+            row.show(result if compared else None, slowest)
+        self.words.setText(_words([result for _, result in known]))
+        if not known:
+            self._chart.set_series([])
+            return
+        low = min(result.latencies[0] for _, result in known)
+        high = max(slowest * _BEYOND_SLOW, low + 1)
+        step = (high - low) / BINS
+        xs = [low + step * at for at in range(BINS)]
+        self._chart.set_x_range(low, high)
+        self._chart.set_series(
+            [
+                Series("", xs, bins(result.latencies, low, high), tone=series_of(letter), step=True, fill=True)
+                for letter, result in known
+            ]
+        )
+
+
+class _Row:
+    def __init__(self, letter: str) -> None:
+        self.letter = letter
+        self.chip = LetterChip(letter)
+        self.bar = StackedBar()
+        self.median: QLabel = label("", "name")
+
+    def show(self, result: Score | None, whole: float) -> None:
+        for part in (self.chip, self.bar, self.median):
+            part.setVisible(result is not None)
+        if result is None:
+            return
+        self.bar.set_segments(((result.median_ms or 0.0, series_of(self.letter)),), whole)
+        self.median.setText(milliseconds(result.median_ms or 0.0))
+        self.bar.setAccessibleName(f"Median of {self.letter}: {self.median.text()}")
+
+
+def _words(known: Sequence[Score]) -> str:
+    slow = " and ".join(milliseconds(result.slow_ms or 0.0) for result in known)
+    if not known:
+        return ""
+    if len(known) > 1:
+        return f"median; 95 % under {slow}"
+    return f"median {milliseconds(known[0].median_ms or 0.0)}, 95 % under {slow}"

@@ -1,0 +1,83 @@
+"""The line above the cards: how many pictures, how far their answers are, in which order, and which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from console.models.base_cards import LETTERS, Card
+from console.tabs.predict.score import certainty, disagrees, is_wrong
+from console.widgets.base import label
+from console.widgets.fields import ComboBox
+from console.widgets.letter_chip import series_of
+from console.widgets.lines import Legend
+from console.widgets.segmented import Segmented
+
+_ORDERS = (
+    ("given", "As dropped"),
+    ("wrong", "Wrong first"),
+    ("disagree", "Disagreements first"),
+    ("unsure", "Least sure first"),
+)
+_KEYS: dict[str, Callable[[Card], Any]] = {
+    "wrong": lambda card: not is_wrong(card),
+    "disagree": lambda card: not disagrees(card),
+    "unsure": certainty,
+}
+
+
+class ListHead(QWidget):
+    """Signals: ``changed()``: another order or filter was chosen."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._narrow = False
+        self._number = label("", "section", "text3")
+        self._status = label("", "small", "text2")
+        self._legend = Legend()
+        self.sorting = ComboBox(_ORDERS, "given", name="Order")
+        self.sorting.chosen.connect(lambda _: self.changed.emit())
+        self.filter = Segmented([("all", "All"), ("wrong", "Wrong")], "all", name="Which pictures")
+        self.filter.changed.connect(lambda _: self.changed.emit())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        for part in (label("Pictures", "section"), self._number, self._status):
+            row.addWidget(part)
+        row.addStretch(1)
+        for control in (self._legend, self.sorting, self.filter):
+            row.addWidget(control)
+
+    @property
+    def plain(self) -> bool:
+        """True when all cards are shown as they were dropped, so that a new answer moves none."""
+        return self.filter.current == "all" and self.sorting.value() == "given"
+
+    def arranged(self, cards: Sequence[Card]) -> list[Card]:
+        """The cards to show, in the order chosen."""
+        shown = [card for card in cards if is_wrong(card)] if self.filter.current == "wrong" else list(cards)
+        order = _KEYS.get(self.sorting.value())
+        if order is not None:
+            shown.sort(key=order)
+        return shown
+
+    def show_counts(self, cards: Sequence[Card], endpoints: int, status: str) -> None:
+        """Say how many there are and how far the answers are."""
+        wrong = sum(is_wrong(card) for card in cards)
+        self._number.setText(f"{len(cards):,}" if cards else "")
+        self.filter.set_text("all", f"All {len(cards)}" if cards else "All")
+        self.filter.set_text("wrong", f"Wrong {wrong}" if cards else "Wrong")
+        self._status.setText(status)
+        compared = endpoints > 1
+        self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if compared else [])
+        self._legend.setVisible(compared and not self._narrow)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """The letters of the fields above tell the colours where there is no room for a legend."""
+        self._narrow = narrow
+        self._legend.setVisible(self._legend.sizeHint().width() > 0 and not narrow)
