@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from workers.function_types import Function
 from workers.paths import RESOURCES
+from workers.training_spot import SPOT_SAVING
 from workers.types import Endpoint, TrainingJob
 
 PRICE_FILE = RESOURCES / "prices.json"
@@ -38,6 +40,7 @@ class HourlyTotal:
     training: float
     hosting: float
     unpriced: tuple[str, ...] = ()
+    functions: float = 0.0
 
 
 class PriceTable:
@@ -94,18 +97,41 @@ class PriceTable:
         """US dollars of a training job so far: billable seconds times instances times the hourly price.
 
         ``BillableTimeInSeconds`` is wall-clock time, to be multiplied by the number of instances (DescribeTrainingJob's
-        reference). While the job runs AWS reports none, so the time since it started is taken.
+        reference); a spot job's are fewer than it trained, by what it saved. While the job runs AWS reports none, so
+        the time since it started is taken, on spot instances less what they usually save.
         """
         price = self.per_hour(job.instance_type, "training", region)
         if price is None:
             return None
         seconds = float(job.billable_seconds)
         if not seconds and job.running and job.started is not None:
-            seconds = max(0.0, ((now or datetime.now(UTC)) - job.started).total_seconds())
+            seconds = max(0.0, ((now or datetime.now(UTC)) - job.started).total_seconds()) * price_share(job)
         return seconds / 3600 * price * max(1, job.instance_count)
 
-    def hourly_total(self, jobs: Iterable[TrainingJob], endpoints: Iterable[Endpoint], region: str) -> HourlyTotal:
-        """What the running ones of these jobs and endpoints cost an hour."""
+    def function_per_hour(self, function: Function, region: str) -> float | None:
+        """US dollars an hour of a Lambda function by its last hour: calls, billed time times memory, and what is
+        provisioned. ``None`` when its use or the region's prices are not known. Without the free tier.
+
+        With provisioned concurrency all time is priced as provisioned; calls beyond it cost somewhat more.
+        """
+        prices = self._data.get("lambda", {}).get("prices", {}).get(region)
+        if isinstance(prices, str):
+            prices = self._data["lambda"]["prices"][prices]
+        if not prices or function.last_hour is None:
+            return None
+        gigabytes = function.memory_mb / 1024
+        duration = prices["provisioned_duration"] if function.provisioned else prices["duration"]
+        used = function.last_hour
+        return float(
+            used.calls * prices["request"]
+            + used.billed_ms / 1000 * gigabytes * duration
+            + function.provisioned * gigabytes * 3600 * prices["provisioned"]
+        )
+
+    def hourly_total(
+        self, jobs: Iterable[TrainingJob], endpoints: Iterable[Endpoint], region: str, functions: float = 0.0
+    ) -> HourlyTotal:
+        """What the running ones of these jobs and endpoints cost an hour, and ``functions`` dollars for functions."""
         training = hosting = 0.0
         unpriced: dict[str, None] = {}
         for job in jobs:
@@ -114,7 +140,7 @@ class PriceTable:
                 if price is None:
                     unpriced[job.instance_type] = None
                 else:
-                    training += price * max(1, job.instance_count)
+                    training += price * max(1, job.instance_count) * price_share(job)
         for endpoint in endpoints:
             if endpoint.status not in _UNBILLED_ENDPOINT_STATES and endpoint.instance_type:
                 price = self.per_hour(endpoint.instance_type, "hosting", region)
@@ -122,9 +148,14 @@ class PriceTable:
                     unpriced[endpoint.instance_type] = None
                 else:
                     hosting += price * max(endpoint.instance_count, endpoint.desired_count, 1)
-        return HourlyTotal(training + hosting, training, hosting, tuple(unpriced))
+        return HourlyTotal(training + hosting + functions, training, hosting, tuple(unpriced), functions)
 
     def _prices(self, region: str) -> Mapping[str, Mapping[str, float]]:
         prices = self._data["prices"].get(region, {})
         # A region may name another one with the same prices.
         return self._data["prices"][prices] if isinstance(prices, str) else prices
+
+
+def price_share(job: TrainingJob) -> float:
+    """What part of the on-demand price a running job usually costs: 1, or less on spot instances."""
+    return 1 - SPOT_SAVING if job.spot else 1.0

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from workers.aws_time import utc, utc_of
 from workers.costs import PriceTable
 from workers.endpoints_deletion import Deletion
+from workers.endpoints_parts import (
+    JOB_TAG,
+    VARIANT,
+    EndpointRoles,
+    Undo,
+    container,
+    model_of,
+    roll_back,
+    step,
+    tags_of,
+)
+from workers.endpoints_update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled, Unreachable
-from workers.images import image_uri
 from workers.logs import ENDPOINT_GROUP, Logs
 from workers.metrics import Metrics
 from workers.role_wait import when_role_is_known
@@ -20,24 +31,8 @@ from workers.session import AwsSession
 from workers.training_names import name_problem, suggest_name
 from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, LogEvent
 
-VARIANT = "AllTraffic"
-JOB_TAG = "sagedeck:job"
-CREATOR_TAG = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
 CONCURRENT_DESCRIBES = 4
-# What the serving containers read: the handler in the model archive, and where they find it.
-CONTAINER_ENVIRONMENT = {
-    "SAGEMAKER_PROGRAM": "inference.py",
-    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-    "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-}
 _MODEL_OF_JOB = re.compile(r"s3://[^/]+/.*?([^/]+)/output/model\.tar\.gz")
-
-
-class EndpointRoles(Protocol):
-    """Who makes the execution role of an endpoint (``workers.roles.Roles``)."""
-
-    async def ensure_endpoint_role(self, bucket: str) -> str:
-        """The ARN of a role that may read models from ``bucket``."""
 
 
 class Endpoints:
@@ -47,6 +42,7 @@ class Endpoints:
         self._session, self._roles = session, roles
         self._logs, self._metrics = Logs(session), Metrics(session)
         self._deletion = Deletion(session, prices or PriceTable.load())
+        self._updates = Updates(session, roles)
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
         # A configuration and a model never change under their name while an endpoint uses them.
         self._configs: dict[tuple[str, str], dict[str, Any]] = {}
@@ -111,22 +107,17 @@ class Endpoints:
             problem = "The number of instances must be at least 1."
         if problem:
             raise InvalidInput("The endpoint cannot be made like this", problem)
-        model_uri = await self._model_of(spec.job_name)
+        model_uri = await model_of(self._session, spec.job_name)
         role = await self._roles.ensure_endpoint_role(model_uri.split("/")[2])
-        tags = [CREATOR_TAG, {"Key": JOB_TAG, "Value": spec.job_name}]
+        tags = tags_of(spec.job_name)
         # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
         made_name = suggest_name(spec.endpoint_name, datetime.now(UTC))
-        undo: list[Callable[[], Awaitable[Any]]] = []
+        undo: Undo = []
         doing = f"deploy {spec.endpoint_name}"
 
         def call(operation: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
             return self._session.call("sagemaker", operation, doing=doing, **parameters)
 
-        container = {
-            "Image": image_uri(self._session.region, "inference", spec.instance_type),
-            "ModelDataUrl": model_uri,
-            "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": self._session.region},
-        }
         variant = {
             "VariantName": VARIANT,
             "ModelName": made_name,
@@ -134,28 +125,40 @@ class Endpoints:
             "InitialInstanceCount": spec.instance_count,
             "InitialVariantWeight": 1.0,
         }
-        model = {"ModelName": made_name, "PrimaryContainer": container, "ExecutionRoleArn": role, "Tags": tags}
+        primary = container(self._session.region, spec.instance_type, model_uri)
+        model = {"ModelName": made_name, "PrimaryContainer": primary, "ExecutionRoleArn": role, "Tags": tags}
         config = {"EndpointConfigName": made_name, "ProductionVariants": [variant], "Tags": tags}
         try:
-            await _step(
+            await step(
                 when_role_is_known(lambda: call("create_model", **model)),
                 lambda: call("delete_model", ModelName=made_name),
                 undo,
             )
-            await _step(
+            await step(
                 call("create_endpoint_config", **config),
                 lambda: call("delete_endpoint_config", EndpointConfigName=made_name),
                 undo,
             )
-            await _step(
+            await step(
                 self._create_endpoint(spec.endpoint_name, made_name, tags, doing),
                 lambda: call("delete_endpoint", EndpointName=spec.endpoint_name),
                 undo,
             )
         except BaseException:
-            await asyncio.shield(_roll_back(undo))
+            await asyncio.shield(roll_back(undo))
             raise
         return spec.endpoint_name
+
+    async def update(self, spec: UpdateSpec) -> EndpointUpdate:
+        """Go over to another instance type, number of instances or model; it answers all the time.
+
+        The endpoint is ``Updating`` on return. Raises ``InvalidInput`` for one that cannot be updated.
+        """
+        return await self._updates.begin(await self.describe(spec.endpoint_name), spec)
+
+    async def tidy(self, update: EndpointUpdate) -> None:
+        """After an update: delete the configuration and the model that are not used any more."""
+        await self._updates.tidy(update, await self.describe(update.endpoint_name))
 
     async def deletion_plan(self, name: str) -> DeletionPlan:
         """What deleting the endpoint takes along, what it leaves, what stops working, and what it saves an hour."""
@@ -189,20 +192,6 @@ class Endpoints:
                 pass
             raise
 
-    async def _model_of(self, job_name: str) -> str:
-        job = await self._session.call(
-            "sagemaker", "describe_training_job", doing=f"read the job {job_name}", TrainingJobName=job_name
-        )
-        uri = str(job.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
-        if job["TrainingJobStatus"] not in ("Completed", "Stopped") or not uri.startswith("s3://"):
-            state = job["TrainingJobStatus"]
-            raise InvalidInput(
-                "The job has no model to deploy",
-                f"The job {job_name} is {state}; only a job that completed has a model.",
-                "Wait until it has finished." if state in ("InProgress", "Stopping") else "Choose another job.",
-            )
-        return uri
-
     async def _exists(self, name: str) -> bool:
         try:
             await self._session.call(
@@ -233,7 +222,8 @@ class Endpoints:
             "instance_count": sum(variant.get("InitialInstanceCount", 0) for variant in variants),
             "image": container.get("Image", ""),
             "model_uri": uri,
-            "job": tagged.get(JOB_TAG) or (match[1] if match else ""),
+            # An update changes the model, not the endpoint's tags.
+            "job": match[1] if match else tagged.get(JOB_TAG, ""),
         }
 
     async def _optional(self, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -241,30 +231,6 @@ class Endpoints:
             return await self._session.call("sagemaker", operation, **parameters)
         except (NotFound, AccessDenied):
             return {}
-
-
-async def _step(
-    make: Coroutine[Any, Any, Any], unmake: Callable[[], Awaitable[Any]], undo: list[Callable[[], Awaitable[Any]]]
-) -> None:
-    """Make one part and note how to unmake it; a cancelled step is awaited first, for its request is under way."""
-    task = asyncio.create_task(make)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is None:
-            undo.append(unmake)
-        raise
-    undo.append(unmake)
-
-
-async def _roll_back(undo: list[Callable[[], Awaitable[Any]]]) -> None:
-    for step in reversed(undo):
-        try:
-            await step()
-        except SageDeckError:
-            # The first error is what the operator must see; a leftover costs nothing and blocks no name.
-            continue
 
 
 def _summary(item: Mapping[str, Any]) -> Endpoint:

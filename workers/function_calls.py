@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -15,13 +16,23 @@ from workers.session import AwsSession
 
 MOST_STREAMS = 4
 LINES_A_STREAM = 400
+MOST_PAGES = 3
+LATE_MS = 60_000
+# Lambda's longest timeout, and a minute.
+LONGEST_CALL_MS = 16 * 60_000
 _BEGIN = re.compile(r"START RequestId: (\S+)")
 _END = re.compile(r"REPORT RequestId: (\S+)\s+Duration: ([\d.]+) ms")
+# What Lambda's runtime writes when a handler raised, took too long, or ended its process.
+_FAILURE = re.compile(
+    r"\[ERROR\] ([\w.]+):"
+    r"|(?:\S+Z )?(?:RequestId: )?\S+ (?:Error: )?(Task timed out after [\d.]+ seconds)"
+    r"|RequestId: \S+ Error: (Runtime exited[^\n]*)"
+)
 
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """One call. ``status`` and ``cause`` are what SageDeck's handler logs; other handlers leave them empty."""
+    """One call. ``status`` is what SageDeck's handler logs; ``cause`` says why it was not answered, if known."""
 
     at: datetime
     request_id: str
@@ -48,28 +59,83 @@ def refused_call(denial: Denial) -> FunctionCall:
     return FunctionCall(datetime.now(UTC), "", denial=denial)
 
 
-async def recent_calls(session: AwsSession, function: str, most: int = 100) -> tuple[FunctionCall, ...]:
-    """The newest ``most`` calls, newest first; none when the function was never called. Raises ``SageDeckError``."""
-    group = f"/aws/lambda/{function}"
-    try:
-        answer = await session.call(
-            "logs", "describe_log_streams", f"read the log of {function}",
-            logGroupName=group, orderBy="LastEventTime", descending=True, limit=MOST_STREAMS,
+class CallLog:
+    """The last calls of one function. The first read looks at its newest log streams, the later ones at what is new."""
+
+    def __init__(self, session: AwsSession, function: str, most: int = 100) -> None:
+        self._session, self._function, self._most = session, function, most
+        self._group = f"/aws/lambda/{function}"
+        self._calls: dict[str, FunctionCall] = {}
+        self._since_ms: int | None = None
+        self._lock = asyncio.Lock()
+
+    async def read(self) -> tuple[FunctionCall, ...]:
+        """The newest ``most`` calls, newest first; none when it was never called. Raises ``SageDeckError``."""
+        async with self._lock:
+            try:
+                if self._since_ms is None or not await self._read_on(self._since_ms):
+                    await self._read_newest()
+            except NotFound:
+                self._calls, self._since_ms = {}, None
+            newest = sorted(self._calls.values(), key=lambda call: call.at, reverse=True)[: self._most]
+            self._calls = {call.request_id: call for call in newest}
+            return tuple(newest)
+
+    async def _read_newest(self) -> None:
+        doing = f"read the log of {self._function}"
+        answer = await self._session.call(
+            "logs", "describe_log_streams", doing,
+            logGroupName=self._group, orderBy="LastEventTime", descending=True, limit=MOST_STREAMS,
         )  # fmt: skip
-        calls: list[FunctionCall] = []
+        streams: dict[str, list[Mapping[str, Any]]] = {}
         for stream in answer["logStreams"]:
-            page = await session.call(
-                "logs", "get_log_events", f"read the log of {function}",
-                logGroupName=group, logStreamName=stream["logStreamName"], limit=LINES_A_STREAM,
+            name = stream["logStreamName"]
+            page = await self._session.call(
+                "logs", "get_log_events", doing,
+                logGroupName=self._group, logStreamName=name, limit=LINES_A_STREAM,
             )  # fmt: skip
-            calls += calls_of(page["events"])
-    except NotFound:
-        return ()
-    return tuple(sorted(calls, key=lambda call: call.at, reverse=True)[:most])
+            streams[name] = page["events"]
+        self._take(streams)
+
+    async def _read_on(self, since_ms: int) -> bool:
+        """Take what came since; False when that is so much that the newest streams are the shorter way."""
+        streams: dict[str, list[Mapping[str, Any]]] = {}
+        token: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page = await self._session.call(
+                "logs", "filter_log_events", f"read the log of {self._function}",
+                logGroupName=self._group, startTime=since_ms, **token,
+            )  # fmt: skip
+            for event in page["events"]:
+                streams.setdefault(event["logStreamName"], []).append(event)
+            if not page.get("nextToken"):
+                self._take(streams)
+                return True
+            token = {"nextToken": page["nextToken"]}
+        return False
+
+    def _take(self, streams: Mapping[str, list[Mapping[str, Any]]]) -> None:
+        times = [event["timestamp"] for events in streams.values() for event in events]
+        if not times:
+            return
+        running: list[int] = []
+        for events in streams.values():
+            calls, begun = _read_stream(events)
+            self._calls |= {call.request_id: call for call in calls}
+            running += [begun] if begun is not None else []
+        newest = max(times)
+        # Lines may come late; a call still under way is read from its first line again.
+        since = min([newest - LATE_MS, *running])
+        self._since_ms = max(since, newest - LONGEST_CALL_MS)
 
 
 def calls_of(events: Iterable[Mapping[str, Any]]) -> list[FunctionCall]:
     """The calls of one log stream, oldest first; a call whose first line is missing is left out."""
+    return _read_stream(events)[0]
+
+
+def _read_stream(events: Iterable[Mapping[str, Any]]) -> tuple[list[FunctionCall], int | None]:
+    """The calls that have ended, and when the one that has not was begun (ms)."""
     calls: list[FunctionCall] = []
     current: tuple[str, _Open] | None = None
     for event in events:
@@ -83,13 +149,15 @@ def calls_of(events: Iterable[Mapping[str, Any]]) -> list[FunctionCall]:
             current = None
         elif current is not None:
             current[1].found |= _read(text)
-    return calls
+    return calls, int(current[1].at.timestamp() * 1000) if current is not None else None
 
 
 def _read(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if denial := parse_denial(text):
         found["denial"] = denial
+    if failure := _FAILURE.match(text):
+        found["cause"] = next(part for part in failure.groups() if part)
     try:
         line = json.loads(text)
     except ValueError:

@@ -12,6 +12,7 @@ from workers.grants import DiffLine, diff_lines
 from workers.policies import as_text, policy
 
 POLICY_NAME = "invoke"
+INVOKE = "sagemaker:InvokeEndpoint"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, 
             {
                 "Sid": "AskTheEndpoint",
                 "Effect": "Allow",
-                "Action": "sagemaker:InvokeEndpoint",
+                "Action": INVOKE,
                 "Resource": values["endpoint_arn"],
             }
         )
@@ -58,6 +59,11 @@ def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, 
             }
         )
     return document
+
+
+def without_sid(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """The same statement without its identifier, which must be unique in a policy."""
+    return {key: value for key, value in statement.items() if key != "Sid"}
 
 
 def policy_values(function: str, arn: str, endpoint: str) -> dict[str, str]:

@@ -23,8 +23,30 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True)
+class FunctionSettings:
+    """What the settings form holds. ``variables`` are the environment besides ``ENDPOINT_NAME``; secrets maybe."""
+
+    endpoint_name: str
+    memory_mb: int
+    timeout_s: int
+    description: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a function was used in an hour: calls, and their billed time in milliseconds, all together."""
+
+    calls: float
+    billed_ms: float
+
+
+@dataclass(frozen=True)
 class Function:
-    """One row of the function list. Figures are of the last 24 hours; None: not known."""
+    """One row of the function list. Figures are of the last 24 hours; None: not known.
+
+    ``provisioned`` is the provisioned concurrency of all its versions together.
+    """
 
     name: str
     arn: str
@@ -44,6 +66,12 @@ class Function:
     reserved_concurrency: int | None = None
     per_hour: tuple[float, ...] = ()
     broad: tuple[BroadGrant, ...] = ()
+    description: str = ""
+    handler: str = ""
+    # The environment may hold secrets.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    last_hour: Usage | None = None
+    provisioned: int = 0
 
     @property
     def role(self) -> str:

@@ -5,48 +5,37 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import io
 import json
 import re
-import zipfile
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from workers.costs import PriceTable
 from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
-from workers.function_calls import FunctionCall, recent_calls
-from workers.function_figures import figures
+from workers.function_calls import CallLog, FunctionCall
+from workers.function_code import HANDLER, OwnCode, package
+from workers.function_figures import Figures
 from workers.function_policy import POLICY_NAME, Narrowing, function_policy, narrowing
+from workers.function_settings import ENDPOINT_VARIABLE, S3_VARIABLE, FunctionChanges
 from workers.function_types import Function, FunctionSpec, FunctionVersion, TestResult
 from workers.grants import Grants, parse_denial
-from workers.paths import PREDICT_FUNCTION
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
 from workers.types import DeletionPlan
 
 RUNTIME = "python3.12"
-HANDLER = "handler.handler"
 LOG_DAYS = 30
+# What changes seldom is read this often: a role's policies, concurrency.
+DETAILS_SECONDS = 300.0
 TAG_ENDPOINT = "sagedeck:endpoint"
 CREATED_BY = {"created-by": "sagedeck"}
 # A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
 ROLE_RETRY_SECONDS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _REPORT = re.compile(r"([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
-
-
-def package() -> bytes:
-    """The zip of ``lambda/predict``: the same bytes for the same code, so that its hash tells a change."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(PREDICT_FUNCTION.glob("*.py")):
-            member = zipfile.ZipInfo(path.name, _ZIP_TIME)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, path.read_bytes())
-    return buffer.getvalue()
 
 
 def name_problem(name: str) -> str:
@@ -72,6 +61,10 @@ class Functions:
     def __init__(self, session: AwsSession) -> None:
         self._session = session
         self.grants = Grants(session)
+        self.changes = FunctionChanges(session, self.grants)
+        self._figures = Figures(session)
+        self._logs: dict[str, CallLog] = {}
+        self._details: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def list_all(self) -> AsyncIterator[Function]:
         """All functions of the account and region, with what one call tells. Raises ``SageDeckError``."""
@@ -79,12 +72,43 @@ class Functions:
             yield _function(found)
 
     async def describe(self, name: str) -> Function:
-        """One function with the figures of the last day and what its role may too much. Raises ``SageDeckError``."""
-        answer = await self._session.call("lambda", "get_function", f"read the function {name}", FunctionName=name)
-        function = _function(answer["Configuration"])
-        measured, broad = await asyncio.gather(figures(self._session, name), self._broad(function.role))
-        reserved = answer.get("Concurrency", {}).get("ReservedConcurrentExecutions")
-        return replace(function, reserved_concurrency=reserved, broad=tuple(broad), **measured)
+        """One function with the figures of the last day and what its role may too much, read now.
+
+        Raises ``SageDeckError``.
+        """
+        answer = await self._session.call(
+            "lambda", "get_function_configuration", f"read the function {name}", FunctionName=name
+        )
+        function = _function(answer)
+        measured, detailed = await asyncio.gather(
+            self._figures.of((), fresh=(name,)), self.detailed(function, fresh=True)
+        )
+        return replace(detailed, **measured.get(name, {}))
+
+    async def measured(self, functions: Sequence[Function]) -> list[Function]:
+        """The same functions with the figures of the last day, by few calls; at most a minute old."""
+        found = await self._figures.of([one.name for one in functions])
+        return [replace(one, **found.get(one.name, {})) for one in functions]
+
+    async def detailed(self, function: Function, *, fresh: bool = False) -> Function:
+        """The same function with its concurrency and what its role may too much: some minutes old unless ``fresh``.
+
+        What may not be read is left unknown.
+        """
+        kept = self._details.get(function.name)
+        if fresh or kept is None or time.monotonic() - kept[0] > DETAILS_SECONDS:
+            reserved, provisioned, broad = await asyncio.gather(
+                self._reserved(function.name), self._provisioned(function.name), self._broad(function.role)
+            )
+            found = {"reserved_concurrency": reserved, "provisioned": provisioned, "broad": tuple(broad)}
+            kept = self._details[function.name] = (time.monotonic(), found)
+        return replace(function, **kept[1])
+
+    async def per_hour(self, prices: PriceTable) -> float:
+        """US dollars an hour of all functions that ask an endpoint, by their last hour. Raises ``SageDeckError``."""
+        asking = [one async for one in self.list_all() if one.endpoint_name]
+        found = [await self.detailed(one) for one in await self.measured(asking)]
+        return sum(prices.function_per_hour(one, self._session.region) or 0.0 for one in found)
 
     async def create(self, spec: FunctionSpec) -> str:
         """Make role, log group and function; returns its ARN. What was made is removed when a later step fails.
@@ -105,16 +129,27 @@ class Functions:
                 await self._quietly(service, operation, arguments)
             raise
 
-    async def update_code(self, name: str) -> bool:
-        """Put this version's handler into the function; False when it is there already. Raises ``SageDeckError``."""
-        code = package()
+    async def update_code(self, name: str, own: OwnCode | None = None, handler: str = HANDLER) -> bool:
+        """Put this version's handler, or the operator's ``own`` code, into the function.
+
+        False when it is there already. Raises ``SageDeckError``.
+        """
+        code = package() if own is None else own.data
+        if own is not None and (problem := own.handler_problem(handler)):
+            raise InvalidInput("This code cannot be deployed", f"{problem} Nothing was sent.")
         digest = base64.b64encode(hashlib.sha256(code).digest()).decode()
         found = await self._session.call("lambda", "get_function_configuration", FunctionName=name)
-        if found["CodeSha256"] == digest:
+        doing = f"update the code of {name}"
+        if found["CodeSha256"] != digest:
+            await self._session.call("lambda", "update_function_code", doing, FunctionName=name, ZipFile=code)
+            await self.changes.settled(name)
+        elif found["Handler"] == handler:
             return False
-        await self._session.call(
-            "lambda", "update_function_code", f"update the code of {name}", FunctionName=name, ZipFile=code
-        )
+        if found["Handler"] != handler:
+            await self._session.call(
+                "lambda", "update_function_configuration", doing, FunctionName=name, Handler=handler
+            )
+            await self.changes.settled(name)
         return True
 
     async def publish(self, name: str, alias: str = "", description: str = "") -> str:
@@ -175,12 +210,12 @@ class Functions:
 
     async def calls(self, name: str) -> tuple[FunctionCall, ...]:
         """The last calls, newest first, as the function's log tells them. Raises ``SageDeckError``."""
-        return await recent_calls(self._session, name)
+        return await self._logs.setdefault(name, CallLog(self._session, name)).read()
 
     async def narrower(self, function: Function) -> Narrowing:
         """What the function's role would be with exactly what it needs. Raises ``SageDeckError``."""
         found = await self._session.call("lambda", "get_function_configuration", FunctionName=function.name)
-        allowed = found.get("Environment", {}).get("Variables", {}).get("ALLOWED_S3", "")
+        allowed = found.get("Environment", {}).get("Variables", {}).get(S3_VARIABLE, "")
         inline = await self.grants.inline_policies(function.role)
         return narrowing(function, allowed, inline, await self.grants.attached_policies(function.role))
 
@@ -208,7 +243,7 @@ class Functions:
         function = await self.describe(name)
         also: list[tuple[str, str, str]] = [("log", f"/aws/lambda/{name}", "with all its lines")]
         kept: list[tuple[str, str, str]] = []
-        if await self._own_role(function.role):
+        if await self.grants.own_role(function.role):
             also.insert(0, ("role", function.role, "made for this function"))
         else:
             kept.append(("role", function.role, "not made by SageDeck"))
@@ -219,6 +254,7 @@ class Functions:
     async def delete(self, plan: DeletionPlan) -> None:
         """Delete the function, then its role and its log group; what is gone already is no error."""
         name = plan.target
+        self._logs.pop(name, None)
         await self._tolerating_gone("lambda", "delete_function", f"delete the function {name}", FunctionName=name)
         for kind, target, _ in plan.also_deleted:
             if kind == "role":
@@ -269,9 +305,9 @@ class Functions:
         await self._session.call("logs", "put_retention_policy", logGroupName=group, retentionInDays=LOG_DAYS)
 
     async def _make_function(self, spec: FunctionSpec, role_arn: str) -> str:
-        variables = {"ENDPOINT_NAME": spec.endpoint_name}
+        variables = {ENDPOINT_VARIABLE: spec.endpoint_name}
         if spec.s3_bucket:
-            variables["ALLOWED_S3"] = f"{spec.s3_bucket}/{spec.s3_prefix}"
+            variables[S3_VARIABLE] = f"{spec.s3_bucket}/{spec.s3_prefix}"
         for pause in (*ROLE_RETRY_SECONDS, None):
             try:
                 answer = await self._session.call(
@@ -309,19 +345,36 @@ class Functions:
             await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
         await self._tolerating_gone("iam", "delete_role", f"delete the role {name}", RoleName=name)
 
-    async def _own_role(self, name: str) -> bool:
-        try:
-            role = (await self._session.call("iam", "get_role", RoleName=name))["Role"]
-        except SageDeckError:
-            return False
-        return {"Key": "created-by", "Value": "sagedeck"} in role.get("Tags", [])
-
     async def _exists(self, name: str) -> bool:
         try:
             await self._session.call("lambda", "get_function_configuration", FunctionName=name)
         except NotFound:
             return False
         return True
+
+    async def _reserved(self, name: str) -> int | None:
+        try:
+            found = await self._session.call("lambda", "get_function_concurrency", FunctionName=name)
+        except SageDeckError:
+            return None
+        return found.get("ReservedConcurrentExecutions")
+
+    async def _provisioned(self, name: str) -> int:
+        try:
+            return sum(
+                [
+                    int(one.get("RequestedProvisionedConcurrentExecutions", 0))
+                    async for one in self._session.paginate(
+                        "lambda",
+                        "list_provisioned_concurrency_configs",
+                        "ProvisionedConcurrencyConfigs",
+                        FunctionName=name,
+                    )
+                ]
+            )
+        except SageDeckError:
+            # An account that does not offer it has none.
+            return 0
 
     async def _broad(self, role: str) -> list[Any]:
         try:
@@ -345,6 +398,7 @@ class Functions:
 
 
 def _function(found: Mapping[str, Any]) -> Function:
+    variables = found.get("Environment", {}).get("Variables", {})
     return Function(
         name=found["FunctionName"],
         arn=found["FunctionArn"],
@@ -353,10 +407,13 @@ def _function(found: Mapping[str, Any]) -> Function:
         timeout_s=int(found.get("Timeout", 0)),
         role_arn=found.get("Role", ""),
         modified=_when(found.get("LastModified", "")),
-        endpoint_name=found.get("Environment", {}).get("Variables", {}).get("ENDPOINT_NAME", ""),
+        endpoint_name=variables.get(ENDPOINT_VARIABLE, ""),
         code_sha256=found.get("CodeSha256", ""),
         code_size=int(found.get("CodeSize", 0)),
         state=found.get("State", "Active"),
+        description=found.get("Description", ""),
+        handler=found.get("Handler", ""),
+        variables=variables,
     )
 
 

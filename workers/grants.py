@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from workers.errors import NotFound
+from workers.errors import NotFound, SageDeckError
 from workers.session import AwsSession
 
 GRANT_POLICY = "sagedeck-grants"
+CREATED_BY = {"Key": "created-by", "Value": "sagedeck"}
 _DENIAL = re.compile(
     r"User: (?P<user>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
     # S3 puts the resource in quotes, which a function's JSON answer escapes.
@@ -65,12 +66,12 @@ class Grant:
     @property
     def allowed_already(self) -> tuple[str, ...]:
         """On what the policy allows the refused action even before; names instead of ARNs."""
-        statements = _as_list(self.document.get("Statement", []))[:-1]
+        statements = as_list(self.document.get("Statement", []))[:-1]
         found = [
             str(resource)
             for statement in statements
-            if statement.get("Effect") == "Allow" and self.denial.action in _as_list(statement.get("Action", []))
-            for resource in _as_list(statement.get("Resource", []))
+            if statement.get("Effect") == "Allow" and self.denial.action in as_list(statement.get("Action", []))
+            for resource in as_list(statement.get("Resource", []))
         ]
         return tuple(resource.rsplit("/", 1)[-1] for resource in found)
 
@@ -104,7 +105,7 @@ def parse_denial(text: str) -> Denial | None:
 def render(document: Mapping[str, Any]) -> list[str]:
     """A policy as lines that people read: one statement's members a line."""
     lines = [f'{{ "Version": "{document.get("Version", "2012-10-17")}",', '  "Statement": [']
-    statements = _as_list(document.get("Statement", []))
+    statements = as_list(document.get("Statement", []))
     for number, statement in enumerate(statements):
         parts = [f'"{key}": {json.dumps(value)}' for key, value in statement.items() if key != "Resource"]
         resources = [key for key in statement if key == "Resource"]
@@ -129,7 +130,7 @@ def diff_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tu
 
 def with_statement(document: Mapping[str, Any] | None, action: str, resource: str) -> dict[str, Any]:
     """The document with one more statement, which allows exactly ``action`` on ``resource``."""
-    statements = _as_list((document or {}).get("Statement", []))
+    statements = as_list((document or {}).get("Statement", []))
     return {
         "Version": "2012-10-17",
         "Statement": [*statements, {"Effect": "Allow", "Action": action, "Resource": resource}],
@@ -139,17 +140,17 @@ def with_statement(document: Mapping[str, Any] | None, action: str, resource: st
 def broad_reasons(document: Mapping[str, Any]) -> list[str]:
     """Why a policy is broader than least privilege: wildcard actions, or actions on every resource."""
     reasons = []
-    for statement in _as_list(document.get("Statement", [])):
+    for statement in as_list(document.get("Statement", [])):
         if statement.get("Effect") != "Allow":
             continue
         if "NotAction" in statement or "NotResource" in statement:
             reasons.append("allows everything but a list")
             continue
-        broad = [action for action in _as_list(statement.get("Action", [])) if _BROAD_ACTION.fullmatch(action)]
+        broad = [action for action in as_list(statement.get("Action", [])) if _BROAD_ACTION.fullmatch(action)]
         if broad:
             reasons.append(f"allows {', '.join(broad)}")
-        elif "*" in _as_list(statement.get("Resource", [])) and "Condition" not in statement:
-            reasons.append(f"allows {', '.join(_as_list(statement['Action'])[:3])} on every resource")
+        elif "*" in as_list(statement.get("Resource", [])) and "Condition" not in statement:
+            reasons.append(f"allows {', '.join(as_list(statement['Action'])[:3])} on every resource")
     return reasons
 
 
@@ -211,6 +212,14 @@ class Grants:
         attached = self._session.paginate("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role)
         return {policy["PolicyName"]: policy["PolicyArn"] async for policy in attached}
 
+    async def own_role(self, role: str) -> bool:
+        """True when SageDeck made the role; False also for whoever may not ask."""
+        try:
+            found = (await self._session.call("iam", "get_role", RoleName=role))["Role"]
+        except SageDeckError:
+            return False
+        return CREATED_BY in found.get("Tags", [])
+
     async def broad(self, role: str) -> list[BroadGrant]:
         """Where the role may more than least privilege would give it."""
         try:
@@ -227,9 +236,9 @@ class Grants:
 def _allows_just(document: Mapping[str, Any], denial: Denial) -> bool:
     return any(
         statement.get("Effect") == "Allow"
-        and denial.action in _as_list(statement.get("Action", []))
-        and denial.resource in _as_list(statement.get("Resource", []))
-        for statement in _as_list(document.get("Statement", []))
+        and denial.action in as_list(statement.get("Action", []))
+        and denial.resource in as_list(statement.get("Resource", []))
+        for statement in as_list(document.get("Statement", []))
     )
 
 
@@ -238,5 +247,6 @@ def _document(value: Any) -> dict[str, Any]:
     return document
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """A policy's member as a list: IAM lets one value stand without its brackets."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

@@ -221,7 +221,7 @@ class TrainingSpec:
     """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test.
 
     ``requirements``, when it is not ``None``, replaces the training script's requirements.txt; ``tags`` are added
-    to the job's own.
+    to the job's own. ``spot``: managed spot training.
     """
 
     job_name: str
@@ -238,6 +238,7 @@ class TrainingSpec:
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     requirements: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    spot: bool = False
 
 
 JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -258,6 +259,8 @@ class TrainingJob:
     instance_count: int = 0
     max_runtime_seconds: int = 0
     billable_seconds: int = 0
+    training_seconds: int = 0
+    spot: bool = False
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     metric_definitions: tuple[tuple[str, str], ...] = ()
     final_metrics: Mapping[str, float] = field(default_factory=dict)
@@ -383,14 +386,19 @@ class JobPage:
 class EndpointMetrics:
     """How an endpoint is used. ``invocations`` is per minute, ``latency_ms`` the median model time per minute.
 
-    Both cover the last hour and have no entry for a minute without a call. ``last_used`` is to the minute within
-    the last hour, to the hour before that, and ``None`` when nothing called it for two weeks.
+    Both cover the last hour and have no entry for a minute without a call; what begins with ``day_`` is the same for
+    the last day by quarters of an hour. ``last_used`` is to the minute within the last hour, to the hour before that,
+    and ``None`` when nothing called it for two weeks.
     """
 
     invocations: tuple[tuple[datetime, float], ...]
     latency_ms: tuple[tuple[datetime, float], ...]
     errors: float
     last_used: datetime | None
+    latency_p95_ms: tuple[tuple[datetime, float], ...] = ()
+    day_invocations: tuple[tuple[datetime, float], ...] = ()
+    day_latency_ms: tuple[tuple[datetime, float], ...] = ()
+    day_latency_p95_ms: tuple[tuple[datetime, float], ...] = ()
 
     @property
     def invocations_per_minute(self) -> float:

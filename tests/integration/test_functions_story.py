@@ -14,8 +14,9 @@ from PIL import Image
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
 from workers.errors import Conflict, InvalidInput, NotFound
+from workers.function_code import package
 from workers.function_types import FunctionSpec
-from workers.functions import package, role_of
+from workers.functions import role_of
 from workers.services import Services
 from workers.types import Backend
 

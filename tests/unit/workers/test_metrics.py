@@ -50,11 +50,29 @@ def test_calls_latency_and_errors_of_the_last_hour():
     assert [count for _, count in metrics.invocations] == [24, 30, 6]
     assert metrics.invocations_per_minute == 1
     assert metrics.latency_ms == ((MINUTE - timedelta(minutes=10), 25.0), (MINUTE, 12.5))
+    assert metrics.latency_p95_ms == metrics.latency_ms
+    statistics = {q["Id"]: q["MetricStat"]["Stat"] for q in session.made("get_metric_data")[0]["MetricDataQueries"]}
+    assert (statistics["latency"], statistics["latency95"]) == ("p50", "p95")
     assert metrics.p50_ms == 12.5
     assert metrics.errors == 3
     assert metrics.last_used == MINUTE
     assert metrics.last_used.tzinfo is UTC
-    assert len(session.made("get_metric_data")) == 1
+    assert len(session.made("get_metric_data")) == 2
+
+
+def test_the_last_day_is_read_by_quarters_and_kept_for_minutes():
+    session = CloudWatch(
+        {("Invocations", 900): [(0, 6.0), (1400, 4.0)], ("ModelLatency", 900): [(30, 40_000.0)]},
+    )
+    metrics = Metrics(session)
+    first = asyncio.run(metrics.endpoint("dogs", now=NOW))
+    assert [count for _, count in first.day_invocations] == [4, 6]
+    assert first.day_latency_ms == first.day_latency_p95_ms == ((MINUTE - timedelta(minutes=30), 40.0),)
+    asyncio.run(metrics.endpoint("dogs", now=NOW + timedelta(minutes=1)))
+    periods = [made["MetricDataQueries"][0]["MetricStat"]["Period"] for made in session.made("get_metric_data")]
+    assert periods.count(900) == 1
+    asyncio.run(metrics.endpoint("dogs", now=NOW + timedelta(minutes=9)))
+    assert session.made("get_metric_data")[-1]["MetricDataQueries"][0]["MetricStat"]["Period"] == 900
 
 
 def test_the_last_use_is_searched_for_two_weeks():

@@ -1,0 +1,192 @@
+"""Updating an endpoint: another instance type, number of instances or model, while it goes on answering.
+
+SageMaker starts the new instances beside the old ones and moves the requests over when they are in service; when
+they do not come up, the old ones stay (UpdateEndpoint's default, blue/green). The configuration that is left is then
+litter, and is deleted if SageDeck made it and nothing uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from workers.endpoints_parts import CREATOR_TAG, EndpointRoles, Undo, container, model_of, roll_back, step, tags_of
+from workers.errors import InvalidInput, SageDeckError, Unreachable
+from workers.images import image_uri
+from workers.role_wait import when_role_is_known
+from workers.session import AwsSession
+from workers.training_names import suggest_name
+from workers.types import Endpoint
+
+# Carried over from the present configuration to the next one.
+_KEPT = (
+    "AsyncInferenceConfig", "DataCaptureConfig", "EnableNetworkIsolation", "ExecutionRoleArn", "ExplainerConfig",
+    "KmsKeyId", "ShadowProductionVariants", "VpcConfig",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class UpdateSpec:
+    """What the update form holds. An empty ``job_name`` keeps the model."""
+
+    endpoint_name: str
+    instance_type: str
+    instance_count: int
+    job_name: str = ""
+
+
+@dataclass(frozen=True)
+class EndpointUpdate:
+    """An update under way: the configuration and models before, and those it goes to."""
+
+    endpoint_name: str
+    config_name: str
+    old_config: str
+    models: tuple[str, ...] = ()
+    old_models: tuple[str, ...] = ()
+
+
+class Updates:
+    """Updates endpoints of one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, roles: EndpointRoles) -> None:
+        self._session, self._roles = session, roles
+
+    async def begin(self, endpoint: Endpoint, spec: UpdateSpec) -> EndpointUpdate:
+        """Make the next configuration (and model) and go over to it; the endpoint is ``Updating`` on return.
+
+        When a step fails, what the earlier steps made is deleted again.
+        """
+        if spec.instance_count < 1:
+            raise InvalidInput("The endpoint cannot be updated like this", "It needs at least one instance.")
+        doing = f"update {endpoint.name}"
+        config = await self._call("describe_endpoint_config", doing, EndpointConfigName=endpoint.config_name)
+        variant = _only_variant(config)
+        made_name = suggest_name(endpoint.name, datetime.now(UTC))
+        model = await self._next_model(endpoint, spec, variant["ModelName"], made_name, doing)
+        undo: Undo = []
+        try:
+            if model is not None:
+                variant["ModelName"] = made_name
+                wanted = model
+                await step(
+                    when_role_is_known(lambda: self._call("create_model", doing, **wanted)),
+                    lambda: self._call("delete_model", doing, ModelName=made_name),
+                    undo,
+                )
+            variant |= {"InstanceType": spec.instance_type, "InitialInstanceCount": spec.instance_count}
+            await step(
+                self._call(
+                    "create_endpoint_config",
+                    doing,
+                    EndpointConfigName=made_name,
+                    ProductionVariants=[variant],
+                    Tags=tags_of(spec.job_name or endpoint.job_name),
+                    **{key: config[key] for key in _KEPT if key in config},
+                ),
+                lambda: self._call("delete_endpoint_config", doing, EndpointConfigName=made_name),
+                undo,
+            )
+            await self._go_over(endpoint.name, made_name, doing)
+        except BaseException:
+            await asyncio.shield(roll_back(undo))
+            raise
+        return EndpointUpdate(
+            endpoint.name,
+            made_name,
+            endpoint.config_name,
+            (made_name,) if model is not None else (),
+            endpoint.model_names if model is not None else (),
+        )
+
+    async def tidy(self, update: EndpointUpdate, now: Endpoint) -> None:
+        """Delete the configuration and model that the endpoint has left, or never reached.
+
+        Kept is what others use, and what SageDeck did not make. Leftovers cost nothing: no error is raised.
+        """
+        done = now.config_name == update.config_name
+        config, models = (update.old_config, update.old_models) if done else (update.config_name, update.models)
+        try:
+            if await self._ours(config, now.arn) and not await self._config_used(config):
+                await self._call("delete_endpoint_config", "tidy up", EndpointConfigName=config)
+                for model in models:
+                    if await self._ours(model, now.arn, "model") and not await self._model_used(model):
+                        await self._call("delete_model", "tidy up", ModelName=model)
+        except SageDeckError:
+            return
+
+    async def _next_model(
+        self, endpoint: Endpoint, spec: UpdateSpec, present: str, name: str, doing: str
+    ) -> dict[str, Any] | None:
+        """The CreateModel request that the update needs; None when the present model serves."""
+        region = self._session.region
+        if spec.job_name:
+            uri = await model_of(self._session, spec.job_name)
+            role = await self._roles.ensure_endpoint_role(uri.split("/")[2])
+            made = container(region, spec.instance_type, uri)
+            return {
+                "ModelName": name, "PrimaryContainer": made, "ExecutionRoleArn": role, "Tags": tags_of(spec.job_name),
+            }  # fmt: skip
+        before = image_uri(region, "inference", endpoint.instance_type)
+        after = image_uri(region, "inference", spec.instance_type)
+        if before == after or endpoint.image != before:
+            return None
+        # From a processor to a graphics card or back: the same model in the other image.
+        found = await self._call("describe_model", doing, ModelName=present)
+        return {
+            "ModelName": name,
+            "PrimaryContainer": found["PrimaryContainer"] | {"Image": after},
+            "ExecutionRoleArn": found["ExecutionRoleArn"],
+            "Tags": tags_of(endpoint.job_name),
+        }
+
+    async def _go_over(self, name: str, config: str, doing: str) -> None:
+        try:
+            await self._call("update_endpoint", doing, EndpointName=name, EndpointConfigName=config)
+        except Unreachable:
+            # The answer got lost; the request may not have been. Updating tells, for one runs at a time.
+            try:
+                found = await self._call("describe_endpoint", doing, EndpointName=name)
+                if found["EndpointStatus"] == "Updating" or found["EndpointConfigName"] == config:
+                    return
+            except SageDeckError:
+                pass
+            raise
+
+    async def _ours(self, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
+        arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"
+        found = await self._session.call("sagemaker", "list_tags", ResourceArn=arn)
+        return CREATOR_TAG in found.get("Tags", [])
+
+    async def _config_used(self, config: str) -> bool:
+        async for one in self._session.paginate("sagemaker", "list_endpoints", "Endpoints"):
+            found = await self._call("describe_endpoint", "tidy up", EndpointName=one["EndpointName"])
+            if found.get("EndpointConfigName") == config:
+                return True
+        return False
+
+    async def _model_used(self, model: str) -> bool:
+        async for one in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs"):
+            name = one["EndpointConfigName"]
+            found = await self._call("describe_endpoint_config", "tidy up", EndpointConfigName=name)
+            if any(variant.get("ModelName") == model for variant in found.get("ProductionVariants", ())):
+                return True
+        return False
+
+    def _call(self, operation: str, doing: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
+        return self._session.call("sagemaker", operation, doing=doing, **parameters)
+
+
+def _only_variant(config: dict[str, Any]) -> dict[str, Any]:
+    variants = config.get("ProductionVariants", [])
+    if len(variants) != 1 or "ServerlessConfig" in variants[0]:
+        what = "is serverless" if len(variants) == 1 else f"has {len(variants)} variants"
+        raise InvalidInput(
+            "SageDeck cannot update this endpoint",
+            f"It {what}; SageDeck updates endpoints of one variant on instances.",
+            "Nothing was changed. Use the AWS CLI: aws sagemaker update-endpoint.",
+        )
+    return dict(variants[0])
