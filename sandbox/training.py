@@ -23,6 +23,7 @@ from sandbox.sagemaker_validation import validate
 from sandbox.training_record import JobRecord
 from sandbox.training_request import check_request, describe_body, host_count, invalid
 from sandbox.training_run import STOP_GRACE_SECONDS, STOPPED_REASON, RunTools, TrainingRun, account_environment
+from sandbox.training_spot import wait_limit
 
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _SUMMARY = (
@@ -50,6 +51,7 @@ class _Entry:
     key_id: str = ""
     run: TrainingRun | None = None
     thread: threading.Thread | None = None
+    patience: threading.Timer | None = None
 
 
 class TrainingJobs:
@@ -101,6 +103,8 @@ class TrainingJobs:
             waiting = list(self._waiting)
             self._waiting.clear()
         for entry in waiting:
+            if entry.patience is not None:
+                entry.patience.cancel()
             entry.record.finish("Failed", reason=STOPPED_REASON)
         for entry in entries:
             if entry.run is not None:
@@ -159,9 +163,7 @@ class TrainingJobs:
             raise invalid(f"The request was rejected because the training job is in status {status}.")
         with self._lock:
             if entry in self._waiting:
-                self._waiting.remove(entry)
-                self._live.pop(name, None)
-                entry.record.finish("Stopped")
+                self._give_up(entry)
             elif entry.run is not None:
                 entry.run.stop()
 
@@ -193,16 +195,36 @@ class TrainingJobs:
 
     def _enqueue(self, record: JobRecord, request: dict[str, Any]) -> None:
         entry = _Entry(record, request, min(host_count(request)[0], self._slots))
+        patience = wait_limit(record.body)
         with self._lock:
             self._live[record.name] = entry
             self._waiting.append(entry)
+            if patience is not None:
+                entry.patience = threading.Timer(patience, self._waited_too_long, (entry,))
+                entry.patience.daemon = True
+                entry.patience.start()
         self._dispatch()
+
+    def _waited_too_long(self, entry: _Entry) -> None:
+        with self._lock:
+            if entry in self._waiting:
+                self._give_up(entry, "MaxWaitTimeExceeded")
+
+    def _give_up(self, entry: _Entry, secondary: str = "") -> None:
+        """End a job that has not begun to run; the caller holds the lock."""
+        self._waiting.remove(entry)
+        self._live.pop(entry.record.name, None)
+        if entry.patience is not None:
+            entry.patience.cancel()
+        entry.record.finish("Stopped", secondary)
 
     def _dispatch(self) -> None:
         """Start waiting jobs, the oldest first, as long as there is room."""
         with self._lock:
             while not self._closed and self._waiting and self._used + self._waiting[0].slots <= self._slots:
                 entry = self._waiting.popleft()
+                if entry.patience is not None:
+                    entry.patience.cancel()
                 self._used += entry.slots
                 name = f"training {entry.record.name}"
                 entry.thread = threading.Thread(target=self._run, args=(entry,), name=name, daemon=True)

@@ -74,12 +74,10 @@ class JobFiles:
             if own.is_file():
                 shutil.copyfile(installer, own)
             self._unpack_source(folder)
-            self._download_checkpoints(folder)
 
     def upload_output(self, job_name: str, folders: Sequence[HostFolder], scratch: Path) -> None:
         """Store output/data of all hosts as output.tar.gz, or file by file when CompressionType is NONE."""
         self._upload(job_name, "output", [folder.output_data for folder in folders], scratch)
-        self._upload_checkpoints(folders[0])
 
     def upload_model(self, job_name: str, folders: Sequence[HostFolder], scratch: Path) -> str:
         """Store the model folders of all hosts; returns S3ModelArtifacts."""
@@ -168,22 +166,6 @@ class JobFiles:
             except (ArchiveError, OSError) as error:
                 raise JobInputError(f"The source {submitted} cannot be unpacked: {error}") from error
         folder.rewrite_scripts(folder.code)
-
-    def _download_checkpoints(self, folder: HostFolder) -> None:
-        config = self._request.get("CheckpointConfig")
-        if not config:
-            return
-        place, local = S3Place.parse(config["S3Uri"]), _below(folder, config.get("LocalPath", "/opt/ml/checkpoints"))
-        for key, name in channel_files(place.key, self._keys(place)).items():
-            self._copy(place.bucket, key, [local / name])
-
-    def _upload_checkpoints(self, folder: HostFolder) -> None:
-        config = self._request.get("CheckpointConfig")
-        if not config:
-            return
-        place, local = S3Place.parse(config["S3Uri"]), _below(folder, config.get("LocalPath", "/opt/ml/checkpoints"))
-        for name, path in walk(local):
-            self._store.put_file(place.bucket, place.below(name).key, path)
 
 
 def _below(folder: HostFolder, container_path: str) -> Path:

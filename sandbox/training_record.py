@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sandbox.sagemaker_store import Records
+from sandbox.training_spot import billable_seconds
 
 FINAL_STATUSES = frozenset({"Completed", "Failed", "Stopped"})
 _MESSAGES = {
@@ -20,6 +21,7 @@ _MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job runtime and wait exceeded MaxWaitTimeInSeconds provided",
 }
 
 
@@ -70,7 +72,9 @@ class JobRecord:
             self.body["TrainingJobStatus"] = status
             self.body["TrainingEndTime"] = now
             if started is not None:
-                self.body["TrainingTimeInSeconds"] = self.body["BillableTimeInSeconds"] = max(1, round(now - started))
+                seconds = max(1, round(now - started))
+                self.body["TrainingTimeInSeconds"] = seconds
+                self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
             if reason:
                 self.body["FailureReason"] = reason
             self._transition(secondary or status, reason if status == "Failed" else "", now)

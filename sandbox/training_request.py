@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from sandbox.container import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
 from sandbox.errors import AwsError
+from sandbox.training_spot import DEFAULT_MAX_RUNTIME, check_spot
 
-DEFAULT_MAX_RUNTIME = 86_400
 MAX_HOSTS = 16
 _SENT_BACK = (
     "HyperParameters",
@@ -112,6 +112,7 @@ def check_request(request: dict[str, Any], objects: Objects, region: str, role_e
             f"current utilization of 0 Instances and a request delta of {count} Instances. Please use AWS Service "
             "Quotas to request an increase for this quota.",
         )
+    check_spot(request)
     hyperparameters = request.get("HyperParameters", {})
     if not algorithm.get("ContainerEntrypoint") and not is_script_mode(hyperparameters):
         raise invalid(

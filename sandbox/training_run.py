@@ -33,9 +33,11 @@ from sandbox.container_python import HOST_PROGRAMS, JobPython, host_program
 from sandbox.errors import AwsError
 from sandbox.processes import StartFailed
 from sandbox.sagemaker_logs import LogStream, LogStreams
+from sandbox.training_checkpoints import Checkpoints
 from sandbox.training_files import Cancelled, JobFiles, JobInputError, ObjectStore
 from sandbox.training_record import JobRecord
 from sandbox.training_request import host_count
+from sandbox.training_spot import run_limit
 
 STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -94,9 +96,11 @@ class TrainingRun:
         count, instance_type = host_count(dict(request))
         self._cluster = Cluster.of(count, instance_type, _free_port())
         self._python = JobPython(tools.folder / "python")
+        self._checkpoints: Checkpoints | None = None
         self._command_text = ""
         self._hosts: list[_Host] = []
         self._dead: _Host | None = None
+        self._over = ""
 
     def stop(self) -> None:
         """End the job: SIGTERM, the grace of 120 s, SIGKILL; what is in the model folder is kept."""
@@ -130,6 +134,8 @@ class TrainingRun:
             raise
         finally:
             self._kill_all()
+            if self._checkpoints is not None:
+                self._checkpoints.finish(upload=False)
             for host in self._hosts:
                 host.log.flush()
             shutil.rmtree(self._tools.folder, ignore_errors=True)
@@ -145,7 +151,11 @@ class TrainingRun:
         self._python.create()
         files = JobFiles(self._tools.s3, self._request, self._stopping.is_set)
         installer = HOST_PROGRAMS / "host_requirements.py"
-        files.download([host.folder for host in self._hosts], self._cluster.master_port, installer)
+        folders = [host.folder for host in self._hosts]
+        files.download(folders, self._cluster.master_port, installer)
+        self._checkpoints = Checkpoints(self._tools.s3, self._request.get("CheckpointConfig"), folders)
+        self._checkpoints.download()
+        self._checkpoints.watch()
 
     def _run(self) -> None:
         if self._stopping.is_set():
@@ -153,7 +163,7 @@ class TrainingRun:
         self._record.step("Training", "Training image download completed. Training in progress.")
         for host in self._hosts:
             self._start(host)
-        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        limit, self._over = run_limit(self._record.body, time.time())
         outcome = self._wait(limit)
         self._keep_metrics(final=True)
         for host in self._hosts:
@@ -271,6 +281,8 @@ class TrainingRun:
         files = JobFiles(self._tools.s3, self._request, lambda: False)
         scratch = self._tools.folder
         files.upload_output(self._record.name, folders, scratch)
+        if self._checkpoints is not None:
+            self._checkpoints.finish(upload=True)
         if outcome == "failed" and self._dead is not None:
             host = self._dead
             reason = failure_reason(
@@ -285,7 +297,7 @@ class TrainingRun:
             return
         self._record.set_model(files.upload_model(self._record.name, folders, scratch))
         if outcome == "timeout":
-            self._finish("Stopped", "MaxRuntimeExceeded")
+            self._finish("Stopped", self._over)
         elif outcome == "stopped":
             self._finish("Stopped")
         else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import AwsError
-from sandbox.training_request import invalid
+from sandbox.training_request import S3Place, invalid
 from sandbox.tuning_engine import RangeError, SearchEngine, parse_ranges
 from sandbox.tuning_record import OBJECTIVE_ARGUMENT
 
@@ -52,6 +52,7 @@ class TuningPlan:
             )
         except RangeError as error:
             raise invalid(str(error)) from error
+        self.tags: list[dict[str, str]] = request.get("Tags", [])
         self.static: dict[str, str] = self.definition.get("StaticHyperParameters", {})
         self._check_names()
         limits = self.config["ResourceLimits"]
@@ -72,6 +73,13 @@ class TuningPlan:
         request["AlgorithmSpecification"] = dict(self.definition["AlgorithmSpecification"])
         request["HyperParameters"] = {**self.static, OBJECTIVE_ARGUMENT: self.metric, **tuned}
         request["ResourceConfig"] = resource_config(self.definition)
+        if self.tags:
+            # CreateHyperParameterTuningJob's reference: the tags are also added to all training jobs that it launches.
+            request["Tags"] = self.tags
+        if "CheckpointConfig" in request:
+            # A trial must not go on from another one's checkpoints.
+            place = S3Place.parse(request["CheckpointConfig"]["S3Uri"], "CheckpointConfig.S3Uri").below(name)
+            request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": place.uri}
         return request
 
     def _check_names(self) -> None:

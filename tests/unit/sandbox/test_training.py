@@ -240,3 +240,33 @@ def test_tuning_jobs_can_start_jobs_of_their_own(bench: Bench) -> None:
     with pytest.raises(AwsError, match="already exists"):
         bench.jobs.create(request)
     bench.end("single")
+
+
+SPOT = {
+    "EnableManagedSpotTraining": True,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1},
+}
+
+
+def test_a_spot_job_that_finds_no_place_gives_up(bench: Bench) -> None:
+    for number in range(bench.jobs._slots):
+        bench.start(f"busy-{number}", SLEEPS)
+    bench.start("spot", SLEEPS, **SPOT)
+    job = bench.end("spot")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
+    assert "TrainingStartTime" not in job and "BillableTimeInSeconds" not in job
+
+
+def test_a_spot_job_is_billed_less_and_keeps_its_checkpoints(bench: Bench) -> None:
+    bench.s3.put_bytes("bucket", "kept/epoch", b"2")
+    script = (
+        "import time\nfound = open('/opt/ml/checkpoints/epoch').read()\nprint('found', found, flush=True)\n"
+        "open('/opt/ml/checkpoints/epoch', 'w').write(str(int(found) + 1))\ntime.sleep(1.6)\n"
+    )
+    waits = {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}}
+    bench.start("spot", script, **{**SPOT, **waits}, CheckpointConfig={"S3Uri": "s3://bucket/kept"})
+    job = bench.end("spot")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["EnableManagedSpotTraining"] and job["TrainingTimeInSeconds"] >= 2
+    assert 1 <= job["BillableTimeInSeconds"] < job["TrainingTimeInSeconds"]
+    assert bench.s3.get_bytes("bucket", "kept/epoch") == b"3"

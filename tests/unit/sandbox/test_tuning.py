@@ -373,3 +373,9 @@ def test_the_resources_of_sdk_2_in_both_forms() -> None:
 def test_plans_that_cannot_work_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(AwsError, match=said):
         TuningPlan(request(**changes))
+
+
+def test_the_tags_of_a_tuning_job_go_to_its_training_jobs() -> None:
+    tags = [{"Key": "team", "Value": "dogs"}]
+    assert TuningPlan({**request(), "Tags": tags}).trial_request("t-001", {"rate": "1"})["Tags"] == tags
+    assert "Tags" not in TuningPlan(request()).trial_request("t-001", {"rate": "1"})
