@@ -11,6 +11,7 @@ from sandbox.hosting_metrics import InvocationMetrics
 from sandbox.hosting_models import Models
 from sandbox.registry import Caller, Operation, SandboxContext, Service
 from sandbox.sagemaker_logs import LogPump
+from sandbox.sagemaker_search import Search
 from sandbox.sagemaker_store import Tags
 from sandbox.sagemaker_validation import validate
 from sandbox.training import TrainingJobs
@@ -43,6 +44,7 @@ class SageMakerService(Service):
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
         )
+        self.operations |= Search(ctx.state.db).operations
         self.operations |= {
             "AddTags": _checked("AddTags", tags.add_tags),
             "ListTags": _checked("ListTags", tags.list_tags),

@@ -29,7 +29,9 @@ _INDEXES = (
 )
 _TAG_SCHEMA = """CREATE TABLE IF NOT EXISTS sagemaker_tags (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key))"""
+_TAG_INDEX = "CREATE INDEX IF NOT EXISTS sagemaker_tags_by_key ON sagemaker_tags (key, value, arn)"
 MAX_TAGS = 50
+_RESERVED = "aws:"
 DEFAULT_PAGE = 10
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "LastModifiedTime": "modified", "Status": "status"}
 _TIME_FILTERS = {
@@ -47,7 +49,7 @@ class Records:
         self._db = db
         self.kind = kind
         with db.transaction():
-            for statement in (_SCHEMA, *_INDEXES, _TAG_SCHEMA):
+            for statement in (_SCHEMA, *_INDEXES, _TAG_SCHEMA, _TAG_INDEX):
                 db.execute(statement)
 
     def arn(self, name: str) -> str:
@@ -143,7 +145,16 @@ class Tags:
         db.execute(_TAG_SCHEMA)
 
     def add(self, arn: str, tags: list[dict[str, str]]) -> None:
-        """Set tags on a resource. More than 50 in all: ValidationException, and nothing is changed."""
+        """Set tags on a resource.
+
+        A key twice, a key that begins with ``aws:`` or more than 50 tags in all: ValidationException, and nothing
+        is changed.
+        """
+        keys = [tag["Key"] for tag in tags]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise AwsError("ValidationException", f"Duplicate tag keys found: {twice} is given more than once.")
+        _refuse_reserved(keys)
         with self._db.transaction():
             for tag in tags:
                 self._db.execute(
@@ -164,13 +175,19 @@ class Tags:
         return {"Tags": self.of(request["ResourceArn"])}
 
     def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListTags; 50 tags fit one page, so there is no second one."""
-        self._must_exist(request["ResourceArn"])
-        return {"Tags": self.of(request["ResourceArn"])}
+        """ListTags, in pages of MaxResults (50 when it is left out)."""
+        arn = request["ResourceArn"]
+        self._must_exist(arn)
+        after = _read_token(request["NextToken"], arn)[1] if request.get("NextToken") else ""
+        tags = [tag for tag in self.of(arn) if tag["Key"] > after]
+        size = request.get("MaxResults", MAX_TAGS)
+        more = {"NextToken": _write_token("", tags[size - 1]["Key"], arn)} if len(tags) > size else {}
+        return {"Tags": tags[:size], **more}
 
     def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteTags; keys that are not there are ignored."""
         self._must_exist(request["ResourceArn"])
+        _refuse_reserved(request["TagKeys"])
         for key in request["TagKeys"]:
             self._db.execute("DELETE FROM sagemaker_tags WHERE arn=? AND key=?", (request["ResourceArn"], key))
         return {}
@@ -178,6 +195,15 @@ class Tags:
     def _must_exist(self, arn: str) -> None:
         if not self._db.query("SELECT 1 FROM sagemaker_records WHERE arn=?", (arn,)):
             raise AwsError("ValidationException", f"Could not find the resource {arn}.")
+
+
+def _refuse_reserved(keys: Iterable[str]) -> None:
+    for key in keys:
+        if key.lower().startswith(_RESERVED):
+            raise AwsError(
+                "ValidationException",
+                f"The tag key {key} is not valid: tag keys that begin with {_RESERVED} are reserved for AWS use.",
+            )
 
 
 def _filters(request: dict[str, Any]) -> Iterable[tuple[str, Any]]:

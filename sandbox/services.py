@@ -15,6 +15,7 @@ def all_services() -> list[Service]:
     from sandbox.sagemaker_runtime import SageMakerRuntimeService
     from sandbox.sagemaker_service import SageMakerService
     from sandbox.sts import StsService
+    from sandbox.tagging import TaggingService
 
     sagemaker = SageMakerService()
     runtime = SageMakerRuntimeService(sagemaker)
@@ -27,4 +28,5 @@ def all_services() -> list[Service]:
         LambdaService(),
         sagemaker,
         runtime,
+        TaggingService(),
     ]

@@ -111,3 +111,29 @@ def test_tags_are_limited_and_go_with_their_resource(db: Database) -> None:
     assert tags.of(arn) == []
     with pytest.raises(AwsError, match="Could not find the resource"):
         tags.list_tags({"ResourceArn": arn})
+
+
+def test_reserved_and_repeated_tag_keys_are_refused(db: Database) -> None:
+    jobs, tags = Records(db, "training-job"), Tags(db)
+    jobs.add("a", {}, created=NOW)
+    for keys, words in ((["aws:x"], "reserved"), (["AWS:x"], "reserved"), (["x", "x"], "more than once")):
+        with pytest.raises(AwsError, match=words):
+            tags.add_tags({"ResourceArn": jobs.arn("a"), "Tags": [{"Key": key, "Value": ""} for key in keys]})
+    with pytest.raises(AwsError, match="reserved"):
+        tags.delete_tags({"ResourceArn": jobs.arn("a"), "TagKeys": ["aws:x"]})
+    assert tags.of(jobs.arn("a")) == []
+
+
+def test_tags_come_in_pages(db: Database) -> None:
+    jobs, tags = Records(db, "training-job"), Tags(db)
+    jobs.add("a", {}, created=NOW)
+    jobs.add("b", {}, created=NOW)
+    arn = jobs.arn("a")
+    tags.add(arn, [{"Key": f"k{n:02d}", "Value": ""} for n in range(50)])
+    assert "NextToken" not in tags.list_tags({"ResourceArn": arn})
+    first = tags.list_tags({"ResourceArn": arn, "MaxResults": 30})
+    second = tags.list_tags({"ResourceArn": arn, "MaxResults": 30, "NextToken": first["NextToken"]})
+    assert [tag["Key"] for tag in first["Tags"] + second["Tags"]] == [f"k{n:02d}" for n in range(50)]
+    assert "NextToken" not in second
+    with pytest.raises(AwsError, match="NextToken is not valid"):
+        tags.list_tags({"ResourceArn": jobs.arn("b"), "NextToken": first["NextToken"]})
