@@ -168,8 +168,12 @@ class SdkLauncher:
                 instance_type=request["instance_type"],
                 instance_count=request["instance_count"],
                 volume_size_in_gb=request["volume_gb"],
+                enable_managed_spot_training=request["max_wait_seconds"] is not None or None,
             ),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=request["max_runtime_seconds"]),
+            stopping_condition=StoppingCondition(
+                max_runtime_in_seconds=request["max_runtime_seconds"],
+                max_wait_time_in_seconds=request["max_wait_seconds"],
+            ),
             output_data_config=OutputDataConfig(s3_output_path=f"s3://{request['bucket']}/{request['prefix']}"),
             hyperparameters=request["hyperparameters"],
             environment=request["environment"],

@@ -12,9 +12,11 @@ from workers.inference import Inference
 from workers.launcher import Launcher
 from workers.logs import Logs
 from workers.metrics import Metrics
+from workers.quotas import Quotas
 from workers.roles import Roles
 from workers.session import AwsSession
 from workers.storage import Storage
+from workers.tags import Tags
 from workers.training import Training
 from workers.tuning import Tuning
 from workers.types import Backend, Identity
@@ -36,6 +38,8 @@ class Services:
         self.metrics = Metrics(self.session)
         self.training = Training(self.session, self.launcher, self.roles)
         self.tuning = Tuning(self.session, self.launcher, self.roles)
+        self.quotas = Quotas(self.session, self.training)
+        self.tags = Tags(self.session)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)

@@ -21,6 +21,7 @@ from workers.training_curves import CurveReader
 from workers.training_failures import Failure, explain
 from workers.training_names import name_problem
 from workers.training_report import find_report, parse_report
+from workers.training_spot import max_wait_seconds
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
 
 PREFIX = "sagedeck/jobs"
@@ -111,6 +112,7 @@ class Training:
         """
 
         async def one(job: TrainingJob) -> TrainingJob:
+            job = self._known(job)
             if job.instance_type:
                 return job
             try:
@@ -220,6 +222,7 @@ def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
         "instance_count": spec.instance_count,
         "volume_gb": spec.volume_gb,
         "max_runtime_seconds": spec.max_runtime_seconds,
+        "max_wait_seconds": max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
         "hyperparameters": {
             "backbone": spec.backbone,
             "epochs": str(spec.epochs),
@@ -283,6 +286,8 @@ def _detail(answer: Mapping[str, Any]) -> TrainingJob:
         instance_count=resources.get("InstanceCount", 0),
         max_runtime_seconds=answer.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
         billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        training_seconds=answer.get("TrainingTimeInSeconds", 0),
+        spot=answer.get("EnableManagedSpotTraining", False),
         hyperparameters=dict(answer.get("HyperParameters", {})),
         metric_definitions=tuple(
             (item["Name"], item["Regex"])

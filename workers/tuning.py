@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from workers.costs import PriceTable
@@ -22,7 +22,7 @@ from workers.tuning_objective import unseen_objective
 from workers.tuning_read import leaderboard, read_detail, read_summary, read_trial
 from workers.tuning_request import features_once, spec_problem, tuning_name_problem, tuning_request
 from workers.tuning_types import CostEstimate, Trial, TuningJob, TuningPage, TuningSpec, TuningStep
-from workers.types import EpochMetrics, TrainingSpec
+from workers.types import EpochMetrics, TrainingJob, TrainingSpec
 
 PAGE_SIZE = 50
 CONCURRENT_LOGS = 4
@@ -146,7 +146,13 @@ class Tuning:
                 PaginationConfig={"PageSize": 100},
             )
         ]
-        return leaderboard(job, found)
+        return leaderboard(job, await self._billed(found) if job.spot else found)
+
+    async def _billed(self, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+        """The trials with what is billed of them, which only DescribeTrainingJob tells; each is asked for once."""
+        ended = [TrainingJob(trial.name, trial.status, trial.created) for trial in trials if not trial.running]
+        seconds = {job.name: job.billable_seconds for job in await self._training.complete(ended)}
+        return tuple(dataclasses.replace(trial, billable_seconds=seconds.get(trial.name, 0)) for trial in trials)
 
     async def best(self, name: str) -> Trial | None:
         """The best training job so far, or ``None`` when none has an objective yet."""
@@ -206,6 +212,7 @@ class Tuning:
             max_runtime_seconds=job.trial_seconds or defaults.max_runtime_seconds,
             volume_gb=job.volume_gb or defaults.volume_gb,
             hyperparameters=values,
+            spot=job.spot,
         )
 
     async def _exists(self, name: str) -> bool:

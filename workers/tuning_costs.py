@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from workers.costs import PriceTable
+from workers.training_spot import SPOT_SAVING
 from workers.tuning_features import LEAST_RUNTIME
 from workers.tuning_request import combinations, features_once
 from workers.tuning_types import CostEstimate, TuningSpec
@@ -25,7 +26,8 @@ def estimate(
     """Expected time and cost of a form for this many ``pictures`` in all splits.
 
     ``trial_seconds`` replaces the rule of thumb, for example by the mean of an earlier tuning job's trials. Early
-    stopping only makes it cheaper, so it is left out.
+    stopping only makes it cheaper, so it is left out. On spot instances the expected sum is less by what they usually
+    save, and the most is what it would be without them.
     """
     jobs = spec.max_jobs or combinations(spec.ranges) or 1
     offers = {offer.name: offer for offer in prices.offers("training", region)}
@@ -48,12 +50,14 @@ def estimate(
     longest += max(LEAST_RUNTIME, spec.trial_seconds) if once else 0
     price = prices.per_hour(spec.instance_type, "training", region)
     dollars = None if price is None else price * spec.instance_count / 3600
+    saved = SPOT_SAVING if spec.spot else 0.0
     return CostEstimate(
         jobs=jobs,
         trial_seconds=trial_seconds,
         features_seconds=features_seconds,
         seconds=features_seconds + trial_seconds * math.ceil(jobs / max(1, spec.max_parallel)),
-        expected=None if dollars is None else dollars * billed,
+        expected=None if dollars is None else dollars * billed * (1 - saved),
         most=None if dollars is None else dollars * longest,
         caption=prices.caption(),
+        saved=None if dollars is None else dollars * billed * saved,
     )

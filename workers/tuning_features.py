@@ -20,8 +20,11 @@ from workers.tuning_request import FEATURE_SETTINGS
 from workers.tuning_types import TuningSpec, TuningStep
 from workers.types import TrainingJob, TrainingSpec
 
-NAME = "sagedeck-features-"
-_KEY_LENGTH = 20
+# Short, because it stands in a list of jobs; earlier versions put "sagedeck-" before it and had a longer hash, and
+# the search by a part of the name finds these, too.
+NAME = "features-"
+_KEY_LENGTH = 12
+_JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 # The pass over all pictures takes longer than a trial, whose limit the operator set.
 LEAST_RUNTIME = 4 * 3600
 _POLL_SECONDS = (0.5, 5.0)
@@ -116,6 +119,11 @@ class Features:
         )
 
 
+def is_features_job(name: str) -> bool:
+    """Whether a training job of this name prepares features for tuning jobs."""
+    return _JOB_NAME.fullmatch(name) is not None
+
+
 def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
     """The training job that prepares the features of a tuning form."""
     settings = {
@@ -132,6 +140,7 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
         max_runtime_seconds=max(spec.trial_seconds, LEAST_RUNTIME),
         volume_gb=spec.volume_gb,
         hyperparameters={**settings, "prepare_features": "true"},
+        spot=spec.spot,
     )
 
 

@@ -82,6 +82,7 @@ def read_detail(answer: Mapping[str, Any]) -> TuningJob:
         instance_count=resources.get("InstanceCount", 0),
         volume_gb=resources.get("VolumeSizeInGB", 0),
         trial_seconds=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
+        spot=definition.get("EnableManagedSpotTraining", False),
         data_uri=definition.get("Environment", {}).get(DATA_VARIABLE) or channels.get("training", ""),
         features_uri=channels.get("features", ""),
         output_uri=definition.get("OutputDataConfig", {}).get("S3OutputPath", ""),

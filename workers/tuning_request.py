@@ -12,6 +12,7 @@ from workers.errors import InvalidInput
 from workers.images import image_uri
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 from workers.training_names import name_problem
+from workers.training_spot import max_wait_seconds
 from workers.tuning_types import CategoricalRange, IntegerRange, ParameterRange, TuningSpec
 
 PREFIX = "sagedeck/jobs"
@@ -118,6 +119,7 @@ def tuning_request(spec: TuningSpec, region: str, features_uri: str = "") -> dic
         "instance_count": spec.instance_count,
         "volume_gb": spec.volume_gb,
         "max_runtime_seconds": spec.trial_seconds,
+        "max_wait_seconds": max_wait_seconds(spec.trial_seconds) if spec.spot else None,
         "hyperparameters": static_hyperparameters(spec),
         # The jobs with prepared features do not get the data, but a person wants to know where they come from.
         "environment": {"PYTHONUNBUFFERED": "1", DATA_VARIABLE: data_uri},

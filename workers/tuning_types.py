@@ -58,6 +58,7 @@ class TuningSpec:
     ``backbone`` and ``epochs``. ``trial_seconds`` limits one training job, ``max_runtime_seconds`` (at least 120)
     the whole tuning job; ``max_jobs`` ``None`` means all combinations of a grid. ``parents`` are earlier tuning
     jobs whose results are taken over. ``requirements`` replaces the script's requirements.txt.
+    ``spot``: the training jobs run on managed spot instances.
     """
 
     tuning_name: str
@@ -84,6 +85,7 @@ class TuningSpec:
     random_seed: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     requirements: str | None = None
+    spot: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Trial:
 
     ``objective`` is ``None`` until the metric was seen. ``early_stopped``: the tuning job ended it because others
     did better; its last objective counts all the same. ``rank`` is 1 for the best, ``None`` without an objective.
+    ``billable_seconds`` is known of the finished ones on spot instances only, where it differs from ``seconds``.
     """
 
     name: str
@@ -139,6 +142,7 @@ class Trial:
     failure_reason: str = ""
     rank: int | None = None
     arn: str = ""
+    billable_seconds: int = 0
 
     @property
     def running(self) -> bool:
@@ -174,6 +178,7 @@ class TuningJob:
     instance_count: int = 0
     trial_seconds: int = 0
     volume_gb: int = 0
+    spot: bool = False
     data_uri: str = ""
     features_uri: str = ""
     output_uri: str = ""
@@ -198,8 +203,9 @@ class TuningPage:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a tuning job will cost, in US dollars. ``most``: if every job runs to its time limit.
+    """What a tuning job will cost, in US dollars. ``most``: if every job runs to its time limit, at no discount.
 
+    ``saved``: how much less than on demand ``expected`` is on spot instances, 0 without them.
     ``seconds`` is wall-clock time for the whole. Prices are ``None`` for an instance type that the table does not
     know.
     """
@@ -211,3 +217,4 @@ class CostEstimate:
     expected: float | None
     most: float | None
     caption: str
+    saved: float | None = 0.0

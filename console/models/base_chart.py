@@ -12,7 +12,8 @@ class Series:
     """One line: ``xs`` ascending. ``tone`` is a colour token; the main line is ``series1``, a comparison ``series5``.
 
     ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below; ``cut``
-    ends it with a bar: stopped before its time. A series without a name is not in the legend.
+    ends it with a bar: stopped before its time. ``dash`` (lengths of dashes and gaps in widths of the line) keeps a
+    line below it in sight where both are the same. A series without a name is not in the legend.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Series:
     step: bool = False
     fill: bool = False
     cut: bool = False
+    dash: tuple[float, ...] = ()
 
     @property
     def color_token(self) -> str:

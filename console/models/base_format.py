@@ -72,11 +72,8 @@ def when(at: datetime, now: datetime | None = None) -> str:
 
 
 def fraction(value: float, digits: int = 3) -> str:
-    """``.871``, ``1``: a score from 0 to 1 without its leading zero."""
-    text = f"{value:.{digits}f}"
-    if text.startswith("1"):
-        return "1"
-    return text.replace("0.", ".", 1) if float(text) else "0"
+    """``.871``, ``1.000``: a score from 0 to 1 without its leading zero, with the same digits for all in a column."""
+    return f"{value:.{digits}f}".removeprefix("0")
 
 
 def dollars(value: float, digits: int = 2) -> str:

@@ -27,6 +27,7 @@ class RowTableModel(QAbstractTableModel):
     """Rows (mappings, dataclasses, any objects) under declared columns.
 
     ``key`` names the field, or is the function, that identifies a row across refreshes; keys must be unique.
+    ``also_searched(row)`` is text that the filter looks into besides the columns'.
 
     Signals: ``aboutToApply()`` and ``applied()`` around every change of the visible rows;
     ``countsChanged()`` when the number of rows or of hidden rows changed.
@@ -37,11 +38,17 @@ class RowTableModel(QAbstractTableModel):
     countsChanged = Signal()
 
     def __init__(
-        self, columns: Sequence[Column], key: str | Callable[[Any], Any], parent: QObject | None = None
+        self,
+        columns: Sequence[Column],
+        key: str | Callable[[Any], Any],
+        parent: QObject | None = None,
+        *,
+        also_searched: Callable[[Any], str] | None = None,
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self._key: Callable[[Any], Any] = key if callable(key) else (lambda row: field_of(row, key))
+        self._also_searched = also_searched
         self._rows: dict[Any, Any] = {}
         self._visible: list[Any] = []
         self._position: dict[Any, int] = {}
@@ -153,8 +160,10 @@ class RowTableModel(QAbstractTableModel):
             return True
         haystack = self._haystacks.get(key)
         if haystack is None:
-            haystack = "\n".join(column.text_of(row) for column in self.columns if column.searchable).casefold()
-            self._haystacks[key] = haystack
+            texts = [column.text_of(row) for column in self.columns if column.searchable]
+            if self._also_searched is not None:
+                texts.append(self._also_searched(row))
+            haystack = self._haystacks[key] = "\n".join(texts).casefold()
         return all(word in haystack for word in self._words)
 
     def _wanted(self) -> list[Any]:

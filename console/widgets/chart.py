@@ -210,20 +210,21 @@ class LineChart(QWidget):
     def _paint_head(self, painter: QPainter) -> None:
         colors = theme()
         height = colors.metrics("strong").height() + 2
-        legend: list[tuple[str, str, str]] = []
+        legend: list[tuple[str, str, Series]] = []
         for series in (series for series in self._series if series.name):
             value = series.at(self._cursor) if self._cursor is not None else series.last
             figure = "–" if value is None else self._y_format(value)
             shown = figure if self._live or self._cursor is not None else ""
-            legend.append((series.name, shown, series.color_token))
+            legend.append((series.name, shown, series))
         x = float(self.width()) - 4
-        for name, figure, tone in reversed(legend):
+        for name, figure, series in reversed(legend):
             x -= text_width(figure, "name")
             draw_text(painter, QRectF(x, 0, 200, height), figure, "name", colors.color("text"))
             x -= text_width(name, "small") + 7
             draw_text(painter, QRectF(x, 0, 200, height), name, "small", colors.color("text2"))
             x -= _LEGEND_LINE + 8
-            painter.fillRect(QRectF(x, round(height / 2) - 1, _LEGEND_LINE, 2), colors.color(tone))
+            painter.setPen(_pen(series, 2.0, Qt.PenCapStyle.FlatCap))
+            painter.drawLine(QPointF(x, round(height / 2)), QPointF(x + _LEGEND_LINE, round(height / 2)))
             x -= 10
         words = self._title
         if self._cursor is not None:
@@ -292,10 +293,7 @@ class LineChart(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color(series.color_token, 0.12))
             painter.drawPolygon(QPolygonF(points + foot))
-        pen = QPen(color, 1.5 if series.comparison else 2.0)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
+        painter.setPen(_pen(series, 1.5 if series.comparison else 2.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
         spot = points[-1]
@@ -366,6 +364,16 @@ class LineChart(QWidget):
 
 def _clock(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%H:%M}"
+
+
+def _pen(series: Series, width: float, cap: Qt.PenCapStyle = Qt.PenCapStyle.RoundCap) -> QPen:
+    pen = QPen(theme().color(series.color_token), width)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    # A round cap would close the gaps of a dashed line.
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap if series.dash else cap)
+    if series.dash:
+        pen.setDashPattern(list(series.dash))
+    return pen
 
 
 def _dashed(tone: str) -> QPen:

@@ -10,12 +10,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QSpinBox, QStyledItemDelegate, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QWheelEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 from console.style import restyle
 from console.theme import theme
 from console.widgets.base import control_height, draw_text, on_theme, text_width
+
+_COMBO_PADDING = 12
 
 
 def set_invalid(field: QWidget, invalid: bool) -> None:
@@ -188,6 +200,23 @@ class ComboBox(QComboBox):
         self.edited.emit()
         self.chosen.emit(self.value())
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The style's box, its text ended by an ellipsis where it does not fit."""
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        if self.currentIndex() < 0:
+            option.currentText = self.placeholderText()
+            option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
+        text, width = option.currentText, room.width() - 4
+        elided = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
+        option.currentText = elided
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
     def value(self) -> Any:
         """The key chosen, or ``None``."""
         return self.currentData()
@@ -196,9 +225,14 @@ class ComboBox(QComboBox):
         """Choose by key; an unknown key chooses nothing."""
         self.setCurrentIndex(self.findData(key))
 
+    def sizeHint(self) -> QSize:
+        """Wide enough for the longest item: the style leaves the sheet's paddings out."""
+        wanted = super().sizeHint()
+        return QSize(wanted.width() + theme().pixels(_COMBO_PADDING), wanted.height())
+
     def minimumSizeHint(self) -> QSize:
         """A long item must not widen a form: the closed box may show only its beginning."""
-        wanted = super().sizeHint()
+        wanted = self.sizeHint()
         return QSize(min(wanted.width(), round(text_width("0" * 8)) + 44), wanted.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -57,10 +57,11 @@ class ResourceTable(QWidget):
         sort: tuple[str, str] | None = None,
         multi: bool = True,
         row_pixels: int = 32,
+        also_searched: Callable[[Any], str] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.model = RowTableModel(columns, key, self)
+        self.model = RowTableModel(columns, key, self, also_searched=also_searched)
         self._noun = noun
         self._actions: Callable[[list[Any]], Sequence[MenuEntry]] | None = None
         self._loaded = False

@@ -155,7 +155,7 @@ async def test_search_asks_the_account_for_jobs_that_were_not_read(qapp: Any) ->
 def test_what_a_row_says() -> None:
     assert JobRow(training("a", instance_count=4)).kind == "4 hosts"
     assert JobRow(training("a")).kind == "Single job"
-    assert JobRow(training("sagedeck-features-0123-1")).kind == "Features"
+    assert JobRow(training("features-0123456789ab-1")).kind == "Features"
     assert JobRow(TrainingJob("a", "InProgress", NOW)).kind is None, "the details are on their way"
     assert trial_number("dogs-tuning-007-0123abcd") == "007"
     best = tuning(best=TRIALS[1])

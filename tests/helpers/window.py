@@ -11,6 +11,7 @@ from typing import Any
 from console.tabs import TabSpec
 from console.tabs.base import Tab
 from workers.costs import PriceTable
+from workers.quotas import Quota
 from workers.types import Backend, Endpoint, Identity, TrainingJob
 
 SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")
@@ -32,6 +33,10 @@ class FakeServices:
         self.session = SimpleNamespace(identity=self.identity)
         self.training = SimpleNamespace(jobs=self._jobs, complete=self._complete)
         self.endpoints = SimpleNamespace(list=self._endpoints)
+        self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
+        self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
+        self.tag_rows: dict[str, dict[str, str]] = {}
+        self.tags = SimpleNamespace(of=self._tags, of_all_jobs=self._all_tags, add=self._tag, remove=self._untag)
 
     async def identity(self) -> Identity:
         await asyncio.sleep(0)
@@ -48,6 +53,22 @@ class FakeServices:
 
     async def _endpoints(self) -> tuple[Endpoint, ...]:
         return tuple(self.endpoint_rows)
+
+    async def _quota(self, instance_type: str, spot: bool = False) -> Quota | None:
+        return self.quota
+
+    async def _tags(self, arn: str) -> dict[str, str]:
+        return dict(self.tag_rows.get(arn, {}))
+
+    async def _all_tags(self) -> dict[str, dict[str, str]]:
+        return dict(self.tag_rows)
+
+    async def _tag(self, arn: str, tags: dict[str, str]) -> None:
+        self.tag_rows.setdefault(arn, {}).update(tags)
+
+    async def _untag(self, arn: str, keys: list[str]) -> None:
+        for key in keys:
+            self.tag_rows[arn].pop(key, None)
 
     def close(self) -> None:
         self.closed = True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.tabs.training.rows import JobRow, cost_of, trial_of
+from console.tabs.training.tag_index import TagIndex
 from workers.errors import AccessDenied, NotFound, Throttled
 from workers.tuning_types import Trial, TuningJob
 from workers.types import TrainingJob
@@ -20,6 +21,8 @@ PAGE_SIZE = 100
 ENOUGH_ROWS = 30
 MOST_PAGES = 5
 _AT_ONCE = 4
+# Each of them is a DescribeTrainingJob.
+TAGGED_AT_ONCE = 50
 
 Changed = Callable[[], None]
 
@@ -47,13 +50,16 @@ class JobBook:
         self._trials: dict[str, tuple[Trial, ...]] = {}
         self._places: dict[str, _Place] = {}
         self._search = ""
+        self._filter = ""
+        self.tags = TagIndex()
         self._limit = asyncio.Semaphore(_AT_ONCE)
 
     def clear(self) -> None:
         """Forget all, for another account."""
         for kept in (self._jobs, self._tunings, self._trials, self._places):
             kept.clear()
-        self._search = ""
+        self.tags.clear()
+        self._search = self._filter = ""
 
     @property
     def tunings(self) -> list[TuningJob]:
@@ -69,15 +75,16 @@ class JobBook:
     def more(self) -> bool:
         """True when there are older jobs (that fit the search) than those read."""
         place = self._places.get(self._search)
-        return place is not None and place.more
+        return (place is not None and place.more) or bool(self._tagged())
 
     def rows(self, services: Services) -> list[JobRow]:
         """The rows, in no order."""
         prices, region = services.prices, services.region
-        made = [JobRow(job, (), cost_of(job, (), prices, region)) for job in self.jobs]
+        made = [JobRow(job, (), cost_of(job, (), prices, region), self.tags.of(job.arn)) for job in self.jobs]
         for job in self._tunings.values():
             trials = self._trials.get(job.name, ())
-            made.append(JobRow(job, trials, cost_of(job, trials, prices, region) if job.instance_type else None))
+            cost = cost_of(job, trials, prices, region) if job.instance_type else None
+            made.append(JobRow(job, trials, cost, self.tags.of(job.arn)))
         return made
 
     def put(self, job: TuningJob, trials: tuple[Trial, ...]) -> None:
@@ -97,10 +104,55 @@ class JobBook:
             self._places[text] = _Place()
             await self._read(services, text)
 
+    async def find_tagged(self, services: Services, text: str) -> None:
+        """Look for jobs by their tags, also older ones than those read. "" ends the search."""
+        self._filter = text
+        if not text:
+            return
+        if await self.tags.read(services):
+            self._changed()
+        await self._read_tagged(services)
+
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Take over the tags that somebody else has just read."""
+        if self.tags.put(arn, tags):
+            self._changed()
+
     async def older(self, services: Services) -> None:
         """Read the next page of the list, or of what fits the search."""
-        if self.more:
+        place = self._places.get(self._search)
+        if place is not None and place.more:
             await self._read(services, self._search)
+        await self._read_tagged(services)
+
+    def _tagged(self) -> list[tuple[str, str]]:
+        """Jobs that fit the filter by their tags and have not been read."""
+        return [
+            (kind, name)
+            for kind, name in (self.tags.matching(self._filter) if self._filter else ())
+            if name not in (self._tunings if kind == "tuning" else self._jobs)
+        ]
+
+    async def _read_tagged(self, services: Services) -> None:
+        wanted = self._tagged()[:TAGGED_AT_ONCE]
+
+        async def one(kind: str, name: str) -> None:
+            async with self._limit:
+                try:
+                    if kind == "tuning":
+                        job = await services.tuning.describe(name)
+                        self._tunings[name], self._trials[name] = job, await services.tuning.trials(job)
+                    else:
+                        self._jobs[name] = await services.training.describe(name)
+                except NotFound:
+                    # Tags are told of for a while after their job is gone.
+                    self.tags.forget(kind, name)
+                except (Throttled, AccessDenied):
+                    return
+
+        await asyncio.gather(*(one(kind, name) for kind, name in wanted))
+        if wanted:
+            self._changed()
 
     async def _read(self, services: Services, search: str, *, again: bool = False) -> None:
         place = self._places[search]

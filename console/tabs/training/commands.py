@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
+from console.tabs.training.commands_tags import tags_cli
+from workers.training_spot import max_wait_seconds
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
@@ -91,12 +93,16 @@ def launch_cli(spec: TrainingSpec) -> str:
         }
     ]
     resources = f"InstanceType={spec.instance_type},InstanceCount={spec.instance_count},VolumeSizeInGB={spec.volume_gb}"
+    limits = f"MaxRuntimeInSeconds={spec.max_runtime_seconds}"
+    if spec.spot:
+        limits += f",MaxWaitTimeInSeconds={max_wait_seconds(spec.max_runtime_seconds)} --enable-managed-spot-training"
     return (
         f"aws sagemaker create-training-job --training-job-name {spec.job_name} "
         "--role-arn ROLE --algorithm-specification TrainingImage=IMAGE,TrainingInputMode=File "
         f"--resource-config {resources} "
-        f"--stopping-condition MaxRuntimeInSeconds={spec.max_runtime_seconds} "
+        f"--stopping-condition {limits} "
         f"--output-data-config S3OutputPath=s3://{spec.output_bucket}/sagedeck/jobs "
         f"--input-data-config '{json.dumps(channel, separators=(',', ':'))}' "
         f"--hyper-parameters '{json.dumps(parameters, separators=(',', ':'))}'"
+        f"{tags_cli(spec.tags)}"
     )

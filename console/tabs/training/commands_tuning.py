@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from console.commands import Command, Confirmation
+from console.tabs.training.commands_tags import tags_cli
 from workers.paths import METRIC_DEFINITIONS
+from workers.training_spot import max_wait_seconds
 from workers.tuning_request import static_hyperparameters
 from workers.tuning_types import CategoricalRange, IntegerRange, TuningJob, TuningSpec, TuningStep
 
@@ -108,7 +110,7 @@ def tuning_cli(spec: TuningSpec) -> str:
         "TrainingJobEarlyStoppingType": spec.early_stopping,
     }
     source = {"S3DataType": "S3Prefix", "S3Uri": spec.data_uri.rstrip("/") + "/"}
-    definition = {
+    definition: dict[str, Any] = {
         "StaticHyperParameters": static_hyperparameters(spec),
         "AlgorithmSpecification": {
             "TrainingImage": "IMAGE",
@@ -125,6 +127,12 @@ def tuning_cli(spec: TuningSpec) -> str:
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": spec.trial_seconds},
     }
+    if spec.spot:
+        definition["EnableManagedSpotTraining"] = True
+        definition["StoppingCondition"] = {
+            "MaxRuntimeInSeconds": spec.trial_seconds,
+            "MaxWaitTimeInSeconds": max_wait_seconds(spec.trial_seconds),
+        }
     parts = [
         f"aws sagemaker create-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {spec.tuning_name}",
         f"--hyper-parameter-tuning-job-config '{_json(config)}'",
@@ -134,7 +142,7 @@ def tuning_cli(spec: TuningSpec) -> str:
         parents = [{"HyperParameterTuningJobName": name} for name in spec.parents]
         warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": spec.warm_start}
         parts.append(f"--warm-start-config '{_json(warm)}'")
-    return " ".join(parts)
+    return " ".join(parts) + tags_cli(spec.tags)
 
 
 def _json(value: object) -> str:

@@ -24,6 +24,7 @@ from workers.types import EpochMetrics
 
 _MOST_PAGES = 200
 _LETTERS = 26
+_DASHES = ((5.0, 4.0), (1.5, 2.5), (8.0, 3.0, 1.5, 3.0))
 
 
 class CompareView(QWidget):
@@ -147,7 +148,7 @@ class CompareView(QWidget):
             chart.set_placeholder("No curves yet")
             chart.set_series(
                 [
-                    Series(letter(at), *points(self.curves.get(row.key, ()), metric), tone=_tone(at))
+                    Series(letter(at), *points(self.curves.get(row.key, ()), metric), tone=_tone(at), dash=dash(at))
                     for at, row in enumerate(self.rows)
                 ]
             )
@@ -162,6 +163,11 @@ def _words(row: JobRow) -> str:
     if row.tuning is not None and row.tuning.best is not None:
         return f"{row.name}, trial {trial_number(row.tuning.best.name)}"
     return row.name
+
+
+def dash(at: int) -> tuple[float, ...]:
+    """The first line is solid, the others broken: of jobs with equal curves all are seen."""
+    return () if at == 0 else _DASHES[(at - 1) % len(_DASHES)]
 
 
 def _tone(at: int) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from console.models.base_format import count, dollars
+from console.models.base_format import count, dollars, duration
 from console.widgets.base import label
 from console.widgets.lines import HintLine
 from workers.costs import PriceTable
+from workers.training_spot import SPOT_SAVING
 from workers.tuning_types import CostEstimate, TuningSpec
 
 SECONDS_AN_HOUR = 3600
@@ -21,7 +22,8 @@ class CostBlock(QWidget):
         self.total = label("–", "figure")
         self._work, self._hours = label("", "small", "text2"), label("", "small", "text2")
         self._instance, self._rate = label("", "small", "text2"), label("", "small", "text2")
-        self._most = label("", "small", "text3")
+        self._spot, self._saved = label("", "small", "text2"), label("", "small", "text2")
+        self._most = label("", "small", "text3", wrap=True)
         self._problem = HintLine()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -33,13 +35,15 @@ class CostBlock(QWidget):
         column.addLayout(_line(label("Estimated cost", "strong"), self.total))
         column.addLayout(_line(self._work, self._hours))
         column.addLayout(_line(self._instance, self._rate))
+        column.addLayout(_line(self._spot, self._saved))
         column.addWidget(self._most)
         column.addWidget(self._problem)
 
     @property
     def words(self) -> str:
         """The figures in one line."""
-        return f"{self.total.text()}: {self._work.text()}, {self._most.text()}"
+        parts = [self._work.text(), f"{self._spot.text()} {self._saved.text()}".strip(), self._most.text()]
+        return f"{self.total.text()}: {', '.join(part for part in parts if part)}"
 
     def show_estimate(self, spec: TuningSpec, made: CostEstimate, prices: PriceTable, region: str, note: str) -> None:
         """The sum for ``spec``; ``note`` says how sure it is."""
@@ -57,8 +61,14 @@ class CostBlock(QWidget):
         self._hours.setText(f"{hours:.1f} h" if hours >= 0.05 else "under 0.1 h")
         self._instance.setText(f"{spec.instance_type}, training")
         self._rate.setText("no list price" if price is None else f"{dollars(price, 3)} / h")
-        most = "" if made.most is None else f"At most {dollars(made.most)}. "
-        self._most.setText(most + f"Prices of {prices.as_of}")
+        self._say_spot(f"Spot, usually {SPOT_SAVING:.0%} less".replace("%", " %") if spec.spot else "", made.saved)
+        most = ""
+        if made.most is not None:
+            limit = f"{made.jobs} × {duration(spec.trial_seconds)}"
+            limit += " + features" if made.features_seconds else ""
+            limit += f" × {spec.instance_count} hosts" if spec.instance_count > 1 else ""
+            most = f"At most {dollars(made.most)}: {limit}{', no spot' if spec.spot else ''}. "
+        self._most.setText(most + f"Prices of {prices.as_of}.")
         tip = f"{note} {made.caption}".strip()
         for part in (self.total, self._work, self._most):
             part.setToolTip(tip)
@@ -68,7 +78,14 @@ class CostBlock(QWidget):
         self.total.setText("–")
         for part in (self._work, self._hours, self._instance, self._rate, self._most):
             part.setText("")
+        self._say_spot("", None)
         self._problem.say(problem, "err")
+
+    def _say_spot(self, words: str, saved: float | None) -> None:
+        self._spot.setText(words)
+        self._saved.setText(dollars(-saved) if words and saved else "")
+        for part in (self._spot, self._saved):
+            part.setVisible(bool(words))
 
 
 def _line(left: QLabel, right: QLabel) -> QHBoxLayout:

@@ -11,7 +11,8 @@ from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
 from console.tabs.training.report_view import ReportView
-from console.tabs.training.rows import instances, limit_words, seconds
+from console.tabs.training.rows import instances, limit_words, seconds, spot_words
+from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.tuning_views import epoch_words, points, share
 from console.widgets.banner import Banner
 from console.widgets.base import label
@@ -49,6 +50,7 @@ class JobDetail(QWidget):
         self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self._facts = KeyValues()
+        self.tags = TagLine(ctx)
         self.log = LogPanel("Log")
         self._report_view = ReportView()
         self._stack = QStackedWidget()
@@ -58,6 +60,7 @@ class JobDetail(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(self._head())
+        column.addWidget(self.tags)
         column.addWidget(self._banner)
         column.addWidget(self._stack, 1)
 
@@ -229,6 +232,7 @@ class JobDetail(QWidget):
     def _set_job(self, job: TrainingJob) -> None:
         self._job = job
         self._title.setText(job.name)
+        self.tags.show_job("job", job.name, job.arn)
         self.log.view.set_live(job.running)
         self._deploy.setVisible(job.status in ("Completed", "Stopped") and bool(job.model_uri))
         self._say_progress()
@@ -267,6 +271,7 @@ class JobDetail(QWidget):
         rows = [
             ("Data", job.data_uri.removeprefix("s3://").rstrip("/")),
             ("Instances", instances(job) or ""),
+            ("Spot", spot_words(job)),
             ("Backbone", given.get("backbone", "")),
             ("Learning rate", given.get("learning_rate", "")),
             ("Batch size", given.get("batch_size", "")),

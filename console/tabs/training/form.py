@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from console.tabs.training.form_values import (
     as_tuning,
     base_name,
     launch_words,
+    own_tags,
     place_words,
     suggest_name,
     training_spec,
@@ -31,6 +32,7 @@ from console.tabs.training.form_values import (
     values_of_spec,
     values_of_tuning,
 )
+from console.tabs.training.quota_line import QuotaLine
 from console.tabs.training.requirements_dialog import RequirementsDialog
 from console.widgets.base import label
 from console.widgets.buttons import Button
@@ -62,6 +64,7 @@ class LaunchForm(QFrame):
         self.modes.changed.connect(self._mode_changed)
         self.form = LaunchFields()
         self.cost = CostBlock()
+        self.quota = QuotaLine(ctx)
         self._role = CheckLine("ok", "Permissions", "a role for this bucket alone", small=True)
         self.launch_button = Button("Launch job", "primary", "play", on=self._launch)
         self.copy_button = Button("Copy as CLI", "ghost", "terminal", on=self._copy)
@@ -98,7 +101,11 @@ class LaunchForm(QFrame):
         foot.setContentsMargins(24, 4, 24, 16)
         foot.setSpacing(8)
         foot.addWidget(self.cost)
-        foot.addWidget(self._role)
+        checks = QVBoxLayout()
+        checks.setSpacing(0)
+        checks.addWidget(self.quota)
+        checks.addWidget(self._role)
+        foot.addLayout(checks)
         buttons = QHBoxLayout()
         buttons.addWidget(self.launch_button)
         buttons.addWidget(self.copy_button)
@@ -180,13 +187,14 @@ class LaunchForm(QFrame):
         names = [(name, name) for name in self._parent_data]
         self.form.row("parent").field.set_items([("", "No earlier tuning job"), *names])  # type: ignore[attr-defined]
 
-    def clone(self, job: TrainingJob | TuningJob) -> None:
-        """Put a job's settings in, under a new name."""
+    def clone(self, job: TrainingJob | TuningJob, tags: Mapping[str, str] | None = None) -> None:
+        """Put a job's settings in, under a new name, with the operator's own of its tags."""
+        own = {"tags": own_tags(tags or {})}
         if isinstance(job, TuningJob):
-            self._fill("tuning", values_of_tuning(job), job.name, job.data_uri)
+            self._fill("tuning", values_of_tuning(job) | own, job.name, job.data_uri)
         else:
             mode = "hosts" if job.instance_count > 1 else "single"
-            self._fill(mode, values_of_job(job), job.name, job.data_uri)
+            self._fill(mode, values_of_job(job) | own, job.name, job.data_uri)
 
     def fill(self, spec: TrainingSpec) -> None:
         """Put a job that is to be launched in ("train with these"), under the name that it has."""
@@ -243,7 +251,7 @@ class LaunchForm(QFrame):
         return training_spec(given, self.requirements)
 
     def update_state(self) -> None:
-        """Cost, permissions and buttons from the fields."""
+        """Cost, quota, permissions and buttons from the fields."""
         spec = self.spec()
         problem = spec_problem(spec) if isinstance(spec, TuningSpec) else None
         usable = spec is not None and problem is None
@@ -251,6 +259,7 @@ class LaunchForm(QFrame):
         self.launch_button.setText(launch_words(spec))
         self.copy_button.setEnabled(usable)
         self._role.setVisible(usable)
+        self.quota.check(spec if usable else None)
         services = self.ctx.services
         if services is None or spec is None or problem:
             self.cost.show_nothing(problem or "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout
 
 from console.tabs.training.form_values import (
     DEFAULT_INSTANCES,
@@ -23,6 +22,7 @@ from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.form import Form, FormRow, Hint
+from console.widgets.lines import HintLine
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.switch import Switch
 from workers.training_names import name_problem
@@ -38,6 +38,8 @@ BACKBONES = (
 WITH_WEIGHTS = "efficientnet_lite0"
 BATCH_SIZES = (16, 32, 64, 128, 256)
 DEFAULT_BATCHES = (32, 64, 128, 256)
+# train.py writes no checkpoints to go on from.
+SPOT_HINT = "AWS may take the instance away; the job then starts again from its first epoch."
 
 _BOTH = {"name", "data", "backbone", "instance", "epochs", "minutes"}
 MAIN: dict[str, set[str]] = {
@@ -60,6 +62,8 @@ class LaunchFields(Form):
         self.mode = "single"
         self.more = False
         self.features_once = Switch("Features once", True)
+        self.spot = Switch("Spot instances")
+        self._spot_hint = HintLine()
         self.more_button = Button("More settings", "link", small=True)
         self.more_button.setCheckable(True)
         self.requirements_button = Button("Edit requirements.txt…", small=True, icon="file")
@@ -75,6 +79,8 @@ class LaunchFields(Form):
             self.row(key).field.setMinimumWidth(theme().pixels(64))
         self.features_once.setToolTip("One job computes the backbone's features; every trial trains only the head.")
         self.features_once.toggled.connect(lambda _: self.changed.emit())
+        self.spot.setToolTip("Spare capacity of AWS at a lower price. The job waits until there is some.")
+        self.spot.toggled.connect(self._spot_toggled)
         self.more_button.toggled.connect(self._show_more)
         for key, others in (
             ("jobs", ("parallel",)),
@@ -113,8 +119,14 @@ class LaunchFields(Form):
         line = QHBoxLayout()
         line.setSpacing(16)
         line.addWidget(limit, 1)
-        line.addWidget(self.features_once, 0, Qt.AlignmentFlag.AlignBottom)
+        switches = QVBoxLayout()
+        switches.setSpacing(0)
+        switches.addStretch(1)
+        switches.addWidget(self.features_once)
+        switches.addWidget(self.spot)
+        line.addLayout(switches)
         self._column.addLayout(line)
+        self._column.addWidget(self._spot_hint)
         self.add_widget(self.more_button)
         self._fill_more()
 
@@ -175,13 +187,20 @@ class LaunchFields(Form):
             values["views"] = views
         if self.mode == "single":
             values["count"] = 1
+        values["spot"] = self.spot.isChecked()
         return values
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Put values into the fields; keys without a row are ignored."""
         if "views" in values:
             values = {**values, "views_more": values["views"]}
+        if "spot" in values:
+            self.spot.setChecked(values["spot"])
         super().set_values(values)
+
+    def _spot_toggled(self, on: bool) -> None:
+        self._spot_hint.say(SPOT_HINT if on else "", "info")
+        self.changed.emit()
 
     def _show_more(self, on: bool) -> None:
         self.more = on

@@ -114,6 +114,20 @@ def ends_problem(ends: tuple[float | None, float | None], scaling: str) -> str |
     return range_problem(made)
 
 
+def own_tags(tags: Mapping[str, str]) -> str:
+    """The operator's own tags as the field has them; those of this program and AWS come by themselves.
+
+    A tag with a comma or an equals sign cannot be written there and is left out.
+    """
+    return pairs_text(
+        {
+            key: value
+            for key, value in tags.items()
+            if not key.startswith(("sagedeck:", "aws:")) and not set(",=") & set(key + value)
+        }
+    )
+
+
 def text_problem(parse: Any, text: str) -> str | None:
     """The sentence of ``parse``'s ValueError, or ``None``."""
     try:
@@ -142,6 +156,7 @@ def training_spec(given: Mapping[str, Any], requirements: str | None) -> Trainin
         hyperparameters={"views": str(given["views"]), **pairs(given["extra"])},
         requirements=requirements,
         tags=pairs(given["tags"]),
+        spot=given["spot"],
     )
 
 
@@ -177,6 +192,7 @@ def tuning_spec(given: Mapping[str, Any], requirements: str | None, features_onc
         parents=(given["parent"],) if given["parent"] else (),
         tags=pairs(given["tags"]),
         requirements=requirements,
+        spot=given["spot"],
     )
 
 
@@ -194,7 +210,7 @@ def values_of_job(job: TrainingJob) -> dict[str, Any]:
         job.instance_type,
         job.instance_count,
         job.max_runtime_seconds,
-    )
+    ) | {"spot": job.spot}
 
 
 def values_of_spec(spec: TrainingSpec) -> dict[str, Any]:
@@ -206,7 +222,8 @@ def values_of_spec(spec: TrainingSpec) -> dict[str, Any]:
         "batch_size": str(spec.batch_size),
         **spec.hyperparameters,
     }
-    return _values(given, spec.instance_type, spec.instance_count, spec.max_runtime_seconds)
+    values = _values(given, spec.instance_type, spec.instance_count, spec.max_runtime_seconds)
+    return values | {"spot": spec.spot}
 
 
 def values_of_tuning(job: TuningJob) -> dict[str, Any]:
@@ -218,6 +235,7 @@ def values_of_tuning(job: TuningJob) -> dict[str, Any]:
         "strategy": job.strategy,
         "early": job.early_stopping,
         "objective": job.objective_metric,
+        "spot": job.spot,
     }
     for one in job.ranges:
         name = one.name.replace("-", "_")
@@ -281,4 +299,5 @@ def as_tuning(spec: TrainingSpec) -> TuningSpec:
         instance_count=spec.instance_count,
         hyperparameters=spec.hyperparameters,
         features_once=False,
+        spot=spec.spot,
     )

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from console.models.base import Column
-from console.models.base_format import dollars, duration, fraction, when
+from console.models.base_format import count, dollars, duration, fraction, when
 from workers.costs import PriceTable
+from workers.training_spot import SPOT_SAVING
+from workers.tuning_features import is_features_job
 from workers.tuning_types import Trial, TuningJob
 from workers.types import TrainingJob
 
 ACCURACY = "valid:accuracy"
-FEATURES_NAME = "sagedeck-features-"
 _OURS = "valid:accuracy", "val:accuracy", "validation:accuracy"
 _TRIAL = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """A training job, or a tuning job with its trials. ``cost`` is US dollars so far."""
+    """A training job, or a tuning job with its trials. ``cost`` is US dollars so far; ``tags`` are those known."""
 
     source: TrainingJob | TuningJob
     trials: tuple[Trial, ...] = ()
     cost: float | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -63,15 +66,16 @@ class JobRow:
 
     @property
     def kind(self) -> str | None:
-        """``Tuning, 12 trials``, ``4 hosts``, ``Single job``; None while the details are on their way."""
+        """``Tuning, 12 trials``, ``4 hosts``, ``Single job, spot``; None while the details are on their way."""
+        spot = ", spot" if self.source.spot else ""
         if isinstance(self.source, TuningJob):
-            trials = self.source.max_jobs or len(self.trials)
-            return f"Tuning, {trials} trial{'' if trials == 1 else 's'}"
-        if self.source.name.startswith(FEATURES_NAME):
-            return "Features"
+            return f"Tuning, {count(self.source.max_jobs or len(self.trials), 'trial')}{spot}"
+        if is_features_job(self.source.name):
+            return f"Features{spot}"
         if not self.source.instance_count:
             return None
-        return "Single job" if self.source.instance_count == 1 else f"{self.source.instance_count} hosts"
+        hosts = self.source.instance_count
+        return ("Single job" if hosts == 1 else f"{hosts} hosts") + spot
 
     @property
     def state(self) -> str:
@@ -103,6 +107,11 @@ class JobRow:
         return ((self.source.ended or datetime.now(UTC)) - self.source.created).total_seconds()
 
 
+def tag_words(tags: Mapping[str, str]) -> str:
+    """What a filter can find of tags: ``tag:team=vision`` finds just this one, ``vision`` any with the word."""
+    return " ".join(f"tag:{key}={value}" for key, value in tags.items())
+
+
 def accuracy(job: TrainingJob) -> float | None:
     """The job's last validation accuracy, 0 to 1, if its metrics have one."""
     return next((job.final_metrics[name] for name in _OURS if name in job.final_metrics), None)
@@ -126,6 +135,15 @@ def state(job: TrainingJob) -> str:
     if job.status == "InProgress" and job.secondary_status in ("Starting", "Downloading", "Uploading"):
         return job.secondary_status
     return job.status
+
+
+def spot_words(job: TrainingJob) -> str:
+    """``yes``, and of a finished job what it saved: 1 - BillableTimeInSeconds / TrainingTimeInSeconds; "" without."""
+    if not job.spot:
+        return ""
+    if job.running or not job.training_seconds:
+        return "yes"
+    return f"yes, {max(0.0, 1 - job.billable_seconds / job.training_seconds):.0%} saved".replace("%", " %")
 
 
 def limit_words(job: TrainingJob) -> str:
@@ -158,13 +176,18 @@ def trial_seconds(trial: Trial) -> float | None:
 def cost_of(
     source: TrainingJob | TuningJob, trials: tuple[Trial, ...], prices: PriceTable, region: str
 ) -> float | None:
-    """US dollars so far, from the price table; of a tuning job the sum over its trials."""
+    """US dollars so far, from the price table; of a tuning job the sum over its trials.
+
+    A spot trial costs what AWS bills of it; one that still runs, what spot instances usually cost.
+    """
     if isinstance(source, TrainingJob):
         return prices.job_cost(source, region) if source.instance_type else None
     price = prices.per_hour(source.instance_type, "training", region)
     if price is None:
         return None
-    return sum(trial_seconds(trial) or 0.0 for trial in trials) / 3600 * price * max(1, source.instance_count)
+    share = 1 - SPOT_SAVING if source.spot else 1.0
+    seconds = sum(trial.billable_seconds or (trial_seconds(trial) or 0.0) * share for trial in trials)
+    return seconds / 3600 * price * max(1, source.instance_count)
 
 
 def columns() -> list[Column]:

@@ -23,11 +23,13 @@ from console.tabs.training.follow import JobFollower
 from console.tabs.training.follow_tuning import TuningFollower
 from console.tabs.training.form import LaunchForm
 from console.tabs.training.form_values import base_name
-from console.tabs.training.rows import FEATURES_NAME, JobRow, columns
+from console.tabs.training.rows import JobRow, columns, tag_words
+from console.tabs.training.tag_index import TERM, name_words
 from console.tabs.training.tuning_detail import TuningDetail
 from console.widgets.buttons import Button
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
+from workers.tuning_features import is_features_job
 from workers.tuning_types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingSpec
 
@@ -52,8 +54,10 @@ class TrainingTab(Tab):
         self.table = self._make_table()
         self.detail = JobDetail(ctx)
         self.detail.clone_button.clicked.connect(self._clone)
+        self.detail.tags.changed.connect(self.book.put_tags)
         self.tuning = TuningDetail(ctx, self.book.put)
         self.tuning.trainRequested.connect(self._train_with)
+        self.tuning.tags.changed.connect(self.book.put_tags)
         self.compare = CompareView(ctx)
         self.compare.closed.connect(self._close_compare)
         self._stack = QStackedWidget()
@@ -87,7 +91,8 @@ class TrainingTab(Tab):
 
     def _make_table(self) -> ResourceTable:
         table = ResourceTable(
-            columns(), key="key", name="Training jobs", noun="jobs", sort=("created", "desc")
+            columns(), key="key", name="Training jobs", noun="jobs", sort=("created", "desc"),
+            also_searched=lambda row: tag_words(row.tags),
         )  # fmt: skip
         table.set_empty(
             "training",
@@ -171,9 +176,19 @@ class TrainingTab(Tab):
 
     def _find(self, text: str) -> None:
         services = self.ctx.services
-        part = _NAME_PART.search(text)
-        if services is not None:
-            self.start(self.book.find(services, part[0] if part else ""), label="Search the jobs", key="find")
+        part = _NAME_PART.search(name_words(text))
+        if services is None:
+            return
+        self.start(self.book.find(services, part[0] if part else ""), label="Search the jobs", key="find")
+        self.start(
+            self.book.find_tagged(services, text), label="Search the tags", key="find-tags",
+            on_error=lambda error: self._tags_unread(text, error),
+        )  # fmt: skip
+
+    def _tags_unread(self, text: str, error: BaseException) -> None:
+        # Who looks for a name has no use for a message about tags.
+        if TERM in text.casefold():
+            self.ctx.notify.error(error, "The tags could not be searched")
 
     def _show_rows(self) -> None:
         services = self.ctx.services
@@ -183,7 +198,7 @@ class TrainingTab(Tab):
         for row in rows:
             if row.tuning is not None:
                 self.tuning_follower.follow(row.tuning)
-            elif row.job is not None and not row.name.startswith(FEATURES_NAME):
+            elif row.job is not None and not is_features_job(row.name):
                 self.follower.follow(row.job)
         self.table.set_rows(rows)
         self.more_button.setVisible(self.book.more)
@@ -269,7 +284,7 @@ class TrainingTab(Tab):
     def _clone(self) -> None:
         row = self.table.current_row()
         if row is not None:
-            self.form.clone(row.source)
+            self.form.clone(row.source, row.tags)
             self._focus_form()
 
     def _train_with(self, job: TuningJob, trial: Trial) -> None:
@@ -303,11 +318,18 @@ class TrainingTab(Tab):
             entries.append(("Compare", "columns", self._compare))
         else:
             entries.append(("Run again…", "copy", self._clone))
+            if not self.ctx.read_only:
+                entries.append(("Tags…", "key", self._edit_tags))
             if rows[0].job is not None and rows[0].state == "Completed":
                 entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0].name)))
             if rows[0].tuning is not None and rows[0].tuning.best is not None:
                 entries.append(("Deploy best…", "endpoints", self._deploy_best))
         return entries
+
+    def _edit_tags(self) -> None:
+        row = self.table.current_row()
+        if row is not None:
+            (self.tuning if row.tuning is not None else self.detail).tags.edit()
 
     def _deploy(self, name: str) -> None:
         self.ctx.navigate("endpoints", {"deploy_job": name})

@@ -14,6 +14,7 @@ from console.context import AppContext
 from console.models.base_format import count, duration, fraction
 from console.tabs.training.follow_tuning import best_words, time_left
 from console.tabs.training.rows import trial_number
+from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.trial_strip import TrialStrip
 from console.tabs.training.tuning_charts import Explorer
 from console.tabs.training.tuning_views import board_columns, epoch_words, group_range, lines, marks, share, tone_of
@@ -57,6 +58,7 @@ class TuningDetail(QWidget):
         self._trial = label("", "section")
         self._progress = ElidedLabel("", "small", "text2")
         self.strip = TrialStrip()
+        self.tags = TagLine(ctx)
         self._banner = Banner("err")
         self._banner.hide()
         self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
@@ -105,6 +107,7 @@ class TuningDetail(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(head)
+        column.addWidget(self.tags)
         column.addWidget(self._banner)
         column.addLayout(charts, 5)
         column.addLayout(bottom, 5)
@@ -291,6 +294,7 @@ class TuningDetail(QWidget):
         if job is None:
             return
         self._title.setText(job.name)
+        self.tags.show_job("tuning", job.name, job.arn)
         self._trial.setText(f"›  trial {trial_number(self.chosen)}" if self.chosen else "")
         self.strip.set_marks(marks(job, self.trials))
         self.strip.set_chosen(self.chosen)
@@ -337,3 +341,4 @@ class TuningDetail(QWidget):
         """Leave the loss out of a narrow window: accuracy and scatter say more."""
         self._loss.setVisible(not narrow and not self.explorer.wide)
         self._progress.setVisible(not narrow)
+        self.tags.setVisible(not narrow)

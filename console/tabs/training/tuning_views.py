@@ -37,8 +37,8 @@ def short(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """``.75``: a tick of an axis from 0 to 1."""
-    return fraction(value, 2)
+    """``.75``, ``1``, ``0``: a tick of an axis from 0 to 1."""
+    return f"{value:.0f}" if value in (0, 1) else fraction(value, 2)
 
 
 def objective_text(value: float, job: TuningJob) -> str:

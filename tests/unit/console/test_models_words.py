@@ -52,7 +52,7 @@ def test_times_of_day_yesterday_and_before() -> None:
 
 
 def test_scores_money_and_percents() -> None:
-    assert (fraction(0.8712), fraction(1), fraction(0.9999), fraction(0)) == (".871", "1", "1", "0")
+    assert (fraction(0.8712), fraction(1), fraction(0.9999), fraction(0)) == (".871", "1.000", "1.000", ".000")
     assert fraction(0.25, 2) == ".25"
     assert (dollars(0.47), dollars(-1), dollars(1204)) == ("$0.47", "–$1.00", "$1,204.00")
     assert (percent(0.634), percent(0.001), percent(0), percent(1)) == ("63", "<1", "0", "100")
@@ -137,11 +137,17 @@ def test_bars_join_the_answers_by_class() -> None:
         ("", (HUSKY,), ("neutral", "")),
         ("husky", (HUSKY, None), ("run", "asking…")),
         ("husky", (Answer(error="too large"),), ("err", "failed")),
+        ("husky", (HUSKY, Answer(error="too large")), ("err", "B failed")),
+        ("husky", (Answer(error="gone"), Answer(error="too large")), ("err", "both failed")),
         ("husky", (), ("run", "")),
     ],
 )
 def test_verdicts(truth: str, answers: tuple[Answer | None, ...], expected: tuple[str, str]) -> None:
     assert verdict(Card("1", "x", "x.jpg", truth, answers)) == expected
+
+
+def test_nobody_waits_for_what_is_not_asked() -> None:
+    assert verdict(Card("1", "x", "x.jpg", "husky", (None,), asking=False)) == ("neutral", "not asked")
 
 
 def test_headline_is_the_truth_else_the_answer_else_the_file() -> None:

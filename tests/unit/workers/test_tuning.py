@@ -187,7 +187,7 @@ def test_features_are_computed_by_a_job_and_found_again():
     account = Account()
     steps = account.launch()
     features, tuning = account.launcher.requests
-    assert features["job_name"] == f"sagedeck-features-{features_key(a='1')}-1" == steps[0].job_name
+    assert features["job_name"] == f"features-{features_key(a='1')}-1" == steps[0].job_name
     assert features["hyperparameters"]["prepare_features"] == "true"
     assert tuning["channels"] == {"features": f"s3://data/{features['job_name']}/model.tar.gz"}
     again = account.launch()
@@ -205,7 +205,7 @@ def test_without_features_once_only_the_tuning_job_is_created():
 
 
 def test_a_failed_preparation_stops_the_launch_and_names_the_job():
-    name = f"sagedeck-features-{features_key(a='1')}-1"
+    name = f"features-{features_key(a='1')}-1"
     account = Account(**{name: "InProgress"})
     original = account.describe
 

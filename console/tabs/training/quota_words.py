@@ -1,0 +1,62 @@
+"""What a launch form says about the quota of its instance type; knows no widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.models.base_format import count
+from workers.errors import AccessDenied, SageDeckError
+from workers.quotas import Quota
+from workers.tuning_request import combinations
+from workers.tuning_types import TuningSpec
+from workers.types import TrainingSpec
+
+
+@dataclass(frozen=True)
+class QuotaWords:
+    """A line with its tone (``ok``, ``info``, ``warn``, ``err``), and what to do below it."""
+
+    tone: str
+    line: str
+    advice: str = ""
+
+
+def instances_at_a_time(spec: TrainingSpec | TuningSpec) -> int:
+    """How many instances a launch of this form has at the most at one time."""
+    if isinstance(spec, TrainingSpec):
+        return spec.instance_count
+    jobs = spec.max_jobs or combinations(spec.ranges) or 1
+    return min(jobs, spec.max_parallel) * spec.instance_count
+
+
+def quota_words(spec: TrainingSpec | TuningSpec, quota: Quota) -> QuotaWords:
+    """Whether the launch fits what the account may run, and what to do when it does not."""
+    wanted = instances_at_a_time(spec)
+    with_this = quota.used + wanted
+    line = f"Quota: {with_this} of {count(quota.limit, 'instance')} with this"
+    if with_this <= quota.limit:
+        return QuotaWords("ok", line)
+    kind = f"{spec.instance_type}{' spot' if spec.spot else ''}"
+    fewer = "fewer jobs at a time" if isinstance(spec, TuningSpec) and spec.max_parallel > 1 else "fewer hosts"
+    fewer = f"run {fewer}, " if wanted > 1 else ""
+    other = "switch spot off" if spec.spot else "take another instance type"
+    if wanted > quota.limit:
+        advice = f"The account may train on {count(quota.limit, kind)} at a time. {fewer}{other} or ask for more."
+        return QuotaWords("err", line, _sentence(advice))
+    advice = f"{quota.used} in use now. Wait until a job ends, {fewer}{other} or ask for more."
+    return QuotaWords("warn", line, advice)
+
+
+def unknown_words(error: SageDeckError | None) -> QuotaWords:
+    """The quota could not be read, or (without an error) AWS knows none of this name. A launch may well succeed."""
+    if error is None:
+        return QuotaWords("info", "Quota: none known for this instance")
+    if isinstance(error, AccessDenied):
+        missing = error.action or "servicequotas:ListServiceQuotas"
+        return QuotaWords("info", "Quota: could not be read", f"The permission {missing} is missing.")
+    return QuotaWords("info", "Quota: could not be read", error.message)
+
+
+def _sentence(advice: str) -> str:
+    head, _, rest = advice.partition(". ")
+    return f"{head}. {rest[:1].upper()}{rest[1:]}"
