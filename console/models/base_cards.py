@@ -74,8 +74,9 @@ def verdict(card: Card) -> tuple[Tone, str]:
             return "run", ""
         return ("run", "asking…") if card.asking else ("neutral", "not asked")
     answers = [answer for answer in card.answers if answer is not None]
-    if any(answer.error for answer in answers):
-        return "err", "failed"
+    failed = [bool(answer.error) for answer in answers]
+    if any(failed):
+        return "err", "failed" if len(failed) == 1 else _which(failed, "failed")
     if not card.truth:
         return "neutral", ""
     right = [bool(answer.labels) and answer.labels[0] == card.truth for answer in answers]
@@ -83,9 +84,11 @@ def verdict(card: Card) -> tuple[Tone, str]:
         return ("ok", "right") if right[0] else ("err", "wrong")
     if all(right):
         return "ok", "both right"
-    if not any(right):
-        return "err", "both wrong"
-    return "err", f"{LETTERS[right.index(False)]} wrong"
+    return "err", _which([not good for good in right], "wrong")
+
+
+def _which(marks: list[bool], word: str) -> str:
+    return f"both {word}" if all(marks) else f"{LETTERS[marks.index(True)]} {word}"
 
 
 def headline(card: Card) -> str:

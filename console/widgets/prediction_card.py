@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QTextLayout
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.models.base_cards import Bar, Card, bars, class_title, error_of, headline, latency_of, verdict
@@ -127,10 +127,21 @@ def _paint_bars(painter: QPainter, area: QRectF, bar: Bar) -> None:
 
 
 def _paint_error(painter: QPainter, area: QRectF, error: str) -> None:
-    painter.setFont(theme().font("small"))
-    painter.setPen(theme().color("text2"))
-    flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
-    painter.drawText(area, int(flags), error)
+    """As many lines as fit, the last one ended by an ellipsis; the raw answer has the rest."""
+    font, line = theme().font("small"), theme().metrics("small").height()
+    lines = max(1, int(area.height() // line))
+    layout = QTextLayout(" ".join(error.split()), font)
+    layout.beginLayout()
+    for at in range(lines):
+        row = layout.createLine()
+        if not row.isValid():
+            break
+        row.setLineWidth(area.width())
+        start = row.textStart()
+        text = layout.text()[start:] if at == lines - 1 else layout.text()[start : start + row.textLength()]
+        spot = QRectF(area.left(), area.top() + at * line, area.width(), line)
+        draw_text(painter, spot, text.rstrip(), font, theme().color("text2"))
+    layout.endLayout()
 
 
 def _paint_waiting(painter: QPainter, area: QRectF) -> None:

@@ -199,7 +199,7 @@ async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], 
     assert "empty.png cannot be read" in cards["empty.png"].error
     assert "No such file" in cards["gone.png"].error
     assert cards["good.png"].labels[0] == PUG
-    await until(lambda: "4 of 5" in texts(tab.panel) and "failed" in texts(tab.panel))
+    await until(lambda: "1 of 5" in texts(tab.panel) and "4 failed" in texts(tab.panel))
     assert tab.list_head.filter.texts() == ["All 5", "Wrong 4"]
 
 

@@ -14,7 +14,7 @@ from console.models.base_cards import Answer
 from console.models.base_format import count, duration
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
-from workers.errors import AccessDenied, Expired, NotFound, SageDeckError, Unreachable
+from workers.errors import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
 
 CONCURRENT = 4
 # So many questions are worth an entry in the activity panel.
@@ -91,7 +91,7 @@ class Asker:
         except SageDeckError as error:
             if isinstance(error, HOPELESS):
                 self.stopped.setdefault(name, error)
-            return Answer(error=words(error), raw=error.details)
+            return Answer(error=words(error), raw=error.details or error.message)
         except OSError as error:
             return Answer(error=f"The file cannot be read: {error.strerror or error}.")
         picture.learn_truth(_classes(found.raw) or found.labels)
@@ -99,8 +99,13 @@ class Asker:
 
 
 def words(error: SageDeckError) -> str:
-    """An error on a card."""
-    return f"{error.title}. {error.message}"
+    """An error on a card: of a container's traceback its first words and its last line, which says what was wrong."""
+    if not isinstance(error, ModelFailed):
+        return f"{error.title}. {error.message}"
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return error.message
+    return f"{lines[0].partition(':')[0]}: {lines[-1]}"
 
 
 def _classes(raw: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from console.models.base_chart import Series
 from console.models.base_format import milliseconds
 from console.tabs.predict.score import BINS, Score, bins
 from console.theme import theme
-from console.widgets.base import label
+from console.widgets.base import ElidedLabel, label
 from console.widgets.chart import LineChart
 from console.widgets.letter_chip import LetterChip, series_of
 from console.widgets.sparkline import StackedBar
@@ -28,7 +28,7 @@ class LatencyPart(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.words = label("", "small", "text2")
+        self.words = ElidedLabel("", "small", "text2")
         self._rows = [_Row(letter) for letter in LETTERS]
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
@@ -37,7 +37,9 @@ class LatencyPart(QWidget):
         for at, row in enumerate(self._rows):
             for place, part in enumerate((row.chip, row.bar, row.median)):
                 grid.addWidget(part, at, place)
-        self._chart = LineChart("", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", live=False)
+        self._chart = LineChart(
+            "", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", tick_format=_whole, live=False
+        )
         self._chart.set_placeholder("No answers yet")
         self._chart.setAccessibleName("How the latencies spread")
         self._chart.setFixedHeight(theme().pixels(_CHART_HEIGHT))
@@ -94,5 +96,10 @@ def _words(known: Sequence[Score]) -> str:
     if not known:
         return ""
     if len(known) > 1:
-        return f"median; 95 % under {slow}"
+        return f"95 % under {slow}"
     return f"median {milliseconds(known[0].median_ms or 0.0)}, 95 % under {slow}"
+
+
+def _whole(pictures: float) -> str:
+    """No half pictures on the axis."""
+    return f"{pictures:.0f}" if pictures == int(pictures) else ""

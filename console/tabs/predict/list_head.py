@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.models.base_cards import LETTERS, Card
@@ -36,7 +37,7 @@ class ListHead(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._narrow = False
+        self._heading = label("Pictures", "section")
         self._number = label("", "section", "text3")
         self._status = label("", "small", "text2")
         self._legend = Legend()
@@ -44,10 +45,10 @@ class ListHead(QWidget):
         self.sorting.chosen.connect(lambda _: self.changed.emit())
         self.filter = Segmented([("all", "All"), ("wrong", "Wrong")], "all", name="Which pictures")
         self.filter.changed.connect(lambda _: self.changed.emit())
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
-        for part in (label("Pictures", "section"), self._number, self._status):
+        for part in (self._heading, self._number, self._status):
             row.addWidget(part)
         row.addStretch(1)
         for control in (self._legend, self.sorting, self.filter):
@@ -73,11 +74,16 @@ class ListHead(QWidget):
         self.filter.set_text("all", f"All {len(cards)}" if cards else "All")
         self.filter.set_text("wrong", f"Wrong {wrong}" if cards else "Wrong")
         self._status.setText(status)
-        compared = endpoints > 1
-        self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if compared else [])
-        self._legend.setVisible(compared and not self._narrow)
+        self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if endpoints > 1 else [])
+        self._place_legend()
 
-    def set_narrow(self, narrow: bool) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """The letters of the fields above tell the colours where there is no room for a legend."""
-        self._narrow = narrow
-        self._legend.setVisible(self._legend.sizeHint().width() > 0 and not narrow)
+        super().resizeEvent(event)
+        self._place_legend()
+
+    def _place_legend(self) -> None:
+        wanted = self._legend.sizeHint().width()
+        others = [self._heading, self._number, self._status, self.sorting, self.filter]
+        taken = sum(part.sizeHint().width() + self._row.spacing() for part in others)
+        self._legend.setVisible(0 < wanted < self.width() - taken - self._row.spacing())

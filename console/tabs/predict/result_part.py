@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.base_cards import LETTERS, Card
@@ -24,7 +25,7 @@ class ResultPart(QWidget):
         self._grid.setVerticalSpacing(8)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(_BESIDE, 1)
-        self._shown: tuple[tuple[str, str, str], ...] = ()
+        self._shown: tuple[tuple[str, str, str, str], ...] = ()
 
     def show_scores(self, cards: Sequence[Card], scores: Sequence[Score]) -> None:
         """Show the result of each endpoint in ``scores``."""
@@ -32,7 +33,8 @@ class ResultPart(QWidget):
         figures = [(*_words(result), LETTERS[at] if compared else "") for at, result in enumerate(scores)]
         if compared:
             same, of = agreement(cards)
-            figures.append((f"{same:,} of {of:,}", "both agree", ""))
+            if of:
+                figures.append((f"{same:,} of {of:,}", "both agree", "", ""))
         if tuple(figures) == self._shown:
             return
         self._shown = tuple(figures)
@@ -46,25 +48,27 @@ class ResultPart(QWidget):
             self._grid.addWidget(_figure(*figure), at // _BESIDE, at % _BESIDE)
 
 
-def _figure(value: str, words: str, letter: str) -> QWidget:
+def _figure(value: str, words: str, failed: str, letter: str) -> QWidget:
     holder = QWidget()
     row = QHBoxLayout(holder)
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(8)
     if letter:
-        row.addWidget(LetterChip(letter))
+        row.addWidget(LetterChip(letter), 0, Qt.AlignmentFlag.AlignTop)
     column = QVBoxLayout()
     column.setSpacing(0)
     column.addWidget(label(value, "section"))
     column.addWidget(label(words, "small", "text2"))
+    if failed:
+        column.addWidget(label(failed, "small", "err"))
+    column.addStretch(1)
     row.addLayout(column)
-    holder.setAccessibleName(f"{letter} {value} {words}".strip())
+    holder.setAccessibleName(" ".join(part for part in (letter, value, words, failed) if part))
     return holder
 
 
-def _words(result: Score) -> tuple[str, str]:
-    if result.failed:
-        return f"{result.failed:,} of {result.asked:,}", "failed"
+def _words(result: Score) -> tuple[str, str, str]:
+    failed = f"{result.failed:,} failed" if result.failed else ""
     if result.judged:
-        return f"{result.right:,} of {result.judged:,}", "right first"
-    return f"{result.answered:,} of {result.asked:,}", "answered"
+        return f"{result.right:,} of {result.judged:,}", "right first", failed
+    return f"{result.answered:,} of {result.asked:,}", "answered", failed

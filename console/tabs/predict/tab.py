@@ -132,11 +132,6 @@ class PredictTab(Tab):
         self._add([collecting.pasted(data, name)])
         return True
 
-    def set_narrow(self, narrow: bool) -> None:
-        """Keep the cards' line in its width."""
-        super().set_narrow(narrow)
-        self.list_head.set_narrow(narrow)
-
     # Endpoints
 
     async def _refresh(self) -> None:
