@@ -6,52 +6,25 @@ and a test runs it in small.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from console.story_functions import FunctionSteps
+from console.story_hands import StoryFailed, Watch
 
 if TYPE_CHECKING:
     from console.app import Application
 
-Watch = Callable[[str], Awaitable[None]]
 
-POLL_SECONDS = 0.05
-STEP_SECONDS = 240.0
-
-
-class StoryFailed(Exception):
-    """A step did not come to its end; the text says which and what the window said."""
-
-
-@dataclass
-class Step:
-    """One step that was done: what, how long it took (seconds), and what came out."""
-
-    name: str
-    seconds: float = 0.0
-    result: dict[str, Any] = field(default_factory=dict)
-
-
-class Story:
+class Story(FunctionSteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:
-        self.app = application
+        super().__init__(application, watch)
         self.folder = folder
-        self.steps: list[Step] = []
-        self._watch = watch
         self.job_name = ""
+        self.tuned_name = ""
         self.tuning_name = ""
         self.endpoint_name = ""
 
@@ -173,6 +146,7 @@ class Story:
             form = tab.form
             self._click(tab.tuning.train_button)
             names = [form.form.value("name")]
+            self.tuned_name = names[0]
             await self._until(form.launch_button.isEnabled, "the launch button stayed off")
             self._click(form.launch_button)
             await self._until(lambda: self._job_row(names[0]) is not None, "the job did not come up")
@@ -237,37 +211,6 @@ class Story:
             step.result.update(pictures=len(cards), right=len(right), median_ms=round(median, 1))
             await self._look("predict")
 
-    async def function(self, picture: Path) -> None:
-        """Put a function in front of the endpoint, see it refused, grant just that, see it answer."""
-        async with self._step("function") as step:
-            tab = self._tab("endpoints")
-            part = tab.functions
-            await self._until(tab.function_button.isEnabled, "a function could not be made")
-            self._click(tab.function_button)
-            dialog = await self._dialog("NewFunctionDialog")
-            name = f"{self.endpoint_name}-predict"
-            dialog.form.set_values({"endpoint": self.endpoint_name, "name": name, "memory": 512})
-            self._click(dialog.allow)
-            await self._look("function-dialog")
-            self._click(dialog.ok_button)
-            await self._until(lambda: part.current() is not None and part.current().name == name, "no function came up")
-            self._click(part.panel.test_button)
-            part.test.use_picture(picture)
-            await self._until(part.test.test_button.isEnabled, "the event was not accepted")
-            self._click(part.test.test_button)
-            await self._until(lambda: not part.denial.isHidden(), "the call was not refused")
-            await self._look("function-refused")
-            refused = part.test.answer.toPlainText()
-            self._click(part.denial.grant_button)
-            await self._until(part.denial.isHidden, "the permission was not granted")
-            self._click(part.test.test_button)
-            await self._until(lambda: part.test.answer.toPlainText() != refused, "the function did not answer")
-            answer = json.loads(part.test.answer.toPlainText())
-            if answer["statusCode"] != 200:
-                raise StoryFailed(f"After the grant the function answered {answer['statusCode']}: {answer['body']}")
-            await self._look("function-answers")
-            step.result.update(function=name, label=answer["body"]["labels"][0], numbers=len(answer["body"]["logits"]))
-
     async def delete(self) -> None:
         """Delete the endpoint with everything that belongs to it."""
         async with self._step("delete") as step:
@@ -283,28 +226,6 @@ class Story:
             step.result.update(endpoint=self.endpoint_name)
             await self._look("endpoint-deleted")
 
-    # Hands and eyes
-
-    def drop(self, paths: list[Path]) -> None:
-        """Drop files on the middle of the window, as the desktop does."""
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-        window = self.app.window
-        spot = window.rect().center()
-        copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-        QApplication.sendEvent(window, QDragEnterEvent(spot, copy, data, left, none))
-        QApplication.sendEvent(window, QDropEvent(QPointF(spot), copy, data, left, none))
-
-    def _click(self, button: QWidget) -> None:
-        if not button.isEnabled() or not button.isVisible():
-            raise StoryFailed(f"The button “{button.property('text')}” cannot be clicked.")
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(8, 8))
-
-    def _tab(self, tab_id: str) -> Any:
-        if self.app.window.pages.current_id != tab_id:
-            self.app.ctx.navigate(tab_id)
-        return self.app.window.pages.tab(tab_id)
-
     def _endpoint(self) -> Any:
         return self._tab("endpoints").endpoint(self.endpoint_name)
 
@@ -314,37 +235,6 @@ class Story:
     def _ended(self, name: str) -> bool:
         row = self._job_row(name)
         return row is not None and not row.running and bool(row.job.instance_type)
-
-    async def _dialog(self, kind: str) -> Any:
-        def found() -> QWidget | None:
-            shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
-            return next(shown, None)
-
-        await self._until(lambda: found() is not None, f"{kind} did not open")
-        return found()
-
-    async def _until(self, condition: Callable[[], Any], failed: str) -> None:
-        deadline = time.monotonic() + STEP_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                said = "; ".join(f"{item.title}: {item.text}" for item in self.app.activity.history[:3])
-                raise StoryFailed(f"After {STEP_SECONDS:.0f} s {failed}. The window said: {said}")
-            await asyncio.sleep(POLL_SECONDS)
-
-    async def _look(self, name: str) -> None:
-        if self._watch is not None:
-            await self._watch(name)
-
-    @asynccontextmanager
-    async def _step(self, name: str) -> AsyncIterator[Step]:
-        step = Step(name)
-        started = time.monotonic()
-        try:
-            yield step
-        except StoryFailed as error:
-            raise StoryFailed(f"{name}: {error}") from error
-        step.seconds = time.monotonic() - started
-        self.steps.append(step)
 
 
 def _scored(tuning: Any) -> int:

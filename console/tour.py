@@ -21,7 +21,8 @@ from PySide6.QtWidgets import QDialog
 from qasync import QEventLoop
 
 from console.app import Application, Files, catching, make_qt_application
-from console.story import Story, StoryFailed
+from console.story import Story
+from console.story_hands import StoryFailed
 from console.theme import theme
 
 SIZE = (1440, 900)
@@ -63,7 +64,9 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.compare(HOSTS)
             await story.deploy()
             await story.predict([work / "sample-dogs" / "test"])
-            await story.function(next((work / "sample-dogs" / "test").rglob("*.jpg")))
+            picture = next((work / "sample-dogs" / "test").rglob("*.jpg"))
+            await story.function(picture)
+            await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
             await story.delete()
         except StoryFailed as error:
             problem = str(error)

@@ -41,6 +41,7 @@ class FunctionCall:
     cause: str = ""
     denial: Denial | None = None
     denied_request_id: str = ""
+    endpoint: str = ""
 
     @property
     def ok(self) -> bool:
@@ -164,6 +165,7 @@ def _read(text: str) -> dict[str, Any]:
         return found
     if isinstance(line, dict) and isinstance(line.get("status"), int):
         found["status"] = line["status"]
+        found["endpoint"] = str(line.get("endpoint", ""))
         cause = line.get("cause")
         if isinstance(cause, dict):
             found["cause"] = str(cause.get("code", ""))

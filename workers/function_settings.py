@@ -14,12 +14,12 @@ from typing import Any
 
 from workers.errors import AccessDenied, NotFound, SageDeckError, ServiceFault
 from workers.function_policy import INVOKE, POLICY_NAME, policy_values, without_sid
-from workers.function_types import Function, FunctionSettings
+from workers.function_types import ENDPOINT_VARIABLE, Function, FunctionSettings, function_of
 from workers.grants import DiffLine, Grants, as_list, diff_lines
 from workers.policies import as_text
 from workers.session import AwsSession
 
-ENDPOINT_VARIABLE, S3_VARIABLE = "ENDPOINT_NAME", "ALLOWED_S3"
+S3_VARIABLE = "ALLOWED_S3"
 # What SageDeck's own handler reads; other variables may be secret and are not written into command lines.
 PLAIN_VARIABLES = (ENDPOINT_VARIABLE, S3_VARIABLE, "MAX_IMAGE_BYTES", "MAX_PIXELS")
 ENDPOINT_SID, S3_SID = "AskTheEndpoint", "ReadThePictures"
@@ -130,14 +130,12 @@ class FunctionChanges:
     def __init__(self, session: AwsSession, grants: Grants) -> None:
         self._session, self._grants = session, grants
 
-    async def context(self, function: Function) -> SettingsContext:
+    async def context(self, name: str) -> SettingsContext:
         """What a change of this function would touch. Raises ``SageDeckError`` when the function cannot be read."""
         found = await self._session.call(
-            "lambda",
-            "get_function_configuration",
-            f"read the settings of {function.name}",
-            FunctionName=function.name,
+            "lambda", "get_function_configuration", f"read the settings of {name}", FunctionName=name
         )
+        function = function_of(found)
         inline: Mapping[str, Document] | None
         try:
             inline = await self._grants.inline_policies(function.role)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from workers.grants import BroadGrant, Denial
+
+ENDPOINT_VARIABLE = "ENDPOINT_NAME"
 
 
 @dataclass(frozen=True)
@@ -112,3 +115,29 @@ class TestResult:
     def ok(self) -> bool:
         """True when the function ended well and its answer is no error."""
         return not self.function_error and (self.status is None or self.status < 400)
+
+
+def function_of(found: Mapping[str, Any]) -> Function:
+    """A function from Lambda's FunctionConfiguration."""
+    variables = found.get("Environment", {}).get("Variables", {})
+    return Function(
+        name=found["FunctionName"],
+        arn=found["FunctionArn"],
+        runtime=found.get("Runtime", ""),
+        memory_mb=int(found.get("MemorySize", 0)),
+        timeout_s=int(found.get("Timeout", 0)),
+        role_arn=found.get("Role", ""),
+        modified=when_of(found.get("LastModified", "")),
+        endpoint_name=variables.get(ENDPOINT_VARIABLE, ""),
+        code_sha256=found.get("CodeSha256", ""),
+        code_size=int(found.get("CodeSize", 0)),
+        state=found.get("State", "Active"),
+        description=found.get("Description", ""),
+        handler=found.get("Handler", ""),
+        variables=variables,
+    )
+
+
+def when_of(text: str) -> datetime | None:
+    """Lambda's LastModified as a time."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") if text else None

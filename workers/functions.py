@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from workers.costs import PriceTable
@@ -19,8 +18,16 @@ from workers.function_calls import CallLog, FunctionCall
 from workers.function_code import HANDLER, OwnCode, package
 from workers.function_figures import Figures
 from workers.function_policy import POLICY_NAME, Narrowing, function_policy, narrowing
-from workers.function_settings import ENDPOINT_VARIABLE, S3_VARIABLE, FunctionChanges
-from workers.function_types import Function, FunctionSpec, FunctionVersion, TestResult
+from workers.function_settings import S3_VARIABLE, FunctionChanges
+from workers.function_types import (
+    ENDPOINT_VARIABLE,
+    Function,
+    FunctionSpec,
+    FunctionVersion,
+    TestResult,
+    function_of,
+    when_of,
+)
 from workers.grants import Grants, parse_denial
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
@@ -69,7 +76,7 @@ class Functions:
     async def list_all(self) -> AsyncIterator[Function]:
         """All functions of the account and region, with what one call tells. Raises ``SageDeckError``."""
         async for found in self._session.paginate("lambda", "list_functions", "Functions", doing="list the functions"):
-            yield _function(found)
+            yield function_of(found)
 
     async def describe(self, name: str) -> Function:
         """One function with the figures of the last day and what its role may too much, read now.
@@ -79,7 +86,7 @@ class Functions:
         answer = await self._session.call(
             "lambda", "get_function_configuration", f"read the function {name}", FunctionName=name
         )
-        function = _function(answer)
+        function = function_of(answer)
         measured, detailed = await asyncio.gather(
             self._figures.of((), fresh=(name,)), self.detailed(function, fresh=True)
         )
@@ -179,7 +186,7 @@ class Functions:
             FunctionVersion(
                 version=one["Version"],
                 description=one.get("Description", ""),
-                modified=_when(one.get("LastModified", "")),
+                modified=when_of(one.get("LastModified", "")),
                 code_sha256=one["CodeSha256"],
                 aliases=tuple(aliases.get(one["Version"], ())),
             )
@@ -395,30 +402,6 @@ class Functions:
         except SageDeckError:
             # The first error is the one to report.
             return
-
-
-def _function(found: Mapping[str, Any]) -> Function:
-    variables = found.get("Environment", {}).get("Variables", {})
-    return Function(
-        name=found["FunctionName"],
-        arn=found["FunctionArn"],
-        runtime=found.get("Runtime", ""),
-        memory_mb=int(found.get("MemorySize", 0)),
-        timeout_s=int(found.get("Timeout", 0)),
-        role_arn=found.get("Role", ""),
-        modified=_when(found.get("LastModified", "")),
-        endpoint_name=variables.get(ENDPOINT_VARIABLE, ""),
-        code_sha256=found.get("CodeSha256", ""),
-        code_size=int(found.get("CodeSize", 0)),
-        state=found.get("State", "Active"),
-        description=found.get("Description", ""),
-        handler=found.get("Handler", ""),
-        variables=variables,
-    )
-
-
-def _when(text: str) -> datetime | None:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") if text else None
 
 
 def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResult:

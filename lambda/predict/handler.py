@@ -61,6 +61,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     details.update(
         level="INFO" if status < 400 else "WARN" if status < 500 else "ERROR",
         status=status,
+        endpoint=os.environ.get("ENDPOINT_NAME", ""),
         ms=round((time.monotonic() - started) * 1000, 1),
         requestId=getattr(context, "aws_request_id", ""),
     )

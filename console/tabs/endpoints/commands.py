@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
+from workers.endpoints_update import EndpointUpdate, UpdateSpec
 from workers.types import DeletionPlan, DeletionResult, DeploySpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,47 @@ class DeployEndpoint(Command):
 
     def events(self) -> list[tuple[str, str]]:
         """An endpoint was created."""
+        return [("endpoint", self.spec.endpoint_name)]
+
+
+class UpdateEndpoint(Command):
+    """Go over to another instance type, number of instances or model, while the endpoint goes on answering."""
+
+    icon = "endpoints"
+
+    def __init__(self, spec: UpdateSpec) -> None:
+        self.spec = spec
+        self.title = f"Update {spec.endpoint_name}"
+
+    async def run(self, services: Services) -> EndpointUpdate:
+        """Make the next configuration and begin; the endpoint is Updating on return."""
+        return await services.endpoints.update(self.spec)
+
+    def done_text(self, result: object) -> str:
+        """What the activity panel says."""
+        model = f", model of {self.spec.job_name}" if self.spec.job_name else ""
+        return f"begun: {self.spec.instance_count} × {self.spec.instance_type}{model}"
+
+    def cli(self) -> str:
+        """The calls, with the names that SageDeck gives left as placeholders."""
+        spec = self.spec
+        model = "NEW_MODEL" if spec.job_name else "PRESENT_MODEL"
+        lines = [
+            "aws sagemaker create-endpoint-config --endpoint-config-name NAME --production-variants "
+            f"VariantName=AllTraffic,ModelName={model},InstanceType={spec.instance_type},"
+            f"InitialInstanceCount={spec.instance_count}",
+            f"aws sagemaker update-endpoint --endpoint-name {spec.endpoint_name} --endpoint-config-name NAME",
+        ]
+        if spec.job_name:
+            lines.insert(
+                0,
+                "aws sagemaker create-model --model-name NEW_MODEL --execution-role-arn ROLE "
+                f"--primary-container Image=IMAGE,ModelDataUrl=MODEL_OF_{spec.job_name}",
+            )
+        return "\n".join(lines)
+
+    def events(self) -> list[tuple[str, str]]:
+        """The endpoint changes."""
         return [("endpoint", self.spec.endpoint_name)]
 
 

@@ -37,14 +37,12 @@ class DeployDialog(FormDialog):
         form = Form()
         names = [job.name for job in jobs]
         chosen = job_name if job_name in names else (names[0] if names else None)
-        form.add("job", "Model of the job", ComboBox([(job.name, _title(job)) for job in jobs], chosen))
+        form.add("job", "Model of the job", ComboBox([(job.name, job_title(job)) for job in jobs], chosen))
         suggested = suggest_endpoint_name(chosen or "classifier", taken)
         form.add("name", "Endpoint name", LineEdit(suggested, chars=24), check=self._check_name)
-        services = ctx.services
-        offers = services.prices.offers("hosting", services.region) if services is not None else ()
-        types = [offer.name for offer in offers if offer.name.startswith(_FAMILIES)] or [DEFAULT_INSTANCE]
+        self._suggested = suggested
         form.add_pair(
-            ("instance", "Instance", ComboBox([(name, name) for name in types], DEFAULT_INSTANCE)),
+            ("instance", "Instance", ComboBox([(name, name) for name in instance_types(ctx)], DEFAULT_INSTANCE)),
             ("count", "Count", IntField(1, 1, 20)),
         )
         super().__init__(
@@ -53,6 +51,7 @@ class DeployDialog(FormDialog):
         )  # fmt: skip
         self._price = label("", "strong")
         self.foot.addWidget(self._price)
+        form.row("job").edited.connect(self._suggest_name)
         form.changed.connect(self._show_price)
         self._show_price()
 
@@ -66,6 +65,12 @@ class DeployDialog(FormDialog):
             return "An endpoint with this name exists already."
         return name_problem(name)
 
+    def _suggest_name(self) -> None:
+        """Another job gets a name of its own, unless a name was typed."""
+        if self.form.value("name") == self._suggested:
+            self._suggested = suggest_endpoint_name(self.form.value("job"), self._taken)
+            self.form.set_values({"name": self._suggested})
+
     def _show_price(self) -> None:
         services = self.ctx.services
         given = self.form.values()
@@ -77,7 +82,15 @@ class DeployDialog(FormDialog):
         self._price.setText(f"{dollars(hourly, 3)} an hour, {dollars(hourly * _HOURS_PER_MONTH, 0)} a month")
 
 
-def _title(job: TrainingJob) -> str:
+def instance_types(ctx: AppContext) -> list[str]:
+    """The instance types that are offered for endpoints: those with a known price."""
+    services = ctx.services
+    offers = services.prices.offers("hosting", services.region) if services is not None else ()
+    return [offer.name for offer in offers if offer.name.startswith(_FAMILIES)] or [DEFAULT_INSTANCE]
+
+
+def job_title(job: TrainingJob) -> str:
+    """Name, validation accuracy and date of a job."""
     score = job.final_metrics.get("valid:accuracy")
     parts = [job.name, fraction(score) if score is not None else "", when(job.created, datetime.now().astimezone())]
     return ", ".join(part for part in parts if part)

@@ -21,10 +21,14 @@ from console.widgets.lines import CheckLine, IconLabel
 from console.widgets.log_panel import LogPanel
 from console.widgets.side_panel import SidePanel
 from console.widgets.state_chip import StateChip
+from workers.endpoints_deletion import ALARM, CONFIG, TARGET, UNCHECKED
 from workers.errors import SageDeckError
-from workers.types import DeletionPlan
+from workers.types import DeletionPlan, EndpointMetrics
 
 LOG_SECONDS = 3.0
+# So many quarters of an hour with calls make a curve of the day.
+LEAST_QUARTERS = 6
+_ICONS = {TARGET: "scaling", ALARM: "bell", CONFIG: "settings", UNCHECKED: "warn"}
 _PLAN_KEY, _LOG_KEY = "endpoints:plan", "endpoints:log"
 
 
@@ -37,15 +41,17 @@ class EndpointPanel(SidePanel):
         self._row: Row | None = None
         self._chip = StateChip("Creating")
         self.title_row.addWidget(self._chip)
-        self.test_button = Button("Test…", small=True, icon="predict", on=self._test)
-        self.delete_button = Button("Delete…", "dangerText", small=True, icon="trash")
+        self.test_button = Button("Test…", small=True, on=self._test)
+        self.update_button = Button("Update…", small=True)
+        self.delete_button = Button("Delete…", "dangerText", small=True)
         self.buttons.addWidget(self.test_button)
+        self.buttons.addWidget(self.update_button)
         self.buttons.addStretch(1)
         self.buttons.addWidget(self.delete_button)
         self._banner = Banner("err")
         self._banner.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, time_axis=True)
-        self._latency.set_placeholder("No requests in the last hour")
+        self._latency.set_placeholder("No requests in the last day")
         self._latency.setMinimumHeight(ctx.theme.pixels(140))
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
@@ -127,17 +133,16 @@ class EndpointPanel(SidePanel):
     def _show_figures(self, row: Row) -> None:
         endpoint, metrics = row.endpoint, row.metrics
         failed = endpoint.status == "Failed"
-        self._banner.setVisible(failed)
-        if failed:
+        self._banner.setVisible(bool(failed or endpoint.failure_reason))
+        if endpoint.failure_reason and not failed:
+            self._banner.set_content("warn", "The last update did not come up", endpoint.failure_reason)
+        elif failed:
             self._banner.set_content(
                 "err", "It did not come up", endpoint.failure_reason or "AWS gave no reason; see the log below."
             )
         self.test_button.setEnabled(endpoint.status == "InService")
-        points = metrics.latency_ms if metrics is not None else ()
         self._latency.setVisible(not failed)
-        self._latency.set_series(
-            [Series("p50", [at.timestamp() for at, _ in points], [value for _, value in points])] if points else []
-        )
+        self._latency.set_series(latency_series(metrics) if metrics is not None else [])
         self._facts.set_rows(
             [
                 ("ARN", endpoint.arn),
@@ -169,8 +174,7 @@ class EndpointPanel(SidePanel):
             (plan.stops_working, "would fail"),
         ):
             for kind, name, why in entries:
-                line = _touched_line(KIND_ICONS.get(kind, "file"), f"{kind.capitalize()} {name}", why or words, words)
-                self._touched_lines.addWidget(line)
+                self._touched_lines.addWidget(_touched_line(kind, name, why, words))
         if plan.saves_per_hour:
             self._touched_lines.addWidget(label(f"Saves ${plan.saves_per_hour:.3f} an hour", "strong"))
 
@@ -179,16 +183,39 @@ class EndpointPanel(SidePanel):
             self.ctx.navigate("predict", {"endpoint": self._row.name})
 
 
-def _touched_line(icon: str, name: str, note: str, words: str) -> QWidget:
+def latency_series(metrics: EndpointMetrics) -> list[Series]:
+    """Median and 95th percentile: of the last day by quarters of an hour, of a younger endpoint by the minute."""
+    day = len(metrics.day_latency_ms) >= LEAST_QUARTERS
+    pairs = (
+        ("p95", metrics.day_latency_p95_ms if day else metrics.latency_p95_ms, "series3"),
+        ("p50", metrics.day_latency_ms if day else metrics.latency_ms, "series1"),
+    )
+    return [
+        Series(name, [at.timestamp() for at, _ in points], [value for _, value in points], tone=tone)
+        for name, points, tone in pairs
+        if points
+    ]
+
+
+def _touched_line(kind: str, name: str, why: str, words: str) -> QWidget:
+    """Icon and name left, what becomes of it right; who else uses a thing that is kept stands below it."""
+    if kind == UNCHECKED:
+        words = kind
+    elif kind == TARGET:
+        words = f"{words} first"
+    shown = f"{kind[:1].upper()}{kind[1:]} {name.rsplit('/', 3)[-3] if name.startswith('s3://') else name}"
     line = QWidget()
-    line.setAccessibleName(f"{name}: {words}")
+    line.setAccessibleName(f"{kind} {name}: {words}, {why}")
+    line.setToolTip(f"{name}: {why}" if why else name)
     row = QHBoxLayout(line)
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(8)
-    row.addWidget(IconLabel(icon), 0, Qt.AlignmentFlag.AlignTop)
+    row.addWidget(IconLabel(KIND_ICONS.get(kind, _ICONS.get(kind, "file"))), 0, Qt.AlignmentFlag.AlignTop)
     texts = QVBoxLayout()
     texts.setSpacing(0)
-    texts.addWidget(label(name, "body", wrap=True))
-    texts.addWidget(label(note if note == words else f"{words}, {note}", "small", "text3", wrap=True))
+    texts.addWidget(label(shown, "body", wrap=True))
+    if words == "kept" and "uses it" in why:
+        texts.addWidget(label(why, "small", "text3", wrap=True))
     row.addLayout(texts, 1)
+    row.addWidget(label(words, "small", "warn" if words == "would fail" else "text2"), 0, Qt.AlignmentFlag.AlignTop)
     return line

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.context import AppContext
+from console.tabs.endpoints.functions_code import DeployCodeDialog
 from console.tabs.endpoints.functions_commands import (
+    ChangeSettings,
     CreateFunction,
     DeleteFunction,
     GrantJustThis,
@@ -15,6 +17,7 @@ from console.tabs.endpoints.functions_commands import (
     UpdateFunctionCode,
 )
 from console.tabs.endpoints.functions_dialogs import AliasDialog, NewFunctionDialog, PublishDialog
+from console.tabs.endpoints.functions_settings import SettingsDialog
 from workers.errors import NotFound, SageDeckError
 from workers.function_calls import refused_call
 
@@ -38,10 +41,12 @@ class FunctionActions:
         self._start(self._create(endpoint), "New function")
 
     def update_code(self) -> None:
-        """Put this version's handler into the chosen function."""
-        row = self._part.current()
-        if row is not None:
-            self.ctx.start(UpdateFunctionCode(row.name))
+        """Put SageDeck's handler or a zip of one's own into the chosen function."""
+        self._start(self._update_code(), "Deploy code")
+
+    def settings(self) -> None:
+        """Change the settings of the chosen function."""
+        self._start(self._settings(), "Change the settings")
 
     def publish(self) -> None:
         """Publish a version of the chosen function."""
@@ -89,6 +94,29 @@ class FunctionActions:
             spec = dialog.spec()
             self._part.choose(spec.name)
             await self.ctx.run(CreateFunction(spec))
+
+    async def _update_code(self) -> None:
+        row = self._part.current()
+        if row is None:
+            return
+        dialog = DeployCodeDialog(self.ctx, row.name, row.function.handler, self._part.window())
+        if await dialog.ask():
+            await self.ctx.run(UpdateFunctionCode(row.name, dialog.code, dialog.handler()))
+
+    async def _settings(self) -> None:
+        row, services = self._part.current(), self.ctx.services
+        if row is None or services is None:
+            return
+        try:
+            context = await services.functions.changes.context(row.name)
+        except NotFound:
+            self.ctx.notify.info(f"{row.name} is gone already")
+            self._part.refresh()
+            return
+        endpoints = [one.name for one in await services.endpoints.list(details=False)]
+        dialog = SettingsDialog(context, endpoints, self._part.window())
+        if await dialog.ask():
+            await self.ctx.run(ChangeSettings(dialog.change()))
 
     async def _publish(self) -> None:
         row = self._part.current()

@@ -39,8 +39,11 @@ class CallRow:
 
 
 def rows_of(calls: Iterable[FunctionCall], endpoint: str) -> list[CallRow]:
-    """Rows of the calls of a function that asks ``endpoint``; a refused one tells what it really asked for."""
-    return [CallRow(call, call.denial.resource.rsplit("/", 1)[-1] if call.denial else endpoint) for call in calls]
+    """Rows of the calls of a function that asks ``endpoint`` now; what a call really asked, where that is known."""
+    return [
+        CallRow(call, call.denial.resource.rsplit("/", 1)[-1] if call.denial else call.endpoint or endpoint)
+        for call in calls
+    ]
 
 
 def _time(at: datetime, _: CallRow) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation, confirm_deletion
+from workers.function_code import HANDLER, OwnCode
 from workers.function_policy import Narrowing
+from workers.function_settings import SettingsChange
 from workers.function_types import FunctionSpec
 from workers.grants import Grant
 from workers.types import DeletionPlan
@@ -51,40 +53,64 @@ class CreateFunction(Command):
 
 
 class UpdateFunctionCode(Command):
-    """Put this version's handler into a function."""
+    """Put SageDeck's handler, or the operator's own code, into a function. The dialog before it has asked."""
 
     icon = "upload"
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, own: OwnCode | None = None, handler: str = HANDLER) -> None:
+        self.name, self._own, self._handler = name, own, handler
         self.title = f"Update the code of {name}"
-
-    def confirmation(self) -> Confirmation:
-        """Callers get the new code at once."""
-        return Confirmation(
-            f"{self.title}?",
-            "The function's own code is replaced by SageDeck's handler. Published versions keep theirs.",
-            confirm_label="Update code",
-            icon="upload",
-            danger=False,
-            kept=(Affected("lambda", "Published versions and aliases", "stay as they are"),),
-        )
 
     async def run(self, services: Services) -> bool:
         """Update; False when it has this code already."""
-        return await services.functions.update_code(self.name)
+        return await services.functions.update_code(self.name, self._own, self._handler)
 
     def done_text(self, result: object) -> str:
         """Whether anything changed."""
-        return "done" if result else "it has this code already"
+        if not result:
+            return "it has this code already"
+        return f"{self._own.name}, handler {self._handler}" if self._own is not None else "SageDeck's handler"
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
-        return f"aws lambda update-function-code --function-name {self.name} --zip-file fileb://predict.zip"
+        file = self._own.name if self._own is not None else "predict.zip"
+        return (
+            f"aws lambda update-function-code --function-name {self.name} --zip-file fileb://{file}\n"
+            f"aws lambda update-function-configuration --function-name {self.name} --handler {self._handler}"
+        )
 
     def events(self) -> list[tuple[str, str]]:
         """The function changed."""
         return [("function", self.name)]
+
+
+class ChangeSettings(Command):
+    """Change a function's settings, and its role with them where that was chosen."""
+
+    icon = "settings"
+
+    def __init__(self, change: SettingsChange) -> None:
+        self.change = change
+        self.title = f"Change the settings of {change.name}"
+
+    async def run(self, services: Services) -> None:
+        """Change them."""
+        await services.functions.changes.apply(self.change)
+
+    def done_text(self, result: object) -> str:
+        """What it asks now, and what became of its role."""
+        asks = self.change.settings.endpoint_name
+        parts = [f"asks {asks}" if asks else "", "role adapted" if self.change.role is not None else ""]
+        return ", ".join(part for part in parts if part)
+
+    def cli(self) -> str:
+        """The same by the AWS CLI; values that may be secret are left out."""
+        return self.change.cli
+
+    def events(self) -> list[tuple[str, str]]:
+        """The function changed, and maybe its role."""
+        role = self.change.role
+        return [*([("role", role.role)] if role is not None else []), ("function", self.change.name)]
 
 
 class PublishVersion(Command):

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import ago, bytes_text, milliseconds, when
-from console.tabs.endpoints.functions_rows import FunctionRow
+from console.tabs.endpoints.functions_rows import FunctionRow, cost_text
 from console.widgets.banner import Banner
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
@@ -39,10 +39,11 @@ class FunctionPanel(SidePanel):
         self.narrowing: Narrowing | None = None
         self._chip = StateChip("Active")
         self.title_row.addWidget(self._chip)
-        self.test_button = Button("Test…", small=True, icon="play")
-        self.publish_button = Button("Publish…", small=True, icon="history")
-        self.delete_button = Button("Delete…", "dangerText", small=True, icon="trash")
-        for button in (self.test_button, self.publish_button):
+        self.test_button = Button("Test…", small=True)
+        self.settings_button = Button("Settings…", small=True)
+        self.publish_button = Button("Publish…", small=True)
+        self.delete_button = Button("Delete…", "dangerText", small=True)
+        for button in (self.test_button, self.settings_button, self.publish_button):
             self.buttons.addWidget(button)
         self.buttons.addStretch(1)
         self.buttons.addWidget(self.delete_button)
@@ -116,13 +117,18 @@ class FunctionPanel(SidePanel):
         function = row.function
         calls, errors = function.invocations, function.errors
         reserved = function.reserved_concurrency
+        if function.provisioned:
+            ready = f"{function.provisioned:,} kept ready"
+        else:
+            ready = "not reserved" if reserved is None else f"{reserved:,} reserved"
         self._figures.set_rows(
             [
                 ("Calls, 24 h", f"{calls:,}" if calls is not None else ""),
                 ("Errors, 24 h", f"{errors:,}" if errors is not None else ""),
                 ("Median time", milliseconds(function.duration_ms) if function.duration_ms is not None else ""),
                 ("Last call", ago(row.last_use) if row.last_use else ""),
-                ("Concurrency", "not reserved" if reserved is None else f"{reserved:,} reserved"),
+                ("Concurrency", ready),
+                ("Costs now", cost_text(row)),
             ]
         )
         self._facts.set_rows(
@@ -131,6 +137,7 @@ class FunctionPanel(SidePanel):
                 ("Asks", function.endpoint_name),
                 ("Role", function.role),
                 ("Runtime", function.runtime),
+                ("Handler", function.handler),
                 ("Memory", f"{function.memory_mb:,} MB"),
                 ("Timeout", f"{function.timeout_s} s"),
                 ("Code", bytes_text(function.code_size)),

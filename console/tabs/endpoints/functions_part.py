@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -24,11 +24,14 @@ from console.widgets.buttons import Button
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
 from workers.function_calls import FunctionCall, refused_in_a_row
+from workers.function_policy import INVOKE
 from workers.function_types import Function
 from workers.grants import Grant
 
 MOST_CALLS_SHOWN = 12
 _CONCURRENT = 4
+MOST_WATCHED = 40
+_PAINT_MS = 50
 _LIST_KEY = "endpoints:functions"
 
 
@@ -48,7 +51,12 @@ class FunctionsPart(QWidget):
         self._refused_here: dict[str, FunctionCall] = {}
         self._dismissed: set[tuple[str, str]] = set()
         self._wider: dict[str, int] = {}
+        self._uses: dict[str, tuple[Any, ...]] = {}
         self._gate = asyncio.Semaphore(_CONCURRENT)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_PAINT_MS)
+        self._soon.timeout.connect(self._show)
         self.acts = FunctionActions(ctx, self)
         self.panel = FunctionPanel(ctx)
         self._count = label("", "body", "text2")
@@ -107,6 +115,7 @@ class FunctionsPart(QWidget):
         self.test.asked.connect(self.acts.test)
         self.test.closed.connect(self.test.hide)
         self.panel.test_button.clicked.connect(self.open_test)
+        self.panel.settings_button.clicked.connect(self.acts.settings)
         self.panel.publish_button.clicked.connect(self.acts.publish)
         self.panel.alias_button.clicked.connect(self.acts.move_alias)
         self.panel.delete_button.clicked.connect(self.acts.delete)
@@ -136,6 +145,8 @@ class FunctionsPart(QWidget):
         self.rows.clear()
         self._refused_here.clear()
         self._dismissed.clear()
+        self._uses.clear()
+        self._soon.stop()
         self.table.set_rows([])
         self.table.set_loading("Reading the functions")
         self.test.hide()
@@ -174,33 +185,88 @@ class FunctionsPart(QWidget):
         found = [function async for function in services.functions.list_all()]
         self.rows = {one.name: self._merged(one) for one in found}
         self._show()
-        await asyncio.gather(*(self.read_one(one.name) for one in found))
+        watched = await services.functions.measured(self._watched(found))
+        for one in watched:
+            self._put(one)
+        self._show()
+        await asyncio.gather(*(self._read_on(one) for one in watched))
+        self._show()
 
     def _merged(self, function: Function) -> FunctionRow:
         known = self.rows.get(function.name)
         return replace(known, function=_with_figures(function, known.function)) if known else FunctionRow(function)
 
+    def _watched(self, functions: list[Function]) -> list[Function]:
+        """Whose figures are read: AWS bills for them. Functions that ask an endpoint, and some others."""
+        current = self.current()
+        asking = [one for one in functions if one.endpoint_name or (current is not None and one.name == current.name)]
+        others = [one for one in functions if one not in asking]
+        return [*asking, *others[: max(0, MOST_WATCHED - len(asking))]]
+
+    def _put(self, function: Function) -> None:
+        services, known = self.ctx.services, self.rows.get(function.name)
+        if services is not None and known is not None:
+            function = replace(
+                function,
+                reserved_concurrency=known.function.reserved_concurrency,
+                provisioned=known.function.provisioned,
+                broad=known.function.broad,
+            )
+            price = services.prices.function_per_hour(function, services.region)
+            self.rows[function.name] = replace(known, function=function, per_hour=price)
+
+    async def _read_on(self, function: Function) -> None:
+        """What changes seldom, from time to time; the last calls of one that was called since, or is looked at."""
+        services, row, current = self.ctx.services, self.rows.get(function.name), self.current()
+        if services is None or row is None:
+            return
+        chosen = current is not None and current.name == function.name
+        use = (function.invocations, function.errors, function.last_invocation)
+        wanted = chosen or bool(row.refused) or row.calls is None or self._uses.get(function.name) != use
+        try:
+            async with self._gate:
+                detailed = await services.functions.detailed(function, fresh=chosen)
+                if wanted:
+                    await self._take(detailed)
+                    self._uses[function.name] = use
+                else:
+                    self._set_row(replace(row, function=detailed))
+        except SageDeckError:
+            # The list is worth showing without figures.
+            return
+        self._soon.start()
+
     async def read_one(self, name: str) -> None:
-        """Read one function's figures, calls and what would end its refusal."""
+        """Read one function's figures, calls and what would end its refusal now."""
         services = self.ctx.services
         if services is None or name not in self.rows:
             return
         try:
             async with self._gate:
-                function, calls = await asyncio.gather(
-                    services.functions.describe(name), services.functions.calls(name)
-                )
-                refused = refused_in_a_row(calls) or [one for one in (self._refused_here.get(name),) if one]
-                grant = await self._grant_for(refused)
+                await self._take(await services.functions.describe(name))
         except SageDeckError:
-            # The list is worth showing without figures.
             return
-        if name in self.rows and self.ctx.services is services:
-            if grant is None:
-                # Granted since: the next call will tell.
-                refused = []
-            self.rows[name] = FunctionRow(function, calls, tuple(refused), grant)
-            self._show()
+        self._show()
+
+    async def _take(self, function: Function) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        calls = await services.functions.calls(function.name)
+        refused = refused_in_a_row(calls) or [one for one in (self._refused_here.get(function.name),) if one]
+        refused = [call for call in refused if _still_asked(call, function)]
+        grant = await self._grant_for(refused)
+        if grant is None:
+            # Granted since: the next call will tell.
+            refused = []
+        if self.ctx.services is services:
+            self._set_row(FunctionRow(function, calls, tuple(refused), grant))
+
+    def _set_row(self, row: FunctionRow) -> None:
+        services = self.ctx.services
+        if services is not None and row.name in self.rows:
+            price = services.prices.function_per_hour(row.function, services.region)
+            self.rows[row.name] = replace(row, per_hour=price)
 
     async def _grant_for(self, refused: list[FunctionCall]) -> Grant | None:
         services = self.ctx.services
@@ -279,8 +345,8 @@ class FunctionsPart(QWidget):
     def _update_buttons(self) -> None:
         free = not self.ctx.read_only
         for button in (
-            self.code_button, self.denial.grant_button, self.panel.publish_button, self.panel.alias_button,
-            self.panel.delete_button,
+            self.code_button, self.denial.grant_button, self.panel.settings_button, self.panel.publish_button,
+            self.panel.alias_button, self.panel.delete_button,
         ):  # fmt: skip
             button.setEnabled(free)
 
@@ -327,6 +393,7 @@ class FunctionsPart(QWidget):
         entries: list[Any] = [("Test…", "play", self.open_test)]
         if not self.ctx.read_only:
             entries += [
+                ("Settings…", "settings", self.acts.settings),
                 ("Deploy code…", "upload", self.acts.update_code),
                 ("Publish a version…", "history", self.acts.publish),
                 ("Delete…", "trash", self.acts.delete),
@@ -349,6 +416,14 @@ def _key(row: FunctionRow) -> tuple[str, str]:
     return row.name, denial.resource if denial is not None else ""
 
 
+def _still_asked(call: FunctionCall, function: Function) -> bool:
+    """False for a call that was refused an endpoint which the function, changed since, asks no more."""
+    denial = call.denial
+    if denial is None or denial.action != INVOKE or not function.endpoint_name or function.modified is None:
+        return True
+    return denial.resource.rsplit("/", 1)[-1] == function.endpoint_name or call.at > function.modified
+
+
 def _with_figures(function: Function, known: Function) -> Function:
     return replace(
         function,
@@ -358,5 +433,7 @@ def _with_figures(function: Function, known: Function) -> Function:
         last_invocation=known.last_invocation,
         reserved_concurrency=known.reserved_concurrency,
         per_hour=known.per_hour,
+        last_hour=known.last_hour,
+        provisioned=known.provisioned,
         broad=known.broad,
     )

@@ -19,13 +19,15 @@ MINUTES_A_DAY = 24 * 60
 class FunctionRow:
     """A function with its last calls, once they are known, and what would end a refusal.
 
-    ``refused`` are the newest calls that were all refused for the same thing, newest first.
+    ``refused`` are the newest calls that were all refused for the same thing, newest first. ``per_hour`` is what its
+    last hour cost in dollars, or what it costs to be kept ready.
     """
 
     function: Function
     calls: tuple[FunctionCall, ...] | None = None
     refused: tuple[FunctionCall, ...] = ()
     grant: Grant | None = None
+    per_hour: float | None = None
 
     @property
     def name(self) -> str:
@@ -39,7 +41,19 @@ class FunctionRow:
             return State(f"{len(self.refused)} denied", "err")
         if self.function.broad:
             return State("Broad role", "warn")
+        if self.failed:
+            return State(f"{self.failed} failed", "err")
         return self.function.state
+
+    @property
+    def failed(self) -> int:
+        """How many of the newest calls in a row were not answered, bad input aside."""
+        failed = 0
+        for call in self.calls or ():
+            if call.ok or (call.status is not None and call.status < 500):
+                break
+            failed += 1
+        return failed
 
     @property
     def last_use(self) -> datetime | None:
@@ -50,6 +64,22 @@ class FunctionRow:
     def size(self) -> str:
         """``Python, 512 MB``."""
         return f"Python, {self.function.memory_mb:,} MB"
+
+
+def hourly(value: float) -> str:
+    """Dollars an hour of a function, which is mostly very little: ``<0.001``, ``0.015``."""
+    if 0 < value < 0.001:
+        return "<0.001"
+    return f"{value:.3f}" if value else "0"
+
+
+def cost_text(row: FunctionRow) -> str:
+    """``<$0.001 an hour``, with what that is made of."""
+    if row.per_hour is None:
+        return ""
+    value = hourly(row.per_hour)
+    amount = f"<${value[1:]}" if value.startswith("<") else f"${value}"
+    return f"{amount} an hour by its last hour{' and what is kept ready' if row.function.provisioned else ''}"
 
 
 def _requests(row: FunctionRow) -> list[float] | None:
@@ -83,12 +113,12 @@ COLUMNS = [
         priority=3,
     ),
     Column(
-        "errors",
-        "Errors",
+        "per_hour",
+        "$ per hour",
         kind="number",
-        value=lambda row: row.function.errors,
-        format=lambda v, _: f"{v:,}",
-        tone=lambda row: "err" if row.function.errors else None,
+        strong=True,
+        format=lambda v, _: hourly(v),
+        tooltip=cost_text,
         priority=1,
     ),
     Column(

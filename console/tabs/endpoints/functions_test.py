@@ -34,7 +34,7 @@ _FIRST = '{"image": ""}'
 class TestPanel(QWidget):
     """Signals: ``asked(str event, str qualifier)`` when "Test" was pressed, ``closed()``.
 
-    Saved events are kept per function in the settings.
+    Saved events are kept per function in the settings. ``results`` counts the calls that have ended.
     """
 
     __test__ = False
@@ -46,6 +46,7 @@ class TestPanel(QWidget):
         super().__init__(parent)
         self.ctx = ctx
         self.function = ""
+        self.results = 0
         self._picture = ""
         self._busy = False
         self._title = label("", "section")
@@ -138,6 +139,7 @@ class TestPanel(QWidget):
             f"{result.memory_mb} MB" if result.memory_mb is not None else "",
             "cold start" if result.cold else "warm",
         ]
+        self.results += 1
         self._figures.setText(", ".join(part for part in parts if part))
         self.answer.setPlainText(pretty(result.payload))
         self.log.setPlainText(result.log)
@@ -145,6 +147,7 @@ class TestPanel(QWidget):
     def set_error(self, title: str, words: str) -> None:
         """The call itself was refused, or never arrived."""
         self._clear_result()
+        self.results += 1
         self._chip.set_state(State("Not called", "err"))
         self._chip.show()
         self.answer.setPlainText(f"{title}\n{words}")

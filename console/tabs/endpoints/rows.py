@@ -12,6 +12,7 @@ from workers.types import Endpoint, EndpointMetrics
 
 # Who pays for an endpoint that nothing has called for this long wants to know.
 IDLE_AFTER = timedelta(hours=24)
+_HALF_HOURS = 48
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,16 @@ class Row:
 
 
 def _requests(row: Row) -> list[float] | None:
-    """One value for each minute of the last hour: a minute without a call has no entry in the metrics."""
-    if row.metrics is None or not row.metrics.invocations:
+    """One value for each half hour of the last day: a quarter without a call has no entry in the metrics."""
+    if row.metrics is None or not row.metrics.day_invocations:
         return None
-    minutes = [0.0] * 60
+    bins = [0.0] * _HALF_HOURS
     now = datetime.now(UTC)
-    for at, number in row.metrics.invocations:
-        ago_minutes = int((now - at).total_seconds() // 60)
-        if 0 <= ago_minutes < 60:
-            minutes[59 - ago_minutes] += number
-    return minutes
+    for at, number in row.metrics.day_invocations:
+        age = int((now - at).total_seconds() // 1800)
+        if 0 <= age < _HALF_HOURS:
+            bins[-1 - age] += number
+    return bins
 
 
 COLUMNS = [
@@ -67,7 +68,7 @@ COLUMNS = [
     Column("state", "State", kind="state", priority=0, sample="InService"),
     Column("size", "Size", priority=3),
     Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=6),
-    Column("requests", "Requests, 1 h", kind="spark", value=_requests, sortable=False, priority=5),
+    Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
     Column(
         "rate",
         "Per min",

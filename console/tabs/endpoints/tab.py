@@ -12,12 +12,13 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.context import AppContext
 from console.models.base_format import count, dollars
 from console.tabs.base import Tab
-from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint
+from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import EndpointPanel
 from console.tabs.endpoints.follow import EndpointFollower
 from console.tabs.endpoints.functions_part import FunctionsPart
 from console.tabs.endpoints.rows import COLUMNS, Row
+from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.theme import PAGE_PADDING, PAGE_PADDING_NARROW
 from console.widgets.buttons import Button
 from console.widgets.page_scroll import GUTTER, PageScroll
@@ -72,6 +73,7 @@ class EndpointsTab(Tab):
         self.functions.sight.connect(self._bring_to_sight)
         self.body.addWidget(self._scroll, 1)
         self.panel = EndpointPanel(ctx)
+        self.panel.update_button.clicked.connect(self.update_endpoint)
         self.panel.delete_button.clicked.connect(self.delete)
         self._sides = QStackedWidget()
         self._sides.addWidget(self.panel)
@@ -254,6 +256,7 @@ class EndpointsTab(Tab):
         row = self.table.current_row()
         self.deploy_button.setEnabled(free)
         self.function_button.setEnabled(free)
+        self.panel.update_button.setEnabled(free and row is not None and row.endpoint.status == "InService")
         self.panel.delete_button.setEnabled(free and row is not None and row.endpoint.status != "Deleting")
 
     def _menu(self, rows: list[Row]) -> list[Any]:
@@ -263,6 +266,8 @@ class EndpointsTab(Tab):
             if rows[0].endpoint.status == "InService":
                 entries.append(("Test…", "predict", lambda: self.ctx.navigate("predict", {"endpoint": name})))
             if not self.ctx.read_only:
+                if rows[0].endpoint.status == "InService":
+                    entries.append(("Update…", "refresh", self.update_endpoint))
                 entries.append(("New function…", "lambda", lambda: self.functions.acts.create(name)))
                 entries.append(("Delete…", "trash", self.delete))
         return entries
@@ -293,6 +298,28 @@ class EndpointsTab(Tab):
         spec = dialog.spec()
         self._wanted = spec.endpoint_name
         await self.ctx.run(DeployEndpoint(spec))
+
+    def update_endpoint(self) -> None:
+        """Open the update dialog for the chosen endpoint."""
+        row = self.table.current_row()
+        if row is not None:
+            self.start(self._update_endpoint(row), label=f"Update {row.name}", key="update")
+
+    async def _update_endpoint(self, row: Row) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        try:
+            endpoint = await services.endpoints.describe(row.name)
+        except NotFound:
+            self.ctx.notify.info(f"{row.name} is gone already")
+            self.refresh()
+            return
+        dialog = UpdateDialog(self.ctx, endpoint, await self._deployable(""), self.window())
+        if await dialog.ask():
+            outcome = await self.ctx.run(UpdateEndpoint(dialog.spec()))
+            if outcome:
+                self.follower.expect(outcome.value, endpoint)
 
     async def _deployable(self, job_name: str) -> list[TrainingJob]:
         services = self.ctx.services
