@@ -18,10 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workers.error_wire import to_wire
 from workers.errors import SageDeckError, translate
 from workers.types import Backend
+from workers.upload_control import Control
 from workers.upload_manifest import Manifest
 from workers.upload_progress import Meter, Reporter
 from workers.upload_remote import Remote
-from workers.upload_run import Control, Upload
+from workers.upload_run import Upload
 
 _OUT = threading.Lock()
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from workers import upload_run
+from workers import upload_delivery, upload_run
 from workers.errors import AccessDenied, LocalProblem, ServiceFault, Unreachable
+from workers.upload_control import Control
 from workers.upload_manifest import Manifest
 from workers.upload_progress import Meter
 from workers.upload_remote import RemoteObject
-from workers.upload_run import Control, Upload
+from workers.upload_run import Upload
 from workers.upload_send import Cancelled, NotVerified
 
 LONG_AGO = 1_600_000_000
@@ -67,7 +68,7 @@ class FakeBucket:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
     monkeypatch.setattr(upload_run, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(upload_run, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(upload_delivery, "SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_many_failures_in_a_row_end_it(bucket, folder):
     with pytest.raises(AccessDenied) as told:
         upload(bucket, folder)
     assert told.value.action == "s3:PutObject"
-    assert len(bucket.puts) == upload_run.HOPELESS
+    assert len(bucket.puts) == upload_delivery.HOPELESS
 
 
 def test_a_file_changed_while_it_is_sent_is_sent_once_more(bucket, folder):
@@ -225,7 +226,7 @@ def test_a_file_that_is_being_written_is_read_until_it_settles(bucket, folder, m
             return fstat(descriptor)
         return info
 
-    monkeypatch.setattr(upload_run.os, "fstat", moving)
+    monkeypatch.setattr(upload_delivery.os, "fstat", moving)
     result = upload(bucket, folder)
     assert len(calls) == 2 * 3 + 2
     assert result.sent == 3 and result.changed_during_upload == ()
