@@ -6,15 +6,17 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from sandbox.container_process import spawn
 from sandbox.hosting_fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
 from sandbox.hosting_link import HostListener
-from sandbox.hosting_models import MAX_INSTANCES, Models
+from sandbox.hosting_models import Models
 from sandbox.iam_access import RoleLogs, RoleS3
+from sandbox.quotas import ENDPOINT, Quotas
 from sandbox.registry import Caller, SandboxContext
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
@@ -40,6 +42,8 @@ class LiveEndpoint:
         self.lock = threading.RLock()
         self.deleting = threading.Event()
         self.work: threading.Thread | None = None
+        # Instances by type that count against the account's quota; those of an update are counted before they are up.
+        self.reserved: Counter[str] = Counter()
 
 
 class Endpoints:
@@ -51,6 +55,7 @@ class Endpoints:
         self.region = ctx.region
         self.records = Records(ctx.state.db, "endpoint")
         self._tags = Tags(ctx.state.db)
+        self._quotas = Quotas(ctx.state.db)
         self._listener = HostListener()
         self._lock = threading.RLock()
         self._live: dict[str, LiveEndpoint] = {}
@@ -128,11 +133,15 @@ class Endpoints:
             "ProductionVariants": [_variant_summary(variant, 0) for variant in variants],
             _DEPLOYMENT: [variant.to_record() for variant in variants],
         }
-        with self._ctx.state.db.transaction():
-            if not self.records.add(name, record, status="Creating", created=now):
-                raise invalid(f'Cannot create already existing endpoint "{arn}".')
-            self._tags.add(arn, request.get("Tags", []))
-        self._work(self._adopt(name, record, variants), self._bring_up)
+        # Under the lock, so that two requests at once cannot both have the last instance.
+        with self._lock:
+            with self._ctx.state.db.transaction():
+                if not self.records.add(name, record, status="Creating", created=now):
+                    raise invalid(f'Cannot create already existing endpoint "{arn}".')
+                self._tags.add(arn, request.get("Tags", []))
+                self._quotas.require(ENDPOINT, _instances(variants), self._in_use())
+            endpoint = self._adopt(name, record, variants)
+        self._work(endpoint, self._bring_up)
         return {"EndpointArn": arn}
 
     def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
@@ -155,7 +164,8 @@ class Endpoints:
                 old = endpoint.fleet.variants.get(variant.name)
                 if old is not None:
                     variant.count, variant.weight = old.count, old.weight
-        self._begin_update(endpoint)
+        # The old instances serve until the new ones do, so both count.
+        self._begin_update(endpoint, _instances(variants))
         self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
@@ -169,9 +179,14 @@ class Endpoints:
         for change in changes:
             if change["VariantName"] not in fleet.variants:
                 raise invalid(f"The endpoint has no production variant {change['VariantName']}.")
-            if not 1 <= change.get("DesiredInstanceCount", 1) <= MAX_INSTANCES:
-                raise invalid(f"DesiredInstanceCount must be between 1 and {MAX_INSTANCES}.")
-        self._begin_update(endpoint)
+            if change.get("DesiredInstanceCount", 1) < 1:
+                raise invalid("DesiredInstanceCount must be at least 1.")
+        more: Counter[str] = Counter()
+        for change in changes:
+            variant = fleet.variants[change["VariantName"]]
+            if variant.instance_type:
+                more[variant.instance_type] += max(0, change.get("DesiredInstanceCount", 0) - variant.count)
+        self._begin_update(endpoint, more)
         self._work(endpoint, lambda endpoint: self._rescale(endpoint, fleet, changes))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
@@ -278,6 +293,7 @@ class Endpoints:
                 count=1 if "ServerlessConfig" in one else one["InitialInstanceCount"],
                 weight=one["InitialVariantWeight"],
                 startup_seconds=one.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                instance_type=one.get("InstanceType", ""),
             )
             for one in self._models.config(config_name)["ProductionVariants"]
         ]
@@ -293,16 +309,27 @@ class Endpoints:
             raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(name)}": its status is {status}.')
         return endpoint
 
-    def _begin_update(self, endpoint: LiveEndpoint) -> None:
-        with endpoint.lock:
+    def _in_use(self) -> Counter[str]:
+        """Instances by type of all endpoints; the caller holds the lock."""
+        used: Counter[str] = Counter()
+        for endpoint in self._live.values():
+            used.update(endpoint.reserved)
+        return used
+
+    def _begin_update(self, endpoint: LiveEndpoint, more: Counter[str]) -> None:
+        """Enter Updating with ``more`` instances reserved, if the quota allows them."""
+        with self._lock, endpoint.lock:
             if endpoint.record["EndpointStatus"] != "InService":
                 raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(endpoint.name)}".')
+            self._quotas.require(ENDPOINT, more, self._in_use())
+            endpoint.reserved += more
             endpoint.record.pop("FailureReason", None)
             self._save(endpoint, "Updating")
 
     def _adopt(self, name: str, record: dict[str, Any], variants: list[Variant]) -> LiveEndpoint:
         endpoint = LiveEndpoint(name, record)
         endpoint.fleet = self._fleet(endpoint, variants)
+        endpoint.reserved = _instances(variants)
         with self._lock:
             self._live[name] = endpoint
         return endpoint
@@ -336,12 +363,23 @@ class Endpoints:
                 variants = list(endpoint.fleet.variants.values())
                 endpoint.record["ProductionVariants"] = [_variant_summary(one, len(one.instances)) for one in variants]
                 endpoint.record[_DEPLOYMENT] = [variant.to_record() for variant in variants]
+            if status in ("InService", "Failed"):
+                endpoint.reserved = _instances(endpoint.fleet.variants.values() if endpoint.fleet else ())
             self.records.save(endpoint.name, endpoint.record, status=status, modified=now)
 
     def _account(self, role_arn: str, folder: Path) -> dict[str, str]:
         keys = self._ctx.credentials.issue_session(role_arn, "SageMaker", _KEY_SECONDS)
         texts = (keys.access_key_id, keys.secret_access_key, keys.session_token)
         return account_environment(folder, self._ctx.region, self._ctx.endpoint_url, texts)
+
+
+def _instances(variants: Iterable[Variant]) -> Counter[str]:
+    """Instances by type; serverless variants have none."""
+    counts: Counter[str] = Counter()
+    for variant in variants:
+        if variant.instance_type:
+            counts[variant.instance_type] += variant.count
+    return counts
 
 
 def _variant_summary(variant: Variant, running: int) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Variant:
     count: int
     weight: float
     startup_seconds: float = STARTUP_SECONDS
+    # Empty for a serverless variant, which no quota of instances counts.
+    instance_type: str = ""
     instances: list[Instance] = field(default_factory=list)
     turn: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -68,6 +70,7 @@ class Variant:
             "count": self.count,
             "weight": self.weight,
             "startup_seconds": self.startup_seconds,
+            "instance_type": self.instance_type,
         }
 
 

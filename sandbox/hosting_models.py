@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.errors import AwsError
 from sandbox.hosting_fleet import container_of, model_place
 from sandbox.registry import Caller, SandboxContext
 from sandbox.sagemaker_checks import bucket_exists, role_exists
@@ -34,7 +33,6 @@ _CONFIG_MEMBERS = (
     "VpcConfig",
     "EnableNetworkIsolation",
 )
-MAX_INSTANCES = 16
 
 
 class Models:
@@ -150,13 +148,6 @@ class Models:
             raise invalid(
                 f"The production variant {variant['VariantName']} needs an InstanceType and an InitialInstanceCount of "
                 "at least 1, or a ServerlessConfig."
-            )
-        if variant["InitialInstanceCount"] > MAX_INSTANCES:
-            raise AwsError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{variant['InstanceType']} for endpoint usage' is {MAX_INSTANCES} "
-                f"Instances, with current utilization of 0 Instances and a request delta of "
-                f"{variant['InitialInstanceCount']} Instances. Please use AWS Service Quotas to request an increase.",
             )
 
     def _describe_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:

@@ -11,6 +11,7 @@ def all_services() -> list[Service]:
     from sandbox.iam_service import IamService
     from sandbox.logs_service import LogsService
     from sandbox.metrics_service import MetricsService
+    from sandbox.quotas_service import ServiceQuotasService
     from sandbox.s3_service import S3Service
     from sandbox.sagemaker_runtime import SageMakerRuntimeService
     from sandbox.sagemaker_service import SageMakerService
@@ -29,4 +30,5 @@ def all_services() -> list[Service]:
         sagemaker,
         runtime,
         TaggingService(),
+        ServiceQuotasService(),
     ]

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +15,16 @@ from sandbox.container_process import Command, Spawned, spawn
 from sandbox.errors import AwsError
 from sandbox.iam_access import RoleLogs, RoleS3
 from sandbox.metrics_store import one_value
+from sandbox.quotas import SPOT, TRAINING, Quotas
 from sandbox.registry import Caller, SandboxContext
 from sandbox.sagemaker_checks import any_object, bucket_exists, role_exists
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
 from sandbox.sagemaker_validation import validate
 from sandbox.training_record import JobRecord
-from sandbox.training_request import check_request, describe_body, host_count, invalid
+from sandbox.training_request import check_request, describe_body, host_count, instances_of, invalid
 from sandbox.training_run import STOP_GRACE_SECONDS, STOPPED_REASON, RunTools, TrainingRun, account_environment
-from sandbox.training_spot import wait_limit
+from sandbox.training_spot import is_spot, wait_limit
 
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _SUMMARY = (
@@ -67,6 +68,7 @@ class TrainingJobs:
         self._stop_grace = stop_grace
         self.records = Records(ctx.state.db, "training-job")
         self._tags = Tags(ctx.state.db)
+        self._quotas = Quotas(ctx.state.db)
         self._lock = threading.RLock()
         self._live: dict[str, _Entry] = {}
         self._waiting: deque[_Entry] = deque()
@@ -113,16 +115,23 @@ class TrainingJobs:
             if entry.thread is not None:
                 entry.thread.join(timeout=10)
 
-    def check(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Raise what CreateTrainingJob would raise for this request; returns it without unknown members."""
+    def check_several(self, request: dict[str, Any], count: int) -> None:
+        """Raise what would be raised for ``count`` such jobs at once in an account where nothing else runs."""
+        request = self._checked(request)
+        wanted = {instance_type: number * count for instance_type, number in instances_of(request).items()}
+        self._quotas.require(_usage(request), wanted, {})
+
+    def _checked(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The request without unknown members; raises what CreateTrainingJob raises, but for quotas in use."""
         request = validate("sagemaker", "CreateTrainingJob", request)
         self._refuse_taken(request["TrainingJobName"])
         check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
+        self._quotas.require_hosts(host_count(request)[0])
         return request
 
     def create(self, request: dict[str, Any], tuning_job_arn: str = "") -> str:
         """Check a CreateTrainingJob request, keep the job and queue it; returns its ARN."""
-        request = self.check(request)
+        request = self._checked(request)
         name = request["TrainingJobName"]
         now = time.time()
         body = {
@@ -140,12 +149,23 @@ class TrainingJobs:
         body["SecondaryStatusTransitions"] = [
             {"Status": "Starting", "StartTime": now, "StatusMessage": "Preparing the instances for training"}
         ]
-        with self._ctx.state.db.transaction():
-            if not self.records.add(name, body, status="InProgress", created=now, parent=tuning_job_arn):
-                self._refuse_taken(name)
-            self._tags.add(body["TrainingJobArn"], request.get("Tags", []))
-        self._enqueue(JobRecord(self.records, body, self._notify), request)
+        # Under the lock, so that two requests at once cannot both have the last instance.
+        with self._lock:
+            with self._ctx.state.db.transaction():
+                if not self.records.add(name, body, status="InProgress", created=now, parent=tuning_job_arn):
+                    self._refuse_taken(name)
+                self._tags.add(body["TrainingJobArn"], request.get("Tags", []))
+                self._quotas.require(_usage(request), instances_of(request), self._in_use(_usage(request)))
+            self._enqueue(JobRecord(self.records, body, self._notify), request)
         return body["TrainingJobArn"]
+
+    def _in_use(self, usage: str) -> Counter[str]:
+        """Instances by type of the jobs that count against this quota; the caller holds the lock."""
+        used: Counter[str] = Counter()
+        for entry in self._live.values():
+            if _usage(entry.request) == usage:
+                used.update(instances_of(entry.request))
+        return used
 
     def describe(self, name: str) -> dict[str, Any]:
         """The Describe answer of a job; ValidationException when there is none."""
@@ -301,6 +321,10 @@ class _Objects:
 
     def any_object(self, bucket: str, prefix: str) -> bool:
         return any_object(self._ctx, bucket, prefix)
+
+
+def _usage(request: dict[str, Any]) -> str:
+    return SPOT if is_spot(request) else TRAINING
 
 
 def _summary(body: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from sandbox.container import SUBMIT_DIRECTORY, decode_hyperparameters, is_scrip
 from sandbox.errors import AwsError
 from sandbox.training_spot import DEFAULT_MAX_RUNTIME, check_spot
 
-MAX_HOSTS = 16
 _SENT_BACK = (
     "HyperParameters",
     "AlgorithmSpecification",
@@ -93,6 +93,18 @@ def host_count(request: dict[str, Any]) -> tuple[int, str]:
     return count, resources.get("InstanceType", preferences[0].get("InstanceType", ""))
 
 
+def instances_of(request: dict[str, Any]) -> dict[str, int]:
+    """Number of instances by type."""
+    groups = (request.get("ResourceConfig") or {}).get("InstanceGroups")
+    if not groups:
+        count, instance_type = host_count(request)
+        return {instance_type: count}
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group["InstanceType"]] += group["InstanceCount"]
+    return dict(counts)
+
+
 def check_request(request: dict[str, Any], objects: Objects, region: str, role_exists: Callable[[str], bool]) -> None:
     """Refuse, in AWS's words, what cannot run. ``request`` has passed the service model already."""
     algorithm = request["AlgorithmSpecification"]
@@ -105,13 +117,6 @@ def check_request(request: dict[str, Any], objects: Objects, region: str, role_e
     count, instance_type = host_count(request)
     if count < 1 or not instance_type:
         raise invalid("ResourceConfig must name an InstanceType and an InstanceCount of at least 1.")
-    if count > MAX_HOSTS:
-        raise AwsError(
-            "ResourceLimitExceeded",
-            f"The account-level service limit '{instance_type} for training job usage' is {MAX_HOSTS} Instances, with "
-            f"current utilization of 0 Instances and a request delta of {count} Instances. Please use AWS Service "
-            "Quotas to request an increase for this quota.",
-        )
     check_spot(request)
     hyperparameters = request.get("HyperParameters", {})
     if not algorithm.get("ContainerEntrypoint") and not is_script_mode(hyperparameters):

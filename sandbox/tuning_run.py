@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FAILURES_IN_A_ROW = 5
 # A script that reports its objective once, at its end, must not be stopped while it saves its model.
 _LEAST_EPOCHS = 2
+# How often a training job that the account's quota does not allow now is tried again.
+_RETRY_SECONDS = 1.0
 
 
 @dataclass
@@ -64,6 +66,8 @@ class TuningRun:
         self._lock = threading.RLock()
         self._trials: dict[str, _Trial] = {}
         self._summaries: dict[str, dict[str, Any]] = {}
+        self._held: tuple[_Trial, Mapping[str, str]] | None = None
+        self._retry_at = 0.0
         self._failures = 0
         self._not_improving = 0
         self._ending: _Ending | None = None
@@ -113,14 +117,17 @@ class TuningRun:
     def _drive(self) -> None:
         while not self._closing:
             self._fill()
-            if not self._running():
+            waits = self._held is not None and self._ending is None
+            if not self._running() and not waits:
                 break
+            left = self._deadline - time.monotonic()
+            patience = min(left, _RETRY_SECONDS) if waits else left
             try:
-                left = self._deadline - time.monotonic()
-                event = self._events.get(timeout=None if math.isinf(left) else max(0.0, left))
+                event = self._events.get(timeout=None if math.isinf(patience) else max(0.0, patience))
             except queue.Empty:
-                self._deadline = math.inf
-                self._end("Completed")
+                if left <= patience:
+                    self._deadline = math.inf
+                    self._end("Completed")
                 continue
             event()
         if not self._closing:
@@ -131,24 +138,39 @@ class TuningRun:
         while self._ending is None and not self._closing:
             if len(self._running()) >= self._plan.parallel or len(self._trials) >= self._plan.jobs:
                 return
-            found = self._plan.engine.ask()
-            if found is None:
+            if self._held is not None and time.monotonic() < self._retry_at:
                 return
-            self._start(*found)
+            next_one = self._held or self._next()
+            if next_one is None:
+                return
+            self._held = None if self._start(*next_one) else next_one
+            if self._held is not None:
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                return
 
-    def _start(self, number: int, tuned: Mapping[str, str]) -> None:
+    def _next(self) -> tuple[_Trial, Mapping[str, str]] | None:
+        found = self._plan.engine.ask()
+        if found is None:
+            return None
+        number, tuned = found
         order = len(self._trials) + 1
-        name = f"{self._plan.name}-{order:03}-{secrets.token_hex(4)}"
-        trial = _Trial(name, order, number)
-        self._trials[name] = trial
-        self._claim(name, self)
+        trial = _Trial(f"{self._plan.name}-{order:03}-{secrets.token_hex(4)}", order, number)
+        self._claim(trial.name, self)
+        return trial, tuned
+
+    def _start(self, trial: _Trial, tuned: Mapping[str, str]) -> bool:
+        """Make a training job; False when it has to wait for the account's quota."""
+        self._trials[trial.name] = trial
         try:
-            self._jobs.create(self._plan.trial_request(name, tuned), self._body["HyperParameterTuningJobArn"])
+            self._jobs.create(self._plan.trial_request(trial.name, tuned), self._body["HyperParameterTuningJobArn"])
         except AwsError as error:
-            del self._trials[name]
-            self._end("Failed", f"The training job {name} could not be created: {error.message}")
-            return
-        self._summarize(self._jobs.describe(name))
+            del self._trials[trial.name]
+            if error.code == "ResourceLimitExceeded":
+                return False
+            self._end("Failed", f"The training job {trial.name} could not be created: {error.message}")
+            return True
+        self._summarize(self._jobs.describe(trial.name))
+        return True
 
     def _changed(self, job: Mapping[str, Any]) -> None:
         trial = self._trials[job["TrainingJobName"]]

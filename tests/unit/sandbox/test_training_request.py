@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.errors import AwsError
-from sandbox.training_request import S3Place, channel_files, check_request, host_count
+from sandbox.training_request import S3Place, channel_files, check_request, host_count, instances_of
 
 
 class Everything:
@@ -62,7 +62,6 @@ def test_good_requests_pass() -> None:
             {"HyperParameters": {"sagemaker_program": "t.py", "sagemaker_submit_directory": '"s3://b/empty.tgz"'}},
             "No S3",
         ),
-        ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 17}}, "account-level service limit"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role"),
         ({"AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"}}, "Marketplace"),
         (
@@ -85,8 +84,10 @@ def test_what_cannot_run_is_refused(change: dict[str, Any], words: str) -> None:
 def test_hosts_of_instance_groups_and_preferences() -> None:
     groups = [{"InstanceType": "ml.m5.large", "InstanceCount": n, "InstanceGroupName": str(n)} for n in (1, 2)]
     assert host_count({"ResourceConfig": {"InstanceGroups": groups}}) == (3, "ml.m5.large")
+    assert instances_of({"ResourceConfig": {"InstanceGroups": groups}}) == {"ml.m5.large": 3}
     preferences = [{"InstanceType": "ml.c5.large", "InstanceCount": 2}]
     assert host_count({"ResourceConfig": {"InstancePreferences": preferences}}) == (2, "ml.c5.large")
+    assert instances_of({"ResourceConfig": {"InstancePreferences": preferences}}) == {"ml.c5.large": 2}
 
 
 def test_places() -> None:

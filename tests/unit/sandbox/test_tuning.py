@@ -63,11 +63,14 @@ class FakeJobs:
         self.made: dict[str, dict[str, Any]] = {}
         self.stopped: list[str] = []
         self.refuse = ""
+        self.quota = 1000
         self.clock = itertools.count(1)
 
     def create(self, request: dict[str, Any], tuning_job_arn: str = "") -> str:
         if self.refuse:
             raise AwsError("ValidationException", self.refuse)
+        if sum(job["TrainingJobStatus"] == "InProgress" for job in self.made.values()) >= self.quota:
+            raise AwsError("ResourceLimitExceeded", "The account-level service limit …")
         name = request["TrainingJobName"]
         self.made[name] = {
             "TrainingJobName": name,
@@ -379,3 +382,33 @@ def test_the_tags_of_a_tuning_job_go_to_its_training_jobs() -> None:
     tags = [{"Key": "team", "Value": "dogs"}]
     assert TuningPlan({**request(), "Tags": tags}).trial_request("t-001", {"rate": "1"})["Tags"] == tags
     assert "Tags" not in TuningPlan(request()).trial_request("t-001", {"rate": "1"})
+
+
+def test_a_training_job_over_the_quota_waits_and_is_tried_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.tuning_run._RETRY_SECONDS", 0.05)
+    stage.jobs.quota = 1
+    stage.start(jobs=2, parallel=2)
+    first = stage.name(1)
+    stage.report(1, 0.5)
+    assert list(stage.jobs.made) == [first]
+    stage.jobs.quota = 2
+    stage.finish(2, value=0.3)
+    stage.finish(1, value=0.5)
+    assert stage.ended()["HyperParameterTuningJobStatus"] == "Completed"
+    assert len(stage.jobs.made) == 2
+
+
+def test_a_tuning_job_that_only_waits_can_be_stopped(stage: Stage) -> None:
+    stage.jobs.quota = 0
+    stage.start(jobs=2)
+    assert stage.run.stop()
+    assert stage.ended()["HyperParameterTuningJobStatus"] == "Stopped"
+
+
+def test_the_longest_run_ends_the_wait_for_the_quota(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.tuning_run._RETRY_SECONDS", 0.05)
+    stage.jobs.quota = 0
+    stage.start(limits={"MaxRuntimeInSeconds": 120})
+    stage.run._deadline = 0.0
+    body = stage.ended()
+    assert body["HyperParameterTuningJobStatus"] == "Failed" and "No training job ended" in body["FailureReason"]
