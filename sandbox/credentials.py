@@ -6,17 +6,20 @@ Keys are random for each state folder and live in its database (the folder is re
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 from sandbox.account import ACCOUNT_ID, OPERATOR_ARN, assumed_role_arn
-from sandbox.registry import Caller
+from sandbox.registry import Caller, SessionFacts
 from sandbox.state import StateDir
 
 DEFAULT_SESSION_SECONDS = 12 * 3600
+_KEPT_SECONDS = 86_400
+FACTS_SCHEMA = """CREATE TABLE IF NOT EXISTS session_facts (access_key_id TEXT PRIMARY KEY, facts TEXT NOT NULL)"""
 SCHEMA = """CREATE TABLE IF NOT EXISTS credentials (
     access_key_id TEXT PRIMARY KEY, secret TEXT NOT NULL, token TEXT NOT NULL, arn TEXT NOT NULL,
     role_arn TEXT, user_id TEXT NOT NULL, expires REAL)"""
@@ -70,9 +73,16 @@ class Credentials:
         self._known: dict[str, KnownKey] = {}
         self._resolvers: list[Callable[[str], KnownKey | None]] = []
         self._db.execute(SCHEMA)
-        self._db.execute("DELETE FROM credentials WHERE expires < ?", (time.time() - 86400,))
+        self._db.execute(FACTS_SCHEMA)
+        with self._db.transaction():
+            self._db.execute("DELETE FROM credentials WHERE expires < ?", (time.time() - _KEPT_SECONDS,))
+            self._db.execute(
+                "DELETE FROM session_facts WHERE access_key_id NOT IN (SELECT access_key_id FROM credentials)"
+            )
+        facts = {row["access_key_id"]: row["facts"] for row in self._db.query("SELECT * FROM session_facts")}
         for row in self._db.query("SELECT * FROM credentials"):
-            caller = Caller(row["arn"], ACCOUNT_ID, row["access_key_id"], row["role_arn"], row["user_id"])
+            session = _session(facts.get(row["access_key_id"])) if row["expires"] is not None else None
+            caller = Caller(row["arn"], ACCOUNT_ID, row["access_key_id"], row["role_arn"], row["user_id"], session)
             self._known[row["access_key_id"]] = KnownKey(row["secret"], row["token"], caller, row["expires"])
         self.operator_key_id = state.setting("operator_key") or self._make_operator(state)
 
@@ -104,18 +114,31 @@ class Credentials:
         return None
 
     def issue_session(
-        self, role_arn: str, session_name: str, seconds: float = DEFAULT_SESSION_SECONDS, role_id: str = ""
+        self,
+        role_arn: str,
+        session_name: str,
+        seconds: float = DEFAULT_SESSION_SECONDS,
+        role_id: str = "",
+        *,
+        policies: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
     ) -> SessionCredentials:
-        """Keys of a new session of ``role_arn``: what a job's or an endpoint's process gets."""
+        """Keys of a new session of ``role_arn``: what a job's or an endpoint's process gets.
+
+        ``policies`` are session policies (JSON texts), which only narrow; ``tags`` are session tags.
+        """
         user_id = f"{role_id or unique_id('AROA')}:{session_name}"
-        return self._issue(assumed_role_arn(role_arn, session_name), role_arn, user_id, seconds)
+        facts = SessionFacts(time.time(), tuple(policies), dict(tags or {}))
+        return self._issue(assumed_role_arn(role_arn, session_name), role_arn, user_id, seconds, facts)
 
     def issue_user_session(self, caller: Caller, seconds: float) -> SessionCredentials:
         """Temporary keys for the same identity (``GetSessionToken``)."""
-        return self._issue(caller.arn, caller.role_arn, caller.user_id, seconds)
+        return self._issue(caller.arn, caller.role_arn, caller.user_id, seconds, SessionFacts(time.time()))
 
-    def _issue(self, arn: str, role_arn: str | None, user_id: str, seconds: float) -> SessionCredentials:
-        caller = Caller(arn, ACCOUNT_ID, unique_id("ASIA", 16), role_arn, user_id)
+    def _issue(
+        self, arn: str, role_arn: str | None, user_id: str, seconds: float, facts: SessionFacts
+    ) -> SessionCredentials:
+        caller = Caller(arn, ACCOUNT_ID, unique_id("ASIA", 16), role_arn, user_id, facts)
         known = KnownKey(_secret(), secrets.token_urlsafe(96), caller, time.time() + seconds)
         self._add(known)
         return SessionCredentials(
@@ -126,21 +149,30 @@ class Credentials:
         """Forget a session; requests signed with it are rejected from now on."""
         with self._lock:
             self._known.pop(access_key_id, None)
-        self._db.execute("DELETE FROM credentials WHERE access_key_id=?", (access_key_id,))
+        with self._db.transaction():
+            self._db.execute("DELETE FROM credentials WHERE access_key_id=?", (access_key_id,))
+            self._db.execute("DELETE FROM session_facts WHERE access_key_id=?", (access_key_id,))
 
     def _add(self, known: KnownKey) -> None:
         caller = known.caller
-        self._db.execute(
-            "INSERT INTO credentials VALUES (?,?,?,?,?,?,?)",
-            (
-                caller.access_key_id,
-                known.secret,
-                known.token,
-                caller.arn,
-                caller.role_arn,
-                caller.user_id,
-                known.expires,
-            ),
+        row = (
+            caller.access_key_id,
+            known.secret,
+            known.token,
+            caller.arn,
+            caller.role_arn,
+            caller.user_id,
+            known.expires,
         )
+        with self._db.transaction():
+            self._db.execute("INSERT INTO credentials VALUES (?,?,?,?,?,?,?)", row)
+            if caller.session is not None:
+                facts = json.dumps(asdict(caller.session))
+                self._db.execute("INSERT INTO session_facts VALUES (?,?)", (caller.access_key_id, facts))
         with self._lock:
             self._known[caller.access_key_id] = known
+
+
+def _session(text: str | None) -> SessionFacts:
+    given = json.loads(text) if text else {}
+    return SessionFacts(given.get("issued", 0.0), tuple(given.get("policies", ())), given.get("tags", {}))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import sys
 import time
@@ -20,8 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# AWS refuses a larger answer of a synchronous call.
-MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+# AWS refuses a larger answer of a synchronous call; this is the number that it names.
+MAX_RESPONSE_BYTES = 6_291_556
+# Where AWS puts a function's code; tracebacks name it, so they read as they do there.
+TASK_ROOT = "/var/task"
 _SHOWN = (
     "aws_request_id",
     "log_group_name",
@@ -64,6 +67,24 @@ class LambdaContext:
         return f"LambdaContext([{values}])"
 
 
+class LogHandler(logging.Handler):
+    """What Lambda installs on the root logger: without it ``logger.info`` would write nothing."""
+
+    request_id = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(request)s\t%(message)s"
+        form = logging.Formatter(text, "%Y-%m-%dT%H:%M:%S")
+        form.converter = time.gmtime
+        self.setFormatter(form)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record to the function's log."""
+        vars(record)["request"] = self.request_id
+        sys.stdout.write(self.format(record) + "\n")
+
+
 class LoadError(Exception):
     """The handler could not be loaded; ``error`` is what AWS's runtime would answer."""
 
@@ -97,7 +118,7 @@ def load_handler(name: str) -> Callable[[Any, LambdaContext], Any]:
 
 def answer(handler: Callable[[Any, LambdaContext], Any], request: dict[str, Any]) -> dict[str, Any]:
     """Call the handler once and turn its result or its exception into the answer line."""
-    request_id = request["requestId"]
+    request_id = LogHandler.request_id = request["requestId"]
     context = LambdaContext(request_id, request["functionArn"], request["deadlineMs"])
     try:
         result = handler(json.loads(request["event"]), context)
@@ -132,6 +153,7 @@ def main() -> None:
             out.write(json.dumps(line) + "\n")
             out.flush()
 
+        logging.getLogger().addHandler(LogHandler())
         try:
             handler = load_handler(name)
         except LoadError as failed:
@@ -152,11 +174,13 @@ def _error(kind: str, message: str, frames: list[str] | None = None) -> dict[str
 
 
 def _frames(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = (__file__, importlib.__file__)
-    return traceback.format_list(
-        [frame for frame in frames if frame.filename not in ours and "<" not in frame.filename]
-    )
+    ours, here = (__file__, importlib.__file__), str(Path.cwd())
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in ours and "<" not in frame.filename
+    ]
+    return [text.replace(f'"{here}/', f'"{TASK_ROOT}/', 1) for text in traceback.format_list(frames)]
 
 
 if __name__ == "__main__":

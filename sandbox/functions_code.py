@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import lzma
 import os
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sandbox.errors import AwsError
+from sandbox.errors import AwsError, is_disk_full
 
 # Lambda's quotas: 50 MB zipped in a direct upload, 250 MB unzipped.
 MAX_ZIP_BYTES = 50 * 1024 * 1024
 MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
 MAX_MEMBERS = 20_000
+# What reading a damaged or contradictory zip raises (a member that is a file and a folder at once: OSError).
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,12 @@ class CodeStore:
 def _unpack(data: bytes, target: Path) -> None:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile:
+    except (*_UNREADABLE, struct.error):
         raise _refused("Could not unzip uploaded file. Please check your file, then try to upload again.") from None
     with archive:
         members = archive.infolist()
+        if not members:
+            raise _refused("Uploaded file must be a non-empty zip")
         if len(members) > MAX_MEMBERS:
             raise _refused(f"The zip has more than {MAX_MEMBERS} members.")
         if sum(member.file_size for member in members) > MAX_UNZIPPED_BYTES:
@@ -84,17 +91,22 @@ def _unpack(data: bytes, target: Path) -> None:
             _check_member(member)
         target.mkdir(mode=0o700)
         for member in members:
-            path = target / member.filename
-            if member.is_dir():
-                path.mkdir(parents=True, exist_ok=True)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with archive.open(member) as source, path.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-                raise _refused(f"The zip's member {member.filename} cannot be read: {error}") from None
-            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+                _write(archive, member, target / member.filename)
+            except _UNREADABLE as error:
+                if is_disk_full(error):
+                    raise
+                raise _refused(f"The zip's member {member.filename!r} cannot be unpacked: {error}") from None
+
+
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    if member.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(member) as source, path.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
@@ -103,8 +115,10 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     drive = any(":" in part for part in path.parts[:1])
     if path.is_absolute() or drive or ".." in path.parts or "\\" in name or "\0" in name:
         raise _refused(f"The zip's member {name!r} would be written outside of the function's folder.")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise _refused(f"The zip's member {name!r} is a link; only files and folders are allowed.")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "a link" if kind == stat.S_IFLNK else "a device or a pipe"
+        raise _refused(f"The zip's member {name!r} is {what}; only files and folders are allowed.")
 
 
 def _refused(reason: str) -> AwsError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ _EXIT_WAIT_S = 2.0
 _MEGABYTE = 1024 * 1024
 # Longer lines are cut into events of this size by CloudWatch Logs.
 _MAX_PENDING = 256 * 1024
+# What one call may print, so that a handler that never stops printing fills its own log and not our memory.
+MAX_OUTPUT_BYTES = 8 * _MEGABYTE
+# An answer is at most 6 MB of payload, written as text inside of JSON.
+_MAX_ANSWER_BYTES = 48 * _MEGABYTE
+_ANSWERS = ("payload", "error")
 
 
 class Process(Protocol):
@@ -64,7 +70,8 @@ class Environment:
         request_in, self._requests = os.pipe()
         self._answers, answer_out = os.pipe()
         self._pending = b""
-        self._answer_bytes = b""
+        self._answer_bytes = bytearray()
+        self._printed = 0
         self.last_used = time.monotonic()
         started = time.monotonic()
         try:
@@ -81,16 +88,17 @@ class Environment:
         os.set_blocking(self._output, False)
         self._closed = False
         self._fresh = True
-        self._started = started
+        self.started = started
 
     def invoke(self, request_id: str, function_arn: str, event: str, timeout_s: float) -> Answer:
         """Run the handler once. Never raises for what the function does: that is in the answer."""
         lines: list[str] = []
+        self._printed = 0
         init_seconds: float | None = None
         if self._fresh:
             self._fresh = False
             first, ended = self._wait(time.monotonic() + INIT_TIMEOUT_S, lines)
-            init_seconds = time.monotonic() - self._started
+            init_seconds = time.monotonic() - self.started
             if first is None or "error" in first:
                 error = first["error"] if first else self._ended(request_id, ended, INIT_TIMEOUT_S)
                 return self._finish(Answer(error, "Unhandled", lines, 0.0, init_seconds=init_seconds, reusable=False))
@@ -154,14 +162,19 @@ class Environment:
                 output_open = self._read_output(lines)
             if self._answers in readable:
                 chunk = os.read(self._answers, 1 << 16)
-                if not chunk:
+                if not chunk or len(self._answer_bytes) > _MAX_ANSWER_BYTES:
                     return None, "exit"
                 self._answer_bytes += chunk
             elif self._over_memory():
                 return None, "memory"
-        line, _, self._answer_bytes = self._answer_bytes.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
-        return answer, ""
+        # Memory that was taken and given back between two looks was too much all the same.
+        if self._over_memory():
+            return None, "memory"
+        end = self._answer_bytes.index(b"\n")
+        line = bytes(self._answer_bytes[:end])
+        del self._answer_bytes[: end + 1]
+        answer = _answer_of(line)
+        return answer, "" if answer is not None else "exit"
 
     def _read_output(self, lines: list[str], last: bool = False) -> bool:
         """Take what the process has printed; False when it will print no more."""
@@ -174,16 +187,30 @@ class Environment:
             if not chunk:
                 still_open = False
                 break
-            self._pending += chunk
-            *whole, self._pending = self._pending.split(b"\n")
-            if len(self._pending) > _MAX_PENDING:
-                whole.append(self._pending)
-                self._pending = b""
-            lines.extend(line.decode("utf-8", "replace") for line in whole)
+            self._take(chunk, lines)
+            if not last and self._printed > MAX_OUTPUT_BYTES:
+                # Give the deadline a chance: more comes as fast as it is read.
+                break
         if last and self._pending:
             lines.append(self._pending.decode("utf-8", "replace"))
             self._pending = b""
         return still_open
+
+    def _take(self, chunk: bytes, lines: list[str]) -> None:
+        before, self._printed = self._printed, self._printed + len(chunk)
+        if before > MAX_OUTPUT_BYTES:
+            return
+        self._pending += chunk
+        *whole, self._pending = self._pending.split(b"\n")
+        if len(self._pending) > _MAX_PENDING:
+            whole.append(self._pending)
+            self._pending = b""
+        lines.extend(line.decode("utf-8", "replace") for line in whole)
+        if self._printed > MAX_OUTPUT_BYTES:
+            self._pending = b""
+            lines.append(
+                f"The sandbox keeps {MAX_OUTPUT_BYTES // _MEGABYTE} MB of one call's output; the rest is lost."
+            )
 
     def _ended(self, request_id: str, why: str, timeout_s: float) -> str:
         if why == "timeout":
@@ -193,25 +220,36 @@ class Environment:
             return _error(request_id, "Runtime.OutOfMemory", "Error: Runtime exited with error: signal: killed")
         code = self.process.wait(_EXIT_WAIT_S) or 0
         if code < 0:
-            return _error(request_id, "Runtime.ExitError", f"Error: Runtime exited with error: signal: {-code}")
+            name = (signal.strsignal(-code) or str(-code)).lower()
+            return _error(request_id, "Runtime.ExitError", f"Error: Runtime exited with error: signal: {name}")
         if code == 0:
             return _error(request_id, "Runtime.ExitError", "Error: Runtime exited without providing a reason")
         return _error(request_id, "Runtime.ExitError", f"Error: Runtime exited with error: exit status {code}")
 
     def _over_memory(self) -> bool:
-        return self._peak_bytes(current=True) > self.memory_mb * _MEGABYTE
+        return self._peak_bytes() > self.memory_mb * _MEGABYTE
 
-    def _peak_bytes(self, current: bool = False) -> int:
+    def _peak_bytes(self) -> int:
+        """The most memory that the process has used so far (elsewhere than on Linux: that it uses now)."""
         try:
-            process = psutil.Process(self.process.pid)
-            if not current and psutil.LINUX:
-                with Path(f"/proc/{self.process.pid}/status").open() as status:
+            if psutil.LINUX:
+                with Path(f"/proc/{self.process.pid}/status").open("rb") as status:
                     for line in status:
-                        if line.startswith("VmHWM:"):
+                        if line.startswith(b"VmHWM:"):
                             return int(line.split()[1]) * 1024
-            return int(process.memory_info().rss)
+            return int(psutil.Process(self.process.pid).memory_info().rss)
         except (psutil.Error, OSError):
             return 0
+
+
+def _answer_of(line: bytes) -> dict[str, Any] | None:
+    """What the runtime wrote; None when the function's code wrote into the runtime's pipe."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    known = isinstance(answer, dict) and ("ready" in answer or any(isinstance(answer.get(k), str) for k in _ANSWERS))
+    return answer if known else None
 
 
 def _error(request_id: str, kind: str, message: str) -> str:

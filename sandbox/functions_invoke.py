@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import secrets
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -20,16 +18,16 @@ from sandbox import function_host
 from sandbox.errors import AwsError
 from sandbox.functions_code import CodeStore
 from sandbox.functions_environment import Answer, Environment
-from sandbox.functions_pool import Pool
-from sandbox.functions_store import LATEST, Config, FunctionStore
+from sandbox.functions_log import log_lines
+from sandbox.functions_pool import ACCOUNT_CONCURRENCY, Pool
+from sandbox.functions_queue import EventQueue
+from sandbox.functions_store import Config, FunctionStore
 from sandbox.iam_access import may_write_log
 from sandbox.processes import Managed
 from sandbox.registry import SandboxContext
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
-# An asynchronous call that fails is tried twice more, after one and after two minutes.
-ASYNC_RETRY_SECONDS = (60.0, 120.0)
 _TAIL_BYTES = 4096
 _PRINCIPAL = "lambda.amazonaws.com"
 
@@ -40,7 +38,8 @@ class Invoker:
     def __init__(self, ctx: SandboxContext, store: FunctionStore, code: CodeStore) -> None:
         self._ctx, self._store, self._code = ctx, store, code
         self._pool = Pool()
-        self._closed = threading.Event()
+        self._events = EventQueue(ctx.state.db, self._run_event)
+        self._events.resume()
 
     def invoke(self, config: Config, qualifier: str, given: dict[str, Any]) -> dict[str, Any]:
         """The result of the Invoke operation. Raises ``AwsError`` for what AWS refuses before the code runs."""
@@ -60,7 +59,7 @@ class Invoker:
             return {"StatusCode": 204, "Payload": b""}
         request_id = str(uuid.uuid4())
         if kind == "Event":
-            threading.Thread(target=self._run_async, args=(config, qualifier, event, request_id), daemon=True).start()
+            self._events.put(config["FunctionName"], qualifier, event, request_id)
             return {"StatusCode": 202, "Payload": b""}
         answer, lines = self._call(config, qualifier, event, request_id)
         result = {"StatusCode": 200, "Payload": answer.payload.encode(), "ExecutedVersion": config["Version"]}
@@ -70,14 +69,14 @@ class Invoker:
             result["LogResult"] = base64.b64encode("\n".join([*lines, ""]).encode()[-_TAIL_BYTES:]).decode()
         return result
 
-    def check_role(self, role_arn: str) -> None:
-        """Refuse a role that does not exist or that does not trust Lambda, in AWS's words."""
+    def check_role(self, role_arn: str, function_arn: str) -> None:
+        """Refuse a role that does not exist or that does not trust Lambda for this function, in AWS's words."""
         refused = AwsError(
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
             Type="User",
         )
-        if not self._ctx.access.trusts_service(role_arn, _PRINCIPAL):
+        if not self._ctx.access.trusts_service(role_arn, _PRINCIPAL, function_arn):
             raise refused
 
     def reserved(self, name: str) -> int | None:
@@ -92,28 +91,34 @@ class Invoker:
     def forget(self, name: str) -> None:
         """End the warm processes of a function whose code, settings or existence changed."""
         self._pool.discard(name)
+        if not self._store.exists(name):
+            self._events.forget(name)
+
+    def busy(self) -> bool:
+        """True while a call is under way or an asynchronous one waits."""
+        return self._pool.busy() or self._events.waiting()
 
     def close(self) -> None:
         """End every process; calls under way end with an error."""
-        self._closed.set()
+        self._events.close()
         self._pool.close()
 
     def _call(self, config: Config, qualifier: str, event: str, request_id: str) -> tuple[Answer, list[str]]:
         name = config["FunctionName"]
         own = self.reserved(name)
-        others = 0 if own is not None else self.reserved_in_all()
+        unreserved = ACCOUNT_CONCURRENCY - self.reserved_in_all()
         key = (name, config["Version"], config["RevisionId"])
         arn = self._store.function_arn(name, qualifier)
         lines: list[str] = []
 
         def run(environment: Environment) -> Answer:
             answer = environment.invoke(request_id, arn, event, config["Timeout"])
-            lines.extend(_log_lines(config, request_id, answer))
+            lines.extend(log_lines(config, request_id, answer))
             self._write_log(config, environment.stream, lines)
             return answer
 
         try:
-            with self._pool.slot(name, own, others):
+            with self._pool.slot(name, own, unreserved):
                 answer = self._pool.call(key, lambda: self._new_environment(config), run)
         except AwsError as error:
             if error.code == "TooManyRequestsException":
@@ -128,21 +133,18 @@ class Invoker:
         )
         return answer, lines
 
-    def _run_async(self, config: Config, qualifier: str, event: str, request_id: str) -> None:
-        for pause in (*ASYNC_RETRY_SECONDS, None):
-            try:
-                answer, _ = self._call(config, qualifier, event, request_id)
-                if not answer.error:
-                    return
-            except AwsError as error:
-                if error.code != "TooManyRequestsException":
-                    return
-            if pause is None or self._closed.wait(pause) or not self._store.exists(config["FunctionName"]):
-                return
+    def _run_event(self, name: str, qualifier: str, event: str, request_id: str) -> bool | None:
+        try:
+            config = self._store.get(name, self._store.routed(name, qualifier))
+            answer, _ = self._call(config, qualifier, event, request_id)
+        except AwsError as error:
+            # Whatever else refuses a call (the function or its role is gone) will refuse it the next time too.
+            return None if error.code == "TooManyRequestsException" else True
+        return not answer.error
 
     def _new_environment(self, config: Config) -> Environment:
         name, version = config["FunctionName"], config["Version"]
-        self.check_role(config["Role"])
+        self.check_role(config["Role"], self._store.function_arn(name))
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
         folder = self._code.get(config["CodeSha256"], config["CodeSize"]).folder
         session = self._ctx.credentials.issue_session(config["Role"], name)
@@ -201,20 +203,3 @@ class Invoker:
         now = time.time()
         for metric, value in values.items():
             self._ctx.metrics.put("AWS/Lambda", metric, {"FunctionName": name}, value, now)
-
-
-def _log_lines(config: Config, request_id: str, answer: Answer) -> list[str]:
-    milliseconds = answer.seconds * 1000
-    lines = [f"START RequestId: {request_id} Version: {config.get('Version', LATEST)}", *answer.lines]
-    if answer.error and not answer.reusable:
-        lines.append(json.loads(answer.payload)["errorMessage"])
-    report = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {milliseconds:.2f} ms",
-        f"Billed Duration: {math.ceil(milliseconds)} ms",
-        f"Memory Size: {config['MemorySize']} MB",
-        f"Max Memory Used: {answer.memory_mb} MB",
-    ]
-    if answer.init_seconds is not None:
-        report.append(f"Init Duration: {answer.init_seconds * 1000:.2f} ms")
-    return [*lines, f"END RequestId: {request_id}", "\t".join(report)]

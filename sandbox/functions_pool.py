@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sandbox.errors import AwsError
 from sandbox.functions_environment import Answer, Environment
@@ -17,6 +16,8 @@ IDLE_SECONDS = 600.0
 _SWEEP_SECONDS = 15.0
 # More real processes than this at once would only slow each other down; further calls wait for one.
 MACHINE_CONCURRENCY = 32
+# Older ones are ended and started anew, as on AWS, so that their keys never expire under them.
+MAX_AGE_SECONDS = 2 * 3600.0
 
 Make = Callable[[], Environment]
 
@@ -28,6 +29,7 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, ...], list[Environment]] = defaultdict(list)
         self._busy: dict[str, int] = defaultdict(int)
+        self._unreserved = 0
         self._places = threading.BoundedSemaphore(MACHINE_CONCURRENCY)
         self._closed = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="idle functions", daemon=True)
@@ -38,24 +40,31 @@ class Pool:
         with self._lock:
             return self._busy[name]
 
-    @contextmanager
-    def slot(self, name: str, reserved: int | None, reserved_by_others: int) -> Any:
-        """Count one call of a function. Raises ``AwsError`` TooManyRequestsException with AWS's Reason."""
-        limit = ACCOUNT_CONCURRENCY - reserved_by_others if reserved is None else reserved
-        reason = (
-            "ConcurrentInvocationLimitExceeded"
-            if reserved is None
-            else "ReservedFunctionConcurrentInvocationLimitExceeded"
-        )
+    def busy(self) -> bool:
+        """True while any call is under way."""
         with self._lock:
-            if self._busy[name] >= limit:
-                raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User")
+            return any(self._busy.values())
+
+    @contextmanager
+    def slot(self, name: str, reserved: int | None, unreserved: int) -> Iterator[None]:
+        """Count one call of a function. Raises ``AwsError`` TooManyRequestsException with AWS's Reason.
+
+        ``unreserved``: what all functions without a reservation share.
+        """
+        shared = reserved is None
+        with self._lock:
+            if shared and self._unreserved >= unreserved:
+                raise _throttled("ConcurrentInvocationLimitExceeded")
+            if reserved is not None and self._busy[name] >= reserved:
+                raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
             self._busy[name] += 1
+            self._unreserved += shared
         try:
             yield
         finally:
             with self._lock:
                 self._busy[name] -= 1
+                self._unreserved -= shared
 
     def call(self, key: tuple[str, ...], make: Make, run: Callable[[Environment], Answer]) -> Answer:
         """Run one call in a warm environment of ``key``, or in a new one. Waits for a place on this machine."""
@@ -69,12 +78,24 @@ class Pool:
             except BaseException:
                 environment.close()
                 raise
-            if not answer.reusable or self._closed.is_set():
+            old = time.monotonic() - environment.started > MAX_AGE_SECONDS
+            if not answer.reusable or old or self._closed.is_set():
                 environment.close()
             else:
-                with self._lock:
-                    self._idle[key].append(environment)
+                self._keep(key, environment)
             return answer
+
+    def _keep(self, key: tuple[str, ...], environment: Environment) -> None:
+        """Keep it warm; the one that was idle longest goes when there are too many."""
+        extra: Environment | None = None
+        with self._lock:
+            self._idle[key].append(environment)
+            idle = [(one.last_used, n, known) for known, ones in self._idle.items() for n, one in enumerate(ones)]
+            if len(idle) > MACHINE_CONCURRENCY:
+                _, number, known = min(idle)
+                extra = self._idle[known].pop(number)
+        if extra is not None:
+            extra.close()
 
     def discard(self, name: str, keep: tuple[str, ...] | None = None) -> None:
         """End the idle environments of a function, but for those of the key ``keep``."""
@@ -102,3 +123,7 @@ class Pool:
                     self._idle[key].remove(environment)
             for _, environment in old:
                 environment.close()
+
+
+def _throttled(reason: str) -> AwsError:
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User")

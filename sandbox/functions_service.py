@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.errors import AwsError, not_implemented
 from sandbox.functions_code import Code, CodeStore
 from sandbox.functions_invoke import Invoker
+from sandbox.functions_policy import FunctionPolicies
 from sandbox.functions_pool import ACCOUNT_CONCURRENCY
 from sandbox.functions_store import LATEST, Config, FunctionStore, split_name
 from sandbox.registry import Caller, RestRequest, RestResponse, SandboxContext, Service
@@ -39,6 +40,7 @@ class LambdaService(Service):
         self._store = FunctionStore(ctx.state.db, ctx.region)
         self._code = CodeStore(ctx.state.path / "functions")
         self._invoker = Invoker(ctx, self._store, self._code)
+        self._policies = FunctionPolicies(self._store, lambda arn: ctx.access.principal(arn) is not None)
         self._operations: dict[str, Callable[[dict[str, Any], Caller], Result]] = {
             "CreateFunction": self._create,
             "GetFunction": self._get,
@@ -59,13 +61,17 @@ class LambdaService(Service):
             "GetFunctionConcurrency": lambda given, _: self._concurrency(self._name(given)),
             "DeleteFunctionConcurrency": self._delete_concurrency,
             "GetAccountSettings": self._account_settings,
-            "AddPermission": self._add_permission,
-            "RemovePermission": self._remove_permission,
-            "GetPolicy": self._get_policy,
+            "AddPermission": lambda given, _: self._policies.add(given),
+            "RemovePermission": lambda given, _: self._policies.remove(given),
+            "GetPolicy": lambda given, _: self._policies.get(given),
             "ListTags": lambda given, _: {"Tags": self._tags(split_name(given["Resource"])[0])},
             "TagResource": self._tag,
             "UntagResource": self._untag,
         }
+
+    def busy(self) -> bool:
+        """True while a call is under way or an asynchronous one waits for its next try."""
+        return self._invoker.busy()
 
     def stop(self) -> None:
         """End every function process."""
@@ -175,7 +181,7 @@ class LambdaService(Service):
             raise _invalid(f"The sandbox runs Python functions; the runtime {config['Runtime']} is not one.")
         if config.get("Layers"):
             raise _invalid("The sandbox has no layers; put what the function needs into its zip.")
-        self._invoker.check_role(config["Role"])
+        self._invoker.check_role(config["Role"], self._store.function_arn(config["FunctionName"]))
         if "Environment" in given:
             variables = given["Environment"].get("Variables", {})
             reserved = sorted(name for name in variables if _RESERVED_VARIABLES.fullmatch(name))
@@ -233,8 +239,9 @@ class LambdaService(Service):
         return {"Aliases": [one for one in aliases if wanted in (None, one["FunctionVersion"])]}
 
     def _invoke(self, given: dict[str, Any], caller: Caller) -> Result:
-        config = self._find(given)
-        qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))[1]
+        name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
+        self._store.get(name, qualifier)
+        config = self._store.get(name, self._store.routed(name, qualifier))
         return self._invoker.invoke(config, qualifier, given)
 
     def _put_concurrency(self, given: dict[str, Any], caller: Caller) -> Result:
@@ -262,48 +269,6 @@ class LambdaService(Service):
         limits = {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": unreserved}
         usage = {"FunctionCount": len(configs), "TotalCodeSize": sum(config["CodeSize"] for config in configs)}
         return {"AccountLimit": limits, "AccountUsage": usage}
-
-    def _add_permission(self, given: dict[str, Any], caller: Caller) -> Result:
-        name = self._name(given)
-        policy = self._policy(name)
-        if any(one["Sid"] == given["StatementId"] for one in policy):
-            text = (
-                f"The statement id ({given['StatementId']}) provided already exists. Please provide a new statement id."
-            )
-            raise AwsError("ResourceConflictException", text, 409, Type="User")
-        principal = given["Principal"]
-        kind = "Service" if principal.endswith(".amazonaws.com") else "AWS"
-        statement: dict[str, Any] = {
-            "Sid": given["StatementId"],
-            "Effect": "Allow",
-            "Principal": "*" if principal == "*" else {kind: principal},
-            "Action": given["Action"],
-            "Resource": self._store.function_arn(name, given.get("Qualifier", "")),
-        }
-        if "SourceArn" in given:
-            statement["Condition"] = {"ArnLike": {"AWS:SourceArn": given["SourceArn"]}}
-        self._store.put_setting(name, "policy", json.dumps([*policy, statement]))
-        return {"Statement": json.dumps(statement)}
-
-    def _remove_permission(self, given: dict[str, Any], caller: Caller) -> Result:
-        name = self._name(given)
-        policy = self._policy(name)
-        rest = [one for one in policy if one["Sid"] != given["StatementId"]]
-        if len(rest) == len(policy):
-            text = f"Statement {given['StatementId']} is not found in resource policy."
-            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
-        self._store.put_setting(name, "policy", json.dumps(rest) if rest else None)
-        return None
-
-    def _get_policy(self, given: dict[str, Any], caller: Caller) -> Result:
-        statements = self._policy(self._name(given))
-        if not statements:
-            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404, Type="User")
-        return {"Policy": json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": statements})}
-
-    def _policy(self, name: str) -> list[dict[str, Any]]:
-        statements: list[dict[str, Any]] = json.loads(self._store.setting(name, "policy") or "[]")
-        return statements
 
     def _tags(self, name: str) -> dict[str, str]:
         tags: dict[str, str] = json.loads(self._store.setting(name, "tags") or "{}")

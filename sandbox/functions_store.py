@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -63,6 +64,19 @@ class FunctionStore:
         config: Config = json.loads(row["config"])
         return config
 
+    def routed(self, name: str, qualifier: str) -> str:
+        """The qualifier itself, or the version that this call gets by the weights of the alias it names."""
+        if qualifier in ("", LATEST) or qualifier.isdigit():
+            return qualifier
+        alias = self.alias(name, qualifier)
+        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        point = secrets.SystemRandom().random()
+        for version, weight in weights.items():
+            point -= float(weight)
+            if point < 0:
+                return str(version)
+        return str(alias["FunctionVersion"])
+
     def save(self, config: Config) -> Config:
         """Write a version's configuration with a new revision and modification time."""
         config = dict(config, RevisionId=str(uuid.uuid4()), LastModified=_now())
@@ -106,7 +120,12 @@ class FunctionStore:
         """Delete one version, or the function with everything that belongs to it."""
         if qualifier and qualifier != LATEST:
             self.get(name, qualifier)
-            used = [one["Name"] for one in self.aliases(name) if one["FunctionVersion"] == qualifier]
+            used = [
+                one["Name"]
+                for one in self.aliases(name)
+                if one["FunctionVersion"] == qualifier
+                or qualifier in ((one.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
+            ]
             if used:
                 raise AwsError("ResourceConflictException", f"Version {qualifier} is used by the alias {used[0]}.", 409)
             self._db.execute("DELETE FROM functions WHERE name=? AND version=?", (name, qualifier))
@@ -134,6 +153,12 @@ class FunctionStore:
         if not _ALIAS.fullmatch(record["Name"]):
             raise AwsError("ValidationException", f"{record['Name']!r} is no alias name.")
         self.get(name, record["FunctionVersion"])
+        for version, weight in ((record.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}).items():
+            if LATEST in (version, record["FunctionVersion"]) or version == record["FunctionVersion"]:
+                raise AwsError("InvalidParameterValueException", f"Invalid additional version {version}.", Type="User")
+            if not 0.0 <= float(weight) <= 1.0:
+                raise AwsError("InvalidParameterValueException", "A version's weight must be 0.0 to 1.0.", Type="User")
+            self.get(name, version)
         record = dict(record, AliasArn=self.function_arn(name, record["Name"]), RevisionId=str(uuid.uuid4()))
         self._db.execute(
             "INSERT OR REPLACE INTO function_aliases VALUES (?,?,?)", (name, record["Name"], json.dumps(record))

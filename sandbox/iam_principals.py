@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,6 +31,7 @@ class Principal:
     policies: tuple[Source, ...] = ()
     boundary: Document | None = None
     trust: Document | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> list[Document]:
@@ -77,25 +78,35 @@ class Principals:
                 role = next((one for one in backend.get_roles() if one.arn == arn), None)
                 if role is None:
                     return None
-                return _principal(role, "role", backend, trust=_parsed(role.assume_role_policy_document))
+                trust = _parsed(role.assume_role_policy_document)
+                return _principal(role, "role", backend, trust=trust, tags=role.tags)
             if kind == "user":
                 user = next((one for one in backend.users.values() if one.arn == arn), None)
                 if user is None:
                     return None
                 groups = [one for one in backend.groups.values() if user in one.users]
-                return _principal(user, "user", backend, more=[s for g in groups for s in _sources(g, "group")])
+                tags = backend.tagger.list_tags_for_resource(user.arn)["Tags"]
+                more = [source for group in groups for source in _sources(group, "group")]
+                return _principal(user, "user", backend, more=more, tags=tags)
             group = next((one for one in backend.groups.values() if one.arn == arn), None)
             return None if group is None else _principal(group, "group", backend)
 
 
 def _principal(
-    found: Any, kind: str, backend: Any, *, more: Iterable[Source] = (), trust: Document | None = None
+    found: Any,
+    kind: str,
+    backend: Any,
+    *,
+    more: Iterable[Source] = (),
+    trust: Document | None = None,
+    tags: Iterable[Mapping[str, str]] = (),
 ) -> Principal:
     boundary_arn = getattr(found, "permissions_boundary_arn", None)
     boundary = backend.managed_policies.get(boundary_arn) if boundary_arn else None
     # A boundary that was deleted allows nothing.
     limit: Document | None = _parsed(_default(boundary)) if boundary else ({"Statement": []} if boundary_arn else None)
-    return Principal(str(found.arn), (*_sources(found, kind), *more), limit, trust)
+    named = {str(tag["Key"]): str(tag["Value"]) for tag in tags}
+    return Principal(str(found.arn), (*_sources(found, kind), *more), limit, trust, named)
 
 
 def _sources(found: Any, kind: str) -> list[Source]:

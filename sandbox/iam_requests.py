@@ -8,8 +8,8 @@ the operation's own name on ``*``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -51,7 +51,7 @@ class Need:
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
 def needs_of(request: RestRequest, protocol: str, operation: str, role_arn: RoleArn) -> list[Need]:
@@ -71,7 +71,9 @@ def needs_of(request: RestRequest, protocol: str, operation: str, role_arn: Role
     action = f"{prefix}:{operation}"
     if action in _FREE:
         return []
-    return [*_own(prefix, operation, params, request.region, role_arn), *_passed_roles(prefix, params)]
+    needs = [*_own(prefix, operation, params, request.region, role_arn), *_passed_roles(prefix, params)]
+    tags = _tag_context(params)
+    return [replace(need, context={**tags, **need.context}) for need in needs] if tags else needs
 
 
 def _invocation(request: RestRequest) -> Need | None:
@@ -96,7 +98,8 @@ def _own(prefix: str, operation: str, params: Params, region: str, role_arn: Rol
     if prefix == "iam":
         return [_iam(action, params, role_arn)]
     if prefix == "sts" and "RoleArn" in params:
-        return [Need(action, str(params["RoleArn"]))]
+        actions = [action, *(["sts:TagSession"] if params.get("Tags") else [])]
+        return [Need(one, str(params["RoleArn"]), assume_context(params)) for one in actions]
     if prefix == "ecr" and isinstance(params.get("repositoryName"), str):
         return [Need(action, arn("ecr", f"repository/{params['repositoryName']}", region))]
     if prefix == "ec2" and isinstance(params.get("InstanceId"), list):
@@ -163,6 +166,27 @@ def _iam(action: str, params: Params, role_arn: RoleArn) -> Need:
     if "PolicyName" in params:
         return Need(action, arn("iam", f"policy/{params['PolicyName']}", ""))
     return Need(action)
+
+
+def assume_context(params: Params) -> dict[str, str]:
+    """What an AssumeRole call tells the policies that decide about it."""
+    given = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
+    return {key: str(params[member]) for key, member in given.items() if params.get(member)}
+
+
+def _tag_context(params: Params) -> dict[str, str | tuple[str, ...]]:
+    """``aws:RequestTag/…`` and ``aws:TagKeys`` of a request that sets tags (or names the keys to remove)."""
+    tags = params.get("Tags", params.get("tags"))
+    pairs = dict(tags) if isinstance(tags, dict) else {}
+    if isinstance(tags, list):
+        pairs = {one.get("Key", one.get("key")): one.get("Value", one.get("value")) for one in tags if _is_tag(one)}
+    keys = tuple(str(key) for key in pairs) or tuple(str(key) for key in params.get("TagKeys") or ())
+    context: dict[str, str | tuple[str, ...]] = {f"aws:RequestTag/{key}": str(value) for key, value in pairs.items()}
+    return context | ({"aws:TagKeys": keys} if keys else {})
+
+
+def _is_tag(one: Any) -> bool:
+    return isinstance(one, dict) and bool(one.get("Key", one.get("key")))
 
 
 def _passed_roles(prefix: str, params: Params) -> list[Need]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.account import ACCOUNT_ID
 from sandbox.errors import AwsError
+from sandbox.iam import common_context, principal_context
 from sandbox.iam_simulate import simulate
 from sandbox.registry import Caller, SandboxContext, Service
 
@@ -32,11 +32,7 @@ class IamService(Service):
         principal = self._ctx.access.principal(arn)
         if principal is None:
             raise AwsError("NoSuchEntity", f"The {kind} with name {name.rsplit('/', 1)[-1]} cannot be found.", 404)
-        return simulate(params, principal, _facts(arn))
+        return simulate(params, principal, common_context() | principal_context(arn, principal))
 
     def _simulate_custom(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return simulate(params, None, {})
-
-
-def _facts(arn: str) -> dict[str, str]:
-    return {"aws:PrincipalArn": arn, "aws:PrincipalAccount": ACCOUNT_ID, "aws:SecureTransport": "true"}
+        return simulate(params, None, common_context())

@@ -19,20 +19,23 @@ Facts = Mapping[str, str | Sequence[str]]
 Test = Callable[[str, str], bool]
 
 
-def conditions_hold(conditions: Mapping[str, Mapping[str, Any]], facts: Facts) -> bool:
-    """True when every operator holds. ``facts`` has lower-case keys. An unknown operator never holds."""
+def conditions_hold(conditions: Mapping[str, Mapping[str, Any]], facts: Facts, variables: bool = True) -> bool:
+    """True when every operator holds. ``facts`` has lower-case keys. An unknown operator never holds.
+
+    ``variables``: whether ``${...}`` in a value is a policy variable (it is text in policies before 2012-10-17).
+    """
     return all(
-        _operator_holds(operator, key, _as_texts(values), facts)
+        _operator_holds(operator, key, _as_texts(values), facts, variables)
         for operator, keys in conditions.items()
         for key, values in keys.items()
     )
 
 
-def _operator_holds(operator: str, key: str, wanted: list[str], facts: Facts) -> bool:
+def _operator_holds(operator: str, key: str, wanted: list[str], facts: Facts, variables: bool) -> bool:
     quantifier, _, name = operator.rpartition(":")
     fact = facts.get(key.lower())
     if name == "Null":
-        return any((fact is None) == (value.lower() == "true") for value in wanted)
+        return any((not fact) == (value.lower() == "true") for value in wanted)
     if_exists = name.endswith("IfExists")
     name = name.removesuffix("IfExists")
     if name not in _POSITIVE and name not in _NEGATED:
@@ -41,7 +44,8 @@ def _operator_holds(operator: str, key: str, wanted: list[str], facts: Facts) ->
     if not actual:
         # A missing key: negated operators and ForAllValues hold, the others do not.
         return if_exists or quantifier == "ForAllValues" or (name in _NEGATED and quantifier != "ForAnyValue")
-    values = [value for value in (_substituted(text, facts, name) for text in wanted) if value is not None]
+    ready = (_substituted(text, facts, name) if variables else text for text in wanted)
+    values = [value for value in ready if value is not None]
 
     def one_holds(text: str) -> bool:
         if name in _NEGATED:

@@ -7,7 +7,7 @@ REST services override ``handle``. ``sandbox/services.py`` lists the services th
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -27,14 +27,27 @@ MAX_BODY_BYTES = 160 * 1024 * 1024
 
 
 @dataclass(frozen=True)
+class SessionFacts:
+    """What a session was made with: its session policies (JSON texts), its tags, when (epoch seconds)."""
+
+    issued: float = 0.0
+    policies: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Caller:
-    """Who signed the request. ``role_arn`` is set for a role's session; ``arn`` is what STS reports."""
+    """Who signed the request. ``role_arn`` is set for a role's session; ``arn`` is what STS reports.
+
+    ``session`` is None for long-lived keys.
+    """
 
     arn: str
     account: str
     access_key_id: str
     role_arn: str | None = None
     user_id: str = ""
+    session: SessionFacts | None = field(default=None, compare=False)
 
 
 class Payload(Protocol):
@@ -116,12 +129,15 @@ class Access(Protocol):
         """Whether the role may, for what AWS leaves out silently when it may not."""
         ...
 
-    def check_assume(self, caller: Caller, role_arn: str) -> None:
-        """Raise AWS's refusal when the role's trust policy does not let ``caller`` in."""
+    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
+        """Raise AWS's refusal when the role's trust policy does not allow ``caller`` one of ``actions``."""
         ...
 
-    def trusts_service(self, role_arn: str, service: str) -> bool:
-        """Whether the role exists and its trust policy lets ``service`` (``sagemaker.amazonaws.com``) use it."""
+    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
+        """Whether the role exists and its trust policy lets ``service`` (``sagemaker.amazonaws.com``) use it.
+
+        ``source_arn``: the resource on whose behalf the service asks.
+        """
         ...
 
     def principal(self, arn: str) -> Principal | None:
@@ -141,10 +157,10 @@ class Unrestricted:
         """Always."""
         return True
 
-    def check_assume(self, caller: Caller, role_arn: str) -> None:
+    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
         """Never refuses."""
 
-    def trusts_service(self, role_arn: str, service: str) -> bool:
+    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
         """Always."""
         return True
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from sandbox import s3_xml as xml
 from sandbox.account import ACCOUNT_ID, REGION
 from sandbox.errors import AwsError
+from sandbox.policy_document import problem
 from sandbox.registry import Caller, RestRequest, RestResponse
 from sandbox.s3_listing import list_page, list_versions
 from sandbox.s3_objects import tag_document, tags_from
@@ -267,8 +268,8 @@ def policy(store: Store, request: RestRequest, bucket: str) -> RestResponse:
             parsed = json.loads(text)
         except ValueError as exc:
             raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'") from exc
-        if not isinstance(parsed, dict) or not parsed.get("Statement"):
-            raise AwsError("MalformedPolicy", "Missing required field Statement")
+        if wrong := problem(parsed, for_resource=True):
+            raise AwsError("MalformedPolicy", wrong)
         store.set_setting(bucket, "policy", text)
         return RestResponse(204)
     if request.method == "DELETE":

@@ -33,12 +33,13 @@ SCHEMA = (
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket; ``created`` in epoch seconds."""
+    """A bucket; ``created`` in epoch seconds, ``policy`` as JSON text (empty: it has none)."""
 
     name: str
     created: float
     region: str
     versioning: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Store:
             self.db.execute(statement)
         self.blobs = Blobs(state, ("s3_objects", "s3_versions", "s3_parts"))
         self._cache: dict[str, Bucket] = {}
+        self._cache_lock = threading.Lock()
+        self._changes = 0
         self._lock = threading.Lock()
         self._sequence = time.time_ns() // 1000
 
@@ -87,11 +90,16 @@ class Store:
         cached = self._cache.get(name)
         if cached is not None:
             return cached
+        changes = self._changes
         row = self.db.one("SELECT * FROM s3_buckets WHERE name=?", (name,))
         if row is None:
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=name)
-        bucket = Bucket(row["name"], row["created"], row["region"], self.setting(name, "versioning") or "")
-        self._cache[name] = bucket
+        settings = [self.setting(name, setting) or "" for setting in ("versioning", "policy")]
+        bucket = Bucket(row["name"], row["created"], row["region"], *settings)
+        with self._cache_lock:
+            # What changed while it was read must not be kept as it was before.
+            if changes == self._changes:
+                self._cache[name] = bucket
         return bucket
 
     def buckets(self) -> list[Bucket]:
@@ -130,7 +138,7 @@ class Store:
             self.db.execute("DELETE FROM s3_uploads WHERE bucket=?", (name,))
             self.db.execute("DELETE FROM s3_settings WHERE bucket=?", (name,))
             self.db.execute("DELETE FROM s3_buckets WHERE name=?", (name,))
-        self._cache.pop(name, None)
+        self._changed(name)
 
     def setting(self, bucket: str, name: str) -> str | None:
         """A setting of a bucket, as its document was sent; None when it is not set."""
@@ -144,7 +152,12 @@ class Store:
             self.db.execute("DELETE FROM s3_settings WHERE bucket=? AND name=?", (bucket, name))
         else:
             self.db.execute("INSERT OR REPLACE INTO s3_settings VALUES (?,?,?)", (bucket, name, value))
-        self._cache.pop(bucket, None)
+        self._changed(bucket)
+
+    def _changed(self, bucket: str) -> None:
+        with self._cache_lock:
+            self._changes += 1
+            self._cache.pop(bucket, None)
 
     def put(
         self,

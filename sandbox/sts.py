@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.credentials import SessionCredentials
 from sandbox.errors import AwsError
+from sandbox.iam_requests import assume_context
+from sandbox.policy_document import problem
+from sandbox.policy_text import as_list
 from sandbox.registry import Caller, SandboxContext, Service
 
 ROLE_ARN = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)$")
 SESSION_NAME = re.compile(r"^[\w+=,.@-]{2,64}$")
 MIN_SECONDS, MAX_ROLE_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200, 129_600
+MAX_CHAINED_SECONDS = 3600
+MAX_POLICY_ARNS = 10
+MAX_PACKED_CHARACTERS = 2048
 
 
 class StsService(Service):
@@ -51,14 +60,53 @@ class StsService(Service):
         if role is None or role["Arn"] != arn:
             message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise AwsError("AccessDenied", message, 403)
-        self._ctx.access.check_assume(caller, arn)
+        tags = _tags(params)
+        actions = ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
+        context = {**assume_context(params), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
+        self._ctx.access.check_assume(caller, arn, actions, context)
         seconds = _seconds(params, 3600, MAX_ROLE_SECONDS)
-        keys = self._ctx.credentials.issue_session(arn, name, seconds, role["RoleId"])
+        if caller.role_arn is not None and seconds > MAX_CHAINED_SECONDS:
+            text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+            raise AwsError("ValidationError", text)
+        if seconds > int(role.get("MaxSessionDuration") or 3600):
+            text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            raise AwsError("ValidationError", text)
+        policies, packed = self._session_policies(params)
+        keys = self._ctx.credentials.issue_session(arn, name, seconds, role["RoleId"], policies=policies, tags=tags)
         return {
             "Credentials": _credentials(keys),
             "AssumedRoleUser": {"AssumedRoleId": keys.assumed_role_id, "Arn": keys.arn},
-            "PackedPolicySize": 0,
+            "PackedPolicySize": packed,
         }
+
+    def _session_policies(self, params: dict[str, Any]) -> tuple[list[str], int]:
+        """The session policies as texts, and how much of the allowed size they take in percent."""
+        texts, size = [], 0
+        inline = params.get("Policy")
+        if inline:
+            texts.append(_checked(str(inline)))
+            size += len(str(inline))
+        arns = [str(one.get("arn", "")) for one in as_list(params.get("PolicyArns") or []) if isinstance(one, dict)]
+        if len(arns) > MAX_POLICY_ARNS:
+            raise AwsError("ValidationError", f"At most {MAX_POLICY_ARNS} PolicyArns can be given.")
+        for policy_arn in arns:
+            texts.append(self._managed(policy_arn))
+            size += len(policy_arn)
+        percent = math.ceil(100 * size / MAX_PACKED_CHARACTERS)
+        if percent > 100:
+            raise AwsError("PackedPolicyTooLarge", f"Packed policy consumes {percent}% of allotted space")
+        return texts, percent
+
+    def _managed(self, policy_arn: str) -> str:
+        try:
+            version = self._ctx.call("iam", "GetPolicy", {"PolicyArn": policy_arn})["Policy"]["DefaultVersionId"]
+            asked = {"PolicyArn": policy_arn, "VersionId": version}
+            document = self._ctx.call("iam", "GetPolicyVersion", asked)["PolicyVersion"]["Document"]
+        except AwsError as exc:
+            if exc.code != "NoSuchEntity":
+                raise
+            raise AwsError("ValidationError", f"The policy {policy_arn} does not exist.") from None
+        return unquote(document) if isinstance(document, str) else json.dumps(document)
 
     def _session_token(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
         if caller.role_arn is not None:
@@ -70,6 +118,21 @@ class StsService(Service):
         if self._ctx.credentials.find(str(params.get("AccessKeyId", ""))) is None:
             raise AwsError("InvalidClientTokenId", "The access key is not known to this sandbox.", 403)
         return {"Account": ACCOUNT_ID}
+
+
+def _checked(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    if wrong := problem(document, for_resource=False):
+        raise AwsError("MalformedPolicyDocument", wrong)
+    return text
+
+
+def _tags(params: dict[str, Any]) -> dict[str, str]:
+    given = [one for one in as_list(params.get("Tags") or []) if isinstance(one, dict) and one.get("Key")]
+    return {str(one["Key"]): str(one.get("Value", "")) for one in given}
 
 
 def _seconds(params: dict[str, Any], default: int, largest: int) -> int:

@@ -108,6 +108,20 @@ def test_a_variable_value_is_no_wildcard() -> None:
         ({"ArnNotLike": {"aws:SourceArn": "arn:aws:lambda:*:*:*"}}, {"aws:SourceArn": "arn:aws:lambda:r:1:f:p"}, False),
         ({"Null": {"aws:TokenIssueTime": "true"}}, {}, True),
         ({"Null": {"aws:TokenIssueTime": "false"}}, {}, False),
+        ({"Null": {"aws:TagKeys": "true"}}, {"aws:TagKeys": []}, True),
+        ({"ForAllValues:StringLike": {"aws:TagKeys": "team*"}}, {"aws:TagKeys": ["team", "team-a"]}, True),
+        ({"ForAnyValue:StringNotEquals": {"aws:TagKeys": ["a"]}}, {"aws:TagKeys": ["a", "b"]}, True),
+        ({"ForAllValues:StringNotEquals": {"aws:TagKeys": ["a"]}}, {"aws:TagKeys": ["a", "b"]}, False),
+        ({"StringNotEqualsIgnoreCase": {"k": "ABC"}}, {"k": "abc"}, False),
+        ({"StringNotEqualsIfExists": {"k": "v"}}, {"k": "v"}, False),
+        ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}, {}, True),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, {}, False),
+        ({"NumericNotEquals": {"s3:max-keys": "10"}}, {"s3:max-keys": "11"}, True),
+        ({"NumericLessThan": {"s3:max-keys": "10"}}, {"s3:max-keys": "9.5"}, True),
+        ({"DateNotEquals": {"aws:CurrentTime": "2026-01-01"}}, {"aws:CurrentTime": "2026-01-01T00:00:00Z"}, False),
+        ({"DateGreaterThanEquals": {"d": "2026-01-01T00:00:00Z"}}, {"d": "2026-01-01T01:00:00+01:00"}, True),
+        ({"ArnNotEquals": {"a": "arn:aws:s3:::b"}}, {"a": "arn:aws:s3:::c"}, True),
+        ({"IpAddress": {"aws:SourceIp": "no network"}}, {"aws:SourceIp": "127.0.0.1"}, False),
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ["a", "b"]}, True),
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws:TagKeys": ["a", "c"]}, False),
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, {}, True),
@@ -134,8 +148,79 @@ def test_a_boundary_only_narrows() -> None:
 
 
 def test_a_session_policy_only_narrows() -> None:
-    assert not evaluate(INVOKE, ENDPOINT, identity=[allow()], session=allow(resource=OTHER)).allowed
-    assert not evaluate(INVOKE, ENDPOINT, identity=[], session=allow()).allowed
+    refused = evaluate(INVOKE, ENDPOINT, identity=[allow()], session=[allow(resource=OTHER)])
+    assert (refused.effect, refused.policy_kind) == ("implicitDeny", "session")
+    refused = evaluate(INVOKE, ENDPOINT, identity=[], session=[allow()])
+    assert (refused.effect, refused.policy_kind) == ("implicitDeny", "identity-based")
+    # Several session policies together are one: each allows what it allows, and any may deny.
+    assert evaluate(INVOKE, ENDPOINT, identity=[allow()], session=[allow(resource=OTHER), allow()]).allowed
+    refused = evaluate(INVOKE, ENDPOINT, identity=[allow()], session=[allow(), deny()])
+    assert (refused.effect, refused.policy_kind) == ("explicitDeny", "session")
+
+
+USER = "arn:aws:iam::123456789012:user/ann"
+ACCOUNT = "arn:aws:iam::123456789012:root"
+NOTHING: dict[str, Any] = {"Statement": []}
+
+
+@pytest.mark.parametrize(
+    ("named", "principal", "identity", "boundary", "session", "decided_by"),
+    [
+        # What a resource policy grants to a session, a user or everybody no implicit deny elsewhere limits.
+        (SESSION, SESSION, [], NOTHING, [NOTHING], "allowed resource-based"),
+        (USER, USER, [], NOTHING, None, "allowed resource-based"),
+        ("*", SESSION, [], NOTHING, [NOTHING], "allowed resource-based"),
+        # What it grants to the role is limited by the boundary and by session policies.
+        (ROLE, SESSION, [], None, None, "allowed resource-based"),
+        (ROLE, SESSION, [], allow(), [allow()], "allowed resource-based"),
+        (ROLE, SESSION, [], NOTHING, None, "implicitDeny permissions boundary"),
+        (ROLE, SESSION, [], None, [NOTHING], "implicitDeny session"),
+        # The account only hands the decision on to its own policies.
+        (ACCOUNT, SESSION, [], None, None, "implicitDeny identity-based"),
+        (ACCOUNT, SESSION, [allow()], None, None, "allowed identity-based"),
+        # An explicit deny anywhere wins.
+        (SESSION, SESSION, [deny()], None, None, "explicitDeny identity-based"),
+        (SESSION, SESSION, [], deny(), None, "explicitDeny permissions boundary"),
+        (SESSION, SESSION, [], None, [deny()], "explicitDeny session"),
+    ],
+)
+def test_resource_policies_and_implicit_denies(
+    named: str, principal: str, identity: Any, boundary: Any, session: Any, decided_by: str
+) -> None:
+    element = "*" if named == "*" else {"AWS": named}
+    policy = statement(Effect="Allow", Principal=element, Action=INVOKE, Resource="*")
+    decision = evaluate(
+        INVOKE,
+        ENDPOINT,
+        identity=identity,
+        boundary=boundary,
+        session=session,
+        resource_policy=policy,
+        principal=principal,
+    )
+    assert f"{decision.effect} {decision.policy_kind}" == decided_by
+
+
+def test_a_role_with_a_path_is_found_by_its_own_arn() -> None:
+    role = "arn:aws:iam::123456789012:role/teams/a/predict"
+    policy = statement(Effect="Allow", Principal={"AWS": role}, Action="*", Resource="*")
+    assert not evaluate(INVOKE, ENDPOINT, identity=[], resource_policy=policy, principal=SESSION).allowed
+    assert evaluate(INVOKE, ENDPOINT, identity=[], resource_policy=policy, principal=SESSION, role=role).allowed
+    trust = statement(Effect="Allow", Principal={"AWS": role}, Action="sts:AssumeRole")
+    assert not trusts(trust, SESSION)
+    assert trusts(trust, SESSION, role=role)
+
+
+@pytest.mark.parametrize(("version", "allowed"), [("2012-10-17", True), ("2008-10-17", False), (None, False)])
+def test_variables_exist_only_in_the_newer_version_of_the_language(version: str | None, allowed: bool) -> None:
+    policy = allow(resource=ENDPOINT.replace("dogs", "${aws:PrincipalTag/team}"))
+    condition = allow(Condition={"StringEquals": {"k": "${aws:PrincipalTag/team}"}})
+    for document in (policy, condition):
+        document.pop("Version")
+        if version:
+            document["Version"] = version
+        context = {"aws:PrincipalTag/team": "dogs", "k": "dogs"}
+        assert evaluate(INVOKE, ENDPOINT, identity=[document], context=context).allowed is allowed
 
 
 @pytest.mark.parametrize(
