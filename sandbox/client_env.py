@@ -3,7 +3,8 @@
 The SageMaker SDKs call STS at a URL of amazonaws.com that no setting changes; for them the exports also put a
 small ``sitecustomize`` module before the Python path: clients made with such a URL go to the sandbox instead. It does
 nothing for other URLs, nor when ``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that
-it hides, if there is one.
+it hides, if there is one. The SDKs also report every call to Amazon, and print a traceback when they cannot: the
+exports name a file of defaults that turns this off, which the user's own file of defaults overrides.
 """
 
 from __future__ import annotations
@@ -12,6 +13,15 @@ import json
 import shlex
 from pathlib import Path
 from typing import Any
+
+_SDK_DEFAULTS_FILE = "sagemaker.yaml"
+SDK_DEFAULTS = """\
+SchemaVersion: "1.0"
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+"""
 
 SHIM = '''"""Written by the SageDeck sandbox: boto clients made for URLs of amazonaws.com go to AWS_ENDPOINT_URL."""
 
@@ -67,10 +77,11 @@ if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
 
 
 def write_shim(state: Path) -> Path:
-    """Write the ``sitecustomize`` shim below the state folder; returns its folder."""
+    """Write the ``sitecustomize`` shim and the SDKs' defaults below the state folder; returns their folder."""
     folder = state / "shim"
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(SHIM, encoding="utf-8")
+    (folder / _SDK_DEFAULTS_FILE).write_text(SDK_DEFAULTS, encoding="utf-8")
     return folder
 
 
@@ -85,6 +96,7 @@ def client_environ(ready: dict[str, Any], shim: Path | None = None) -> dict[str,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     if shim is not None:
+        environ["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] = str(shim / _SDK_DEFAULTS_FILE)
         environ["PYTHONPATH"] = str(shim)
     return environ
 
@@ -102,7 +114,8 @@ def shell_exports(ready: dict[str, Any], shim: Path) -> str:
     """Lines for ``eval "$(…)"`` in a POSIX shell."""
     lines = [
         "# Programs started from this shell use the SageDeck sandbox instead of AWS.",
-        "# PYTHONPATH holds a sitecustomize module that redirects boto clients made for URLs of amazonaws.com.",
+        "# PYTHONPATH holds a sitecustomize module that redirects boto clients made for URLs of amazonaws.com;",
+        "# the SageMaker SDKs' reports to Amazon are off.",
         "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE",
     ]
     for name, value in client_environ(ready, shim).items():

@@ -133,12 +133,16 @@ def resource_config(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_definition(definition: Mapping[str, Any], plan: TuningPlan) -> dict[str, Any]:
-    """TrainingJobDefinition as Describe answers it: with the defaults and the objective among the parameters."""
+    """TrainingJobDefinition as Describe answers it: with the defaults and the objective among the parameters.
+
+    SDK 2 sends HyperParameterTuningResourceConfig, and its ``HyperparameterTuner.attach`` reads ResourceConfig.
+    """
     return {
         "EnableNetworkIsolation": False,
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
         **definition,
+        "ResourceConfig": resource_config(definition),
         "StaticHyperParameters": {**plan.static, OBJECTIVE_ARGUMENT: plan.metric},
         "OutputDataConfig": {"KmsKeyId": "", **definition["OutputDataConfig"]},
     }

@@ -60,6 +60,15 @@ def test_a_hidden_sitecustomize_still_runs(tmp_path: Path) -> None:
     assert run("import os; print(os.environ.get('HIDDEN_RAN'))", environ).strip() == "yes"
 
 
+def test_the_sdks_report_nothing_to_amazon(tmp_path: Path) -> None:
+    code = """
+from sagemaker.core.config.config import load_sagemaker_config
+print(load_sagemaker_config()["SageMaker"]["PythonSDK"]["Modules"]["TelemetryOptOut"])
+"""
+    environ = {**client_environ(READY, write_shim(tmp_path)), "XDG_CONFIG_HOME": str(tmp_path)}
+    assert run(code, environ).strip().endswith("True")
+
+
 def test_a_shell_takes_the_exports(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     folder.mkdir()

@@ -363,6 +363,16 @@ def test_the_resources_of_sdk_2_in_both_forms() -> None:
     assert resource_config({"HyperParameterTuningResourceConfig": several}) == flat
 
 
+def test_the_description_names_the_resources_where_both_sdks_look() -> None:
+    wanted = request()
+    sent = wanted["TrainingJobDefinition"].pop("ResourceConfig")
+    wanted["TrainingJobDefinition"]["HyperParameterTuningResourceConfig"] = sent
+    plan = TuningPlan(wanted)
+    described = describe_definition(plan.definition, plan)
+    assert described["HyperParameterTuningResourceConfig"] == sent
+    assert described["ResourceConfig"]["InstanceType"] == sent["InstanceType"]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
