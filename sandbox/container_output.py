@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sandbox.bounded_regex import SEARCH_SECONDS, BoundedRegex, SlowExpression
 
 # CloudWatch Logs takes events of at most 256 KiB, of which 26 bytes are its own.
 MAX_EVENT_BYTES = 262_144 - 26
 # A metric line is short; the cap bounds what a careless expression can cost.
 MAX_METRIC_LINE = 4_096
+_SHOWN_CHARACTERS = 120
 TAIL_LINES = 300
 TAIL_LINE_CHARACTERS = 2_000
 
@@ -62,10 +64,17 @@ class LineSplitter:
 
 
 class MetricReader:
-    """Finds a job's metrics in its lines by the regexes of ``AlgorithmSpecification.MetricDefinitions``."""
+    """Finds a job's metrics in its lines by the regexes of ``AlgorithmSpecification.MetricDefinitions``.
 
-    def __init__(self, definitions: Sequence[Mapping[str, str]]) -> None:
-        self._patterns = [(one["Name"], re.compile(one["Regex"])) for one in definitions]
+    A regex that takes too long on a line is not used any more: the job is worth more than one of its metrics.
+    ``tell`` gets a sentence about it.
+    """
+
+    def __init__(
+        self, definitions: Sequence[Mapping[str, str]], tell: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._patterns = [(one["Name"], BoundedRegex(one["Regex"])) for one in definitions]
+        self._tell = tell
 
     def read(self, lines: Iterable[str]) -> list[tuple[str, float]]:
         """(metric, value) in the order of the lines; what is not a finite number is left out."""
@@ -73,13 +82,30 @@ class MetricReader:
         for line in lines:
             text = line[:MAX_METRIC_LINE]
             for name, pattern in self._patterns:
-                match = pattern.search(text)
-                if match is None:
+                try:
+                    match = pattern.search(text)
+                except SlowExpression:
+                    self._drop(name, pattern, text)
                     continue
-                value = _number(match.group(1) if pattern.groups else match.group(0))
+                value = _number(match)
                 if value is not None:
                     found.append((name, value))
         return found
+
+    def _drop(self, name: str, pattern: BoundedRegex, line: str) -> None:
+        # Another host's thread may have been on the same regex.
+        if all(one is not pattern for _name, one in self._patterns):
+            return
+        self._patterns = [one for one in self._patterns if one[1] is not pattern]
+        self._tell(
+            f"{dropped_notice(name)}: its regex {pattern.text!r} took longer than "
+            f"{SEARCH_SECONDS:g} s on the line {line[:_SHOWN_CHARACTERS]!r}. Make the regex simpler; the job goes on."
+        )
+
+
+def dropped_notice(metric: str) -> str:
+    """How the line in a job's log begins that says that a metric is not read any more."""
+    return f"[sandbox] The metric {metric!r} is not read any more"
 
 
 class Tail:

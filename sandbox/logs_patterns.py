@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sandbox.bounded_regex import BoundedRegex, InvalidExpression, SlowExpression
 from sandbox.errors import AwsError
 
+# Seconds that the expression of one request may search in all lines together.
+EXPRESSION_SECONDS = 2.0
 _TOKEN = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 
 
@@ -24,11 +27,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
             "InvalidParameterException", "The sandbox does not offer JSON and column filter patterns; use terms."
         )
     if len(text) > 2 and text[0] == text[-1] == "%":
-        try:
-            expression = re.compile(text[1:-1])
-        except re.error as exc:
-            raise AwsError("InvalidParameterException", f"Invalid filter pattern: {exc}") from exc
-        return lambda line: expression.search(line) is not None
+        return _by_expression(text[1:-1])
     needed: list[str] = []
     any_of: list[str] = []
     forbidden: list[str] = []
@@ -43,5 +42,23 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
             and (not any_of or any(term in line for term in any_of))
             and not any(term in line for term in forbidden)
         )
+
+    return matches
+
+
+def _by_expression(text: str) -> Callable[[str], bool]:
+    try:
+        expression = BoundedRegex(text, EXPRESSION_SECONDS)
+    except InvalidExpression as exc:
+        raise AwsError("InvalidParameterException", f"Invalid filter pattern: {exc}") from exc
+
+    def matches(line: str) -> bool:
+        try:
+            return expression.search(line) is not None
+        except SlowExpression as exc:
+            raise AwsError(
+                "InvalidParameterException",
+                f"The filter pattern %{text}% takes too long on these events. Make it simpler, or ask for less time.",
+            ) from exc
 
     return matches

@@ -7,6 +7,7 @@ model does not know are ignored, as AWS's JSON services do.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +86,8 @@ def _check_string(shape: Shape, value: Any, path: str, problems: list[str]) -> A
     if allowed and value not in allowed:
         problems.append(_problem(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
     pattern = shape.metadata.get("pattern")
-    compiled = _pattern(pattern) if pattern else None
+    # A text that is too long is not searched, so that no search takes long.
+    compiled = _pattern(pattern) if pattern and len(value) <= shape.metadata.get("max", math.inf) else None
     if compiled and not compiled.fullmatch(value):
         problems.append(_problem(value, path, f"Member must satisfy regular expression pattern: {pattern}"))
     return value

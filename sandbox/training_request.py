@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from sandbox.bounded_regex import BoundedRegex, InvalidExpression
 from sandbox.container import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
 from sandbox.errors import AwsError
 from sandbox.training_spot import DEFAULT_MAX_RUNTIME, check_spot
@@ -126,8 +126,8 @@ def check_request(request: dict[str, Any], objects: Objects, region: str, role_e
         )
     for definition in algorithm.get("MetricDefinitions", []):
         try:
-            re.compile(definition["Regex"])
-        except re.error as error:
+            BoundedRegex(definition["Regex"])
+        except InvalidExpression as error:
             raise invalid(f"The regex of the metric {definition['Name']!r} is not valid: {error}.") from error
     if not role_exists(request["RoleArn"]):
         raise invalid(

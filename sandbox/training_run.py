@@ -90,7 +90,8 @@ class TrainingRun:
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._shutdown = threading.Event()
-        self._metrics = MetricReader(request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._metrics = MetricReader(definitions, lambda text: self._hosts[0].log.write([text]))
         self._metric_lock = threading.Lock()
         self._metrics_saved = 0.0
         count, instance_type = host_count(dict(request))

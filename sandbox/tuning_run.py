@@ -18,7 +18,7 @@ from sandbox.training import TrainingJobs
 from sandbox.training_record import FINAL_STATUSES
 from sandbox.tuning_record import best_of, final_value, status_counters, trial_summary, tuning_objective
 from sandbox.tuning_rules import hyperband_rungs, hyperband_stops, stops_early
-from sandbox.tuning_unseen import last_lines, matches_but_for_nan, unseen_reason
+from sandbox.tuning_unseen import last_lines, matches_but_for_nan, slow_reason, too_slow, unseen_reason
 
 if TYPE_CHECKING:
     from sandbox.tuning_request import TuningPlan
@@ -201,7 +201,9 @@ class TuningRun:
             return
         regex = next(one["Regex"] for one in self._plan.metric_definitions if one["Name"] == self._plan.metric)
         lines = last_lines(self._logs, trial.name)
-        if not matches_but_for_nan(regex, lines):
+        if too_slow(self._plan.metric, regex, lines):
+            self._end("Failed", slow_reason(self._plan.metric, regex, trial.name))
+        elif not matches_but_for_nan(regex, lines):
             self._end("Failed", unseen_reason(self._plan.metric, regex, trial.name, lines))
 
     def _check_criteria(self, trial: _Trial, value: float) -> None:

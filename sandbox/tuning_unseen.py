@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from sandbox.bounded_regex import BoundedRegex, SlowExpression
+from sandbox.container_output import MAX_METRIC_LINE, dropped_notice
 from sandbox.logs_store import Logs
 from sandbox.training_run import LOG_GROUP
 
@@ -30,8 +32,32 @@ def last_lines(logs: Logs, job_name: str) -> list[str]:
 
 def matches_but_for_nan(regex: str, lines: Iterable[str]) -> bool:
     """True when the regex would match a line if its NaN or infinity were a number."""
-    pattern = re.compile(regex)
-    return any(pattern.search(_NOT_FINITE.sub("0.5", line)) for line in lines if _NOT_FINITE.search(line))
+    return _matches(regex, (_NOT_FINITE.sub("0.5", line) for line in lines if _NOT_FINITE.search(line)))
+
+
+def too_slow(metric: str, regex: str, lines: Sequence[str]) -> bool:
+    """True when the metric was dropped because its regex took too long, or when it takes too long on these lines."""
+    if any(line.startswith(dropped_notice(metric)) for line in lines):
+        return True
+    try:
+        _matches(regex, (_NOT_FINITE.sub("0.5", line) for line in lines if _NOT_FINITE.search(line)))
+    except SlowExpression:
+        return True
+    return False
+
+
+def slow_reason(metric: str, regex: str, job_name: str) -> str:
+    """The FailureReason when the objective was not read because its regex is too slow."""
+    text = (
+        f"The objective metric {metric} of the training job {job_name} was not read: the regex {regex} takes too long "
+        "on its lines. Make the regex simpler, without one repetition inside of another."
+    )
+    return text[:_MAX_REASON]
+
+
+def _matches(regex: str, lines: Iterable[str]) -> bool:
+    pattern = BoundedRegex(regex)
+    return any(pattern.search(line[:MAX_METRIC_LINE]) is not None for line in lines)
 
 
 def unseen_reason(metric: str, regex: str, job_name: str, lines: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.container_failure import failure_reason, last_traceback
-from sandbox.container_output import LineSplitter, MetricReader, Tail
+from sandbox.container_output import LineSplitter, MetricReader, Tail, dropped_notice
 
 
 def test_lines_come_out_whole_however_the_bytes_arrive() -> None:
@@ -63,6 +63,16 @@ def test_metrics_come_from_the_regexes() -> None:
     assert found["epoch"] == 3
     assert "valid:loss" not in found
     assert found["Test Loss"] == 0.25
+
+
+def test_a_regex_that_takes_too_long_is_given_up_and_named() -> None:
+    told: list[str] = []
+    definitions = [{"Name": "trap", "Regex": "(a|aa)+$"}, {"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    reader = MetricReader(definitions, told.append)
+    assert reader.read(["loss=1", "a" * 3000 + "! loss=2"]) == [("loss", 1.0), ("loss", 2.0)]
+    (text,) = told
+    assert text.startswith(dropped_notice("trap")) and "'(a|aa)+$'" in text and "'aaaa" in text
+    assert reader.read(["aaa", "loss=3"]) == [("loss", 3.0)] and len(told) == 1
 
 
 def test_tail_keeps_the_last_lines() -> None:

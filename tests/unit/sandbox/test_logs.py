@@ -155,6 +155,12 @@ def test_patterns_that_are_not_offered_say_so(pattern: str) -> None:
         compile_pattern(pattern)
 
 
+def test_a_pattern_that_takes_too_long_is_refused() -> None:
+    matches = compile_pattern("%(a|aa)+$%")
+    with pytest.raises(AwsError, match="takes too long"):
+        matches("a" * 3000 + "!")
+
+
 def test_describing_groups_and_streams(logs: Logs, service: LogsService) -> None:
     for name in ("b", "a", "c"):
         put(logs, "x", stream=name, at={"a": 3000, "b": 1000, "c": 2000}[name])

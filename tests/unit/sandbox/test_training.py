@@ -20,6 +20,7 @@ from sandbox.s3_api import S3
 from sandbox.sagemaker_logs import LogPump
 from sandbox.state import StateDir
 from sandbox.training import TrainingJobs
+from sandbox.tuning_unseen import last_lines
 from tests.helpers.sagemaker_jobs import archive, wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
@@ -272,3 +273,17 @@ def test_a_spot_job_is_billed_less_and_keeps_its_checkpoints(bench: Bench) -> No
     assert job["EnableManagedSpotTraining"] and job["TrainingTimeInSeconds"] >= 2
     assert 1 <= job["BillableTimeInSeconds"] < job["TrainingTimeInSeconds"]
     assert bench.s3.get_bytes("bucket", "kept/epoch") == b"3"
+
+
+def test_a_hopeless_regex_costs_its_metric_and_not_the_job(bench: Bench) -> None:
+    algorithm = {
+        "TrainingImage": "i",
+        "TrainingInputMode": "File",
+        "MetricDefinitions": [{"Name": "trap", "Regex": "(a|aa)+$"}, {"Name": "loss", "Regex": r"loss=(\S+)"}],
+    }
+    bench.start("trap", "print('a' * 3000 + '!')\nprint('loss=0.5')\n", AlgorithmSpecification=algorithm)
+    job = bench.end("trap")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [(one["MetricName"], one["Value"]) for one in job["FinalMetricDataList"]] == [("loss", 0.5)]
+    lines = last_lines(bench.logs, "trap")
+    assert any(line.startswith("[sandbox] The metric 'trap' is not read any more") for line in lines)

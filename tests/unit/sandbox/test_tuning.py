@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.container_output import dropped_notice
 from sandbox.errors import AwsError
 from sandbox.logs_store import Logs
 from sandbox.sagemaker_store import Records
@@ -19,7 +20,7 @@ from sandbox.tuning import trial_page
 from sandbox.tuning_record import best_of, status_counters, trial_summary
 from sandbox.tuning_request import TuningPlan, describe_definition, resource_config
 from sandbox.tuning_run import TuningRun, standing
-from sandbox.tuning_unseen import matches_but_for_nan, unseen_reason
+from sandbox.tuning_unseen import matches_but_for_nan, slow_reason, too_slow, unseen_reason
 from tests.helpers.sagemaker_jobs import wait_for
 
 REGEX = r"loss=([0-9.]+)"
@@ -422,3 +423,13 @@ def test_the_longest_run_ends_the_wait_for_the_quota(stage: Stage, monkeypatch: 
     stage.run._deadline = 0.0
     body = stage.ended()
     assert body["HyperParameterTuningJobStatus"] == "Failed" and "No training job ended" in body["FailureReason"]
+
+
+def test_an_objective_whose_regex_is_too_slow_is_told_so() -> None:
+    trap = "(a|aa)+$"
+    assert not too_slow("loss", REGEX, ["loss=nan", "loss=inf"])
+    assert too_slow("loss", trap, ["nan " + "a" * 3000 + "!"])
+    assert too_slow("loss", trap, [f"{dropped_notice('loss')}: its regex …"])
+    assert not too_slow("loss", trap, [f"{dropped_notice('other')}: its regex …"])
+    reason = slow_reason("loss", trap, "t-001")
+    assert trap in reason and "t-001" in reason and len(slow_reason("loss", "x" * 2000, "t")) <= 1024
