@@ -20,6 +20,8 @@ from sandbox.sagemaker_validation import validate
 # AWS keeps this many concurrent calls for functions without a reservation.
 UNRESERVED_MINIMUM = 100
 MAX_ENVIRONMENT_BYTES = 4096
+# botocore's model does not know this limit.
+MAX_TIMEOUT = 900
 _RESERVED_VARIABLES = re.compile(r"AWS_(?!LAMBDA_EXEC_WRAPPER$).*|LAMBDA_.*|_HANDLER")
 _CONFIGURABLE = ("Description", "Timeout", "MemorySize", "Handler", "Runtime", "Role", "Layers")
 _DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128}
@@ -177,6 +179,12 @@ class LambdaService(Service):
 
     def _configured(self, config: Config, given: dict[str, Any]) -> Config:
         config = dict(config, **{key: given[key] for key in _CONFIGURABLE if key in given})
+        if config["Timeout"] > MAX_TIMEOUT:
+            text = (
+                f"1 validation error detected: Value '{config['Timeout']}' at 'timeout' failed to satisfy constraint: "
+                f"Member must have value less than or equal to {MAX_TIMEOUT}"
+            )
+            raise AwsError("ValidationException", text, 400, Type="User")
         if not config["Runtime"].startswith("python3"):
             raise _invalid(f"The sandbox runs Python functions; the runtime {config['Runtime']} is not one.")
         if config.get("Layers"):
