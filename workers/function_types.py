@@ -12,6 +12,11 @@ from workers.grants import BroadGrant, Denial
 ENDPOINT_VARIABLE = "ENDPOINT_NAME"
 
 
+def description_of(endpoint: str) -> str:
+    """What SageDeck writes into a function's description."""
+    return f"Checks pictures and asks the endpoint {endpoint}"
+
+
 @dataclass(frozen=True)
 class FunctionSpec:
     """What the new-function form holds. ``allow_endpoint`` False makes a function that may not call it yet."""

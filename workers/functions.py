@@ -25,6 +25,7 @@ from workers.function_types import (
     FunctionSpec,
     FunctionVersion,
     TestResult,
+    description_of,
     function_of,
     when_of,
 )
@@ -329,7 +330,7 @@ class Functions:
                     Timeout=spec.timeout_s,
                     MemorySize=spec.memory_mb,
                     Environment={"Variables": variables},
-                    Description=f"Checks pictures and asks the endpoint {spec.endpoint_name}",
+                    Description=description_of(spec.endpoint_name),
                     Tags=CREATED_BY | {TAG_ENDPOINT: spec.endpoint_name},
                 )
                 return str(answer["FunctionArn"])

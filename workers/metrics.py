@@ -64,7 +64,8 @@ class Metrics:
             errors=sum(value for key in ("errors4", "errors5") for _, value in recent[key]),
             last_used=last_used,
             latency_p95_ms=_milliseconds(recent["latency95"]),
-            day_invocations=tuple(day["calls"]),
+            # What is kept may be some minutes old; the last hour is known to the minute.
+            day_invocations=(*((at, value) for at, value in day["calls"] if at < end - RECENT), *calls),
             day_latency_ms=_milliseconds(day["latency"]),
             day_latency_p95_ms=_milliseconds(day["latency95"]),
         )

@@ -28,7 +28,8 @@ from workers.types import DeletionPlan, EndpointMetrics
 LOG_SECONDS = 3.0
 # So many quarters of an hour with calls make a curve of the day.
 LEAST_QUARTERS = 6
-_ICONS = {TARGET: "scaling", ALARM: "bell", CONFIG: "settings", UNCHECKED: "warn"}
+_ICONS = {TARGET: "scaling", ALARM: "bell", "config": "settings", UNCHECKED: "warn"}
+_KINDS = {CONFIG: "config"}
 _PLAN_KEY, _LOG_KEY = "endpoints:plan", "endpoints:log"
 
 
@@ -203,6 +204,7 @@ def _touched_line(kind: str, name: str, why: str, words: str) -> QWidget:
         words = kind
     elif kind == TARGET:
         words = f"{words} first"
+    kind = _KINDS.get(kind, kind)
     shown = f"{kind[:1].upper()}{kind[1:]} {name.rsplit('/', 3)[-3] if name.startswith('s3://') else name}"
     line = QWidget()
     line.setAccessibleName(f"{kind} {name}: {words}, {why}")

@@ -18,7 +18,7 @@ from console.widgets.lines import HintLine
 from console.widgets.policy_diff import PolicyDiff
 from console.widgets.switch import Switch
 from workers.function_settings import SettingsChange, SettingsContext
-from workers.function_types import ENDPOINT_VARIABLE, FunctionSettings
+from workers.function_types import ENDPOINT_VARIABLE, FunctionSettings, description_of
 
 MOST_DESCRIPTION = 256
 _MOST_BYTES = 4096
@@ -59,6 +59,7 @@ class SettingsDialog(FormDialog):
     def __init__(self, context: SettingsContext, endpoints: Sequence[str], parent: QWidget | None = None) -> None:
         self._context = context
         function = context.function
+        self._described = description_of(function.endpoint_name)
         form = Form()
         names = list(dict.fromkeys([*endpoints, *([function.endpoint_name] if function.endpoint_name else [])]))
         choices = [(name, name) for name in names]
@@ -93,6 +94,7 @@ class SettingsDialog(FormDialog):
         for part in (self._consequence, self._title, self.policy):
             self.foot.addWidget(part)
         self.adapt.toggled.connect(lambda _: self._show_role())
+        form.row("endpoint").edited.connect(self._describe)
         form.changed.connect(self._show_role)
         self._show_role()
 
@@ -115,6 +117,13 @@ class SettingsDialog(FormDialog):
     def consequence(self) -> str:
         """What is said of the role."""
         return self._consequence.text
+
+    def _describe(self) -> None:
+        """A description that names the endpoint follows it, unless another one was written."""
+        endpoint = self.form.value("endpoint")
+        if self.form.value("description") == self._described and endpoint:
+            self._described = description_of(endpoint)
+            self.form.set_values({"description": self._described})
 
     def _show_role(self) -> None:
         role = self._context.role_change(self.settings())

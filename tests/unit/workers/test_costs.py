@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from botocore import session as botocore_session
 
-from workers.costs import PriceTable
+from workers.costs import PRICE_FILE, PriceTable
 from workers.errors import InvalidInput
+from workers.function_types import Function, Usage
 from workers.images import VERSION, image_uri
 from workers.types import Endpoint, TrainingJob
 
@@ -115,3 +116,35 @@ def test_gpu_instances_get_the_gpu_image():
     assert "-cpu-" in image_uri("us-east-1", "training", "ml.c5.xlarge")
     with pytest.raises(InvalidInput, match="moon-1"):
         image_uri("moon-1", "training", "ml.m5.large")
+
+
+def function(**more):
+    given = {"memory_mb": 512, "last_hour": Usage(720.0, 67_000.0)} | more
+    return Function("ask", "arn", "python3.12", given.pop("memory_mb"), 30, "role", None, **given)
+
+
+def test_a_function_costs_its_calls_and_its_billed_time():
+    # 720 calls, 67 s of half a GB: 720 x 0.0000002 + 33.5 x 0.0000166667
+    assert TABLE.function_per_hour(function(), "us-east-1") == pytest.approx(0.000702, abs=1e-6)
+    assert TABLE.function_per_hour(function(), "us-west-2") == TABLE.function_per_hour(function(), "us-east-1")
+
+
+def test_what_is_kept_ready_costs_also_without_calls():
+    idle = function(memory_mb=1024, last_hour=Usage(0.0, 0.0), provisioned=10)
+    assert TABLE.function_per_hour(idle, "us-east-1") == pytest.approx(10 * 3600 * 0.0000041667)
+    assert TABLE.function_per_hour(idle, "eu-west-1") == pytest.approx(10 * 3600 * 0.000004646)
+
+
+def test_a_function_of_unknown_use_or_region_has_no_price():
+    assert TABLE.function_per_hour(function(last_hour=None), "us-east-1") is None
+    assert TABLE.function_per_hour(function(), "moon-1") is None
+
+
+def test_the_lambda_prices_have_a_date_and_a_source():
+    prices = json.loads(PRICE_FILE.read_text("utf-8"))["lambda"]
+    assert date.fromisoformat(prices["as_of"]) and "aws.amazon.com/lambda/pricing" in prices["source"]
+
+
+def test_functions_are_in_the_total():
+    total = TABLE.hourly_total([], [], "us-east-1", functions=0.25)
+    assert (total.per_hour, total.functions) == (0.25, 0.25)

@@ -62,7 +62,7 @@ def test_calls_latency_and_errors_of_the_last_hour():
 
 def test_the_last_day_is_read_by_quarters_and_kept_for_minutes():
     session = CloudWatch(
-        {("Invocations", 900): [(0, 6.0), (1400, 4.0)], ("ModelLatency", 900): [(30, 40_000.0)]},
+        {("Invocations", 900): [(1400, 4.0)], ("Invocations", 60): [(0, 6.0)], ("ModelLatency", 900): [(30, 40_000.0)]},
     )
     metrics = Metrics(session)
     first = asyncio.run(metrics.endpoint("dogs", now=NOW))
