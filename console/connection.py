@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 
 from console.commands import Affected, Confirmation
 from console.context import AppContext
-from workers.errors import SageDeckError
+from workers.errors import Fix, LocalProblem, SageDeckError
 from workers.types import Backend
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 SANDBOX_KEY = "sandbox"
 KEEP_LINES = 200
+# A sandbox that ends by itself so often is not started again without being asked.
+MOST_ENDS = 3
+ENDS_WITHIN_SECONDS = 120.0
 
 State = Literal["idle", "connecting", "ready", "failed"]
 
@@ -77,6 +81,8 @@ class Connection(QObject):
         self.error: SageDeckError | None = None
         self.lines: list[str] = []
         self.choices: list[Choice] = [SANDBOX]
+        self._ends: list[float] = []
+        self._pid = 0
 
     def load_choices(self) -> None:
         """Read the machine's profiles in the background."""
@@ -193,6 +199,8 @@ class Connection(QObject):
         self.text, self.state = "", "ready"
         self.ctx.enter(backend, services, identity)
         self.changed.emit()
+        if choice.kind == "sandbox" and self._pid:
+            self.ctx.tasks.start(self._watch(self._pid), label="Watching the sandbox", key="watch")
         if backend.region_assumed:
             self._tell_assumed_region(backend)
 
@@ -210,10 +218,32 @@ class Connection(QObject):
         backend = await start(self.state_dir, self._status)
         assert isinstance(backend, Backend)
         ready = await asyncio.to_thread(local_account.read_ready, self.state_dir or local_account.default_state_dir())
+        self._pid = ready.pid if ready is not None else 0
         # A sandbox that was attached to has told its notice to the window that started it.
         if ready is not None and ready.notice and ready.notice in self.lines:
             self.ctx.notify.warn("The sandbox began with an empty folder", ready.notice)
         return backend
+
+    async def _watch(self, pid: int) -> None:
+        """Say when the sandbox's process ends; one that was killed is started again, but not over and over."""
+        from workers import local_account
+
+        how = await local_account.until_ended(pid, self.state_dir)
+        now = time.monotonic()
+        self._ends = [at for at in self._ends if now - at < ENDS_WITHIN_SECONDS] + [now]
+        if how == "stopped":
+            self.ctx.leave()
+            self._failed(_was_stopped())
+        elif len(self._ends) >= MOST_ENDS:
+            self._ends.clear()
+            self.ctx.leave()
+            self._failed(_keeps_ending(self.state_dir or local_account.default_state_dir()))
+        else:
+            self._begin(self.choice, restart=False)
+            self.ctx.notify.warn(
+                "The sandbox stopped",
+                "It is started again. What it stores is kept; jobs that were running have failed.",
+            )
 
     def _status(self, text: str) -> None:
         self._set("connecting", text)
@@ -228,6 +258,25 @@ class Connection(QObject):
         self.lines.append(text)
         del self.lines[:-KEEP_LINES]
         self.changed.emit()
+
+
+def _was_stopped() -> SageDeckError:
+    return LocalProblem(
+        "The sandbox was stopped",
+        "Another window or a command ended it. What it stores is kept.",
+        "Retry starts it, or connects to one that was started meanwhile.",
+    )
+
+
+def _keeps_ending(state_dir: Path) -> SageDeckError:
+    from workers.local_account import log_path
+
+    return LocalProblem(
+        "The sandbox keeps ending",
+        f"It ended {MOST_ENDS} times within {ENDS_WITHIN_SECONDS / 60:.0f} minutes. What it stores is kept.",
+        f"The log has the reason: {log_path(state_dir)}",
+        fix=Fix("Restart the sandbox", "restart_sandbox"),
+    )
 
 
 def _make_services(backend: Backend) -> Services:

@@ -32,6 +32,7 @@ from console.header import Header
 from console.logbook import Logbook
 from console.navigation import Navigation
 from console.pages import Pages
+from console.popover import SHADOW
 from console.shortcuts import KEYS, ShortcutsDialog
 from console.status_bar import StatusBar
 from console.tabs import TABS, TabSpec
@@ -44,6 +45,8 @@ from console.widgets.search_field import SearchField
 DEFAULT_SIZE = (1440, 900)
 SMALLEST = (900, 600)
 MARGIN = 16
+GAP_BELOW = 12
+GAP_ABOVE_PANEL = 10
 NUMBERED = 9
 
 
@@ -97,7 +100,7 @@ class MainWindow(QWidget):
 
         self.panel = ActivityPanel(ctx, logbook, self)
         self.panel.closed.connect(self._panel_closed)
-        self.toasts = Toasts(ctx.notify, self)
+        self.toasts = Toasts(ctx.notify, self, self._toast_corner)
         self.veil = DropVeil(self.pages)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.pages.refresh)
@@ -275,6 +278,8 @@ class MainWindow(QWidget):
         on_theme(self)
 
     def _tab_shown(self, tab_id: str) -> None:
+        self.toasts.clear_passing()
+        self.toasts.place()
         self.navigation.select(tab_id)
         self.ctx.settings.set("tab", tab_id)
 
@@ -295,18 +300,26 @@ class MainWindow(QWidget):
             self._timer.start(seconds * 1000)
 
     def _panel_closed(self) -> None:
+        self.toasts.place()
         tab = self.pages.current_tab
         if tab is not None:
             tab.setFocus()
 
     def _place_overlays(self) -> None:
-        bottom = self.status.y() - 12
-        right = self.width() - MARGIN
+        bottom = self.status.y() - GAP_BELOW
         width = min(theme().pixels(PANEL_WIDTH), self.width() - 2 * MARGIN)
         height = min(theme().pixels(PANEL_HEIGHT), bottom - self.header.height() - MARGIN)
-        self.panel.place(right - width, bottom - height, width, height)
-        self.toasts.place(right, bottom - (height + 10 if self.panel.isVisible() else 0))
+        self.panel.place(self.width() - MARGIN - width, bottom - height, width, height)
+        self.toasts.place()
         self.veil.setGeometry(self.pages.rect())
+
+    def _toast_corner(self) -> tuple[int, int]:
+        """Right and bottom of the toasts: above the activity panel, else beside the tab's side panel."""
+        right, bottom = self.width() - MARGIN, self.status.y() - GAP_BELOW
+        if self.panel.isVisible():
+            return right, self.panel.y() + SHADOW - GAP_ABOVE_PANEL
+        tab = self.pages.current_tab
+        return right - (tab.side_width() if tab is not None else 0), bottom
 
     def _make_shortcuts(self) -> None:
         actions: dict[str, Callable[[], object]] = {

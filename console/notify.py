@@ -18,7 +18,8 @@ Action = tuple[str, Callable[[], object]]
 FixHandler = Callable[[SageDeckError], Callable[[], object] | None]
 
 LOG_LEVELS = {"info": logging.INFO, "success": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-REPEAT_SECONDS = 30.0
+# Trouble is one message for longer than a tab waits before it reads again.
+REPEAT_SECONDS = {"info": 30.0, "success": 30.0, "warn": 330.0, "error": 330.0}
 KEEP = 100
 
 
@@ -94,7 +95,7 @@ class Notifier:
         notice.last = now = self._clock()
         for known in self.notices:
             same = (known.level, known.title, known.text) == (notice.level, notice.title, notice.text)
-            if same and now - known.last < REPEAT_SECONDS:
+            if same and now - known.last < REPEAT_SECONDS[notice.level]:
                 known.count, known.last, known.action = known.count + 1, now, notice.action
                 notice = known
                 break

@@ -1,11 +1,11 @@
-"""Toasts: the newest messages, over the content at the bottom right, gone by themselves unless they are errors."""
+"""Toasts: the newest messages, over the list at the bottom right, gone by themselves unless they are errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.activity_rows import Glyph, WrapLabel
@@ -17,7 +17,9 @@ from console.widgets.buttons import Button, IconButton
 WIDTH = 380
 SHOWN = 3
 GAP = 10
-SECONDS = {"info": 5, "success": 5, "warn": 10, "error": 0}
+SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
+# What only tells goes when the operator turns to something else.
+PASSING = ("info", "success")
 LOOK = {"info": ("info", "accent"), "success": ("ok", "ok"), "warn": ("warn", "warn"), "error": ("err", "err")}
 
 
@@ -85,6 +87,13 @@ class Toast(Popover):
         self.say()
         super().leaveEvent(event)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape dismisses the toast that has the keyboard."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
+
     def _act(self) -> None:
         action = self.notice.action
         self.dismiss()
@@ -93,11 +102,11 @@ class Toast(Popover):
 
 
 class Toasts:
-    """Shows a notifier's messages in a window; ``place`` stacks them above ``bottom``, left of ``right``."""
+    """Shows a notifier's messages in a window, upwards from the point that ``corner()`` gives (right, bottom)."""
 
-    def __init__(self, notify: Notifier, parent: QWidget) -> None:
+    def __init__(self, notify: Notifier, parent: QWidget, corner: Callable[[], tuple[int, int]]) -> None:
         self._parent = parent
-        self._right = self._bottom = 0
+        self._corner = corner
         self.shown: list[Toast] = []
         notify.listen(self.show)
 
@@ -112,20 +121,25 @@ class Toasts:
         while len(self.shown) > SHOWN:
             self._remove(self.shown[0])
         toast.show()
-        self.place(self._right, self._bottom)
+        self.place()
         if QApplication.platformName() != "offscreen":
             QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
 
-    def place(self, right: int, bottom: int) -> None:
-        """Stack the toasts upwards from there, in the parent's coordinates."""
-        self._right, self._bottom = right, bottom
+    def place(self) -> None:
+        """Stack the toasts in their corner."""
+        right, bottom = self._corner()
         width = min(theme().pixels(WIDTH), max(240, self._parent.width() - 32))
         for toast in reversed(self.shown):
             height = toast.height_for(width)
             bottom -= height
-            toast.place(right - width, bottom, width, height)
+            toast.place(max(16, right - width), bottom, width, height)
             toast.raise_()
             bottom -= GAP
+
+    def clear_passing(self) -> None:
+        """Take those away that only told something."""
+        for toast in [one for one in self.shown if one.notice.level in PASSING]:
+            self._remove(toast)
 
     def clear(self) -> None:
         """Take all away."""
@@ -137,4 +151,4 @@ class Toasts:
             self.shown.remove(toast)
             toast.hide()
             toast.deleteLater()
-            self.place(self._right, self._bottom)
+            self.place()

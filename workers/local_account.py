@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -34,12 +34,15 @@ STOP_SECONDS = 20.0
 # What ``python -m sandbox`` ends with when another one has the folder.
 EXIT_IN_USE = 3
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.5
 LOG_BYTES = 5_000_000
 LOGS_KEPT = 3
 LABEL = "Sandbox"
 READY_FILE = "ready.json"
 
 Status = Callable[[str], None]
+# One that was told to end takes its ready file away; one that was killed leaves it.
+Ended = Literal["stopped", "killed"]
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,16 @@ async def restart(state_dir: Path | None = None, on_status: Status = lambda text
     on_status("Stopping the sandbox…")
     await stop(state_dir)
     return await attach_or_start(state_dir, on_status)
+
+
+async def until_ended(pid: int, state_dir: Path | None = None) -> Ended:
+    """Wait until the sandbox with the process ``pid``, which serves ``state_dir``, is gone; tells how it went."""
+    state_dir = (state_dir or default_state_dir()).absolute()
+    ended = await asyncio.to_thread(_ended_test, pid)
+    while not await asyncio.to_thread(ended):  # noqa: ASYNC110 - another process's end is no event
+        await asyncio.sleep(WATCH_SECONDS)
+    left = await asyncio.to_thread(read_ready, state_dir)
+    return "killed" if left is not None and left.pid == pid else "stopped"
 
 
 def read_ready(state_dir: Path) -> Ready | None:

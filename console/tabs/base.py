@@ -172,6 +172,10 @@ class Tab(QWidget):
         self.head.add(button)
         self._place_side()
 
+    def side_width(self) -> int:
+        """Width of the side panel in sight, 0 without one."""
+        return self._side.width() if self._side is not None and self._side.isVisible() else 0
+
     def set_narrow(self, narrow: bool) -> None:
         """Called by the window when it crosses 1200 px; override to hide more, and call this."""
         self.narrow = narrow

@@ -8,13 +8,13 @@ import logging
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QWidget
 
 from console.activity_rows import FinishedRow, RunningRow, duration
 from console.popover import SHADOW
 from console.widgets.buttons import Button
 from console.widgets.progress import ProgressBar
-from tests.helpers.window import activate, connect, until
+from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, shown, spec, until
 
 
 async def opened(make_application):
@@ -171,6 +171,22 @@ async def test_a_success_goes_by_itself_and_an_error_stays(make_application, mon
     await until(lambda: len(application.window.toasts.shown) == 1)
     await asyncio.sleep(0.1)
     assert application.window.toasts.shown[0].notice.title == "Failed"
+
+
+async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):
+    application = await shown(make_application, [spec(RecordingTab), spec(RefusingTab)])
+    tab = application.window.pages.current_tab
+    tab.set_side(QWidget(), "Details", width=400)
+    application.notify.success("Uploaded")
+    application.notify.error("Failed")
+    for toast in application.window.toasts.shown:
+        right = toast.mapTo(application.window, toast.rect().topRight()).x() - SHADOW
+        assert right < tab.mapTo(application.window, tab.rect().topRight()).x() - 400
+    application.window.show_tab("training")
+    assert [toast.notice.title for toast in application.window.toasts.shown] == ["Failed"]
+    [toast] = application.window.toasts.shown
+    QTest.keyClick(toast, Qt.Key.Key_Escape)
+    assert application.window.toasts.shown == []
 
 
 def test_durations_read_naturally():

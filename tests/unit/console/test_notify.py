@@ -26,9 +26,18 @@ def test_a_repeated_message_is_counted_not_repeated():
 def test_the_same_words_much_later_are_a_new_message():
     notifier, seen, now = make()
     notifier.warn("Throttled")
-    now[0] += REPEAT_SECONDS + 1
+    now[0] += REPEAT_SECONDS["warn"] + 1
     notifier.warn("Throttled")
     assert seen == [("Throttled", 1), ("Throttled", 1)]
+
+
+def test_trouble_met_at_every_refresh_is_one_message_and_a_success_told_twice_is_two():
+    notifier, seen, now = make()
+    for _ in range(3):
+        notifier.error("No answer from AWS")
+        notifier.success("Copied")
+        now[0] += 60
+    assert seen == [(word, times) for at in (1, 2, 3) for word, times in (("No answer from AWS", at), ("Copied", 1))]
 
 
 def test_other_text_or_level_is_another_message():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -50,6 +51,12 @@ def main() -> None:
     part = state / "ready.part"
     part.write_text(json.dumps(ready))
     part.replace(state / "ready.json")
+
+    def end(*_: object) -> None:
+        (state / "ready.json").unlink()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
     print("serving", flush=True)
     server.serve_forever()
 

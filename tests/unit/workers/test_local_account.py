@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_start_then_attach_then_stop(state):
         assert await local_account.stop(folder) is False
 
     run(body())
+
+
+@pytest.mark.parametrize(("number", "how"), [(signal.SIGKILL, "killed"), (signal.SIGTERM, "stopped")])
+def test_how_it_ended_is_told(state, number, how):
+    folder, _ = state
+
+    async def body():
+        await local_account.attach_or_start(folder)
+        pid = local_account.read_ready(folder).pid
+        os.kill(pid, number)
+        return await local_account.until_ended(pid, folder)
+
+    assert run(body()) == how
 
 
 def test_it_outlives_the_one_who_started_it_and_gets_no_aws_keys(state, monkeypatch):
