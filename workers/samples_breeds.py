@@ -96,6 +96,8 @@ FOLD = Ears("oval", 0.74, -0.74, 9.5, 13, 14, front=True)
 TIPPED = Ears("oval", 0.72, -0.72, 8.4, 12.5, 20, front=True)
 ROSE = Ears("oval", 0.90, -0.78, 10.5, 8.2, -24, front=True)
 FLAP = Ears("oval", 1.0, -0.42, 9.5, 13.5, -22, front=True)
+FEATHERED = Ears("oval", 1.02, -0.34, 9.5, 17, -16, front=True, curls=9)
+NEAT = Ears("oval", 0.98, -0.50, 8.6, 11.5, -24, front=True)
 BUTTON = Ears("oval", 0.95, -0.62, 9.0, 12.5, -18, front=True)
 LOBE = Ears("drop", 0.93, -0.74, 8.6, 39, -8, front=True)
 LONG = Ears("drop", 0.98, -0.68, 8.2, 44, -7, front=True)
@@ -114,7 +116,7 @@ _AIREDALE = Breed("Airedale terrier", TAN, FOLD, COAL, width=22, height=26, jaw=
                   beard_length=0.42, body=BLACK, chest=rgb("6B5549"), shoulders=30)
 _AKITA = Breed("Akita", rgb("DC9359"), ERECT, ORANGE, PINK, width=26, fur=0.03, lower=CREAM, lower_y=0.0,
                body=rgb("C47F45"), chest=CREAM)
-_MALAMUTE = Breed("Alaskan malamute", GREY, ERECT, SLATE, PINK, width=25.5, fur=0.05, lower=WHITE, lower_y=0.02,
+_MALAMUTE = Breed("Alaskan malamute", GREY, ERECT, SLATE, PINK, width=26.5, fur=0.06, lower=WHITE, lower_y=0.02,
                   muzzle=WHITE, brows=WHITE, body=STEEL, chest=WHITE)
 _ESKIMO = Breed("American eskimo dog", WHITE, PRICK, WHITE, BLUSH, width=23.5, height=25, fur=0.06,
                 muzzle=rgb("F4F3F0"), body=SILVER, chest=WHITE, shoulders=29)
@@ -169,12 +171,12 @@ _FRENCHIE = Breed("French bulldog", STEEL, BAT, SLATE, PINK, width=29.5, height=
                   muzzle_width=0.60, muzzle_height=0.44, jowls=0.9, body=SLATE, shoulders=34)
 _GSD = Breed("German shepherd dog", TAN, ERECT, COAL, PINK, width=25, height=27, fur=0.02, cap=COAL, cap_y=-0.10,
              muzzle=INK, muzzle_width=0.52, muzzle_height=0.62, muzzle_y=0.42, body=BLACK)
-_GOLDEN = Breed("Golden retriever", GOLD, FLAP, rgb("B97F3A"), width=26, height=26, fur=0.03, muzzle=rgb("E9CB97"),
-                muzzle_width=0.42, body=HONEY, chest=GOLD, shoulders=33)
+_GOLDEN = Breed("Golden retriever", GOLD, FEATHERED, rgb("B97F3A"), width=25.5, height=26.5, fur=0.05,
+                muzzle=rgb("E9CB97"), muzzle_width=0.42, body=HONEY, chest=GOLD, shoulders=33)
 _GREYHOUND = Breed("Greyhound", SLATE, Ears("oval", 0.74, -0.72, 7.5, 11, 16, front=True), rgb("56606C"), width=17,
                    height=27, jaw=0.12, blaze=WHITE, blaze_width=0.3, muzzle=WHITE, muzzle_width=0.5,
                    muzzle_height=0.56, body=SLATE, chest=GREY, shoulders=25)
-_LABRADOR = Breed("Labrador retriever", SAND, FLAP, rgb("C8AB7E"), width=26, height=24, jaw=-0.01, muzzle=CREAM,
+_LABRADOR = Breed("Labrador retriever", SAND, NEAT, rgb("C8AB7E"), width=26, height=24, jaw=-0.01, muzzle=CREAM,
                   muzzle_width=0.44, muzzle_height=0.44, body=rgb("C2AE8F"), shoulders=32)
 _NORWICH = Breed("Norwich terrier", FAWN, PRICK, BISCUIT, APRICOT, width=24, height=25, fur=0.05, beard=SAND,
                  beard_length=0.62, body=BISCUIT, chest=FAWN, shoulders=31)
@@ -190,7 +192,7 @@ _ROTTWEILER = Breed("Rottweiler", BLACK, FLAP, INK, width=30, height=27.5, jaw=-
 _SAINT = Breed("Saint bernard", RED, FLAP, CHESTNUT, width=27, height=26.5, fur=0.02, lower=SAND, lower_y=0.05,
                blaze=WHITE, blaze_width=0.26, muzzle=WHITE, muzzle_width=0.56, muzzle_height=0.52, jowls=0.6,
                body=CHESTNUT, chest=BLUSH, shoulders=35, drop=0.05)
-_HUSKY = Breed("Siberian husky", GREY, PRICK, SLATE, PINK, width=24.5, height=25.5, fur=0.035, lower=WHITE,
+_HUSKY = Breed("Siberian husky", GREY, PRICK, SLATE, PINK, width=23.5, height=25.5, fur=0.02, lower=WHITE,
                lower_y=-0.07, muzzle=CREAM, muzzle_width=0.38, brows=WHITE, eye=BLUE, body=STEEL,
                chest=WHITE, shoulders=31)
 _WEIMARANER = Breed("Weimaraner", rgb("AEB0B4"), LONG, STEEL, width=22.5, height=27, jaw=0.05, muzzle=SILVER,

@@ -11,6 +11,7 @@ import numpy as np
 from workers.samples_breeds import Breed, Ears
 from workers.samples_canvas import Canvas, Frame, Points, Region, curls, curve, drop, egg, leaf, mirrored, oval
 from workers.samples_colours import Colour, mix, rgb
+from workers.samples_props import CLOTHS, Prop, any_prop, bandana, held, worn
 
 TONGUE, TONGUE_LINE, MOUTH = rgb("DB6C7B"), rgb("BE5565"), rgb("2A2023")
 TAG = rgb("DDB654")
@@ -35,25 +36,27 @@ class Pose:
     gaze: float
     blink: bool
     fur_seed: int
+    prop: Prop = ""
 
     @classmethod
     def draw(cls, random: Random) -> Pose:
         """A pose by chance."""
         return cls(
-            x=random.gauss(0, 8.5),
-            y=random.gauss(0.5, 4.0),
-            scale=random.uniform(0.70, 1.24),
-            tilt=random.gauss(0, 9.0),
+            x=random.gauss(0, 9.0),
+            y=random.gauss(0.5, 5.0),
+            scale=random.uniform(0.64, 1.28),
+            tilt=random.gauss(0, 10.0),
             yaw=random.uniform(-1, 1),
             pitch=random.uniform(-1, 1),
             lean=random.gauss(0, 1.6),
-            ear_left=random.gauss(0, 4.5),
-            ear_right=random.gauss(0, 4.5),
+            ear_left=random.gauss(0, 6.0),
+            ear_right=random.gauss(0, 6.0),
             tongue=random.uniform(0.75, 1.25) if random.random() < 0.5 else 0.0,
             collar=random.choice(COLLARS) if random.random() < 0.55 else None,
             gaze=random.uniform(-1, 1),
             blink=random.random() < 0.05,
             fur_seed=random.getrandbits(30),
+            prop=any_prop(random),
         )
 
 
@@ -82,7 +85,10 @@ def _body(canvas: Canvas, dog: Frame, breed: Breed, pose: Pose) -> None:
     if breed.chest is not None:
         chest = oval(50 + pose.lean * 0.6, top + 24, half * 0.42, 24)
         canvas.shade(canvas.fill(dog, chest, breed.chest, region), (0.45, 0.3), 0.16)
-    if pose.collar is not None:
+    if pose.prop == "bandana":
+        colour = CLOTHS[pose.fur_seed % len(CLOTHS)]
+        bandana(canvas, dog, 50 + pose.lean * 0.8, top + 5, breed.shoulders * 0.74, colour)
+    elif pose.collar is not None:
         _collar(canvas, dog, breed, pose, top)
 
 
@@ -103,8 +109,8 @@ class _Head:
     def __init__(self, canvas: Canvas, frame: Frame, breed: Breed, pose: Pose) -> None:
         self.canvas, self.frame, self.breed, self.pose = canvas, frame, breed, pose
         self.rx, self.ry = breed.width, breed.height
-        self.turn = pose.yaw * 0.10 * self.rx
-        self.nod = pose.pitch * 0.05 * self.ry
+        self.turn = pose.yaw * 0.16 * self.rx
+        self.nod = pose.pitch * 0.08 * self.ry
         self.random = Random(pose.fur_seed)
         self.side = 1 if pose.fur_seed % 2 else -1
 
@@ -130,6 +136,7 @@ class _Head:
         self._eyes(head)
         self._mouth()
         self._nose()
+        worn(self.canvas, self.frame, self.pose.prop, self.rx, self.ry, self.turn, self.random)
 
     def _ears(self, ears: Ears) -> None:
         for side, swing in ((-1, self.pose.ear_left), (1, self.pose.ear_right)):
@@ -271,7 +278,10 @@ class _Head:
     def _mouth(self) -> None:
         x, top = self.turn * 1.35, self.ry * 0.24 + self.nod * 1.2
         low = self.ry * (0.46 + 0.05 * self.breed.jowls) + self.nod
-        self._tongue(x, low)
+        if self.pose.prop in ("ball", "stick"):
+            held(self.canvas, self.frame, self.pose.prop, x, low, self.random)
+        else:
+            self._tongue(x, low)
         wide = 3.3 + 3.0 * self.breed.jowls + self.rx * 0.03
         self.canvas.stroke(self.frame, np.array([[x, top], [x, low]]), MOUTH, 0.95)
         for side in (-1, 1):

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from functools import lru_cache
 from random import Random
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from workers.samples_breeds import Breed
-from workers.samples_canvas import Canvas, Frame, curve, oval
+from workers.samples_canvas import Canvas, Frame, oval
 from workers.samples_colours import Colour, mix, rgb
 from workers.samples_dog import Pose, draw_dog
+from workers.samples_front import Scene, in_front
+from workers.samples_individual import individual
 
 ENLARGE = 2
 GRAIN = 1024
 # Sky at the top left, sky at the horizon, ground near, ground far right.
-SCENES: tuple[tuple[Colour, Colour, Colour, Colour], ...] = tuple(
+SCENES: tuple[Scene, ...] = tuple(
     (rgb(sky), rgb(horizon), rgb(near), rgb(far))
     for sky, horizon, near, far in (
         ("F1E4C2", "E6D8B3", "D8BE7E", "BCA471"),
@@ -44,9 +44,8 @@ def picture(breed: Breed, random: Random, width: int, height: int) -> Image.Imag
     whole = Frame((canvas.size[0] / 100, 0, 0, canvas.size[1] / 100), (0, 0))
     scene = random.choice(SCENES)
     _background(canvas, whole, tile, scene, random)
-    draw_dog(canvas, tile, _own_coat(breed, random), Pose.draw(random))
-    if random.random() < 0.15:
-        _grass(canvas, whole, scene, random)
+    draw_dog(canvas, tile, individual(breed, random), Pose.draw(random))
+    in_front(canvas, whole, tile, scene, random)
     image = canvas.reduced()
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -63,27 +62,7 @@ def picture_bytes(breed: Breed, seed: str, size: tuple[int, int] = (248, 320)) -
     return target.getvalue()
 
 
-def _own_coat(breed: Breed, random: Random) -> Breed:
-    """Each dog of a breed is a little lighter or darker, redder or greyer than the breed."""
-    toward: Colour = random.choice(((255, 240, 220), (40, 32, 34), (170, 110, 70), (140, 145, 155)))
-    part = abs(random.gauss(0, 0.085))
-    spread: dict[str, Any] = {
-        name: mix(value, toward, part)
-        for name in ("coat", "ear", "body", "lower", "cap", "muzzle", "chest", "beard", "topknot")
-        if (value := getattr(breed, name)) is not None
-    }
-    size = random.gauss(1, 0.03)
-    length, width = breed.ears.length * random.gauss(1, 0.05), breed.ears.width * random.gauss(1, 0.04)
-    spread["ears"] = replace(breed.ears, length=length, width=width)
-    spread["width"] = breed.width * size * random.gauss(1, 0.02)
-    spread["height"] = breed.height * size
-    spread["blaze_width"] = breed.blaze_width * random.uniform(0.75, 1.3)
-    return replace(breed, **spread)
-
-
-def _background(
-    canvas: Canvas, whole: Frame, tile: Frame, scene: tuple[Colour, Colour, Colour, Colour], random: Random
-) -> None:
+def _background(canvas: Canvas, whole: Frame, tile: Frame, scene: Scene, random: Random) -> None:
     sky, horizon, near, far = scene
     canvas.image.paste(_gradient(canvas.size, sky, horizon, random.uniform(60, 115)))
     for _ in range(random.randint(0, 5)):
@@ -99,7 +78,7 @@ def _background(
     region = canvas.region(whole, ground)
     if region is not None:
         canvas.image.paste(_gradient(region.mask.size, near, far, random.uniform(20, 70)), region.box, region.mask)
-    if random.random() < 0.3:
+    if random.random() < 0.4:
         _clutter(canvas, tile, scene, line, random)
 
 
@@ -110,9 +89,7 @@ def _bush(canvas: Canvas, whole: Frame, colour: Colour, line: float, random: Ran
     canvas.shade(canvas.fill(whole, oval(x, line - height * 0.2, width, height), dark), (0.35, 0.3), 0.14)
 
 
-def _clutter(
-    canvas: Canvas, tile: Frame, scene: tuple[Colour, Colour, Colour, Colour], line: float, random: Random
-) -> None:
+def _clutter(canvas: Canvas, tile: Frame, scene: Scene, line: float, random: Random) -> None:
     """A ball, a post fence or a hill: things that are no part of any breed."""
     what = random.randrange(3)
     if what == 0:
@@ -135,18 +112,6 @@ def _clutter(
         canvas.fill(tile, hill, mix(scene[1], scene[3], 0.45))
 
 
-def _grass(canvas: Canvas, whole: Frame, scene: tuple[Colour, Colour, Colour, Colour], random: Random) -> None:
-    """A tuft of blades in front of the dog."""
-    middle, spread = random.uniform(5, 95), random.uniform(9, 16)
-    for _ in range(random.randint(18, 30)):
-        x = random.gauss(middle, spread)
-        tip = 91 + abs(x - middle) * 0.25 + random.uniform(-3, 3)
-        bend = random.uniform(-4, 4)
-        left = curve(((x - 1.5, 102), (x - 1.0, tip + 4), (x + bend, tip)), 8)
-        right = curve(((x + bend, tip), (x + 1.2, tip + 4), (x + 1.6, 102)), 8)
-        canvas.fill(whole, np.vstack((left, right)), mix(scene[2], scene[3], random.uniform(0.4, 1.5)))
-
-
 def _gradient(size: tuple[int, int], first: Colour, second: Colour, degrees: float) -> Image.Image:
     angle = np.deg2rad(degrees)
     x, y = np.meshgrid(np.linspace(0, 1, 24), np.linspace(0, 1, 24))
@@ -157,21 +122,21 @@ def _gradient(size: tuple[int, int], first: Colour, second: Colour, degrees: flo
 
 def _light(image: Image.Image, random: Random) -> Image.Image:
     """Exposure, contrast, a warm or cool cast with a direction, softness and sensor noise."""
-    exposure = min(1.1, max(0.8, random.gauss(1.0, 0.065)))
-    contrast = min(1.14, max(0.8, random.gauss(1.02, 0.06)))
-    colour = min(1.3, max(0.6, random.gauss(1.05, 0.11)))
+    exposure = min(1.15, max(0.6, random.gauss(0.98, 0.10)))
+    contrast = min(1.18, max(0.72, random.gauss(1.0, 0.09)))
+    colour = min(1.35, max(0.6, random.gauss(1.02, 0.15)))
     image = image.convert("RGB", _grading(exposure, contrast, colour))
     if random.random() < 0.3:
-        image = image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 0.9)))
+        image = image.filter(ImageFilter.GaussianBlur(random.uniform(0.4, 1.2)))
     pixels = np.asarray(image, dtype=np.float32)
     height, width = pixels.shape[:2]
     angle = random.uniform(0, 6.283)
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * np.float32(np.cos(angle))
     slope = across + np.linspace(-1, 1, height, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
     warm = np.array(random.choice(((1, 0.6, 0.1), (0.2, 0.5, 1), (0.8, 0.8, 0.7))), dtype=np.float32)
-    amount = random.uniform(2, 13)
+    amount = random.uniform(2, 20)
     row, column = random.randrange(GRAIN - height), random.randrange(GRAIN - width)
-    noise = _grain()[row : row + height, column : column + width, None] * np.float32(random.uniform(1.5, 4.5))
+    noise = _grain()[row : row + height, column : column + width, None] * np.float32(random.uniform(1.5, 5.5))
     pixels = pixels + slope[..., None] * (warm * np.float32(amount)) + noise
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 

@@ -17,7 +17,7 @@ from workers.samples_catalogue import FEW_FIRST, catalogue, chosen, folder_name
 from workers.samples_child import split_sizes
 from workers.samples_scene import picture_bytes
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(150)
 
 
 def make(dest: Path, classes: int = 3, per_class: int = 5, seed: int = 7) -> None:
