@@ -7,11 +7,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from PySide6.QtWidgets import QLabel
 
 from console.tabs import TabSpec
+from console.tabs.endpoints import follow
 from console.tabs.endpoints.deploy_dialog import DeployDialog
+from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.tab import EndpointsTab
+from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.widgets.banner import Banner
 from console.widgets.buttons import Button
 from console.widgets.confirm import ConfirmDialog
@@ -181,6 +185,68 @@ async def test_a_finished_job_is_deployed_under_a_free_name(make_application: Ca
     await until(lambda: any(item.title == "Creating dogs-b" for item in application.activity.running))
 
 
+async def test_an_update_shows_its_price_and_is_followed_to_its_end(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs", job_name="dogs-1")]
+    services.job_rows = [job("dogs-1"), job("dogs-2")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.panel.update_button.click()
+    dialog = await dialog_of(UpdateDialog, application.window)
+    assert not dialog.ok_button.isEnabled(), "nothing differs yet"
+    dialog.form.set_values({"count": 2})
+    assert "$0.230 an hour, now $0.115" in texts(dialog)
+    dialog.form.set_values({"job": "dogs-2"})
+    dialog.ok_button.click()
+    await until(lambda: any(item.title == "Updating dogs" for item in application.activity.running))
+    (what, spec), *_ = services.done
+    assert (what, spec.instance_count, spec.job_name) == ("update", 2, "dogs-2")
+    assert not tab.panel.update_button.isEnabled(), "one update at a time"
+    services.endpoint_rows = [endpoint("dogs", config_name="dogs-config-2", instance_count=2)]
+    await until(lambda: ("tidy", "dogs-config") in services.done)
+    item = next(one for one in application.activity.history if one.title == "Updating dogs")
+    assert item.text == "in service with 2 × ml.m5.large"
+    command = next(one for one in application.activity.history if one.title == "Update dogs")
+    assert "aws sagemaker update-endpoint --endpoint-name dogs" in command.cli
+
+
+async def test_an_update_that_did_not_come_up_says_that_all_stayed(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.panel.update_button.click()
+    dialog = await dialog_of(UpdateDialog, application.window)
+    dialog.form.set_values({"instance": "ml.m5.xlarge"})
+    dialog.ok_button.click()
+    await until(lambda: services.done)
+    services.endpoint_rows = [endpoint("dogs", failure_reason="The update was rolled back. No memory.")]
+    await until(lambda: any(notice.title == "dogs was not updated" for notice in application.notify.notices))
+    notice = next(one for one in application.notify.notices if one.title == "dogs was not updated")
+    assert "No memory" in notice.text and "All is as it was before." in notice.text
+    await until(lambda: "The last update did not come up" in texts(tab.panel))
+
+
+async def test_latency_shows_the_median_and_the_slow_ones(make_application: Callable[..., Any]) -> None:
+    quarters = [NOW - timedelta(minutes=15 * at) for at in range(8, 0, -1)]
+    metrics = EndpointMetrics(
+        ((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW, ((NOW, 40.0),),
+        tuple((at, 9.0) for at in quarters), tuple((at, 20.0) for at in quarters), tuple((at, 44.0) for at in quarters),
+    )  # fmt: skip
+    assert [(one.name, len(one.xs), one.last) for one in latency_series(metrics)] == [
+        ("p95", 8, 44.0),
+        ("p50", 8, 20.0),
+    ]
+    young = EndpointMetrics(((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW, ((NOW, 40.0),))
+    assert [(one.name, one.last) for one in latency_series(young)] == [("p95", 40.0), ("p50", 21.0)]
+
+
 async def test_without_a_model_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:
     services = ModelServices()
     application, tab = open_tab(make_application, services)
@@ -200,6 +266,7 @@ async def test_read_only_mode_offers_no_change(make_application: Callable[..., A
     application.ctx.set_read_only(True)
     assert not tab.deploy_button.isEnabled() and not tab.panel.delete_button.isEnabled()
     assert tab.panel.test_button.isEnabled()
+    assert not tab.panel.update_button.isEnabled()
     assert [entry[0] for entry in tab._menu([tab._rows["dogs"]])] == ["Test…"]
     application.ctx.set_read_only(False)
     assert tab.deploy_button.isEnabled() and tab.panel.delete_button.isEnabled()

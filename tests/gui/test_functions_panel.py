@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,119 @@ async def test_from_a_refused_call_to_an_answer(
         await until(lambda: "ask-dogs" not in part.rows, "the function gone")
         roles = await services.session.call("iam", "list_roles")
         assert "ask-dogs-role" not in {role["RoleName"] for role in roles["Roles"]}
+    finally:
+        await local_account.stop(state)
+
+
+async def answered(part: Any) -> str:
+    """Press Test and wait for the end of that call; the answer as it is shown."""
+    before = part.test.results
+    await until(part.test.test_button.isEnabled, "the event to be accepted")
+    click(part.test.test_button)
+    await until(lambda: part.test.results > before, "an answer")
+    return str(part.test.answer.toPlainText())
+
+
+async def made(tab: Any, name: str, endpoint: str) -> None:
+    click(tab.function_button)
+    form = await dialog("NewFunctionDialog")
+    form.form.set_values({"endpoint": endpoint, "name": name, "memory": 512})
+    click(form.ok_button)
+    part = tab.functions
+    await until(lambda: part.current() is not None and part.current().name == name, "the function chosen")
+
+
+async def settings_of(part: Any, **values: Any) -> Any:
+    click(part.panel.settings_button)
+    form = await dialog("SettingsDialog")
+    form.form.set_values(values)
+    return form
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(240)
+async def test_a_second_function_cannot_call_the_first_endpoint(
+    state: Path, make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    from console.tabs import TABS
+
+    application = make_application(specs=TABS, state_dir=state)
+    application.window.resize(1440, 900)
+    application.show()
+    try:
+        await until(lambda: application.ctx.connected, "not connected")
+        application.ctx.navigate("endpoints")
+        tab = application.window.pages.tab("endpoints")
+        part = tab.functions
+        await until(lambda: tab.endpoint("cats") is not None, "no endpoints")
+        await until(lambda: part.table.state != "loading", "the functions")
+        await made(tab, "ask-cats", "cats")
+        click(part.panel.test_button)
+        part.test.editor.setPlainText(event())
+        assert json.loads(await answered(part))["statusCode"] == 200
+
+        # Bad settings are told while one types.
+        form = await settings_of(part, variables="1BAD=x")
+        assert not form.ok_button.isEnabled()
+        form.form.set_values({"variables": "LEVEL=debug", "timeout": 21, "endpoint": "dogs"})
+        assert "may then call dogs" in form.consequence and "no longer call cats" in form.consequence
+        assert "endpoint/dogs" in form.policy.text() and form.adapt.isChecked()
+        # Left as it is, the role refuses the other endpoint.
+        click(form.adapt)
+        assert "may not call dogs" in form.consequence and form.policy.isHidden()
+        click(form.ok_button)
+        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", "the function pointed at dogs")
+        function = part.rows["ask-cats"].function
+        assert (function.timeout_s, function.variables["LEVEL"]) == (21, "debug")
+        refused = await answered(part)
+        assert "AccessDenied" in refused
+        await until(lambda: not part.denial.isHidden(), "the refusal shown")
+        assert part.denial.grant.allowed_already == ("cats",)
+        assert part.denial.grant.denial.resource.endswith(":endpoint/dogs")
+        item = next(one for one in application.activity.history if one.title == "Change the settings of ask-cats")
+        assert "update-function-configuration" in item.cli and "put-role-policy" not in item.cli
+        assert "LEVEL=VALUE" in item.cli
+
+        # Adapted, it may call exactly the new one.
+        form = await settings_of(part, endpoint="cats")
+        assert not form.adapt.isEnabled(), "its role allows cats already"
+        click(form.ok_button)
+        await until(part.denial.isHidden, "the refusal gone once it asks cats again")
+        form = await settings_of(part, endpoint="dogs")
+        click(form.ok_button)
+        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", "the function pointed at dogs")
+        assert json.loads(await answered(part))["statusCode"] == 200
+        policies = await application.ctx.services.grants.inline_policies("ask-cats-role")
+        assert "endpoint/dogs" in json.dumps(policies) and "endpoint/cats" not in json.dumps(policies)
+        await until(
+            lambda: [row.endpoint for row in part.calls.model.visible_rows()] == ["dogs", "dogs", "cats"], "calls"
+        )
+
+        # A zip of one's own; one that leaves its folder is refused.
+        for name, member in (("evil.zip", "../lambda_function.py"), ("mine.zip", "lambda_function.py")):
+            with zipfile.ZipFile(tmp_path / name, "w") as archive:
+                archive.writestr(
+                    member, "def lambda_handler(event, context):\n    print(context)\n    return [event]\n"
+                )
+        click(part.code_button)
+        form = await dialog("DeployCodeDialog")
+        assert form.ok_button.isEnabled(), "SageDeck's own handler needs no file"
+        form.use_file(tmp_path / "evil.zip")
+        await until(lambda: "outside of the function's folder" in form.said, "the zip refused")
+        assert not form.ok_button.isEnabled()
+        form.use_file(tmp_path / "mine.zip")
+        await until(form.ok_button.isEnabled, "the zip accepted")
+        assert form.handler() == "lambda_function.lambda_handler"
+        form.form.set_values({"handler": "gone.handler"})
+        assert not form.ok_button.isEnabled()
+        form.form.set_values({"handler": "lambda_function.lambda_handler"})
+        click(form.ok_button)
+        await until(lambda: part.rows["ask-cats"].function.handler == "lambda_function.lambda_handler", "the code")
+        part.test.editor.setPlainText('{"anything": 1}')
+        assert json.loads(await answered(part)) == [{"anything": 1}]
+        assert "LambdaContext([aws_request_id=" in part.test.log.toPlainText()
+        await until(lambda: part.rows["ask-cats"].per_hour is not None, "what it costs")
+        assert 0 < part.rows["ask-cats"].per_hour < 0.01
     finally:
         await local_account.stop(state)
 

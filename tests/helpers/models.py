@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from tests.helpers.window import SANDBOX, FakeServices
+from workers.endpoints_update import EndpointUpdate, UpdateSpec
 from workers.errors import NotFound
 from workers.types import (
     Backend,
@@ -68,6 +70,8 @@ class ModelServices(FakeServices):
             list=self._endpoints,
             describe=self._describe,
             deploy=self._deploy,
+            update=self._update,
+            tidy=self._tidy,
             deletion_plan=self._plan,
             delete=self._delete,
             log=self._log,
@@ -95,6 +99,16 @@ class ModelServices(FakeServices):
         self.done.append(("deploy", spec))
         self.endpoint_rows.append(endpoint(spec.endpoint_name, "Creating", job_name=spec.job_name))
         return spec.endpoint_name
+
+    async def _update(self, spec: UpdateSpec) -> EndpointUpdate:
+        before = await self._describe(spec.endpoint_name)
+        self.done.append(("update", spec))
+        at = self.endpoint_rows.index(before)
+        self.endpoint_rows[at] = replace(before, status="Updating")
+        return EndpointUpdate(spec.endpoint_name, f"{spec.endpoint_name}-config-2", before.config_name)
+
+    async def _tidy(self, update: EndpointUpdate) -> None:
+        self.done.append(("tidy", update.old_config))
 
     async def _plan(self, name: str) -> DeletionPlan:
         await self._describe(name)
