@@ -312,6 +312,37 @@ def test_one_dead_host_ends_the_job_and_is_named(account: Account) -> None:
     assert no_processes(account, "jobs/dead")
 
 
+GLOO = """
+import os, signal
+import torch
+import torch.distributed as dist
+hosts = sorted(__import__("json").loads(os.environ["SM_HOSTS"]))
+host = os.environ["SM_CURRENT_HOST"]
+dist.init_process_group("gloo", rank=hosts.index(host), world_size=len(hosts))
+step = 0
+while True:
+    value = torch.ones(1)
+    dist.all_reduce(value)
+    step += 1
+    if step == 3 and host == "algo-3":
+        print("gone after", step, "of", int(value), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_host_of_four_that_is_killed_while_they_talk_ends_the_job(account: Account) -> None:
+    account.start(
+        "killed", GLOO, ResourceConfig={"InstanceType": "ml.m5.xlarge", "InstanceCount": 4, "VolumeSizeInGB": 30}
+    )
+    job = account.finished("killed", 120)
+    assert job["TrainingJobStatus"] == "Failed" and "algo-3" in job["FailureReason"], job["FailureReason"]
+    (event,) = account.logs.filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="killed/", filterPattern='"gone after 3 of 4"'
+    )["events"]
+    assert job["TrainingEndTime"].timestamp() - event["timestamp"] / 1000 < 15
+    assert no_processes(account, "jobs/killed")
+
+
 MODEL_TRAINER = """
 import sys
 from sagemaker.train import ModelTrainer
