@@ -7,9 +7,10 @@ from functools import lru_cache
 from workers.samples_breeds import DRAWN, Breed
 from workers.samples_kin import KIN
 
+# The first ones differ in everything, so that very few pictures tell them apart; then come those that are like them.
 FEW_FIRST = (
-    "Akita", "Alaskan malamute", "Basset hound", "Beagle", "Border collie", "Dalmatian", "Golden retriever",
-    "Labrador retriever", "Pug", "Siberian husky",
+    "Akita", "Basset hound", "Dalmatian", "Pug", "Border collie", "Golden retriever", "Siberian husky", "Beagle",
+    "Labrador retriever", "Alaskan malamute",
 )  # fmt: skip
 
 

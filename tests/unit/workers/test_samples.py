@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -13,8 +15,14 @@ from PIL import Image
 
 from workers.errors import InvalidInput, LocalProblem
 from workers.samples import SampleProgress, breed_names, make_samples
+from workers.samples_breeds import AMBER, BLUE
+from workers.samples_canvas import Canvas, Frame
 from workers.samples_catalogue import FEW_FIRST, catalogue, chosen, folder_name
 from workers.samples_child import split_sizes
+from workers.samples_coats import COATS
+from workers.samples_dog import Pose, draw_dog
+from workers.samples_individual import individual
+from workers.samples_props import CHANCES, Prop
 from workers.samples_scene import picture_bytes
 
 pytestmark = pytest.mark.timeout(150)
@@ -45,9 +53,47 @@ def test_every_breed_differs_from_every_other() -> None:
             assert sum(look[name] != other[name] for name in look) >= 3
 
 
+def test_dogs_of_a_breed_differ_in_coat_build_and_markings() -> None:
+    husky = catalogue()["Siberian husky"]
+    dogs = [individual(husky, Random(seed)) for seed in range(60)]
+    assert len({dog.ears for dog in dogs}) == 60
+    assert {dog.eye for dog in dogs} == {BLUE, AMBER}
+    assert {dog.brows for dog in dogs} == {None, husky.brows}
+    assert any(sum(dog.coat) < 300 for dog in dogs) and any(sum(dog.coat) > 480 for dog in dogs)
+
+
+def test_other_coats_are_of_breeds_that_are_there_and_can_be_worn() -> None:
+    for name, coats in COATS.items():
+        for coat in coats:
+            assert replace(catalogue()[name], **coat) != catalogue()[name]
+
+
+def test_breeds_share_coats_so_that_colour_does_not_tell_them_apart() -> None:
+    """The mean colour of the head of a husky lies within those of malamutes, and the other way round."""
+    coats = {
+        name: [sum(individual(catalogue()[name], Random(seed)).coat) for seed in range(60)]
+        for name in ("Siberian husky", "Alaskan malamute")
+    }
+    husky, malamute = coats["Siberian husky"], coats["Alaskan malamute"]
+    assert min(malamute) < sum(husky) / 60 < max(malamute)
+    assert min(husky) < sum(malamute) / 60 < max(husky)
+
+
+@pytest.mark.parametrize("prop", [prop for prop, _ in CHANCES])
+def test_a_prop_changes_the_picture(prop: Prop) -> None:
+    def drawn(prop: Prop) -> bytes:
+        canvas = Canvas(120, 120, 1)
+        pose = replace(Pose.draw(Random(5)), x=0, y=0, scale=1.0, prop=prop)
+        draw_dog(canvas, Frame((1.2, 0, 0, 1.2), (0, 0)), catalogue()["Beagle"], pose)
+        return canvas.image.tobytes()
+
+    assert drawn(prop) != drawn("")
+
+
 def test_few_classes_are_well_known_ones_and_more_classes_keep_them() -> None:
     assert {breed.name for breed in chosen(10)} == set(FEW_FIRST)
     assert {breed.name for breed in chosen(10)} < {breed.name for breed in chosen(60)}
+    assert [breed.name for breed in chosen(3)] == ["Akita", "Basset hound", "Dalmatian"]
     assert len(chosen(133)) == 133
 
 
@@ -91,7 +137,7 @@ def test_a_set_has_its_splits_and_is_the_same_for_the_same_seed(tmp_path: Path) 
     result = asyncio.run(make_samples(tmp_path / "dogs", 2, 12, 5, seen.append))
     folders = {path.relative_to(tmp_path / "dogs").as_posix() for path in (tmp_path / "dogs").glob("*/*")}
     assert folders == {
-        f"{split}/{name}" for split in ("train", "valid", "test") for name in ("004.Akita", "005.Alaskan_malamute")
+        f"{split}/{name}" for split in ("train", "valid", "test") for name in ("004.Akita", "015.Basset_hound")
     }
     assert result.pictures == 24 == len(list((tmp_path / "dogs").rglob("*.jpg")))
     assert seen[-1].done == seen[-1].total == 24
