@@ -29,9 +29,13 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         pictures = sorted((tmp_path / "dogs" / "test").rglob("*.jpg"))[:1]
         await story.predict(pictures)
         predicted = story.steps[-1].result
+        await story.function(pictures[0])
+        await story.second_function(story.job_name, "dogs-2", pictures[0])
+        second = story.steps[-1].result
         await story.delete()
     finally:
         await local_account.stop(state)
+    assert second == {"function": "dogs-2-predict", "numbers": 3, "refused": "dogs"}
     assert predicted["pictures"] == 1
     assert predicted["right"] == 1, "the class of the dropped picture is not the top answer"
     uploaded = next(step.result for step in story.steps if step.name == "upload")
