@@ -94,6 +94,11 @@ class Tuner:
                     "sagemaker_program": '"hpo.py"',
                     "sagemaker_submit_directory": f'"s3://{BUCKET}/{key}"',
                     "sagemaker_job_name": f'"{name}"',
+                    # SDK 2 sends these besides; none of them may reach the script.
+                    "sagemaker_container_log_level": "20",
+                    "sagemaker_region": '"us-east-1"',
+                    "sagemaker_estimator_class_name": '"PyTorch"',
+                    "sagemaker_estimator_module": '"sagemaker.pytorch.estimator"',
                 },
                 "RoleArn": self.account.role,
                 "InputDataConfig": [{"ChannelName": "training", "DataSource": source}],
@@ -172,6 +177,12 @@ def test_an_operators_script_is_tuned_unchanged(account: Account, tuner: Tuner) 
     arguments = json.loads(names_in(account.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())["model.pth"])
     assert arguments["batch_size"] == int(best["TunedHyperParameters"]["batch_size"].strip('"'))
     assert math.isclose(arguments["learning_rate"], float(best["TunedHyperParameters"]["learning_rate"]))
+    output = account.s3.get_object(Bucket=BUCKET, Key=key.replace("model.tar.gz", "output.tar.gz"))["Body"].read()
+    assert names_in(output) == {"note.txt": b"kept"}
+    for trial in trials:
+        # The objective is what the last line said that the regex matched.
+        said = [line.partition("Testing Loss: ")[2] for line in account.log(trial["TrainingJobName"]) if "Loss" in line]
+        assert said and value_of(trial) == float(said[-1])
 
 
 def test_lists_sort_filter_and_page(tuner: Tuner) -> None:
