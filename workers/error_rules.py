@@ -162,6 +162,7 @@ _IAM_PREFIX = {
     "events": "events",
     "s3": "s3",
     "sagemaker-runtime": "sagemaker",
+    "resourcegroupstaggingapi": "tag",
     "service-quotas": "servicequotas",
 }
 

@@ -68,6 +68,19 @@ class Quotas:
         )
         return Quota(name, found.get("QuotaCode", ""), int(found["Value"]), used)
 
+    async def request(self, quota: Quota, wanted: int) -> str:
+        """Ask AWS for ``wanted`` instances; returns the state of the request (``PENDING``, ``CASE_OPENED`` …)."""
+        answer = await self._session.call(
+            "service-quotas",
+            "request_service_quota_increase",
+            doing="ask for a higher quota",
+            ServiceCode=SERVICE,
+            QuotaCode=quota.code,
+            DesiredValue=float(wanted),
+        )
+        self._applied.at = -math.inf
+        return str(answer["RequestedQuota"].get("Status", ""))
+
     def forget_running(self) -> None:
         """Count the running jobs anew at the next question, for example because one was launched."""
         self._running.at = -math.inf

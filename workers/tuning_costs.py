@@ -6,7 +6,7 @@ import math
 
 from workers.costs import PriceTable
 from workers.training_spot import SPOT_SAVING
-from workers.tuning_features import LEAST_RUNTIME
+from workers.tuning_features import features_limit
 from workers.tuning_request import combinations, features_once
 from workers.tuning_types import CostEstimate, TuningSpec
 
@@ -47,7 +47,7 @@ def estimate(
     longest = float(spec.trial_seconds * jobs)
     if spec.max_runtime_seconds is not None:
         longest = min(longest, float(spec.max_runtime_seconds * min(spec.max_parallel, jobs)))
-    longest += max(LEAST_RUNTIME, spec.trial_seconds) if once else 0
+    longest += features_limit(spec) if once else 0
     price = prices.per_hour(spec.instance_type, "training", region)
     dollars = None if price is None else price * spec.instance_count / 3600
     saved = SPOT_SAVING if spec.spot else 0.0

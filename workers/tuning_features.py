@@ -124,6 +124,11 @@ def is_features_job(name: str) -> bool:
     return _JOB_NAME.fullmatch(name) is not None
 
 
+def features_limit(spec: TuningSpec) -> int:
+    """Seconds that the job which prepares the features may run."""
+    return max(spec.trial_seconds, LEAST_RUNTIME)
+
+
 def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
     """The training job that prepares the features of a tuning form."""
     settings = {
@@ -137,7 +142,7 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
         epochs=1,
         instance_type=spec.instance_type,
         instance_count=spec.instance_count,
-        max_runtime_seconds=max(spec.trial_seconds, LEAST_RUNTIME),
+        max_runtime_seconds=features_limit(spec),
         volume_gb=spec.volume_gb,
         hyperparameters={**settings, "prepare_features": "true"},
         spot=spec.spot,

@@ -13,7 +13,8 @@ class Series:
 
     ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below; ``cut``
     ends it with a bar: stopped before its time. ``dash`` (lengths of dashes and gaps in widths of the line) keeps a
-    line below it in sight where both are the same. A series without a name is not in the legend.
+    line below it in sight where both are the same, as does a larger ``width`` below (pixels; 0: the usual one). A
+    series without a name is not in the legend.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Series:
     fill: bool = False
     cut: bool = False
     dash: tuple[float, ...] = ()
+    width: float = 0.0
 
     @property
     def color_token(self) -> str:

@@ -81,6 +81,11 @@ def dollars(value: float, digits: int = 2) -> str:
     return f"{'–' if value < 0 else ''}${abs(value):,.{digits}f}"
 
 
+def cost(value: float) -> str:
+    """``$0.47``, ``<$0.01``: a sum of money that was or will be spent, which is not nothing."""
+    return "<$0.01" if 0 < value < 0.005 else dollars(value)
+
+
 def percent(value: float) -> str:
     """``63``, ``<1``, ``0``: a probability from 0 to 1 in whole percents, without the sign."""
     if 0 < value < 0.005:

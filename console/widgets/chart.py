@@ -223,7 +223,7 @@ class LineChart(QWidget):
             x -= text_width(name, "small") + 7
             draw_text(painter, QRectF(x, 0, 200, height), name, "small", colors.color("text2"))
             x -= _LEGEND_LINE + 8
-            painter.setPen(_pen(series, 2.0, Qt.PenCapStyle.FlatCap))
+            painter.setPen(_pen(series, series.width or 2.0, Qt.PenCapStyle.FlatCap))
             painter.drawLine(QPointF(x, round(height / 2)), QPointF(x + _LEGEND_LINE, round(height / 2)))
             x -= 10
         words = self._title
@@ -293,7 +293,13 @@ class LineChart(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color(series.color_token, 0.12))
             painter.drawPolygon(QPolygonF(points + foot))
-        painter.setPen(_pen(series, 1.5 if series.comparison else 2.0))
+        width = series.width or (1.5 if series.comparison else 2.0)
+        if series.dash:
+            # The dashes are cut out of the lines below, or two colours would run into each other.
+            painter.setPen(_cutting(series, width))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawPolyline(QPolygonF(points))
+        painter.setPen(_pen(series, width))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
         spot = points[-1]
@@ -373,6 +379,14 @@ def _pen(series: Series, width: float, cap: Qt.PenCapStyle = Qt.PenCapStyle.Roun
     pen.setCapStyle(Qt.PenCapStyle.FlatCap if series.dash else cap)
     if series.dash:
         pen.setDashPattern(list(series.dash))
+    return pen
+
+
+def _cutting(series: Series, width: float) -> QPen:
+    pen = _pen(series, width + 4)
+    # The pattern is in widths of the line.
+    pen.setDashPattern([length * width / (width + 4) for length in series.dash])
+    pen.setColor(theme().color("bg"))
     return pen
 
 

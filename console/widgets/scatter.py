@@ -27,6 +27,7 @@ _RADIUS = 4.5
 _REACH = 12.0
 _GAP = 6
 _MARGIN = 0.06
+_NARROW = 0.01
 
 Format = Callable[[float], str]
 
@@ -64,6 +65,7 @@ class ScatterChart(QWidget):
         self._categories: tuple[str, ...] = ()
         self._key = ""
         self._placeholder = ""
+        self._y_most: float | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -80,6 +82,11 @@ class ScatterChart(QWidget):
         self._dots, self._log, self._categories = tuple(dots), log, tuple(categories)
         best = ", ".join(f"{dot.label or dot.key} {self._y_format(dot.y)}" for dot in self._dots[:12])
         self.setAccessibleDescription(best or self._placeholder)
+        self.update()
+
+    def set_y_most(self, most: float | None) -> None:
+        """Nothing is above this value (an accuracy is never above 1), so the axis need not show it."""
+        self._y_most = most
         self.update()
 
     def set_chosen(self, key: str) -> None:
@@ -131,7 +138,12 @@ class ScatterChart(QWidget):
     def _y_scale(self, height: float) -> Scale:
         ys = [dot.y for dot in self._dots]
         lines = max(2, min(5, int(height / theme().pixels(40))))
-        return value_scale(min(ys, default=0.0), max(ys, default=1.0), lines)
+        low, high = min(ys, default=0.0), max(ys, default=1.0)
+        if self._y_most is not None and high - low < _NARROW:
+            # All points at one height: room below them, and none above what there can be.
+            high = min(self._y_most, high + _NARROW)
+            low = high - 2 * _NARROW
+        return value_scale(low, high, lines)
 
     def _plot(self) -> QRectF:
         line = theme().metrics("caption").height()

@@ -24,6 +24,8 @@ from workers.types import EpochMetrics
 
 _MOST_PAGES = 200
 _LETTERS = 26
+# The first line is under the others.
+_UNDER = 3.0
 _DASHES = ((5.0, 4.0), (1.5, 2.5), (8.0, 3.0, 1.5, 3.0))
 
 
@@ -148,7 +150,13 @@ class CompareView(QWidget):
             chart.set_placeholder("No curves yet")
             chart.set_series(
                 [
-                    Series(letter(at), *points(self.curves.get(row.key, ()), metric), tone=_tone(at), dash=dash(at))
+                    Series(
+                        letter(at),
+                        *points(self.curves.get(row.key, ()), metric),
+                        tone=_tone(at),
+                        dash=dash(at),
+                        width=_UNDER if at == 0 else 0.0,
+                    )
                     for at, row in enumerate(self.rows)
                 ]
             )

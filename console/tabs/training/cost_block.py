@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from console.models.base_format import count, dollars, duration
-from console.widgets.base import label
+from console.models.base_format import cost, count, dollars
+from console.widgets.base import ElidedLabel, label
 from console.widgets.lines import HintLine
 from workers.costs import PriceTable
 from workers.training_spot import SPOT_SAVING
+from workers.tuning_features import features_limit
 from workers.tuning_types import CostEstimate, TuningSpec
 
 SECONDS_AN_HOUR = 3600
@@ -19,11 +22,12 @@ class CostBlock(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._compact = False
         self.total = label("–", "figure")
         self._work, self._hours = label("", "small", "text2"), label("", "small", "text2")
-        self._instance, self._rate = label("", "small", "text2"), label("", "small", "text2")
+        self._instance, self._rate = ElidedLabel("", "small", "text2"), label("", "small", "text2")
         self._spot, self._saved = label("", "small", "text2"), label("", "small", "text2")
-        self._most = label("", "small", "text3", wrap=True)
+        self._most = ElidedLabel("", "small", "text3")
         self._problem = HintLine()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +53,7 @@ class CostBlock(QWidget):
         """The sum for ``spec``; ``note`` says how sure it is."""
         price = prices.per_hour(spec.instance_type, "training", region)
         self._problem.say("")
-        self.total.setText("–" if made.expected is None else dollars(made.expected))
+        self.total.setText("–" if made.expected is None else cost(made.expected))
         minutes = max(1, round(made.trial_seconds / 60))
         hours = (made.trial_seconds * made.jobs + made.features_seconds) * spec.instance_count / SECONDS_AN_HOUR
         each = f"{count(made.jobs, 'job')} × about {minutes} min"
@@ -59,19 +63,21 @@ class CostBlock(QWidget):
             each += f" × {spec.instance_count} hosts"
         self._work.setText(each)
         self._hours.setText(f"{hours:.1f} h" if hours >= 0.05 else "under 0.1 h")
-        self._instance.setText(f"{spec.instance_type}, training")
+        self._instance.setText(f"{spec.instance_type}, price of {_day(prices.as_of)}")
         self._rate.setText("no list price" if price is None else f"{dollars(price, 3)} / h")
         self._say_spot(f"Spot, usually {SPOT_SAVING:.0%} less".replace("%", " %") if spec.spot else "", made.saved)
-        most = ""
-        if made.most is not None:
-            limit = f"{made.jobs} × {duration(spec.trial_seconds)}"
-            limit += " + features" if made.features_seconds else ""
-            limit += f" × {spec.instance_count} hosts" if spec.instance_count > 1 else ""
-            most = f"At most {dollars(made.most)}: {limit}{', no spot' if spec.spot else ''}. "
-        self._most.setText(most + f"Prices of {prices.as_of}.")
+        self._most.setText("" if made.most is None else f"At most {dollars(made.most)}: {_limits(spec, made)}")
         tip = f"{note} {made.caption}".strip()
-        for part in (self.total, self._work, self._most):
+        for part in (self.total, self._work, self._rate):
             part.setToolTip(tip)
+
+    def set_compact(self, compact: bool) -> None:
+        """Only the sum and the most, where there is little height; the tool tips say the rest."""
+        self._compact = compact
+        for part in (self._work, self._hours, self._instance, self._rate):
+            part.setVisible(not compact)
+        for part in (self._spot, self._saved):
+            part.setVisible(not compact and bool(self._spot.text()))
 
     def show_nothing(self, problem: str = "") -> None:
         """No figures, because of ``problem``."""
@@ -83,14 +89,36 @@ class CostBlock(QWidget):
 
     def _say_spot(self, words: str, saved: float | None) -> None:
         self._spot.setText(words)
-        self._saved.setText(dollars(-saved) if words and saved else "")
+        self._saved.setText(dollars(-saved) if words and saved and saved >= 0.005 else "")
         for part in (self._spot, self._saved):
-            part.setVisible(bool(words))
+            part.setVisible(bool(words) and not self._compact)
+
+
+def _limits(spec: TuningSpec, made: CostEstimate) -> str:
+    """``12 × 60 min + 4 h 00 min, no spot``: what the most is made of."""
+    factors = [str(number) for number in (made.jobs, spec.instance_count) if number > 1]
+    limit = " × ".join([*factors, _minutes(spec.trial_seconds)])
+    if made.features_seconds:
+        limit += f" + {_minutes(features_limit(spec))}"
+    return f"{limit}, no spot" if spec.spot else limit
+
+
+def _minutes(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours} h" if hours > 1 and not minutes else f"{seconds // 60} min"
+
+
+def _day(as_of: str) -> str:
+    """``28 Sep`` of ``2026-09-28``, with the year when it is another one."""
+    day = date.fromisoformat(as_of)
+    return f"{day.day} {day:%b}" if day.year == date.today().year else f"{day.day} {day:%b %Y}"
 
 
 def _line(left: QLabel, right: QLabel) -> QHBoxLayout:
     row = QHBoxLayout()
-    row.addWidget(left)
-    row.addStretch(1)
+    elided = isinstance(left, ElidedLabel)
+    row.addWidget(left, 1 if elided else 0)
+    if not elided:
+        row.addStretch(1)
     row.addWidget(right)
     return row

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
+from console.narrowing import RoleNotice
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import instances, limit_words, seconds, spot_words
 from console.tabs.training.tag_chips import TagLine
@@ -51,6 +53,7 @@ class JobDetail(QWidget):
         self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self._facts = KeyValues()
         self.tags = TagLine(ctx)
+        self.role = RoleNotice(ctx, "training")
         self.log = LogPanel("Log")
         self._report_view = ReportView()
         self._stack = QStackedWidget()
@@ -62,6 +65,7 @@ class JobDetail(QWidget):
         column.addLayout(self._head())
         column.addWidget(self.tags)
         column.addWidget(self._banner)
+        column.addWidget(self.role)
         column.addWidget(self._stack, 1)
 
     @property
@@ -114,8 +118,17 @@ class JobDetail(QWidget):
         bottom.addWidget(self.log, 3)
         facts = QVBoxLayout()
         facts.addWidget(label("Job", "section"))
-        facts.addWidget(self._facts)
-        facts.addStretch(1)
+        inner = QWidget()
+        rows = QVBoxLayout(inner)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self._facts)
+        rows.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        facts.addWidget(area, 1)
         bottom.addLayout(facts, 2)
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -155,6 +168,7 @@ class JobDetail(QWidget):
     def forget(self) -> None:
         """Show no job."""
         self.pause()
+        self.role.forget()
         self._job = None
 
     async def _follow(self, name: str) -> None:
@@ -233,6 +247,8 @@ class JobDetail(QWidget):
         self._job = job
         self._title.setText(job.name)
         self.tags.show_job("job", job.name, job.arn)
+        if job.role_arn:
+            self.role.show_role("training", job.role_arn, job.data_uri, job.output_uri)
         self.log.view.set_live(job.running)
         self._deploy.setVisible(job.status in ("Completed", "Stopped") and bool(job.model_uri))
         self._say_progress()

@@ -72,6 +72,8 @@ class LaunchForm(QFrame):
         self.form.changed.connect(self.update_state)
         self.form.row("name").edited.connect(self._name_edited)
         self.form.row("data").edited.connect(self._count_pictures)
+        # Showing other rows checks all of them again, which takes the number of pictures away.
+        self.form.more_button.toggled.connect(lambda _: self._count_pictures())
         self.form.requirements_button.clicked.connect(self._edit_requirements)
         self._suggest("")
         self.update_state()
@@ -117,6 +119,10 @@ class LaunchForm(QFrame):
         whole.addLayout(head)
         whole.addWidget(area, 1)
         whole.addLayout(foot)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Leave more of a low drawer to the fields."""
+        self.cost.set_compact(narrow)
 
     # Contents from outside
 

@@ -39,18 +39,18 @@ WITH_WEIGHTS = "efficientnet_lite0"
 BATCH_SIZES = (16, 32, 64, 128, 256)
 DEFAULT_BATCHES = (32, 64, 128, 256)
 # train.py writes no checkpoints to go on from.
-SPOT_HINT = "AWS may take the instance away; the job then starts again from its first epoch."
+SPOT_HINT = "An interrupted job starts over."
 
-_BOTH = {"name", "data", "backbone", "instance", "epochs", "minutes"}
+_BOTH = {"name", "data", "instance", "epochs", "minutes"}
 MAIN: dict[str, set[str]] = {
-    "single": _BOTH | {"rate", "batch", "views"},
-    "hosts": _BOTH | {"count", "rate", "batch", "views"},
+    "single": _BOTH | {"backbone", "rate", "batch", "views"},
+    "hosts": _BOTH | {"backbone", "count", "rate", "batch", "views"},
     "tuning": _BOTH | {"count", "jobs", "parallel", "range", "rates", "batches"},
 }
 MORE: dict[str, set[str]] = {
     "single": {"extra", "tags"},
     "hosts": {"extra", "tags"},
-    "tuning": {"strategy", "early", "objective", "scale", "parent", "views_more", "extra", "tags"},
+    "tuning": {"backbone", "strategy", "early", "objective", "scale", "parent", "views_more", "extra", "tags"},
 }
 
 
@@ -79,7 +79,10 @@ class LaunchFields(Form):
             self.row(key).field.setMinimumWidth(theme().pixels(64))
         self.features_once.setToolTip("One job computes the backbone's features; every trial trains only the head.")
         self.features_once.toggled.connect(lambda _: self.changed.emit())
-        self.spot.setToolTip("Spare capacity of AWS at a lower price. The job waits until there is some.")
+        self.spot.setToolTip(
+            "Spare capacity at a lower price. The job waits until there is some, and when AWS takes it away, it starts "
+            "again from its first epoch."
+        )
         self.spot.toggled.connect(self._spot_toggled)
         self.more_button.toggled.connect(self._show_more)
         for key, others in (
@@ -159,7 +162,7 @@ class LaunchFields(Form):
         self.mode = mode
         grid = mode == "tuning" and self.value("strategy") == "Grid"
         shown = self.keys()
-        for key in (*(MAIN["single"] | MAIN["tuning"] | MAIN["hosts"]), *MORE["tuning"]):
+        for key in MAIN["single"] | MAIN["tuning"] | MAIN["hosts"] | MORE["tuning"]:
             visible = key in shown
             if key in ("rates", "range"):
                 visible = visible and grid == (key == "rates")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.tabs.training.commands_quota import RaiseQuota
 from console.tabs.training.quota_words import QuotaWords, instances_at_a_time, quota_words, unknown_words
+from console.widgets.buttons import Button
 from console.widgets.lines import CheckLine, HintLine
 from workers.errors import SageDeckError
-from workers.quotas import Quota, increase_cli
+from workers.quotas import Quota
 from workers.tuning_types import TuningSpec
 from workers.types import TrainingSpec
 
@@ -28,11 +29,16 @@ class QuotaLine(QWidget):
         self._asked: tuple[str, bool] | None = None
         self.words: QuotaWords | None = None
         self._line = CheckLine("wait", "Quota", "being read", small=True)
+        self._more = Button("Ask for more…", "link", small=True, on=self._ask_for_more)
+        self._more.hide()
         self._advice = HintLine()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self._line)
+        head = QHBoxLayout()
+        head.addWidget(self._line, 1)
+        head.addWidget(self._more)
+        column.addLayout(head)
         column.addWidget(self._advice)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -54,6 +60,7 @@ class QuotaLine(QWidget):
             if kind not in self._known:
                 self._line.set_content("wait", "Quota", "being read")
                 self._advice.say("")
+                self._more.hide()
             self._timer.start()
 
     def _ask(self) -> None:
@@ -91,23 +98,27 @@ class QuotaLine(QWidget):
         self.words = words
         self._line.set_content(words.tone, words.line)  # type: ignore[arg-type]
         self._line.setToolTip(quota.name if quota is not None else "")
-        action = ("Copy request", self._copy_request) if quota is not None and words.advice and quota.code else None
-        self._advice.say(words.advice, words.tone, icon="right", action=action)  # type: ignore[arg-type]
+        self._advice.say(words.advice)
+        self._more.setVisible(quota is not None and bool(words.advice and quota.code))
 
-    def _copy_request(self) -> None:
+    def _ask_for_more(self) -> None:
         spec = self._spec
         quota = self._known.get((spec.instance_type, spec.spot)) if spec is not None else None
-        if spec is None or quota is None:
-            return
-        QGuiApplication.clipboard().setText(increase_cli(quota, quota.used + instances_at_a_time(spec)))
-        self._ctx.notify.info("Copied", "The AWS CLI line that asks for a higher quota is on the clipboard.")
+        if spec is not None and quota is not None:
+            self._ctx.start(RaiseQuota(quota, quota.used + instances_at_a_time(spec)))
+
+    def renew(self) -> None:
+        """Ask again, also about an instance type that is known."""
+        self._asked = None
+        self.check(self._spec)
 
     def _changed(self, kind: str, _name: str) -> None:
         """A job was launched, stopped or ended: other instances are in use now."""
         if kind in ("job", "tuning") and self._ctx.services is not None:
             self._ctx.services.quotas.forget_running()
-            self._asked = None
-            self.check(self._spec)
+            self.renew()
+        elif kind == "quota":
+            self.renew()
 
     def _forget(self) -> None:
         self._known.clear()

@@ -36,15 +36,15 @@ def quota_words(spec: TrainingSpec | TuningSpec, quota: Quota) -> QuotaWords:
     line = f"Quota: {with_this} of {count(quota.limit, 'instance')} with this"
     if with_this <= quota.limit:
         return QuotaWords("ok", line)
-    kind = f"{spec.instance_type}{' spot' if spec.spot else ''}"
-    fewer = "fewer jobs at a time" if isinstance(spec, TuningSpec) and spec.max_parallel > 1 else "fewer hosts"
-    fewer = f"run {fewer}, " if wanted > 1 else ""
-    other = "switch spot off" if spec.spot else "take another instance type"
+    options = []
+    if wanted > 1:
+        jobs = isinstance(spec, TuningSpec) and spec.max_parallel > 1
+        options.append("run fewer jobs at a time" if jobs else "take fewer hosts")
+    options.append("switch spot off" if spec.spot else "choose another instance")
+    choice = f"{', '.join(options)} or ask for more."
     if wanted > quota.limit:
-        advice = f"The account may train on {count(quota.limit, kind)} at a time. {fewer}{other} or ask for more."
-        return QuotaWords("err", line, _sentence(advice))
-    advice = f"{quota.used} in use now. Wait until a job ends, {fewer}{other} or ask for more."
-    return QuotaWords("warn", line, advice)
+        return QuotaWords("err", line, f"AWS will refuse it: {choice}")
+    return QuotaWords("warn", line, f"{quota.used} in use now: wait for a job to end, {choice}")
 
 
 def unknown_words(error: SageDeckError | None) -> QuotaWords:
@@ -55,8 +55,3 @@ def unknown_words(error: SageDeckError | None) -> QuotaWords:
         missing = error.action or "servicequotas:ListServiceQuotas"
         return QuotaWords("info", "Quota: could not be read", f"The permission {missing} is missing.")
     return QuotaWords("info", "Quota: could not be read", error.message)
-
-
-def _sentence(advice: str) -> str:
-    head, _, rest = advice.partition(". ")
-    return f"{head}. {rest[:1].upper()}{rest[1:]}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from console.models.base import Column
-from console.models.base_format import count, dollars, duration, fraction, when
+from console.models.base_format import cost, count, duration, fraction, when
 from workers.costs import PriceTable
 from workers.training_spot import SPOT_SAVING
 from workers.tuning_features import is_features_job
@@ -200,5 +200,5 @@ def columns() -> list[Column]:
         Column("accuracy", "Best accuracy", kind="number", strong=True, format=lambda v, _: fraction(v), priority=1),
         Column("created", "Started", kind="number", format=lambda v, _: when(v), priority=1),
         Column("seconds", "Duration", kind="number", format=lambda v, _: duration(v), priority=3),
-        Column("cost", "Cost", kind="number", strong=True, format=lambda v, _: dollars(v), priority=2),
+        Column("cost", "Cost", kind="number", strong=True, format=lambda v, _: cost(v), priority=2),
     ]

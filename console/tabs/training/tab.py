@@ -144,6 +144,7 @@ class TrainingTab(Tab):
             return
         if not self.table.model.total:
             self.table.set_loading("Reading the jobs")
+        self.form.quota.renew()
         self.start(self._refresh(), label="Read the jobs", key="list", on_error=self._refresh_failed)
 
     def set_narrow(self, narrow: bool) -> None:
@@ -151,6 +152,7 @@ class TrainingTab(Tab):
         super().set_narrow(narrow)
         self._drawer.place()
         self.tuning.set_narrow(narrow)
+        self.form.set_narrow(narrow)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the drawer at the left edge."""

@@ -26,12 +26,14 @@ class TagIndex:
         self._clock = clock
         self._tags: dict[str, Tags] = {}
         self._names: dict[str, tuple[str, str]] = {}
+        # What a filter looks into, in small letters: it is asked for thousands of jobs at every change of the list.
+        self._texts: dict[str, tuple[str, str]] = {}
         self._read_at: float | None = None
 
     def clear(self) -> None:
         """Forget all, for another account."""
-        self._tags.clear()
-        self._names.clear()
+        for kept in (self._tags, self._names, self._texts):
+            kept.clear()
         self._read_at = None
 
     def of(self, arn: str) -> Tags:
@@ -45,12 +47,13 @@ class TagIndex:
             return False
         self._tags[arn.casefold()] = dict(tags)
         self._names[arn.casefold()] = job
+        self._texts[arn.casefold()] = (job[1].casefold(), tag_words(tags).casefold())
         return True
 
     def forget(self, kind: str, name: str) -> None:
         """Leave out a job that does not exist."""
         for arn in [arn for arn, job in self._names.items() if job == (kind, name)]:
-            del self._tags[arn], self._names[arn]
+            del self._tags[arn], self._names[arn], self._texts[arn]
 
     async def read(self, services: Services) -> bool:
         """Read the tags of all jobs, unless that was done lately; true when it was done now.
@@ -78,15 +81,14 @@ class TagIndex:
         found = [
             job
             for arn, job in self._names.items()
-            if trial_of(job[1]) not in tunings and _fits(words, job[1], self._tags[arn])
+            if _fits(words, *self._texts[arn]) and trial_of(job[1]) not in tunings
         ]
         return sorted(found, key=lambda job: job[1], reverse=True)
 
 
-def _fits(words: Sequence[str], name: str, tags: Tags) -> bool:
-    name, texts = name.casefold(), tag_words(tags).casefold()
+def _fits(words: Sequence[str], name: str, tags: str) -> bool:
     # What the name alone answers is found by ListTrainingJobs, a hundred jobs a call.
-    return all(word in name or word in texts for word in words) and not all(word in name for word in words)
+    return all(word in name or word in tags for word in words) and not all(word in name for word in words)
 
 
 def search_words(text: str) -> Sequence[str]:

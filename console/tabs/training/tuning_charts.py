@@ -92,6 +92,7 @@ class Explorer(QWidget):
         one = range_of(job, name)
         categories = one.values if isinstance(one, CategoricalRange) else ()
         found = dots(job, self._trials, name, self._chosen)
+        self.scatter.set_y_most(1.0 if job.objective_metric.endswith("accuracy") else None)
         self.scatter.set_points(found, log=is_log(one), categories=categories)
         self.scatter.set_chosen(self._chosen)
 
@@ -99,4 +100,4 @@ class Explorer(QWidget):
         if self._job is None:
             return f"{value:g}"
         text = objective_text(value, self._job)
-        return text.rstrip("0").rstrip(".") or "0" if text.startswith(".") else text
+        return text.rstrip("0").rstrip(".") or "0" if text.startswith((".", "1.")) else text

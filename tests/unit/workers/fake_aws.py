@@ -65,6 +65,8 @@ class FakeSession:
             self.running -= 1
 
     async def paginate(self, service: str, operation: str, key: str, /, doing: str = "", **parameters: Any) -> Any:
+        # The paginator's own: it is not sent as it is.
+        parameters.pop("PaginationConfig", None)
         for item in (await self.call(service, operation, doing=doing, **parameters))[key]:
             yield item
 

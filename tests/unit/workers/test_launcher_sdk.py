@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import re
 import sys
@@ -170,6 +171,17 @@ def test_uploads_are_the_script_and_the_drivers_into_our_bucket_alone(recorded):
     assert not [name for name in names if "__pycache__" in name]
 
 
+def test_spot_is_asked_for_with_the_longest_wait(recorded):
+    assert "EnableManagedSpotTraining" not in created(recorded)
+    launcher, requests = recorded[0], recorded[4].requests
+    before = len(requests)
+    spec = dataclasses.replace(SPEC, job_name="dogs-spot", max_runtime_seconds=600, spot=True)
+    asyncio.run(launcher.launch({**launch_request(spec, "us-east-1"), "role_arn": ROLE}))
+    sent = next(json.loads(body) for _, _, operation, body in requests[before:] if operation == "CreateTrainingJob")
+    assert sent["EnableManagedSpotTraining"] is True
+    assert sent["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 4200}
+
+
 def test_several_instances_run_under_torchrun(recorded):
     script = next(body for _, path, _, body in recorded[1] if path.endswith("sm_train.sh"))
     assert b"torchrun_driver.py" in script
@@ -226,6 +238,7 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
         random_seed=7,
         requirements="pandas>=2.2",
         tags={"project": "dogs"},
+        spot=True,
     )
     request = tuning_request(spec, "us-east-1", f"s3://{BUCKET}/features/model.tar.gz")
     answer = asyncio.run(launcher.launch({**request, "role_arn": ROLE}))
@@ -251,6 +264,8 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
     channels = {one["ChannelName"] for one in definition["InputDataConfig"]}
     assert "features" in channels and "training" not in channels
     assert definition["Environment"]["SAGEDECK_DATA_URI"] == SPEC.data_uri + "/"
+    assert definition["EnableManagedSpotTraining"] is True
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
     uploads = {path for method, path, _, _ in made if method == "PUT"}
     assert uploads and all(path.startswith(f"/{BUCKET}/sagedeck/jobs/tune-dogs/") for path in uploads)
     assert [line for line in connections.read_text().splitlines() if "127.0.0.1" not in line] == []
