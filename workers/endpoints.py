@@ -210,6 +210,7 @@ class Endpoints:
         variants = config.get("ProductionVariants", [])
         names = tuple(variant["ModelName"] for variant in variants if variant.get("ModelName"))
         models = await asyncio.gather(*(self._optional("describe_model", ModelName=name) for name in names))
+        role = next((model["ExecutionRoleArn"] for model in models if "ExecutionRoleArn" in model), "")
         container: Mapping[str, Any] = next(
             (model["PrimaryContainer"] for model in models if "PrimaryContainer" in model), {}
         )
@@ -222,6 +223,7 @@ class Endpoints:
             "instance_count": sum(variant.get("InitialInstanceCount", 0) for variant in variants),
             "image": container.get("Image", ""),
             "model_uri": uri,
+            "role": role,
             # An update changes the model, not the endpoint's tags.
             "job": match[1] if match else tagged.get(JOB_TAG, ""),
         }
@@ -263,4 +265,5 @@ def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
         image=config["image"],
         model_uri=config["model_uri"],
         job_name=config["job"],
+        role_arn=config["role"],
     )

@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from workers.function_types import Function, FunctionSpec
-from workers.grants import DiffLine, diff_lines
-from workers.policies import as_text, policy
+from workers.grants import Narrowing, diff_lines
+from workers.policies import policy
 
 POLICY_NAME = "invoke"
 INVOKE = "sagemaker:InvokeEndpoint"
-
-
-@dataclass(frozen=True)
-class Narrowing:
-    """A role's policies made as narrow as its function needs."""
-
-    role: str
-    document: Mapping[str, Any]
-    diff: tuple[DiffLine, ...]
-    detach: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-    @property
-    def cli(self) -> str:
-        """The same as AWS CLI lines."""
-        lines = [
-            f"aws iam put-role-policy --role-name {self.role} --policy-name {POLICY_NAME} "
-            f"--policy-document '{as_text(dict(self.document))}'"
-        ]
-        lines += [f"aws iam detach-role-policy --role-name {self.role} --policy-arn {arn}" for arn in self.detach]
-        lines += [f"aws iam delete-role-policy --role-name {self.role} --policy-name {name}" for name in self.remove]
-        return "\n".join(lines)
 
 
 def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, Any]:
@@ -92,4 +69,6 @@ def narrowing(
     kept = inline.get(POLICY_NAME)
     removed = tuple(name for name in inline if name != POLICY_NAME)
     before = json.loads(json.dumps(kept)) if kept else None
-    return Narrowing(function.role, document, diff_lines(before, document), tuple(attached.values()), removed)
+    return Narrowing(
+        function.role, POLICY_NAME, document, diff_lines(before, document), tuple(attached.values()), removed
+    )

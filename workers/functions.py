@@ -17,7 +17,7 @@ from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
 from workers.function_calls import CallLog, FunctionCall
 from workers.function_code import HANDLER, OwnCode, package
 from workers.function_figures import Figures
-from workers.function_policy import POLICY_NAME, Narrowing, function_policy, narrowing
+from workers.function_policy import POLICY_NAME, function_policy, narrowing
 from workers.function_settings import S3_VARIABLE, FunctionChanges
 from workers.function_types import (
     ENDPOINT_VARIABLE,
@@ -29,7 +29,7 @@ from workers.function_types import (
     function_of,
     when_of,
 )
-from workers.grants import Grants, parse_denial
+from workers.grants import Grants, Narrowing, parse_denial
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
 from workers.types import DeletionPlan
@@ -226,25 +226,6 @@ class Functions:
         allowed = found.get("Environment", {}).get("Variables", {}).get(S3_VARIABLE, "")
         inline = await self.grants.inline_policies(function.role)
         return narrowing(function, allowed, inline, await self.grants.attached_policies(function.role))
-
-    async def narrow(self, plan: Narrowing) -> None:
-        """Write the narrow policy, then take the broad ones away. Raises ``SageDeckError``."""
-        await self._session.call(
-            "iam",
-            "put_role_policy",
-            f"narrow the role {plan.role}",
-            RoleName=plan.role,
-            PolicyName=POLICY_NAME,
-            PolicyDocument=as_text(dict(plan.document)),
-        )
-        for arn in plan.detach:
-            await self._tolerating_gone(
-                "iam", "detach_role_policy", "detach a policy", RoleName=plan.role, PolicyArn=arn
-            )
-        for name in plan.remove:
-            await self._tolerating_gone(
-                "iam", "delete_role_policy", "remove a policy", RoleName=plan.role, PolicyName=name
-            )
 
     async def deletion_plan(self, name: str) -> DeletionPlan:
         """What deleting the function takes along: its own role and log group, if SageDeck made them."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from workers.errors import NotFound, SageDeckError
+from workers.policies import as_text
 from workers.session import AwsSession
 
 GRANT_POLICY = "sagedeck-grants"
@@ -22,6 +24,8 @@ _DENIAL = re.compile(
 _BROAD_ACTION = re.compile(r"\*|[\w-]+:\*|[\w-]+:(Get|List|Describe|Put|Create|Delete|Update)?\*")
 # Services whose actions the SDK spreads over several clients, or names otherwise.
 _SDK_NAMES = {"sagemaker": ("sagemaker", "sagemaker-runtime")}
+# Actions that know no resource: IAM takes nothing but * for them.
+_WITHOUT_RESOURCE = frozenset(("ecr:GetAuthorizationToken", "s3:ListAllMyBuckets", "sts:GetCallerIdentity"))
 _ADMINISTRATORS = ("AdministratorAccess", "PowerUserAccess")
 
 
@@ -94,6 +98,29 @@ class BroadGrant:
     reason: str
 
 
+@dataclass(frozen=True)
+class Narrowing:
+    """A role's policies made as narrow as what runs with it needs."""
+
+    role: str
+    policy_name: str
+    document: Mapping[str, Any]
+    diff: tuple[DiffLine, ...]
+    detach: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+    @property
+    def cli(self) -> str:
+        """The same as AWS CLI lines."""
+        lines = [
+            f"aws iam put-role-policy --role-name {self.role} --policy-name {self.policy_name} "
+            f"--policy-document {shlex.quote(as_text(dict(self.document)))}"
+        ]
+        lines += [f"aws iam detach-role-policy --role-name {self.role} --policy-arn {arn}" for arn in self.detach]
+        lines += [f"aws iam delete-role-policy --role-name {self.role} --policy-name {name}" for name in self.remove]
+        return "\n".join(lines)
+
+
 def parse_denial(text: str) -> Denial | None:
     """Find AWS's wording of a refusal in an error message, a function's answer or its log."""
     found = _DENIAL.search(text)
@@ -150,7 +177,9 @@ def broad_reasons(document: Mapping[str, Any]) -> list[str]:
         if broad:
             reasons.append(f"allows {', '.join(broad)}")
         elif "*" in as_list(statement.get("Resource", [])) and "Condition" not in statement:
-            reasons.append(f"allows {', '.join(as_list(statement['Action'])[:3])} on every resource")
+            wide = [action for action in as_list(statement["Action"]) if action not in _WITHOUT_RESOURCE]
+            if wide:
+                reasons.append(f"allows {', '.join(wide[:3])} on every resource")
     return reasons
 
 
@@ -188,6 +217,24 @@ class Grants:
             PolicyName=grant.policy_name,
             PolicyDocument=json.dumps(grant.document),
         )
+
+    async def narrow(self, plan: Narrowing) -> None:
+        """Write the narrow policy, then take the broad ones away; what is gone already is no error."""
+        await self._session.call(
+            "iam",
+            "put_role_policy",
+            f"narrow the role {plan.role}",
+            RoleName=plan.role,
+            PolicyName=plan.policy_name,
+            PolicyDocument=as_text(dict(plan.document)),
+        )
+        gone = [("detach_role_policy", {"PolicyArn": arn}) for arn in plan.detach]
+        gone += [("delete_role_policy", {"PolicyName": name}) for name in plan.remove]
+        for operation, which in gone:
+            try:
+                await self._session.call("iam", operation, f"narrow the role {plan.role}", RoleName=plan.role, **which)
+            except NotFound:
+                continue
 
     async def full_access_actions(self, action: str) -> int:
         """How many actions of its service a full-access policy allows: the operations that the SDK knows of it."""

@@ -13,6 +13,7 @@ from workers.launcher import Launcher
 from workers.logs import Logs
 from workers.metrics import Metrics
 from workers.quotas import Quotas
+from workers.role_check import RoleChecks
 from workers.roles import Roles
 from workers.session import AwsSession
 from workers.storage import Storage
@@ -44,6 +45,7 @@ class Services:
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.grants = Grants(self.session)
+        self.role_checks = RoleChecks(self.session, self.grants)
 
     @property
     def region(self) -> str:

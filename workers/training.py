@@ -298,6 +298,7 @@ def _detail(answer: Mapping[str, Any]) -> TrainingJob:
         model_uri=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
         output_uri=f"{output}/{name}/output/output.tar.gz" if output else "",
         arn=answer.get("TrainingJobArn", ""),
+        role_arn=answer.get("RoleArn", ""),
     )
 
 

@@ -268,6 +268,7 @@ class TrainingJob:
     model_uri: str = ""
     output_uri: str = ""
     arn: str = ""
+    role_arn: str = ""
 
     @property
     def running(self) -> bool:
@@ -346,6 +347,7 @@ class Endpoint:
     image: str = ""
     model_uri: str = ""
     job_name: str = ""
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from console.widgets.confirm import ConfirmDialog
 from tests.helpers.models import NOW, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
 from workers.errors import Unreachable
+from workers.grants import BroadGrant, Narrowing, diff_lines
 from workers.types import EndpointMetrics
 
 SPECS = [TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab")]
@@ -231,6 +233,43 @@ async def test_an_update_that_did_not_come_up_says_that_all_stayed(
     notice = next(one for one in application.notify.notices if one.title == "dogs was not updated")
     assert "No memory" in notice.text and "All is as it was before." in notice.text
     await until(lambda: "The last update did not come up" in texts(tab.panel))
+
+
+async def test_a_role_that_may_too_much_is_told_and_narrowed(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    role = "arn:aws:iam::123456789012:role/serve"
+    services.endpoint_rows = [endpoint("dogs", role_arn=role, model_uri="s3://bucket/m.tar.gz"), endpoint("cats")]
+    full = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    document = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}]}
+    plan = Narrowing("serve", "sagedeck", document, diff_lines(None, document), (full,))
+    found: list[Any] = [(BroadGrant("serve", "AmazonSageMakerFullAccess", "is a full-access policy"),), plan]
+    asked: list[Any] = []
+
+    async def check(*arguments: Any) -> tuple[Any, ...]:
+        asked.append(arguments)
+        return tuple(found)
+
+    async def narrow(done: Narrowing) -> None:
+        services.done.append(("narrow", done.detach))
+        found[:] = [(), None]
+
+    services.role_checks = SimpleNamespace(check=check)
+    services.grants = SimpleNamespace(narrow=narrow)
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    await until(tab.panel.role.isVisible)
+    tab.table.select_keys(["cats"])
+    assert not tab.panel.role.isVisible()
+    tab.table.select_keys(["dogs"])
+    await until(tab.panel.role.isVisible)
+    assert "AmazonSageMakerFullAccess is a full-access policy" in texts(tab.panel.role)
+    assert "arn:aws:s3:::bucket/*" in tab.panel.role.policy.text()
+    assert asked[-1] == ("endpoint", role, ["s3://bucket/m.tar.gz"])
+    next(one for one in tab.panel.role.findChildren(Button) if one.text() == "Narrow…").click()
+    question = await dialog_of(ConfirmDialog, application.window)
+    assert "AmazonSageMakerFullAccess" in texts(question)
+    question.confirm_button.click()
+    await until(lambda: services.done == [("narrow", (full,))] and not tab.panel.role.isVisible())
 
 
 async def test_latency_shows_the_median_and_the_slow_ones(make_application: Callable[..., Any]) -> None:

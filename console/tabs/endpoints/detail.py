@@ -11,6 +11,7 @@ from console.commands import KIND_ICONS
 from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import milliseconds, when
+from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
 from console.widgets.banner import Banner
 from console.widgets.base import label
@@ -62,7 +63,9 @@ class EndpointPanel(SidePanel):
         self._touched_lines = QVBoxLayout(self._touched)
         self._touched_lines.setContentsMargins(0, 0, 0, 0)
         self._touched_lines.setSpacing(6)
+        self.role = RoleNotice(ctx, "endpoints")
         self.add(self._banner)
+        self.add(self.role)
         self.add(self._latency)
         self.add(self._facts)
         self.section("If you delete it")
@@ -82,6 +85,7 @@ class EndpointPanel(SidePanel):
         self.set_title(row.name)
         self._chip.set_state(row.state)
         self._show_figures(row)
+        self.role.show_role("endpoint", row.endpoint.role_arn, row.endpoint.model_uri)
         if changed or configuration != row.endpoint.config_name:
             self._show_touched(None)
             self.ctx.tasks.start(
@@ -106,6 +110,7 @@ class EndpointPanel(SidePanel):
     def forget(self) -> None:
         """Show no endpoint."""
         self.pause()
+        self.role.forget()
         self._row = None
 
     async def _follow(self, name: str) -> None:
@@ -152,6 +157,7 @@ class EndpointPanel(SidePanel):
                 ("Model", ", ".join(endpoint.model_names)),
                 ("Config", endpoint.config_name),
                 ("Container", endpoint.image.rsplit("/", 1)[-1]),
+                ("Role", endpoint.role_arn.rsplit("/", 1)[-1]),
                 ("Instances", row.size or ""),
             ]
         )

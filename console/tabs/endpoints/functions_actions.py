@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.context import AppContext
+from console.narrowing import NarrowRole
 from console.tabs.endpoints.functions_code import DeployCodeDialog
 from console.tabs.endpoints.functions_commands import (
     ChangeSettings,
@@ -12,7 +13,6 @@ from console.tabs.endpoints.functions_commands import (
     DeleteFunction,
     GrantJustThis,
     MoveAlias,
-    NarrowRole,
     PublishVersion,
     UpdateFunctionCode,
 )
@@ -64,7 +64,7 @@ class FunctionActions:
         """Take the broad policies of the chosen function's role away."""
         row, plan = self._part.current(), self._part.panel.narrowing
         if row is not None and plan is not None:
-            self.ctx.start(NarrowRole(plan, row.name))
+            self.ctx.start(NarrowRole(plan, row.name, row.name))
 
     def grant(self) -> None:
         """Grant what the denial panel shows."""

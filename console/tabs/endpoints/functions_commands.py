@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation, confirm_deletion
+from console.commands import Command, Confirmation, confirm_deletion
 from workers.function_code import HANDLER, OwnCode
-from workers.function_policy import Narrowing
 from workers.function_settings import SettingsChange
 from workers.function_types import FunctionSpec
 from workers.grants import Grant
@@ -231,49 +230,3 @@ class GrantJustThis(Command):
     def events(self) -> list[tuple[str, str]]:
         """The role and its function changed."""
         return [("role", self.grant.role), ("function", self._function)]
-
-
-class NarrowRole(Command):
-    """Take a role's broad policies away and leave exactly what its function needs."""
-
-    icon = "shield"
-
-    def __init__(self, plan: Narrowing, function: str) -> None:
-        self.plan, self._function = plan, function
-        self.title = f"Narrow {plan.role}"
-
-    def confirmation(self) -> Confirmation:
-        """Which policies go, and what stays allowed."""
-        gone = [arn.rsplit("/", 1)[-1] for arn in self.plan.detach]
-        return Confirmation(
-            f"{self.title}?",
-            f"Only what {self._function} needs stays allowed.",
-            confirm_label="Narrow the role",
-            icon="shield",
-            danger=False,
-            also_deleted=(
-                *(Affected("shield", name, "detached from this role") for name in gone),
-                *(Affected("shield", name, "removed from this role") for name in self.plan.remove),
-            ),
-            kept=tuple(
-                Affected("shieldok", ", ".join(_actions(statement)), str(statement["Resource"]).rsplit(":", 1)[-1])
-                for statement in self.plan.document["Statement"]
-            ),
-        )
-
-    async def run(self, services: Services) -> None:
-        """Write the narrow policy, then take the broad ones away."""
-        await services.functions.narrow(self.plan)
-
-    def cli(self) -> str:
-        """The same by the AWS CLI."""
-        return self.plan.cli
-
-    def events(self) -> list[tuple[str, str]]:
-        """The role and its function changed."""
-        return [("role", self.plan.role), ("function", self._function)]
-
-
-def _actions(statement: dict[str, object]) -> list[str]:
-    action = statement["Action"]
-    return [str(one) for one in action] if isinstance(action, list) else [str(action)]

@@ -17,8 +17,8 @@ from console.widgets.policy_diff import PolicyDiff
 from console.widgets.side_panel import SidePanel
 from console.widgets.state_chip import StateChip
 from workers.errors import SageDeckError
-from workers.function_policy import Narrowing
 from workers.function_types import FunctionVersion
+from workers.grants import Narrowing
 
 _KEY = "endpoints:function-detail"
 VERSIONS_SHOWN = 6

@@ -1,0 +1,136 @@
+"""A role that may more than it needs: the warning with the narrower policy, and the command that narrows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.commands import Affected, Command, Confirmation
+from console.context import AppContext
+from console.widgets.banner import Banner
+from console.widgets.policy_diff import PolicyDiff
+from workers.grants import BroadGrant, Narrowing
+from workers.role_check import RoleKind
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+
+class NarrowRole(Command):
+    """Take a role's broad policies away and leave exactly what is needed by ``user``: a function, training jobs."""
+
+    icon = "shield"
+
+    def __init__(self, plan: Narrowing, user: str, function: str = "") -> None:
+        self.plan, self._user, self._function = plan, user, function
+        self.title = f"Narrow {plan.role}"
+
+    def confirmation(self) -> Confirmation:
+        """Which policies go, and what stays allowed."""
+        gone = [arn.rsplit("/", 1)[-1] for arn in self.plan.detach]
+        return Confirmation(
+            f"{self.title}?",
+            f"Only what {self._user} needs stays allowed.",
+            confirm_label="Narrow the role",
+            icon="shield",
+            danger=False,
+            also_deleted=(
+                *(Affected("shield", name, "detached from this role") for name in gone),
+                *(Affected("shield", name, "removed from this role") for name in self.plan.remove),
+            ),
+            kept=tuple(
+                Affected("shieldok", ", ".join(_actions(statement)), str(statement["Resource"]).rsplit(":", 1)[-1])
+                for statement in self.plan.document["Statement"]
+            ),
+        )
+
+    async def run(self, services: Services) -> None:
+        """Write the narrow policy, then take the broad ones away."""
+        await services.grants.narrow(self.plan)
+
+    def cli(self) -> str:
+        """The same by the AWS CLI."""
+        return self.plan.cli
+
+    def events(self) -> list[tuple[str, str]]:
+        """The role changed, and the function whose role it is."""
+        return [("role", self.plan.role), *([("function", self._function)] if self._function else [])]
+
+
+def _actions(statement: dict[str, object]) -> list[str]:
+    action = statement["Action"]
+    return [str(one) for one in action] if isinstance(action, list) else [str(action)]
+
+
+class RoleNotice(QWidget):
+    """Hidden unless the role that was given by ``show_role`` may more than it needs. ``plan`` is what would mend it."""
+
+    def __init__(self, ctx: AppContext, key: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx, self._key = ctx, f"{key}:role"
+        self._shown: tuple[str, ...] = ()
+        self.plan: Narrowing | None = None
+        self.banner = Banner("warn")
+        self.policy = PolicyDiff(ground="bg")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.banner)
+        column.addWidget(self.policy)
+        self.hide()
+        ctx.resourceChanged.connect(self._resource_changed)
+
+    def show_role(self, kind: RoleKind, arn: str, *uris: str) -> None:
+        """Look at the role of a job or an endpoint; ``uris`` are the places in S3 that it uses."""
+        wanted = (kind, arn, *uris)
+        if wanted != self._shown:
+            self._shown = wanted
+            self.hide()
+            self._look()
+
+    def forget(self) -> None:
+        """Look at no role."""
+        self._shown = ()
+        self.ctx.tasks.cancel(self._key)
+        self.hide()
+
+    def _look(self) -> None:
+        if self._shown and self._shown[1] and self.ctx.services is not None:
+            self.ctx.tasks.start(self._check(self._shown), label="Check the role", key=self._key)
+
+    async def _check(self, wanted: tuple[str, ...]) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        kind, arn, *uris = wanted
+        broad, plan = await services.role_checks.check("training" if kind == "training" else "endpoint", arn, uris)
+        if wanted == self._shown:
+            self.plan = plan
+            self._say(broad, "training jobs need" if kind == "training" else "endpoints need")
+
+    def _say(self, broad: tuple[BroadGrant, ...], user: str) -> None:
+        self.setVisible(bool(broad))
+        if not broad:
+            return
+        plan = self.plan
+        self.banner.set_content(
+            "warn",
+            f"The role {broad[0].role} may more than it needs",
+            "; ".join(f"{one.policy} {one.reason}" for one in broad) + ".",
+            fix=("Narrow…", self._narrow) if plan is not None else None,
+            primary_fix=False,
+        )
+        self.policy.setVisible(plan is not None)
+        if plan is not None:
+            self.policy.set_lines(plan.diff[2:-1], whole=True)
+            self.policy.setToolTip(f"All that {user} on this bucket")
+
+    def _narrow(self) -> None:
+        if self.plan is not None:
+            users = "training jobs" if self._shown[0] == "training" else "endpoints"
+            self.ctx.start(NarrowRole(self.plan, f"every one of the {users} on this bucket"))
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if kind == "role" and self._shown and self._shown[1].rsplit("/", 1)[-1] == name:
+            self._look()
