@@ -121,15 +121,20 @@ class MotoBridge:
             then()
 
     def _replay(self) -> None:
+        self._journal.compact()
         for entry in self._journal.entries():
             if self._stopping:
                 return
+            done = False
             try:
                 with self._control.replaying(entry.seed, entry.at):
-                    self._run(entry.request)
+                    done = self._run(entry.request).status < 400
             except Exception as exc:
                 # One request that this moto no longer takes must not cost the others.
                 tell(f"replaying {entry.request.service} {entry.request.target} failed: {exc!r}")
+            if not entry.confirmed:
+                # The sandbox was killed while this one ran; nobody was told how it ended.
+                (self._journal.confirm if done else self._journal.remove)(entry)
 
     def _ensure_operator(self) -> None:
         """The operator is a user of IAM with full rights; its key is ours, not moto's."""
@@ -209,7 +214,9 @@ class MotoBridge:
             raise
         if response.status >= 400:
             self._journal.remove(entry)
-        elif request.service == "iam":
+            return response
+        self._journal.confirm(entry)
+        if request.service == "iam":
             self._iam_version += 1
         return response
 

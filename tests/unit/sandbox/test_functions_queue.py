@@ -24,7 +24,8 @@ class Function:
     """Answers its calls with ``outcomes`` in order and tells when they are used up."""
 
     def __init__(self, *outcomes: bool | None) -> None:
-        self.outcomes, self.calls, self.done = list(outcomes), [], threading.Event()
+        self.outcomes, self.done = list(outcomes), threading.Event()
+        self.calls: list[tuple[str, ...]] = []
 
     def __call__(self, name: str, qualifier: str, event: str, request_id: str) -> bool | None:
         self.calls.append((name, qualifier, event, request_id))
