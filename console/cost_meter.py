@@ -1,4 +1,4 @@
-"""What the account's running jobs and endpoints cost an hour, read again now and then for the header."""
+"""What the account's running jobs, endpoints and functions cost an hour, read again now and then for the header."""
 
 from __future__ import annotations
 
@@ -44,12 +44,13 @@ class CostMeter(QObject):
             jobs = [job async for job in services.training.jobs(status="InProgress")]
             running = await services.training.complete(jobs)
             endpoints = await services.endpoints.list()
+            functions = await services.functions.per_hour(services.prices)
         except SageDeckError as error:
             # The tabs say what is wrong; a header that repeats it every minute helps nobody.
             log.info("what runs could not be read: %s", error)
             self.ctx.costChanged.emit(None)
         else:
-            total = services.prices.hourly_total(running, endpoints, services.region)
+            total = services.prices.hourly_total(running, endpoints, services.region, functions)
             self.ctx.costChanged.emit(total.per_hour)
         self._timer.start(EVERY_MS)
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from workers.costs import PriceTable
-from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
+from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError
 from workers.function_calls import CallLog, FunctionCall
 from workers.function_code import HANDLER, OwnCode, package
 from workers.function_figures import Figures
@@ -38,6 +39,7 @@ RUNTIME = "python3.12"
 LOG_DAYS = 30
 # What changes seldom is read this often: a role's policies, concurrency.
 DETAILS_SECONDS = 300.0
+HOURLY_SECONDS = 120.0
 TAG_ENDPOINT = "sagedeck:endpoint"
 CREATED_BY = {"created-by": "sagedeck"}
 # A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
@@ -73,6 +75,7 @@ class Functions:
         self._figures = Figures(session)
         self._logs: dict[str, CallLog] = {}
         self._details: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._hourly = (-math.inf, 0.0)
 
     async def list_all(self) -> AsyncIterator[Function]:
         """All functions of the account and region, with what one call tells. Raises ``SageDeckError``."""
@@ -113,7 +116,20 @@ class Functions:
         return replace(function, **kept[1])
 
     async def per_hour(self, prices: PriceTable) -> float:
-        """US dollars an hour of all functions that ask an endpoint, by their last hour. Raises ``SageDeckError``."""
+        """US dollars an hour of all functions that ask an endpoint, by their last hour; some minutes old.
+
+        Zero for whoever may not list functions. Raises ``SageDeckError``.
+        """
+        if time.monotonic() - self._hourly[0] < HOURLY_SECONDS:
+            return self._hourly[1]
+        try:
+            total = await self._sum_per_hour(prices)
+        except AccessDenied:
+            total = 0.0
+        self._hourly = (time.monotonic(), total)
+        return total
+
+    async def _sum_per_hour(self, prices: PriceTable) -> float:
         asking = [one async for one in self.list_all() if one.endpoint_name]
         found = [await self.detailed(one) for one in await self.measured(asking)]
         return sum(prices.function_per_hour(one, self._session.region) or 0.0 for one in found)

@@ -33,6 +33,8 @@ class FakeServices:
         self.session = SimpleNamespace(identity=self.identity)
         self.training = SimpleNamespace(jobs=self._jobs, complete=self._complete)
         self.endpoints = SimpleNamespace(list=self._endpoints)
+        self.functions = SimpleNamespace(per_hour=self._functions_per_hour)
+        self.functions_cost = 0.0
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
         self.tag_rows: dict[str, dict[str, str]] = {}
@@ -69,6 +71,9 @@ class FakeServices:
     async def _untag(self, arn: str, keys: list[str]) -> None:
         for key in keys:
             self.tag_rows[arn].pop(key, None)
+
+    async def _functions_per_hour(self, prices: PriceTable) -> float:
+        return self.functions_cost
 
     def close(self) -> None:
         self.closed = True
