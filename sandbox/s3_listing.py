@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sandbox.s3_store import COLUMNS, ObjectInfo, Store, info_from_row
 
 BATCH = 1000
+_GROWTH = 4
 LAST = "\U0010ffff"
 
 
@@ -33,9 +34,11 @@ def list_page(store: Store, bucket: str, prefix: str, delimiter: str, after: str
         group = _group(after, prefix, delimiter)
         if group and after == group:
             position, inclusive = group + LAST, False
+    batch = _first_batch(delimiter)
     while True:
         sign = ">=" if inclusive else ">"
-        limit = min(BATCH, max_keys - len(page.objects) - len(page.prefixes) + 1)
+        limit = min(batch, max_keys - len(page.objects) - len(page.prefixes) + 1)
+        batch = min(BATCH, batch * _GROWTH)
         rows = store.db.query(
             f"SELECT {COLUMNS} FROM s3_objects WHERE bucket=? AND key {sign} ? AND marker=0 ORDER BY key LIMIT ?",
             (bucket, position, limit),
@@ -52,6 +55,7 @@ def list_page(store: Store, bucket: str, prefix: str, delimiter: str, after: str
                 page.prefixes.append(group)
                 page.last = group
                 position, inclusive = group + LAST, False
+                batch = _first_batch(delimiter)
                 break
             page.objects.append(info_from_row(row))
             page.last = key
@@ -59,6 +63,11 @@ def list_page(store: Store, bucket: str, prefix: str, delimiter: str, after: str
         else:
             if len(rows) < limit:
                 return page
+
+
+def _first_batch(delimiter: str) -> int:
+    """How many rows to read next: a common prefix is jumped over, so that rows behind its first are read in vain."""
+    return 1 if delimiter else BATCH
 
 
 def _group(key: str, prefix: str, delimiter: str) -> str:
@@ -89,12 +98,16 @@ def list_versions(
     before_seq = _sequence_of(store, bucket, key_marker, version_marker) if version_marker else 0
     position = (key_marker, before_seq)
     group_end = ""
+    batch = _first_batch(delimiter)
+    # Each table is cut by itself: otherwise all keys behind the position would be sorted for every batch.
+    cut = "WHERE bucket=:b AND key >= :k AND (key > :k OR seq < :s) ORDER BY key, seq DESC LIMIT :n"
     while True:
+        limit = batch
+        batch = min(BATCH, batch * _GROWTH)
         rows = store.db.query(
-            f"SELECT * FROM (SELECT {COLUMNS}, 1 AS latest FROM s3_objects WHERE bucket=:b AND key >= :k"
-            f" UNION ALL SELECT {COLUMNS}, 0 FROM s3_versions WHERE bucket=:b AND key >= :k)"
-            " WHERE (key > :k OR seq < :s) ORDER BY key, seq DESC LIMIT :n",
-            {"b": bucket, "k": max(position[0], prefix), "s": _before(position, prefix), "n": BATCH},
+            f"SELECT * FROM (SELECT * FROM (SELECT {COLUMNS}, 1 AS latest FROM s3_objects {cut})"
+            f" UNION ALL SELECT * FROM (SELECT {COLUMNS}, 0 FROM s3_versions {cut})) ORDER BY key, seq DESC LIMIT :n",
+            {"b": bucket, "k": max(position[0], prefix), "s": _before(position, prefix), "n": limit},
         )
         for row in rows:
             key = row["key"]
@@ -111,11 +124,12 @@ def list_versions(
                 page.prefixes.append(group)
                 page.last, page.last_version, group_end = group, "", group + LAST
                 position = (group_end, 0)
+                batch = _first_batch(delimiter)
                 break
             page.objects.append(info_from_row(row, bool(row["latest"])))
             page.last, page.last_version = key, row["version"]
         else:
-            if len(rows) < BATCH:
+            if len(rows) < limit:
                 return page
 
 
