@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol, cast
 from workers.aws_time import utc, utc_of
 from workers.errors import AccessDenied, InvalidInput, LocalProblem, NotFound, SageDeckError, Throttled, Unreachable
 from workers.images import image_uri
+from workers.job_pages import every_job, page_request
 from workers.launcher import Launcher
 from workers.logs import TRAINING_GROUP, Logs
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
@@ -81,29 +82,16 @@ class Training:
 
         ListTrainingJobs knows neither instances nor times of billing: see ``complete``.
         """
-        parameters: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": size}
-        if search:
-            parameters["NameContains"] = search
-        if status:
-            parameters["StatusEquals"] = status
-        if token:
-            parameters["NextToken"] = token
+        parameters = page_request(search, status, token, size)
         answer = await self._session.call(
             "sagemaker", "list_training_jobs", doing="list the training jobs", **parameters
         )
         jobs = tuple(self._known(_summary(item)) for item in answer["TrainingJobSummaries"])
         return JobPage(jobs, answer.get("NextToken"))
 
-    async def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TrainingJob]:
+    def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TrainingJob]:
         """All jobs, newest first, page by page as they are asked for; there is no upper limit."""
-        token: str | None = None
-        while True:
-            page = await self.list(search=search, status=status, token=token, size=100)
-            for job in page.jobs:
-                yield job
-            token = page.token
-            if not token:
-                return
+        return every_job(lambda token: self.list(search=search, status=status, token=token, size=100))
 
     async def complete(self, jobs: Iterable[TrainingJob]) -> tuple[TrainingJob, ...]:
         """The same jobs with their details (instances, times, metrics), a few calls at a time.

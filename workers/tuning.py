@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from workers.costs import PriceTable
 from workers.errors import InvalidInput, LocalProblem, NotFound, Unreachable
+from workers.job_pages import every_job, page_request
 from workers.launcher import Launcher
 from workers.logs import TRAINING_GROUP, Logs
 from workers.role_wait import when_role_is_known
@@ -88,29 +88,16 @@ class Tuning:
         self, *, search: str = "", status: str | None = None, token: str | None = None, size: int = PAGE_SIZE
     ) -> TuningPage:
         """One page of tuning jobs, newest first. ``search`` is a part of the name, ``status`` a ``TuningState``."""
-        parameters: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": size}
-        if search:
-            parameters["NameContains"] = search
-        if status:
-            parameters["StatusEquals"] = status
-        if token:
-            parameters["NextToken"] = token
+        parameters = page_request(search, status, token, size)
         answer = await self._session.call(
             "sagemaker", "list_hyper_parameter_tuning_jobs", doing="list the tuning jobs", **parameters
         )
         jobs = tuple(read_summary(item) for item in answer["HyperParameterTuningJobSummaries"])
         return TuningPage(jobs, answer.get("NextToken"))
 
-    async def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TuningJob]:
+    def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TuningJob]:
         """All tuning jobs, newest first, page by page as they are asked for; there is no upper limit."""
-        token: str | None = None
-        while True:
-            page = await self.list(search=search, status=status, token=token, size=100)
-            for job in page.jobs:
-                yield job
-            token = page.token
-            if not token:
-                return
+        return every_job(lambda token: self.list(search=search, status=status, token=token, size=100))
 
     async def describe(self, name: str) -> TuningJob:
         """One tuning job with all details. Raises ``NotFound``."""

@@ -17,12 +17,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
 
 from console.theme import theme
-from console.widgets.base import antialias, draw_text, focus_ring, on_theme, text_width
+from console.widgets.base import antialias, draw_text, focus_ring, text_width
+from console.widgets.choice_chart import ChoiceChart
 
 _REACH = 8.0
 _PAD = 8.0
@@ -66,21 +67,13 @@ class Thread:
     good: float | None = None
 
 
-class ParallelChart(QWidget):
-    """Signals: ``chosen(str key)`` when the operator chooses a line."""
-
-    chosen = Signal(str)
+class ParallelChart(ChoiceChart):
+    """One line for each trial; see ``ChoiceChart``."""
 
     def __init__(self, title: str = "Parallel coordinates", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(title, parent)
         self._axes: tuple[Axis, ...] = ()
         self._threads: tuple[Thread, ...] = ()
-        self._key = ""
-        self._placeholder = ""
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(title)
-        on_theme(self)
 
     @property
     def threads(self) -> tuple[Thread, ...]:
@@ -92,17 +85,6 @@ class ParallelChart(QWidget):
         self._axes, self._threads = tuple(axes), tuple(threads)
         names = ", ".join(axis.title or axis.name for axis in axes)
         self.setAccessibleDescription(f"{len(threads)} lines over {names}" if threads else self._placeholder)
-        self.update()
-
-    def set_chosen(self, key: str) -> None:
-        """Draw one line bold, with its values."""
-        if key != self._key:
-            self._key = key
-            self.update()
-
-    def set_placeholder(self, text: str) -> None:
-        """What to say while there is no line."""
-        self._placeholder = text
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -216,8 +198,7 @@ class ParallelChart(QWidget):
         ]
         distance, at = min(near, default=(math.inf, -1))
         if distance <= _REACH:
-            self.set_chosen(self._threads[at].key)
-            self.chosen.emit(self._key)
+            self.choose(self._threads[at].key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up goes to the next better line, down to the next worse one."""
@@ -226,20 +207,7 @@ class ParallelChart(QWidget):
             super().keyPressEvent(event)
             return
         order = sorted(self._threads, key=lambda thread: -1.0 if thread.good is None else thread.good)
-        keys = [thread.key for thread in order]
-        at = keys.index(self._key) + step if self._key in keys else len(keys) - 1
-        self.set_chosen(keys[max(0, min(len(keys) - 1, at))])
-        self.chosen.emit(self._key)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show the focus ring."""
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the focus ring away."""
-        super().focusOutEvent(event)
-        self.update()
+        self.choose_next([thread.key for thread in order], step, first=-1)
 
 
 def _shade(good: float | None) -> QColor:

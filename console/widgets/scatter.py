@@ -15,13 +15,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from console.models.base_chart import Scale, nice_step, value_scale
 from console.theme import theme
-from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
+from console.widgets.base import antialias, draw_text, focus_ring, hairline, text_width
+from console.widgets.choice_chart import ChoiceChart
 
 _RADIUS = 4.5
 _REACH = 12.0
@@ -45,10 +46,8 @@ class Dot:
     words: str = ""
 
 
-class ScatterChart(QWidget):
-    """Signals: ``chosen(str key)`` when the operator chooses a point."""
-
-    chosen = Signal(str)
+class ScatterChart(ChoiceChart):
+    """One point for each trial; see ``ChoiceChart``."""
 
     def __init__(
         self,
@@ -58,19 +57,13 @@ class ScatterChart(QWidget):
         x_format: Format = lambda value: f"{value:g}",
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(title or "Scatter", parent)
         self._y_format, self._x_format = y_format, x_format
         self._dots: tuple[Dot, ...] = ()
         self._log = False
         self._categories: tuple[str, ...] = ()
-        self._key = ""
-        self._placeholder = ""
         self._y_most: float | None = None
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(title or "Scatter")
-        on_theme(self)
 
     @property
     def dots(self) -> tuple[Dot, ...]:
@@ -87,17 +80,6 @@ class ScatterChart(QWidget):
     def set_y_most(self, most: float | None) -> None:
         """Nothing is above this value (an accuracy is never above 1), so the axis need not show it."""
         self._y_most = most
-        self.update()
-
-    def set_chosen(self, key: str) -> None:
-        """Ring one point."""
-        if key != self._key:
-            self._key = key
-            self.update()
-
-    def set_placeholder(self, text: str) -> None:
-        """What to say while there is no point."""
-        self._placeholder = text
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -237,8 +219,7 @@ class ScatterChart(QWidget):
         """Choose the point under the pointer."""
         dot = self._nearest(event.position())
         if dot is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.set_chosen(dot.key)
-            self.chosen.emit(dot.key)
+            self.choose(dot.key)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Say which point it is."""
@@ -261,20 +242,7 @@ class ScatterChart(QWidget):
             super().keyPressEvent(event)
             return
         order = sorted(self._dots, key=lambda dot: (self._x_of(dot), dot.y))
-        keys = [dot.key for dot in order]
-        at = keys.index(self._key) + step if self._key in keys else (0 if step > 0 else len(keys) - 1)
-        self.set_chosen(keys[max(0, min(len(keys) - 1, at))])
-        self.chosen.emit(self._key)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show the focus ring."""
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the focus ring away."""
-        super().focusOutEvent(event)
-        self.update()
+        self.choose_next([dot.key for dot in order], step, first=0 if step > 0 else -1)
 
 
 def _log_ticks(low: float, high: float, most: int) -> tuple[float, ...]:

@@ -24,7 +24,7 @@ def test_only_a_limit_is_called_a_limit() -> None:
 
 
 async def test_the_limit_is_told_wherever_one_is(make_application: Callable[..., Any], monkeypatch: Any) -> None:
-    monkeypatch.setattr("console.tabs.training.follow.POLL_SECONDS", 0.01)
+    monkeypatch.setattr(JobFollower, "poll_seconds", 0.01)
     services = ModelServices()
     services.job_rows = [HANGING]
     application = make_application([])

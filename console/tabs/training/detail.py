@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_chart import Series
@@ -22,6 +21,7 @@ from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
 from console.widgets.key_values import KeyValues
 from console.widgets.log_panel import LogPanel
+from console.widgets.page_scroll import PageScroll
 from console.widgets.segmented import Segmented
 from workers.errors import NotFound, SageDeckError
 from workers.training_curves import CurveReader
@@ -118,17 +118,7 @@ class JobDetail(QWidget):
         bottom.addWidget(self.log, 3)
         facts = QVBoxLayout()
         facts.addWidget(label("Job", "section"))
-        inner = QWidget()
-        rows = QVBoxLayout(inner)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self._facts)
-        rows.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inner)
-        facts.addWidget(area, 1)
+        facts.addWidget(PageScroll(self._facts), 1)
         bottom.addLayout(facts, 2)
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)

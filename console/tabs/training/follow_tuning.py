@@ -2,84 +2,67 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from console.activity import ActivityItem
+from console.commands import Command
 from console.context import AppContext
 from console.models.base_format import duration, fraction
 from console.tabs.training.commands_tuning import StopTuning
-from workers.errors import NotFound, SageDeckError
+from console.tabs.training.follow_base import Follower
 from workers.tuning_types import Trial, TuningJob
 
-POLL_SECONDS = 3.0
-SLOW_POLL_SECONDS = 20.0
-_EAGER_POLLS = 100
+if TYPE_CHECKING:
+    from workers.services import Services
 
 Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
 
 
-class TuningFollower:
-    """``seen`` is given every job as it was read, with its trials; for ``watched`` see ``JobFollower``."""
+class TuningFollower(Follower[TuningJob]):
+    """``seen`` is given every job as it was read, with its trials; for the rest see ``Follower``."""
+
+    kind, verb, noun = "tuning", "Tuning", "tuning job"
+    slow_poll_seconds = 20.0
+    eager_polls = 100
 
     def __init__(self, ctx: AppContext, seen: Seen, watched: Callable[[], bool] = lambda: False) -> None:
-        self._ctx, self._seen, self._watched = ctx, seen, watched
-        self._followed: set[str] = set()
+        super().__init__(ctx, watched)
+        self._seen = seen
 
-    def follow(self, job: TuningJob) -> None:
-        """Follow a running tuning job, once."""
-        if job.running and job.name not in self._followed:
-            self._followed.add(job.name)
-            task = self._ctx.tasks.start(
-                self._follow(job), label=f"Follow {job.name}", key=f"training:tuning:{job.name}"
-            )
-            task.add_done_callback(lambda _: self._followed.discard(job.name))
+    def stop(self, job: TuningJob) -> Command:
+        """Ask it to stop, with its trials."""
+        return StopTuning([job])
 
-    async def _follow(self, job: TuningJob) -> None:
-        services = self._ctx.services
-        if services is None:
+    async def read(self, services: Services, name: str) -> TuningJob:
+        """The tuning job, told to ``seen`` with its trials."""
+        job = await services.tuning.describe(name)
+        self._seen(job, await services.tuning.trials(job))
+        return job
+
+    def show(self, item: ActivityItem, job: TuningJob) -> None:
+        """Trials done, and the time left."""
+        if not job.max_jobs:
+            item.progress(None, f"{job.counts.finished} trials done")
             return
-        item = self._ctx.activity.begin(
-            f"Tuning {job.name}", "tuning", cancellable=lambda: self._ctx.start(StopTuning([job]))
-        )
-        polls = 0
-        try:
-            while job.running:
-                _show(item, job)
-                polls += 1
-                await asyncio.sleep(POLL_SECONDS if polls < _EAGER_POLLS else SLOW_POLL_SECONDS)
-                try:
-                    job = await services.tuning.describe(job.name)
-                    self._seen(job, await services.tuning.trials(job))
-                except NotFound:
-                    item.fail("The tuning job is gone.")
-                    return
-                except SageDeckError as error:
-                    # One failed poll is no failed job; the tables tell when the account is out of reach.
-                    item.progress(item.fraction, error.title)
-        except asyncio.CancelledError:
-            item.cancelled("not followed any more; the tuning job goes on")
-            raise
-        self._ended(item, job)
+        words = f"{job.counts.finished} of {job.max_jobs} trials done"
+        left = time_left(job)
+        if left is not None:
+            words += f", about {duration(max(1.0, left))} left"
+        item.progress(min(1.0, job.counts.finished / job.max_jobs), words)
 
-    def _ended(self, item: ActivityItem, job: TuningJob) -> None:
-        name = job.name
+    def ended(self, item: ActivityItem, job: TuningJob) -> None:
+        """The best result, or why it failed."""
         words = best_words(job)
         if job.status == "Completed":
             item.done(words)
             if not self._watched():
-                show = ("Show", lambda: self._ctx.navigate("training", {"tuning": name}))
-                self._ctx.notify.success(f"{name} has finished", words, action=show)
+                self._ctx.notify.success(f"{job.name} has finished", words, action=self.shown(job.name))
         elif job.status == "Stopped":
             item.cancelled(f"stopped; {words}")
         else:
-            item.fail(job.failure_reason.splitlines()[0] if job.failure_reason else "The tuning job failed.")
-            self._ctx.notify.error(
-                f"{name} failed", "Its reason and trials are in Training.",
-                action=("Show", lambda: self._ctx.navigate("training", {"tuning": name})),
-            )  # fmt: skip
-        self._ctx.resourceChanged.emit("tuning", name)
+            self.failed(item, job, "Its reason and trials are in Training.")
 
 
 def best_words(job: TuningJob) -> str:
@@ -99,14 +82,3 @@ def time_left(job: TuningJob) -> float | None:
     passed = (datetime.now(UTC) - job.created).total_seconds()
     # Those that run are half done in the mean.
     return passed / (done + job.counts.running / 2) * (total - done - job.counts.running / 2)
-
-
-def _show(item: ActivityItem, job: TuningJob) -> None:
-    if not job.max_jobs:
-        item.progress(None, f"{job.counts.finished} trials done")
-        return
-    words = f"{job.counts.finished} of {job.max_jobs} trials done"
-    left = time_left(job)
-    if left is not None:
-        words += f", about {duration(max(1.0, left))} left"
-    item.progress(min(1.0, job.counts.finished / job.max_jobs), words)
