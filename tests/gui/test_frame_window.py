@@ -125,8 +125,8 @@ async def test_what_runs_is_priced_in_the_header(make_application, monkeypatch):
     services.job_rows = [TrainingJob("j", "InProgress", now, instance_type="ml.m5.xlarge", instance_count=2)]
     services.endpoint_rows = [Endpoint("e", "InService", now, instance_type="ml.m5.large", instance_count=1)]
     price = services.prices.per_hour
-    services.functions_cost = 0.5
-    expected = 0.5 + 2 * price("ml.m5.xlarge", "training", "us-east-1") + price("ml.m5.large", "hosting", "us-east-1")
+    services.functions_cost = 0.502
+    expected = 0.502 + 2 * price("ml.m5.xlarge", "training", "us-east-1") + price("ml.m5.large", "hosting", "us-east-1")
     application.connection.state = "ready"
     application.ctx.enter(SANDBOX, services, await services.identity())
     await until(lambda: application.window.header.cost.value.text())
