@@ -1,6 +1,7 @@
-"""Signature Version 4, checked: who signed a request, and that nobody changed it.
+"""Signatures, checked: who signed a request, and that nobody changed it.
 
-Written from AWS's documents "Create a signed AWS API request" and "Authenticating requests (SigV4)" for S3.
+Written from AWS's documents "Create a signed AWS API request" and "Authenticating requests (SigV4)" for S3. Everything
+must be signed with Version 4, except for presigned URLs of S3 (``auth_old_urls``).
 All comparisons of secrets take constant time.
 """
 
@@ -15,6 +16,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from sandbox.account import REGION
+from sandbox.auth_old_urls import old_signature, uncovered
 from sandbox.credentials import Credentials, KnownKey
 from sandbox.errors import AwsError
 from sandbox.registry import Caller
@@ -25,6 +28,7 @@ MAX_PRESIGNED_SECONDS = 7 * 24 * 3600
 UNRESERVED = "-_.~"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 HTTP_403 = 403
+_LONGEST_EPOCH = 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,10 @@ class SignedRequest:
 
 @dataclass(frozen=True)
 class Scope:
-    """What the signature claims: key id, date, region, service, and the pieces needed to check it."""
+    """What the signature claims: key id, date, region, service, and the pieces needed to check it.
+
+    ``version`` 2 is a presigned URL of the old kind.
+    """
 
     access_key_id: str
     date: str
@@ -50,6 +57,7 @@ class Scope:
     amz_date: str
     token: str
     expires: int | None
+    version: int = 4
 
     @property
     def text(self) -> str:
@@ -78,12 +86,7 @@ def parse_scope(request: SignedRequest) -> Scope | None:
     if "X-Amz-Algorithm=" in request.raw_query:
         return _from_query(request.raw_query)
     if "AWSAccessKeyId=" in request.raw_query:
-        raise AwsError(
-            "InvalidRequest",
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256 "
-            "(boto3: Config(signature_version='s3v4')).",
-            HTTP_403,
-        )
+        return _from_old_query(request.raw_query)
     return None
 
 
@@ -126,6 +129,21 @@ def _from_query(raw_query: str) -> Scope:
     )
 
 
+def _from_old_query(raw_query: str) -> Scope:
+    pairs = _query_pairs(raw_query)
+    values, strange = dict(pairs), uncovered(pairs)
+    expires = values.get("Expires", "")
+    if not (expires.isdecimal() and len(expires) <= _LONGEST_EPOCH) or not values.get("Signature"):
+        message = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+        raise AwsError("AccessDenied", message, HTTP_403)
+    if strange:
+        raise AwsError("AccessDenied", f"The signature of this URL does not cover {', '.join(strange)}.", HTTP_403)
+    token = values.get("x-amz-security-token", "")
+    # Such a URL tells when it ends, in seconds since 1970.
+    key_id, start = values["AWSAccessKeyId"], "19700101T000000Z"
+    return Scope(key_id, start[:8], REGION, "s3", ("host",), values["Signature"], start, token, int(expires), version=2)
+
+
 def _scope(credential: str, signed: str, signature: str, amz_date: str, token: str, expires: int | None) -> Scope:
     pieces = credential.split("/")
     if len(pieces) != 5 or pieces[4] != "aws4_request" or not all(pieces) or not signed or not signature:
@@ -158,7 +176,11 @@ class Verifier:
         """
         known = self._known(scope)
         key = self._signing_key(known, scope)
-        if not self._matches(request, scope, payload_hash, key):
+        if not (
+            _matches_old(request, scope, known.secret)
+            if scope.version == 2
+            else self._matches(request, scope, payload_hash, key)
+        ):
             raise AwsError(
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. "
@@ -220,6 +242,15 @@ class Verifier:
             if hmac.compare_digest(expected.encode(), scope.signature.encode()):
                 return True
         return False
+
+
+def _matches_old(request: SignedRequest, scope: Scope, secret: str) -> bool:
+    pairs, paths = _query_pairs(request.raw_query), [request.raw_path]
+    if request.raw_path.count("/") == 1:
+        # botocore signs "/bucket/" and asks for "/bucket".
+        paths.append(request.raw_path + "/")
+    expected = [old_signature(request.method, path, pairs, request.headers, secret) for path in paths]
+    return any(hmac.compare_digest(one.encode(), scope.signature.encode()) for one in expected)
 
 
 @lru_cache(maxsize=64)

@@ -179,6 +179,66 @@ def test_presigned_urls_work_until_they_expire(credentials: Credentials) -> None
     assert refused(credentials, longer, payload="UNSIGNED-PAYLOAD").code == "SignatureDoesNotMatch"
 
 
+def old_url(keys: BotoCredentials, method: str, path: str, **headers: str) -> SignedRequest:
+    """A URL that the AWS CLI 1 presigns."""
+    request = AWSRequest(method, URL + path, headers=headers)
+    botocore.auth.HmacV1QueryAuth(keys, expires=60).add_auth(request)
+    request.headers = {}
+    return received(request)
+
+
+@pytest.mark.parametrize("path", ["/bucket/a%20b/%C3%A9%2B", "/bucket/k?versionId=a%2Fb&response-content-type=a%2Fb"])
+def test_presigned_urls_of_the_old_kind_work_until_they_expire(credentials: Credentials, path: str) -> None:
+    session = credentials.issue_session("arn:aws:iam::123456789012:role/R", "s")
+    for keys in (boto_keys(credentials), boto_keys(credentials, session)):
+        sent = old_url(keys, "GET", path)
+        assert check(credentials, sent).scope.service == "s3"
+        error = refused(credentials, sent, clock=lambda: time.time() + 62)
+        assert "expired" in error.message
+
+
+def test_an_old_presigned_listing(credentials: Credentials) -> None:
+    request = AWSRequest("GET", URL + "/bucket?list-type=2&prefix=a", auth_path="/bucket/")
+    botocore.auth.HmacV1QueryAuth(boto_keys(credentials), expires=60).add_auth(request)
+    request.headers = {}
+    check(credentials, received(request))
+
+
+def test_an_old_presigned_upload_covers_its_headers(credentials: Credentials) -> None:
+    sent = old_url(boto_keys(credentials), "PUT", "/bucket/k", **{"Content-Type": "image/png", "x-amz-meta-a": "1"})
+    check(credentials, sent)
+    check(credentials, SignedRequest(**{**sent.__dict__, "headers": {**sent.headers, "content-type": "image/png"}}))
+    for name, value in (("content-type", "text/html"), ("x-amz-acl", "public-read"), ("x-amz-meta-a", "2")):
+        changed = SignedRequest(**{**sent.__dict__, "headers": {**sent.headers, name: value}})
+        assert refused(credentials, changed).code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"method": "DELETE"}, "SignatureDoesNotMatch"),
+        ({"raw_path": "/bucket/other"}, "SignatureDoesNotMatch"),
+        ({"raw_query": "{}&acl"}, "SignatureDoesNotMatch"),
+        ({"raw_query": "{}&x-amz-acl=public-read"}, "SignatureDoesNotMatch"),
+        ({"raw_query": "{}&publicAccessBlock"}, "AccessDenied"),
+    ],
+)
+def test_a_changed_old_url_is_refused(credentials: Credentials, change: dict[str, str], code: str) -> None:
+    sent = old_url(boto_keys(credentials), "GET", "/bucket/k")
+    changed = SignedRequest(
+        **{**sent.__dict__, **{name: text.replace("{}", sent.raw_query) for name, text in change.items()}}
+    )
+    assert refused(credentials, changed).code == code
+
+
+@pytest.mark.parametrize(
+    "query", ["", "&Signature=x", "&Signature=x&Expires=soon", "&Expires=1", "&Signature=x&Expires=" + "9" * 400]
+)
+def test_half_old_urls_are_refused(credentials: Credentials, query: str) -> None:
+    sent = SignedRequest("GET", "/bucket/k", f"AWSAccessKeyId=A{query}", {"host": "x"})
+    assert refused(credentials, sent).code == "AccessDenied"
+
+
 def test_presigned_for_more_than_a_week_is_refused(credentials: Credentials) -> None:
     request = AWSRequest("GET", URL + "/bucket/a")
     botocore.auth.S3SigV4QueryAuth(boto_keys(credentials), "s3", "us-east-1", expires=8 * 86400).add_auth(request)
