@@ -85,7 +85,8 @@ def test_a_script_mode_job_runs_to_the_end(account: Account) -> None:
     assert "found ['one.txt']" in account.log("good/algo-1")
     metrics = account.cloudwatch.list_metrics(Namespace="/aws/sagemaker/TrainingJobs", MetricName="Test Loss")
     assert metrics["Metrics"][0]["Dimensions"] == [{"Name": "TrainingJobName", "Value": "good"}]
-    assert not list((account.sandbox.state / "jobs").iterdir())
+    # The status is told first, then the files go.
+    wait_for(lambda: not list((account.sandbox.state / "jobs").iterdir()))
 
 
 def test_a_container_entry_point_runs_with_its_channels(account: Account) -> None:
