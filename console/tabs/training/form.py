@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import count
@@ -37,6 +37,7 @@ from console.tabs.training.requirements_dialog import RequirementsDialog
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.lines import CheckLine
+from console.widgets.scroll_area import ScrollArea
 from console.widgets.segmented import Segmented
 from workers.errors import SageDeckError
 from workers.tuning_request import features_note, spec_problem
@@ -89,10 +90,8 @@ class LaunchForm(QFrame):
         column.setContentsMargins(24, 0, 24, 4)
         column.addWidget(self.form)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+        area = ScrollArea("New job")
         area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
         head = QVBoxLayout()
         head.setContentsMargins(24, 22, 24, 14)

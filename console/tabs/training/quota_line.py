@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from console.context import AppContext
 from console.tabs.training.commands_quota import RaiseQuota
 from console.tabs.training.quota_words import QuotaWords, instances_at_a_time, quota_words, unknown_words
+from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.lines import CheckLine, HintLine
 from workers.errors import SageDeckError
@@ -32,6 +33,7 @@ class QuotaLine(QWidget):
         self._more = Button("Ask for more…", "link", small=True, on=self._ask_for_more)
         self._more.hide()
         self._advice = HintLine()
+        self._advice.setContentsMargins(theme().pixels(16) + 8, 0, 0, 4)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)

@@ -33,9 +33,9 @@ def quota_words(spec: TrainingSpec | TuningSpec, quota: Quota) -> QuotaWords:
     """Whether the launch fits what the account may run, and what to do when it does not."""
     wanted = instances_at_a_time(spec)
     with_this = quota.used + wanted
-    line = f"Quota: {with_this} of {count(quota.limit, 'instance')} with this"
+    line = f"Quota: {with_this} of {count(quota.limit, 'instance')}"
     if with_this <= quota.limit:
-        return QuotaWords("ok", line)
+        return QuotaWords("ok", f"{line} with this")
     options = []
     if wanted > 1:
         jobs = isinstance(spec, TuningSpec) and spec.max_parallel > 1

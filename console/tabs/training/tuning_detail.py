@@ -31,6 +31,8 @@ from workers.types import EpochMetrics
 
 POLL_SECONDS = 2.0
 LOG_SECONDS = 1.0
+# In polls: whether the objective shows up in the log is looked at every ten seconds.
+OBJECTIVE_EVERY = 5
 _LOG_MOST_PAGES = 200
 
 Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
@@ -53,6 +55,7 @@ class TuningDetail(QWidget):
         self.curves: Mapping[str, tuple[EpochMetrics, ...]] = {}
         self.chosen = ""
         self._by_hand = False
+        self._unseen = False
         self._columns: tuple[Any, ...] = ()
         self._title = label("", "section")
         self._trial = label("", "section")
@@ -119,7 +122,7 @@ class TuningDetail(QWidget):
         if self.job is not None and (job.name, job.created) == (self.job.name, self.job.created):
             return
         self.job, self.trials, self.curves, self.chosen, self._by_hand = job, (), {}, "", False
-        self._columns = ()
+        self._columns, self._unseen = (), False
         self.log.view.clear()
         self.log.view.set_placeholder("Waiting for the first trial…")
         self._banner.hide()
@@ -149,6 +152,7 @@ class TuningDetail(QWidget):
         services = self.ctx.services
         if services is None:
             return
+        turn = 0
         while True:
             job = await services.tuning.describe(name)
             trials = await services.tuning.trials(job)
@@ -157,11 +161,24 @@ class TuningDetail(QWidget):
             self._seen(job, trials)
             self.curves = await services.tuning.curves(job, trials)
             self._draw_curves()
+            if job.running and turn % OBJECTIVE_EVERY == 0:
+                self._say_unseen(await services.tuning.unseen_objective(job, trials))
+            turn += 1
             if ended:
                 self.ctx.resourceChanged.emit("tuning", name)
             if not job.running and not any(trial.running for trial in trials):
                 break
             await asyncio.sleep(POLL_SECONDS)
+
+    def _say_unseen(self, told: str | None) -> None:
+        """Trials cost money while nobody finds their objective; it may still come at their end."""
+        if told is not None:
+            sentence, _, lines = told.partition("\n")
+            self._banner.set_content("warn", "The objective has not been seen yet", sentence, details=lines)
+            self._banner.show()
+        elif self._unseen:
+            self._banner.hide()
+        self._unseen = told is not None
 
     def _failed(self, error: BaseException) -> None:
         title = error.title if isinstance(error, SageDeckError) else "The tuning job cannot be followed"

@@ -1,0 +1,59 @@
+"""What surrounds a training job in an account: spot instances, quotas and tags, against a real sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.helpers.pictures import make_folder
+from tests.integration.test_job_story import finished, runner, sandbox, services, uploaded  # noqa: F401 - fixtures
+from workers.errors import QuotaExceeded
+from workers.tags import job_of_arn
+from workers.types import TrainingSpec
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+SETTINGS = {"views": "1", "image_size": "64", "seed": "1"}
+
+
+def test_a_spot_job_has_its_quota_its_price_and_its_tags(runner, services, tmp_path_factory):  # noqa: F811
+    folder = tmp_path_factory.mktemp("account") / "dogs"
+    make_folder(folder, classes=2, per_class=8)
+    runner.run(story(services, folder))
+
+
+async def story(services, folder):  # noqa: F811
+    bucket, data = await uploaded(services, folder, "datasets/account")
+    before = await services.quotas.training("ml.m5.xlarge", spot=True)
+    assert before is not None and before.limit > 0 and before.used == 0
+    spec = TrainingSpec(
+        "account-dogs", data, bucket, epochs=2, batch_size=8, hyperparameters=SETTINGS, spot=True,
+        tags={"team": "vision lab"},
+    )  # fmt: skip
+    await services.training.launch(spec)
+    services.quotas.forget_running()
+    during = await services.quotas.training("ml.m5.xlarge", spot=True)
+    on_demand = await services.quotas.training("ml.m5.xlarge")
+    assert (during.used, on_demand.used) == (1, 0)
+
+    too_many = TrainingSpec("account-many", data, bucket, instance_count=on_demand.limit + 1, hyperparameters=SETTINGS)
+    with pytest.raises(QuotaExceeded):
+        await services.training.launch(too_many)
+
+    job = await finished(services, spec.job_name)
+    assert job.status == "Completed" and job.spot
+    assert 0 < job.billable_seconds < job.training_seconds
+    hour = services.prices.per_hour("ml.m5.xlarge", "training", services.region)
+    cost = services.prices.job_cost(job, services.region)
+    assert cost == pytest.approx(job.billable_seconds * hour / 3600)
+
+    assert (await services.tags.of(job.arn))["team"] == "vision lab"
+    await services.tags.add(job.arn, {"stage": "best"})
+    await services.tags.remove(job.arn, ["team"])
+    every = await services.tags.of_all_jobs()
+    assert every[job.arn]["stage"] == "best" and "team" not in every[job.arn]
+    assert job_of_arn(job.arn) == ("job", "account-dogs")
+
+    asked = await asyncio.wait_for(services.quotas.request(before, before.limit + 2), 30)
+    assert asked
