@@ -7,6 +7,7 @@ other threads run.
 
 from __future__ import annotations
 
+import re
 import time
 
 import regex
@@ -14,6 +15,10 @@ import regex
 SEARCH_SECONDS = 0.5
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-=:,;/%@!<>'\"")
 _REPEATS = frozenset("*+?{")
+# An escape, a set of characters, a count, or any other character: what an expression is made of, roughly.
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,\d*)?\}|.", re.DOTALL)
+# ``regex`` writes a counted repetition out while it compiles, so that ``a{1000000000}`` takes all memory.
+_MOST_CHARACTERS = 100_000
 
 
 class SlowExpression(Exception):
@@ -28,6 +33,8 @@ class BoundedRegex:
     """A compiled expression. ``budget``: seconds for all searches together; without it each has ``SEARCH_SECONDS``."""
 
     def __init__(self, text: str, budget: float | None = None) -> None:
+        if written_out(text) > _MOST_CHARACTERS:
+            raise InvalidExpression(f"it repeats something more than {_MOST_CHARACTERS:,} times")
         try:
             self._compiled = regex.compile(text)
         except (regex.error, RecursionError, OverflowError) as error:
@@ -57,6 +64,27 @@ class BoundedRegex:
         if match is None:
             return None
         return str(match.group(1) or "") if self._compiled.groups else str(match.group(0))
+
+
+def written_out(expression: str) -> int:
+    """How many characters the expression has at least when its counts (``a{3}``) are written out; rather too many."""
+    sizes = [0]
+    last = 0
+    for piece in _PIECE.finditer(expression):
+        text = piece[0]
+        if piece[1] is not None:
+            sizes[-1] += last * max(0, int(piece[1]) - 1)
+            last *= max(1, int(piece[1]))
+        elif text == "(":
+            sizes.append(0)
+            last = 0
+        elif text == ")" and len(sizes) > 1:
+            last = sizes.pop()
+            sizes[-1] += last
+        else:
+            last = 1
+            sizes[-1] += 1
+    return sum(sizes)
 
 
 def required_text(expression: str) -> str:

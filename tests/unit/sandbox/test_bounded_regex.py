@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.bounded_regex import BoundedRegex, InvalidExpression, SlowExpression, required_text
+from sandbox.bounded_regex import BoundedRegex, InvalidExpression, SlowExpression, required_text, written_out
 
 EXPONENTIAL = r"(a|aa)+$"
 TRAP = "a" * 3000 + "!"
@@ -66,6 +66,29 @@ def test_a_budget_is_for_all_lines_together() -> None:
 def test_what_is_no_expression_is_told() -> None:
     with pytest.raises(InvalidExpression, match="missing"):
         BoundedRegex("loss=(")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "a{1000000000}",
+        "(a{10000}){10000}",
+        "(?:(?:a{1000}){1000}){1000}",
+        "[ab]{100000000}",
+        "a{1000000000,}",
+        r"\]{999999}",
+    ],
+)
+def test_counts_that_would_take_all_memory_are_refused(expression: str) -> None:
+    with pytest.raises(InvalidExpression, match="more than 100,000 times"):
+        BoundedRegex(expression)
+
+
+def test_ordinary_counts_are_taken() -> None:
+    stamp = r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z?[ab]{0,1000000000}){1,3} loss=([0-9.]{1,12})"
+    assert written_out(stamp) < 100
+    assert written_out("(ab){3}c") == 7
+    BoundedRegex(stamp)
 
 
 @pytest.mark.parametrize(
