@@ -6,6 +6,7 @@ written: plain files and folders only, below the target, within a number and a s
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
@@ -13,6 +14,8 @@ import tarfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+
+from sandbox.errors import is_disk_full
 
 MAX_MEMBERS = 100_000
 MAX_BYTES = 20 * 1024**3
@@ -49,13 +52,15 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
                 source = tar.extractfile(member)
                 if source is None:
                     raise ArchiveError(f"its member {member.name!r} cannot be read")
-                written.append(destination)
                 with source, destination.open("wb") as file:
+                    written.append(destination)
                     shutil.copyfileobj(source, file, _BLOCK)
                 if member.mode & stat.S_IXUSR:
-                    destination.chmod(0o755)
-    except (tarfile.TarError, EOFError, zlib.error, NotADirectoryError, IsADirectoryError, ValueError) as error:
+                    destination.chmod(0o700)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
         _remove(written)
+        if is_disk_full(error):
+            raise
         raise ArchiveError(f"it is not a readable tar.gz archive ({error})") from error
     except ArchiveError:
         _remove(written)
@@ -104,7 +109,9 @@ def walk(folder: Path) -> list[tuple[str, Path]]:
 
 def _checked_name(member: tarfile.TarInfo) -> PurePosixPath:
     path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name or ":" in path.parts[:1]:
+    if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
+        raise ArchiveError(f"its member {member.name!r} points outside of the folder")
+    if any(":" in part for part in path.parts[:1]):
         raise ArchiveError(f"its member {member.name!r} points outside of the folder")
     if member.issym() or member.islnk():
         raise ArchiveError(f"its member {member.name!r} is a link; only files and folders are unpacked")

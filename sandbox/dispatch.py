@@ -15,9 +15,13 @@ from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier,
 from sandbox.diagnostics import tell_exception
 from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
 from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
-from sandbox.registry import MAX_BODY_BYTES, BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
+from sandbox.registry import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
 from sandbox.rpc import operation_of, protocol_of, read_call, write_answer
 
+# What is read into memory before the signature can be checked: what the service's largest request needs (a function's
+# zip of 50 MB as base64; an endpoint's body), and little for the others.
+MAX_RPC_BYTES = 16 * 1024 * 1024
+MAX_BODIES = {"lambda": 80 * 1024 * 1024, "sagemaker": 32 * 1024 * 1024}
 BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 
 
@@ -132,7 +136,7 @@ class Dispatcher:
             verified = self._verifier.verify(signed, scope, given)
             payload = _payload(raw, given, verified)
         else:
-            data = _read_all(raw)
+            data = _read_all(raw, MAX_BODIES.get(scope.service, MAX_RPC_BYTES))
             actual = hashlib.sha256(data).hexdigest() if data else EMPTY_SHA256
             if given is not None and given not in (actual, UNSIGNED):
                 raise AwsError("SignatureDoesNotMatch", "The body does not match x-amz-content-sha256.", 403)
@@ -184,16 +188,16 @@ def _payload(raw: RawRequest, mode: str, verified: Verified) -> Payload:
     return PlainPayload(raw.stream, raw.length, None if mode == UNSIGNED else mode)
 
 
-def _read_all(raw: RawRequest) -> bytes:
+def _read_all(raw: RawRequest, limit: int) -> bytes:
     if raw.length == 0:
         return b""
-    too_large = AwsError("RequestEntityTooLarge", f"The body is larger than {MAX_BODY_BYTES} bytes.", 413)
-    if raw.length is not None and raw.length > MAX_BODY_BYTES:
+    too_large = AwsError("RequestEntityTooLarge", f"The body is larger than {limit} bytes.", 413)
+    if raw.length is not None and raw.length > limit:
         raise too_large
     parts, size = [], 0
     for block in PlainPayload(raw.stream, raw.length, None).blocks():
         size += len(block)
-        if size > MAX_BODY_BYTES:
+        if size > limit:
             raise too_large
         parts.append(block)
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -106,7 +106,7 @@ def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(member) as source, path.open("wb") as copy:
         shutil.copyfileobj(source, copy)
-    path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+    path.chmod(0o700 if member.external_attr >> 16 & 0o111 else 0o600)
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:

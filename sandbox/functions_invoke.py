@@ -52,7 +52,7 @@ class Invoker:
         try:
             event = payload.decode("utf-8")
             json.loads(event)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             text = f"Could not parse request body into json: Could not parse payload into json: {error}"
             raise AwsError("InvalidRequestContentException", text, 400, Type="User") from None
         if kind == "DryRun":

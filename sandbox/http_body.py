@@ -57,11 +57,11 @@ class Reader:
         searched = 0
         while True:
             end = self._buffer.find(b"\r\n\r\n", max(0, searched - 3))
-            if end >= 0:
-                break
-            searched = len(self._buffer)
+            searched = end if end >= 0 else len(self._buffer)
             if searched > MAX_HEAD_BYTES:
                 raise BadRequest("The headers are larger than 64 KiB.", 431)
+            if end >= 0:
+                break
             self._fill()
         text = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]

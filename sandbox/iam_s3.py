@@ -93,7 +93,7 @@ def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
 def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     method, query = request.method, request.query
     if method == "POST" and "delete" in query:
-        return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request.body())]
+        return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request)]
     context = {f"s3:{name}": query[name] for name in _QUERY_KEYS if name in query}
     sub = next((name for name in _BUCKET_READS if name in query), "")
     if not sub:
@@ -110,5 +110,5 @@ def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     return [(f"s3:{name}", bucket_arn(bucket), context)]
 
 
-def _keys_to_delete(body: bytes) -> list[str]:
-    return [node.text or "" for node in s3_xml.parse(body).iter("Key")]
+def _keys_to_delete(request: RestRequest) -> list[str]:
+    return [node.text or "" for node in s3_xml.parse(request.body(s3_xml.MAX_BYTES)).iter("Key")]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sandbox.s3_api import S3
     from sandbox.state import StateDir
 
-MAX_BODY_BYTES = 160 * 1024 * 1024
+# A body that is read into memory; objects of S3 are not, they are streamed to the disk.
+MAX_BODY_BYTES = 80 * 1024 * 1024
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _body(shape: StructureShape, request: RestRequest) -> dict[str, Any]:
     text = request.body()
     try:
         body = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AwsError("InvalidRequestContentException", "Could not parse request body into json.") from None
     if not isinstance(body, dict):
         raise AwsError("InvalidRequestContentException", "The request body must be a JSON object.")

@@ -20,6 +20,7 @@ from sandbox.errors import AwsError
 from sandbox.registry import RestRequest, RestResponse
 
 CBOR_PATH = re.compile(r"^/service/(\w+)/operation/(\w+)$")
+MAX_DEPTH = 40
 JSON_10 = "application/x-amz-json-1.0"
 JSON_11 = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
@@ -87,6 +88,8 @@ def fold(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     for name, value in pairs:
         node = root
         pieces = name.split(".")
+        if len(pieces) > MAX_DEPTH:
+            raise AwsError("MalformedQueryString", "A parameter's name is too deep.")
         for piece in pieces[:-1]:
             node = node.setdefault(piece, {})
             if not isinstance(node, dict):
@@ -103,7 +106,7 @@ def _lists(node: Any) -> Any:
         if set(node) == {wrapper} and isinstance(node[wrapper], dict):
             node = node[wrapper]
             break
-    if node and all(name.isdigit() for name in node):
+    if node and all(name.isascii() and name.isdigit() and len(name) < 10 for name in node):
         items = [_lists(node[name]) for name in sorted(node, key=int)]
         if all(isinstance(item, dict) and set(item) == {"key", "value"} for item in items):
             return {item["key"]: item["value"] for item in items}

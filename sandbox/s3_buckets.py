@@ -79,7 +79,7 @@ def list_buckets(store: Store, request: RestRequest) -> RestResponse:
 
 def create_bucket(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """CreateBucket."""
-    body = request.body()
+    body = request.body(xml.MAX_BYTES)
     region = REGION
     if body:
         root = xml.parse(body)
@@ -212,7 +212,7 @@ def list_object_versions(store: Store, request: RestRequest, bucket: str) -> Res
 def delete_objects(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """DeleteObjects: up to 1,000 keys in one transaction."""
     store.bucket(bucket)
-    root = xml.parse(request.body())
+    root = xml.parse(request.body(xml.MAX_BYTES))
     entries = [(xml.text_of(item, "Key"), xml.text_of(item, "VersionId") or None) for item in root.iter("Object")]
     if not 0 < len(entries) <= MAX_DELETE:
         raise AwsError("MalformedXML", "DeleteObjects takes 1 to 1000 keys.")
@@ -239,7 +239,7 @@ def document(store: Store, request: RestRequest, bucket: str, name: str) -> Rest
     root, code, message = DOCUMENTS[name]
     store.bucket(bucket)
     if request.method == "PUT":
-        body = request.body()
+        body = request.body(xml.MAX_BYTES)
         if xml.parse(body).tag != root:
             raise AwsError("MalformedXML", f"The document must be a {root}.")
         if name == "tagging":
@@ -298,7 +298,7 @@ def policy_status(store: Store, bucket: str) -> RestResponse:
 def versioning(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """GetBucketVersioning and PutBucketVersioning."""
     if request.method == "PUT":
-        status = xml.text_of(xml.parse(request.body()), "Status")
+        status = xml.text_of(xml.parse(request.body(xml.MAX_BYTES)), "Status")
         if status not in ("Enabled", "Suspended"):
             raise AwsError("IllegalVersioningConfigurationException", "Status must be Enabled or Suspended.")
         store.set_setting(bucket, "versioning", status)

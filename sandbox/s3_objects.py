@@ -324,7 +324,7 @@ def tagging(store: Store, request: RestRequest, bucket: str, key: str) -> RestRe
         return RestResponse(200, {"Content-Type": "application/xml"}, tag_document(tags))
     meta = {name: value for name, value in info.meta.items() if name != "tags"}
     if request.method == "PUT":
-        meta["tags"] = tags_from(request.body())
+        meta["tags"] = tags_from(request.body(xml.MAX_BYTES))
     store.update_meta(info, meta)
     return RestResponse(200 if request.method == "PUT" else 204)
 

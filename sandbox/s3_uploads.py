@@ -104,7 +104,7 @@ def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: s
     """CompleteMultipartUpload."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
     wanted = []
-    for part in xml.parse(request.body()).iter("Part"):
+    for part in xml.parse(request.body(xml.MAX_BYTES)).iter("Part"):
         checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
         wanted.append((_part_number(xml.text_of(part, "PartNumber")), xml.text_of(part, "ETag"), checksum or None))
     expected = request.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 from sandbox.errors import AwsError
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+# The largest XML request is a DeleteObjects of 1,000 keys.
+MAX_BYTES = 8 * 1024 * 1024
 Node = tuple[str, "str | int | bool | Iterable[Node]"]
 _SPECIAL = re.compile(r'[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f]')
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
@@ -48,7 +50,8 @@ def parse(body: bytes) -> ElementTree.Element:
     malformed = AwsError(
         "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
     )
-    if b"<!" in body.replace(b"<!--", b""):
+    if b"<!" in body.replace(b"<!--", b"") or b"\0" in body:
+        # In UTF-16, which the parser would take too, a document type could not be seen.
         raise malformed
     try:
         # No document type gets here, so there are no entities to expand.
