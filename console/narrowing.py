@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.commands import Affected, Command, Confirmation
 from console.context import AppContext
 from console.widgets.banner import Banner
+from console.widgets.buttons import Button
 from console.widgets.policy_diff import PolicyDiff
 from workers.grants import BroadGrant, Narrowing
 from workers.role_check import RoleKind
 
 if TYPE_CHECKING:
     from workers.services import Services
+
+_SHOW = "Show the narrower policy"
 
 
 class NarrowRole(Command):
@@ -72,11 +76,14 @@ class RoleNotice(QWidget):
         self._shown: tuple[str, ...] = ()
         self.plan: Narrowing | None = None
         self.banner = Banner("warn")
+        self.show_button = Button(_SHOW, "link", small=True, on=self._toggle)
         self.policy = PolicyDiff(ground="bg")
+        self.policy.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.banner)
+        column.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.policy)
         self.hide()
         ctx.resourceChanged.connect(self._resource_changed)
@@ -116,15 +123,21 @@ class RoleNotice(QWidget):
         plan = self.plan
         self.banner.set_content(
             "warn",
-            f"The role {broad[0].role} may more than it needs",
-            "; ".join(f"{one.policy} {one.reason}" for one in broad) + ".",
+            "Its role may more than it needs",
+            f"{broad[0].role}: {'; '.join(f'{one.policy} {one.reason}' for one in broad)}.",
             fix=("Narrow…", self._narrow) if plan is not None else None,
             primary_fix=False,
         )
-        self.policy.setVisible(plan is not None)
+        self.show_button.setVisible(plan is not None)
+        self.show_button.setText(_SHOW)
+        self.policy.hide()
         if plan is not None:
             self.policy.set_lines(plan.diff[2:-1], whole=True)
             self.policy.setToolTip(f"All that {user} on this bucket")
+
+    def _toggle(self) -> None:
+        self.policy.setVisible(self.policy.isHidden())
+        self.show_button.setText(_SHOW if self.policy.isHidden() else "Hide the narrower policy")
 
     def _narrow(self) -> None:
         if self.plan is not None:

@@ -279,11 +279,11 @@ async def test_latency_shows_the_median_and_the_slow_ones(make_application: Call
         tuple((at, 9.0) for at in quarters), tuple((at, 20.0) for at in quarters), tuple((at, 44.0) for at in quarters),
     )  # fmt: skip
     assert [(one.name, len(one.xs), one.last) for one in latency_series(metrics)] == [
-        ("p95", 8, 44.0),
         ("p50", 8, 20.0),
+        ("p95", 8, 44.0),
     ]
     young = EndpointMetrics(((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW, ((NOW, 40.0),))
-    assert [(one.name, one.last) for one in latency_series(young)] == [("p95", 40.0), ("p50", 21.0)]
+    assert [(one.name, one.last) for one in latency_series(young)] == [("p50", 21.0), ("p95", 40.0)]
 
 
 async def test_without_a_model_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:

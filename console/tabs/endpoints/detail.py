@@ -52,13 +52,13 @@ class EndpointPanel(SidePanel):
         self.buttons.addWidget(self.delete_button)
         self._banner = Banner("err")
         self._banner.hide()
-        self._latency = LineChart("Latency", y_format=milliseconds, time_axis=True)
+        self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
         self._latency.set_placeholder("No requests in the last day")
-        self._latency.setMinimumHeight(ctx.theme.pixels(140))
+        self._latency.setFixedHeight(ctx.theme.pixels(160))
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
         self._log.view.set_placeholder("No lines yet")
-        self._log.setMinimumHeight(ctx.theme.pixels(220))
+        self._log.setMinimumHeight(ctx.theme.pixels(150))
         self._touched = QWidget()
         self._touched_lines = QVBoxLayout(self._touched)
         self._touched_lines.setContentsMargins(0, 0, 0, 0)
@@ -190,12 +190,16 @@ class EndpointPanel(SidePanel):
             self.ctx.navigate("predict", {"endpoint": self._row.name})
 
 
+def _tick(value: float) -> str:
+    return f"{value:g} ms" if value else "0"
+
+
 def latency_series(metrics: EndpointMetrics) -> list[Series]:
     """Median and 95th percentile: of the last day by quarters of an hour, of a younger endpoint by the minute."""
     day = len(metrics.day_latency_ms) >= LEAST_QUARTERS
     pairs = (
-        ("p95", metrics.day_latency_p95_ms if day else metrics.latency_p95_ms, "series3"),
         ("p50", metrics.day_latency_ms if day else metrics.latency_ms, "series1"),
+        ("p95", metrics.day_latency_p95_ms if day else metrics.latency_p95_ms, "series3"),
     )
     return [
         Series(name, [at.timestamp() for at, _ in points], [value for _, value in points], tone=tone)

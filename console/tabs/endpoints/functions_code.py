@@ -80,7 +80,8 @@ class DeployCodeDialog(FormDialog):
         self.source.set_current(OWN)
         self._read = None
         self._said.say(f"Reading {path.name}…", "wait")
-        self.update_ok()
+        self.area.set_text(path.name, "choose or drop another one")
+        self._show_source()
         self.ctx.tasks.start(self._check(path), label=f"Read {path.name}", key=_KEY)
 
     async def _check(self, path: Path) -> None:
@@ -91,11 +92,9 @@ class DeployCodeDialog(FormDialog):
         else:
             found = self._read
             self._said.say(f"{found.name}: {count(found.files, 'file')}, {bytes_text(len(found.data))}", "ok")
-            self.area.set_text(found.name, "choose or drop another one")
             wanted = self._before if not found.handler_problem(self._before) else next(iter(found.handlers), "")
             self.form.set_values({"handler": wanted or self._before})
-        self.form.check()
-        self.update_ok()
+        self._show_source()
 
     def _check_handler(self, handler: str) -> str | None:
         if self._read is None or self.source.current == OURS:
@@ -105,7 +104,7 @@ class DeployCodeDialog(FormDialog):
     def _show_source(self) -> None:
         own = self.source.current == OWN
         self._own.setVisible(own)
-        self._handler_row.setVisible(own)
+        self._handler_row.setVisible(own and self._read is not None)
         self._ours.setVisible(not own)
         self.form.check()
         self.update_ok()

@@ -8,6 +8,7 @@ from datetime import datetime
 from console.models.base import Column
 from console.models.base_format import ago, milliseconds
 from console.models.base_states import State
+from console.tabs.endpoints.rows import rate_text
 from workers.function_calls import FunctionCall
 from workers.function_types import Function
 from workers.grants import Grant
@@ -47,10 +48,11 @@ class FunctionRow:
 
     @property
     def failed(self) -> int:
-        """How many of the newest calls in a row were not answered, bad input aside."""
+        """How many of the newest calls in a row were not answered since it was changed, bad input aside."""
         failed = 0
         for call in self.calls or ():
-            if call.ok or (call.status is not None and call.status < 500):
+            known = self.function.modified is None or call.at > self.function.modified
+            if call.ok or not known or (call.status is not None and call.status < 500):
                 break
             failed += 1
         return failed
@@ -91,19 +93,13 @@ def _rate(row: FunctionRow) -> float | None:
     return None if calls is None else calls / MINUTES_A_DAY
 
 
-def _rate_text(value: float, _: FunctionRow) -> str:
-    if 0 < value < 0.1:
-        return "<0.1"
-    return f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"
-
-
 COLUMNS = [
     Column("name", "Name", kind="name", icon="lambda", priority=0),
     Column("state", "State", kind="state", priority=0, sample="InService"),
     Column("size", "Size", priority=3),
     Column("endpoint", "Asks", value=lambda row: row.function.endpoint_name or None, priority=6),
     Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
-    Column("rate", "Per min", kind="number", value=_rate, format=_rate_text, priority=4),
+    Column("rate", "Per min", kind="number", value=_rate, format=lambda v, _: rate_text(v), priority=4),
     Column(
         "p50",
         "p50",

@@ -50,6 +50,13 @@ class Row:
         return f"{endpoint.instance_count or endpoint.desired_count} × {endpoint.instance_type}"
 
 
+def rate_text(value: float) -> str:
+    """Requests a minute: ``<0.1``, ``0.7``, ``52``."""
+    if 0 < value < 0.1:
+        return "<0.1"
+    return f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"
+
+
 def _requests(row: Row) -> list[float] | None:
     """One value for each half hour of the last day: a quarter without a call has no entry in the metrics."""
     if row.metrics is None or not row.metrics.day_invocations:
@@ -74,7 +81,7 @@ COLUMNS = [
         "Per min",
         kind="number",
         value=lambda row: row.metrics.invocations_per_minute if row.metrics else None,
-        format=lambda v, _: f"{v:.1f}" if 0 < v < 10 else f"{v:.0f}",
+        format=lambda v, _: rate_text(v),
         priority=4,
     ),
     Column(
