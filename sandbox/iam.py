@@ -212,5 +212,5 @@ def _request_context(request: RestRequest) -> dict[str, str]:
     context = {key: request.headers[name] for name, key in _HEADERS.items() if request.headers.get(name)}
     if request.service == "s3":
         context["s3:authType"] = "REST-HEADER" if "authorization" in request.headers else "REST-QUERY-STRING"
-        context["s3:signatureversion"] = "AWS4-HMAC-SHA256"
+        context["s3:signatureversion"] = "AWS" if "AWSAccessKeyId" in request.query else "AWS4-HMAC-SHA256"
     return context
