@@ -20,6 +20,8 @@ _RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A process that served this long has earned a fresh start of the waiting times.
 _HEALTHY_SECONDS = 60.0
 _STOP_SECONDS = 3.0
+# A busy machine takes its time to end a process, also one that was killed.
+_KILL_SECONDS = 30.0
 _REASON_LINES = 4
 
 State = Literal["starting", "ready", "dead", "closed"]
@@ -73,10 +75,10 @@ class Instance:
         except HostTimeout as error:
             if error.hung:
                 self._log.write([f"The model did not answer within {timeout:.0f} s; its process is started again."])
-                self._kill()
+                self._kill(link)
             raise
         except HostDied:
-            self._kill()
+            self._kill(link)
             raise
         finally:
             with self._lock:
@@ -101,7 +103,7 @@ class Instance:
             process.terminate()
             if not process.join(_STOP_SECONDS):
                 process.kill()
-                process.join(_STOP_SECONDS)
+                process.join(_KILL_SECONDS)
         self._log.flush()
 
     def _start(self) -> None:
@@ -156,8 +158,11 @@ class Instance:
         self._timer.daemon = True
         self._timer.start()
 
-    def _kill(self) -> None:
+    def _kill(self, link: HostLink) -> None:
+        """Kill the process behind ``link``; one that was started since then has nothing to do with it."""
         with self._lock:
+            if self._link is not link:
+                return
             process = self._process
             self._link = None
             if self.state == "ready":

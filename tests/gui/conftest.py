@@ -19,7 +19,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 # Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
 
-TEST_SECONDS = 280
+TEST_SECONDS = 570
 OFFSCREEN_NOISE = r"This plugin does not support"
 
 

@@ -29,7 +29,7 @@ from workers.services import Services
 from workers.types import Backend, Identity
 
 SPECS = [TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")]
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ async def connected(application: Any, sandbox: SandboxProcess) -> Services:
 
 async def checked(tab: DataTab, folder: Path) -> None:
     tab.dataset.choose(folder)
-    await until(lambda: tab.dataset.state in ("checked", "failed"), 60)
+    await until(lambda: tab.dataset.state in ("checked", "failed"))
 
 
 async def dialog_of(kind: type[Any], parent: Any) -> Any:
@@ -96,7 +96,7 @@ async def in_bucket(tab: DataTab, services: Services, name: str) -> None:
 async def uploaded(tab: DataTab) -> None:
     assert tab.upload_panel.upload_button.isEnabled(), tab.upload_panel.note
     tab.upload_panel.upload_button.click()
-    await until(lambda: not tab.uploading.running, 60)
+    await until(lambda: not tab.uploading.running)
 
 
 def button(parent: Any, text: str) -> Button:
@@ -126,7 +126,7 @@ async def test_from_sample_pictures_to_a_bucket(
     dialog.form.set_values({"classes": 3, "per_class": 6, "folder": tmp_path / "samples"})
     assert "18 pictures" in dialog.cost.text()
     dialog.ok_button.click()
-    await until(lambda: tab.dataset.state == "checked", 60)
+    await until(lambda: tab.dataset.state == "checked")
     assert tab.folder_panel.texts() == [
         "Same 3 breeds in train, valid and test",
         next(text for text in tab.folder_panel.texts() if text.startswith("Every picture opens 18 JPEG")),
@@ -141,7 +141,7 @@ async def test_from_sample_pictures_to_a_bucket(
     assert not dialog.ok_button.isEnabled()
     dialog.form.set_values({"name": "dogs-story"})
     dialog.ok_button.click()
-    await until(lambda: tab.browser.name == "dogs-story" and tab.browser.safety is not None, 30)
+    await until(lambda: tab.browser.name == "dogs-story" and tab.browser.safety is not None)
     assert tab.browser.safety is not None
     assert (tab.browser.safety.private, tab.browser.safety.encrypted) == (True, True)
     assert tab.bucket_panel.combo.value() == "dogs-story"
@@ -185,7 +185,7 @@ async def test_a_second_upload_sends_nothing_and_offers_to_remove_what_is_gone(
     question = await dialog_of(ConfirmDialog, application.window)
     assert "Delete 1 object from dogs-twice" in question.windowTitle()
     question.confirm_button.click()
-    await until(lambda: tab.uploading.state == "idle", 30)
+    await until(lambda: tab.uploading.state == "idle")
     assert (await services.storage.count("dogs-twice"))[0] == 39
 
 
@@ -198,8 +198,9 @@ async def test_looking_into_the_bucket(
     await in_bucket(tab, services, "dogs-look")
     assert tab.bucket_panel.table.state == "empty"
     await uploaded(tab)
+    await until(lambda: tab.browser.prefix == "dogs/")
     table = tab.bucket_panel.table
-    for name in ("dogs", "train", "004.Akita"):
+    for name in ("train", "004.Akita"):
         await until(lambda name=name: name in [row.name for row in tab.browser.rows])
         row = next(row for row in tab.browser.rows if row.name == name)
         table.activated.emit(row)
@@ -229,13 +230,13 @@ async def test_looking_into_the_bucket(
     tab.bucket_panel.preview.delete_button.click()
     question = await dialog_of(ConfirmDialog, application.window)
     question.confirm_button.click()
-    await until(lambda: len(tab.browser.rows) == 6, 30)
+    await until(lambda: len(tab.browser.rows) == 6)
     tab.bucket_panel.up_button.click()
     await until(lambda: tab.browser.prefix == "dogs/train/" and tab.browser.listed)
     tab.delete([next(row for row in tab.browser.rows if row.name == "004.Akita")])
     question = await dialog_of(ConfirmDialog, application.window)
     question.confirm_button.click()
-    await until(lambda: "004.Akita" not in [row.name for row in tab.browser.rows], 30)
+    await until(lambda: "004.Akita" not in [row.name for row in tab.browser.rows])
 
 
 async def test_pictures_without_a_local_file_are_fetched_for_the_rows_in_sight(
@@ -250,7 +251,7 @@ async def test_pictures_without_a_local_file_are_fetched_for_the_rows_in_sight(
     await until(lambda: tab.browser.rows)
     (row,) = tab.browser.rows
     before = tab.bucket_panel.thumbs.source("dogs-thumbs", row)
-    await until(lambda: tab.bucket_panel.thumbs.source("dogs-thumbs", row) != before, 20)
+    await until(lambda: tab.bucket_panel.thumbs.source("dogs-thumbs", row) != before)
 
 
 async def test_an_upload_pauses_stops_and_goes_on(
@@ -266,14 +267,14 @@ async def test_an_upload_pauses_stops_and_goes_on(
     tab.upload_panel.pause_button.click()
     assert tab.uploading.state == "paused"
     assert tab.upload_panel.title.startswith("Paused")
-    await until(lambda: tab.uploading.progress is not None, 30)
+    await until(lambda: tab.uploading.progress is not None)
     assert "pause" in badges
     tab.upload_panel.cancel_button.click()
-    await until(lambda: tab.uploading.state == "cancelled", 30)
+    await until(lambda: tab.uploading.state == "cancelled")
     assert tab.upload_panel.again_button.isVisible()
     assert badges[-1] == ""
     tab.upload_panel.again_button.click()
-    await until(lambda: tab.uploading.state == "done", 60)
+    await until(lambda: tab.uploading.state == "done")
     assert (await services.storage.count("dogs-pause"))[0] == 40
 
 
@@ -287,11 +288,11 @@ async def test_an_unfinished_upload_is_offered_again(
     tab.upload_panel.upload_button.click()
     tab.upload_panel.pause_button.click()
     # Only what was begun to be sent is worth going on with.
-    await until(lambda: tab.uploading.fraction is not None, 30)
+    await until(lambda: tab.uploading.fraction is not None)
     application.ctx.leave()
-    await until(lambda: not tab.uploading.running, 30)
+    await until(lambda: not tab.uploading.running)
     await connected(application, sandbox)
-    await until(lambda: tab.uploading.pending, 30)
+    await until(lambda: tab.uploading.pending)
     assert tab.uploading.pending[0].bucket == "dogs-later"
     assert tab.uploading.state == "idle"
     button(tab.upload_panel, "Forget").click()
@@ -345,8 +346,8 @@ async def test_a_folder_without_splits_is_split_after_a_question(
     dialog = await dialog_of(SplitDialog, tab)
     assert "flat-split" in dialog.sentence.text()
     dialog.ok_button.click()
-    await until(lambda: tab.dataset.folder is not None and tab.dataset.folder.name == "flat-split", 30)
-    await until(lambda: tab.dataset.state == "checked", 30)
+    await until(lambda: tab.dataset.folder is not None and tab.dataset.folder.name == "flat-split")
+    await until(lambda: tab.dataset.state == "checked")
     assert tab.dataset.report is not None
     assert tab.dataset.report.splits == ("train", "valid", "test")
 
@@ -382,7 +383,7 @@ async def test_folders_are_taken_when_dropped_and_pictures_are_not(
     )
     tab.folder_panel.area.dropEvent(event)
     assert tab.dataset.folder == dogs
-    await until(lambda: tab.dataset.state == "checked", 30)
+    await until(lambda: tab.dataset.state == "checked")
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "empty"])
@@ -435,7 +436,7 @@ async def test_the_folder_of_the_last_run_is_taken_up_again(make_application: Ca
     assert first._writer.flush()
     _, again = open_tab(make_application)
     assert again.dataset.folder == dogs
-    await until(lambda: again.dataset.state == "checked", 30)
+    await until(lambda: again.dataset.state == "checked")
 
 
 async def test_refused_credentials_are_an_error_not_an_empty_list(
@@ -444,7 +445,7 @@ async def test_refused_credentials_are_an_error_not_an_empty_list(
     application, tab = open_tab(make_application)
     backend = replace(backend_of(sandbox), secret_access_key="wrong")
     application.ctx.enter(backend, Services(backend), Identity("123456789012", "arn:aws:iam::123456789012:user/x"))
-    await until(lambda: tab.browser.buckets_error is not None, 30)
+    await until(lambda: tab.browser.buckets_error is not None)
     assert tab.bucket_panel.table.state == "error"
 
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
+from console.activity import ActivityItem
 from console.activity_rows import FinishedRow, RunningRow, duration
 from console.popover import SHADOW
 from console.widgets.buttons import Button
@@ -78,13 +79,14 @@ async def test_running_work_shows_its_progress_and_can_be_paused_and_cancelled(m
     assert rows(panel, RunningRow) == [] and status.state.text() == "Nothing is running"
 
 
-async def test_unknown_progress_shows_the_time(make_application):
+async def test_unknown_progress_shows_the_time(make_application, monkeypatch):
+    monkeypatch.setattr(ActivityItem, "seconds", 48.0)
     application, panel = await opened(make_application)
     application.window.toggle_activity()
     application.activity.begin("Creating dogs", "endpoints").progress(None, "usually 4 to 6 min")
     await until(lambda: rows(panel, RunningRow))
     [row] = rows(panel, RunningRow)
-    assert row.findChild(ProgressBar).fraction is None and "0 s" in texts(row)
+    assert row.findChild(ProgressBar).fraction is None and "48 s" in texts(row)
     assert not row._cancel.isVisible() and not row._pause.isVisible()
 
 
@@ -133,6 +135,29 @@ async def test_the_log_follows_what_the_program_says(make_application):
     before = panel.log.toPlainText().count("created the bucket")
     application.settings.set("theme", "dark")
     assert panel.log.toPlainText().count("created the bucket") == before == 1
+
+
+async def test_history_and_log_can_be_filtered(make_application):
+    application, panel = await opened(make_application)
+    for number in range(50):
+        application.activity.begin(f"Delete bucket b{number}", "trash").done()
+    application.activity.begin("Launch dogs", "training").fail("ResourceLimitExceeded")
+    application.window.toggle_activity()
+    assert not panel.search.isVisible()
+    panel.segments.set_current("history")
+    panel.search.setText("launch failed")
+    await until(lambda: [row.item.title for row in rows(panel.pages.currentWidget(), FinishedRow)] == ["Launch dogs"])
+    panel.search.setText("nothing like it")
+    await until(lambda: "Nothing matches. 51 are hidden by the filter." in texts(panel))
+    next(button for button in rows(panel, Button) if button.text() == "Clear filter").click()
+    await until(lambda: len(rows(panel.pages.currentWidget(), FinishedRow)) == 40)
+    logging.getLogger("console.app").info("first words")
+    logging.getLogger("console.app").info("second words")
+    panel.segments.set_current("log")
+    panel.search.setText("SECOND")
+    await until(lambda: panel.log.toPlainText().endswith("second words") and "first" not in panel.log.toPlainText())
+    panel.search.clear()
+    await until(lambda: "first words" in panel.log.toPlainText())
 
 
 async def test_messages_stack_above_the_status_bar_and_repeat_as_a_count(make_application):

@@ -31,7 +31,7 @@ def test_without_a_display_one_line_says_what_to_do(tmp_path, extra):
         env=environment(tmp_path, **extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert answer.returncode == 2
     [line] = answer.stderr.splitlines()
@@ -62,7 +62,7 @@ with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
         env=environment(tmp_path, QT_QPA_PLATFORM="offscreen"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == []
@@ -83,7 +83,7 @@ def test_a_signal_closes_the_window_cleanly(tmp_path, number):
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         up = tmp_path / "window" / "window.log"
         while (
             not (up.exists() and "the window is open" in up.read_text())
@@ -92,7 +92,7 @@ def test_a_signal_closes_the_window_cleanly(tmp_path, number):
         ):
             time.sleep(0.05)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from unittest.mock import AsyncMock
 
 import pytest
 from PySide6.QtCore import Qt
@@ -110,10 +111,14 @@ async def test_a_long_identity_is_shortened_before_anything_is_cut(make_applicat
     value = header.identity.value
     await until(lambda: "…" in value.text())
     assert value.toolTip() == f"role/{name}" and value.text().startswith("role/An")
-    await asyncio.sleep(0.05)
-    ends = [widget.mapTo(header, widget.rect().topRight()).x() for widget in (value, header.cost.value, header.switch)]
-    starts = [widget.mapTo(header, widget.rect().topLeft()).x() for widget in (header.cost.caption, header.switch)]
-    assert ends[0] < starts[0] and ends[1] < starts[1] and ends[2] < header.width()
+
+    def all_is_in_its_place() -> bool:
+        seen = (value, header.cost.value, header.switch)
+        ends = [widget.mapTo(header, widget.rect().topRight()).x() for widget in seen]
+        starts = [widget.mapTo(header, widget.rect().topLeft()).x() for widget in (header.cost.caption, header.switch)]
+        return ends[0] < starts[0] and ends[1] < starts[1] and ends[2] < header.width()
+
+    await until(all_is_in_its_place)
 
 
 async def test_what_runs_is_priced_in_the_header(make_application, monkeypatch):
@@ -186,6 +191,27 @@ async def test_the_account_used_last_is_used_again(make_application, monkeypatch
     application.show()
     await until(lambda: application.connection.state == "ready")
     assert application.ctx.backend == AWS
+
+
+async def test_an_account_that_is_gone_is_told_with_the_reason(make_application, monkeypatch, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[work]\naws_access_key_id\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setattr("workers.local_account.attach_or_start", AsyncMock(return_value=SANDBOX))
+    monkeypatch.setattr("console.connection._make_services", FakeServices)
+    (tmp_path / "window").mkdir()
+    (tmp_path / "window" / "settings.json").write_text('{"backend": "aws:work"}')
+    application = make_application(SPECS)
+    application.show()
+    await until(lambda: application.connection.state == "ready")
+    assert application.connection.choice == SANDBOX_CHOICE
+    (notice,) = [one for one in application.notify.notices if one.title.startswith("The account work is gone")]
+    assert str(credentials) in notice.text and "line 2" in notice.text
+    header = application.window.header
+    header.open_menu()
+    assert any("line 2" in action.text() and not action.isEnabled() for action in header.menu.actions())
+    assert "in use" in header.menu.actions()[0].text()
+    header.menu.close()
 
 
 async def test_the_menu_lists_sandbox_and_profiles(make_application, monkeypatch):
@@ -375,7 +401,7 @@ async def test_closing_cancels_own_tasks_keeps_choices_and_ends(make_application
     application.window.show_tab("training")
     application.window.close()
     assert application.window.isVisible()
-    await asyncio.wait_for(application.closed, 5)
+    await asyncio.wait_for(application.closed, 60)
     await application.close()
     assert task.cancelled() and services.closed and not application.window.isVisible()
     text = (application.settings.path).read_text()
@@ -398,7 +424,7 @@ async def test_closing_asks_when_something_of_the_window_runs(make_application, 
     assert not application.closed.done()
     assert [entry.name for entry in asked[0].stops_working] == ["Uploading dogs"]
     application.window.close()
-    await asyncio.wait_for(application.closed, 5)
+    await asyncio.wait_for(application.closed, 60)
 
 
 async def test_errors_that_nobody_caught_reach_the_operator_and_the_log(make_application):

@@ -41,7 +41,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+async def until(condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what} within {seconds:.0f} s"
@@ -69,7 +69,7 @@ def event() -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_from_a_refused_call_to_an_answer(
     state: Path, make_application: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from console.widgets.confirm import ConfirmDialog
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.form import Form, Hint
+from tests.helpers.window import until
 
 
 @pytest.fixture
@@ -139,8 +140,8 @@ async def test_asking_leaves_the_event_loop_running(qtbot: QtBot) -> None:
     form.add("name", "Name", LineEdit(""), check=lambda value: None if value else "Give it a name")
     dialog = FormDialog("New endpoint", form, ok="Deploy")
     answer = asyncio.ensure_future(dialog.ask())
-    await asyncio.sleep(0.03)
-    assert dialog.isVisible() and not answer.done() and not dialog.ok_button.isEnabled()
+    await until(dialog.isVisible)
+    assert not answer.done() and not dialog.ok_button.isEnabled()
     form.set_values({"name": "dogs"})
     assert dialog.ok_button.isEnabled()
     dialog.ok_button.click()
@@ -152,9 +153,8 @@ async def test_asking_leaves_the_event_loop_running(qtbot: QtBot) -> None:
 async def test_cancelling_the_question_closes_it(qtbot: QtBot) -> None:
     dialog = ConfirmDialog(Confirmation("Delete?"))
     answer = asyncio.ensure_future(dialog.ask())
-    await asyncio.sleep(0.02)
-    visible = dialog.isVisible()
+    await until(dialog.isVisible)
     answer.cancel()
     with pytest.raises(asyncio.CancelledError):
         await answer
-    assert visible
+    assert not dialog.isVisible()

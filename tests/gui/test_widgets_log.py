@@ -34,7 +34,7 @@ def test_lines_are_taken_in_batches(panel: LogPanel, qtbot: QtBot) -> None:
     for number in range(50):
         panel.view.append(lines(number, number + 1))
     assert len(panel.view.buffer) == 0
-    qtbot.waitUntil(lambda: len(panel.view.buffer) == 50, timeout=2000)
+    qtbot.waitUntil(lambda: len(panel.view.buffer) == 50, timeout=60_000)
 
 
 def test_follows_until_one_scrolls_up_and_again_at_the_end(panel: LogPanel, qtbot: QtBot) -> None:
@@ -75,7 +75,7 @@ def test_find_counts_goes_round_and_stops_following(panel: LogPanel, qtbot: QtBo
     panel.view.append(lines(0, 200))
     panel.view.flush()
     panel._find.setText("line 19")
-    qtbot.waitUntil(lambda: panel._count.text() == "11 lines", timeout=2000)
+    qtbot.waitUntil(lambda: panel._count.text() == "11 lines", timeout=60_000)
     qtbot.keyClick(panel._find, Qt.Key.Key_Return)
     first = panel._count.text()
     assert first.endswith("of 11") and not panel.view.following
@@ -84,7 +84,7 @@ def test_find_counts_goes_round_and_stops_following(panel: LogPanel, qtbot: QtBo
     assert panel._count.text() == first
     panel.view.append(lines(190, 192))
     panel.view.flush()
-    qtbot.waitUntil(lambda: panel._count.text().endswith("of 13"), timeout=2000)
+    qtbot.waitUntil(lambda: panel._count.text().endswith("of 13"), timeout=60_000)
     panel._find.clear()
     assert not panel._count.isVisible()
 

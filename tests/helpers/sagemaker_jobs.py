@@ -38,7 +38,7 @@ def names_in(data: bytes) -> dict[str, bytes]:
         return {info.name: file.read() for info in tar if (file := tar.extractfile(info)) is not None}
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0, every: float = 0.05) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120.0, every: float = 0.05) -> Any:
     """The first true value of ``condition``; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -98,7 +98,7 @@ class Account:
         answer: dict[str, Any] = self.sagemaker.describe_training_job(TrainingJobName=name)
         return answer
 
-    def finished(self, name: str, seconds: float = 90.0) -> dict[str, Any]:
+    def finished(self, name: str, seconds: float = 240.0) -> dict[str, Any]:
         """The job's description once it has a final status."""
         answer: dict[str, Any] = wait_for(
             lambda: (
@@ -165,7 +165,7 @@ class Account:
             assert "Could not find endpoint" in str(error)
             return "gone"
 
-    def settled(self, name: str, seconds: float = 90.0) -> str:
+    def settled(self, name: str, seconds: float = 240.0) -> str:
         """The endpoint's status when nothing is under way any more."""
         moving = ("Creating", "Updating", "Deleting")
         status: str = wait_for(lambda: status if (status := self.endpoint_status(name)) not in moving else "", seconds)

@@ -13,8 +13,8 @@ from typing import Any
 
 from sandbox.client_env import client_environ, write_shim
 
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 def clean_environ() -> dict[str, str]:
@@ -105,7 +105,7 @@ class SandboxProcess:
             "region_name": self.ready["region"],
             "aws_access_key_id": self.ready["access_key_id"],
             "aws_secret_access_key": self.ready["secret_access_key"],
-            "config": Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=60),
+            "config": Config(retries={"max_attempts": 1}, connect_timeout=30, read_timeout=60),
         }
         return boto3.session.Session().client(service, **{**settings, **overrides})
 

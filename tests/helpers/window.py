@@ -130,7 +130,7 @@ def spec(tab: type[Tab]) -> TabSpec:
     return TabSpec(tab.id, tab.title, tab.icon, tab.order, f"{tab.__module__}:{tab.__name__}")
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Let the event loop run until ``condition()`` holds; AssertionError after ``seconds``."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - conditions of widgets have no event

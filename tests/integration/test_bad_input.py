@@ -72,7 +72,7 @@ def test_a_download_to_a_full_disk_leaves_no_part_of_a_file(small_disk: Path, dr
             services.close()
             await local_account.stop(state)
 
-    asyncio.run(asyncio.wait_for(body(), 120))
+    asyncio.run(asyncio.wait_for(body(), 300))
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == []
 
 
@@ -96,7 +96,7 @@ def test_a_second_window_works_beside_the_first_and_after_it(tmp_path: Path) -> 
             second.close()
             await local_account.stop(state)
 
-    asyncio.run(asyncio.wait_for(body(), 120))
+    asyncio.run(asyncio.wait_for(body(), 300))
 
 
 def test_a_damaged_state_folder_is_moved_aside_told_and_kept_whole(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_damaged_state_folder_is_moved_aside_told_and_kept_whole(tmp_path: Pat
             again.close()
             await local_account.stop(state)
 
-    asyncio.run(asyncio.wait_for(body(), 120))
+    asyncio.run(asyncio.wait_for(body(), 300))
     (old,) = tmp_path.glob("state.old-*")
     assert any(str(old) in line for line in said)
     assert (old / "sandbox.db").read_bytes().startswith(b"this is no database")

@@ -55,7 +55,7 @@ def make(sandbox: SandboxProcess, role: str) -> Iterator[Any]:
 
     def create(name: str, code: str = ECHO, **more: Any) -> Any:
         made.append(name)
-        settings = {"Runtime": "python3.12", "Role": role, "Handler": "code.handler", "Timeout": 5} | more
+        settings = {"Runtime": "python3.12", "Role": role, "Handler": "code.handler", "Timeout": 60} | more
         return client.create_function(FunctionName=name, Code={"ZipFile": zipped(code)}, **settings)
 
     yield create
@@ -90,7 +90,7 @@ def test_the_code_sees_its_role_and_nothing_of_the_operator(sandbox: SandboxProc
         "  arn = boto3.client('sts').get_caller_identity()['Arn']\n"
         "  return {'arn': arn, 'names': sorted(os.environ)}\n"
     )
-    make("who", code, Environment={"Variables": {"ENDPOINT_NAME": "dogs"}}, MemorySize=512, Timeout=20)
+    make("who", code, Environment={"Variables": {"ENDPOINT_NAME": "dogs"}}, MemorySize=512)
     found = call(sandbox, "who")[1]
     assert found["arn"].endswith(":assumed-role/fn/who")
     assert "ENDPOINT_NAME" in found["names"]
@@ -107,13 +107,14 @@ def test_the_code_sees_its_role_and_nothing_of_the_operator(sandbox: SandboxProc
     ],
 )
 def test_failures_have_awss_shape(sandbox: SandboxProcess, make: Any, name: str, code: str, kind: str) -> None:
-    make(name, code, Timeout=1)
+    make(name, code, Timeout=1 if kind == "Sandbox.Timedout" else 60)
     answer, payload = call(sandbox, name)
     assert answer["FunctionError"] == "Unhandled" and payload["errorType"] == kind
 
 
 def test_too_much_memory_ends_the_call(sandbox: SandboxProcess, make: Any) -> None:
-    make("eats", "import time\ndef handler(e, c):\n  x = bytearray(400_000_000)\n  time.sleep(3)\n", MemorySize=128)
+    code = "import time\ndef handler(e, c):\n  x = bytearray(400_000_000)\n  time.sleep(60)\n"
+    make("eats", code, MemorySize=128, Timeout=60)
     assert "signal: killed" in call(sandbox, "eats")[1]["errorMessage"]
 
 

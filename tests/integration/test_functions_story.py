@@ -20,7 +20,7 @@ from workers.functions import role_of
 from workers.services import Services
 from workers.types import Backend
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 CLASSES = ["Akita", "Basenji", "Borzoi"]
 INFERENCE = f"""

@@ -22,7 +22,7 @@ def state(tmp_path):
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 120))
+    return asyncio.run(asyncio.wait_for(coroutine, 300))
 
 
 async def buckets(backend):

@@ -53,8 +53,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield Account(sandbox)
 
 
-def no_processes(account: Account, text: str) -> bool:
-    """True when no process of this machine carries ``text`` in its arguments or folder."""
+def no_processes(account: Account, place: str) -> bool:
+    """True when no process of this machine has ``place``, below the state folder, in its arguments or as its folder."""
+    text = f"{account.sandbox.state}/{place}"
     for process in psutil.process_iter():
         try:
             if text in " ".join(process.cmdline()) or text in process.cwd():
@@ -224,8 +225,8 @@ def test_a_hundred_megabytes_of_output_do_no_harm(account: Account) -> None:
 def test_a_child_that_hides_dies_with_its_job(account: Account) -> None:
     script = (
         "import subprocess, sys\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)  # hidden-child'],"
-        " start_new_session=True)\nprint('started')\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', "
+        f"'{account.sandbox.state}/hidden-child'], start_new_session=True)\nprint('started')\n"
     )
     account.start("parent", script)
     job = account.finished("parent")
@@ -307,7 +308,7 @@ def test_one_dead_host_ends_the_job_and_is_named(account: Account) -> None:
         script,
         ResourceConfig={"InstanceType": "ml.m5.xlarge", "InstanceCount": 3, "VolumeSizeInGB": 30},
     )
-    reason = account.finished("dead", 30)["FailureReason"]
+    reason = account.finished("dead")["FailureReason"]
     assert "(on algo-2)" in reason
     assert "RuntimeError: host two is broken" in reason
     assert no_processes(account, "jobs/dead")
@@ -395,7 +396,7 @@ def test_the_sdks_model_trainer_runs_unchanged(account: Account, tmp_path: Path,
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
     name = answer.stdout.split("JOB ")[1].strip()

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, names_in, wait_for
 from tests.helpers.sandbox import SandboxProcess
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 # What operators bring: the toolkit's variables, arguments with underscores, a line that a regex reads.
 HPO = r"""
@@ -119,7 +119,7 @@ class Tuner:
         answer: dict[str, Any] = self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         return answer
 
-    def finished(self, name: str, seconds: float = 120.0) -> dict[str, Any]:
+    def finished(self, name: str, seconds: float = 240.0) -> dict[str, Any]:
         running = ("InProgress", "Stopping")
         answer: dict[str, Any] = wait_for(
             lambda: job if (job := self.describe(name))["HyperParameterTuningJobStatus"] not in running else None,

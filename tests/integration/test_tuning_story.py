@@ -15,7 +15,7 @@ from workers.tuning_types import CategoricalRange, ContinuousRange, TuningSpec, 
 from workers.types import Backend
 from workers.upload import Uploader
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 NAME = "story-tuning"
 SETTINGS = {"views": "2", "image_size": "64", "seed": "1"}
@@ -79,7 +79,7 @@ def spec(services, runner, tmp_path_factory):
     )
 
 
-async def ended(services, name, seconds=120.0):
+async def ended(services, name, seconds=240.0):
     end = time.monotonic() + seconds
     while (job := await services.tuning.describe(name)).running:
         assert time.monotonic() < end, f"the tuning job did not end within {seconds:.0f} s"
@@ -142,7 +142,7 @@ def test_the_best_settings_start_a_training_on_the_same_pictures(services, runne
 
     async def train():
         name = await services.training.launch(form)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while (found := await services.training.describe(name)).running:
             assert time.monotonic() < end
             await asyncio.sleep(0.2)

@@ -38,7 +38,11 @@ def test_values_come_back_after_a_restart(open_settings):
 def test_changes_are_written_without_being_asked(open_settings, qtbot):
     settings = open_settings()
     settings.set("tab", "predict")
-    qtbot.waitUntil(lambda: settings.path.exists() and json.loads(settings.path.read_text())["tab"] == "predict")
+
+    def written():
+        return settings.path.exists() and json.loads(settings.path.read_text())["tab"] == "predict"
+
+    qtbot.waitUntil(written, timeout=60_000)
 
 
 def test_values_of_the_wrong_type_count_as_not_set(open_settings):

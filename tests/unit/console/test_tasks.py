@@ -7,7 +7,7 @@ from console.tasks import TaskRegistry
 
 
 def run(body):
-    return asyncio.run(asyncio.wait_for(body(), 20))
+    return asyncio.run(asyncio.wait_for(body(), 60))
 
 
 def registry():

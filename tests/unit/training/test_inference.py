@@ -129,7 +129,7 @@ def test_the_copied_code_needs_nothing_but_the_model_folder(model_dir: Path, tmp
         "print(sorted(name for name in sys.modules if name.startswith(('torchvision', 'efficientnet'))))"
     )
     ran = subprocess.run(
-        [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=240
     )
     assert ran.returncode == 0, ran.stderr
     answer, imported = ran.stdout.strip().splitlines()

@@ -38,10 +38,10 @@ def png_claiming(width: int, height: int) -> bytes:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [(30_000, 20_000), (14_000, 10_000)])
 def test_a_png_that_claims_too_many_pixels_is_refused_without_decoding(side: tuple[int, int]) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(BadPicture, match="megapixels"):
         open_picture(png_claiming(*side), 224)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

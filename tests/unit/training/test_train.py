@@ -58,7 +58,7 @@ def test_it_runs_from_a_plain_shell_without_torchs_compiler(small_folder: Path, 
     options = ["--data-dir", str(small_folder), "--model-dir", str(tmp_path / "m"), *SMALL, "--epochs", "1"]
     ran = subprocess.run(
         [sys.executable, "-c", program, *options, "--weights", "none"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert "code 0 False" in ran.stdout, ran.stdout + ran.stderr
     assert (tmp_path / "m" / "model.pth").is_file()
@@ -167,11 +167,14 @@ def test_sigterm_saves_the_best_model_and_ends_well(small_folder: Path, tmp_path
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch=3/"):
-            process.send_signal(signal.SIGTERM)
-            break
-    rest, _ = process.communicate(timeout=60)
+    try:
+        for line in process.stdout:
+            if line.startswith("epoch=3/"):
+                process.send_signal(signal.SIGTERM)
+                break
+        rest, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 0
     assert "Stopped as told: the best model so far" in rest
     report = report_of(tmp_path / "m")

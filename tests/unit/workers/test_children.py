@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.processes import children_running
 from workers import children
 from workers.children import Child, ChildFailed, run_child
 
@@ -16,7 +17,7 @@ MODULE = "tests.unit.workers.echo_child"
 
 
 def run(body):
-    return asyncio.run(asyncio.wait_for(body(), 30))
+    return asyncio.run(asyncio.wait_for(body(), 120))
 
 
 def test_spec_commands_and_answers():
@@ -106,7 +107,7 @@ def test_cancelling_the_start_leaves_no_process(monkeypatch):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(stopped.wait, 20)
-        assert not [child for child in psutil.Process().children() if MODULE in child.cmdline()]
+        assert await asyncio.to_thread(stopped.wait, 60)
+        assert not children_running(MODULE)
 
     run(body)

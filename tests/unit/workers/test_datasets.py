@@ -23,7 +23,7 @@ from workers.datasets import (
 from workers.errors import LocalProblem
 from workers.types import DatasetReport, Finding
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 Splits = dict[str, dict[str, int]]
 GOOD: Splits = {
     split: {"001.Akita": count, "002.Pug": count} for split, count in (("train", 4), ("valid", 1), ("test", 1))
@@ -178,7 +178,7 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "loose.jpg")
     report = check(tmp_path)
     finding = find(report, "not_pictures")
-    assert (finding.title, finding.detail) == ("2 files are not pictures", "they will be skipped")
+    assert (finding.title, finding.detail) == ("2 files are not pictures", "the training will skip them")
     assert finding.paths == ("readme.md", "train/001.Akita/notes.txt")
     assert find(report, "loose").paths == ("train/loose.jpg",)
     assert report.usable
@@ -300,7 +300,7 @@ def test_cancelling_the_check_ends_its_child(tmp_path: Path) -> None:
     async def body() -> None:
         begun = asyncio.Event()
         task = asyncio.create_task(check_folder(tmp_path, lambda progress: begun.set()))
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -32,7 +32,7 @@ def state(tmp_path, monkeypatch):
         return [sys.executable, str(STAND_IN), "sandbox", str(state_dir), *extra]
 
     monkeypatch.setattr(local_account, "command_line", command_line)
-    monkeypatch.setattr(local_account, "START_SECONDS", 20.0)
+    monkeypatch.setattr(local_account, "START_SECONDS", 60.0)
     folder_and_extra = (folder, extra)
     yield folder_and_extra
     ready = local_account.read_ready(folder)
@@ -41,7 +41,7 @@ def state(tmp_path, monkeypatch):
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 60))
+    return asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
 def test_start_then_attach_then_stop(state):

@@ -25,7 +25,7 @@ from workers.samples_individual import individual
 from workers.samples_props import CHANCES, Prop
 from workers.samples_scene import picture_bytes
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(180)
 
 
 def make(dest: Path, classes: int = 3, per_class: int = 5, seed: int = 7) -> None:
@@ -186,7 +186,7 @@ def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
     async def body() -> None:
         begun = asyncio.Event()
         task = asyncio.create_task(make_samples(tmp_path / "dogs", 10, 500, 1, lambda progress: begun.set()))
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

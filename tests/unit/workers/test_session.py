@@ -104,7 +104,7 @@ def test_operations_are_spoken():
 def test_the_pool_is_bounded_and_reuses_threads():
     async def body():
         pool = WorkerPool(3, "test")
-        together, busy, most = threading.Barrier(3, timeout=5), [], []
+        together, busy, most = threading.Barrier(3, timeout=60), [], []
 
         def work():
             busy.append(1)
@@ -125,7 +125,7 @@ def test_cancelling_drops_calls_that_wait_and_closing_ends_the_threads():
     async def body():
         pool = WorkerPool(1, "drop")
         gate, ran = threading.Event(), []
-        first = asyncio.ensure_future(pool.run(gate.wait, 5))
+        first = asyncio.ensure_future(pool.run(gate.wait, 60))
         waiting = asyncio.ensure_future(pool.run(ran.append, 1))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -143,7 +143,7 @@ def test_cancelling_drops_calls_that_wait_and_closing_ends_the_threads():
             await pool.run(lambda: None)
 
     run(body)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(thread.name.startswith("drop") for thread in threading.enumerate()):
         assert time.monotonic() < deadline, "a thread of the closed pool is left"
         time.sleep(0.005)

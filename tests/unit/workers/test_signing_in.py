@@ -121,16 +121,16 @@ def test_cancelling_ends_the_child(tmp_path, monkeypatch):
     async def body():
         heard = asyncio.Event()
         task = asyncio.ensure_future(sign_in(WAY, lambda _: heard.set()))
-        await asyncio.wait_for(heard.wait(), 20)
+        await asyncio.wait_for(heard.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(body(), 60))
+    asyncio.run(asyncio.wait_for(body(), 120))
     import psutil
 
     pid = int((tmp_path / "pid").read_text())
     try:
-        psutil.Process(pid).wait(10)
+        psutil.Process(pid).wait(60)
     except psutil.NoSuchProcess:
         return

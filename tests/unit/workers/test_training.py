@@ -327,10 +327,10 @@ def test_a_million_other_lines_are_passed_over_quickly():
     reader = training()[1].curve_reader(job_with(*ours()))
     line = "INFO a line of a chatty script, with nothing in it that could be a metric, 80 characters long"
     lines = events("epoch=1/2 train_loss=0.9") + [LogEvent(START, line)] * 100_000
-    began = time.perf_counter()
+    began = time.thread_time()
     reader.feed(lines)
     # 100,000 lines; the bare searches of seven regexes take several times as long.
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     assert len(reader.epochs) == 1
 
 

@@ -14,7 +14,7 @@ def messages_of(spec):
     async def main():
         return [message async for message in run_child("workers.upload_child", spec)]
 
-    return asyncio.run(asyncio.wait_for(main(), 60))
+    return asyncio.run(asyncio.wait_for(main(), 120))
 
 
 def spec(tmp_path, **backend):

@@ -281,9 +281,9 @@ def test_a_pause_holds_the_next_file(bucket, folder):
     results = []
     thread = threading.Thread(target=lambda: results.append(upload(bucket, folder, control)))
     thread.start()
-    assert reached.wait(10)
+    assert reached.wait(60)
     thread.join(0.1)
     assert thread.is_alive() and len(bucket.puts) == 1
     control.resume()
-    thread.join(10)
+    thread.join(60)
     assert results[0].sent == 3
