@@ -41,7 +41,7 @@ from workers.errors import SageDeckError
 log = logging.getLogger(__name__)
 
 NO_DISPLAY = (
-    "SageDeck needs a display, and there is none here: run it in a desktop session, or run `make tour`, "
+    "SageDeck needs a display, and there is none here: run it in a desktop session, or add `--tour FOLDER`, "
     "which works without one."
 )
 MISSING_LIBRARIES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import signal
 import sqlite3
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 EXIT_USAGE = 2
 EXIT_IN_USE = 3
 EXIT_NOT_RUNNING = 4
+EXIT_NOT_INSTALLED = 5
+# One of each kind of what `pip install sagedeck` leaves out; the rest comes with them.
+EXTRAS = ("moto", "psutil", "optuna")
 
 
 def default_state() -> Path:
@@ -33,7 +37,10 @@ def default_state() -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog=_program(),
+        description="Serve a sandbox account on this machine, or print the environment for its clients.",
+    )
     parser.add_argument("command", nargs="?", choices=["serve", "env"], default="serve")
     parser.add_argument("--state", type=Path, default=None, metavar="DIR", help="the folder that holds the account")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port of 127.0.0.1 (default: a free one)")
@@ -42,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         "--idle-exit", type=float, default=None, metavar="SECONDS", help="end after so long without work"
     )
     return parser
+
+
+def _program() -> str:
+    """How this program was started, for what it tells a person to type."""
+    started = Path(sys.argv[0]).stem
+    return started if started == "sagedeck-sandbox" else "python -m sandbox"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +66,14 @@ def main(argv: list[str] | None = None) -> int:
     if args.idle_exit is not None and args.idle_exit <= 0:
         parser.error("--idle-exit must be more than 0")
     state = (args.state or default_state()).expanduser().absolute()
+    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"This installation has the window only (no {', '.join(missing)}). "
+            "Install the sandbox with: pip install 'sagedeck[sandbox]'",
+            file=sys.stderr,
+        )
+        return EXIT_NOT_INSTALLED
     if args.command == "env":
         return print_env(state)
     return serve(state, args.port, args.ready_file, args.idle_exit)
@@ -64,7 +85,7 @@ def print_env(state: Path) -> int:
 
     ready = read_ready(state)
     if ready is None or not _alive(int(ready.get("pid", 0))):
-        print(f"No sandbox runs on {state}. Start one: python -m sandbox --state {state}", file=sys.stderr)
+        print(f"No sandbox runs on {state}. Start one: {_program()} --state {state}", file=sys.stderr)
         return EXIT_NOT_RUNNING
     print(shell_exports(ready, write_shim(state)), end="")
     return 0

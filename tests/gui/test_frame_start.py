@@ -35,7 +35,7 @@ def test_without_a_display_one_line_says_what_to_do(tmp_path, extra):
     )
     assert answer.returncode == 2
     [line] = answer.stderr.splitlines()
-    assert "needs a display" in line and "make tour" in line
+    assert "needs a display" in line and "--tour" in line
 
 
 def test_showing_the_window_imports_nothing_heavy(tmp_path):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.__main__ import EXIT_NOT_RUNNING, main
+import sandbox.__main__
+from sandbox.__main__ import EXIT_NOT_INSTALLED, EXIT_NOT_RUNNING, main
 from sandbox.client_env import client_environ, read_ready, shell_exports, write_shim
 
 READY: dict[str, Any] = {
@@ -94,3 +95,14 @@ def test_env_prints_exports_for_a_running_one(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "ready.json").write_text(json.dumps(READY))
     assert main(["env", "--state", str(tmp_path)]) == 0
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:4566" in capsys.readouterr().out
+
+
+def test_an_installation_without_the_sandbox_says_so_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox.__main__, "EXTRAS", ("json", "moto_that_is_not_here"))
+    for command in ("serve", "env"):
+        assert main([command, "--state", str(tmp_path / "state")]) == EXIT_NOT_INSTALLED
+        [line] = capsys.readouterr().err.splitlines()
+        assert "moto_that_is_not_here" in line and "json" not in line and "sagedeck[sandbox]" in line
+    assert not (tmp_path / "state").exists()

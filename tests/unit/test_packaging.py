@@ -1,0 +1,41 @@
+"""What an installed wheel must hold: the files that the program reads by path."""
+
+from __future__ import annotations
+
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers import paths
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+
+
+def packaged(path: Path) -> bool:
+    """Whether setuptools puts this file into a wheel."""
+    package, *inner = path.relative_to(ROOT).parts
+    if not any(fnmatch(package, pattern) for pattern in SETTINGS["packages"]["find"]["include"]):
+        return False
+    if path.suffix == ".py":
+        return True
+    patterns = SETTINGS["package-data"].get(package, [])
+    return any(pattern == "**/*" or fnmatch("/".join(inner), pattern) for pattern in patterns)
+
+
+@pytest.mark.parametrize("name", ["TRAINING_SOURCE", "RESOURCES", "PREDICT_FUNCTION", "METRIC_DEFINITIONS"])
+def test_what_is_read_by_path_is_in_the_wheel(name: str) -> None:
+    place: Path = getattr(paths, name)
+    files = [place] if place.is_file() else [one for one in place.rglob("*") if one.is_file()]
+    kept = [one for one in files if "__pycache__" not in one.parts]
+    assert kept
+    assert [one for one in kept if not packaged(one)] == []
+
+
+def test_every_folder_of_the_program_is_in_the_wheel() -> None:
+    for folder in ("console", "workers", "sandbox", "training", "lambda"):
+        missing = [one for one in (ROOT / folder).rglob("*") if one.is_file() and "__pycache__" not in one.parts]
+        assert [one for one in missing if not packaged(one)] == []
