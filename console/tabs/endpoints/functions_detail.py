@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import ago, bytes_text, milliseconds, when
-from console.tabs.endpoints.functions_rows import FunctionRow, cost_text
+from console.tabs.endpoints.functions_rows import FunctionRow, concurrency, cost_text
 from console.widgets.banner import Banner
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
@@ -116,18 +116,13 @@ class FunctionPanel(SidePanel):
     def _show_figures(self, row: FunctionRow) -> None:
         function = row.function
         calls, errors = function.invocations, function.errors
-        reserved = function.reserved_concurrency
-        if function.provisioned:
-            ready = f"{function.provisioned:,} kept ready"
-        else:
-            ready = "not reserved" if reserved is None else f"{reserved:,} reserved"
         self._figures.set_rows(
             [
                 ("Calls, 24 h", f"{calls:,}" if calls is not None else ""),
                 ("Errors, 24 h", f"{errors:,}" if errors is not None else ""),
                 ("Median time", milliseconds(function.duration_ms) if function.duration_ms is not None else ""),
                 ("Last call", ago(row.last_use) if row.last_use else ""),
-                ("Concurrency", ready),
+                ("Concurrency", concurrency(function)),
                 ("Costs now", cost_text(row)),
             ]
         )

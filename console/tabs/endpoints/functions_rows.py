@@ -84,6 +84,14 @@ def cost_text(row: FunctionRow) -> str:
     return f"{amount} an hour by its last hour{' and what is kept ready' if row.function.provisioned else ''}"
 
 
+def concurrency(function: Function) -> str:
+    """How many calls at once are set aside for it, or kept ready."""
+    if function.provisioned:
+        return f"{function.provisioned:,} kept ready"
+    reserved = function.reserved_concurrency
+    return "not reserved" if reserved is None else f"{reserved:,} reserved"
+
+
 def _requests(row: FunctionRow) -> list[float] | None:
     return list(row.function.per_hour) if row.function.invocations else None
 
@@ -97,7 +105,8 @@ COLUMNS = [
     Column("name", "Name", kind="name", icon="lambda", priority=0),
     Column("state", "State", kind="state", priority=0, sample="InService"),
     Column("size", "Size", priority=3),
-    Column("endpoint", "Asks", value=lambda row: row.function.endpoint_name or None, priority=6),
+    Column("endpoint", "Asks", value=lambda row: row.function.endpoint_name or None, priority=7),
+    Column("concurrency", "Concurrency", value=lambda row: concurrency(row.function), priority=8),
     Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
     Column("rate", "Per min", kind="number", value=_rate, format=lambda v, _: rate_text(v), priority=4),
     Column(
@@ -107,6 +116,15 @@ COLUMNS = [
         value=lambda row: row.function.duration_ms,
         format=lambda v, _: milliseconds(v),
         priority=3,
+    ),
+    Column(
+        "errors",
+        "Errors",
+        kind="number",
+        value=lambda row: row.function.errors,
+        format=lambda v, _: f"{v:,}",
+        tone=lambda row: "err" if row.function.errors else None,
+        priority=6,
     ),
     Column(
         "per_hour",

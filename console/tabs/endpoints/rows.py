@@ -74,7 +74,8 @@ COLUMNS = [
     Column("name", "Name", kind="name", icon="endpoints", priority=0),
     Column("state", "State", kind="state", priority=0, sample="InService"),
     Column("size", "Size", priority=3),
-    Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=6),
+    Column("job", "Model of", value=lambda row: row.endpoint.job_name or None, priority=7),
+    Column("config", "Config", value=lambda row: row.endpoint.config_name or None, priority=8),
     Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
     Column(
         "rate",
@@ -91,6 +92,15 @@ COLUMNS = [
         value=lambda row: row.metrics.p50_ms if row.metrics else None,
         format=lambda v, _: milliseconds(v),
         priority=3,
+    ),
+    Column(
+        "errors",
+        "Errors",
+        kind="number",
+        value=lambda row: row.metrics.errors if row.metrics else None,
+        format=lambda v, _: f"{v:,.0f}",
+        tone=lambda row: "err" if row.metrics and row.metrics.errors else None,
+        priority=6,
     ),
     Column("per_hour", "$ per hour", kind="number", strong=True, format=lambda v, _: f"{v:.3f}", priority=1),
     Column(
