@@ -184,10 +184,13 @@ def test_rates_are_short() -> None:
     assert [rate.format(value, None) for value in (0, 0.25, 12.4)] == ["0", "0.2", "12"]
 
 
-def test_requests_have_a_value_for_every_minute_of_the_hour() -> None:
+def test_requests_have_a_value_for_every_half_hour_of_the_day() -> None:
     requests = next(column for column in COLUMNS if column.key == "requests")
     now = datetime.now(UTC)
-    calls = ((now - timedelta(minutes=10), 4.0), (now, 6.0), (now - timedelta(hours=2), 9.0))
-    values = requests.value(Row(row().endpoint, None, EndpointMetrics(calls, (), 0.0, now)))
-    assert len(values) == 60 and sum(values) == 10 and values[49] == 4 and values[59] == 6
+    calls = tuple(
+        (now - timedelta(minutes=age), number) for age, number in ((10, 4.0), (0, 6.0), (45, 3.0), (1500, 9.0))
+    )
+    metrics = EndpointMetrics((), (), 0.0, now, day_invocations=calls)
+    values = requests.value(Row(row().endpoint, None, metrics))
+    assert len(values) == 48 and values[-2:] == [3, 10] and sum(values) == 13
     assert requests.value(row()) is None
