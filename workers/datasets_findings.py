@@ -140,13 +140,14 @@ def _opening(
     if huge:
         most = max(opened[file.path].megapixels for file in huge)
         title = f"{_count(len(huge), 'picture')} {'claims' if len(huge) == 1 else 'claim up to'} {most:,.0f} megapixels"
-        yield _about(huge, opened, Finding("warning", "too_large", title, "refused, not decoded; will be skipped"))
+        detail = f"refused, not decoded; {_skips(len(huge))}"
+        yield _about(huge, opened, Finding("warning", "too_large", title, detail))
     if bad and too_many:
         title = f"{len(bad):,} of {_count(len(scan.files), 'picture')} {_do(len(bad))} not open"
         yield _about(bad, opened, Finding("error", "too_many_unreadable", title, "more than 5%: the training refuses"))
     elif broken:
         title = f"{_count(len(broken), 'picture')} {_do(len(broken))} not open"
-        yield _about(broken, opened, Finding("warning", "unreadable", title, _they(len(broken), "skipped")))
+        yield _about(broken, opened, Finding("warning", "unreadable", title, _skips(len(broken))))
 
 
 def _about(files: Sequence[Found], opened: Mapping[str, Opened], finding: Finding) -> Finding:
@@ -198,11 +199,11 @@ def _left_out(scan: Scan) -> Iterable[Finding]:
     if strangers:
         count = len(strangers)
         title = f"{_count(count, 'file')} {'is not a picture' if count == 1 else 'are not pictures'}"
-        yield _plain("warning", "not_pictures", title, _they(count, "skipped"), strangers)
+        yield _plain("warning", "not_pictures", title, _skips(count), strangers)
     if scan.loose:
         count = len(scan.loose)
         title = f"{_count(count, 'picture')} {'lies' if count == 1 else 'lie'} in no breed's folder"
-        yield _plain("warning", "loose", title, _they(count, "skipped"), scan.loose)
+        yield _plain("warning", "loose", title, _skips(count), scan.loose)
     if scan.denied:
         title = f"{_count(len(scan.denied), 'folder')} may not be read"
         yield _plain("warning", "denied", title, "their pictures are missing here", scan.denied)
@@ -210,7 +211,7 @@ def _left_out(scan: Scan) -> Iterable[Finding]:
         title = f"{_count(len(scan.links), 'link')} cannot be followed"
         shown = scan.links[:PATHS_AT_MOST]
         paths, notes = tuple(path for path, _ in shown), tuple(note for _, note in shown)
-        yield Finding("info", "links", title, _they(len(scan.links), "skipped"), paths, notes)
+        yield Finding("info", "links", title, _skips(len(scan.links)), paths, notes)
 
 
 def _plain(severity: Literal["warning", "info"], code: str, title: str, detail: str, paths: Sequence[str]) -> Finding:
@@ -229,8 +230,8 @@ def _do(number: int) -> str:
     return "does" if number == 1 else "do"
 
 
-def _they(number: int, what: str) -> str:
-    return f"{'it' if number == 1 else 'they'} will be {what}"
+def _skips(number: int) -> str:
+    return f"the training will skip {'it' if number == 1 else 'them'}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -29,7 +30,10 @@ class LocalFile:
 
 @dataclass
 class Scan:
-    """``problems`` are (printable name, reason); ``blind`` are folders below which nothing could be seen."""
+    """``ignored`` is left out without a loss: hidden and system files, links that lead in a circle.
+
+    ``problems`` are (printable name, reason); ``blind`` are folders below which nothing could be seen.
+    """
 
     files: list[LocalFile] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -51,9 +55,9 @@ def printable(name: str) -> str:
 def scan(folder: Path, keep_on: Callable[[int], bool] = lambda found: True) -> Scan:
     """List the files below ``folder``, by name. ``keep_on(files so far)`` is asked per folder; False ends early.
 
-    Links are followed, but never into a folder that the link itself lies in. Hidden and system files are left out;
-    names that are not UTF-8, broken links, devices and unreadable folders are problems. Raises ``OSError`` when
-    ``folder`` itself cannot be read.
+    Links are followed, but never into a folder that the link itself lies in: what that holds is sent as it is. Hidden
+    and system files are left out; names that are not UTF-8, broken links, devices and unreadable folders are problems.
+    Raises ``OSError`` when ``folder`` itself cannot be read.
     """
     result = Scan()
     top = folder.stat()
@@ -84,8 +88,11 @@ def _walk(
         try:
             info = entry.stat()
         except OSError as exc:
-            broken = "The link leads nowhere or in a circle" if entry.is_symlink() else f"{exc.strerror or exc}"
-            result.problems.append((name, broken))
+            if exc.errno == errno.ELOOP:
+                result.ignored.append(name)
+            else:
+                broken = "The link leads nowhere" if entry.is_symlink() else f"{exc.strerror or exc}"
+                result.problems.append((name, broken))
             continue
         if stat.S_ISREG(info.st_mode):
             result.files.append(LocalFile(entry.path, name, info.st_size, info.st_mtime_ns, info.st_ino))
@@ -108,7 +115,7 @@ def _descend(
     # A DirEntry's stat has no inode on Windows; os.stat has.
     identity = (info.st_dev, info.st_ino) if info.st_ino else _identity(entry.path)
     if identity in ancestors:
-        result.problems.append((name, "The link leads back into a folder above it; it was not followed"))
+        result.ignored.append(name)
         return True
     if len(ancestors) >= DEEPEST:
         result.problems.append((name, f"The folder lies more than {DEEPEST} levels deep"))

@@ -212,8 +212,9 @@ class ComboBox(QComboBox):
         if self.currentIndex() < 0:
             option.currentText = self.placeholderText()
             option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
-        text, width = option.currentText, room.width() - 4
-        elided = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
+        icon = 0 if option.currentIcon.isNull() else option.iconSize.width() + 4
+        text, width = option.currentText, room.width() - 4 - icon
+        elided = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width)
         option.currentText = elided
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.models.data import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
+from console.tabs.data.whole_rows import WholeRows
 from console.theme import theme
 from console.widgets.base import antialias, draw_text, fill_rounded, label, on_theme, text_width
 from console.widgets.fields import ComboBox
@@ -95,7 +96,8 @@ class BreedsPanel(QWidget):
         column.addLayout(head)
         column.addWidget(self.histogram)
         column.addLayout(figures)
-        column.addWidget(self.table, 1)
+        view = self.table.view
+        column.addWidget(WholeRows(self.table, lambda: view.verticalHeader().defaultSectionSize()), 1)
         self.search.searched.connect(self.table.set_filter)
         self.table.filterCleared.connect(self.search.clear)
         self.sorting.chosen.connect(self._sort)

@@ -85,10 +85,19 @@ class BucketBrowser(QObject):
 
     def again(self) -> None:
         """Read the shown folder again, keeping the rows until the new ones are there; count what was not counted."""
+        self.relist()
+        if self.name and self._ctx.connected and self.count is None:
+            self._read_safety()
+
+    def relist(self) -> None:
+        """Read the shown folder again, keeping the rows until the new ones are there."""
         if self.name and self._ctx.connected:
             self._list()
-            if self.count is None:
-                self._read_safety()
+
+    def uncounted(self) -> None:
+        """The number of objects changes just now: none is told until the next whole reading."""
+        self.count = None
+        self.safetyChanged.emit()
 
     def changed(self) -> None:
         """Something in the account's buckets changed: read and count again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -19,6 +20,7 @@ from console.widgets.lines import IconLabel
 from console.widgets.table import MenuEntry, ResourceTable
 
 SCROLL_PAUSE_MS = 120
+SIDES = (24, 20)
 
 
 class SafetyChips(QWidget):
@@ -91,6 +93,8 @@ class BucketPanel(QWidget):
         self.more_button = Button("Load more", small=True, on=browser.more)
         self._shown = label("", "small", "text2")
         self.preview = ObjectPreviewPanel(ctx, browser, self.thumbs)
+        self._title = label("Bucket", "section")
+        self._head, self._own_line = QHBoxLayout(), QVBoxLayout()
         self._scrolled = QTimer(self)
         self._scrolled.setSingleShot(True)
         self._scrolled.setInterval(SCROLL_PAUSE_MS)
@@ -115,10 +119,11 @@ class BucketPanel(QWidget):
         ]  # fmt: skip
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
+        head = self._head
         head.setSpacing(8)
-        head.addWidget(label("Bucket", "section"))
+        head.addWidget(self._title)
         head.addWidget(self.combo, 1)
+        head.addStretch(0)
         head.addWidget(self.create_button)
         head.addWidget(self.refresh_button)
         way = QHBoxLayout()
@@ -132,9 +137,10 @@ class BucketPanel(QWidget):
         line = QFrame()
         line.setProperty("panel", "line")
         column = QVBoxLayout(self)
-        column.setContentsMargins(20, 12, 20, 16)
+        column.setContentsMargins(SIDES[0], 17, SIDES[1], 16)
         column.setSpacing(10)
         column.addLayout(head)
+        column.addLayout(self._own_line)
         column.addWidget(self.chips)
         column.addWidget(line)
         column.addLayout(way)
@@ -164,6 +170,25 @@ class BucketPanel(QWidget):
         """The entries selected."""
         return [row for row in self.table.selected_rows() if isinstance(row, ObjectRow)]
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another name fits beside the title."""
+        super().resizeEvent(event)
+        self._place_combo()
+
+    def _place_combo(self) -> None:
+        """A name too long for its place beside the title gets a line of its own."""
+        beside = (self._title, self.create_button, self.refresh_button)
+        room = self.contentsRect().width() - SIDES[0] - SIDES[1]
+        room -= sum(part.sizeHint().width() + self._head.spacing() for part in beside)
+        apart = self.combo.sizeHint().width() > room
+        if apart != (self._own_line.indexOf(self.combo) >= 0):
+            (self._head if apart else self._own_line).removeWidget(self.combo)
+            if apart:
+                self._own_line.addWidget(self.combo)
+            else:
+                self._head.insertWidget(1, self.combo, 1)
+            self._head.setStretch(2 if not apart else 1, 1 if apart else 0)
+
     def _read_only(self, on: bool) -> None:
         self.create_button.setEnabled(not on and self._ctx.connected)
 
@@ -178,6 +203,7 @@ class BucketPanel(QWidget):
         self.combo.set_items([(name, name, "bucket") for name in names], browser.name or None)
         self.combo.blockSignals(blocked)
         self.combo.setEnabled(bool(names))
+        self._place_combo()
         self.create_button.setEnabled(self._ctx.connected and not self._ctx.read_only)
         self._show_listing()
 

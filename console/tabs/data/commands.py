@@ -154,7 +154,7 @@ class Upload(Command):
 
     def _tell(self, progress: UploadProgress) -> None:
         if self.item is not None:
-            self.item.progress(progress_fraction(progress), progress_text(progress))
+            self.item.progress(progress_fraction(progress), progress_text(progress, paused=self.control.paused))
         self._on_progress(progress)
 
     def done_text(self, result: UploadResult) -> str:
@@ -180,13 +180,15 @@ def progress_fraction(progress: UploadProgress) -> float | None:
     return None
 
 
-def progress_text(progress: UploadProgress) -> str:
-    """One line of figures."""
+def progress_text(progress: UploadProgress, *, paused: bool = False) -> str:
+    """One line of figures; without a rate while it is paused."""
     if progress.phase == "scanning":
         return f"{PHASES['scanning']}: {count(progress.files_total, 'file')}"
     if progress.phase == "comparing":
         return f"Comparing with the bucket: {progress.files_done:,} of {progress.files_total:,}"
     parts = [f"{progress.files_done:,} of {progress.files_total:,} files"]
+    if paused:
+        return f"{parts[0]}, paused"
     if progress.bytes_per_second:
         parts.append(f"{bytes_text(progress.bytes_per_second)}/s")
     if progress.seconds_left is not None:

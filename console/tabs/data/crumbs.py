@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from console.tabs.data.bucket import crumbs
 from console.theme import theme
-from console.widgets.base import control_height, label, text_width
+from console.widgets.base import ElidedLabel, control_height, text_width
 from console.widgets.buttons import Button, IconButton
 from console.widgets.lines import IconLabel
 
@@ -70,7 +70,7 @@ class Crumbs(QWidget):
             self._row.addWidget(IconLabel("right", "text3", 12))
         for at, (text, prefix) in enumerate(shown):
             if at == len(shown) - 1:
-                self._row.addWidget(label(text, "strong"))
+                self._row.addWidget(ElidedLabel(text, "strong", "text"))
             else:
                 self._row.addWidget(Button(text, "link", on=partial(self.opened.emit, prefix)))
                 self._row.addWidget(IconLabel("right", "text3", 12))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -22,6 +22,18 @@ TONES: dict[str, LineTone] = {"ok": "ok", "info": "info", "warning": "warn", "er
 SPLITTABLE = frozenset(("no_split", "no_valid", "no_test"))
 LINES_AT_MOST = 5
 LINES_WHEN_NARROW = 3
+
+
+def most_urgent(findings: Sequence[Finding], at_most: int) -> tuple[list[Finding], list[Finding]]:
+    """Findings to show in ``at_most`` lines, and the others, which share the last line; both in their given order."""
+    if len(findings) <= at_most:
+        return list(findings), []
+    chosen = sorted(findings, key=_urgency)[: at_most - 1]
+    return [one for one in findings if one in chosen], [one for one in findings if one not in chosen]
+
+
+def _urgency(finding: Finding) -> int:
+    return ("error", "warning", "info", "ok").index(finding.severity)
 
 
 class FolderPanel(QWidget):
@@ -120,14 +132,14 @@ class FolderPanel(QWidget):
                 widget.deleteLater()
         if report is None:
             return
-        findings = list(report.findings)
-        shown = findings if len(findings) <= self._most else findings[: self._most - 1]
+        shown, hidden = most_urgent(report.findings, self._most)
         for finding in shown:
             line = CheckLine(TONES[finding.severity], finding.title, finding.detail, action=self._action(finding))
             self._add(line)
-        if len(findings) > len(shown):
-            rest = count(len(findings) - len(shown), "more finding")
-            self._add(CheckLine("info", rest, action=("Show all", self.findingsWanted.emit)))
+        if hidden:
+            tone = TONES[min(hidden, key=_urgency).severity]
+            rest = count(len(hidden), "more finding")
+            self._add(CheckLine(tone, rest, action=("Show all", self.findingsWanted.emit)))
 
     def _add(self, line: CheckLine) -> None:
         # Lines with and without a link are to stand at the same distance.

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidg
 from console.context import AppContext
 from console.models.data import BreedRow
 from console.tabs.data.dataset import Dataset
+from console.tabs.data.whole_rows import WholeRows
 from console.theme import theme
-from console.widgets.base import label
+from console.widgets.base import control_height, label
 from console.widgets.buttons import IconButton
 from console.widgets.segmented import Segmented
 from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
@@ -41,7 +42,9 @@ class PicturesPanel(QWidget):
         self.next = IconButton("right", "Next pictures", on=lambda: self._turn(1))
         title = QHBoxLayout()
         title.setSpacing(8)
+        # As high as the head of the breeds beside it.
         title.addWidget(self._title)
+        title.addStrut(control_height(small=True))
         title.addWidget(self._count)
         title.addStretch(1)
         self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
@@ -57,7 +60,8 @@ class PicturesPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._head)
-        column.addWidget(self.grid, 1)
+        grid = self.grid
+        column.addWidget(WholeRows(grid, lambda: grid.cell_size().height(), grid.row_gap), 1)
         column.addLayout(foot)
         self.splits.changed.connect(self._split_chosen)
         bar = self.grid.verticalScrollBar()
@@ -133,7 +137,7 @@ class PicturesPanel(QWidget):
 
     def _turn(self, pages: int) -> None:
         bar = self.grid.verticalScrollBar()
-        bar.setValue(bar.value() + pages * bar.pageStep())
+        bar.setValue(bar.value() + pages * (bar.pageStep() + self.grid.row_gap))
 
     def _open(self, path: Path) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

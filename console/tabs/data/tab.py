@@ -20,6 +20,7 @@ from console.tabs.data.commands import CreateBucket, DeleteObjects
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
 from console.tabs.data.folder_panel import TONES, FolderPanel
+from console.tabs.data.following import UploadFollower
 from console.tabs.data.pictures_panel import PicturesPanel
 from console.tabs.data.upload_panel import UploadPanel
 from console.tabs.data.uploading import Uploading
@@ -47,7 +48,7 @@ class DataTab(Tab):
         self.pictures = PicturesPanel(ctx, self.dataset)
         self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)
         self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
-        self._dialogs: dict[str, Any] = {}
+        self._follower = UploadFollower(self.browser, self.uploading, self)
         self._restored = False
         self._lay_out()
         self._connect()

@@ -21,7 +21,7 @@ from console.widgets.fields import LineEdit, set_invalid
 from console.widgets.lines import CheckLine, IconLabel
 from console.widgets.progress import ProgressBar
 from console.widgets.sparkline import Sparkline
-from workers.types import PendingUpload, UploadProgress
+from workers.types import PendingUpload, UploadProgress, UploadResult
 
 STATE_ICONS = {"done": ("ok", "ok"), "cancelled": ("stopped", "text2"), "failed": ("err", "err")}
 
@@ -66,7 +66,7 @@ class UploadPanel(QFrame):
         self._note.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self._extras = QVBoxLayout()
         self._extras.setSpacing(0)
-        self._suggested = self._title_text = ""
+        self._suggested = self._title_text = self._short_title = self._words = self._long_words = ""
         self._lay_out()
         for signal in (dataset.changed, browser.bucketsChanged, browser.safetyChanged, uploading.changed):
             signal.connect(self.show_state)
@@ -163,8 +163,9 @@ class UploadPanel(QFrame):
         super().resizeEvent(event)
         self._fit_title()
 
-    def _set_title(self, text: str) -> None:
-        self._title_text = text
+    def _set_title(self, text: str, short: str = "") -> None:
+        """``short`` is said instead where ``text`` has no room."""
+        self._title_text, self._short_title = text, short
         self._title.setToolTip(text)
         self._fit_title()
 
@@ -176,7 +177,9 @@ class UploadPanel(QFrame):
         curve = self._spark.sizeHint().width() + 8
         self._spark.setVisible(self._uploading.running and room >= wanted + curve)
         font = QFontMetrics(theme().font("strong"))
-        self._title.setText(font.elidedText(self._title_text, Qt.TextElideMode.ElideMiddle, max(80, room)))
+        words = self._title_text if wanted <= room else self._short_title or self._title_text
+        self._title.setText(font.elidedText(words, Qt.TextElideMode.ElideMiddle, max(80, room)))
+        self._show_words(self._words if words == self._title_text else self._long_words or self._words)
 
     def show_state(self) -> None:
         """Show what the upload does now."""
@@ -209,14 +212,16 @@ class UploadPanel(QFrame):
         report = self._dataset.report
         self._glyph.set_icon("upload", "accent")
         hindrance = self._hindrance()
-        self._set_title(f"Upload to {self._browser.name}/" if self._browser.name else "Upload to a bucket")
+        bucket = self._browser.name
+        self._set_title(f"Upload to {bucket}/" if bucket else "Upload to a bucket", "Upload to the folder")
         files = count(report.pictures, "picture") if report is not None and report.pictures else "the folder"
         self.upload_button.setText(f"Upload {files}")
         self.upload_button.setEnabled(not hindrance)
         self.bucket_button.setEnabled(self._ctx.connected and not self._ctx.read_only)
         set_invalid(self.prefix, bool(self._prefix_problem()))
         size = f"{bytes_text(report.bytes)}. " if report is not None and report.bytes else ""
-        self._say(hindrance or f"{size}What is there already is not sent again, and it can be stopped and go on later.")
+        words = hindrance or f"{size}What is there already is not sent again, and it can be stopped and go on later."
+        self._say(words, f"Into {bucket}. {hindrance or f'{size}What is there is not sent again.'}")
         if not has_folder:
             self._set_title("Unfinished uploads")
             self._say("")
@@ -252,7 +257,7 @@ class UploadPanel(QFrame):
         if result is None:
             self._say(self._uploading.failure or "What was sent is kept; it goes on where it stopped.")
             return
-        self._say(how_it_ended(result))
+        self._say(_kept(result) if result.cancelled else how_it_ended(result))
         if result.failed:
             title = f"{count(len(result.failed), 'file')} could not be sent"
             self._extras.addWidget(
@@ -283,12 +288,16 @@ class UploadPanel(QFrame):
     def _forget(self, entry: PendingUpload) -> None:
         self._ctx.tasks.start(self._uploading.forget(entry), label="Forgetting an upload")
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, where_title_is_short: str = "") -> None:
+        self._words, self._long_words = text, where_title_is_short
         self._note.setAlignment(Qt.AlignmentFlag.AlignLeft)
-        self._note.setText(text)
-        self._note.setToolTip(text)
         set_tone(self._note, "text2")
         self._note.setVisible(bool(text))
+        self._fit_title()
+
+    def _show_words(self, text: str) -> None:
+        self._note.setText(text)
+        self._note.setToolTip(text)
 
     def _failed_count(self) -> int:
         return len(self._uploading.result.failed) if self._uploading.result is not None else 0
@@ -299,6 +308,11 @@ class UploadPanel(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
+
+
+def _kept(result: UploadResult) -> str:
+    sent = f"{count(result.sent, 'file')} sent until then {'is' if result.sent == 1 else 'are'} kept."
+    return f"{sent if result.sent else 'Nothing was sent.'} “Go on” sends what is missing."
 
 
 def _figures(progress: UploadProgress | None, fraction: float | None, paused: bool) -> list[str]:

@@ -1,0 +1,66 @@
+"""Keeps the bucket's listing up with an upload into it, so that it never says "empty" while pictures arrive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from console.tabs.data.bucket import BucketBrowser
+from console.tabs.data.uploading import Uploading
+
+PERIOD_SECONDS = 5.0
+
+
+class UploadFollower(QObject):
+    """Opens the folder that an upload goes to as soon as something is in it, and reads it again now and then.
+
+    It opens it only from a folder above: whoever looks elsewhere stays there.
+    """
+
+    def __init__(
+        self,
+        browser: BucketBrowser,
+        uploading: Uploading,
+        parent: QObject | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(parent)
+        self._browser, self._uploading = browser, uploading
+        self._opened = False
+        self._clock = clock
+        self._read_at = 0.0
+        uploading.changed.connect(self._changed)
+        uploading.progressed.connect(self._progressed)
+
+    def _changed(self) -> None:
+        if self._uploading.state == "done":
+            self._open()
+        if not self._uploading.running:
+            self._opened = False
+
+    def _progressed(self) -> None:
+        progress = self._uploading.progress
+        arrived = progress is not None and progress.phase == "uploading" and progress.files_done > 0
+        if not self._uploading.running or not arrived or not self._here():
+            return
+        if not self._opened:
+            self._open()
+        elif self._clock() - self._read_at > PERIOD_SECONDS and not self._browser.loading:
+            self._read_at = self._clock()
+            self._browser.relist()
+
+    def _here(self) -> bool:
+        command = self._uploading.command
+        return command is not None and command.bucket == self._browser.name
+
+    def _open(self) -> None:
+        command = self._uploading.command
+        if command is None or not self._here() or self._opened:
+            return
+        self._opened = True
+        self._read_at = self._clock()
+        self._browser.uncounted()
+        if command.prefix != self._browser.prefix and command.prefix.startswith(self._browser.prefix):
+            self._browser.open(command.prefix)
