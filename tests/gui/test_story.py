@@ -24,7 +24,7 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await story.connect()
         await story.samples(classes=3, per_class=12)
         await story.upload()
-        await story.train(epochs=4, views=1)
+        await story.train(epochs=8, views=1)
         await story.deploy()
         pictures = sorted((tmp_path / "dogs" / "test").rglob("*.jpg"))[:1]
         await story.predict(pictures)
