@@ -248,7 +248,10 @@ class Functions:
         function = await self.describe(name)
         also: list[tuple[str, str, str]] = [("log", f"/aws/lambda/{name}", "with all its lines")]
         kept: list[tuple[str, str, str]] = []
-        if await self.grants.own_role(function.role):
+        others = [one.name async for one in self.list_all() if one.role_arn == function.role_arn and one.name != name]
+        if others:
+            kept.append(("role", function.role, f"the function {others[0]} uses it"))
+        elif await self.grants.own_role(function.role):
             also.insert(0, ("role", function.role, "made for this function"))
         else:
             kept.append(("role", function.role, "not made by SageDeck"))

@@ -129,7 +129,9 @@ def _read_s3(bucket: str, key: str) -> bytes:
         return found["Body"].read()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in ("NoSuchKey", "NoSuchBucket", "404"):
+        # To a role that may not list the bucket, S3 says of a missing object that it may not be listed.
+        unlisted = code == "AccessDenied" and "s3:ListBucket" in error.response["Error"].get("Message", "")
+        if unlisted or code in ("NoSuchKey", "NoSuchBucket", "404"):
             raise BadRequest(404, "There is no such object.") from None
         raise _endpoint_failed(error) from None
     except BotoCoreError as error:

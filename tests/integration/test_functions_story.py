@@ -15,7 +15,8 @@ from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
 from workers.errors import Conflict, InvalidInput, NotFound
 from workers.function_code import package
-from workers.function_types import FunctionSpec
+from workers.function_settings import SettingsChange
+from workers.function_types import FunctionSettings, FunctionSpec
 from workers.functions import role_of
 from workers.services import Services
 from workers.types import Backend
@@ -179,6 +180,46 @@ def test_deleting_takes_role_and_log_along(runner: asyncio.Runner, services: Ser
         assert groups == []
         assert account.endpoint_status("dogs") == "InService"
         await functions.delete(plan)
+
+    runner.run(story())
+
+
+def test_a_role_that_another_function_uses_is_kept(runner: asyncio.Runner, services: Services) -> None:
+    async def story() -> None:
+        functions = services.functions
+        await functions.create(FunctionSpec("owner", "dogs"))
+        await functions.create(FunctionSpec("guest", "cats"))
+        role = (await functions.describe("owner")).role_arn
+        await services.session.call("lambda", "update_function_configuration", FunctionName="guest", Role=role)
+        plan = await functions.deletion_plan("owner")
+        assert ("role", role_of("owner"), "the function guest uses it") in plan.kept
+        await functions.delete(plan)
+        assert (await functions.test("guest", event())).denial is not None, "it runs with the role, which knows dogs"
+        # What the guest asks is allowed beside what is there only for as long as somebody needs it.
+        context = await functions.changes.context("guest")
+        settings = FunctionSettings("cats", 256, 30)
+        adapted = context.role_change(settings)
+        assert adapted is not None and (adapted.gains, adapted.loses) == (("cats",), ("dogs",))
+        await functions.changes.apply(SettingsChange(context, settings, adapted))
+        assert (await functions.test("guest", event())).status == 200
+
+    runner.run(story())
+
+
+def test_text_and_tricks_in_s3_are_refused(runner: asyncio.Runner, services: Services, account: Account) -> None:
+    account.s3.put_object(Bucket=BUCKET, Key="inbox/text.jpg", Body=b"only text, though its name says .jpg")
+    account.s3.put_object(Bucket=BUCKET, Key="inbox/cut.jpg", Body=picture()[:-40])
+    account.s3.put_object(Bucket=BUCKET, Key="outside.jpg", Body=picture())
+
+    async def story() -> None:
+        functions = services.functions
+        await functions.create(FunctionSpec("from-s3", "dogs", s3_bucket=BUCKET, s3_prefix="inbox/"))
+        for key, status in (
+            ("inbox/text.jpg", 415), ("inbox/cut.jpg", 400), ("inbox/nothing.jpg", 404), ("outside.jpg", 403),
+            ("inbox/../outside.jpg", 400), ("/inbox/text.jpg", 400),
+        ):  # fmt: skip
+            found = await functions.test("from-s3", json.dumps({"bucket": BUCKET, "key": key}))
+            assert (found.status, found.denial) == (status, None), key
 
     runner.run(story())
 

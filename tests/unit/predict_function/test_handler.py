@@ -85,6 +85,7 @@ class Bucket:
         (Bucket(b"", length=900_000_000), 413, 0),
         (Bucket(aws_error("NoSuchKey")), 404, 0),
         (Bucket(aws_error("AccessDenied")), 502, 0),
+        (Bucket(aws_error("AccessDenied", "… is not authorized to perform: s3:ListBucket on resource: …")), 404, 0),
     ],
 )
 def test_pictures_in_s3(
