@@ -145,6 +145,7 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
         max_runtime_seconds=features_limit(spec),
         volume_gb=spec.volume_gb,
         hyperparameters={**settings, "prepare_features": "true"},
+        tags=spec.tags,
         spot=spec.spot,
     )
 

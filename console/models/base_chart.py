@@ -109,6 +109,9 @@ def count_scale(low: float, high: float, most: int = 6) -> Scale:
     if high <= low:
         high = low + 1
     step = max(1.0, nice_step(high - low, most))
+    if step == 2.5:
+        # Half an epoch is nothing to read off; one label more than asked for is short enough.
+        step = 2.0 if (high - low) / 2 <= most + 1 else 5.0
     first = math.ceil(low / step) * step
     ticks = []
     value = first

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
+from console.models.base_format import count
 from workers.quotas import Quota, increase_cli
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ class RaiseQuota(Command):
 
     def __init__(self, quota: Quota, wanted: int) -> None:
         self.quota, self.wanted = quota, wanted
-        self.title = f"Ask for {wanted} instances"
+        self.title = f"Ask for {count(wanted, 'instance')}"
 
     def confirmation(self) -> Confirmation:
         """It starts a case with AWS, so it is asked first."""
         return Confirmation(
-            f"Ask AWS for {self.wanted} instances?",
+            f"Ask AWS for {count(self.wanted, 'instance')}?",
             f"The quota “{self.quota.name}” is {self.quota.limit} now. AWS decides, which may take minutes or "
             "days. The request costs nothing, and until then the quota stays as it is.",
             confirm_label="Ask",

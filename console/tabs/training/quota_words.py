@@ -33,17 +33,17 @@ def quota_words(spec: TrainingSpec | TuningSpec, quota: Quota) -> QuotaWords:
     """Whether the launch fits what the account may run, and what to do when it does not."""
     wanted = instances_at_a_time(spec)
     with_this = quota.used + wanted
-    line = f"Quota: {with_this} of {count(quota.limit, 'instance')}"
+    line = f"Quota: {with_this} of {quota.limit}"
     if with_this <= quota.limit:
-        return QuotaWords("ok", f"{line} with this")
+        return QuotaWords("ok", f"Quota: {with_this} of {count(quota.limit, 'instance')} with this")
     options = []
-    if wanted > 1:
+    if wanted > 1 and quota.limit:
         jobs = isinstance(spec, TuningSpec) and spec.max_parallel > 1
         options.append("run fewer jobs at a time" if jobs else "take fewer hosts")
     options.append("switch spot off" if spec.spot else "choose another instance")
     choice = f"{', '.join(options)} or ask for more."
     if wanted > quota.limit:
-        return QuotaWords("err", line, f"AWS will refuse it: {choice}")
+        return QuotaWords("err", line, f"AWS will refuse {count(wanted, 'instance')}: {choice}")
     return QuotaWords("warn", line, f"{quota.used} in use now: wait for a job to end, {choice}")
 
 

@@ -87,6 +87,8 @@ def test_epochs_get_whole_ticks_within_the_axis() -> None:
     scale = count_scale(1, 20, 5)
     assert all(tick == int(tick) and 1 <= tick <= 20 for tick in scale.ticks)
     assert count_scale(1, 2, 6).ticks == (1, 2)
+    assert count_scale(1, 10, 4).ticks == (2, 4, 6, 8, 10), "no half epochs"
+    assert count_scale(1, 22, 9).ticks == (5, 10, 15, 20)
 
 
 def test_time_ticks_are_on_round_local_times() -> None:

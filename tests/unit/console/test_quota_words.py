@@ -32,13 +32,13 @@ def test_what_fits_is_said_with_what_is_in_use() -> None:
 
 def test_what_does_not_fit_now_says_how_many_are_in_use_and_what_to_do() -> None:
     words = quota_words(TUNING, quota(8, 3))
-    assert (words.tone, words.line) == ("warn", "Quota: 9 of 8 instances")
+    assert (words.tone, words.line) == ("warn", "Quota: 9 of 8")
     assert words.advice.startswith("3 in use now") and "fewer jobs at a time" in words.advice
 
 
 def test_what_can_never_fit_is_an_error() -> None:
     words = quota_words(replace(SINGLE, instance_count=4, spot=True), quota(2))
-    assert words.tone == "err" and words.line == "Quota: 4 of 2 instances"
+    assert words.tone == "err" and words.line == "Quota: 4 of 2"
     assert "fewer hosts" in words.advice and "switch spot off" in words.advice
     assert "fewer" not in quota_words(SINGLE, quota(0)).advice, "one host cannot be fewer"
 
