@@ -122,7 +122,7 @@ def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str]
             title = f"{_count(len(missing), 'breed')} {_be(len(missing))} missing in {split}"
             detail = f"not scored there: {_named([names[folder] for folder in missing])}"
             yield Finding("warning", "missing_classes", title, detail, tuple(missing))
-    if same and len(scan.splits) > 1:
+    if same and len(scan.splits) > 1 and len(train) > 1:
         yield Finding("ok", "same_classes", f"Same {_count(len(train), 'breed')}", f"in {_and(scan.splits)}")
 
 
@@ -211,7 +211,8 @@ def _left_out(scan: Scan) -> Iterable[Finding]:
         title = f"{_count(len(scan.links), 'link')} cannot be followed"
         shown = scan.links[:PATHS_AT_MOST]
         paths, notes = tuple(path for path, _ in shown), tuple(note for _, note in shown)
-        yield Finding("info", "links", title, _skips(len(scan.links)), paths, notes)
+        they = "it is" if len(scan.links) == 1 else "they are"
+        yield Finding("info", "links", title, f"{they} left out of the upload and the training", paths, notes)
 
 
 def _plain(severity: Literal["warning", "info"], code: str, title: str, detail: str, paths: Sequence[str]) -> Finding:

@@ -120,7 +120,7 @@ class UploadProgress:
 class UploadResult:
     """How an upload ended. ``gone`` are keys under the prefix whose local file no longer exists.
 
-    ``failed`` are (path, reason); ``ignored`` are hidden files, system files and links in circles: never sent.
+    ``failed`` are (path, reason); ``ignored`` are hidden files, system files and dead links: never sent.
     """
 
     sent: int
@@ -147,7 +147,7 @@ class UploadResult:
         if self.changed_during_upload:
             parts.append(f"Changed meanwhile: {_files(len(self.changed_during_upload))}; start again to send them.")
         if self.ignored:
-            parts.append(f"Left out (hidden files, links in circles): {len(self.ignored):,}.")
+            parts.append(f"Left out (hidden files, links to nothing or in a circle): {len(self.ignored):,}.")
         return " ".join(parts)
 
 

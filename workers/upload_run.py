@@ -179,5 +179,5 @@ def _nothing_found(folder: Path, found: Scan) -> LocalProblem:
     if found.problems:
         why = f"None of its files can be sent: {found.problems[0][0]}: {found.problems[0][1]}."
     elif found.ignored:
-        why = f"It has only hidden files or links in circles ({len(found.ignored)}), which are left out."
+        why = f"It has only hidden files or dead links ({len(found.ignored)}), which are left out."
     return LocalProblem("There is nothing to send", f"{folder}: {why}", "Choose another folder.", code="EmptyFolder")

@@ -30,7 +30,7 @@ class LocalFile:
 
 @dataclass
 class Scan:
-    """``ignored`` is left out without a loss: hidden and system files, links that lead in a circle.
+    """``ignored`` is left out without a loss: hidden and system files, links to nothing or in a circle.
 
     ``problems`` are (printable name, reason); ``blind`` are folders below which nothing could be seen.
     """
@@ -56,8 +56,8 @@ def scan(folder: Path, keep_on: Callable[[int], bool] = lambda found: True) -> S
     """List the files below ``folder``, by name. ``keep_on(files so far)`` is asked per folder; False ends early.
 
     Links are followed, but never into a folder that the link itself lies in: what that holds is sent as it is. Hidden
-    and system files are left out; names that are not UTF-8, broken links, devices and unreadable folders are problems.
-    Raises ``OSError`` when ``folder`` itself cannot be read.
+    files, system files and broken links are left out; names that are not UTF-8, devices and unreadable folders are
+    problems. Raises ``OSError`` when ``folder`` itself cannot be read.
     """
     result = Scan()
     top = folder.stat()
@@ -88,11 +88,10 @@ def _walk(
         try:
             info = entry.stat()
         except OSError as exc:
-            if exc.errno == errno.ELOOP:
+            if entry.is_symlink() and exc.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR):
                 result.ignored.append(name)
             else:
-                broken = "The link leads nowhere" if entry.is_symlink() else f"{exc.strerror or exc}"
-                result.problems.append((name, broken))
+                result.problems.append((name, f"{exc.strerror or exc}"))
             continue
         if stat.S_ISREG(info.st_mode):
             result.files.append(LocalFile(entry.path, name, info.st_size, info.st_mtime_ns, info.st_ino))

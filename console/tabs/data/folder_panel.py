@@ -91,8 +91,8 @@ class FolderPanel(QWidget):
         self._running.setVisible(checking)
         self._bar.setVisible(checking)
         self._area_text()
-        # Without a folder the page below offers the same.
-        self.choose_button.setVisible(dataset.folder is not None)
+        # Without a folder the page below offers the same, and so does the banner.
+        self.choose_button.setVisible(dataset.folder is not None and dataset.error is None)
         if dataset.error is not None:
             words = " ".join(part for part in (dataset.error.message, dataset.error.hint) if part)
             fix = ("Choose another folder…", self.chooseWanted.emit)

@@ -134,6 +134,8 @@ class UploadPanel(QFrame):
             return
         self._suggested = report.root.name
         self.prefix.set_value(self._suggested)
+        # A long name shows its beginning.
+        self.prefix.setCursorPosition(0)
 
     def _hindrance(self) -> str:
         """Why nothing can be uploaded now; empty when it can."""

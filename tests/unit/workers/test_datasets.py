@@ -125,6 +125,7 @@ def test_one_class_only(tmp_path: Path) -> None:
     report = check(build(tmp_path, {split: {"001.Akita": 2} for split in ("train", "valid", "test")}))
     assert not report.usable
     assert "Akita" in find(report, "one_class").detail
+    assert not [finding for finding in report.findings if finding.code == "same_classes"]
 
 
 def test_a_class_without_pictures_is_named(tmp_path: Path) -> None:
