@@ -25,6 +25,8 @@ from console.widgets.form import Form, FormRow, Hint
 from console.widgets.lines import HintLine
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.switch import Switch
+from workers.tags import tag_problem
+from workers.training_arguments import argument_problem
 from workers.training_names import name_problem
 from workers.tuning_request import tuning_name_problem
 
@@ -150,9 +152,9 @@ class LaunchFields(Form):
             "extra",
             "Other hyperparameters",
             LineEdit("", "weight_decay=0.01, seed=3"),
-            check=lambda text: text_problem(pairs, text),
+            check=lambda text: text_problem(pairs, text) or argument_problem(pairs(text)),
         )
-        self.add("tags", "Tags", LineEdit("", "team=vision"), check=lambda text: text_problem(pairs, text))
+        self.add("tags", "Tags", LineEdit("", "team=vision"), check=_check_tags)
         self.add_widget(self.requirements_button)
 
     # What is shown
@@ -255,6 +257,11 @@ def _check_backbone(name: str) -> Hint | None:
     if name == WITH_WEIGHTS:
         return None
     return Hint("Weights come from the hub: the job needs the internet.", "info")
+
+
+def _check_tags(text: str) -> str | None:
+    problem = text_problem(pairs, text)
+    return problem or next((found for tag in pairs(text).items() if (found := tag_problem(*tag))), None)
 
 
 def _check_strategy(name: str) -> Hint | None:
