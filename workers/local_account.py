@@ -33,6 +33,7 @@ START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 # What ``python -m sandbox`` ends with when another one has the folder.
 EXIT_IN_USE = 3
+AGAIN_SECONDS = 1.0
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.5
 LOG_BYTES = 5_000_000
@@ -233,19 +234,21 @@ async def _start(state_dir: Path, deadline: float, on_status: Status) -> Ready:
             "Install it with: pip install 'sagedeck[sandbox]'. Or choose an AWS profile.",
             fix=Fix("Choose an account", "choose_backend"),
         )
-    process = await asyncio.to_thread(_spawn, state_dir)
-    # Nobody else waits for it: without this an ended sandbox stays in the process table until the window closes.
-    threading.Thread(target=process.wait, name="sandbox reaper", daemon=True).start()
-    began = time.monotonic()
+    process = await _spawned(state_dir)
+    began = spawned = time.monotonic()
     told = 0
     while True:
         ended = process.poll() is not None
         ready = await asyncio.to_thread(_find_live, state_dir)
         if ready is not None:
             return ready
-        # Somebody else (a shell) started one for the same folder: its ready file will come.
         if ended and process.returncode != EXIT_IN_USE:
             raise _not_started(state_dir, f"it ended with exit code {process.returncode}")
+        # Either somebody else (a shell) started one for the same folder, and its ready file will come; or the last
+        # one was still ending, and then nobody starts the next.
+        if ended and time.monotonic() > spawned + AGAIN_SECONDS:
+            process = await _spawned(state_dir)
+            spawned = time.monotonic()
         if time.monotonic() > deadline:
             process.terminate()
             raise _not_started(state_dir, f"it was not ready within {START_SECONDS:.0f} seconds")
@@ -254,6 +257,13 @@ async def _start(state_dir: Path, deadline: float, on_status: Status) -> Ready:
             told = waited
             on_status(f"Starting the sandbox… {waited} s")
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _spawned(state_dir: Path) -> subprocess.Popen[bytes]:
+    process = await asyncio.to_thread(_spawn, state_dir)
+    # Nobody else waits for it: without this an ended sandbox stays in the process table until the window closes.
+    threading.Thread(target=process.wait, name="sandbox reaper", daemon=True).start()
+    return process
 
 
 def _spawn(state_dir: Path) -> subprocess.Popen[bytes]:

@@ -25,6 +25,12 @@ def clean_environ() -> dict[str, str]:
     return environ
 
 
+def anywhere_in(folder: Path, words: str) -> list[str]:
+    """The files and folders below ``folder`` with ``words`` in their names, also while others come and go there."""
+    # Path.rglob raises when a folder goes while it is read.
+    return [name for _, folders, files in os.walk(folder) for name in (*folders, *files) if words in name]
+
+
 class SandboxProcess:
     """Starts a sandbox on ``state`` and stops it; use as a context manager, or ``start``/``stop``/``kill``."""
 

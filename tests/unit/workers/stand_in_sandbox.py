@@ -21,6 +21,9 @@ def main() -> None:
     if "die" in how:
         print("what went wrong", file=sys.stderr)
         sys.exit(7)
+    if "in use at first" in how and not state.with_name("tried").exists():
+        state.with_name("tried").touch()
+        sys.exit(3)
     if "hang" in how:
         time.sleep(600)
     key = f"AKIA{os.getpid()}"

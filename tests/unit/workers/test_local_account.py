@@ -131,6 +131,14 @@ def test_one_that_ends_at_once_is_told_with_its_last_words(state):
     assert told.value.fix.action == "restart_sandbox"
 
 
+def test_one_that_finds_the_last_one_still_ending_is_started_again(state, monkeypatch):
+    folder, extra = state
+    extra.append("in use at first")
+    monkeypatch.setattr(local_account, "AGAIN_SECONDS", 0.0)
+    assert run(local_account.attach_or_start(folder)).kind == "sandbox"
+    assert (folder.parent / "tried").exists()
+
+
 def test_one_that_never_answers_is_given_up(state, monkeypatch):
     folder, extra = state
     extra.append("hang")
