@@ -17,6 +17,7 @@ from console.tabs.training.commands import launch_cli
 from console.tabs.training.commands_tuning import tuning_cli
 from console.tabs.training.form import LaunchForm
 from console.tabs.training.rows import JobRow, cost_of, spot_words
+from console.tabs.training.tab import TrainingTab
 from console.tabs.training.tag_chips import TagChips, TagLine, in_order
 from console.tabs.training.tags_dialog import TagsDialog
 from console.widgets.table import ResourceTable
@@ -261,3 +262,19 @@ async def _dialog(kind: type[Any]) -> Any:
 
     await until(found)
     return found()
+
+
+async def test_the_page_says_how_many_jobs_a_filter_leaves(make_application: Callable[..., Any]) -> None:
+    application = make_application()
+    services: Any = await connect(application)
+    account = tagged_account(60)
+    for name in ("training", "tuning", "tags"):
+        setattr(services, name, getattr(account, name))
+    tab = TrainingTab(application.ctx)
+    await tab.book.refresh(services)
+    assert tab.head.subtitle.text() == "61 jobs"
+    tab.search.setText("tag:team=vision")
+    await until(lambda: tab.head.subtitle.text() == "1 of 61 jobs")
+    assert [row.name for row in tab.table.model.visible_rows()] == ["job-00050"]
+    tab.search.clear()
+    await until(lambda: tab.head.subtitle.text() == "61 jobs")

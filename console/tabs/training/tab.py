@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -32,6 +32,9 @@ from console.widgets.table import ResourceTable
 from workers.tuning_features import is_features_job
 from workers.tuning_types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingSpec
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 _NAME_PART = re.compile(r"[A-Za-z0-9-]+")
 
@@ -101,6 +104,7 @@ class TrainingTab(Tab):
             ("Fill in the form", self._focus_form),
         )
         table.set_actions(self._menu)
+        table.model.countsChanged.connect(self._say_count)
         table.selectionChanged.connect(self._chosen)
         self.search.searched.connect(table.set_filter)
         self.search.searched.connect(self._find)
@@ -183,9 +187,17 @@ class TrainingTab(Tab):
             return
         self.start(self.book.find(services, part[0] if part else ""), label="Search the jobs", key="find")
         self.start(
-            self.book.find_tagged(services, text), label="Search the tags", key="find-tags",
+            self._find_tagged(services, text), label="Search the tags", key="find-tags",
             on_error=lambda error: self._tags_unread(text, error),
         )  # fmt: skip
+
+    async def _find_tagged(self, services: Services, text: str) -> None:
+        if text and not self.book.tags.fresh:
+            self.table.set_loading("Searching the tags of all jobs")
+        try:
+            await self.book.find_tagged(services, text)
+        finally:
+            self._show_rows()
 
     def _tags_unread(self, text: str, error: BaseException) -> None:
         # Who looks for a name has no use for a message about tags.
@@ -203,8 +215,8 @@ class TrainingTab(Tab):
             elif row.job is not None and not is_features_job(row.name):
                 self.follower.follow(row.job)
         self.table.set_rows(rows)
+        self._say_count()
         self.more_button.setVisible(self.book.more)
-        self.head.subtitle.setText(count(len(rows), "job") + (" so far" if self.book.more else ""))
         self._badge(rows)
         if self._wanted and self.table.model.row_of(self._wanted) is not None:
             self.table.select_keys([self._wanted])
@@ -212,6 +224,11 @@ class TrainingTab(Tab):
         elif rows and self.table.current_row() is None:
             self.table.select_keys([max(rows, key=lambda row: row.created).key])
         self._update_buttons()
+
+    def _say_count(self) -> None:
+        model = self.table.model
+        shown = f"{model.rowCount():,} of " if model.hidden else ""
+        self.head.subtitle.setText(shown + count(model.total, "job") + (" so far" if self.book.more else ""))
 
     def _chosen(self) -> None:
         rows = self.table.selected_rows()

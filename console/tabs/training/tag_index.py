@@ -55,15 +55,19 @@ class TagIndex:
         for arn in [arn for arn, job in self._names.items() if job == (kind, name)]:
             del self._tags[arn], self._names[arn], self._texts[arn]
 
+    @property
+    def fresh(self) -> bool:
+        """True while what was read need not be read again."""
+        return self._read_at is not None and self._clock() - self._read_at < KEEP_SECONDS
+
     async def read(self, services: Services) -> bool:
         """Read the tags of all jobs, unless that was done lately; true when it was done now.
 
         Raises ``SageDeckError``, and does not try again before its time.
         """
-        now = self._clock()
-        if self._read_at is not None and now - self._read_at < KEEP_SECONDS:
+        if self.fresh:
             return False
-        self._read_at = now
+        self._read_at = self._clock()
         for arn, tags in (await services.tags.of_all_jobs()).items():
             self.put(arn, tags)
         return True
