@@ -55,6 +55,11 @@ class ActivityItem:
             return (self.ended - self.started).total_seconds()
         return time.monotonic() - self._clock
 
+    @property
+    def words(self) -> str:
+        """What a filter looks in, in lower case."""
+        return f"{self.title} {self.state} {self.text} {self.cli}".casefold()
+
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Say how far it is (0 to 1; None when nobody knows) and one line of figures."""
         if self.running:

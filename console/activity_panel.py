@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLayout,
     QPlainTextEdit,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,8 @@ from console.popover import Popover
 from console.theme import theme
 from console.widgets.base import label, on_theme
 from console.widgets.buttons import Button, IconButton
+from console.widgets.scroll_area import ScrollArea
+from console.widgets.search_field import SearchField
 from console.widgets.segmented import Segmented
 
 WIDTH = 448
@@ -42,6 +43,7 @@ class LogPage(QPlainTextEdit):
         super().__init__()
         self._logbook = logbook
         self._last = 0
+        self._filter = ""
         self.setReadOnly(True)
         self.setAccessibleName("Log")
         self.setMaximumBlockCount(KEEP_LINES)
@@ -58,6 +60,7 @@ class LogPage(QPlainTextEdit):
         if not lines:
             return
         self._last = lines[-1].number
+        lines = [line for line in lines if self._filter in line.text.casefold()]
         bar = self.verticalScrollBar()
         following = bar.value() >= bar.maximum() - 2
         cursor = QTextCursor(self.document())
@@ -68,6 +71,11 @@ class LogPage(QPlainTextEdit):
         cursor.endEditBlock()
         if following:
             bar.setValue(bar.maximum())
+
+    def set_filter(self, text: str) -> None:
+        """Show only the lines that contain ``text``."""
+        self._filter = text.strip().casefold()
+        self._start_again()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read while visible."""
@@ -89,6 +97,9 @@ class LogPage(QPlainTextEdit):
 
     def _dress(self) -> None:
         self.setFont(theme().font("mono"))
+        self._start_again()
+
+    def _start_again(self) -> None:
         self.clear()
         self._last = 0
         if self.isVisible():
@@ -109,6 +120,14 @@ class ActivityPanel(Popover):
         )
         self.segments.changed.connect(self._show_page)
         self.clear_button = Button("Clear done", "ghost", small=True, on=self._clear)
+        self.search = SearchField("Filter history", chars=30)
+        self.search.searched.connect(self._filter)
+        self._search_row = QWidget()
+        search_row = QHBoxLayout(self._search_row)
+        search_row.setContentsMargins(16, 10, 16, 0)
+        search_row.addWidget(self.search)
+        search_row.addStretch(1)
+        self._search_row.hide()
         self._shown = PAGE
         self._rows: dict[int, RunningRow] = {}
 
@@ -138,6 +157,7 @@ class ActivityPanel(Popover):
         around.addWidget(self.log)
         for page in (running_page, history_page, log_page):
             self.pages.addWidget(page)
+        self.column.addWidget(self._search_row)
         self.column.addWidget(self.pages, 1)
 
         self._timer = QTimer(self)
@@ -181,6 +201,15 @@ class ActivityPanel(Popover):
     def _show_page(self, key: str) -> None:
         self.pages.setCurrentIndex(("running", "history", "log").index(key))
         self.clear_button.setVisible(key != "log")
+        self._search_row.setVisible(key != "running")
+        words = "Filter the log" if key == "log" else "Filter history"
+        self.search.setPlaceholderText(words)
+        self.search.setAccessibleName(words)
+        self._rebuild()
+
+    def _filter(self, text: str) -> None:
+        self._shown = PAGE
+        self.log.set_filter(text)
         self._rebuild()
 
     def _clear(self) -> None:
@@ -230,10 +259,17 @@ class ActivityPanel(Popover):
         self._running.addStretch(1)
 
     def _fill_history(self) -> None:
-        history = self.ctx.activity.history
+        words = self.search.text().strip().casefold().split()
+        every = self.ctx.activity.history
+        history = [item for item in every if all(word in item.words for word in words)]
         _empty(self._history)
-        if not history:
+        if not every:
             self._history.addWidget(label("Nothing was done yet.", "body", "text2"))
+        elif not history:
+            self._history.addWidget(
+                label(f"Nothing matches. {len(every):,} are hidden by the filter.", "body", "text2")
+            )
+            self._history.addWidget(Button("Clear filter", "link", on=self.search.clear))
         for item in history[: self._shown]:
             self._history.addWidget(FinishedRow(item, self._copied))
         older = len(history) - self._shown
@@ -262,11 +298,8 @@ class _Rows(QWidget):
         return QSize(0, 0)
 
 
-def _scrolling(name: str) -> tuple[QVBoxLayout, QScrollArea]:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setAccessibleName(name)
+def _scrolling(name: str) -> tuple[QVBoxLayout, ScrollArea]:
+    area = ScrollArea(name)
     inner = _Rows()
     column = QVBoxLayout(inner)
     column.setContentsMargins(16, 5, 16, 4)

@@ -61,6 +61,13 @@ def list_choices() -> list[Choice]:
     ]
 
 
+def list_problems() -> list[str]:
+    """What keeps profiles from being listed, in sentences. Blocking: reads small files."""
+    from workers.profiles import unreadable_files
+
+    return unreadable_files()
+
+
 class Connection(QObject):
     """Connects the context to a chosen account, and says how that goes.
 
@@ -81,17 +88,18 @@ class Connection(QObject):
         self.error: SageDeckError | None = None
         self.lines: list[str] = []
         self.choices: list[Choice] = [SANDBOX]
+        self.problems: list[str] = []
         self._ends: list[float] = []
         self._pid = 0
 
     def load_choices(self) -> None:
         """Read the machine's profiles in the background."""
 
-        async def load() -> None:
-            self.choices = await asyncio.to_thread(list_choices)
-            self.choicesChanged.emit()
+        self.ctx.tasks.start(self._read_choices(), label="Reading the AWS profiles", key="profiles", scope="window")
 
-        self.ctx.tasks.start(load(), label="Reading the AWS profiles", key="profiles", scope="window")
+    async def _read_choices(self) -> None:
+        self.choices, self.problems = await asyncio.to_thread(lambda: (list_choices(), list_problems()))
+        self.choicesChanged.emit()
 
     def request(self, choice: Choice) -> None:
         """What the menu does: ask first when work of this window would stop, then ``choose``."""
@@ -130,9 +138,12 @@ class Connection(QObject):
             return
 
         async def find() -> None:
-            self.choices = await asyncio.to_thread(list_choices)
-            self.choicesChanged.emit()
-            self.choose(next((choice for choice in self.choices if choice.key == key), SANDBOX))
+            await self._read_choices()
+            found = next((choice for choice in self.choices if choice.key == key), None)
+            if found is None:
+                why = " ".join(self.problems) or "It is not among the AWS profiles of this computer any more."
+                self.ctx.notify.warn(f"The account {key.removeprefix('aws:')} is gone, the sandbox is used", why)
+            self.choose(found or SANDBOX)
 
         self.ctx.tasks.start(find(), label="Reading the AWS profiles", key="profiles", scope="window")
 

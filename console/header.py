@@ -274,14 +274,17 @@ class Header(QWidget):
         menu.clear()
         for choice in self.connection.choices:
             icon = colors.icon("flask" if choice.kind == "sandbox" else "cloud", choice.kind)
-            text = f"{choice.label}    {choice.detail}" if choice.detail else choice.label
+            current = choice.key == self.connection.choice.key
+            detail = ", ".join(part for part in ("in use" if current else "", choice.detail) if part)
+            text = f"{choice.label}    {detail}" if detail else choice.label
             action = menu.addAction(icon, text.replace("&", "&&"))
-            font = colors.font("strong" if choice.key == self.connection.choice.key else "body")
-            action.setFont(font)
+            action.setFont(colors.font("strong" if current else "body"))
             action.triggered.connect(lambda _=False, chosen=choice: self.connection.request(chosen))
             if choice.kind == "sandbox":
                 menu.addSeparator()
-        if len(self.connection.choices) == 1:
+        for problem in self.connection.problems:
+            menu.addAction(colors.icon("warn", "warn"), problem.replace("&", "&&")).setEnabled(False)
+        if len(self.connection.choices) == 1 and not self.connection.problems:
             menu.addAction("No AWS profiles on this computer").setEnabled(False)
         menu.addSeparator()
         menu.addAction(colors.icon("refresh"), "Connect again").triggered.connect(self.connection.retry)

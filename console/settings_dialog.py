@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QLayout,
     QLineEdit,
     QVBoxLayout,
     QWidget,
@@ -113,7 +112,6 @@ class SettingsDialog(QDialog):
         note.setVisible(bool(hint))
         row.addWidget(note)
         self._column.addLayout(row)
-        self._column.setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
         return note
 
     def _choose(self) -> None:
@@ -129,3 +127,4 @@ class SettingsDialog(QDialog):
         self.ctx.settings.set("state_folder", folder)
         set_tone(self.folder_hint, "accent")
         self.folder_hint.setText("Used when the sandbox is connected again. The old folder stays as it is.")
+        self.adjustSize()

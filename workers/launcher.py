@@ -40,8 +40,11 @@ class Launcher:
     async def prewarm(self) -> None:
         """Start the child if there is none and wait until it can launch. Raises ``SageDeckError``."""
         child = await asyncio.to_thread(self._living_child)
+        ready = asyncio.wrap_future(child.ready)
+        # Whoever waited may be gone when the child ends before it was ready: that is nobody's error then.
+        ready.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(child.ready)), START_SECONDS)
+            await asyncio.wait_for(asyncio.shield(ready), START_SECONDS)
         except TimeoutError:
             await asyncio.to_thread(child.stop)
             raise LocalProblem(

@@ -14,6 +14,9 @@ from workers.types import Backend
 logger = logging.getLogger(__name__)
 
 DEFAULT_REGION = "us-east-1"
+_CONFIG = ("AWS_CONFIG_FILE", "config")
+_CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+_UNREADABLE = (OSError, UnicodeError, configparser.Error)
 
 
 def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
@@ -55,8 +58,8 @@ def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
 
 def read_profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """The settings of every profile by its name, those of the credentials file over those of the config file."""
-    config = _read(_path(environ, "AWS_CONFIG_FILE", "config"))
-    credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+    config = _read(_path(environ, *_CONFIG))
+    credentials = _read(_path(environ, *_CREDENTIALS))
     profiles: dict[str, dict[str, str]] = {}
     for section, values in config.items():
         name = _profile_name(section)
@@ -71,17 +74,44 @@ def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
     return Path(environ.get(variable) or Path.home() / ".aws" / default).expanduser()
 
 
+def unreadable_files(environ: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each of the two files that is there and cannot be read, without any of its content."""
+    environ = os.environ if environ is None else environ
+    said = []
+    for path in (_path(environ, *_CONFIG), _path(environ, *_CREDENTIALS)):
+        try:
+            _parse(path)
+        except _UNREADABLE as exc:
+            said.append(f"{path} cannot be read: {_why(exc)}.")
+    return said
+
+
 def _read(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        return _parse(path)
+    except _UNREADABLE as exc:
+        logger.warning("%s cannot be read: %s", path, _why(exc))
+        return {}
+
+
+def _parse(path: Path) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser(default_section="", strict=False)
     try:
         with path.open(encoding="utf-8-sig") as lines:
             parser.read_file(lines)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeError, configparser.Error) as exc:
-        logger.warning("%s cannot be read: %s", path, type(exc).__name__)
-        return {}
     return {section: dict(parser.items(section)) for section in parser.sections()}
+
+
+def _why(error: Exception) -> str:
+    """What is wrong, without the line itself: it may be a key."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, UnicodeError):
+        return "it is not text in UTF-8"
+    number = getattr(error, "lineno", None) or next((at for at, _ in getattr(error, "errors", ())), None)
+    return f"line {number} is neither a section nor a setting" if number else type(error).__name__
 
 
 def _profile_name(section: str) -> str | None:

@@ -117,6 +117,8 @@ class FormDialog(Dialog):
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Its fields take the keyboard, and scroll into sight as they do.
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setWidget(form)
         self.body.addWidget(self._scroll)
         self.foot = QVBoxLayout()

@@ -114,7 +114,7 @@ class CheckLine(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._glyph = IconLabel(_ICON[tone], _INK[tone])
-        self._title = label(title, "small" if small else "name", "text2" if small else "text")
+        self._title = ElidedLabel(title, "small" if small else "name", "text2" if small else "text")
         self._detail = ElidedLabel(detail, "small" if small else "body", "text2")
         self._line = QHBoxLayout(self)
         self._line.setContentsMargins(0, 2, 0, 2)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.widgets.scroll_area import ScrollArea
 
 GUTTER = 16
 
 
-class PageScroll(QScrollArea):
+class PageScroll(ScrollArea):
     """``PageScroll(table, details)``: give it ``GUTTER`` pixels more than its parts at the right."""
 
-    def __init__(self, *parts: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, *parts: QWidget, name: str = "Page", parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
         page = QWidget()
         self._column = QVBoxLayout(page)
         self._column.setSpacing(12)
         for part in parts:
             self._column.addWidget(part)
         self._column.addStretch(1)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(page)
         self.verticalScrollBar().rangeChanged.connect(self._keep_width)
         self._keep_width(0, 0)

@@ -10,12 +10,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.theme import PAGE_PADDING, theme
 from console.widgets.base import label, on_theme
+from console.widgets.scroll_area import ScrollArea
 
 
 class SidePanel(QWidget):
@@ -37,9 +37,7 @@ class SidePanel(QWidget):
         self._column.setSpacing(12)
         self._end = QWidget()
         self._column.addWidget(self._end, 1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = ScrollArea(title or "Details")
         scroll.setWidget(self._inner)
         self.foot = QVBoxLayout()
         self.foot.setSpacing(8)

@@ -71,7 +71,6 @@ class ResourceTable(QWidget):
         self._kept: tuple[list[Any], Any, Any, int] | None = None
         self.view = TableView(self.model, multi=multi, row_pixels=row_pixels)
         self.view.setAccessibleName(name)
-        self.setFocusProxy(self.view)
         self._banner = Banner("err")
         self._banner.hide()
         self._note = label("", "small", "text2")
@@ -79,14 +78,15 @@ class ResourceTable(QWidget):
         self._empty = EmptyState("info", f"No {noun} yet")
         self._filtered = EmptyState("filter", "", plain=True)
         self._stack = QStackedLayout()
-        for page in (self.view, self._empty, self._filtered):
-            self._stack.addWidget(page)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(self._banner)
         column.addWidget(self._note)
         column.addLayout(self._stack, 1)
+        # Only now: a stack without a parent would show its first page as a window of its own for a moment.
+        for page in (self.view, self._empty, self._filtered):
+            self._stack.addWidget(page)
         self._connect()
         if sort is not None:
             self.sort_by(sort[0], descending=sort[1].startswith("desc"))
@@ -180,7 +180,10 @@ class ResourceTable(QWidget):
             hidden = f"{count:,} {self._noun} {are} hidden by the filter."
             self._filtered.set_content("filter", what, hidden, ("Clear filter", self.clear_filter))
         pages = {"empty": self._empty, "filtered": self._filtered}
-        self._stack.setCurrentWidget(pages.get(state, self.view))
+        shown = pages.get(state, self.view)
+        self._stack.setCurrentWidget(shown)
+        # A proxy that is hidden takes no focus, and Tab would stay before it for ever.
+        self.setFocusProxy(self.view if shown is self.view else None)  # type: ignore[arg-type]
         self._fit_height()
         self.view.viewport().update()
         self.view.heads.viewport().update()

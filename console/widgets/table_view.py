@@ -315,6 +315,8 @@ class TableView(QTableView):
                 if not self.isColumnHidden(at)
             ]
             paint_skeleton(painter, self.viewport().rect(), columns, self.row_height())
+            painter.end()
+            self._paint_focus()
             return
         self._paint_rows(painter)
         painter.end()
@@ -348,12 +350,14 @@ class TableView(QTableView):
                 hairline(painter, PAD, width - PAD, self.rowViewportPosition(at) + self.rowHeight(at) - 1)
 
     def _paint_focus(self) -> None:
-        current = self.currentIndex()
-        if not (self.hasFocus() and self._keyboard and current.isValid()):
+        """Around the current row; around the whole table while there is none."""
+        if not (self.hasFocus() and self._keyboard):
             return
+        current = self.currentIndex()
         painter = QPainter(self.viewport())
         antialias(painter)
-        focus_ring(painter, self._band(current.row(), current.row()), RADIUS)
+        place = self._band(current.row(), current.row()) if current.isValid() else QRectF(self.viewport().rect())
+        focus_ring(painter, place, RADIUS)
 
     def sizeHint(self) -> QSize:
         """Heads and ten rows."""

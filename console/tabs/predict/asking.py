@@ -53,13 +53,16 @@ class Asker:
         if total > MANY:
             item = self._ctx.activity.begin(f"Classify {count(total, 'picture')}", "predict", cancellable=cancel)
 
+        done = 0
+
         async def work() -> None:
+            nonlocal done
             while waiting:
                 picture, name = waiting.popleft()
                 picture.answers[name] = await self._ask(picture, name)
+                done += 1
                 self._answered(picture)
                 if item is not None:
-                    done = total - len(waiting)
                     item.progress(done / total, f"{done:,} of {total:,}")
 
         try:
@@ -68,7 +71,7 @@ class Asker:
                     group.create_task(work())
         except asyncio.CancelledError:
             if item is not None:
-                item.cancelled(f"{total - len(waiting):,} of {total:,} were asked")
+                item.cancelled(f"{done:,} of {total:,} were answered")
             raise
         self.seconds = time.monotonic() - began
         if item is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.profiles import list_profiles
+from workers.profiles import list_profiles, unreadable_files
 
 CONFIG = """\
 [default]
@@ -65,3 +65,19 @@ def test_missing_and_broken_files_count_as_empty(tmp_path):
     assert profiles(tmp_path, config="no section\n", credentials="") == []
     (tmp_path / "config").write_bytes(b"\xff\xfe\x00")
     assert list_profiles({**files, "AWS_CONFIG_FILE": str(tmp_path / "config")}) == []
+
+
+def test_what_is_wrong_with_a_file_is_told_without_its_content(tmp_path):
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    environ = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    assert unreadable_files(environ) == []
+    config.write_text("[default]\nregion = us-east-1\n")
+    credentials.write_text("[default]\naws_secret_access_key\nSECRETSECRET\n")
+    (said,) = unreadable_files(environ)
+    assert said == f"{credentials} cannot be read: line 2 is neither a section nor a setting."
+    config.write_bytes(b"\xff\xfe\x00")
+    credentials.unlink()
+    assert unreadable_files(environ) == [f"{config} cannot be read: it is not text in UTF-8."]
+    config.unlink()
+    config.mkdir()
+    assert "SECRET" not in str(unreadable_files(environ)) and len(unreadable_files(environ)) == 1
