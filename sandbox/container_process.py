@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from sandbox.registry import SandboxContext
 _READ_BYTES = 256 * 1024
 # Once the process group is gone its pipe closes; longer than this only a stranger can hold it.
 _DRAIN_SECONDS = 5.0
+# Output that has been read may still be on its way through a slow metric regex; this bounds what a stranger's can cost.
+_HANDLING_SECONDS = 60.0
 
 
 class Spawned(Protocol):
@@ -61,6 +64,7 @@ class ContainerProcess:
         self.process = process
         self._on_lines = on_lines
         self._on_exit = on_exit
+        self._handling = False
         self._reader = threading.Thread(target=self._read, name=f"output {name}", daemon=True)
         self._waiter = threading.Thread(target=self._wait, name=f"wait {name}", daemon=True)
         self._reader.start()
@@ -91,13 +95,18 @@ class ContainerProcess:
                 chunk = b""
             lines = splitter.feed(chunk) if chunk else splitter.close()
             if lines:
+                self._handling = True
                 self._on_lines(lines)
+                self._handling = False
             if not chunk:
                 return
 
     def _wait(self) -> None:
         status = self.process.wait()
+        deadline = time.monotonic() + _HANDLING_SECONDS
         self._reader.join(_DRAIN_SECONDS)
+        while self._reader.is_alive() and self._handling and time.monotonic() < deadline:
+            self._reader.join(_DRAIN_SECONDS)
         if self.process.stdout is not None and not self._reader.is_alive():
             self.process.stdout.close()
         self._on_exit(1 if status is None else status)

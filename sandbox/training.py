@@ -21,7 +21,7 @@ from sandbox.sagemaker_checks import any_object, bucket_exists, role_exists
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
 from sandbox.sagemaker_validation import validate
-from sandbox.training_record import JobRecord
+from sandbox.training_record import FINAL_STATUSES, JobRecord
 from sandbox.training_request import check_request, describe_body, host_count, instances_of, invalid
 from sandbox.training_run import STOP_GRACE_SECONDS, STOPPED_REASON, RunTools, TrainingRun, account_environment
 from sandbox.training_spot import is_spot, wait_limit
@@ -163,7 +163,8 @@ class TrainingJobs:
         """Instances by type of the jobs that count against this quota; the caller holds the lock."""
         used: Counter[str] = Counter()
         for entry in self._live.values():
-            if _usage(entry.request) == usage:
+            # A job that has told its end still tidies up; its instances are free.
+            if _usage(entry.request) == usage and entry.record.status not in FINAL_STATUSES:
                 used.update(instances_of(entry.request))
         return used
 

@@ -246,6 +246,21 @@ def test_tuning_jobs_can_start_jobs_of_their_own(bench: Bench) -> None:
     bench.end("single")
 
 
+def test_instances_are_free_as_soon_as_the_job_has_ended(bench: Bench) -> None:
+    one = {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}
+    bench.start("first", "print(1)", **one)
+    with pytest.raises(AwsError, match="current utilization of 1 Instances and a request delta of 1 Instances"):
+        bench.start("second", "print(1)", **one)
+    bench.start("spot", "print(1)", **one, **PATIENT)
+    bench.end("first")
+    bench.start("second", "print(1)", **one)
+    assert {bench.end(name)["TrainingJobStatus"] for name in ("second", "spot")} == {"Completed"}
+
+
+PATIENT = {
+    "EnableManagedSpotTraining": True,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
+}
 SPOT = {
     "EnableManagedSpotTraining": True,
     "StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1},
@@ -268,8 +283,7 @@ def test_a_spot_job_is_billed_less_and_keeps_its_checkpoints(bench: Bench) -> No
         "import time\nfound = open('/opt/ml/checkpoints/epoch').read()\nprint('found', found, flush=True)\n"
         "open('/opt/ml/checkpoints/epoch', 'w').write(str(int(found) + 1))\ntime.sleep(1.6)\n"
     )
-    waits = {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}}
-    bench.start("spot", script, **{**SPOT, **waits}, CheckpointConfig={"S3Uri": "s3://bucket/kept"})
+    bench.start("spot", script, **PATIENT, CheckpointConfig={"S3Uri": "s3://bucket/kept"})
     job = bench.end("spot")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["EnableManagedSpotTraining"] and job["TrainingTimeInSeconds"] >= 2
