@@ -58,7 +58,7 @@ class EndpointPanel(SidePanel):
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
         self._log.view.set_placeholder("No lines yet")
-        self._log.setMinimumHeight(ctx.theme.pixels(150))
+        self._log.setMinimumHeight(ctx.theme.pixels(120))
         self._touched = QWidget()
         self._touched_lines = QVBoxLayout(self._touched)
         self._touched_lines.setContentsMargins(0, 0, 0, 0)

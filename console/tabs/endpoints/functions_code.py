@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from console.context import AppContext
 from console.models.base_format import bytes_text, count
@@ -36,13 +36,7 @@ class DeployCodeDialog(FormDialog):
         form.add_widget(self.source)
         self.area = DropArea("file", "Choose or drop a zip or a .py file", "at most 50 MB", button="Choose…")
         self._said = HintLine()
-        self._own = QWidget()
-        column = QVBoxLayout(self._own)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.area)
-        column.addWidget(self._said)
-        form.add_widget(self._own)
+        form.add_widget(self.area)
         self._handler_row = form.add(
             "handler", "Handler", LineEdit(HANDLER, "module.function", chars=24), check=self._check_handler
         )
@@ -56,6 +50,7 @@ class DeployCodeDialog(FormDialog):
             text="Replaces the code that answers now. Published versions and aliases keep theirs.",
             width=480, extra_check=lambda: self.source.current == OURS or self._read is not None, parent=parent,
         )  # fmt: skip
+        self.foot.addWidget(self._said)
         self.area.dropped.connect(lambda paths: self.use_file(paths[0]))
         self.area.chooseRequested.connect(self._choose)
         self.source.changed.connect(lambda _: self._show_source())
@@ -103,7 +98,8 @@ class DeployCodeDialog(FormDialog):
 
     def _show_source(self) -> None:
         own = self.source.current == OWN
-        self._own.setVisible(own)
+        self.area.setVisible(own)
+        self._said.setVisible(own and bool(self._said.text))
         self._handler_row.setVisible(own and self._read is not None)
         self._ours.setVisible(not own)
         self.form.check()
