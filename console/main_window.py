@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
     QGuiApplication,
+    QHelpEvent,
     QKeySequence,
     QPainter,
     QPaintEvent,
     QResizeEvent,
     QShortcut,
 )
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
 from console.activity_panel import HEIGHT as PANEL_HEIGHT
 from console.activity_panel import WIDTH as PANEL_WIDTH
@@ -42,6 +43,7 @@ from console.toasts import Toasts
 from console.widgets.base import on_theme
 from console.widgets.search_field import SearchField
 
+READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
 DEFAULT_SIZE = (1440, 900)
 SMALLEST = (900, 600)
 MARGIN = 16
@@ -224,6 +226,15 @@ class MainWindow(QWidget):
             self.navigation.set_rail(narrow)
             self.pages.set_narrow(narrow)
         self._place_overlays()
+
+    def event(self, event: QEvent) -> bool:
+        """In read-only mode a disabled button without a reason of its own says this one."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self.ctx.read_only:
+            button = self.childAt(event.pos())
+            if isinstance(button, QAbstractButton) and not button.isEnabled():
+                QToolTip.showText(event.globalPos(), READ_ONLY_REASON, button)
+                return True
+        return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The page colour; the first paint is told."""

@@ -8,11 +8,14 @@ import sys
 from unittest.mock import AsyncMock
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from console.connection import SANDBOX as SANDBOX_CHOICE
 from console.connection import Choice
+from console.widgets.buttons import Button
 from tests.helpers.window import (
     AWS,
     SANDBOX,
@@ -287,6 +290,27 @@ async def test_read_only_hatches_the_band_shows_a_lock_and_is_remembered(make_ap
     assert application.settings.value("read_only:sandbox") is True
     header.switch.click()
     assert not application.ctx.read_only and not header.band.hatched
+
+
+async def test_a_button_that_read_only_mode_disables_says_why(make_application):
+    application = await shown(make_application)
+    window = application.window
+    tab = window.pages.current_tab
+    button = Button("Delete…")
+    tab.head.add(button)
+    button.setEnabled(False)
+    await until(button.isVisible)
+    spot = button.mapTo(window, button.rect().center())
+
+    def asked():
+        QToolTip.hideText()
+        QApplication.sendEvent(window, QHelpEvent(QEvent.Type.ToolTip, spot, window.mapToGlobal(spot)))
+        return QToolTip.text()
+
+    assert asked() == ""
+    application.ctx.set_read_only(True)
+    assert asked().startswith("Read-only mode is on")
+    QToolTip.hideText()
 
 
 async def test_tabs_are_built_when_first_opened_and_told_when_left(make_application):
