@@ -201,4 +201,4 @@ def how_it_ended(result: UploadResult) -> str:
     shown = replace(result, ignored=tuple(name for name in result.ignored if name != SAMPLES_MARK))
     if not result.sent or result.cancelled:
         return shown.summary
-    return f"{bytes_text(result.bytes_sent)} in {duration(max(1, result.seconds))}: {shown.summary}"
+    return f"{shown.summary} {bytes_text(result.bytes_sent)} in {duration(max(1, result.seconds))}."

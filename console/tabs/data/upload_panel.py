@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.base_format import bytes_text, count, duration
+from console.models.base_format import bytes_text, count, duration, when
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands import PHASES, how_it_ended
 from console.tabs.data.dataset import Dataset
@@ -278,8 +278,9 @@ class UploadPanel(QFrame):
         for entry in self._uploading.pending[:2]:
             if done is not None and (entry.bucket, entry.prefix) == (done.bucket, done.prefix):
                 continue
-            title = f"{entry.folder.name} to {entry.bucket}/{entry.prefix} was not finished"
-            line = CheckLine("wait", title, action=("Go on", partial(self._resume, entry)))
+            title = f"Upload of {entry.folder.name} to {entry.bucket}/{entry.prefix} was not finished"
+            detail = f"{count(entry.files_total, 'file')}, begun {when(entry.started)}"
+            line = CheckLine("wait", title, detail, action=("Go on", partial(self._resume, entry)))
             forget = Button("Forget", "link", small=True, on=partial(self._forget, entry))
             line.layout().addWidget(forget)  # type: ignore[union-attr]
             self._extras.addWidget(line)
