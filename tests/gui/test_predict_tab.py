@@ -292,12 +292,108 @@ async def test_an_endpoint_that_went_away_is_told_on_the_cards(
     await until(lambda: tab.cards()[0].answers[0] is not None and not tab.cards()[0].answers[0].error)
 
 
+def many(folder: Path, number: int) -> None:
+    first = picture(folder / "Akita" / "0.png").read_bytes()
+    for at in range(1, number):
+        (folder / "Akita" / f"{at}.png").write_bytes(first)
+
+
+async def test_an_endpoint_deleted_meanwhile_is_asked_no_more_and_keeps_its_answers(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    many(tmp_path, 60)
+    services = with_endpoints("dogs", "other")
+    good: list[bytes] = []
+
+    def gone_after_ten(data: bytes) -> Any:
+        if len(good) == 10:
+            services.endpoint_rows = [row for row in services.endpoint_rows if row.name != "dogs"]
+            raise NotFound("Could not get a prediction from dogs", "Endpoint dogs of account 1 not found.")
+        good.append(data)
+        return always(AKITA, PUG)(data)
+
+    services.answers["dogs"] = gone_after_ten
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([tmp_path])
+    await until(lambda: "dogs does not answer any more" in texts(tab.banner), 20)
+    cards = await answered(tab, 60)
+    assert sum(bool(card.answers[0].labels) for card in cards) == 10
+    assert services.asked < 20, "pictures went on being sent to an endpoint that is gone"
+    assert tab.choice.a.currentText() == "dogs, gone" and not tab.again_button.isEnabled()
+    tab.choice.a.set_value("other")
+    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()), 20)
+    assert tab.banner.isHidden()
+
+
+async def test_an_account_that_stops_answering_is_told_once_and_the_rest_can_be_asked(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    many(tmp_path, 40)
+    services = with_endpoints("dogs")
+
+    good: list[bytes] = []
+
+    def silent(data: bytes) -> Any:
+        if len(good) == 5:
+            raise Unreachable("No answer from AWS", "Could not get a prediction.", "Check the network.")
+        good.append(data)
+        return always(AKITA, PUG)(data)
+
+    services.answers["dogs"] = silent
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([tmp_path])
+    await until(lambda: "No answer from AWS" in texts(tab.banner), 20)
+    assert services.asked < 15 and "35 pictures got no answer from dogs" in texts(tab.banner)
+    services.answers["dogs"] = always(AKITA, PUG)
+    before = services.asked
+    next(button for button in tab.banner.findChildren(Button) if button.text() == "Ask again").click()
+    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()), 20)
+    assert services.asked - before == 35 and tab.banner.isHidden()
+
+
+async def test_asking_can_be_stopped_and_gone_on_with(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    many(tmp_path, 60)
+    services = with_endpoints("dogs")
+    services.predict_seconds = 0.01
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([tmp_path])
+    await until(lambda: services.asked > 8)
+    assert tab.again_button.text() == "Stop"
+    tab.again_button.click()
+    await until(lambda: tab.again_button.text() == "Ask the rest")
+    left = sum(card.answers[0] is None for card in tab.cards())
+    assert left > 0 and not any(card.asking for card in tab.cards())
+    before = services.asked
+    tab.again_button.click()
+    await answered(tab, 60)
+    assert services.asked - before == left and tab.again_button.text() == "Run again"
+
+
+async def test_of_a_containers_traceback_the_last_line_is_on_the_card_and_all_of_it_in_the_panel(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("dogs")
+    trace = "The model's container answered with status 500: Traceback:\n  File x\nValueError: it is damaged"
+
+    def fails(data: bytes) -> Any:
+        raise ModelFailed("Could not get a prediction", trace)
+
+    services.answers["dogs"] = fails
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([picture(tmp_path / "1.png")])
+    (card,) = await answered(tab, 1)
+    assert card.answers[0].error == "The model's container answered with status 500: ValueError: it is damaged"
+    assert not tab.panel.raw.isVisible()
+    tab.grid.set_current(card.key)
+    tab.grid.activated.emit(card.key)
+    assert tab.panel.raw.isVisible() and "File x" in tab.panel.raw.text.toPlainText()
+    assert tab.banner.isHidden(), "one bad picture is no trouble of the endpoint"
+
+
 async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
     make_application: Callable[..., Any], tmp_path: Path
 ) -> None:
-    first = picture(tmp_path / "Akita" / "0.png").read_bytes()
-    for number in range(1, 500):
-        (tmp_path / "Akita" / f"{number}.png").write_bytes(first)
+    many(tmp_path, 500)
     services = with_endpoints("dogs")
     services.predict_seconds = 0.001
     application, tab = await open_tab(make_application, services)
