@@ -275,6 +275,13 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
         assert "LambdaContext([aws_request_id=" in part.test.log.toPlainText()
         await until(lambda: part.rows["ask-cats"].per_hour is not None, "what it costs")
         assert 0 < part.rows["ask-cats"].per_hour < 0.01
+
+        # An endpoint that goes leaves its functions behind, and that is told.
+        await application.ctx.services.session.call("sagemaker", "delete_endpoint", EndpointName="dogs")
+        tab.refresh()
+        await until(lambda: tab.endpoint("dogs") is None, "the endpoint gone")
+        await until(lambda: part.rows["ask-cats"].orphan, "the function without an endpoint")
+        assert part.rows["ask-cats"].state.word == "No endpoint"
     finally:
         await local_account.stop(state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,13 @@ from console.tabs.endpoints.functions_calls import CallRow, rows_of
 from console.tabs.endpoints.functions_denial import DenialPanel
 from console.tabs.endpoints.functions_detail import FunctionPanel
 from console.tabs.endpoints.functions_log import FunctionLog
-from console.tabs.endpoints.functions_rows import COLUMNS, FunctionRow
+from console.tabs.endpoints.functions_rows import COLUMNS, FunctionRow, still_asked, with_figures
 from console.tabs.endpoints.functions_test import TestPanel
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
 from workers.function_calls import FunctionCall, refused_in_a_row
-from workers.function_policy import INVOKE
 from workers.function_types import Function
 from workers.grants import Grant
 
@@ -52,6 +52,7 @@ class FunctionsPart(QWidget):
         self._dismissed: set[tuple[str, str]] = set()
         self._wider: dict[str, int] = {}
         self._uses: dict[str, tuple[Any, ...]] = {}
+        self._endpoints: frozenset[str] | None = None
         self._gate = asyncio.Semaphore(_CONCURRENT)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -131,6 +132,13 @@ class FunctionsPart(QWidget):
         row: FunctionRow | None = self.table.current_row()
         return row
 
+    def set_endpoints(self, names: Collection[str]) -> None:
+        """These endpoints there are: a function that asks another one is told."""
+        if frozenset(names) != self._endpoints:
+            self._endpoints = frozenset(names)
+            if self.rows:
+                self._soon.start()
+
     def choose(self, name: str) -> None:
         """Choose this function, now or when it is listed."""
         self._wanted = name
@@ -146,6 +154,7 @@ class FunctionsPart(QWidget):
         self._refused_here.clear()
         self._dismissed.clear()
         self._uses.clear()
+        self._endpoints = None
         self._soon.stop()
         self.table.set_rows([])
         self.table.set_loading("Reading the functions")
@@ -194,7 +203,7 @@ class FunctionsPart(QWidget):
 
     def _merged(self, function: Function) -> FunctionRow:
         known = self.rows.get(function.name)
-        return replace(known, function=_with_figures(function, known.function)) if known else FunctionRow(function)
+        return replace(known, function=with_figures(function, known.function)) if known else FunctionRow(function)
 
     def _watched(self, functions: list[Function]) -> list[Function]:
         """Whose figures are read: AWS bills for them. Functions that ask an endpoint, and some others."""
@@ -254,7 +263,7 @@ class FunctionsPart(QWidget):
             return
         calls = await services.functions.calls(function.name)
         refused = refused_in_a_row(calls) or [one for one in (self._refused_here.get(function.name),) if one]
-        refused = [call for call in refused if _still_asked(call, function)]
+        refused = [call for call in refused if still_asked(call, function)]
         grant = await self._grant_for(refused)
         if grant is None:
             # Granted since: the next call will tell.
@@ -296,6 +305,11 @@ class FunctionsPart(QWidget):
     # What is shown
 
     def _show(self) -> None:
+        for name, known in self.rows.items():
+            asked = known.function.endpoint_name
+            orphan = bool(asked) and self._endpoints is not None and asked not in self._endpoints
+            if orphan != known.orphan:
+                self.rows[name] = replace(known, orphan=orphan)
         self.table.set_rows(list(self.rows.values()))
         self._count.setText(f"{len(self.rows):,}" if self.rows else "")
         self._choose_wanted()
@@ -414,26 +428,3 @@ def _call_key(row: CallRow) -> str:
 def _key(row: FunctionRow) -> tuple[str, str]:
     denial = row.refused[0].denial if row.refused else None
     return row.name, denial.resource if denial is not None else ""
-
-
-def _still_asked(call: FunctionCall, function: Function) -> bool:
-    """False for a call that was refused an endpoint which the function, changed since, asks no more."""
-    denial = call.denial
-    if denial is None or denial.action != INVOKE or not function.endpoint_name or function.modified is None:
-        return True
-    return denial.resource.rsplit("/", 1)[-1] == function.endpoint_name or call.at > function.modified
-
-
-def _with_figures(function: Function, known: Function) -> Function:
-    return replace(
-        function,
-        invocations=known.invocations,
-        errors=known.errors,
-        duration_ms=known.duration_ms,
-        last_invocation=known.last_invocation,
-        reserved_concurrency=known.reserved_concurrency,
-        per_hour=known.per_hour,
-        last_hour=known.last_hour,
-        provisioned=known.provisioned,
-        broad=known.broad,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from console.models.base import Column
@@ -10,6 +10,7 @@ from console.models.base_format import ago, milliseconds
 from console.models.base_states import State
 from console.tabs.endpoints.rows import rate_text
 from workers.function_calls import FunctionCall
+from workers.function_policy import INVOKE
 from workers.function_types import Function
 from workers.grants import Grant
 
@@ -21,7 +22,7 @@ class FunctionRow:
     """A function with its last calls, once they are known, and what would end a refusal.
 
     ``refused`` are the newest calls that were all refused for the same thing, newest first. ``per_hour`` is what its
-    last hour cost in dollars, or what it costs to be kept ready.
+    last hour cost in dollars, or what it costs to be kept ready. ``orphan``: the endpoint that it asks is gone.
     """
 
     function: Function
@@ -29,6 +30,7 @@ class FunctionRow:
     refused: tuple[FunctionCall, ...] = ()
     grant: Grant | None = None
     per_hour: float | None = None
+    orphan: bool = False
 
     @property
     def name(self) -> str:
@@ -40,6 +42,8 @@ class FunctionRow:
         """AWS's state, or how many calls were refused."""
         if self.refused:
             return State(f"{len(self.refused)} denied", "err")
+        if self.orphan:
+            return State("No endpoint", "warn")
         if self.function.broad:
             return State("Broad role", "warn")
         if self.failed:
@@ -99,6 +103,30 @@ def _requests(row: FunctionRow) -> list[float] | None:
 def _rate(row: FunctionRow) -> float | None:
     calls = row.function.invocations
     return None if calls is None else calls / MINUTES_A_DAY
+
+
+def still_asked(call: FunctionCall, function: Function) -> bool:
+    """False for a call that was refused an endpoint which the function, changed since, asks no more."""
+    denial = call.denial
+    if denial is None or denial.action != INVOKE or not function.endpoint_name or function.modified is None:
+        return True
+    return denial.resource.rsplit("/", 1)[-1] == function.endpoint_name or call.at > function.modified
+
+
+def with_figures(function: Function, known: Function) -> Function:
+    """A function that was listed again, with the figures known of it."""
+    return replace(
+        function,
+        invocations=known.invocations,
+        errors=known.errors,
+        duration_ms=known.duration_ms,
+        last_invocation=known.last_invocation,
+        reserved_concurrency=known.reserved_concurrency,
+        per_hour=known.per_hour,
+        last_hour=known.last_hour,
+        provisioned=known.provisioned,
+        broad=known.broad,
+    )
 
 
 COLUMNS = [

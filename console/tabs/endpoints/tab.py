@@ -184,6 +184,7 @@ class EndpointsTab(Tab):
     def _show(self) -> None:
         rows = list(self._rows.values())
         self.table.set_rows(rows)
+        self.functions.set_endpoints(self._rows)
         self._say_counts()
         if self._wanted in self._rows:
             self.table.select_keys([self._wanted])
