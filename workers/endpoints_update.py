@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workers.endpoints_parts import CREATOR_TAG, EndpointRoles, Undo, container, model_of, roll_back, step, tags_of
@@ -65,7 +65,7 @@ class Updates:
         doing = f"update {endpoint.name}"
         config = await self._call("describe_endpoint_config", doing, EndpointConfigName=endpoint.config_name)
         variant = _only_variant(config)
-        made_name = suggest_name(endpoint.name, datetime.now(UTC))
+        made_name = _next_name(endpoint)
         model = await self._next_model(endpoint, spec, variant["ModelName"], made_name, doing)
         undo: Undo = []
         try:
@@ -178,6 +178,14 @@ class Updates:
 
     def _call(self, operation: str, doing: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
         return self._session.call("sagemaker", operation, doing=doing, **parameters)
+
+
+def _next_name(endpoint: Endpoint) -> str:
+    """A name by the second, later than the present one's: an endpoint may be updated as soon as it is deployed."""
+    at = datetime.now(UTC)
+    while (name := suggest_name(endpoint.name, at)) in (endpoint.config_name, *endpoint.model_names):
+        at += timedelta(seconds=1)
+    return name
 
 
 def _only_variant(config: dict[str, Any]) -> dict[str, Any]:

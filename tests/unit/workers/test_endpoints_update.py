@@ -13,6 +13,7 @@ from workers.endpoints_parts import CREATOR_TAG
 from workers.endpoints_update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors import InvalidInput
 from workers.images import image_uri
+from workers.training_names import suggest_name
 from workers.types import Endpoint
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/dogs"
@@ -84,6 +85,14 @@ def test_another_size_keeps_the_model_and_the_rest() -> None:
     assert session.order == ["create_endpoint_config", "update_endpoint"]
     assert session.made("update_endpoint") == [{"EndpointName": "dogs", "EndpointConfigName": update.config_name}]
     assert (update.old_config, update.models, update.old_models) == ("old", (), ())
+
+
+def test_an_update_within_the_second_of_the_deployment_has_a_name_of_its_own() -> None:
+    present = suggest_name("dogs", datetime.now(UTC))
+    update = asyncio.run(
+        Updates(SageMaker(), FakeRoles()).begin(endpoint(present), UpdateSpec("dogs", "ml.m5.large", 2))
+    )
+    assert update.config_name != present == update.old_config
 
 
 def test_another_jobs_model_is_made_first() -> None:
