@@ -92,4 +92,6 @@ class Logbook(logging.Handler):
                 logging.getLogger(name).removeHandler(handler)
         if self._listener is not None:
             self._listener.stop()
+            for handler in self._listener.handlers:
+                handler.close()
             self._listener = None
