@@ -157,15 +157,18 @@ class Dispatcher:
         return request, verified
 
     def _route(self, request: RestRequest, caller: Caller) -> RestResponse:
+        services = [one for one in self._by_signing_name.get(request.service, ()) if one.claims(request)]
+        rest = next((one for one in services if one.rest), None)
         protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, request.service)
+        if rest is not None:
+            # Access control and the service must never see two operations in one request.
+            services, protocol = [rest], "rest-json"
         operation = operation_of(request, protocol) if request.service != "s3" else ""
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
         if self._authorize is not None:
             self._authorize(request, caller, protocol, operation)
-        for service in self._by_signing_name.get(request.service, ()):
-            if not service.claims(request):
-                continue
+        for service in services:
             if operation in service.operations:
                 call = read_call(request, protocol)
                 return write_answer(call, service.operations[operation](call.params, caller), request.request_id)

@@ -34,6 +34,7 @@ class LambdaService(Service):
     """The service ``lambda``. Python functions from a zip; what it does not have answers NotImplemented."""
 
     name = "lambda"
+    rest = True
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records and the code; nothing runs until a call comes."""

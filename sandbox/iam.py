@@ -18,7 +18,7 @@ from sandbox.iam_principals import Principal, Principals, Source
 from sandbox.iam_refusal import refusal
 from sandbox.iam_requests import Need, needs_of
 from sandbox.iam_resources import ResourcePolicies
-from sandbox.iam_s3 import bucket_arn, s3_needs
+from sandbox.iam_s3 import bucket_arn, is_delete_objects, s3_needs
 from sandbox.moto_bridge import MotoBridge
 from sandbox.policy import Decision, evaluate, trusts
 from sandbox.policy_document import parsed
@@ -51,7 +51,7 @@ class Iam:
             return
         needs = needs_of(request, protocol, operation, self.principals.role_arn)
         context = _request_context(request)
-        if request.service == "s3" and request.method == "POST" and "delete" in request.query:
+        if request.service == "s3" and is_delete_objects(request):
             self._sort_out(request, caller, needs, context)
             return
         for need in needs:
@@ -70,7 +70,7 @@ class Iam:
             return
         needs = [Need(*one) for one in s3_needs(request)]
         context = _request_context(request)
-        if request.method == "POST" and "delete" in request.query:
+        if is_delete_objects(request):
             self._sort_out(request, caller, needs, context)
             return
         for need in needs:

@@ -62,7 +62,7 @@ def needs_of(request: RestRequest, protocol: str, operation: str, role_arn: Role
     if request.service == "s3":
         return [Need(*one) for one in s3_needs(request)]
     prefix = _PREFIXES.get(request.service, request.service)
-    if invocation := _invocation(request):
+    if not operation and (invocation := _invocation(request)):
         return [invocation]
     if operation:
         params = read_call(request, protocol).params

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from sandbox import s3_xml
 from sandbox.registry import RestRequest
-from sandbox.s3_service import split_path
+from sandbox.s3_service import split_path, subresource
 
 S3Need = tuple[str, str, dict[str, str]]
 
@@ -73,9 +73,14 @@ def s3_needs(request: RestRequest) -> list[S3Need]:
     return _object_needs(request, bucket, key) if key else _bucket_needs(request, bucket)
 
 
+def is_delete_objects(request: RestRequest) -> bool:
+    """Whether it is DeleteObjects, which is decided and answered key by key."""
+    return request.method == "POST" and subresource(request) == "delete"
+
+
 def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
     method, query = request.method, request.query
-    sub = next((name for name in ("acl", "tagging", "attributes", "uploadId") if name in query), "")
+    sub = subresource(request)
     name = _OBJECT_ACTIONS.get((method, sub)) or _PLAIN_OBJECT.get(method, method.title())
     if "versionId" in query and name in ("GetObject", "DeleteObject", "GetObjectTagging", "GetObjectAcl"):
         name += "Version"
@@ -92,14 +97,17 @@ def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
 
 def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     method, query = request.method, request.query
-    if method == "POST" and "delete" in query:
+    if is_delete_objects(request):
         return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request)]
     context = {f"s3:{name}": query[name] for name in _QUERY_KEYS if name in query}
-    sub = next((name for name in _BUCKET_READS if name in query), "")
+    sub = subresource(request)
     if not sub:
         name = {"GET": "ListBucket", "HEAD": "ListBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}.get(
             method, "*"
         )
+    elif sub not in _BUCKET_READS:
+        # A literal star is matched only by a policy that allows the whole service.
+        name = "*"
     elif method in ("GET", "HEAD"):
         name = _BUCKET_READS[sub]
     elif sub == "policy" and method == "DELETE":

@@ -11,16 +11,18 @@ import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
-from sandbox.account import ACCOUNT_ID, OPERATOR_NAME
+from sandbox.account import ACCOUNT_ID, OPERATOR_ARN, OPERATOR_NAME
 from sandbox.credentials import Credentials, KnownKey
 from sandbox.diagnostics import tell, tell_exception
 from sandbox.errors import AwsError, not_implemented
 from sandbox.moto_journal import Journal, MotoRequest, changes_something
 from sandbox.moto_patches import Control
 from sandbox.registry import Caller, RestRequest, RestResponse
+from sandbox.rpc import FORM, read_call
 from sandbox.state import StateDir
 
 START_SECONDS = 120.0
@@ -185,6 +187,7 @@ class MotoBridge:
         """Answer a request by moto."""
         if request.service in OURS_ALONE:
             raise not_implemented(request.service, operation or f"{request.method} {request.path}")
+        _check_form(request, caller, protocol)
         self.wait()
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
         moto_request = MotoRequest(
@@ -193,7 +196,7 @@ class MotoBridge:
             caller.access_key_id,
             request.method,
             target,
-            dict(request.headers),
+            _headers(request, protocol),
             request.body(),
         )
         if changes_something(request.method, operation):
@@ -267,6 +270,41 @@ class MotoBridge:
                         caller = Caller(user.arn, ACCOUNT_ID, access_key_id, None, user.id)
                         return KnownKey(key.secret_access_key, "", caller)
         return None
+
+
+def _headers(request: RestRequest, protocol: str) -> dict[str, str]:
+    """What moto gets: it must read the body as access control did."""
+    headers = {name: value for name, value in request.headers.items() if protocol == "json" or name != "x-amz-target"}
+    return headers | {"content-type": FORM} if protocol in ("query", "ec2") else headers
+
+
+def _check_form(request: RestRequest, caller: Caller, protocol: str) -> None:
+    """Refuse what moto could take for another operation than the one that access control decided about.
+
+    moto looks for ``Action`` in the query and in any body first, and for x-amz-target before method and path.
+    """
+    contradiction = AwsError("InvalidRequest", "The request names more than one operation.")
+    if protocol in ("query", "ec2"):
+        read_call(request, protocol)
+        return
+    body = parse_qsl(request.body().decode("utf-8", "replace"), keep_blank_values=True)
+    is_form = request.headers.get("content-type", "").lower().startswith(("multipart/", FORM))
+    if is_form or "Action" in request.query or any(name.strip() == "Action" for name, _ in body):
+        raise contradiction
+    if protocol == "json" and caller.arn != OPERATOR_ARN and not _speaks_json(request.service):
+        raise contradiction
+
+
+@cache
+def _speaks_json(service: str) -> bool:
+    from botocore.exceptions import UnknownServiceError
+    from botocore.loaders import Loader
+
+    try:
+        metadata = Loader().load_service_model(service, "service-2")["metadata"]
+    except UnknownServiceError:
+        return False
+    return "json" in (metadata.get("protocols") or [metadata["protocol"]])
 
 
 def _environ(request: MotoRequest) -> dict[str, Any]:

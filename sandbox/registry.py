@@ -201,6 +201,8 @@ class Service:
     name: str = ""
     signing_name: str = ""
     moto: bool = False
+    # A REST service: method and path alone name the operation, whatever a header says.
+    rest: bool = False
 
     def __init__(self) -> None:
         self.operations: dict[str, Operation] = {}

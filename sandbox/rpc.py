@@ -24,6 +24,13 @@ MAX_DEPTH = 40
 JSON_10 = "application/x-amz-json-1.0"
 JSON_11 = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
+# These know only the query protocol, so a header that names an operation means nothing to them.
+QUERY_SERVICES = frozenset(
+    {
+        *("autoscaling", "cloudformation", "cloudsearch", "ec2", "elasticache", "elasticbeanstalk"),
+        *("elasticloadbalancing", "email", "iam", "importexport", "rds", "redshift", "sdb", "sns", "sts"),
+    }
+)
 REST_XML_SERVICES = frozenset({"cloudfront", "route53", "s3-control", "s3-outposts"})
 
 
@@ -39,6 +46,8 @@ class RpcCall:
 
 def protocol_of(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str], service: str) -> str:
     """The protocol of a request, from what it looks like; for errors even before it is verified."""
+    if service in QUERY_SERVICES:
+        return "ec2" if service == "ec2" else "query"
     if headers.get("smithy-protocol") == "rpc-v2-cbor" or CBOR_PATH.match(raw_path):
         return "cbor"
     if "x-amz-target" in headers:
@@ -70,6 +79,10 @@ def read_call(request: RestRequest, protocol: str) -> RpcCall:
     if protocol in ("query", "ec2"):
         pairs = parse_qsl(request.raw_query or "", keep_blank_values=True)
         pairs += parse_qsl(request.body().decode("utf-8", "replace"), keep_blank_values=True)
+        names = [name for name, _ in pairs]
+        if len(names) != len(set(names)):
+            # Who reads the first and who reads the last would see two different requests.
+            raise AwsError("MalformedQueryString", "A parameter is given twice.")
         params = fold([pair for pair in pairs if pair[0] not in ("Action", "Version")])
         return RpcCall("query", operation, params)
     body = request.body()

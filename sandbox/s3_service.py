@@ -48,6 +48,15 @@ def split_path(raw_path: str, host: str) -> tuple[str, str]:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI: the key is not UTF-8.") from exc
 
 
+def subresource(request: RestRequest) -> str:
+    """The query name that selects the operation (the first one, if there are several), or an empty string.
+
+    Access control asks here, too: it must never decide about another operation than the one that is carried out.
+    """
+    chosen = SUBRESOURCES.intersection(request.query) if request.query else ()
+    return next(iter(sorted(chosen)), "")
+
+
 class S3Service(Service):
     """The S3 of the sandbox."""
 
@@ -66,8 +75,7 @@ class S3Service(Service):
             if request.method == "GET":
                 return buckets.list_buckets(self._store, request)
             raise _method_not_allowed()
-        chosen = SUBRESOURCES.intersection(request.query) if request.query else ()
-        sub = next(iter(sorted(chosen)), "")
+        sub = subresource(request)
         if key:
             return self._object(request, bucket, key, sub)
         return self._bucket(request, bucket, sub)

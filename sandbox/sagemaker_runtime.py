@@ -28,6 +28,7 @@ class SageMakerRuntimeService(Service):
 
     name = "sagemaker-runtime"
     signing_name = "sagemaker"
+    rest = True
 
     def __init__(self, control: SageMakerService, seconds: float = INVOCATION_SECONDS) -> None:
         super().__init__()

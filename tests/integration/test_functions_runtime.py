@@ -93,7 +93,12 @@ def test_start_end_and_report_are_written_as_lambda_writes_them(sandbox: Sandbox
 def test_a_call_that_dies_says_how(
     sandbox: SandboxProcess, name: str, code: str, kind: str, message: str, status: str
 ) -> None:
-    make(sandbox, name, f"import os, time\ndef handler(e, c):\n  print('begun')\n  {code}\n", Timeout=1)
+    make(
+        sandbox,
+        name,
+        f"import os, time\ndef handler(e, c):\n  print('begun')\n  {code}\n",
+        Timeout=1 if name == "slow" else 30,
+    )
     answer, payload = call(sandbox, name)
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
     assert payload["errorType"] == kind and payload["errorMessage"].endswith(message)
@@ -158,7 +163,7 @@ def test_nothing_of_the_operators_environment_reaches_the_code(sandbox: SandboxP
 
 
 def test_a_handler_that_never_stops_printing_fills_neither_memory_nor_log(sandbox: SandboxProcess) -> None:
-    make(sandbox, "floods", "def handler(e, c):\n  while True:\n    print('x' * 10_000)\n", Timeout=2)
+    make(sandbox, "floods", "def handler(e, c):\n  while True:\n    print('x' * 200_000)\n", Timeout=3)
     assert call(sandbox, "floods")[1]["errorType"] == "Sandbox.Timedout"
     lines = log(sandbox, "floods")
     assert sum(map(len, lines)) < 10 * 1024 * 1024

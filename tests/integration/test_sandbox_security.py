@@ -68,11 +68,18 @@ def exchange(
 
 
 def signed(
-    sandbox: SandboxProcess, method: str, path: str, service: str, body: bytes = b"", host: str = ""
+    sandbox: SandboxProcess,
+    method: str,
+    path: str,
+    service: str,
+    body: bytes = b"",
+    host: str = "",
+    keys: Credentials | None = None,
+    **more: str,
 ) -> dict[str, str]:
-    """The headers of a request that the operator signs now."""
-    request = AWSRequest(method, f"http://{host or f'127.0.0.1:{port(sandbox)}'}{path}", data=body)
-    keys = Credentials(sandbox.ready["access_key_id"], sandbox.ready["secret_access_key"])
+    """The headers of a request that the operator (or who has ``keys``) signs now."""
+    request = AWSRequest(method, f"http://{host or f'127.0.0.1:{port(sandbox)}'}{path}", data=body, headers=more)
+    keys = keys or Credentials(sandbox.ready["access_key_id"], sandbox.ready["secret_access_key"])
     (S3SigV4Auth if service == "s3" else SigV4Auth)(keys, service, "us-east-1").add_auth(request)
     return {"Host": host or f"127.0.0.1:{port(sandbox)}", **dict(request.headers.items())}
 
@@ -134,17 +141,22 @@ def test_an_old_request_cannot_be_sent_again(sandbox: SandboxProcess) -> None:
 def test_a_presigned_url_ends(sandbox: SandboxProcess) -> None:
     s3 = sandbox.client("s3")
     s3.put_object(Bucket="bucket", Key="key", Body=b"content")
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "key"}, ExpiresIn=1)
-    target = url.partition(f":{port(sandbox)}")[2]
     host = {"Host": f"127.0.0.1:{port(sandbox)}"}
-    assert exchange(sandbox, "GET", target, host)[2] == b"content"
-    assert exchange(sandbox, "PUT", target, host, b"x")[0] == 403
-    assert exchange(sandbox, "GET", target.replace("key", "kez", 1), host)[0] == 403
+
+    def target(seconds: int) -> str:
+        given = {"Bucket": "bucket", "Key": "key"}
+        url = s3.generate_presigned_url("get_object", Params=given, ExpiresIn=seconds)
+        return str(url.partition(f":{port(sandbox)}")[2])
+
+    lasting, brief = target(600), target(1)
+    assert exchange(sandbox, "GET", lasting, host)[2] == b"content"
+    assert exchange(sandbox, "PUT", lasting, host, b"x")[0] == 403
+    assert exchange(sandbox, "GET", lasting.replace("key", "kez", 1), host)[0] == 403
     deadline = time.monotonic() + 30
-    while exchange(sandbox, "GET", target, host)[0] == 200:
+    while exchange(sandbox, "GET", brief, host)[0] == 200:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert b"expired" in exchange(sandbox, "GET", target, host)[2]
+    assert b"expired" in exchange(sandbox, "GET", brief, host)[2]
 
 
 @pytest.mark.parametrize("service", ["iam", "ec2", "lambda", "sagemaker"])
@@ -304,3 +316,71 @@ def test_a_function_does_not_get_the_keys_of_another(sandbox: SandboxProcess) ->
         )  # fmt: skip
         found.append(call(sandbox, name)[1])
     assert len(set(found)) == 2 and sandbox.ready["access_key_id"] not in found
+
+
+MULTIPART = (
+    b'--B\r\nContent-Disposition: form-data; name="Action"\r\n\r\nDeleteRole\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="RoleName"\r\n\r\nfn\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="x"\r\n\r\n&Action=GetRole&RoleName=fn&y=\r\n--B--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body", "headers", "statuses"),
+    [
+        # A path that may be called, and a header that names what may not.
+        ("sagemaker", "/endpoints/mine/invocations", b"{}", {"X-Amz-Target": "SageMaker.ListEndpoints"}, {400}),
+        # A header that names what may be called, and a path that may not.
+        ("lambda", "/2015-03-31/functions/warm/invocations", b"{}", {"X-Amz-Target": "L.ListFunctions"}, {403}),
+        ("eks", "/clusters", b"{}", {"X-Amz-Target": "L.ListClusters"}, {400, 403}),
+        # One body that two readers understand differently.
+        ("iam", "/", b"Action=DeleteRole&RoleName=fn&Action=GetRole", {}, {400}),
+        ("iam", "/", b"Action=GetRole&RoleName=nobody&RoleName=fn", {}, {400}),
+        ("iam", "/?Action=GetRole&RoleName=fn", b"Action=DeleteRole&RoleName=fn", {}, {400}),
+        (
+            "iam",
+            "/",
+            b'{"RoleName":"fn","x":"&Action=DeleteRole&RoleName=fn&y="}',
+            {"X-Amz-Target": "I.GetRole", "Content-Type": "application/x-amz-json-1.1"},
+            {400, 403},
+        ),
+        ("iam", "/", MULTIPART, {"Content-Type": "multipart/form-data; boundary=B"}, {200, 400}),
+        (
+            "ssm",
+            "/",
+            b'{"x":"&%41ction=PutParameter&Name=n&Value=v&Type=String&y="}',
+            {"X-Amz-Target": "AmazonSSM.DescribeParameters", "Content-Type": "application/x-amz-json-1.1"},
+            {400},
+        ),
+    ],
+)
+def test_no_request_is_decided_as_one_operation_and_run_as_another(
+    sandbox: SandboxProcess,
+    guest: Credentials,
+    service: str,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    statuses: set[int],
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+    status, _, answer = exchange(
+        sandbox, "POST", path, signed(sandbox, "POST", path, service, body, keys=guest, **headers), body
+    )
+    assert status in statuses, answer
+    assert sandbox.client("iam").get_role(RoleName="fn")["Role"]["RoleName"] == "fn"
+
+
+@pytest.fixture(scope="module")
+def guest(sandbox: SandboxProcess) -> Credentials:
+    """Keys of a role that may read a little."""
+    iam = sandbox.client("iam")
+    anybody = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    arn = iam.create_role(RoleName="guest", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    actions = ["iam:GetRole", "lambda:ListFunctions", "sagemaker:InvokeEndpoint", "ssm:DescribeParameters"]
+    allowed = [{"Effect": "Allow", "Action": [*actions, "eks:ListClusters"], "Resource": "*"}]
+    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    iam.put_role_policy(RoleName="guest", PolicyName="p", PolicyDocument=document)
+    keys = sandbox.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
