@@ -207,7 +207,7 @@ async def test_a_slow_account_is_waited_for_in_words(make_application: Callable[
         application.ctx.enter(backend, Services(backend), Identity("123456789012", "arn:aws:iam::123456789012:user/o"))
         application.ctx.navigate(tab_id)
         tab = application.window.pages.current_tab
-        await until(lambda: bool(select.select([silent], [], [], 0)[0]), 30)
+        await until(lambda: bool(select.select([silent], [], [], 0)[0]))
         for _ in range(20):
             await asyncio.sleep(0.02)
             said = words(tab)

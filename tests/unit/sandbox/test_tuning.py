@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -211,8 +212,12 @@ def test_without_auto_nothing_is_stopped(stage: Stage) -> None:
 
 
 def test_the_time_limit_stops_what_runs_and_completes(stage: Stage) -> None:
-    stage.start(jobs=9, parallel=1, limits={"MaxRuntimeInSeconds": 0.3})
+    stage.start(jobs=9, parallel=1, limits={"MaxRuntimeInSeconds": 600})
     stage.finish(1, value=1)
+    stage.name(2)
+    assert 0 < stage.run._deadline - time.monotonic() <= 600
+    stage.run._deadline = time.monotonic()
+    stage.report(2, 3)
     wait_for(lambda: stage.jobs.stopped)
     stage.finish(2, "Stopped", value=3)
     body = stage.ended()
