@@ -41,11 +41,12 @@ def make_report(
     **extra: Any,
 ) -> dict[str, Any]:
     """The report. Without test pictures ``test_accuracy`` is None and scores and confusion are empty."""
-    tested = confusion is not None and int(confusion.sum()) > 0
+    total = 0 if confusion is None else int(confusion.sum())
+    tested = confusion is not None and total > 0
     return {
         "classes": list(names),
         "curves": [dict(row) for row in curves],
-        "test_accuracy": float(confusion.diag().sum() / confusion.sum()) if confusion is not None and tested else None,
+        "test_accuracy": int(confusion.diag().sum()) / total if confusion is not None and tested else None,
         "scores": class_scores(names, confusion) if confusion is not None and tested else [],
         "confusion": confusion.tolist() if confusion is not None and tested else [],
         "skipped": [list(entry) for entry in skipped],
