@@ -98,6 +98,10 @@ def list_versions(
     before_seq = _sequence_of(store, bucket, key_marker, version_marker) if version_marker else 0
     position = (key_marker, before_seq)
     group_end = ""
+    if key_marker.startswith(prefix) and _group(key_marker, prefix, delimiter) == key_marker != "":
+        # The page before ended with a common prefix: what is in it was told by it.
+        group_end = key_marker + LAST
+        position = (group_end, 0)
     batch = _first_batch(delimiter)
     # Each table is cut by itself: otherwise all keys behind the position would be sorted for every batch.
     cut = "WHERE bucket=:b AND key >= :k AND (key > :k OR seq < :s) ORDER BY key, seq DESC LIMIT :n"
