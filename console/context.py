@@ -40,6 +40,7 @@ class AppContext(QObject):
         ``resourceChanged(kind, name)``: a command changed something ("bucket", "dogs-1").
         ``navigateRequested(tab_id, payload)``: show a tab, and hand it ``payload``.
         ``readOnlyChanged(on)``; ``refreshed(datetime)``: a tab has fresh rows.
+        ``pricesChanged()``: the account's own list prices were read.
         ``costChanged(dollars per hour or None)``: what runs costs that much, or would in the sandbox.
     """
 
@@ -49,6 +50,7 @@ class AppContext(QObject):
     navigateRequested = Signal(str, object)
     readOnlyChanged = Signal(bool)
     refreshed = Signal(object)
+    pricesChanged = Signal()
     costChanged = Signal(object)
 
     def __init__(

@@ -55,7 +55,21 @@ class CostMeter(QObject):
         self._timer.start(EVERY_MS)
 
     def _connected(self, backend: object) -> None:
+        self.ctx.tasks.start(self._read_prices(), label="Reading prices", key="prices")
         self.read()
+
+    async def _read_prices(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        try:
+            known = await services.pricing.refresh()
+        except SageDeckError as error:
+            # The table that comes with the program goes on to serve; every price says of which day it is.
+            log.info("the account's prices could not be read: %s", error)
+        else:
+            if known:
+                self.ctx.pricesChanged.emit()
 
     def _resource_changed(self, kind: str, name: str) -> None:
         if kind in BILLED_KINDS:

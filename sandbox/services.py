@@ -11,6 +11,7 @@ def all_services() -> list[Service]:
     from sandbox.iam_service import IamService
     from sandbox.logs_service import LogsService
     from sandbox.metrics_service import MetricsService
+    from sandbox.pricing_service import PricingService
     from sandbox.quotas_service import ServiceQuotasService
     from sandbox.s3_service import S3Service
     from sandbox.sagemaker_runtime import SageMakerRuntimeService
@@ -31,4 +32,5 @@ def all_services() -> list[Service]:
         runtime,
         TaggingService(),
         ServiceQuotasService(),
+        PricingService(),
     ]

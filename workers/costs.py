@@ -54,6 +54,28 @@ class PriceTable:
         """Read the table that comes with the program. Raises ``OSError`` or ``ValueError`` for a broken file."""
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
+    def learn(
+        self,
+        region: str,
+        kind: Kind,
+        prices: Mapping[str, float],
+        sizes: Mapping[str, Mapping[str, Any]],
+        as_of: str,
+        source: str,
+    ) -> None:
+        """Take these prices (US dollars an hour by instance type) for one kind in one region, instead of its own.
+
+        ``sizes`` has ``vcpus`` and ``memory_gib`` of each type. Date and source are then told for the whole table.
+        """
+        known = {kind: dict(self._prices(region).get(kind, {})) for kind in ("training", "hosting")}
+        self._data = {
+            **self._data,
+            "as_of": as_of or self.as_of,
+            "source": source,
+            "prices": {**self._data["prices"], region: {**known, kind: dict(prices)}},
+            "instances": {**sizes, **self._data["instances"]},
+        }
+
     @property
     def as_of(self) -> str:
         """The date of the prices, ``YYYY-MM-DD``; to be shown wherever a price is."""

@@ -12,6 +12,7 @@ from workers.inference import Inference
 from workers.launcher import Launcher
 from workers.logs import Logs
 from workers.metrics import Metrics
+from workers.pricing import Pricing
 from workers.quotas import Quotas
 from workers.role_check import RoleChecks
 from workers.roles import Roles
@@ -31,6 +32,7 @@ class Services:
         self.backend = backend
         self.session = AwsSession(backend)
         self.prices = PriceTable.load()
+        self.pricing = Pricing(self.session, self.prices)
         self.launcher = Launcher(backend)
         self.roles = Roles(self.session)
         self.storage = Storage(self.session)

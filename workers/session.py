@@ -21,6 +21,8 @@ SLOW_READ_SECONDS = {"sagemaker-runtime": 70, "lambda": 905}
 ATTEMPTS = 4
 # A second attempt of an inference or a function call would run it twice.
 FEW_ATTEMPTS = {"sagemaker-runtime": 2, "lambda": 1}
+# The Price List API has few endpoints, and each tells the prices of all regions.
+REGION_OF = {"pricing": "us-east-1"}
 USER_AGENT = "sagedeck/0.1"
 
 
@@ -92,7 +94,10 @@ class AwsSession:
                 self._boto = boto_session(self.backend)
             if service not in self._clients:
                 self._clients[service] = self._boto.client(
-                    service, endpoint_url=self.backend.endpoint_url, config=client_config(self.backend, service)
+                    service,
+                    region_name=REGION_OF.get(service),
+                    endpoint_url=self.backend.endpoint_url,
+                    config=client_config(self.backend, service),
                 )
             return self._clients[service]
 

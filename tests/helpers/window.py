@@ -25,6 +25,7 @@ class FakeServices:
         self.backend = backend
         self.region = backend.region
         self.prices = PriceTable.load()
+        self.pricing = SimpleNamespace(refresh=self._refresh_prices)
         self.closed = False
         self.job_rows: list[TrainingJob] = []
         self.endpoint_rows: list[Endpoint] = []
@@ -45,6 +46,9 @@ class FakeServices:
         if self._error is not None:
             raise self._error
         return self._identity
+
+    async def _refresh_prices(self) -> bool:
+        return False
 
     async def _jobs(self, **filters: Any) -> AsyncIterator[TrainingJob]:
         for job in self.job_rows:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.integration.test_job_story import finished, runner, sandbox, services, uploaded  # noqa: F401 - fixtures
+from workers.costs import PriceTable
 from workers.errors import QuotaExceeded
 from workers.tags import job_of_arn
 from workers.types import TrainingSpec
@@ -23,7 +24,16 @@ def test_a_spot_job_has_its_quota_its_price_and_its_tags(runner, services, tmp_p
     runner.run(story(services, folder))
 
 
+async def prices_are_read(services):  # noqa: F811
+    dated = PriceTable.load()
+    assert await services.pricing.refresh()
+    assert "Price List API" in services.prices.caption() and services.prices.as_of == dated.as_of
+    for kind in ("training", "hosting"):
+        assert services.prices.offers(kind, services.region) == dated.offers(kind, services.region) != ()
+
+
 async def story(services, folder):  # noqa: F811
+    await prices_are_read(services)
     bucket, data = await uploaded(services, folder, "datasets/account")
     before = await services.quotas.training("ml.m5.xlarge", spot=True)
     assert before is not None and before.limit > 0 and before.used == 0

@@ -71,6 +71,7 @@ class LaunchForm(QFrame):
         self.copy_button = Button("Copy as CLI", "ghost", "terminal", on=self._copy)
         self._lay_out()
         self.form.changed.connect(self.update_state)
+        ctx.pricesChanged.connect(self._take_prices)
         self.form.row("name").edited.connect(self._name_edited)
         self.form.row("data").edited.connect(self._count_pictures)
         # Showing other rows checks all of them again, which takes the number of pictures away.
@@ -130,15 +131,25 @@ class LaunchForm(QFrame):
         services = self.ctx.services
         if services is None:
             return
+        self._offer_instances()
+        # The SDK takes seconds to start; by the time the form is filled in it is ready. A failure shows at the launch.
+        self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
+        self.load_data()
+        self.update_state()
+
+    def _offer_instances(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
         offers = services.prices.offers("training", services.region)
         common = [offer for offer in offers if offer.name.startswith(_COMMON_FAMILIES)]
         if common:
             field = self.form.row("instance").field
             items = [(offer.name, offer.name) for offer in common]
             field.set_items(items, field.value() or DEFAULT_INSTANCES[self.mode])  # type: ignore[attr-defined]
-        # The SDK takes seconds to start; by the time the form is filled in it is ready. A failure shows at the launch.
-        self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
-        self.load_data()
+
+    def _take_prices(self) -> None:
+        self._offer_instances()
         self.update_state()
 
     def load_data(self) -> None:
