@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -11,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.errors import AwsError
+from sandbox.paging import page
 from sandbox.registry import Caller, SandboxContext, Service
 from sandbox.sagemaker_validation import validate
 
 PRICE_FILE = Path(__file__).resolve().parent.parent / "resources" / "prices.json"
 SERVICE_CODE = "AmazonSageMaker"
-DEFAULT_PAGE = 100
 # Usage types begin with the region's short name; a region that is not here has none.
 _SHORT = {"us-east-1": "USE1-", "us-east-2": "USE2-", "us-west-2": "USW2-", "eu-west-1": "EUW1-"}
 _COMPONENTS = {"training": ("Training", "Train"), "hosting": ("Hosting", "Host")}
@@ -42,10 +40,8 @@ class PricingService(Service):
         _check_code(request["ServiceCode"])
         filters = request.get("Filters", [])
         found = [one for one in _products() if all(_matches(one["product"]["attributes"], rule) for rule in filters)]
-        start = _read_token(request["NextToken"]) if request.get("NextToken") else 0
-        end = start + request.get("MaxResults", DEFAULT_PAGE)
-        more = {"NextToken": base64.b64encode(str(end).encode()).decode()} if end < len(found) else {}
-        return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(one) for one in found[start:end]], **more}
+        bad_token = AwsError("InvalidNextTokenException", "The NextToken is invalid.")
+        return {"FormatVersion": "aws_v1", **page(request, "PriceList", found, json.dumps, bad_token)}
 
 
 def _check_code(code: str) -> None:
@@ -64,13 +60,6 @@ def _matches(attributes: Mapping[str, str], rule: Mapping[str, str]) -> bool:
             return value not in wanted.split(",")
         case _:
             return value == wanted
-
-
-def _read_token(token: str) -> int:
-    try:
-        return int(base64.b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
-        raise AwsError("InvalidNextTokenException", "The NextToken is invalid.") from error
 
 
 @cache

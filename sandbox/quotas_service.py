@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sandbox.errors import AwsError
+from sandbox.paging import page
 from sandbox.quotas import SERVICE_CODE, SERVICE_NAME, Quota, Quotas, Raise, catalogue, quota_of
 from sandbox.registry import Caller, SandboxContext, Service
 from sandbox.sagemaker_validation import validate
 
-DEFAULT_PAGE = 100
 _SERVICE = "service-quotas"
 _ACCOUNT = "ACCOUNT"
 
@@ -152,14 +150,5 @@ def _requested(one: Raise) -> dict[str, Any]:
 def _page(
     request: dict[str, Any], member: str, rows: Sequence[T], show: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
-    start = _read_token(request["NextToken"]) if request.get("NextToken") else 0
-    end = start + request.get("MaxResults", DEFAULT_PAGE)
-    more = {"NextToken": base64.b64encode(str(end).encode()).decode()} if end < len(rows) else {}
-    return {member: [show(one) for one in rows[start:end]], **more}
-
-
-def _read_token(token: str) -> int:
-    try:
-        return int(base64.b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
-        raise AwsError("InvalidPaginationTokenException", "Invalid input was provided for NextToken.") from error
+    bad_token = AwsError("InvalidPaginationTokenException", "Invalid input was provided for NextToken.")
+    return page(request, member, rows, show, bad_token)
