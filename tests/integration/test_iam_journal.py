@@ -81,9 +81,8 @@ def change(iam: Any, dice: random.Random) -> None:
         call(**given)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_restart_changes_nothing(tmp_path: Path, seed: int) -> None:
-    dice = random.Random(seed)
+def test_a_restart_changes_nothing(tmp_path: Path) -> None:
+    dice = random.Random(1)
     with SandboxProcess(tmp_path / "state") as sandbox:
         for _ in range(2):
             iam = sandbox.client("iam")

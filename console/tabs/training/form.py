@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -132,10 +132,21 @@ class LaunchForm(QFrame):
         if services is None:
             return
         self._offer_instances()
-        # The SDK takes seconds to start; by the time the form is filled in it is ready. A failure shows at the launch.
-        self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
+        self._prewarm()
         self.load_data()
         self.update_state()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Get ready for a launch."""
+        super().showEvent(event)
+        self._prewarm()
+
+    def _prewarm(self) -> None:
+        services = self.ctx.services
+        # The SDK takes seconds and much memory to start: not for who never looks at this form, and for who does it is
+        # ready by the time the form is filled in. A failure shows at the launch.
+        if services is not None and self.isVisible():
+            self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
 
     def _offer_instances(self) -> None:
         services = self.ctx.services
