@@ -2,8 +2,9 @@
 
 ``python tests/bench/bench_training.py [--pictures 1000] [--classes 20] [--epochs 10] [--loop-epochs 10]``
 
-Both train the same head on the same frozen, pretrained backbone and the same pictures, with the learning rate
-that is best for the loop, and are measured from start to test accuracy without the import of torch. The plain loop
+Both train the same head on the same frozen, pretrained backbone and the same pictures, each with the learning rate
+that suits it (train.py: its default; the loop, which takes a third of the steps: the best of 0.001, 0.002 and
+0.003), and are measured from start to test accuracy without the import of torch. The plain loop
 is what course scripts do: a DataLoader of augmented pictures, the backbone's forward pass under no_grad in every
 epoch, default memory format, BatchNorms not fused. With ``--loop-epochs`` below ``--epochs`` fewer epochs of the
 loop are run: the time of its epochs, not that of its start and its test, is scaled up, and the accuracies are not
@@ -38,7 +39,7 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from tests.helpers.pictures import make_folder  # noqa: E402
 
-BATCH, RATE = 64, 3e-3
+BATCH, LOOP_RATE = 64, 3e-3
 EQUAL_POINTS, RATIO_GOAL = 0.5, 6.0
 
 
@@ -99,7 +100,7 @@ def plain_loop(data: Path, unseen: Path, classes: int, epochs: int) -> tuple[Spe
     load_backbone_weights(classifier, "efficientnet_lite0", "default")
     backbone = classifier.backbone.eval().requires_grad_(False)
     head = nn.Sequential(nn.BatchNorm1d(1280, affine=False), nn.Linear(1280, classes))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=LOOP_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs * len(loaders["train"])))
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
 
@@ -135,7 +136,7 @@ def ours(
 ) -> tuple[Spent, float]:
     """What ``train.py`` took and its model's accuracy in the exam (0 to 1)."""
     model = place / f"model-{seed}"
-    options = ["--epochs", str(epochs), "--batch-size", str(BATCH), "--learning-rate", str(RATE), "--views", str(views)]
+    options = ["--epochs", str(epochs), "--batch-size", str(BATCH), "--views", str(views)]
     began = Spent.now()
     code = train.main(["--data-dir", str(data), "--model-dir", str(model), *options, "--seed", str(seed)])
     spent = Spent.now().since(began)
@@ -181,8 +182,8 @@ def main() -> int:
     if loop_epochs != options.epochs:
         print(f"the loop's times are scaled from {loop_epochs} epochs to {options.epochs}; accuracies are not compared")
         return 0 if ratio >= RATIO_GOAL else 1
-    print(f"accuracy {points:+.2f} points (equal: within {EQUAL_POINTS})")
-    return 0 if ratio >= RATIO_GOAL and abs(points) <= EQUAL_POINTS else 1
+    print(f"accuracy {points:+.2f} points (goal: at most {EQUAL_POINTS} below the loop)")
+    return 0 if ratio >= RATIO_GOAL and points >= -EQUAL_POINTS else 1
 
 
 if __name__ == "__main__":
