@@ -85,7 +85,10 @@ class LaunchSession(Session):
         callback: Any = None,
         extra_args: Any = None,
     ) -> str:
-        """Upload a file or folder as the SDK's own method does, several files at a time; returns its S3 URI."""
+        """Upload a file or folder as the SDK's own method does, several files at a time; returns its S3 URI.
+
+        Bytecode stays here: the SDK copies its drivers with what an installer compiled beside them.
+        """
         bucket, root = bucket or self.bucket, Path(path)
         if root.is_file():
             files = [(root, f"{key_prefix}/{root.name}")]
@@ -95,6 +98,7 @@ class LaunchSession(Session):
                 (Path(folder, name), f"{key_prefix}/{Path(folder, name).relative_to(root).as_posix()}")
                 for folder, _, names in os.walk(root)
                 for name in names
+                if Path(folder).name != "__pycache__"
             ]
             uri = f"s3://{bucket}/{key_prefix}"
 
