@@ -1,7 +1,7 @@
 """What must be changed in moto (5.2.5) before its services are imported.
 
 Its clock and its random numbers are put under our control, so that a journal of requests replays to the same ids
-and dates; and a directory listing that it makes for every request is made once.
+and dates; and work that it does again and again is done once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ ENVIRONMENT = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     "MOTO_ALLOW_NONEXISTENT_REGION": "false",
 }
+
+
+PARTITION = "aws"
 
 
 class Clock:
@@ -41,7 +44,7 @@ class Control:
         self._random: Any = None
 
     def apply(self) -> None:
-        """Patch moto; imports its core but none of its services."""
+        """Patch moto; of its services it imports IAM's alone, which every account needs at once."""
         os.environ.update(ENVIRONMENT)
         import moto.core.utils as utils
         from moto import backends
@@ -54,6 +57,7 @@ class Control:
         backends.list_of_moto_modules = lambda: modules
         responses.method_names_from_class = cache(responses.method_names_from_class)
         self._patch_backends(base_backend)
+        _patch_managed_policies()
 
     def _patch_backends(self, base_backend: Any) -> None:
         """A backend draws its first ids (default VPC, subnets) from numbers of its own, whenever it is made."""
@@ -61,7 +65,7 @@ class Control:
         control = self
 
         def getitem(self: Any, region_name: str) -> Any:
-            name = "aws" if region_name == "global" else region_name
+            name = PARTITION if region_name == "global" else region_name
             if name in self.keys():
                 return original(self, region_name)
             with control.seeded(f"{self.service_name}/{self.account_id}/{name}"):
@@ -89,3 +93,18 @@ class Control:
         finally:
             self.clock.fixed = None
             self._random.seed()
+
+
+def _patch_managed_policies() -> None:
+    """Read AWS's own policies for the account's partition alone.
+
+    moto looks an access key up in six partitions and would parse 1,500 policies for each, a second of every start.
+    """
+    from moto.iam.models import IAMBackend
+
+    original = IAMBackend._init_aws_policies
+
+    def init_aws_policies(self: Any) -> Any:
+        return original(self) if self.region_name == PARTITION else []
+
+    IAMBackend._init_aws_policies = init_aws_policies
