@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
 # Qt needs no screen for tests; a test that wants a real window starts its own.
 OFFSCREEN := QT_QPA_PLATFORM=offscreen
+# Two processes run the tests: two threads each for PyTorch would only wait for one another. And bytecode is kept
+# even where the machine says otherwise, for the tests start some hundred Python processes.
+TEST_ENV := $(OFFSCREEN) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run tour test check fast format lock bench clean
@@ -30,7 +33,7 @@ tour: $(STAMP)  ## Play the whole story and save screenshots to tour/ (needs no 
 	@$(BIN)/python -m console --tour tour
 
 test: $(STAMP)  ## Run every test, with real jobs in a real sandbox
-	$(OFFSCREEN) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(TEST_ENV) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
 	$(BIN)/ruff check .
@@ -40,7 +43,7 @@ check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fa
 	$(MAKE) --no-print-directory fast
 
 fast: $(STAMP)  ## The fast tests only
-	$(OFFSCREEN) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit
+	$(TEST_ENV) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit
 
 format: $(STAMP)  ## Format and sort imports
 	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .

@@ -125,7 +125,10 @@ class Story(FunctionSteps):
             if tuning.job.status != "Completed" or tuning.best() is None:
                 raise StoryFailed(f"The tuning job ended {tuning.job.status}: {tuning.job.failure_reason}")
             await self._until(
-                lambda: not any(trial.running for trial in tuning.trials) and len(tuning.curves) == len(tuning.trials),
+                lambda: all(
+                    not trial.running and (trial.objective is None or tuning.curves.get(trial.name))
+                    for trial in tuning.trials
+                ),
                 "the trials' curves were not read",
             )
             tuning.choose(tuning.best().name)

@@ -129,7 +129,8 @@ def _load(code: Path, program: str) -> ModuleType | None:
         return None
     path = code / program
     if not path.is_file():
-        present = ", ".join(sorted(entry.name for entry in code.iterdir())[:20]) if code.is_dir() else "nothing"
+        names = sorted(entry.name for entry in code.iterdir()) if code.is_dir() else []
+        present = ", ".join([name for name in names if name != "__pycache__"][:20]) or "nothing"
         raise FileNotFoundError(f"The entry point {program} is not in the model's code folder, which has: {present}.")
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
