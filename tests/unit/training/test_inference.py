@@ -146,3 +146,30 @@ def test_a_model_folder_that_does_not_fit_fails_to_load(model_dir: Path, tmp_pat
     (tmp_path / "model.pth").write_bytes(b"x")
     with pytest.raises(ValueError, match="not a file of plain weights"):
         inference.model_fn(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "chosen"),
+    [
+        ({1: 0.020, 2: 0.034}, 4, 1),
+        ({1: 0.100, 2: 0.075, 4: 0.073}, 4, 2),
+        ({1: 0.100, 2: 0.050, 4: 0.030, 8: 0.001}, 4, 4),
+        ({1: 0.100, 2: 0.050, 4: 0.001}, 3, 2),
+        ({1: 0.100}, 1, 1),
+    ],
+)
+def test_as_many_threads_as_answer_fastest(seconds: dict[int, float], most: int, chosen: int) -> None:
+    now = [0.0]
+
+    class Model(torch.nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            assert picture.shape == (1, 64, 64, 3)
+            now[0] += seconds[torch.get_num_threads()]
+            return picture
+
+    before = torch.get_num_threads()
+    try:
+        loaded = inference.Loaded(Model(), NAMES, 64)
+        assert inference.use_fastest(loaded, most, lambda: now[0]) == torch.get_num_threads() == chosen
+    finally:
+        torch.set_num_threads(before)
