@@ -23,12 +23,8 @@ def send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -
     """Send one frame."""
     head = json.dumps(header).encode()
     start = _LENGTHS.pack(len(head), len(body)) + head
-    # One packet for small answers; no copy for large ones.
-    if len(body) < 65_536:
-        connection.sendall(start + body)
-    else:
-        connection.sendall(start)
-        connection.sendall(body)
+    # In one piece, so that the other side wakes up once.
+    connection.sendall(start + body)
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
@@ -46,7 +42,7 @@ def _exactly(connection: socket.socket, size: int) -> bytearray:
     filled = 0
     while filled < size:
         try:
-            count = connection.recv_into(view[filled:])
+            count = connection.recv_into(view[filled:], 0, socket.MSG_WAITALL)
         except ConnectionError as error:
             raise WireClosed(str(error)) from error
         if count == 0:
