@@ -176,6 +176,11 @@ class ActivityPanel(Popover):
         self._rebuild()
         self.segments.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    @staticmethod
+    def wanted_size() -> QSize:
+        """Its size where there is room, in pixels."""
+        return QSize(theme().pixels(WIDTH), theme().pixels(HEIGHT))
+
     def close_panel(self) -> None:
         """Hide it."""
         self.hide()

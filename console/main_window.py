@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -22,9 +22,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
-from console.activity_panel import HEIGHT as PANEL_HEIGHT
-from console.activity_panel import WIDTH as PANEL_WIDTH
-from console.activity_panel import ActivityPanel
 from console.connecting import ConnectingStrip
 from console.connection import Connection
 from console.context import AppContext
@@ -42,6 +39,9 @@ from console.theme import theme
 from console.toasts import Toasts
 from console.widgets.base import on_theme
 from console.widgets.search_field import SearchField
+
+if TYPE_CHECKING:
+    from console.activity_panel import ActivityPanel
 
 READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
 DEFAULT_SIZE = (1440, 900)
@@ -100,8 +100,8 @@ class MainWindow(QWidget):
         column.addLayout(middle, 1)
         column.addWidget(self.status)
 
-        self.panel = ActivityPanel(ctx, logbook, self)
-        self.panel.closed.connect(self._panel_closed)
+        self._logbook = logbook
+        self._panel: ActivityPanel | None = None
         self.toasts = Toasts(ctx.notify, self, self._toast_corner)
         self.veil = DropVeil(self.pages)
         self._timer = QTimer(self)
@@ -112,6 +112,16 @@ class MainWindow(QWidget):
         self._make_shortcuts()
 
     # Showing
+
+    @property
+    def panel(self) -> ActivityPanel:
+        """The activity panel, built when it is first wanted: the start need not wait for it."""
+        if self._panel is None:
+            from console.activity_panel import ActivityPanel
+
+            self._panel = ActivityPanel(self.ctx, self._logbook, self)
+            self._panel.closed.connect(self._panel_closed)
+        return self._panel
 
     def open_first(self) -> None:
         """Show the tab that was open last, or the first."""
@@ -318,17 +328,19 @@ class MainWindow(QWidget):
 
     def _place_overlays(self) -> None:
         bottom = self.status.y() - GAP_BELOW
-        width = min(theme().pixels(PANEL_WIDTH), self.width() - 2 * MARGIN)
-        height = min(theme().pixels(PANEL_HEIGHT), bottom - self.header.height() - MARGIN)
-        self.panel.place(self.width() - MARGIN - width, bottom - height, width, height)
+        if self._panel is not None:
+            wanted = self._panel.wanted_size()
+            width = min(wanted.width(), self.width() - 2 * MARGIN)
+            height = min(wanted.height(), bottom - self.header.height() - MARGIN)
+            self._panel.place(self.width() - MARGIN - width, bottom - height, width, height)
         self.toasts.place()
         self.veil.setGeometry(self.pages.rect())
 
     def _toast_corner(self) -> tuple[int, int]:
         """Right and bottom of the toasts: above the activity panel, else beside the tab's side panel."""
         right, bottom = self.width() - MARGIN, self.status.y() - GAP_BELOW
-        if self.panel.isVisible():
-            return right, self.panel.y() + SHADOW - GAP_ABOVE_PANEL
+        if self._panel is not None and self._panel.isVisible():
+            return right, self._panel.y() + SHADOW - GAP_ABOVE_PANEL
         tab = self.pages.current_tab
         return right - (tab.side_width() if tab is not None else 0), bottom
 

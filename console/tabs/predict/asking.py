@@ -53,14 +53,14 @@ class Asker:
         if total > MANY:
             item = self._ctx.activity.begin(f"Classify {count(total, 'picture')}", "predict", cancellable=cancel)
 
-        done = 0
+        done = failed = 0
 
         async def work() -> None:
-            nonlocal done
+            nonlocal done, failed
             while waiting:
                 picture, name = waiting.popleft()
-                picture.answers[name] = await self._ask(picture, name)
-                done += 1
+                answer = picture.answers[name] = await self._ask(picture, name)
+                done, failed = done + 1, failed + bool(answer.error)
                 self._answered(picture)
                 if item is not None:
                     item.progress(done / total, f"{done:,} of {total:,}")
@@ -80,7 +80,7 @@ class Asker:
         if stopped is not None:
             item.fail(stopped)
         else:
-            item.done(f"all answered in {duration(self.seconds)}")
+            item.done(f"{outcome(total, failed)} in {duration(self.seconds)}")
 
     async def _ask(self, picture: Picture, name: str) -> Answer:
         services = self._ctx.services
@@ -99,6 +99,11 @@ class Asker:
             return Answer(error=f"The file cannot be read: {error.strerror or error}.")
         picture.learn_truth(_classes(found.raw) or found.labels)
         return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw)
+
+
+def outcome(total: int, failed: int) -> str:
+    """How a run ended of which every question has come back, ``failed`` of them without a class."""
+    return f"{total - failed:,} answered, {failed:,} failed" if failed else "all answered"
 
 
 def words(error: SageDeckError) -> str:

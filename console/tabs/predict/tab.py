@@ -14,7 +14,7 @@ from console.context import AppContext
 from console.models.base_cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
 from console.tabs.predict import collecting, messages, pictures
-from console.tabs.predict.asking import Asker
+from console.tabs.predict.asking import Asker, outcome
 from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.panel import ScorePanel
@@ -283,20 +283,21 @@ class PredictTab(Tab):
     def _show_score(self, cards: list[Card]) -> None:
         names = self.choice.asked
         self.panel.show_cards(cards, len(names))
-        answered = sum(all(name in picture.answers for name in names) for picture in self._pictures) if names else 0
-        self.list_head.show_counts(cards, len(names), self._status(answered, len(cards)) if names else "")
+        self.list_head.show_counts(cards, len(names), self._status(cards) if names else "")
         asking = self.asking
         self.again_button.setText("Stop" if asking else "Ask the rest" if self._lacking() else "Run again")
         self.again_button.set_icon("stop" if asking else "refresh")
         self.again_button.setEnabled(asking or bool(self._answering()))
 
-    def _status(self, answered: int, total: int) -> str:
-        if not total:
+    def _status(self, cards: list[Card]) -> str:
+        if not cards:
             return ""
-        if answered < total:
-            return f"{answered:,} of {total:,} answered"
+        total, asked = len(cards), [card for card in cards if None not in card.answers]
+        if len(asked) < total:
+            return f"{len(asked):,} of {total:,} answered"
+        ended = outcome(total, sum(any(answer is None or answer.error for answer in card.answers) for card in asked))
         seconds = self._asker.seconds
-        return "all answered" if seconds is None else f"all answered in {seconds:.1f} s"
+        return ended if seconds is None else f"{ended} in {seconds:.1f} s"
 
     def _show_trouble(self) -> None:
         found = messages.trouble(self.choice, self._pictures, {} if self.asking else self._asker.stopped)
