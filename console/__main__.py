@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tour", type=Path, metavar="OUT", help="play the whole story by itself, pictures into OUT")
     options = parser.parse_args(arguments)
 
+    # Nothing of what the start makes is garbage; the window's own collector takes over.
+    gc.disable()
     from console.app import has_display, run
 
     if options.tour is not None:

@@ -242,8 +242,8 @@ def run(*, state_dir: Path | None = None, look: str = "") -> int:
 
 
 async def _serve(files: Files, state_dir: Path | None, look: str) -> int:
-    application = Application(files, state_dir=state_dir, look=look)
     collector = Collector()
+    application = Application(files, state_dir=state_dir, look=look)
     application.window.painted.connect(collector.settle)
     with catching(application):
         application.show()

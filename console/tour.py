@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QDialog
 from qasync import QEventLoop
 
 from console.app import Application, Files, catching, make_qt_application
+from console.collector import Collector
 from console.story import Story
 from console.story_hands import StoryFailed
 from console.theme import theme
@@ -48,7 +49,9 @@ async def _play(out: Path, state_dir: Path | None) -> int:
 
     work = Path(tempfile.mkdtemp(prefix="sagedeck-tour-"))
     state = state_dir or work / "sandbox"
+    collector = Collector()
     application = Application(Files.inside(work / "window"), state_dir=state, look="light")
+    application.window.painted.connect(collector.settle)
     application.window.resize(*SIZE)
     camera = _Camera(application, out)
     story = Story(application, work / "sample-dogs", camera.take)
@@ -73,6 +76,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await camera.take("failed")
         _write(out, story, camera, problem)
         await application.close()
+    collector.stop()
     await local_account.stop(state)
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     _tell(out, story, problem)

@@ -44,24 +44,17 @@ sys.exit(app.exec())
 """
 
 OURS = """
-import sys, time, asyncio, os
-from pathlib import Path
-from qasync import QEventLoop
-from console.app import Application, Files, make_qt_application
+import os, sys, time
+from console.__main__ import main
+from console import app
 
-async def serve():
-    answered = asyncio.Event()
-    folder = Path(sys.argv[1])
-    application = Application(Files.inside(folder), state_dir=folder / "sandbox")
-    application.window.painted.connect(answered.set)
-    application.show(connect=False)
-    await answered.wait()
+def answered():
     print(time.time(), flush=True)
     os._exit(0)
 
-app = make_qt_application()
-with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
-    runner.run(serve())
+# The window as it is, but nothing is connected: the sandbox would come up beside the next measurement.
+app.Application._painted = lambda self: app.asyncio.get_running_loop().call_soon(answered)
+sys.exit(main(["--state", os.path.join(sys.argv[1], "sandbox")]))
 """
 
 
@@ -92,6 +85,7 @@ def main() -> int:
             "PYTHONDONTWRITEBYTECODE": "",
             "QT_QPA_PLATFORM": options.platform,
             "XDG_CACHE_HOME": folder,
+            "SAGEDECK_CONFIG": folder,
             "PYTHONPATH": str(root),
         }
         programs = {"bare": BARE, "ours": OURS}
