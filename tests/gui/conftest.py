@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import getCppPointer
 
 # Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
@@ -31,6 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_NOISE))
+
+
+def address(widget: QWidget) -> int:
+    """Where Qt has it: Python's object for it may be made anew at every look."""
+    return int(getCppPointer(widget)[0])
 
 
 def pytest_sessionfinish() -> None:
@@ -50,12 +56,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     gc.disable()
     # What is there already lives on: looking through all of it after every test took a tenth of the suite's time.
     gc.freeze()
-    before = {id(widget) for widget in QApplication.topLevelWidgets()}
+    before = {address(widget) for widget in QApplication.topLevelWidgets()}
     try:
         return (yield)
     finally:
         for widget in QApplication.topLevelWidgets():
-            if id(widget) not in before and widget.parent() is None:
+            if address(widget) not in before and widget.parent() is None:
                 widget.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
