@@ -118,3 +118,15 @@ async def test_an_object_that_is_no_picture_says_what_it_is(make_application: Ca
     await until(lambda: tab.bucket_panel.preview.facts[2])
     name, facts, checksum = tab.bucket_panel.preview.facts
     assert (name, facts, checksum) == ("file-00007.txt", "text/plain, 5 B", "no SHA-256 is kept for it")
+
+
+async def test_a_bucket_that_was_made_just_now_is_shown_before_the_next_reading(
+    make_application: Callable[..., Any],
+) -> None:
+    _, tab, _ = await open_bucket(make_application)
+    tab.browser.choose("fresh")
+    assert tab.bucket_panel.combo.value() == "fresh"
+    assert [bucket.name for bucket in tab.browser.buckets] == ["many", "fresh"]
+    tab.refresh()
+    await until(lambda: [bucket.name for bucket in tab.browser.buckets] == ["many"])
+    assert tab.bucket_panel.combo.value() == "many"

@@ -58,6 +58,9 @@ class BucketBrowser(QObject):
         if name == self.name:
             return
         self._forget(name)
+        if self.buckets is not None and name not in [bucket.name for bucket in self.buckets]:
+            # It was made just now; the next reading has it, too.
+            self.buckets = [*self.buckets, Bucket(name, None)]
         self._ctx.settings.set(SETTING, name)
         self.bucketsChanged.emit()
         self.safetyChanged.emit()
