@@ -99,8 +99,14 @@ async def uploaded(tab: DataTab) -> None:
     await until(lambda: not tab.uploading.running)
 
 
-def button(parent: Any, text: str) -> Button:
-    return next(found for found in parent.findChildren(Button) if found.text() == text and found.isVisible())
+async def button(parent: Any, text: str) -> Button:
+    """The button with this text, once it is there: a layout shows what was just added at the next turn of the loop."""
+
+    def found() -> list[Button]:
+        return [one for one in parent.findChildren(Button) if one.text() == text and one.isVisible()]
+
+    await until(found)
+    return found()[0]
 
 
 async def test_without_a_folder_the_next_action_is_offered(make_application: Callable[..., Any]) -> None:
@@ -181,7 +187,7 @@ async def test_a_second_upload_sends_nothing_and_offers_to_remove_what_is_gone(
     assert (result.sent, result.skipped, result.gone) == (0, 39, ("dogs/train/004.Akita/Akita_00001.jpg",))
     assert "Nothing to send" in tab.upload_panel.note
 
-    button(tab.upload_panel, "Remove from the bucket…").click()
+    (await button(tab.upload_panel, "Remove from the bucket…")).click()
     question = await dialog_of(ConfirmDialog, application.window)
     assert "Delete 1 object from dogs-twice" in question.windowTitle()
     question.confirm_button.click()
@@ -295,7 +301,7 @@ async def test_an_unfinished_upload_is_offered_again(
     await until(lambda: tab.uploading.pending)
     assert tab.uploading.pending[0].bucket == "dogs-later"
     assert tab.uploading.state == "idle"
-    button(tab.upload_panel, "Forget").click()
+    (await button(tab.upload_panel, "Forget")).click()
     await until(lambda: not tab.uploading.pending)
 
 
@@ -342,7 +348,7 @@ async def test_a_folder_without_splits_is_split_after_a_question(
     shutil.copytree(dogs / "train", flat)
     await checked(tab, flat)
     assert any(text.startswith("Not split yet") for text in tab.folder_panel.texts())
-    button(tab.folder_panel, "Split…").click()
+    (await button(tab.folder_panel, "Split…")).click()
     dialog = await dialog_of(SplitDialog, tab)
     assert "flat-split" in dialog.sentence.text()
     dialog.ok_button.click()
@@ -359,7 +365,7 @@ async def test_breeds_filter_sort_and_choose(make_application: Callable[..., Any
     breeds = tab.breeds
     QTest.keyClicks(breeds.search, "zebra")
     await until(lambda: breeds.table.state == "filtered")
-    button(breeds.table, "Clear filter").click()
+    (await button(breeds.table, "Clear filter")).click()
     assert breeds.table.state == "rows"
     assert breeds.search.text() == ""
     breeds.sorting.set_value("total")
@@ -400,7 +406,7 @@ async def test_a_folder_that_is_none_is_told(make_application: Callable[..., Any
         assert not tab.upload_panel.upload_button.isEnabled()
     else:
         assert tab.dataset.error is not None
-        assert button(tab.folder_panel, "Choose another folder…").isVisible()
+        await button(tab.folder_panel, "Choose another folder…")
         assert not tab.upload_panel.isVisible()
 
 
@@ -408,7 +414,7 @@ async def test_a_check_can_be_stopped(make_application: Callable[..., Any], dogs
     _, tab = open_tab(make_application)
     tab.dataset.choose(dogs)
     assert tab.dataset.state == "checking"
-    button(tab.folder_panel, "Stop").click()
+    (await button(tab.folder_panel, "Stop")).click()
     assert tab.dataset.state == "none"
     assert tab.dataset.folder is None
 
@@ -422,7 +428,7 @@ async def test_many_findings_are_behind_one_line(make_application: Callable[...,
     shutil.rmtree(dogs / "test" / "004.Akita")
     await checked(tab, dogs)
     assert tab.folder_panel.texts()[-1].endswith("more findings")
-    button(tab.folder_panel, "Show all").click()
+    (await button(tab.folder_panel, "Show all")).click()
     dialog = await dialog_of(FindingsDialog, tab)
     assert tab.dataset.report is not None
     assert len(tab.dataset.report.findings) > 5
@@ -459,7 +465,7 @@ async def test_nothing_is_cut_off_at_the_smallest_size(
     application.window.resize(1024, 700)
     await until(lambda: tab.narrow)
     assert not tab.bucket_panel.isVisible()
-    button(tab, "Bucket").click()
+    (await button(tab, "Bucket")).click()
     assert tab.bucket_panel.isVisible()
     assert isinstance(tab.window(), QDialog) is False
     for found in tab.findChildren(Button):
