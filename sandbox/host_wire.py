@@ -42,7 +42,7 @@ def _exactly(connection: socket.socket, size: int) -> bytearray:
     filled = 0
     while filled < size:
         try:
-            count = connection.recv_into(view[filled:], 0, socket.MSG_WAITALL)
+            count = connection.recv_into(view[filled:])
         except ConnectionError as error:
             raise WireClosed(str(error)) from error
         if count == 0:
