@@ -277,7 +277,15 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None) -> SageDe
         )
     if names & {"ParamValidationError", "ValidationError"}:
         return InvalidInput(could_not, str(exc).replace("Parameter validation failed:\n", ""), **facts)
-    if names & {"ConnectionError", "HTTPClientError", "ReadTimeoutError", "EndpointConnectionError"}:
+    if names & {"IncompleteReadError", "ResponseParserError", "ResponseStreamingError"}:
+        return Unreachable(
+            "The answer was cut off",
+            f"{could_not}: the connection broke in the middle of the answer.",
+            "Check the network (proxy, VPN), then try again.",
+            fix=Fix("Try again", "retry"),
+            **facts,
+        )
+    if names & {"ConnectionError", "HTTPClientError", "ReadTimeoutError", "EndpointConnectionError", "CallTimeout"}:
         return _unreachable(exc, could_not, facts)
     return SageDeckError(could_not, str(exc), **facts)
 

@@ -106,7 +106,7 @@ def translate(exc: BaseException, doing: str, *, service: str = "", profile: str
     response = getattr(exc, "response", None)
     if isinstance(response, dict) and "Error" in response:
         return error_rules.from_response(exc, doing, service, profile)
-    if type(exc).__module__.startswith(("botocore", "boto3", "s3transfer")):
+    if type(exc).__module__.startswith(("botocore", "boto3", "s3transfer", "workers.deadlines")):
         return error_rules.from_botocore(exc, doing, profile)
     if isinstance(exc, OSError):
         return error_rules.from_os(exc, doing)

@@ -31,6 +31,7 @@ from sagemaker.core.training.configs import (
 from sagemaker.train import model_trainer
 from sagemaker.train.distributed import Torchrun
 
+from workers.deadlines import bound
 from workers.errors import InvalidInput
 from workers.launcher_source import IGNORED_SOURCES, staged_source
 from workers.session import client_config
@@ -54,7 +55,7 @@ class BackendSession(boto3.Session):
 
     def client(self, service_name: Any, *args: Any, **kwargs: Any) -> Any:
         """As ``boto3.Session.client``, with the backend's endpoint and this program's timeouts."""
-        return super().client(service_name, *args, **self._bent(service_name, kwargs))
+        return bound(super().client(service_name, *args, **self._bent(service_name, kwargs)), service_name)
 
     def resource(self, service_name: Any, *args: Any, **kwargs: Any) -> Any:
         """As ``boto3.Session.resource``, with the backend's endpoint and this program's timeouts."""

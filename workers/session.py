@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from workers.aio import PoolClosed, WorkerPool
+from workers.deadlines import bound
 from workers.errors import Unreachable, translate
 from workers.types import Backend, Identity
 
@@ -93,12 +94,13 @@ class AwsSession:
             if self._boto is None:
                 self._boto = boto_session(self.backend)
             if service not in self._clients:
-                self._clients[service] = self._boto.client(
+                made = self._boto.client(
                     service,
                     region_name=REGION_OF.get(service),
                     endpoint_url=self.backend.endpoint_url,
                     config=client_config(self.backend, service),
                 )
+                self._clients[service] = bound(made, service)
             return self._clients[service]
 
     async def run(self, doing: str, function: Callable[..., T], /, *args: Any, service: str = "", **kwargs: Any) -> T:

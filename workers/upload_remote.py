@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from botocore.utils import parse_timestamp
 
+from workers.deadlines import bound
 from workers.session import boto_session, client_config
 from workers.types import Backend
 
@@ -56,7 +57,8 @@ class Remote:
         # Reading the dates, which nobody looks at, would take most of the time of a listing.
         factory = self._session._session.get_component("response_parser_factory")
         factory.set_parser_defaults(timestamp_parser=_keep_text)
-        self.client = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
+        made = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
+        self.client = bound(made, "s3")
         self.bucket, self.profile = bucket, backend.profile_name
         self._url = ""
         self._region = self.client.meta.region_name
