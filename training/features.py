@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import device
 import numpy as np
 import torch
 from data import Sample
@@ -114,7 +115,7 @@ def compute_features(
     mine = [samples[index] for index in group.share(len(samples))]
     rows = torch.zeros(len(mine), views, classifier.head.linear.in_features, dtype=torch.float16)
     readable = torch.zeros(len(mine), dtype=torch.uint8)
-    device = next(classifier.parameters()).device
+    place = device.of(classifier)
     bad: list[tuple[str, str]] = []
 
     def work(chunk: range) -> list[tuple[str, str]]:
@@ -131,8 +132,8 @@ def compute_features(
                 unreadable.append((path, str(error)))
         if good:
             with torch.inference_mode():
-                found = classifier.features(torch.from_numpy(np.concatenate(pixels)).to(device))
-                rows[good] = found.to("cpu", torch.float16).view(len(good), views, -1)
+                found = classifier.features(torch.from_numpy(np.concatenate(pixels)).to(place))
+                rows[good] = device.to_host(found.to(torch.float16)).view(len(good), views, -1)
             readable[good] = 1
         progress.add(len(chunk) * group.world)
         return unreadable

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import device
 import torch
 import torch.nn.functional as F
 from distributed import Group
@@ -162,8 +163,7 @@ def measure(module: nn.Module, batches: Batches, group: Group) -> tuple[float, f
     module.eval()
     with torch.inference_mode():
         for batch in batches.valid():
-            logits = module(batch.inputs)
-            sums += _sums(logits, batch.labels.to(logits.device))
+            sums += _sums(device.answer(module, batch.inputs), batch.labels)
     loss, correct, count = group.sum(sums).tolist()
     return loss / count, correct / count
 
@@ -178,11 +178,11 @@ def _step(
     optimizer.zero_grad()
     told = torch.tensor([0.0, 0.0, 0.0, float(stop.requested)], dtype=torch.float64)
     if len(batch.labels):
-        logits = module(batch.inputs)
+        logits = device.answer(module, batch.inputs)
         labels = batch.labels.to(logits.device)
         loss = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / batch.total
         loss.backward()
-        told[:3] = _sums(logits.detach(), labels)
+        told[:3] = _sums(logits.detach(), batch.labels)
     if group.world > 1:
         _sum_gradients(optimizer, group)
         group.sum(told)
@@ -196,13 +196,14 @@ def _step(
 def _sum_gradients(optimizer: AdamW, group: Group) -> None:
     parameters = optimizer.parameters
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat = group.sum(torch.cat([part.reshape(-1) for part in parts]).cpu())
+    flat = group.sum(device.to_host(torch.cat([part.reshape(-1) for part in parts])))
     for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
         parameter.grad = part.view_as(parameter).to(parameter.device)
 
 
 def _sums(logits: Tensor, labels: Tensor) -> Tensor:
     """Summed cross-entropy, number of right answers, number of pictures."""
+    logits = device.to_host(logits)
     loss = F.cross_entropy(logits, labels, reduction="sum").double()
     correct = (logits.argmax(1) == labels).sum().double()
-    return torch.stack([loss, correct, torch.tensor(float(len(labels)), dtype=torch.float64, device=loss.device)]).cpu()
+    return torch.stack([loss, correct, torch.tensor(float(len(labels)), dtype=torch.float64)])

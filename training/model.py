@@ -74,7 +74,7 @@ class Classifier(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """Pooled features (batch, features) of uint8 pictures (batch, height, width, 3)."""
         # The permuted view of height-width-channel bytes is already in channels_last order.
-        pixels = pictures.to(self.mean.device).permute(0, 3, 1, 2).float()
+        pixels = pictures.permute(0, 3, 1, 2).float()
         pooled: Tensor = self.backbone((pixels - self.mean) / self.deviation)
         return pooled.flatten(1)
 

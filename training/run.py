@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import device
 import torch
 from artifacts import write_model
 from data import DataError, Dataset, Sample, check_unreadable, content_hash, read_dataset
@@ -55,7 +56,7 @@ class Run:
                 dataset = self._read_data() if settings.data_dir else _dataset_of(store)
             classifier = build(settings.backbone, len(dataset.folders))
             load_backbone_weights(classifier, settings.backbone, settings.weights)
-            classifier.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+            classifier.to(device.best()).eval()
             with self.timed("features"):
                 sets = self._features(classifier, dataset, store)
             if settings.prepare_features:
@@ -148,7 +149,7 @@ class Run:
         # A step takes less time than it takes several threads to meet.
         torch.set_num_threads(1)
         with self.timed("training"):
-            head.standardise_by(sets["train"].features.flatten(0, 1).float().to(head.mean.device))
+            head.standardise_by(sets["train"].features.flatten(0, 1).float())
             batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, self.group)
             groups = [(list(head.parameters()), settings.learning_rate)]
             fitted = fit(head, groups, batches, settings, self.group, self.stop, self.say)
@@ -163,7 +164,7 @@ class Run:
     ) -> tuple[Fitted, torch.Tensor]:
         head, settings = classifier.head, self.settings
         with self.timed("training"):
-            head.standardise_by(sets["train"].features[:, 0].float().to(head.mean.device))
+            head.standardise_by(sets["train"].features[:, 0].float())
             classifier.to(memory_format=torch.channels_last)
             tuned = unfrozen_parameters(classifier, settings.unfreeze)
             rate = settings.learning_rate
@@ -180,7 +181,7 @@ class Run:
         answers, labels = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]
         with self.timed("test"), torch.inference_mode():
             for batch in batches:
-                answers.append(module(batch.inputs).argmax(1).cpu())
+                answers.append(device.to_host(device.answer(module, batch.inputs).argmax(1)))
                 labels.append(batch.labels)
         return confusion_matrix(torch.cat(answers), torch.cat(labels), classes, self.group)
 
