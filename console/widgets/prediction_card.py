@@ -20,7 +20,7 @@ from console.models.base_format import milliseconds, percent
 from console.models.base_states import State
 from console.theme import RADIUS_PANEL, theme
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, on_theme, text_width
-from console.widgets.thumbnail_grid import paint_picture
+from console.widgets.picture_painting import paint_picture
 from console.widgets.thumbs import thumbnails
 
 PICTURE = 132

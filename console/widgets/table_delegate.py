@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from console.models.base import DASH, Column
 from console.models.table import ROW_ROLE
 from console.theme import ICON, theme
-from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, rounded_path, stroke_rounded, text_width
+from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, stroke_rounded, text_width
+from console.widgets.picture_painting import paint_picture
 from console.widgets.sparkline import paint_bar, paint_spark
 from console.widgets.state_chip import chip_width, paint_state
-from console.widgets.thumbs import thumbnails
 
 PAD = 8
 _GAP = 8
@@ -98,14 +98,7 @@ class CellDelegate(QStyledItemDelegate):
     def _paint_thumb(self, painter: QPainter, rect: QRectF, source: str) -> float:
         side = self.thumb_side()
         spot = QRectF(rect.left(), rect.center().y() - side / 2, side, side)
-        pixmap = thumbnails().get(source, side, painter.device().devicePixelRatioF())
-        if pixmap is None:
-            fill_rounded(painter, spot, 4, theme().color("track"))
-        else:
-            painter.save()
-            painter.setClipPath(rounded_path(spot, 4))
-            painter.drawPixmap(spot, pixmap, QRectF(pixmap.rect()))
-            painter.restore()
+        paint_picture(painter, spot, source, 4)
         return side
 
     def thumb_side(self) -> int:

@@ -1,4 +1,4 @@
-"""Square pictures in columns, decoded as they come into sight: ``ThumbnailGrid()``; ``set_items([Thumb(path, name)])``.
+"""Pictures in columns of square cells, decoded as they come into sight: ``ThumbnailGrid().set_items([Thumb(path)])``.
 
 Thousands of pictures cost nothing until they are scrolled to. Arrow keys move, Return or a double click activates.
 """
@@ -14,9 +14,9 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
 from console.theme import RADIUS, theme
-from console.widgets.base import draw_icon, draw_text, fill_rounded, focus_ring, rounded_path, stroke_rounded
+from console.widgets.base import draw_text, focus_ring, stroke_rounded
 from console.widgets.cell_grid import CellGrid
-from console.widgets.thumbs import thumbnails
+from console.widgets.picture_painting import paint_picture
 
 _SMALLEST = 16
 
@@ -27,25 +27,6 @@ class Thumb:
 
     source: Path | str
     name: str = ""
-
-
-def paint_picture(painter: QPainter, spot: QRectF, source: Path | str, radius: float = RADIUS) -> None:
-    """A square picture with rounded corners; a quiet box while it is decoded, a broken-file icon when it cannot be."""
-    side = round(spot.width())
-    ratio = painter.device().devicePixelRatioF()
-    pixmap = thumbnails().get(source, side, ratio)
-    colors = theme()
-    if pixmap is None:
-        fill_rounded(painter, spot, radius, colors.color("track"))
-        if thumbnails().failed(source, side, ratio):
-            size = min(24, side // 2)
-            center = spot.center()
-            draw_icon(painter, center.x() - size / 2, center.y() - size / 2, size, "warn", colors.color("text3"))
-        return
-    painter.save()
-    painter.setClipPath(rounded_path(spot, radius))
-    painter.drawPixmap(spot, pixmap, QRectF(pixmap.rect()))
-    painter.restore()
 
 
 class ThumbnailGrid(CellGrid):

@@ -1,8 +1,8 @@
-"""Small square pictures decoded off the GUI thread, with a bounded cache: ``thumbnails().get(path, side, ratio)``.
+"""Small pictures decoded off the GUI thread, with a bounded cache: ``thumbnails().get(path, side, ratio)``.
 
 ``get`` answers at once with a pixmap or ``None``; in the latter case ``ready(source)`` is emitted when the picture is
-there (or turned out unreadable). Decoding scales while reading, so that a large photo never takes its full memory; a
-picture that claims more than ``MAX_PIXELS`` is refused.
+there (or turned out unreadable). A picture is whole and keeps its shape; how it is read and what is refused is in
+``picture_reading``.
 """
 
 from __future__ import annotations
@@ -10,60 +10,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 
-from PySide6.QtCore import (
-    QBuffer,
-    QByteArray,
-    QCoreApplication,
-    QObject,
-    QRect,
-    QRunnable,
-    QSize,
-    Qt,
-    QThreadPool,
-    Signal,
-)
-from PySide6.QtGui import QImage, QImageReader, QPixmap
+from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtGui import QImage, QPixmap
 
-MAX_PIXELS = 100_000_000
+from console.widgets.picture_reading import read_fitting
+
+# Stands for a picture whose bytes have not come yet: a quiet box, no failure.
+WAITING = Path("waiting for its bytes")
 CACHE_BYTES = 64 * 1024 * 1024
 MOST_PENDING = 400
 
 Source = Path | str
 _Key = tuple[str, int]
-
-
-def read_square(source: Source | bytes, side: int) -> QImage:
-    """The middle square of a picture, ``side`` pixels wide, turned as its EXIF data says; null if unreadable."""
-    if isinstance(source, bytes):
-        held = QByteArray(source)
-        buffer = QBuffer(held)
-        buffer.open(QBuffer.OpenModeFlag.ReadOnly)
-        reader = QImageReader(buffer)
-    else:
-        reader = QImageReader(str(source))
-        reader.setDecideFormatFromContent(True)
-    reader.setAutoTransform(True)
-    size = reader.size()
-    if size.isValid():
-        if size.width() * size.height() > MAX_PIXELS:
-            return QImage()
-        short = max(1, min(size.width(), size.height()))
-        scale = side / short
-        scaled = QSize(max(side, round(size.width() * scale)), max(side, round(size.height() * scale)))
-        reader.setScaledSize(scaled)
-        reader.setScaledClipRect(QRect((scaled.width() - side) // 2, (scaled.height() - side) // 2, side, side))
-    image = reader.read()
-    if image.isNull() or (image.width(), image.height()) == (side, side):
-        return image
-    return square_of(image, side)
-
-
-def square_of(image: QImage, side: int) -> QImage:
-    """The middle square of an image, scaled to ``side`` pixels."""
-    scaled = image.scaled(
-        QSize(side, side), Qt.AspectRatioMode.KeepAspectRatioByExpanding, Qt.TransformationMode.SmoothTransformation
-    )
-    return scaled.copy((scaled.width() - side) // 2, (scaled.height() - side) // 2, side, side)
 
 
 class _Signals(QObject):
@@ -79,7 +37,7 @@ class _Decode(QRunnable):
 
     def run(self) -> None:
         source, side = self.key
-        image = read_square(self.data if self.data is not None else source, side)
+        image = read_fitting(self.data if self.data is not None else source, side, side).image
         try:
             self.signals.decoded.emit(source, side, image)
         except RuntimeError:
@@ -88,7 +46,7 @@ class _Decode(QRunnable):
 
 
 class ThumbnailLoader(QObject):
-    """Decodes squares in at most two threads, the newest wish first, and keeps the latest ones.
+    """Decodes pictures in at most two threads, the newest wish first, and keeps the latest ones.
 
     Signals: ``ready(str source)`` when a wish was answered, also when the picture cannot be read.
     """
@@ -112,12 +70,14 @@ class ThumbnailLoader(QObject):
         self._data[source] = data
 
     def forget_data(self, source: str) -> None:
-        """Drop bytes given with ``add_data``; squares already decoded stay cached."""
+        """Drop bytes given with ``add_data``; pictures already decoded stay cached."""
         self._data.pop(source, None)
 
     def get(self, source: Source, side: int, ratio: float = 1.0) -> QPixmap | None:
-        """The square of ``side`` device independent pixels, or ``None`` while it is decoded or if it is unreadable."""
+        """The picture within ``side`` device independent pixels, or ``None`` while it is decoded or if unreadable."""
         key = (str(source), round(side * ratio))
+        if key[0] == str(WAITING):
+            return None
         if key in self._cache:
             self._cache.move_to_end(key)
             made = self._cache[key]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from console.widgets.prediction_card import PredictionCard
 from console.widgets.prediction_grid import PredictionGrid
 from console.widgets.sparkline import Histogram, Sparkline, StackedBar
 from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
-from console.widgets.thumbs import ThumbnailLoader, read_square
+from console.widgets.thumbs import ThumbnailLoader
 
 
 def picture(path: Path, width: int = 300, height: int = 200) -> Path:
@@ -32,39 +30,9 @@ def picture(path: Path, width: int = 300, height: int = 200) -> Path:
     return path
 
 
-def huge_png(path: Path) -> Path:
-    """A file that claims 30,000 × 20,000 pixels and holds none of them."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", 30_000, 20_000, 8, 2, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    )
-    return path
-
-
 @pytest.fixture
 def loader(qtbot: QtBot) -> ThumbnailLoader:
     return ThumbnailLoader(threads=1)
-
-
-def test_squares_are_cut_from_the_middle(qapp: object, tmp_path: Path) -> None:
-    square = read_square(picture(tmp_path / "wide.png"), 64)
-    assert (square.width(), square.height()) == (64, 64)
-    assert square.pixelColor(0, 0) == QColor("#2040c0")
-    small = read_square(picture(tmp_path / "small.png", 20, 10), 64)
-    assert (small.width(), small.height()) == (64, 64)
-
-
-def test_what_is_no_picture_is_refused(qapp: object, tmp_path: Path) -> None:
-    text = tmp_path / "text.jpg"
-    text.write_text("no picture")
-    assert read_square(text, 32).isNull()
-    assert read_square(tmp_path / "missing.jpg", 32).isNull()
-    assert read_square(huge_png(tmp_path / "huge.png"), 32).isNull()
-    assert read_square(b"", 32).isNull()
 
 
 def test_decoding_answers_later_and_is_kept(loader: ThumbnailLoader, qtbot: QtBot, tmp_path: Path) -> None:

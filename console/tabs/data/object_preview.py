@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QByteArray, QRectF, QSize, Signal
-from PySide6.QtGui import QImage, QImageReader, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Signal
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -16,10 +16,11 @@ from console.models.base_format import bytes_text
 from console.models.data import ObjectRow
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.object_thumbs import ObjectThumbs
-from console.theme import RADIUS, theme
-from console.widgets.base import antialias, draw_icon, fill_rounded, label, on_theme, rounded_path, set_tone
+from console.theme import theme
+from console.widgets.base import antialias, label, on_theme, set_tone
 from console.widgets.buttons import Button
-from console.widgets.thumbs import read_square
+from console.widgets.picture_painting import paint_fitted, paint_missing
+from console.widgets.picture_reading import Reading, read_fitting
 from workers.errors import SageDeckError
 from workers.types import ObjectPreview
 
@@ -46,13 +47,9 @@ class _Picture(QWidget):
         antialias(painter)
         rect = QRectF(self.rect())
         if self.image is None or self.image.isNull():
-            fill_rounded(painter, rect, RADIUS, theme().color("track"))
-            size = theme().pixels(24)
-            spot = rect.center()
-            draw_icon(painter, spot.x() - size / 2, spot.y() - size / 2, size, self.icon, theme().color("text3"))
-            return
-        painter.setClipPath(rounded_path(rect, RADIUS))
-        painter.drawImage(rect, self.image)
+            paint_missing(painter, rect, icon=self.icon)
+        else:
+            paint_fitted(painter, rect, self.image)
 
 
 class ObjectPreviewPanel(QWidget):
@@ -153,15 +150,11 @@ class ObjectPreviewPanel(QWidget):
 
 
 def _decode(shown: ObjectPreview, side: int, ratio: float) -> tuple[QImage | None, str]:
-    held = QByteArray(shown.data)
-    buffer = QBuffer(held)
-    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
-    size = QImageReader(buffer).size()
-    pixels = f", {size.width()} × {size.height()} px" if size.isValid() else ""
-    facts = f"{shown.content_type}{pixels}, {bytes_text(shown.size)}"
-    if shown.truncated or not size.isValid():
-        return None, facts
-    return read_square(shown.data, round(side * ratio)), facts
+    pixels = round(side * ratio)
+    found = Reading() if shown.truncated else read_fitting(shown.data, pixels, pixels)
+    size = f", {found.width:,} × {found.height:,} px" if found.width else ""
+    facts = f"{shown.content_type}{size}, {bytes_text(shown.size)}"
+    return (None if found.image.isNull() else found.image), facts
 
 
 def _compare(sha256: str | None, local: Path | None) -> tuple[str, str]:

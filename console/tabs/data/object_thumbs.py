@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
 from console.models.data import ObjectRow
-from console.widgets.thumbs import thumbnails
+from console.widgets.thumbs import WAITING, thumbnails
 from workers.errors import SageDeckError
 
 Twin = Callable[[str, ObjectRow], Path | None]
@@ -19,8 +19,6 @@ Twin = Callable[[str, ObjectRow], Path | None]
 KEEP = 200
 LARGEST = 2_000_000
 AT_ONCE = 4
-# Nothing is there: the list paints an empty square until the picture came.
-WAITING = Path("/dev/null/waiting")
 
 
 class ObjectThumbs(QObject):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
-from PySide6.QtGui import QImage, QImageReader, QImageWriter
+from PySide6.QtCore import QBuffer, QIODevice
+from PySide6.QtGui import QImageWriter
 
 from console.models.base_cards import Answer, Card, class_title
+from console.widgets.picture_reading import read_fitting
 from workers.errors import InvalidInput
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif"})
 MOST_PICTURES = 20_000
 # Larger files are sent scaled down: an endpoint takes 6 MB, and its model looks at a few hundred pixels.
 MOST_BYTES = 5 * 1024 * 1024
-MOST_PIXELS = 100_000_000
 _LONG_SIDE = 1024
 _JPEG_QUALITY = 92
 _SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -109,33 +110,26 @@ def read(picture: Picture) -> bytes:
     data = picture.data
     if data is None:
         assert picture.path is not None
-        if picture.path.stat().st_size <= MOST_BYTES:
-            data = picture.path.read_bytes()
-        else:
-            return _scaled(QImageReader(str(picture.path)), picture.name)
+        found = picture.path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidInput("This is not a picture", f"{picture.name} cannot be read: it is not a file.")
+        if found.st_size > MOST_BYTES:
+            return _scaled(picture.path, picture.name)
+        data = picture.path.read_bytes()
     if len(data) <= MOST_BYTES and data.startswith(_SENT_AS_IT_IS):
         return data
-    buffer = QBuffer()
-    buffer.setData(QByteArray(data))
-    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-    return _scaled(QImageReader(buffer), picture.name)
+    return _scaled(data, picture.name)
 
 
-def _scaled(reader: QImageReader, name: str) -> bytes:
-    reader.setDecideFormatFromContent(True)
-    reader.setAutoTransform(True)
-    size = reader.size()
-    if size.isValid() and size.width() * size.height() > MOST_PIXELS:
-        raise InvalidInput("The picture is too large", f"{name} claims {size.width()} × {size.height()} pixels.")
-    if size.isValid() and max(size.width(), size.height()) > _LONG_SIDE:
-        reader.setScaledSize(size.scaled(QSize(_LONG_SIDE, _LONG_SIDE), Qt.AspectRatioMode.KeepAspectRatio))
-    image: QImage = reader.read()
-    if image.isNull():
-        raise InvalidInput("This is not a picture", f"{name} cannot be read: {reader.errorString()}.")
+def _scaled(source: Path | bytes, name: str) -> bytes:
+    found = read_fitting(source, _LONG_SIDE, _LONG_SIDE)
+    if found.problem:
+        why = found.problem[0].lower() + found.problem[1:]
+        raise InvalidInput("This is not a picture", f"{name} cannot be read: {why}")
     out = QBuffer()
     out.open(QIODevice.OpenModeFlag.WriteOnly)
     writer = QImageWriter(out, b"jpeg")
     writer.setQuality(_JPEG_QUALITY)
-    if not writer.write(image.convertToFormat(QImage.Format.Format_RGB888)):
+    if not writer.write(found.image):
         raise InvalidInput("The picture cannot be made smaller", f"{name}: {writer.errorString()}.")
     return bytes(out.data().data())

@@ -16,6 +16,7 @@ from console.tabs.endpoints.names import suggest_endpoint_name
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.predict import pictures
 from console.tabs.predict.score import BINS, agreement, bins, certainty, disagrees, is_wrong, score
+from console.widgets import picture_reading
 from workers.errors import InvalidInput
 from workers.training_names import name_problem
 from workers.types import Endpoint, EndpointMetrics
@@ -104,7 +105,7 @@ def test_what_is_no_picture_or_claims_too_much_is_refused(tmp_path: Path, monkey
     (tmp_path / "no.jpg").write_bytes(b"no picture")
     with pytest.raises(InvalidInput, match=r"no\.jpg cannot be read"):
         pictures.read(pictures.from_path(tmp_path / "no.jpg"))
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 100)
+    monkeypatch.setattr(picture_reading, "MAX_PIXELS", 100)
     with pytest.raises(InvalidInput, match="claims 30 × 20 pixels"):
         pictures.read(pictures.from_data(encoded(b"bmp"), "big.bmp"))
     with pytest.raises(FileNotFoundError):
