@@ -14,13 +14,17 @@ LETTERS = "AB"
 
 @dataclass(frozen=True)
 class Answer:
-    """One endpoint's answer, best class first (probabilities 0 to 1); with ``error`` set there are no labels."""
+    """One endpoint's answer, best class first (probabilities 0 to 1); with ``error`` set there are no labels.
+
+    ``run`` numbers the runs: only times of one run may be compared.
+    """
 
     labels: tuple[str, ...] = ()
     probabilities: tuple[float, ...] = ()
     latency_ms: float | None = None
     error: str = ""
     raw: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from console.activity import ActivityItem
 from console.context import AppContext
@@ -14,6 +14,7 @@ from console.models.base_cards import Answer
 from console.models.base_format import count, duration
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
+from console.tabs.predict.score import outcome
 from workers.errors import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
 
 CONCURRENT = 4
@@ -26,27 +27,32 @@ HOPELESS = (NotFound, Unreachable, Expired, AccessDenied)
 class Asker:
     """Puts the answers of endpoints into pictures.
 
-    ``answered(picture)`` is called after every answer. ``seconds`` is how long the last complete run took, and
-    ``stopped`` maps an endpoint to the error after which it was asked no more.
+    Two endpoints are asked in turns about the same picture, and each picture begins with the other one: so their
+    times were taken under the same load and can be compared. ``answered(picture)`` is called after every answer.
+    ``seconds`` is how long the last complete run took, ``questions`` how many it asked, and ``stopped`` maps an
+    endpoint to the error after which it was asked no more.
     """
 
     def __init__(self, ctx: AppContext, answered: Callable[[Picture], object]) -> None:
         self._ctx = ctx
         self._answered = answered
+        self._run = 0
         self.seconds: float | None = None
+        self.questions = 0
         self.stopped: dict[str, SageDeckError] = {}
 
     def forget(self) -> None:
         """Nothing was asked yet."""
-        self.seconds = None
+        self.seconds, self.questions = None, 0
         self.stopped = {}
 
     async def ask(self, asked: Sequence[Picture], names: Sequence[str], cancel: Callable[[], object]) -> None:
         """Ask each of ``names`` about each picture without an answer; ``cancel`` ends this from the activity panel."""
-        waiting = deque((picture, name) for picture in asked for name in names if name not in picture.answers)
-        total, began = len(waiting), time.monotonic()
+        waiting = deque(_in_turns(asked, names))
+        total, began = sum(len(whom) for _, whom in waiting), time.monotonic()
         if not total:
             return
+        self._run += 1
         for name in names:
             self.stopped.pop(name, None)
         item: ActivityItem | None = None
@@ -58,12 +64,13 @@ class Asker:
         async def work() -> None:
             nonlocal done, failed
             while waiting:
-                picture, name = waiting.popleft()
-                answer = picture.answers[name] = await self._ask(picture, name)
-                done, failed = done + 1, failed + bool(answer.error)
-                self._answered(picture)
-                if item is not None:
-                    item.progress(done / total, f"{done:,} of {total:,}")
+                picture, whom = waiting.popleft()
+                for name in whom:
+                    answer = picture.answers[name] = await self._ask(picture, name)
+                    done, failed = done + 1, failed + bool(answer.error)
+                    self._answered(picture)
+                    if item is not None:
+                        item.progress(done / total, f"{done:,} of {total:,}")
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -73,7 +80,7 @@ class Asker:
             if item is not None:
                 item.cancelled(f"{done:,} of {total:,} were answered")
             raise
-        self.seconds = time.monotonic() - began
+        self.seconds, self.questions = time.monotonic() - began, total
         if item is None:
             return
         stopped = next((self.stopped[name] for name in names if name in self.stopped), None)
@@ -98,12 +105,17 @@ class Asker:
         except OSError as error:
             return Answer(error=f"The file cannot be read: {error.strerror or error}.")
         picture.learn_truth(_classes(found.raw) or found.labels)
-        return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw)
+        return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw, run=self._run)
 
 
-def outcome(total: int, failed: int) -> str:
-    """How a run ended of which every question has come back, ``failed`` of them without a class."""
-    return f"{total - failed:,} answered, {failed:,} failed" if failed else "all answered"
+def _in_turns(asked: Sequence[Picture], names: Sequence[str]) -> Iterator[tuple[Picture, list[str]]]:
+    """Each picture with the endpoints that have not answered it, in swapped order for every second one."""
+    at = 0
+    for picture in asked:
+        whom = [name for name in names if name not in picture.answers]
+        if whom:
+            yield picture, whom[::-1] if at % 2 else whom
+            at += 1
 
 
 def words(error: SageDeckError) -> str:

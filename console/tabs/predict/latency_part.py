@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from console.models.base_cards import LETTERS
 from console.models.base_chart import Series
-from console.models.base_format import milliseconds
+from console.models.base_format import count, milliseconds
 from console.tabs.predict.score import BINS, Score, bins
 from console.theme import theme
 from console.widgets.base import ElidedLabel, label
@@ -20,6 +20,8 @@ from console.widgets.letter_chip import LetterChip, series_of
 from console.widgets.sparkline import StackedBar
 
 _CHART_HEIGHT = 130
+_NO_ANSWERS = "No answers yet"
+_OTHER_TIMES = "A and B were asked at different times; “Run again” asks both in turns"
 _BEYOND_SLOW = 1.3
 
 
@@ -40,13 +42,15 @@ class LatencyPart(QWidget):
         self._chart = LineChart(
             "", x_format=milliseconds, y_format=lambda v: f"{v:.0f}", tick_format=_whole, live=False
         )
-        self._chart.set_placeholder("No answers yet")
+        self._chart.set_placeholder(_NO_ANSWERS)
         self._chart.setAccessibleName("How the latencies spread")
         self._chart.setFixedHeight(theme().pixels(_CHART_HEIGHT))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(grid)
+        self._note = label("", "small", "text3", wrap=True)
+        column.addWidget(self._note)
         column.addWidget(self._chart)
 
     def show_scores(self, scores: Sequence[Score]) -> None:
@@ -58,6 +62,10 @@ class LatencyPart(QWidget):
             result = dict(known).get(row.letter)
             row.show(result if compared else None, slowest)
         self.words.setText(_words([result for _, result in known]))
+        apart = compared and not known and all(result.answered for result in scores)
+        self._note.setText(_OTHER_TIMES if apart else "")
+        self._note.setVisible(apart)
+        self._chart.setVisible(not apart)
         if not known:
             self._chart.set_series([])
             return
@@ -96,7 +104,7 @@ def _words(known: Sequence[Score]) -> str:
     if not known:
         return ""
     if len(known) > 1:
-        return f"95 % under {slow}"
+        return f"{count(len(known[0].latencies), 'picture')}, 95 % under {slow}"
     return f"median {milliseconds(known[0].median_ms or 0.0)}, 95 % under {slow}"
 
 

@@ -6,14 +6,18 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.models.base_cards import Answer, Card
+from console.models.base_cards import LETTERS, Answer, Card
 
 BINS = 24
 
 
 @dataclass(frozen=True)
 class Score:
-    """One endpoint's result. Latencies in milliseconds; ``None`` where there was no answer."""
+    """One endpoint's result. Latencies in milliseconds; ``None`` where there was no answer.
+
+    With two endpoints the latencies are those of pictures that both answered in one run: anything else would compare
+    other pictures, or another hour.
+    """
 
     asked: int
     answered: int
@@ -31,7 +35,8 @@ def score(cards: Sequence[Card], at: int) -> Score:
     given: list[tuple[Card, Answer]] = [(card, answer) for card, answer in answers if answer is not None]
     good = [(card, answer) for card, answer in given if not answer.error and answer.labels]
     judged = [(card, answer) for card, answer in good if card.truth]
-    latencies = tuple(sorted(answer.latency_ms for _, answer in good if answer.latency_ms is not None))
+    timed = [answer for card, answer in good if is_comparable(card)]
+    latencies = tuple(sorted(answer.latency_ms for answer in timed if answer.latency_ms is not None))
     return Score(
         asked=len(answers),
         answered=len(good),
@@ -42,6 +47,27 @@ def score(cards: Sequence[Card], at: int) -> Score:
         slow_ms=latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None,
         latencies=latencies,
     )
+
+
+def is_comparable(card: Card) -> bool:
+    """True when every endpoint answered the picture, all in the same run."""
+    runs = {answer.run for answer in card.answers if answer is not None and not answer.error and answer.labels}
+    return len(runs) == 1 and all(answer is not None and answer.labels for answer in card.answers)
+
+
+def ended(cards: Sequence[Card], endpoints: int) -> str:
+    """How a run ended: ``all answered``, ``22 answered, 2 failed``, or that of each endpoint where they differ."""
+    given = [[card.answers[at] for card in cards] for at in range(endpoints)]
+    failed = [sum(answer is not None and bool(answer.error) for answer in answers) for answers in given]
+    words = [outcome(len(cards), number) for number in failed]
+    if len(set(words)) < 2:
+        return words[0] if words else ""
+    return "; ".join(f"{letter}: {one}" for letter, one in zip(LETTERS, words, strict=False))
+
+
+def outcome(total: int, failed: int) -> str:
+    """How so many questions ended, ``failed`` of them without a class."""
+    return f"{total - failed:,} answered, {failed:,} failed" if failed else "all answered"
 
 
 def agreement(cards: Sequence[Card]) -> tuple[int, int]:

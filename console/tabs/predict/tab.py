@@ -14,11 +14,12 @@ from console.context import AppContext
 from console.models.base_cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
 from console.tabs.predict import collecting, messages, pictures
-from console.tabs.predict.asking import Asker, outcome
+from console.tabs.predict.asking import Asker
 from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
+from console.tabs.predict.score import ended
 from console.widgets.banner import Banner
 from console.widgets.buttons import Button
 from console.widgets.drop_area import DropArea
@@ -295,9 +296,11 @@ class PredictTab(Tab):
         total, asked = len(cards), [card for card in cards if None not in card.answers]
         if len(asked) < total:
             return f"{len(asked):,} of {total:,} answered"
-        ended = outcome(total, sum(any(answer is None or answer.error for answer in card.answers) for card in asked))
-        seconds = self._asker.seconds
-        return ended if seconds is None else f"{ended} in {seconds:.1f} s"
+        words, seconds = ended(cards, len(self.choice.asked)), self._asker.seconds
+        if seconds is None or self._asker.questions != total * len(self.choice.asked):
+            # The last run asked about some of these only: its time is not that of all answers.
+            return words
+        return f"{words} in {seconds:.1f} s"
 
     def _show_trouble(self) -> None:
         found = messages.trouble(self.choice, self._pictures, {} if self.asking else self._asker.stopped)

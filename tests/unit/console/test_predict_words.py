@@ -15,7 +15,7 @@ from console.models.base_states import State
 from console.tabs.endpoints.names import suggest_endpoint_name
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.predict import pictures
-from console.tabs.predict.score import BINS, agreement, bins, certainty, disagrees, is_wrong, score
+from console.tabs.predict.score import BINS, agreement, bins, certainty, disagrees, ended, is_wrong, score
 from console.widgets import picture_reading
 from workers.errors import InvalidInput
 from workers.training_names import name_problem
@@ -195,3 +195,37 @@ def test_requests_have_a_value_for_every_half_hour_of_the_day() -> None:
     values = requests.value(Row(row().endpoint, None, metrics))
     assert len(values) == 48 and values[-2:] == [3, 10] and sum(values) == 13
     assert requests.value(row()) is None
+
+
+def timed(ms: float, run: int = 1, *, error: str = "") -> Answer:
+    return Answer(error=error) if error else Answer(("dog",), (0.9,), ms, run=run)
+
+
+def test_times_are_compared_over_the_same_pictures_of_one_run_only() -> None:
+    cards = [
+        card(timed(10), timed(20)),
+        card(timed(500), timed(0, error="boom")),
+        card(timed(0, error="boom"), timed(900)),
+        card(timed(700), None),
+        card(timed(800, 1), timed(5, 2)),
+        card(timed(12, 3), timed(22, 3)),
+    ]
+    first, second = score(cards, 0), score(cards, 1)
+    assert (first.latencies, second.latencies) == ((10, 12), (20, 22))
+    assert (first.answered, second.answered) == (5, 4)
+    alone = [card(timed(10)), card(timed(30, 2)), card(timed(0, error="boom"))]
+    assert score(alone, 0).latencies == (10, 30)
+
+
+@pytest.mark.parametrize(
+    ("cards", "endpoints", "words"),
+    [
+        ([card(RIGHT), card(OTHER)], 1, "all answered"),
+        ([card(RIGHT), card(FAILED)], 1, "1 answered, 1 failed"),
+        ([card(RIGHT, RIGHT)], 2, "all answered"),
+        ([card(RIGHT, FAILED), card(RIGHT, RIGHT)], 2, "A: all answered; B: 1 answered, 1 failed"),
+        ([card(RIGHT, FAILED), card(FAILED, RIGHT)], 2, "1 answered, 1 failed"),
+    ],
+)
+def test_a_failure_on_one_side_is_not_called_all_answered(cards: list[Card], endpoints: int, words: str) -> None:
+    assert ended(cards, endpoints) == words
