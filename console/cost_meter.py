@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 EVERY_MS = 60_000
 SOON_MS = 1500
+RUNNING = ("InProgress", "Stopping")
 BILLED_KINDS = frozenset(("job", "endpoint"))
 
 
@@ -41,8 +42,9 @@ class CostMeter(QObject):
         if services is None:
             return
         try:
-            jobs = [job async for job in services.training.jobs(status="InProgress")]
-            running = await services.training.complete(jobs)
+            # A job that is being stopped bills until it has saved its model.
+            jobs = {job.name: job for status in RUNNING async for job in services.training.jobs(status=status)}
+            running = await services.training.complete(jobs.values())
             endpoints = await services.endpoints.list()
             functions = await services.functions.per_hour(services.prices)
         except SageDeckError as error:

@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from workers.function_types import Function
+from workers.billing import billed_fleets, bills_now
+from workers.function_types import Function, Usage
 from workers.paths import RESOURCES
 from workers.training_spot import SPOT_SAVING
 from workers.types import Endpoint, TrainingJob
 
 PRICE_FILE = RESOURCES / "prices.json"
 Kind = Literal["training", "hosting"]
-# A deleted or failed endpoint has no instances; all other states have some, which are billed.
-_UNBILLED_ENDPOINT_STATES = frozenset({"Failed", "Deleting"})
 
 
 @dataclass(frozen=True)
@@ -132,23 +131,35 @@ class PriceTable:
 
     def function_per_hour(self, function: Function, region: str) -> float | None:
         """US dollars an hour of a Lambda function by its last hour: calls, billed time times memory, and what is
-        provisioned. ``None`` when its use or the region's prices are not known. Without the free tier.
+        provisioned. ``None`` when its use or the region's prices are not known. Without the free tier. What is
+        provisioned is charged for whether its use is known or not, and is then told alone.
 
         With provisioned concurrency all time is priced as provisioned; calls beyond it cost somewhat more.
         """
         prices = self._data.get("lambda", {}).get("prices", {}).get(region)
         if isinstance(prices, str):
             prices = self._data["lambda"]["prices"][prices]
-        if not prices or function.last_hour is None:
+        if not prices or (function.last_hour is None and not function.provisioned):
             return None
         gigabytes = function.memory_mb / 1024
         duration = prices["provisioned_duration"] if function.provisioned else prices["duration"]
-        used = function.last_hour
+        used = function.last_hour or Usage(0.0, 0.0)
         return float(
             used.calls * prices["request"]
             + used.billed_ms / 1000 * gigabytes * duration
             + function.provisioned * gigabytes * 3600 * prices["provisioned"]
         )
+
+    def endpoint_per_hour(self, endpoint: Endpoint, region: str) -> float | None:
+        """US dollars an hour that an endpoint costs in its present state (``workers.billing``); 0 when it costs none.
+
+        ``None`` when an instance type has no known price, or its instances are not known yet.
+        """
+        fleets = billed_fleets(endpoint)
+        prices = [self.per_hour(fleet.instance_type, "hosting", region) for fleet in fleets]
+        if None in prices or not (endpoint.instance_type or fleets):
+            return None
+        return sum((price or 0.0) * fleet.current for price, fleet in zip(prices, fleets, strict=True))
 
     def hourly_total(
         self, jobs: Iterable[TrainingJob], endpoints: Iterable[Endpoint], region: str, functions: float = 0.0
@@ -157,19 +168,18 @@ class PriceTable:
         training = hosting = 0.0
         unpriced: dict[str, None] = {}
         for job in jobs:
-            if job.running and job.instance_type:
+            if bills_now(job) and job.instance_type:
                 price = self.per_hour(job.instance_type, "training", region)
                 if price is None:
                     unpriced[job.instance_type] = None
                 else:
                     training += price * max(1, job.instance_count) * price_share(job)
         for endpoint in endpoints:
-            if endpoint.status not in _UNBILLED_ENDPOINT_STATES and endpoint.instance_type:
-                price = self.per_hour(endpoint.instance_type, "hosting", region)
-                if price is None:
-                    unpriced[endpoint.instance_type] = None
-                else:
-                    hosting += price * max(endpoint.instance_count, endpoint.desired_count, 1)
+            cost = self.endpoint_per_hour(endpoint, region)
+            hosting += cost or 0.0
+            if cost is None:
+                types = {fleet.instance_type for fleet in billed_fleets(endpoint)}
+                unpriced |= {one: None for one in sorted(types) if self.per_hour(one, "hosting", region) is None}
         return HourlyTotal(training + hosting + functions, training, hosting, tuple(unpriced), functions)
 
     def _prices(self, region: str) -> Mapping[str, Mapping[str, float]]:

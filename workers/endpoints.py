@@ -29,7 +29,7 @@ from workers.metrics import Metrics
 from workers.role_wait import when_role_is_known
 from workers.session import AwsSession
 from workers.training_names import name_problem, suggest_name
-from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, LogEvent
+from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
 
 CONCURRENT_DESCRIBES = 4
 _MODEL_OF_JOB = re.compile(r"s3://[^/]+/.*?([^/]+)/output/model\.tar\.gz")
@@ -220,6 +220,10 @@ class Endpoints:
         return {
             "models": names,
             "instance_type": variants[0].get("InstanceType", "") if variants else "",
+            "instance_types": {
+                variant.get("VariantName", ""): variant.get("InstanceType", "")
+                for variant in (*variants, *config.get("ShadowProductionVariants", ()))
+            },
             "instance_count": sum(variant.get("InitialInstanceCount", 0) for variant in variants),
             "image": container.get("Image", ""),
             "model_uri": uri,
@@ -261,9 +265,30 @@ def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
         # Before the variants are reported, the configuration says how many there will be.
         instance_count=running if variants else config["instance_count"],
         desired_count=desired or config["instance_count"],
+        fleets=_fleets(answer, config),
         failure_reason=answer.get("FailureReason", ""),
         image=config["image"],
         model_uri=config["model_uri"],
         job_name=config["job"],
         role_arn=config["role"],
+    )
+
+
+def _fleets(answer: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Fleet, ...]:
+    """The instances of all variants, of the shadow ones, and of those that an update brings up beside them."""
+    coming = answer.get("PendingDeploymentSummary", {})
+    variants = [
+        variant
+        for source in (answer, coming)
+        for key in ("ProductionVariants", "ShadowProductionVariants")
+        for variant in source.get(key, ())
+    ]
+    types: Mapping[str, str] = config["instance_types"]
+    return tuple(
+        Fleet(
+            variant.get("InstanceType") or types.get(variant.get("VariantName", ""), ""),
+            variant.get("CurrentInstanceCount", 0),
+            variant.get("DesiredInstanceCount", 0),
+        )
+        for variant in variants
     )

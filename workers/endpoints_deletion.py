@@ -76,7 +76,7 @@ class Deletion:
             also_deleted=tuple(parts),
             kept=tuple(kept),
             stops_working=tuple(stops),
-            saves_per_hour=self._saves(endpoint),
+            saves_per_hour=self._prices.endpoint_per_hour(endpoint, self._session.region),
         )
 
     async def carry_out(self, plan: DeletionPlan) -> DeletionResult:
@@ -194,12 +194,6 @@ class Deletion:
         except SageDeckError as error:
             notes.append((UNCHECKED, what, error.message))
             return None
-
-    def _saves(self, endpoint: Endpoint) -> float | None:
-        price = self._prices.per_hour(endpoint.instance_type, "hosting", self._session.region)
-        if price is None:
-            return None
-        return 0.0 if endpoint.status == "Failed" else price * max(endpoint.instance_count, endpoint.desired_count, 1)
 
 
 def _dimensions(alarm: dict[str, Any]) -> list[dict[str, str]]:

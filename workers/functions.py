@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from workers.billing import billed_environments
 from workers.costs import PriceTable
 from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError
 from workers.function_calls import CallLog, FunctionCall
@@ -371,7 +372,7 @@ class Functions:
         try:
             return sum(
                 [
-                    int(one.get("RequestedProvisionedConcurrentExecutions", 0))
+                    billed_environments(one)
                     async for one in self._session.paginate(
                         "lambda",
                         "list_provisioned_concurrency_configs",

@@ -330,8 +330,20 @@ class DeploySpec:
 
 
 @dataclass(frozen=True)
+class Fleet:
+    """The instances of one variant of an endpoint: how many AWS reports, and how many it is to have."""
+
+    instance_type: str
+    current: int
+    desired: int
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """One row of the endpoint list; the optional fields are filled by ``describe``."""
+    """One row of the endpoint list; the optional fields are filled by ``describe``.
+
+    ``fleets`` are the instances as AWS reports them, also those that an update is starting; "()": not reported.
+    """
 
     name: str
     status: str
@@ -348,6 +360,7 @@ class Endpoint:
     model_uri: str = ""
     job_name: str = ""
     role_arn: str = ""
+    fleets: tuple[Fleet, ...] = ()
 
 
 @dataclass(frozen=True)

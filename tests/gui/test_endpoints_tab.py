@@ -325,3 +325,32 @@ async def test_an_idle_endpoint_is_named_idle_and_prices_are_summed(make_applica
     each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
     assert each is not None and f"2 endpoints, ${2 * each:.3f} an hour" == tab.head.subtitle.text()
     await until(lambda: badges and badges[-1] == ("idle", "1"))
+
+
+async def test_a_failed_endpoint_costs_nothing_in_the_list_the_sum_and_the_header(
+    make_application: Callable[..., Any],
+) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("broken", "Failed", instance_count=0), endpoint("coming", "Creating")]
+    application, tab = open_tab(make_application, services)
+    costs: list[float | None] = []
+    application.ctx.costChanged.connect(costs.append)
+    await listed(tab, services)
+    each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
+    assert (tab._rows["broken"].per_hour, tab._rows["coming"].per_hour) == (0.0, each)
+    assert f"2 endpoints, ${each:.3f} an hour" == tab.head.subtitle.text()
+    application.costs.read()
+    await until(lambda: costs)
+    assert costs[-1] == pytest.approx(each)
+
+
+async def test_a_job_that_is_being_stopped_still_counts_in_the_header(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    stopping = job("dogs-1", "Stopping", started=NOW, instance_type="ml.m5.xlarge", instance_count=1)
+    services.job_rows = [stopping, job("dogs-2", instance_type="ml.m5.xlarge", instance_count=1)]
+    application, _ = open_tab(make_application, services)
+    costs: list[float | None] = []
+    application.ctx.costChanged.connect(costs.append)
+    application.costs.read()
+    await until(lambda: costs)
+    assert costs[-1] == pytest.approx(services.prices.per_hour("ml.m5.xlarge", "training", "us-east-1"))

@@ -52,7 +52,8 @@ class FakeServices:
 
     async def _jobs(self, **filters: Any) -> AsyncIterator[TrainingJob]:
         for job in self.job_rows:
-            yield job
+            if filters.get("status") in (None, job.status):
+                yield job
 
     async def _complete(self, jobs: list[TrainingJob]) -> tuple[TrainingJob, ...]:
         return tuple(jobs)

@@ -167,14 +167,9 @@ class EndpointsTab(Tab):
         services = self.ctx.services
         rows = {}
         for endpoint in endpoints:
-            price = None
-            if services is not None and endpoint.instance_type:
-                price = services.prices.per_hour(endpoint.instance_type, "hosting", services.region)
-            instances = endpoint.instance_count or endpoint.desired_count
             known = self._rows.get(endpoint.name)
-            rows[endpoint.name] = Row(
-                endpoint, price * instances if price is not None else None, known.metrics if known else None
-            )
+            cost = services.prices.endpoint_per_hour(endpoint, services.region) if services is not None else None
+            rows[endpoint.name] = Row(endpoint, cost, known.metrics if known else None)
             self.follower.follow(endpoint)
         self._rows = rows
         self._show()

@@ -59,7 +59,8 @@ class UpdateDialog(FormDialog):
     def _show_price(self) -> None:
         spec = self.spec()
         after = self._per_hour(spec.instance_type, spec.instance_count)
-        before = self._per_hour(self._endpoint.instance_type, self._count)
+        services = self.ctx.services
+        before = services.prices.endpoint_per_hour(self._endpoint, services.region) if services else None
         if after is None:
             self._price.setText("No list price is known for this instance.")
         elif before is None or abs(before - after) < 0.0005:
