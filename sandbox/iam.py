@@ -24,7 +24,7 @@ from sandbox.policy import Decision, evaluate, trusts
 from sandbox.policy_document import parsed
 from sandbox.policy_text import as_list
 from sandbox.registry import Caller, RestRequest
-from sandbox.s3_service import split_path
+from sandbox.s3_routes import split_path
 from sandbox.s3_store import Store
 
 _NOBODY = Principal("")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from sandbox import s3_xml
 from sandbox.registry import RestRequest
-from sandbox.s3_service import split_path, subresource
+from sandbox.s3_routes import route_of, split_path
 
 S3Need = tuple[str, str, dict[str, str]]
 
@@ -68,6 +68,7 @@ def object_arn(bucket: str, key: str) -> str:
 def s3_needs(request: RestRequest) -> list[S3Need]:
     """(action, resource, condition keys) of each permission. Raises ``AwsError`` for a body that cannot be read."""
     bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
+    route_of(request)
     if not bucket:
         return [("s3:ListAllMyBuckets", "arn:aws:s3:::*", {})]
     return _object_needs(request, bucket, key) if key else _bucket_needs(request, bucket)
@@ -75,12 +76,12 @@ def s3_needs(request: RestRequest) -> list[S3Need]:
 
 def is_delete_objects(request: RestRequest) -> bool:
     """Whether it is DeleteObjects, which is decided and answered key by key."""
-    return request.method == "POST" and subresource(request) == "delete"
+    return request.method == "POST" and route_of(request).name == "DeleteObjects"
 
 
 def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
     method, query = request.method, request.query
-    sub = subresource(request)
+    sub = route_of(request).sub
     name = _OBJECT_ACTIONS.get((method, sub)) or _PLAIN_OBJECT.get(method, method.title())
     if "versionId" in query and name in ("GetObject", "DeleteObject", "GetObjectTagging", "GetObjectAcl"):
         name += "Version"
@@ -100,8 +101,8 @@ def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     if is_delete_objects(request):
         return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request)]
     context = {f"s3:{name}": query[name] for name in _QUERY_KEYS if name in query}
-    sub = subresource(request)
-    if not sub:
+    sub = route_of(request).sub
+    if sub in ("", "list-type"):
         name = {"GET": "ListBucket", "HEAD": "ListBucket", "PUT": "CreateBucket", "DELETE": "DeleteBucket"}.get(
             method, "*"
         )

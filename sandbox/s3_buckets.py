@@ -1,61 +1,29 @@
-"""S3's operations on buckets, over HTTP: listings, settings, DeleteObjects."""
+"""S3's operations on buckets, over HTTP: making, listing, DeleteObjects."""
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Callable
 from urllib.parse import quote
+from xml.etree.ElementTree import Element
 
 from sandbox import s3_xml as xml
-from sandbox.account import ACCOUNT_ID, REGION
-from sandbox.errors import AwsError
-from sandbox.policy_document import problem
-from sandbox.registry import Caller, RestRequest, RestResponse
+from sandbox.account import REGION
+from sandbox.errors import AwsError, not_implemented
+from sandbox.numbers import whole
+from sandbox.registry import RestRequest, RestResponse
 from sandbox.s3_listing import list_page, list_versions
-from sandbox.s3_objects import tag_document, tags_from
+from sandbox.s3_objects import matching, refuse_grants, storage_class
 from sandbox.s3_store import ObjectInfo, Store
 
 XML = {"Content-Type": "application/xml"}
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER: list[xml.Node] = [("ID", OWNER_ID), ("DisplayName", "operator")]
 MAX_DELETE = 1000
-DEFAULT_ENCRYPTION: list[xml.Node] = [
-    (
-        "Rule",
-        [("ApplyServerSideEncryptionByDefault", [("SSEAlgorithm", "AES256")]), ("BucketKeyEnabled", False)],
-    )
-]
-# Documents that are kept and handed back as they were sent: (query name, root, error when there is none).
-DOCUMENTS = {
-    "publicAccessBlock": (
-        "PublicAccessBlockConfiguration",
-        "NoSuchPublicAccessBlockConfiguration",
-        "The public access block configuration was not found",
-    ),
-    "ownershipControls": (
-        "OwnershipControls",
-        "OwnershipControlsNotFoundError",
-        "The bucket ownership controls were not found",
-    ),
-    "encryption": ("ServerSideEncryptionConfiguration", "", ""),
-    "tagging": ("Tagging", "NoSuchTagSet", "The TagSet does not exist"),
-}
-# What the sandbox does not do is answered as "not set" when read; writing it is NotImplemented.
-ABSENT = {
-    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "lifecycle": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
-    "website": ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
-    "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
-    "object-lock": ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
-}
-EMPTY = {
-    "logging": "BucketLoggingStatus",
-    "notification": "NotificationConfiguration",
-    "accelerate": "AccelerateConfiguration",
-}
 
 
-def _answer(root: str, children: list[xml.Node]) -> RestResponse:
+def answer(root: str, children: list[xml.Node]) -> RestResponse:
+    """An XML document as an answer."""
     return RestResponse(200, dict(XML), xml.document(root, children))
 
 
@@ -74,7 +42,7 @@ def list_buckets(store: Store, request: RestRequest) -> RestResponse:
     children: list[xml.Node] = [("Owner", OWNER), ("Buckets", shown)]
     if len(found) > limit:
         children.append(("ContinuationToken", found[limit - 1].name))
-    return _answer("ListAllMyBucketsResult", children)
+    return answer("ListAllMyBucketsResult", children)
 
 
 def create_bucket(store: Store, request: RestRequest, bucket: str) -> RestResponse:
@@ -83,29 +51,33 @@ def create_bucket(store: Store, request: RestRequest, bucket: str) -> RestRespon
     region = REGION
     if body:
         root = xml.parse(body)
+        if unknown := [child.tag for child in root if child.tag != "LocationConstraint"]:
+            raise not_implemented("s3", f"CreateBucket with {', '.join(unknown)[:100]}")
         region = xml.text_of(root, "LocationConstraint") or REGION
-    _refuse_public_acl(request)
+    refuse_grants(request.headers)
     store.create_bucket(bucket, region)
     return RestResponse(200, {"Location": f"/{bucket}"})
 
 
-def _refuse_public_acl(request: RestRequest) -> None:
-    if request.headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-
-
-def head_bucket(store: Store, bucket: str) -> RestResponse:
+def head_bucket(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """HeadBucket."""
     return RestResponse(200, {"x-amz-bucket-region": store.bucket(bucket).region, "x-amz-access-point-alias": "false"})
+
+
+def delete_bucket(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+    """DeleteBucket."""
+    store.delete_bucket(bucket)
+    return RestResponse(204)
 
 
 def _number(request: RestRequest, name: str, default: int) -> int:
     text = request.query.get(name, "")
     if not text:
         return default
-    if not text.isdigit():
+    number = whole(text)
+    if number is None:
         raise AwsError("InvalidArgument", f"Provided {name} not an integer or within integer range")
-    return min(int(text), default)
+    return min(number, default)
 
 
 def _encoder(request: RestRequest) -> Callable[[str], str]:
@@ -142,7 +114,7 @@ def list_objects(store: Store, request: RestRequest, bucket: str) -> RestRespons
     owner = not second or query.get("fetch-owner") == "true"
     children += [("Contents", _entry(info, encode, owner)) for info in page.objects]
     children += [("CommonPrefixes", [("Prefix", encode(text))]) for text in page.prefixes]
-    return _answer("ListBucketResult", children)
+    return answer("ListBucketResult", children)
 
 
 def _second(query: dict[str, str], truncated: bool, last: str, encode: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -162,7 +134,7 @@ def _entry(info: ObjectInfo, encode: Callable[[str], str], owner: bool) -> list[
         ("LastModified", xml.iso(info.modified)),
         ("ETag", f'"{info.etag}"'),
         ("Size", info.size),
-        ("StorageClass", "STANDARD"),
+        ("StorageClass", storage_class(info)),
     ]
     if "checksum" in info.meta:
         entry.append(("ChecksumAlgorithm", info.meta["checksum"][0].upper()))
@@ -202,138 +174,46 @@ def list_object_versions(store: Store, request: RestRequest, bucket: str) -> Res
             ("LastModified", xml.iso(info.modified)),
         ]
         if not info.marker:
-            entry += [("ETag", f'"{info.etag}"'), ("Size", info.size), ("StorageClass", "STANDARD")]
+            entry += [("ETag", f'"{info.etag}"'), ("Size", info.size), ("StorageClass", storage_class(info))]
         entry.append(("Owner", OWNER))
         children.append(("DeleteMarker" if info.marker else "Version", entry))
     children += [("CommonPrefixes", [("Prefix", encode(text))]) for text in page.prefixes]
-    return _answer("ListVersionsResult", children)
+    return answer("ListVersionsResult", children)
 
 
 def delete_objects(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """DeleteObjects: up to 1,000 keys in one transaction."""
     store.bucket(bucket)
     root = xml.parse(request.body(xml.MAX_BYTES))
-    entries = [(xml.text_of(item, "Key"), xml.text_of(item, "VersionId") or None) for item in root.iter("Object")]
+    entries = list(itertools.islice(root.iter("Object"), MAX_DELETE + 1))
     if not 0 < len(entries) <= MAX_DELETE:
         raise AwsError("MalformedXML", "DeleteObjects takes 1 to 1000 keys.")
     quiet = xml.text_of(root, "Quiet").lower() == "true"
     children: list[xml.Node] = []
     with store.db.transaction():
-        for key, version in entries:
-            if refused := request.refused_keys.get(key):
+        for item in entries:
+            key = xml.text_of(item, "Key")
+            try:
+                deleted = _delete_one(store, request, bucket, item, key)
+            except AwsError as refused:
                 children.append(("Error", [("Key", key), ("Code", refused.code), ("Message", refused.message)]))
                 continue
-            reported, marker = store.delete(bucket, key, version)
-            entry: list[xml.Node] = [("Key", key)]
-            if version is not None:
-                entry.append(("VersionId", version))
-            if marker:
-                entry += [("DeleteMarker", True), ("DeleteMarkerVersionId", reported or "")]
             if not quiet:
-                children.append(("Deleted", entry))
-    return _answer("DeleteResult", children)
+                children.append(("Deleted", deleted))
+    return answer("DeleteResult", children)
 
 
-def document(store: Store, request: RestRequest, bucket: str, name: str) -> RestResponse:
-    """Get, put or delete one of ``DOCUMENTS``."""
-    root, code, message = DOCUMENTS[name]
-    store.bucket(bucket)
-    if request.method == "PUT":
-        body = request.body(xml.MAX_BYTES)
-        if xml.parse(body).tag != root:
-            raise AwsError("MalformedXML", f"The document must be a {root}.")
-        if name == "tagging":
-            tags_from(body)
-        store.set_setting(bucket, name, body.decode("utf-8", "replace"))
-        return RestResponse(204 if name == "tagging" else 200)
-    if request.method == "DELETE":
-        store.set_setting(bucket, name, None)
-        return RestResponse(204)
-    kept = store.setting(bucket, name)
-    if kept is None and name == "encryption":
-        return _answer(root, DEFAULT_ENCRYPTION)
-    if kept is None:
-        raise AwsError(code, message, 404, BucketName=bucket)
-    if name == "tagging":
-        return RestResponse(200, dict(XML), tag_document(tags_from(kept.encode())))
-    return RestResponse(200, dict(XML), kept.encode())
-
-
-def policy(store: Store, request: RestRequest, bucket: str) -> RestResponse:
-    """GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy."""
-    store.bucket(bucket)
-    if request.method == "PUT":
-        text = request.body(20 * 1024).decode("utf-8", "replace")
-        try:
-            parsed = json.loads(text)
-        except ValueError as exc:
-            raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'") from exc
-        if wrong := problem(parsed, for_resource=True):
-            raise AwsError("MalformedPolicy", wrong)
-        store.set_setting(bucket, "policy", text)
-        return RestResponse(204)
-    if request.method == "DELETE":
-        store.set_setting(bucket, "policy", None)
-        return RestResponse(204)
-    kept = store.setting(bucket, "policy")
-    if kept is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
-    return RestResponse(200, {"Content-Type": "application/json"}, kept.encode())
-
-
-def policy_status(store: Store, bucket: str) -> RestResponse:
-    """GetBucketPolicyStatus: public when a statement allows everybody without a condition."""
-    kept = store.setting(bucket, "policy")
-    if kept is None:
-        store.bucket(bucket)
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
-    statements = json.loads(kept)["Statement"]
-    public = any(
-        item.get("Effect") == "Allow" and item.get("Principal") in ("*", {"AWS": "*"}) and not item.get("Condition")
-        for item in (statements if isinstance(statements, list) else [statements])
-    )
-    return _answer("PolicyStatus", [("IsPublic", public)])
-
-
-def versioning(store: Store, request: RestRequest, bucket: str) -> RestResponse:
-    """GetBucketVersioning and PutBucketVersioning."""
-    if request.method == "PUT":
-        status = xml.text_of(xml.parse(request.body(xml.MAX_BYTES)), "Status")
-        if status not in ("Enabled", "Suspended"):
-            raise AwsError("IllegalVersioningConfigurationException", "Status must be Enabled or Suspended.")
-        store.set_setting(bucket, "versioning", status)
-        return RestResponse(200)
-    status = store.bucket(bucket).versioning
-    return _answer("VersioningConfiguration", [("Status", status)] if status else [])
-
-
-def acl(store: Store, request: RestRequest, bucket: str) -> RestResponse:
-    """GetBucketAcl, GetObjectAcl: the owner has full control; nothing else can be granted."""
-    store.bucket(bucket)
-    if request.method == "PUT":
-        _refuse_public_acl(request)
-        if request.body() or "x-amz-acl" not in request.headers:
-            raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-        return RestResponse(200)
-    grant: list[xml.Node] = [("Grantee", [("ID", OWNER_ID)]), ("Permission", "FULL_CONTROL")]
-    body = xml.document("AccessControlPolicy", [("Owner", OWNER), ("AccessControlList", [("Grant", grant)])])
-    typed = b'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
-    return RestResponse(200, dict(XML), body.replace(b"<Grantee>", typed))
-
-
-def location(store: Store, bucket: str) -> RestResponse:
-    """GetBucketLocation; us-east-1 is the empty one, as on AWS."""
-    region = store.bucket(bucket).region
-    inner = "" if region == "us-east-1" else xml.escape(region)
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<LocationConstraint xmlns="{xml.NAMESPACE}">{inner}</LocationConstraint>'
-    )
-    return RestResponse(200, dict(XML), body.encode())
-
-
-def check_owner(request: RestRequest, caller: Caller) -> None:
-    """x-amz-expected-bucket-owner: refuse when the bucket is not of that account."""
-    for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
-        if request.headers.get(name, ACCOUNT_ID) != ACCOUNT_ID:
-            raise AwsError("AccessDenied", "Access Denied", 403)
+def _delete_one(store: Store, request: RestRequest, bucket: str, item: Element, key: str) -> list[xml.Node]:
+    if refused := request.refused_keys.get(key):
+        raise refused
+    if unknown := {child.tag for child in item} - {"Key", "VersionId", "ETag"}:
+        raise not_implemented("s3", f"DeleteObjects with {', '.join(sorted(unknown))[:100]}")
+    version = xml.text_of(item, "VersionId") or None
+    etag = xml.text_of(item, "ETag") or None
+    reported, marker = store.delete(bucket, key, version, matching(etag))
+    entry: list[xml.Node] = [("Key", key)]
+    if version is not None:
+        entry.append(("VersionId", version))
+    if marker:
+        entry += [("DeleteMarker", True), ("DeleteMarkerVersionId", reported or "")]
+    return entry

@@ -131,9 +131,12 @@ class Multipart:
         wanted: list[tuple[int, str, str | None]],
         condition: Callable[[ObjectInfo | None], None] | None,
         expected_checksum: str | None,
+        expected_size: str | None = None,
     ) -> ObjectInfo:
         """Join the wanted parts (number, ETag, checksum) into the object."""
         chosen = self._choose(upload, wanted)
+        if expected_size is not None and expected_size != str(sum(part.size for part in chosen)):
+            raise AwsError("InvalidRequest", "The provided x-amz-mp-object-size does not match the size of the object.")
         joined = self._store.blobs.join([part.blob for part in chosen])
         digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
         size = sum(part.size for part in chosen)

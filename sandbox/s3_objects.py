@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from sandbox import s3_xml as xml
 from sandbox.errors import AwsError
+from sandbox.numbers import whole
 from sandbox.registry import FileBody, RestRequest, RestResponse
 from sandbox.s3_blobs import Blob
 from sandbox.s3_checksums import PREFIX, announced, check
@@ -43,6 +44,9 @@ def received_meta(headers: Mapping[str, str]) -> dict[str, Any]:
             del kept["content-encoding"]
     if kept:
         meta["headers"] = kept
+    refuse_grants(headers)
+    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
+        meta["class"] = headers["x-amz-storage-class"]
     user = {name[11:]: value for name, value in headers.items() if name.startswith("x-amz-meta-")}
     if user:
         if sum(len(name) + len(value) for name, value in user.items()) > MAX_USER_METADATA:
@@ -51,6 +55,18 @@ def received_meta(headers: Mapping[str, str]) -> dict[str, Any]:
     if "x-amz-tagging" in headers:
         meta["tags"] = check_tags(parse_qsl(headers["x-amz-tagging"], keep_blank_values=True))
     return meta
+
+
+def refuse_grants(headers: Mapping[str, str]) -> None:
+    """Raise AccessControlListNotSupported for whatever would let others in."""
+    given = [name for name in headers if name.startswith("x-amz-grant-")]
+    if given or headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+def storage_class(info: ObjectInfo) -> str:
+    """The storage class that the object was written with."""
+    return str(info.meta.get("class", "STANDARD"))
 
 
 def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -66,19 +82,31 @@ def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
 def write_conditions(headers: Mapping[str, str]) -> Callable[[ObjectInfo | None], None] | None:
     """The check that If-None-Match and If-Match of a write ask for."""
     none_match, match = headers.get("if-none-match"), headers.get("if-match")
-    if none_match is None and match is None:
-        return None
-    if none_match is not None and none_match != "*":
+    if none_match is None:
+        return matching(match)
+    if none_match != "*":
         raise AwsError("NotImplemented", "If-None-Match of a write must be *.", 501)
+    also = matching(match)
 
     def condition(current: ObjectInfo | None) -> None:
-        if none_match is not None and current is not None:
+        if current is not None:
             raise _precondition("If-None-Match")
-        if match is not None:
-            if current is None:
-                raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
-            if match.strip('"') != current.etag:
-                raise _precondition("If-Match")
+        if also is not None:
+            also(current)
+
+    return condition
+
+
+def matching(etag: str | None) -> Callable[[ObjectInfo | None], None] | None:
+    """The check that what is there now has this ETag (If-Match); a star means anything."""
+    if etag is None:
+        return None
+
+    def condition(current: ObjectInfo | None) -> None:
+        if current is None:
+            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+        if etag != "*" and etag.strip('"') != current.etag:
+            raise _precondition("If-Match")
 
     return condition
 
@@ -178,6 +206,8 @@ def object_headers(store: Store, request: RestRequest, info: ObjectInfo) -> dict
         headers[name.title()] = value
     for name, value in info.meta.get("user", {}).items():
         headers[f"x-amz-meta-{name}"] = value
+    if "class" in info.meta:
+        headers["x-amz-storage-class"] = info.meta["class"]
     if info.meta.get("tags"):
         headers["x-amz-tagging-count"] = str(len(info.meta["tags"]))
     if store.bucket(info.bucket).versioning:
@@ -220,7 +250,8 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
     first, dash, last = spec.strip().partition("-")
     if unit.strip().lower() != "bytes" or not dash or "," in spec:
         return None
-    if not all(part.isdigit() or part == "" for part in (first, last)) or (first == "" and last == ""):
+    begin, until = whole(first), whole(last)
+    if (first and begin is None) or (last and until is None) or (begin is None and until is None):
         return None
     unsatisfiable = AwsError(
         "InvalidRange",
@@ -230,31 +261,32 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
         RangeRequested=header,
         ActualObjectSize=size,
     )
-    if first == "":
-        length = min(int(last), size)
+    if begin is None:
+        length = min(until or 0, size)
         if length == 0:
             raise unsatisfiable
         return size - length, length
-    start = int(first)
-    end = min(int(last), size - 1) if last else size - 1
-    if last and int(last) < start:
+    if until is not None and until < begin:
         return None
-    if start >= size:
+    if begin >= size:
         raise unsatisfiable
-    return start, end - start + 1
+    end = size - 1 if until is None else min(until, size - 1)
+    return begin, end - begin + 1
 
 
 def _part_range(info: ObjectInfo, text: str) -> tuple[int, int]:
     parts = info.meta.get("parts", [info.size])
-    if not text.isdigit() or not 1 <= int(text) <= len(parts):
+    number = whole(text)
+    if number is None or not 1 <= number <= len(parts):
         raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)
-    number = int(text) - 1
-    return sum(parts[:number]), parts[number]
+    return sum(parts[: number - 1]), parts[number - 1]
 
 
 def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
     """DeleteObject."""
-    version, marker = store.delete(bucket, key, request.query.get("versionId"))
+    version, marker = store.delete(
+        bucket, key, request.query.get("versionId"), matching(request.headers.get("if-match"))
+    )
     headers = {"x-amz-version-id": version} if version is not None else {}
     if marker:
         headers["x-amz-delete-marker"] = "true"
@@ -292,7 +324,14 @@ def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> Re
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes.",
         )
-    meta = received_meta(headers) if replace else {key: value for key, value in source.meta.items() if key != "parts"}
+    meta = (
+        received_meta(headers)
+        if replace
+        else {name: source.meta[name] for name in source.meta if name not in ("parts", "class")}
+    )
+    refuse_grants(headers)
+    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
+        meta["class"] = headers["x-amz-storage-class"]
     if headers.get("x-amz-tagging-directive", "COPY").upper() == "COPY":
         meta.pop("tags", None)
         if "tags" in source.meta:
@@ -353,7 +392,7 @@ def attributes(store: Store, request: RestRequest, bucket: str, key: str) -> Res
     if "ObjectParts" in wanted and "parts" in info.meta:
         children.append(("ObjectParts", [("PartsCount", len(info.meta["parts"]))]))
     if "StorageClass" in wanted:
-        children.append(("StorageClass", "STANDARD"))
+        children.append(("StorageClass", storage_class(info)))
     if "ObjectSize" in wanted:
         children.append(("ObjectSize", info.size))
     headers = {"Content-Type": "application/xml", "Last-Modified": xml.http_date(info.modified)}

@@ -277,14 +277,23 @@ class Store:
                 (text, info.bucket, info.key, info.seq),
             )
 
-    def delete(self, bucket: str, key: str, version: str | None = None) -> tuple[str | None, bool]:
-        """Delete a key (or write a delete marker), or one version for good.
+    def delete(
+        self,
+        bucket: str,
+        key: str,
+        version: str | None = None,
+        condition: Callable[[ObjectInfo | None], None] | None = None,
+    ) -> tuple[str | None, bool]:
+        """Delete a key (or write a delete marker), or one version for good. ``condition`` as for ``put``.
 
         Returns the version id to report (None in a bucket without versions) and whether it is a delete marker.
         Deleting what is not there is no error, as on AWS.
         """
         with self.db.transaction():
             versioning = self.bucket(bucket).versioning
+            if condition is not None:
+                row = self.db.one("SELECT * FROM s3_objects WHERE bucket=? AND key=?", (bucket, key))
+                condition(info_from_row(row) if row is not None and not row["marker"] else None)
             if version is not None:
                 return version, self._delete_version(bucket, key, version)
             if versioning:

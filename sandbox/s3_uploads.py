@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sandbox import s3_xml as xml
 from sandbox.errors import AwsError
+from sandbox.numbers import whole
 from sandbox.registry import RestRequest, RestResponse
 from sandbox.s3_checksums import ALGORITHMS, PREFIX, announced
 from sandbox.s3_multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart
@@ -13,6 +14,7 @@ from sandbox.s3_objects import ENCRYPTED, copy_source, received_meta, write_body
 from sandbox.s3_store import Store
 
 XML = {"Content-Type": "application/xml"}
+_PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
 
 
 def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
@@ -36,7 +38,7 @@ def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str
 def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
     """UploadPart and UploadPartCopy."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
-    number = _part_number(request.query["partNumber"])
+    number = _part_number(request.query.get("partNumber", ""))
     if "x-amz-copy-source" in request.headers:
         return _copy_part(store, multipart, request, bucket, key, number)
     said = announced(request.headers)
@@ -62,9 +64,10 @@ def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket
 
 
 def _part_number(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MAX_PARTS:
+    number = whole(text)
+    if number is None or not 1 <= number <= MAX_PARTS:
         raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
-    return int(text)
+    return number
 
 
 def _copy_part(
@@ -76,9 +79,10 @@ def _copy_part(
     given = request.headers.get("x-amz-copy-source-range")
     if given is not None:
         first, _, last = given.removeprefix("bytes=").partition("-")
-        if not (first.isdigit() and last.isdigit()) or not int(first) <= int(last) < source.size:
+        begin, until = whole(first), whole(last)
+        if begin is None or until is None or not begin <= until < source.size:
             raise AwsError("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last")
-        start, end = int(first), int(last)
+        start, end = begin, until
 
     def blocks() -> Iterable[bytes]:
         left = end - start + 1
@@ -108,7 +112,8 @@ def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: s
         checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
         wanted.append((_part_number(xml.text_of(part, "PartNumber")), xml.text_of(part, "ETag"), checksum or None))
     expected = request.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
-    info = multipart.complete(upload, wanted, write_conditions(request.headers), expected)
+    size = request.headers.get("x-amz-mp-object-size")
+    info = multipart.complete(upload, wanted, write_conditions(request.headers), expected, size)
     children: list[xml.Node] = [
         ("Location", f"/{bucket}/{key}"),
         ("Bucket", bucket),
@@ -133,8 +138,10 @@ def abort(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> 
 def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
     """ListParts."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
-    after = int(request.query.get("part-number-marker") or 0)
-    limit = min(int(request.query.get("max-parts") or 1000), 1000)
+    after, limit = (whole(request.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
+    if after is None or limit is None:
+        raise AwsError("InvalidArgument", "Provided max-parts or part-number-marker not an integer")
+    limit = min(limit, 1000)
     rest = [part for part in multipart.parts(upload) if part.number > after]
     shown = rest[:limit]
     children: list[xml.Node] = [
