@@ -16,7 +16,7 @@ from sandbox.diagnostics import tell_exception
 from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
 from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
 from sandbox.registry import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
-from sandbox.rpc import operation_of, protocol_of, read_call, write_answer
+from sandbox.rpc import operation_of, protocol_of, read_call, target_of, write_answer
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
 # zip of 50 MB as base64; an endpoint's body), and little for the others.
@@ -170,6 +170,9 @@ class Dispatcher:
             self._authorize(request, caller, protocol, operation)
         for service in services:
             if operation in service.operations:
+                if target_of(request, protocol) not in ("", service.target):
+                    # The same name in another service may be another operation.
+                    raise AwsError("UnknownOperationException", f"{service.name} has no such operation.", 404)
                 call = read_call(request, protocol)
                 return write_answer(call, service.operations[operation](call.params, caller), request.request_id)
             response = service.handle(request, caller)

@@ -13,6 +13,7 @@ from sandbox.functions_invoke import Invoker
 from sandbox.functions_policy import FunctionPolicies
 from sandbox.functions_pool import ACCOUNT_CONCURRENCY
 from sandbox.functions_store import LATEST, Config, FunctionStore, split_name
+from sandbox.numbers import whole
 from sandbox.registry import Caller, RestRequest, RestResponse, SandboxContext, Service
 from sandbox.rest_json import RestJson
 from sandbox.sagemaker_validation import validate
@@ -223,7 +224,9 @@ class LambdaService(Service):
 
     def _list_versions(self, given: dict[str, Any], caller: Caller) -> Result:
         versions = self._store.versions(self._name(given))
-        start, size = int(given.get("Marker", "0")), given.get("MaxItems", _PAGE)
+        start, size = whole(given.get("Marker", "0")), given.get("MaxItems", _PAGE)
+        if start is None:
+            raise _invalid("The Marker is not one that was given.")
         end = start + size
         return {"Versions": versions[start:end]} | ({"NextMarker": str(end)} if end < len(versions) else {})
 

@@ -23,6 +23,7 @@ class MetricsService(Service):
 
     name = "cloudwatch"
     signing_name = "monitoring"
+    target = "GraniteServiceVersion20100801"
     moto = True
 
     def start(self, ctx: SandboxContext) -> None:

@@ -24,6 +24,7 @@ class PricingService(Service):
     """GetProducts and DescribeServices for ``AmazonSageMaker``."""
 
     name = "pricing"
+    target = "AWSPriceListService"
 
     def start(self, ctx: SandboxContext) -> None:
         """Answer; nothing is kept."""

@@ -23,6 +23,7 @@ class ServiceQuotasService(Service):
 
     name = _SERVICE
     signing_name = "servicequotas"
+    target = "ServiceQuotasV20190624"
 
     _quotas: Quotas
 

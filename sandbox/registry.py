@@ -194,12 +194,14 @@ class Service:
 
     ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
     caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
+    ``target``: the name before the operation in ``X-Amz-Target``; another service's is refused.
     ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True lets moto answer what
     is not in ``operations``.
     """
 
     name: str = ""
     signing_name: str = ""
+    target: str = ""
     moto: bool = False
     # A REST service: method and path alone name the operation, whatever a header says.
     rest: bool = False

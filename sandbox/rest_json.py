@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.session import Session
 
-from sandbox.errors import AwsError
+from sandbox.errors import AwsError, not_implemented
 from sandbox.registry import RestRequest, RestResponse
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
@@ -47,6 +47,7 @@ class RestJson:
         for method, pattern, fixed, operation in self._routes:
             found = pattern.fullmatch(request.raw_path.partition("?")[0])
             if found and method == request.method and all(request.query.get(k) == v for k, v in fixed.items()):
+                _refuse_unknown(self.service, operation, fixed, request)
                 return operation.name, _parameters(operation, found, request)
         raise AwsError("UnknownOperationException", f"{request.method} {request.path} is no operation.", 404)
 
@@ -69,6 +70,17 @@ class RestJson:
             return RestResponse(status, headers, result.get(payload) or b"")
         headers["Content-Type"] = "application/json"
         return RestResponse(status, headers, json.dumps(_encode(shape, result)).encode())
+
+
+def _refuse_unknown(service: str, operation: OperationModel, fixed: dict[str, str], request: RestRequest) -> None:
+    """A query name that the model does not know may mean another operation, or less than all of this one."""
+    if not request.query:
+        return
+    members = operation.input_shape.members if operation.input_shape else {}
+    known = {of.serialization.get("name", name) for name, of in members.items()}
+    unknown = [name for name in request.query if name not in known | fixed.keys() and name[:2].lower() != "x-"]
+    if unknown:
+        raise not_implemented(service, f"{operation.name} with {', '.join(unknown)[:200]}")
 
 
 def _pattern(path: str) -> str:

@@ -46,6 +46,8 @@ class RpcCall:
 
 def protocol_of(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str], service: str) -> str:
     """The protocol of a request, from what it looks like; for errors even before it is verified."""
+    if service == "s3":
+        return "s3"
     if service in QUERY_SERVICES:
         return "ec2" if service == "ec2" else "query"
     if headers.get("smithy-protocol") == "rpc-v2-cbor" or CBOR_PATH.match(raw_path):
@@ -71,6 +73,14 @@ def operation_of(request: RestRequest, protocol: str) -> str:
             return request.query["Action"]
         return dict(parse_qsl(request.body().decode("utf-8", "replace"))).get("Action", "")
     return ""
+
+
+def target_of(request: RestRequest, protocol: str) -> str:
+    """The service that a request names beside its operation (``SageMaker``); empty where a protocol names none."""
+    if protocol == "json":
+        return request.headers["x-amz-target"].rpartition(".")[0]
+    match = CBOR_PATH.match(request.raw_path) if protocol == "cbor" else None
+    return match[1] if match else ""
 
 
 def read_call(request: RestRequest, protocol: str) -> RpcCall:

@@ -22,6 +22,7 @@ class SageMakerService(Service):
     """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
 
     name = "sagemaker"
+    target = "SageMaker"
     moto = True
 
     training: TrainingJobs

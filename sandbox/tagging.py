@@ -24,6 +24,7 @@ class TaggingService(Service):
 
     name = _SERVICE
     signing_name = "tagging"
+    target = "ResourceGroupsTaggingAPI_20170126"
 
     _db: Database
     _tags: Tags

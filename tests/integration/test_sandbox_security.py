@@ -371,6 +371,16 @@ def test_no_request_is_decided_as_one_operation_and_run_as_another(
     assert sandbox.client("iam").get_role(RoleName="fn")["Role"]["RoleName"] == "fn"
 
 
+def test_a_target_of_another_service_is_not_taken_for_ours(sandbox: SandboxProcess) -> None:
+    sandbox.client("logs").create_log_group(logGroupName="/precious")
+    body = b'{"logGroupName":"/precious"}'
+    for target in ("Other_2031.DeleteLogGroup", "DeleteLogGroup.", "Logs_20140328x.DeleteLogGroup"):
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        status, _, _ = exchange(sandbox, "POST", "/", signed(sandbox, "POST", "/", "logs", body, **headers), body)
+        assert status in (404, 501), target
+    assert sandbox.client("logs").describe_log_groups(logGroupNamePrefix="/precious")["logGroups"]
+
+
 @pytest.fixture(scope="module")
 def guest(sandbox: SandboxProcess) -> Credentials:
     """Keys of a role that may read a little."""
