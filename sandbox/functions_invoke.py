@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096
 _PRINCIPAL = "lambda.amazonaws.com"
+# What stands for a function's own /tmp.
+_SCRATCH = "scratch"
 
 
 class Invoker:
@@ -38,6 +40,8 @@ class Invoker:
     def __init__(self, ctx: SandboxContext, store: FunctionStore, code: CodeStore) -> None:
         self._ctx, self._store, self._code = ctx, store, code
         self._pool = Pool()
+        # What the processes of a killed sandbox left; they are gone by now.
+        shutil.rmtree(ctx.state.path / _SCRATCH, ignore_errors=True)
         self._events = EventQueue(ctx.state.db, self._run_event)
         self._events.resume()
 
@@ -154,6 +158,10 @@ class Invoker:
             **self._runtime_variables(config, stream, folder),
         }
 
+        scratch = self._ctx.state.path / _SCRATCH / secrets.token_hex(8)
+        scratch.mkdir(mode=0o700, parents=True)
+        variables |= {"TMPDIR": str(scratch), "HOME": str(scratch)}
+
         def spawn(request_fd: int, answer_fd: int) -> Managed:
             argv = [sys.executable, function_host.__file__, str(request_fd), str(answer_fd), config["Handler"]]
             return self._ctx.processes.spawn(
@@ -165,6 +173,7 @@ class Invoker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_fd, answer_fd),
+                on_exit=lambda _: shutil.rmtree(scratch, ignore_errors=True),
             )
 
         return Environment(spawn, stream, config["MemorySize"])
@@ -175,7 +184,6 @@ class Invoker:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "HOME": tempfile.gettempdir(),
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,

@@ -93,7 +93,7 @@ class Fleet:
                 store = self._tools.s3(variant.model["ExecutionRoleArn"])
                 prepare_model(HostFolder(self._folder / variant.name), variant.model, store)
             except (ArchiveError, AwsError, OSError, ValueError) as error:
-                text = error.message if isinstance(error, AwsError) else str(error)
+                text = error.message if isinstance(error, AwsError) else str(getattr(error, "strerror", "") or error)
                 raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
             JobPython(self._folder / variant.name / "python").create()
         for variant in self.variants.values():

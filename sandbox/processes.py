@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from sandbox.short_paths import ShortPaths
 from sandbox.state import StateDir
 
 MARK = "SAGEDECK_PROCESS"
@@ -96,6 +97,7 @@ class Processes:
         self._running: dict[str, Managed] = {}
         self._closing = False
         self._reap_leftovers()
+        self._short = ShortPaths(state)
 
     def spawn(
         self,
@@ -112,22 +114,29 @@ class Processes:
     ) -> Managed:
         """Start ``argv`` with exactly ``env`` in ``cwd``; standard input is empty.
 
+        A TMPDIR in ``env`` must exist; the child gets a short name for it that ends with the child.
+
         ``stdout``/``stderr`` as for ``subprocess.Popen`` (``PIPE`` gives ``managed.stdout``; ``STDOUT`` joins them).
         ``on_exit`` runs in a thread when everything is gone. Raises ``StartFailed``.
         """
         mark = secrets.token_hex(12)
+        short = self._short.link(env["TMPDIR"]) if "TMPDIR" in env else ""
+        env = {**env, "TMPDIR": short, MARK: mark} if short else {**env, MARK: mark}
         self._db.execute("INSERT INTO processes VALUES (?,?,?,?,NULL,NULL)", (mark, kind, name, time.time()))
         try:
-            managed = self._start(kind, name, mark, argv, {**env, MARK: mark}, cwd, stdout, stderr, pass_fds)
+            managed = self._start(kind, name, mark, argv, env, cwd, stdout, stderr, pass_fds)
         except (OSError, StartFailed) as exc:
             self._forget(mark)
+            self._short.forget(short)
             raise StartFailed(f"{argv[0]} cannot be started: {exc}") from exc
         with self._lock:
             self._running[mark] = managed
             closing = self._closing
         if closing:
             managed.kill()
-        threading.Thread(target=self._follow, args=(managed, on_exit), name=f"{kind} {name}", daemon=True).start()
+        threading.Thread(
+            target=self._follow, args=(managed, short, on_exit), name=f"{kind} {name}", daemon=True
+        ).start()
         return managed
 
     def _start(
@@ -171,7 +180,7 @@ class Processes:
         self._db.execute("UPDATE processes SET keeper=?, pid=? WHERE mark=?", (keeper.pid, managed.pid, mark))
         return managed
 
-    def _follow(self, managed: Managed, on_exit: Callable[[Managed], None] | None) -> None:
+    def _follow(self, managed: Managed, short: str, on_exit: Callable[[Managed], None] | None) -> None:
         code, told = -int(signal.SIGKILL), False
         for line in managed._reports:
             word, _, value = line.strip().partition(b" ")
@@ -189,6 +198,7 @@ class Processes:
                 except BrokenPipeError:
                     pass
         self._forget(managed.mark)
+        self._short.forget(short)
         managed.returncode = code
         managed._ended.set()
         with self._lock:
@@ -219,6 +229,7 @@ class Processes:
                 managed.kill()
         for managed in children:
             managed.wait(10)
+        self._short.close()
 
     def _reap_leftovers(self) -> None:
         marks = {row["mark"] for row in self._db.query("SELECT mark FROM processes")}

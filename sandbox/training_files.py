@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import shutil
@@ -20,6 +21,8 @@ CODE_CHANNEL = "code"
 # Pictures and archives hold no paths; only these channels hold programs.
 _PROGRAM_CHANNELS = (DRIVERS_CHANNEL, CODE_CHANNEL)
 _INSTALLER = "scripts/install_requirements.py"
+# S3 takes names that a file system does not: 255 bytes are the most of one part, and a file is no folder.
+_BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ})
 
 
 class JobInputError(Exception):
@@ -129,6 +132,11 @@ class JobFiles:
                     self._store.download_file(bucket, key, target)
         except AwsError as error:
             raise JobInputError(f"Data download failed: s3://{bucket}/{key}: {error.message}") from error
+        except OSError as error:
+            if error.errno not in _BAD_NAME:
+                raise
+            text = f"Data download failed: s3://{bucket}/{key[:300]} cannot be a file: {error.strerror}"
+            raise JobInputError(text) from error
 
     def _keys(self, place: S3Place) -> list[str]:
         try:
