@@ -144,7 +144,7 @@ class Application:
         self._was_closed = True
         self.window.begin_closing()
         self.tray.hide()
-        self.ctx.leave()
+        self.ctx.leave(keep_rows=True)
         late = await self.ctx.tasks.close(CLOSE_SECONDS)
         if late:
             log.warning("did not end within %.0f s: %s", CLOSE_SECONDS, ", ".join(late))

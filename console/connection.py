@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from console.absence import Absence, not_connected
 from console.commands import Affected, Confirmation
 from console.context import AppContext
 from workers.errors import Fix, LocalProblem, SageDeckError
@@ -91,6 +92,8 @@ class Connection(QObject):
         self.problems: list[str] = []
         self._ends: list[float] = []
         self._pid = 0
+        self._held = ""
+        ctx.accountForgotten.connect(self._forgotten)
 
     def load_choices(self) -> None:
         """Read the machine's profiles in the background."""
@@ -171,16 +174,18 @@ class Connection(QObject):
             self.ctx.notify.info("The sandbox was stopped", "What it stores is kept.")
 
         self.ctx.leave()
+        self.error = None
         self._set("failed", "The sandbox is stopped")
         self.ctx.tasks.start(stop(), label="Stopping the sandbox", key="connect", scope="window")
 
     def cancel(self) -> None:
         """Stop waiting for the account."""
         if self.ctx.tasks.cancel("connect"):
+            self.error = None
             self._set("failed", "Connecting was cancelled")
 
     def _begin(self, choice: Choice, *, restart: bool) -> None:
-        self.ctx.leave()
+        self._leave(choice)
         self.error = None
         self.lines = []
         name = "the sandbox" if choice.kind == "sandbox" else choice.label
@@ -209,6 +214,7 @@ class Connection(QObject):
             return
         self.text, self.state = "", "ready"
         self.ctx.enter(backend, services, identity)
+        self._held = self._place(choice)
         self.changed.emit()
         if choice.kind == "sandbox" and self._pid:
             self.ctx.tasks.start(self._watch(self._pid), label="Watching the sandbox", key="watch")
@@ -243,11 +249,11 @@ class Connection(QObject):
         now = time.monotonic()
         self._ends = [at for at in self._ends if now - at < ENDS_WITHIN_SECONDS] + [now]
         if how == "stopped":
-            self.ctx.leave()
+            self._leave(self.choice)
             self._failed(_was_stopped())
         elif len(self._ends) >= MOST_ENDS:
             self._ends.clear()
-            self.ctx.leave()
+            self._leave(self.choice)
             self._failed(_keeps_ending(self.state_dir or local_account.default_state_dir()))
         else:
             self._begin(self.choice, restart=False)
@@ -268,7 +274,28 @@ class Connection(QObject):
         self.state, self.text = state, text
         self.lines.append(text)
         del self.lines[:-KEEP_LINES]
+        self.ctx.set_absence(self._absence())
         self.changed.emit()
+
+    def _place(self, choice: Choice) -> str:
+        """Which account a choice stands for: a sandbox is known by its folder."""
+        return f"{choice.key} {self.state_dir or ''}" if choice.kind == "sandbox" else choice.key
+
+    def _leave(self, choice: Choice) -> None:
+        """Leave the account in force; only when ``choice`` is the same one do its rows stay, with their age."""
+        self.ctx.leave(keep_rows=self._held == self._place(choice))
+
+    def _forgotten(self) -> None:
+        self._held = ""
+
+    def _absence(self) -> Absence:
+        """What the tabs say while no account is in force."""
+        name = "the sandbox" if self.choice.kind == "sandbox" else self.choice.label
+        as_of = self.ctx.refreshed_at if self._held else None
+        if self.state == "connecting":
+            return Absence(f"Connecting to {name}", self.text, True, (("Cancel", self.cancel),), as_of)
+        handler = self.ctx.notify.fix_handler
+        return not_connected(name, self.text, self.error, self.retry, handler, as_of)
 
 
 def _was_stopped() -> SageDeckError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from console.absence import Absence
 from console.activity import ActivityModel
 from console.commands import Command, Confirmation, Outcome
 from console.notify import Notifier
@@ -36,6 +37,8 @@ class AppContext(QObject):
 
     Signals:
         ``backendChanging()``: the account in force goes away; stop using ``services``.
+        ``accountForgotten()``: another account is wanted, or none: whatever shows the old one's things forgets them.
+        ``absenceChanged(Absence or None)``: why no account is in force; None: one is.
         ``backendChanged(backend)``: another account is in force and answers.
         ``resourceChanged(kind, name)``: a command changed something ("bucket", "dogs-1").
         ``navigateRequested(tab_id, payload)``: show a tab, and hand it ``payload``.
@@ -45,6 +48,8 @@ class AppContext(QObject):
     """
 
     backendChanging = Signal()
+    accountForgotten = Signal()
+    absenceChanged = Signal(object)
     backendChanged = Signal(object)
     resourceChanged = Signal(str, str)
     navigateRequested = Signal(str, object)
@@ -68,6 +73,9 @@ class AppContext(QObject):
         self.services: Services | None = None
         self.backend: Backend | None = None
         self.identity: Identity | None = None
+        self.absence: Absence | None = None
+        self.refreshed_at: datetime | None = None
+        self._held: tuple[str, str] | None = None
         self.ask: Ask | None = None
         self._read_only = False
 
@@ -93,21 +101,39 @@ class AppContext(QObject):
 
     def mark_refreshed(self) -> None:
         """Tell the status bar that rows have just been read."""
-        self.refreshed.emit(datetime.now().astimezone())
+        self.refreshed_at = datetime.now().astimezone()
+        self.refreshed.emit(self.refreshed_at)
 
     def enter(self, backend: Backend, services: Services, identity: Identity) -> None:
         """Make an account that answered the one in force."""
+        held, self._held = self._held, (identity.account, backend.region)
+        if held is not None and held != self._held:
+            self.accountForgotten.emit()
         self.backend, self.services, self.identity = backend, services, identity
+        self.refreshed_at = None
+        self.set_absence(None)
         self.backendChanged.emit(backend)
 
-    def leave(self) -> None:
-        """Stop using the account in force: its tasks are cancelled and its connections closed."""
+    def set_absence(self, absence: Absence | None) -> None:
+        """Tell why no account is in force; None when one is."""
+        if absence != self.absence:
+            self.absence = absence
+            self.absenceChanged.emit(absence)
+
+    def leave(self, *, keep_rows: bool = False) -> None:
+        """Stop using the account in force: its tasks are cancelled and its connections closed.
+
+        ``keep_rows``: what was read of it may stay in sight, with its age; without it everything of it is forgotten.
+        """
         services = self.services
         self.backendChanging.emit()
         self.tasks.cancel_scope("backend")
         self.services = self.identity = None
         if services is not None:
             services.close()
+        if not keep_rows:
+            self.refreshed_at, self._held = None, None
+            self.accountForgotten.emit()
 
     def start(self, command: Command) -> asyncio.Task[Any]:
         """Run ``command`` as a task; see ``run``."""

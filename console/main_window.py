@@ -295,6 +295,7 @@ class MainWindow(QWidget):
         ctx.navigateRequested.connect(self.show_tab)
         # A message's button was meant for the account that goes.
         ctx.backendChanging.connect(self.toasts.clear)
+        ctx.accountForgotten.connect(self._close_dialogs)
         ctx.settings.changed.connect(self._setting_changed)
         on_theme(self)
 
@@ -368,6 +369,12 @@ class MainWindow(QWidget):
             dialog = self._dialogs[name] = make()
             dialog.finished.connect(lambda _: self._dialogs.pop(name, None))
         dialog.open()
+
+    def _close_dialogs(self) -> None:
+        """What was asked or shown about the account that is left is answered with Cancel."""
+        for dialog in self.findChildren(QDialog):
+            if dialog.isVisible() and dialog not in self._dialogs.values():
+                dialog.reject()
 
     def _restore_geometry(self) -> None:
         self.resize(*DEFAULT_SIZE)

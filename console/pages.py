@@ -1,4 +1,7 @@
-"""The stack of tabs: each is imported and built when it is first shown, and told when it is shown or left."""
+"""The stack of tabs: each is imported and built when it is first shown, and told when it is shown or left.
+
+While no account is in force one page for all says why.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.not_connected import NotConnected
 from console.tabs import TabSpec
 from console.widgets.base import label
 
@@ -34,6 +38,9 @@ class Pages(QStackedWidget):
         self.current_id = ""
         self._narrow = False
         self._broken: _Broken | None = None
+        self.absent = NotConnected(ctx, heading=True)
+        self.addWidget(self.absent)
+        ctx.absenceChanged.connect(self._arrange)
 
     @property
     def current_tab(self) -> Tab | None:
@@ -50,7 +57,7 @@ class Pages(QStackedWidget):
             before.leave()
         self.current_id = tab_id
         if tab is not None:
-            self.setCurrentWidget(tab)
+            self._arrange()
             tab.enter(payload)
         self.shown.emit(tab_id)
         return True
@@ -80,6 +87,15 @@ class Pages(QStackedWidget):
             except Exception:
                 # Opening the tab will tell, if anybody opens it.
                 log.exception("the tab %s cannot be imported", spec.title)
+
+    def _arrange(self) -> None:
+        """Show the tab, or in its place why no account is in force, unless it shows rows of the same one."""
+        tab, absence = self.current_tab, self.ctx.absence
+        if tab is None:
+            return
+        away = absence is not None and absence.as_of is None and not tab.works_alone
+        self.absent.heading.setText(tab.title)
+        self.setCurrentWidget(self.absent if away else tab)
 
     def refresh(self) -> None:
         """Let the shown tab read again."""

@@ -23,6 +23,7 @@ class TaskRegistry:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._by_key: dict[str, asyncio.Task[Any]] = {}
         self._scopes: dict[asyncio.Task[Any], str] = {}
+        self._left: set[asyncio.Task[Any]] = set()
         self.closed = False
 
     def start(
@@ -65,6 +66,8 @@ class TaskRegistry:
             return 0
         mine = asyncio.current_task()
         doomed = [task for task in doomed if task is not mine]
+        # One that has just ended cannot be cancelled any more, but what it would tell is out of date, too.
+        self._left.update(doomed)
         return sum(task.cancel() for task in doomed)
 
     def running(self, key: str) -> bool:
@@ -92,12 +95,17 @@ class TaskRegistry:
     def _ended(self, task: asyncio.Task[Any], label: str, key: str | None, on_error: ErrorHandler | None) -> None:
         self._tasks.discard(task)
         self._scopes.pop(task, None)
+        late = task in self._left
+        self._left.discard(task)
         if key is not None and self._by_key.get(key) is task:
             del self._by_key[key]
         if task.cancelled():
             return
         error = task.exception()
         if error is None:
+            return
+        if late:
+            log.info("%s failed after its account was left: %s", label, error)
             return
         if on_error is not None:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +12,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from console.absence import Absence
 from console.context import AppContext
 from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
-from console.widgets.base import ElidedLabel
+from console.widgets.base import ElidedLabel, label
 
 
 class Subtitle(ElidedLabel):
@@ -39,7 +41,10 @@ class PageHead(QWidget):
         self.title = QLabel(title)
         self.title.setProperty("role", "page")
         self.subtitle = Subtitle(subtitle, "small", "text2")
+        self.age = label("", "small", "warn")
+        self.age.hide()
         self._row.addWidget(self.title)
+        self._row.addWidget(self.age)
         self._row.addWidget(self.subtitle)
         self._row.addStretch(1)
 
@@ -49,15 +54,21 @@ class PageHead(QWidget):
 
     def insert(self, widget: QWidget) -> None:
         """Put a control at the right end, before those that are there."""
-        self._row.insertWidget(3, widget)
+        self._row.insertWidget(4, widget)
+
+    def show_age(self, as_of: datetime | None) -> None:
+        """Say of when the page's contents are; None: they are of now."""
+        self.age.setText(f"as of {as_of:%H:%M:%S}" if as_of is not None else "")
+        self.age.setVisible(as_of is not None)
 
 
 class Tab(QWidget):
     """One page of the window.
 
     A subclass fills ``self.body`` (and, if it has one, calls ``set_side``), and overrides ``refresh``, and where it
-    needs them ``activate``, ``backend_changed`` and ``accept_drop``. ``id``, ``title``, ``icon`` and ``order`` are
-    those of its ``TabSpec``.
+    needs them ``activate``, ``forget_account``, ``backend_changed`` and ``accept_drop``. ``id``, ``title``, ``icon``
+    and ``order`` are those of its ``TabSpec``. While no account is in force the window shows why in its place, but for
+    a tab that ``works_alone``.
 
     Signals: ``badgeChanged(icon, text, colour token)``: what the navigation shows beside the name; all empty: nothing.
     """
@@ -69,6 +80,7 @@ class Tab(QWidget):
     icon: ClassVar[str] = ""
     order: ClassVar[int] = 0
     subtitle: ClassVar[str] = ""
+    works_alone: ClassVar[bool] = False
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -91,6 +103,9 @@ class Tab(QWidget):
         row.addWidget(page, 1)
         self._page = page
         ctx.backendChanged.connect(self._backend_changed)
+        ctx.accountForgotten.connect(self.forget_account)
+        ctx.absenceChanged.connect(self._show_age)
+        self._show_age(ctx.absence)
 
     # What a tab overrides
 
@@ -107,8 +122,11 @@ class Tab(QWidget):
         Called when the tab is shown, on F5 and at the chosen interval. Must be harmless without a connection.
         """
 
+    def forget_account(self) -> None:
+        """The account is left, and not to be connected to again: forget all that is known of it, details too."""
+
     def backend_changed(self) -> None:
-        """Another account is in force: forget the rows of the old one. By default a shown tab reads again."""
+        """An account is in force, maybe the one before: forget its rows. By default a shown tab reads again."""
         if self.active:
             self.refresh()
 
@@ -203,6 +221,12 @@ class Tab(QWidget):
 
     def _backend_changed(self, backend: object) -> None:
         self.backend_changed()
+
+    def _show_age(self, absence: Absence | None) -> None:
+        """Rows of an account that does not answer just now stay in sight with their age, and nothing can be done."""
+        as_of = absence.as_of if absence is not None and not self.works_alone else None
+        self.head.show_age(as_of)
+        self.setEnabled(as_of is None)
 
     def _toggle_side(self, on: bool) -> None:
         self._side_open = on

@@ -8,10 +8,12 @@ from typing import Any
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from console.absence import Absence
 from console.commands import Command
 from console.context import AppContext
 from console.models.base_format import count
 from console.models.data import BreedRow, ObjectRow
+from console.not_connected import NotConnected
 from console.tabs.base import Tab
 from console.tabs.data.breeds_panel import BreedsPanel
 from console.tabs.data.bucket import BucketBrowser
@@ -37,6 +39,7 @@ class DataTab(Tab):
 
     id, title, icon, order = "data", "Data", "data", 2
     subtitle = "on this computer"
+    works_alone = True
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)
@@ -82,7 +85,16 @@ class DataTab(Tab):
         self.body.addLayout(content, 1)
         self.samples_button = Button("Sample pictures…", "ghost", "paw", on=self.make_samples)
         self.head.add(self.samples_button)
-        self.set_side(self.bucket_panel, "Bucket", "bucket", SIDE_WIDTH)
+        self._side_stack = QStackedWidget()
+        self._absent = NotConnected(self.ctx)
+        for page in (self.bucket_panel, self._absent):
+            self._side_stack.addWidget(page)
+        self.ctx.absenceChanged.connect(self._arrange_side)
+        self._arrange_side(self.ctx.absence)
+        self.set_side(self._side_stack, "Bucket", "bucket", SIDE_WIDTH)
+
+    def _arrange_side(self, absence: Absence | None) -> None:
+        self._side_stack.setCurrentWidget(self.bucket_panel if absence is None else self._absent)
 
     def _connect(self) -> None:
         self.folder_panel.chooseWanted.connect(self.choose_folder)
@@ -121,6 +133,12 @@ class DataTab(Tab):
         self.bucket_panel.thumbs.forget()
         if self.browser.refresh() is not None and not self.uploading.running:
             self.start(self.uploading.read_pending(), label="Looking for unfinished uploads", key="pending")
+
+    def forget_account(self) -> None:
+        """The buckets go, and what was sent to them; the folder in hand is of this computer."""
+        self.browser.reset()
+        self.bucket_panel.thumbs.forget()
+        self.uploading.reset()
 
     def backend_changed(self) -> None:
         """Another account: its buckets, and no upload yet."""

@@ -90,8 +90,7 @@ class Uploading(QObject):
 
     def reset(self) -> None:
         """Another account is in force: nothing of the old one is left over."""
-        if not self.running:
-            self.state, self.command, self.progress = "idle", None, None
+        self.state, self.command, self.progress = "idle", None, None
         self.pending = []
         self.changed.emit()
 

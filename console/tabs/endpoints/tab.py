@@ -21,6 +21,7 @@ from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.theme import PAGE_PADDING, PAGE_PADDING_NARROW
 from console.widgets.buttons import Button
+from console.widgets.empty_state import EmptyState
 from console.widgets.page_scroll import GUTTER, PageScroll
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
@@ -78,6 +79,8 @@ class EndpointsTab(Tab):
         self._sides = QStackedWidget()
         self._sides.addWidget(self.panel)
         self._sides.addWidget(self.functions.panel)
+        self._unchosen = EmptyState("endpoints", "Nothing is chosen", "Choose one in a list.", plain=True)
+        self._sides.addWidget(self._unchosen)
         self.set_side(self._sides, "Details", width=SIDE_WIDTH)
         self._make_gutter()
         self._show_side(False)
@@ -108,17 +111,28 @@ class EndpointsTab(Tab):
         self.functions.log.close_log()
         self._eager.stop()
 
-    def backend_changed(self) -> None:
-        """Forget the endpoints of the other account."""
+    def forget_account(self) -> None:
+        """Forget the endpoints and functions of the account."""
+        self._wanted = ""
+        self._forget_rows()
+
+    def _forget_rows(self) -> None:
+        self._eager.stop()
         self._rows.clear()
         self.panel.forget()
         self.functions.forget()
+        self._sides.setCurrentWidget(self._unchosen)
         self._show_side(False)
         self.table.set_rows([])
         self.table.set_loading("Reading the endpoints")
+        self.head.subtitle.setText("")
         self.badgeChanged.emit("", "", "")
-        if self.active:
-            self.refresh()
+        self._update_buttons()
+
+    def backend_changed(self) -> None:
+        """Read the endpoints of this account."""
+        self._forget_rows()
+        super().backend_changed()
 
     def refresh(self) -> None:
         """Read the endpoints and their figures again."""
@@ -228,6 +242,8 @@ class EndpointsTab(Tab):
             self.panel.show_row(row)
         else:
             self.panel.forget()
+            if self.functions.current() is None:
+                self._sides.setCurrentWidget(self._unchosen)
         self._update_buttons()
 
     def _show_side(self, on: bool) -> None:

@@ -104,8 +104,9 @@ class PredictTab(Tab):
         """Read no more lists; answers that are asked for go on."""
         self._soon.stop()
 
-    def backend_changed(self) -> None:
+    def forget_account(self) -> None:
         """Forget the endpoints and answers of the other account; the pictures stay."""
+        self._soon.stop()
         for picture in self._pictures:
             picture.answers.clear()
             picture.truth = ""
@@ -113,8 +114,11 @@ class PredictTab(Tab):
         self.choice.forget()
         self.panel.show_reports({})
         self._show()
-        if self.active:
-            self.refresh()
+
+    def backend_changed(self) -> None:
+        """Read the endpoints of this account."""
+        self.forget_account()
+        super().backend_changed()
 
     def refresh(self) -> None:
         """Read which endpoints are in service."""

@@ -82,6 +82,15 @@ class CompareView(QWidget):
             self._read(), label="Read the jobs to compare", key="training:compare", on_error=self._failed
         )
 
+    def forget(self) -> None:
+        """Compare nothing."""
+        self.ctx.tasks.cancel("training:compare")
+        self.rows, self.curves = (), {}
+        self._title.setText("")
+        self._note.setText("")
+        self._make_table()
+        self._draw()
+
     @property
     def facts(self) -> list[Fact]:
         """The lines shown."""

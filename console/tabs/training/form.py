@@ -136,6 +136,15 @@ class LaunchForm(QFrame):
         self.load_data()
         self.update_state()
 
+    def forget_account(self) -> None:
+        """Offer nothing of the account that was left; what was typed stays."""
+        self._pictures.clear()
+        self._parent_data.clear()
+        self.form.row("data").field.set_items([], None)  # type: ignore[attr-defined]
+        self.form.row("data").hint("")
+        self.offer_parents(())
+        self.update_state()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Get ready for a launch."""
         super().showEvent(event)

@@ -125,3 +125,7 @@ class QuotaLine(QWidget):
     def _forget(self) -> None:
         self._known.clear()
         self._asked = None
+        self._timer.stop()
+        self._line.set_content("wait", "Quota", "being read")
+        self._advice.say("")
+        self._more.hide()

@@ -130,15 +130,28 @@ class TrainingTab(Tab):
         self.detail.pause()
         self.tuning.pause()
 
-    def backend_changed(self) -> None:
-        """Forget the jobs of the other account."""
+    def forget_account(self) -> None:
+        """Forget the jobs of the account, and what of it the form offers."""
+        self._wanted = ""
+        self._forget_rows()
+        self.form.forget_account()
+
+    def _forget_rows(self) -> None:
         self.book.clear()
         self.table.set_rows([])
         self.table.set_loading("Reading the jobs")
-        self.detail.forget()
-        self.tuning.forget()
+        self.head.subtitle.setText("")
+        self.more_button.hide()
+        for view in (self.detail, self.tuning, self.compare):
+            view.forget()
+        self._stack.setCurrentWidget(self.detail)
         self._stack.hide()
         self._badge([])
+        self._update_buttons()
+
+    def backend_changed(self) -> None:
+        """Read the jobs of this account."""
+        self._forget_rows()
         if self.active:
             self.activate()
 

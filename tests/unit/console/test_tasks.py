@@ -153,3 +153,22 @@ def test_nothing_begins_after_close():
         assert task.cancelled() and began == [] and reported == []
 
     run(body)
+
+
+def test_what_fails_as_its_account_is_left_tells_nobody():
+    async def body():
+        tasks, reported = registry()
+        taken = []
+
+        async def work():
+            raise ValueError("of the account before")
+
+        for handler in (taken.append, None):
+            task = tasks.start(work(), label="Reading", on_error=handler)
+            # It has ended when the scope is left, but its end is not told yet.
+            asyncio.get_running_loop().call_soon(tasks.cancel_scope, "backend")
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
+        assert taken == [] and reported == [] and len(tasks) == 0
+
+    run(body)
