@@ -1,26 +1,31 @@
 """From a picture file to the bytes of a network's input, the same way for training and inference.
 
-Nothing but Pillow and numpy: this file travels with the model into the endpoint.
+Nothing but Pillow and numpy: this file travels with the model into the endpoint. What it refuses, the check before
+an upload (``workers/datasets_pictures.py``) refuses too: a test damages files of every format and compares both.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import os
 import random
-import struct
+import stat
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from os_words import NotAFile, os_words
+from picture_ends import check_whole
 from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
 # A decoded picture of this size takes 384 MB; the sensors of today's cameras stay below it.
 MAX_MEGAPIXELS = 128
+MAX_FILE_BYTES = 512 * 1024 * 1024
 # No vector formats: their decoders start other programs. Pillow opens MPO, the phones' JPEG, as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset(
@@ -60,13 +65,15 @@ def open_picture(source: Path | bytes, size: int) -> Image.Image:
     raw = source if isinstance(source, bytes) else _read(source)
     if not raw:
         raise BadPicture("the file is empty")
+    if len(raw) > MAX_FILE_BYTES:
+        raise BadPicture(f"the file has more than {MAX_FILE_BYTES // 1024**2} MB")
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except Image.DecompressionBombError:
         raise BadPicture(f"it claims more than {2 * MAX_MEGAPIXELS} megapixels; refused") from None
     except Exception as error:
         # Pillow's decoders raise many types for damaged files; all of them mean the same here.
-        raise BadPicture("it is not a picture that can be read" + _because(error)) from error
+        raise BadPicture("it is not a picture" + _because(error)) from error
     width, height = image.size
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         claimed = width * height / 1_000_000
@@ -74,6 +81,9 @@ def open_picture(source: Path | bytes, size: int) -> Image.Image:
     try:
         wanted = math.ceil(size * DECODE_MARGIN)
         image.draft("RGB", (wanted, wanted))
+        # First of all: Pillow tells damage once, at the first decoding, and gives a black picture at the second.
+        image.load()
+        check_whole(raw)
         orientation = _orientation(image)
         upright = to_rgb(image)
     except Exception as error:
@@ -134,10 +144,16 @@ def views_of(source: Path | bytes, size: int, views: int, seed: str) -> Pixels:
 
 
 def _read(path: Path) -> bytes:
+    """The file's bytes, of which one more than is allowed tells that there are too many."""
+    # Without O_NONBLOCK the opening of a pipe waits for somebody who writes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return path.read_bytes()
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise NotAFile(path)
+            return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise BadPicture(f"it cannot be read: {error.strerror or error}") from error
+        raise BadPicture(f"it cannot be read ({os_words(error)})") from error
 
 
 def _because(error: Exception) -> str:
@@ -148,8 +164,8 @@ def _because(error: Exception) -> str:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ORIENTATION_TAG, 1))
-    except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
-        # Damaged EXIF data of a sound picture: shown as it is stored.
+    except Exception:
+        # Damaged EXIF data of a sound picture, of which Pillow raises many types: shown as it is stored.
         return 1
 
 

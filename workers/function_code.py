@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
 import stat
 import zipfile
@@ -11,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from workers.errors import InvalidInput, LocalProblem
+from workers.os_words import os_words
 from workers.paths import PREDICT_FUNCTION
+from workers.regular_file import read_regular
 
 HANDLER = "handler.handler"
 # Lambda's quotas for code that is sent with the request, and for the code unzipped.
@@ -57,12 +60,12 @@ def read_code(path: Path) -> OwnCode:
     Raises ``LocalProblem`` when it cannot be read, ``InvalidInput`` that names the member at fault otherwise.
     """
     try:
-        too_large = path.stat().st_size > MAX_ZIP_BYTES
-        data = b"" if too_large else path.read_bytes()
+        data = read_regular(path, MAX_ZIP_BYTES)
     except OSError as error:
-        raise LocalProblem("The code cannot be read", f"{path.name}: {error.strerror}.") from error
-    if too_large:
-        raise _refused(f"{path.name} is larger than {MAX_ZIP_BYTES // 1024**2} MB, Lambda's limit.")
+        if error.errno == errno.EFBIG:
+            limit = f"{MAX_ZIP_BYTES // 1024**2} MB, Lambda's limit"
+            raise _refused(f"{path.name} is larger than {limit}.") from error
+        raise LocalProblem("The code cannot be read", f"{path.name}: {os_words(error)}.") from error
     if path.suffix == ".py":
         data = _zipped([(path.name, data)])
     return check_code(path.name, data)

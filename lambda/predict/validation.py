@@ -177,7 +177,11 @@ def _measure_jpeg(data: bytes) -> Picture:
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
-            raise damaged
+            # Decoders skip what lies between two segments, and so does the endpoint's.
+            at = data.find(b"\xff", at)
+            if at < 0:
+                raise damaged
+            continue
         marker = data[at + 1]
         if marker == 0xFF:
             at += 1
@@ -187,8 +191,8 @@ def _measure_jpeg(data: bytes) -> Picture:
             continue
         if marker == _END_OF_IMAGE:
             raise damaged
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if length < 2 or at + 2 + length > len(data):
+        length = max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+        if at + 2 + length > len(data):
             raise damaged
         if marker in _FRAME_MARKERS:
             if length < 8:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from console.widgets.fields import ComboBox, LineEdit
 from console.widgets.form import Form
 from console.widgets.state_chip import StateChip
 from workers.function_types import TestResult
+from workers.os_words import os_words
+from workers.regular_file import read_regular
 
 SETTING = "function_events"
 MOST_PICTURE_BYTES = 4_400_000
@@ -155,11 +158,11 @@ class TestPanel(QWidget):
     def use_picture(self, path: Path) -> str:
         """Make an event of a picture file; returns why not, or an empty text."""
         try:
-            data = path.read_bytes()
+            data = read_regular(path, MOST_PICTURE_BYTES)
         except OSError as error:
-            return f"{path.name} cannot be read: {error.strerror}."
-        if len(data) > MOST_PICTURE_BYTES:
-            return f"{path.name} has {len(data):,} bytes; an event may carry {MOST_PICTURE_BYTES:,}."
+            if error.errno == errno.EFBIG:
+                return f"{path.name} has {path.stat().st_size:,} bytes; an event may carry {MOST_PICTURE_BYTES:,}."
+            return f"{path.name} cannot be read: {os_words(error)}."
         self._set_event(json.dumps({"image": base64.b64encode(data).decode(), "top_k": 5}))
         return ""
 
