@@ -56,7 +56,7 @@ class Dispatcher:
         services: Sequence[Service],
         fallback: Fallback,
         state_path: str,
-        authorize: Authorize | None = None,
+        authorize: Authorize,
     ) -> None:
         self._verifier = verifier
         self._fallback = fallback
@@ -166,8 +166,7 @@ class Dispatcher:
         operation = operation_of(request, protocol) if request.service != "s3" else ""
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
-        if self._authorize is not None:
-            self._authorize(request, caller, protocol, operation)
+        self._authorize(request, caller, protocol, operation)
         for service in services:
             if operation in service.operations:
                 if target_of(request, protocol) not in ("", service.target):

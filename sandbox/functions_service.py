@@ -212,7 +212,7 @@ class LambdaService(Service):
             return data
         if "S3Bucket" in given and "S3Key" in given:
             try:
-                return self._ctx.s3.get_bytes(given["S3Bucket"], given["S3Key"])
+                return self._ctx.s3.get_bytes(given["S3Bucket"], given["S3Key"], given.get("S3ObjectVersion"))
             except AwsError as error:
                 text = f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
                 raise _invalid(text) from None

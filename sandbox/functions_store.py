@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.account import arn
+from sandbox.account import ACCOUNT_ID, REGION, arn
 from sandbox.errors import AwsError
 from sandbox.state import Database
 
@@ -22,7 +22,10 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS function_settings (
         name TEXT, setting TEXT, value TEXT NOT NULL, PRIMARY KEY (name, setting))""",
 )
-_NAME = re.compile(r"(?:arn:aws:lambda:[a-z0-9-]+:\d{12}:function:|\d{12}:function:)?([A-Za-z0-9_-]{1,64})(?::(.+))?")
+_NAME = re.compile(
+    r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?P<account>\d{12}):function:)?"
+    r"(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>.+))?"
+)
 _ALIAS = re.compile(r"(?![0-9]+$)[A-Za-z0-9_-]{1,128}")
 
 Config = dict[str, Any]
@@ -209,11 +212,16 @@ class FunctionStore:
 
 
 def split_name(text: str, qualifier: str = "") -> tuple[str, str]:
-    """Name and qualifier from a name, a partial ARN or an ARN. Raises ``AwsError`` ValidationException."""
+    """Name and qualifier from a name, a partial ARN or an ARN.
+
+    Raises ``AwsError`` ValidationException; ResourceNotFoundException for another account's or region's function.
+    """
     found = _NAME.fullmatch(text)
     if found is None:
         raise AwsError("ValidationException", f"{text!r} is no function name: letters, digits, - and _, at most 64.")
-    return found[1], qualifier or found[2] or ""
+    if found["account"] not in (None, ACCOUNT_ID) or found["region"] not in (None, REGION):
+        raise AwsError("ResourceNotFoundException", f"Function not found: {text}", 404, Type="User")
+    return found["name"], qualifier or found["qualifier"] or ""
 
 
 def _now() -> str:

@@ -18,12 +18,13 @@ from sandbox.iam_principals import Principal, Principals, Source
 from sandbox.iam_refusal import refusal
 from sandbox.iam_requests import Need, needs_of
 from sandbox.iam_resources import ResourcePolicies
-from sandbox.iam_s3 import bucket_arn, is_delete_objects, s3_needs
+from sandbox.iam_s3 import bucket_arn, delete_need, is_delete_objects, s3_needs
 from sandbox.moto_bridge import MotoBridge
 from sandbox.policy import Decision, evaluate, trusts
 from sandbox.policy_document import parsed
 from sandbox.policy_text import as_list
 from sandbox.registry import Caller, RestRequest
+from sandbox.s3_deletions import objects_to_delete
 from sandbox.s3_routes import split_path
 from sandbox.s3_store import Store
 
@@ -52,7 +53,7 @@ class Iam:
         needs = needs_of(request, protocol, operation, self.principals.role_arn)
         context = _request_context(request)
         if request.service == "s3" and is_delete_objects(request):
-            self._sort_out(request, caller, needs, context)
+            self._sort_out(request, caller, context)
             return
         for need in needs:
             self._require(caller, need, context, protocol, request.region)
@@ -68,12 +69,11 @@ class Iam:
         policy = self._resources.of_bucket(bucket)
         if policy is None or not any(one.get("Effect") == "Deny" for one in as_list(policy.get("Statement", []))):
             return
-        needs = [Need(*one) for one in s3_needs(request)]
         context = _request_context(request)
         if is_delete_objects(request):
-            self._sort_out(request, caller, needs, context)
+            self._sort_out(request, caller, context)
             return
-        for need in needs:
+        for need in (Need(*one) for one in s3_needs(request)):
             if need.action not in _POLICY_ACTIONS:
                 self._require(caller, need, context, "s3", request.region)
 
@@ -142,13 +142,14 @@ class Iam:
         if not decision.allowed:
             raise refusal(decision, caller.arn, need.action, need.resource, protocol)
 
-    def _sort_out(self, request: RestRequest, caller: Caller, needs: list[Need], context: Mapping[str, str]) -> None:
+    def _sort_out(self, request: RestRequest, caller: Caller, context: Mapping[str, str]) -> None:
         """DeleteObjects is answered key by key: note which ones the caller may not delete."""
-        for need in needs:
+        bucket = split_path(request.raw_path, request.headers.get("host", ""))[0]
+        for entry in objects_to_delete(request):
             try:
-                self._require(caller, need, context, "s3", request.region)
+                self._require(caller, Need(*delete_need(bucket, entry)), context, "s3", request.region)
             except AwsError as error:
-                request.refused_keys[need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]] = error
+                request.refused_keys[entry.key, entry.version] = error
 
     def _hide_missing(self, request: RestRequest, caller: Caller, need: Need, context: Mapping[str, str]) -> None:
         """Who may not list a bucket is not told which keys it lacks: a missing one is refused, not NoSuchKey."""

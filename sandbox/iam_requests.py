@@ -16,12 +16,15 @@ from urllib.parse import unquote
 
 from botocore.exceptions import UnknownServiceError
 
-from sandbox.account import arn
+from sandbox.account import REGION, arn
 from sandbox.errors import AwsError
-from sandbox.iam_s3 import s3_needs
+from sandbox.functions_store import split_name
+from sandbox.iam_s3 import read_need, s3_needs
+from sandbox.logs_names import group_name
 from sandbox.registry import RestRequest
 from sandbox.rest_json import RestJson
 from sandbox.rpc import read_call
+from sandbox.s3_copy_source import CopySource
 
 Params = dict[str, Any]
 RoleArn = Callable[[str], str]
@@ -90,13 +93,13 @@ def _own(prefix: str, operation: str, params: Params, region: str, role_arn: Rol
     if prefix == "sagemaker":
         return _sagemaker(action, operation, params, region)
     if prefix == "lambda":
-        return [_lambda(operation, params, region)]
+        return [_lambda(operation, params), *_code_of_function(params)]
     if prefix == "logs":
         return [Need(action, _log_arn(params, region))]
     if prefix == "cloudwatch":
         return _cloudwatch(action, params, region)
     if prefix == "iam":
-        return [_iam(action, params, role_arn)]
+        return [_iam(action, params, role_arn), *_role_of_profile(operation, params, role_arn)]
     if prefix == "sts" and "RoleArn" in params:
         actions = [action, *(["sts:TagSession"] if params.get("Tags") else [])]
         return [Need(one, str(params["RoleArn"]), assume_context(params)) for one in actions]
@@ -120,25 +123,28 @@ def _sagemaker(action: str, operation: str, params: Params, region: str) -> list
     return [Need(action, arn("sagemaker", f"{_SAGEMAKER[kind]}/{name}", region)) for kind, name in names]
 
 
-def _lambda(operation: str, params: Params, region: str) -> Need:
+def _lambda(operation: str, params: Params) -> Need:
     action = f"lambda:{_LAMBDA_ACTIONS.get(operation, operation)}"
-    target = str(params.get("FunctionName") or params.get("Resource") or "")
-    if not target:
+    given = str(params.get("FunctionName") or params.get("Resource") or "")
+    if not given:
         return Need(action)
-    if not target.startswith("arn:"):
-        target = arn("lambda", f"function:{target.removeprefix('function:')}", region)
-    qualifier = params.get("Qualifier")
-    if qualifier and operation in _LAMBDA_ACTIONS and target.count(":") == 6:
-        target += f":{qualifier}"
-    return Need(action, target)
+    # A name, a partial ARN and an ARN mean the same function to the service, so they do here.
+    name, qualifier = split_name(given, str(params.get("Qualifier") or ""))
+    whole = f"function:{name}:{qualifier}" if qualifier and operation in _LAMBDA_ACTIONS else f"function:{name}"
+    return Need(action, arn("lambda", whole, REGION))
+
+
+def _code_of_function(params: Params) -> list[Need]:
+    """Lambda fetches a function's code with the caller's own permission to read it."""
+    code = params.get("Code", params)
+    if not isinstance(code, dict) or not (code.get("S3Bucket") and code.get("S3Key")):
+        return []
+    version = code.get("S3ObjectVersion")
+    return [Need(*read_need(CopySource(str(code["S3Bucket"]), str(code["S3Key"]), str(version) if version else None)))]
 
 
 def _log_arn(params: Params, region: str) -> str:
-    group = str(
-        params.get("logGroupName") or params.get("logGroupIdentifier") or params.get("logGroupNamePrefix") or ""
-    )
-    if group.startswith("arn:"):
-        group = group.split(":log-group:")[-1].removesuffix(":*")
+    group = group_name(params) or str(params.get("logGroupNamePrefix") or "")
     return log_stream_arn(group, str(params.get("logStreamName") or ""), region)
 
 
@@ -156,7 +162,8 @@ def _cloudwatch(action: str, params: Params, region: str) -> list[Need]:
 
 def _iam(action: str, params: Params, role_arn: RoleArn) -> Need:
     context = {"iam:PolicyARN": str(params["PolicyArn"])} if "PolicyArn" in params else {}
-    for member, kind in (("UserName", "user"), ("GroupName", "group"), ("InstanceProfileName", "instance-profile")):
+    # Where an operation names two of them, the first here is the one that AWS asks about.
+    for member, kind in (("GroupName", "group"), ("UserName", "user"), ("InstanceProfileName", "instance-profile")):
         if member in params:
             return Need(action, arn("iam", f"{kind}/{params[member]}", ""), context)
     if "RoleName" in params:
@@ -166,6 +173,13 @@ def _iam(action: str, params: Params, role_arn: RoleArn) -> Need:
     if "PolicyName" in params:
         return Need(action, arn("iam", f"policy/{params['PolicyName']}", ""))
     return Need(action)
+
+
+def _role_of_profile(operation: str, params: Params, role_arn: RoleArn) -> list[Need]:
+    """An instance gets the role of its profile, so putting one there passes it on."""
+    if operation != "AddRoleToInstanceProfile" or "RoleName" not in params:
+        return []
+    return [Need("iam:PassRole", role_arn(str(params["RoleName"])), {"iam:PassedToService": "ec2.amazonaws.com"})]
 
 
 def assume_context(params: Params) -> dict[str, str]:

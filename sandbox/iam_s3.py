@@ -5,10 +5,9 @@ Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
-from sandbox import s3_xml
 from sandbox.registry import RestRequest
+from sandbox.s3_copy_source import CopySource, parse_copy_source
+from sandbox.s3_deletions import Deletion, objects_to_delete
 from sandbox.s3_routes import route_of, split_path
 
 S3Need = tuple[str, str, dict[str, str]]
@@ -88,9 +87,8 @@ def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
     context = {f"s3:{header}": request.headers[header] for header in _HEADER_KEYS if header in request.headers}
     needs: list[S3Need] = [(f"s3:{name}", object_arn(bucket, key), context)]
     source = request.headers.get("x-amz-copy-source")
-    if source and method == "PUT":
-        path, _, version = unquote(source).lstrip("/").partition("?versionId=")
-        needs.append((f"s3:GetObject{'Version' if version else ''}", f"arn:aws:s3:::{path}", {}))
+    if source is not None and method == "PUT":
+        needs.append(read_need(parse_copy_source(source)))
     if "x-amz-tagging" in request.headers:
         needs.append(("s3:PutObjectTagging", object_arn(bucket, key), {}))
     return needs
@@ -99,7 +97,7 @@ def _object_needs(request: RestRequest, bucket: str, key: str) -> list[S3Need]:
 def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     method, query = request.method, request.query
     if is_delete_objects(request):
-        return [("s3:DeleteObject", object_arn(bucket, key), {}) for key in _keys_to_delete(request)]
+        return [delete_need(bucket, entry) for entry in objects_to_delete(request)]
     context = {f"s3:{name}": query[name] for name in _QUERY_KEYS if name in query}
     sub = route_of(request).sub
     if sub in ("", "list-type"):
@@ -119,5 +117,12 @@ def _bucket_needs(request: RestRequest, bucket: str) -> list[S3Need]:
     return [(f"s3:{name}", bucket_arn(bucket), context)]
 
 
-def _keys_to_delete(request: RestRequest) -> list[str]:
-    return [node.text or "" for node in s3_xml.parse(request.body(s3_xml.MAX_BYTES)).iter("Key")]
+def read_need(source: CopySource) -> S3Need:
+    """What reading an object, or one version of it, needs."""
+    action = "s3:GetObjectVersion" if source.version else "s3:GetObject"
+    return (action, object_arn(source.bucket, source.key), {})
+
+
+def delete_need(bucket: str, entry: Deletion) -> S3Need:
+    """What deleting an object, or one version of it for good, needs."""
+    return (f"s3:DeleteObject{'Version' if entry.version else ''}", object_arn(bucket, entry.key), {})

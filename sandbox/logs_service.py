@@ -10,12 +10,12 @@ from typing import Any
 
 from sandbox.account import arn
 from sandbox.errors import AwsError
+from sandbox.logs_names import group_name
 from sandbox.logs_patterns import compile_pattern
 from sandbox.logs_store import Event, Logs
 from sandbox.registry import Caller, SandboxContext, Service
 
-GROUP_NAME = re.compile(r"^[\w./#-]{1,512}$")
-STREAM_NAME = re.compile(r"^[^:*]{1,512}$")
+STREAM_NAME = re.compile(r"[^:*]{1,512}")
 RETENTIONS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 )
@@ -73,21 +73,14 @@ class LogsService(Service):
         }
 
     def _group_name(self, params: Params) -> str:
-        name = params.get("logGroupName") or params.get("logGroupIdentifier") or ""
-        if not isinstance(name, str):
-            raise _invalid("logGroupName must be a string.")
-        if name.startswith("arn:"):
-            name = name.split(":", 6)[-1].removesuffix(":*")
-        if not GROUP_NAME.match(name):
-            raise _invalid(
-                "1 validation error detected: Value at 'logGroupName' failed to satisfy constraint: "
-                "1 to 512 characters of letters, digits, '_', '-', '/', '.' and '#'"
-            )
+        name = group_name(params)
+        if not name:
+            raise _invalid("logGroupName must have 1 to 512 characters.")
         return name
 
     def _stream_name(self, params: Params) -> str:
         name = params.get("logStreamName")
-        if not isinstance(name, str) or not STREAM_NAME.match(name):
+        if not isinstance(name, str) or not STREAM_NAME.fullmatch(name):
             raise _invalid("logStreamName must have 1 to 512 characters, without ':' and '*'.")
         return name
 

@@ -76,8 +76,8 @@ class RestRequest:
     region: str
     payload: Payload
     request_id: str
-    # Keys of a DeleteObjects that the caller may not delete: S3 deletes the others and reports these.
-    refused_keys: dict[str, AwsError] = field(default_factory=dict, repr=False)
+    # Keys and versions of a DeleteObjects that the caller may not delete: S3 deletes the others and reports these.
+    refused_keys: dict[tuple[str, str | None], AwsError] = field(default_factory=dict, repr=False)
     _body: bytes | None = field(default=None, repr=False)
 
     def body(self, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -146,34 +146,10 @@ class Access(Protocol):
         ...
 
 
-class Unrestricted:
-    """Lets every role do everything."""
-
-    def authorize_role(
-        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
-    ) -> None:
-        """Never refuses."""
-
-    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
-        """Always."""
-        return True
-
-    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
-        """Never refuses."""
-
-    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
-        """Always."""
-        return True
-
-    def principal(self, arn: str) -> Principal | None:
-        """Knows nobody."""
-        return None
-
-
 @dataclass
 class SandboxContext:
-    """What a service may use. ``endpoint_url`` is known before the services start. ``access``
-    decides about what services do for roles; without it (one service alone) nothing is restricted.
+    """What a service may use. ``endpoint_url`` is known before the services start. ``access`` decides about what
+    services do for roles.
     """
 
     state: StateDir
@@ -185,8 +161,7 @@ class SandboxContext:
     endpoint_url: str
     region: str
     call: Callable[[str, str, dict[str, Any]], dict[str, Any]]
-
-    access: Access = field(default_factory=Unrestricted)
+    access: Access
 
 
 class Service:

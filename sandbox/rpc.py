@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from sandbox import cbor
 from sandbox.errors import AwsError
+from sandbox.members import check_query, own_members
 from sandbox.registry import RestRequest, RestResponse
 
 CBOR_PATH = re.compile(r"^/service/(\w+)/operation/(\w+)$")
@@ -84,7 +85,10 @@ def target_of(request: RestRequest, protocol: str) -> str:
 
 
 def read_call(request: RestRequest, protocol: str) -> RpcCall:
-    """The call that a request makes. Raises SerializationException for a body that cannot be read."""
+    """The call that a request makes, with the members of its operation alone.
+
+    Raises SerializationException for a body that cannot be read, InvalidParameterValue for a form with a strange name.
+    """
     operation = operation_of(request, protocol)
     if protocol in ("query", "ec2"):
         pairs = parse_qsl(request.raw_query or "", keep_blank_values=True)
@@ -93,6 +97,7 @@ def read_call(request: RestRequest, protocol: str) -> RpcCall:
         if len(names) != len(set(names)):
             # Who reads the first and who reads the last would see two different requests.
             raise AwsError("MalformedQueryString", "A parameter is given twice.")
+        check_query(request.service, operation, names, protocol == "ec2")
         params = fold([pair for pair in pairs if pair[0] not in ("Action", "Version")])
         return RpcCall("query", operation, params)
     body = request.body()
@@ -102,6 +107,7 @@ def read_call(request: RestRequest, protocol: str) -> RpcCall:
         raise AwsError("SerializationException", "The body of the request cannot be read.") from exc
     if not isinstance(value, dict):
         raise AwsError("SerializationException", "The body of the request must be a structure.")
+    value = own_members(request.service, operation, value)
     return RpcCall(protocol, operation, value, request.headers.get("content-type") or JSON_11)
 
 

@@ -50,13 +50,13 @@ class S3:
         """What is known about an object; NoSuchBucket or NoSuchKey."""
         return self.store.get(bucket, key)
 
-    def get_bytes(self, bucket: str, key: str) -> bytes:
-        """The content of an object."""
-        return self.open_path(bucket, key).read_bytes()
+    def get_bytes(self, bucket: str, key: str, version: str | None = None) -> bytes:
+        """The content of an object, or of one version of it."""
+        return self.open_path(bucket, key, version).read_bytes()
 
-    def open_path(self, bucket: str, key: str) -> Path:
+    def open_path(self, bucket: str, key: str, version: str | None = None) -> Path:
         """The file that holds an object's content: read it soon and never write to it."""
-        return self.store.blobs.path(self.store.get(bucket, key).blob or "")
+        return self.store.blobs.path(self.store.get(bucket, key, version).blob or "")
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects under ``prefix`` in key order."""

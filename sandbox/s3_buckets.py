@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from urllib.parse import quote
-from xml.etree.ElementTree import Element
 
 from sandbox import s3_xml as xml
 from sandbox.account import REGION
 from sandbox.errors import AwsError, not_implemented
 from sandbox.numbers import whole
 from sandbox.registry import RestRequest, RestResponse
+from sandbox.s3_deletions import Deletion, is_quiet, objects_to_delete
 from sandbox.s3_listing import list_page, list_versions
 from sandbox.s3_objects import matching, refuse_grants, storage_class
 from sandbox.s3_store import ObjectInfo, Store
@@ -19,7 +18,6 @@ from sandbox.s3_store import ObjectInfo, Store
 XML = {"Content-Type": "application/xml"}
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER: list[xml.Node] = [("ID", OWNER_ID), ("DisplayName", "operator")]
-MAX_DELETE = 1000
 
 
 def answer(root: str, children: list[xml.Node]) -> RestResponse:
@@ -184,36 +182,29 @@ def list_object_versions(store: Store, request: RestRequest, bucket: str) -> Res
 def delete_objects(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """DeleteObjects: up to 1,000 keys in one transaction."""
     store.bucket(bucket)
-    root = xml.parse(request.body(xml.MAX_BYTES))
-    entries = list(itertools.islice(root.iter("Object"), MAX_DELETE + 1))
-    if not 0 < len(entries) <= MAX_DELETE:
-        raise AwsError("MalformedXML", "DeleteObjects takes 1 to 1000 keys.")
-    quiet = xml.text_of(root, "Quiet").lower() == "true"
+    entries, quiet = objects_to_delete(request), is_quiet(request)
     children: list[xml.Node] = []
     with store.db.transaction():
-        for item in entries:
-            key = xml.text_of(item, "Key")
+        for entry in entries:
             try:
-                deleted = _delete_one(store, request, bucket, item, key)
+                deleted = _delete_one(store, request, bucket, entry)
             except AwsError as refused:
-                children.append(("Error", [("Key", key), ("Code", refused.code), ("Message", refused.message)]))
+                children.append(("Error", [("Key", entry.key), ("Code", refused.code), ("Message", refused.message)]))
                 continue
             if not quiet:
                 children.append(("Deleted", deleted))
     return answer("DeleteResult", children)
 
 
-def _delete_one(store: Store, request: RestRequest, bucket: str, item: Element, key: str) -> list[xml.Node]:
-    if refused := request.refused_keys.get(key):
+def _delete_one(store: Store, request: RestRequest, bucket: str, entry: Deletion) -> list[xml.Node]:
+    if refused := request.refused_keys.get((entry.key, entry.version)):
         raise refused
-    if unknown := {child.tag for child in item} - {"Key", "VersionId", "ETag"}:
-        raise not_implemented("s3", f"DeleteObjects with {', '.join(sorted(unknown))[:100]}")
-    version = xml.text_of(item, "VersionId") or None
-    etag = xml.text_of(item, "ETag") or None
-    reported, marker = store.delete(bucket, key, version, matching(etag))
-    entry: list[xml.Node] = [("Key", key)]
-    if version is not None:
-        entry.append(("VersionId", version))
+    if entry.unknown:
+        raise not_implemented("s3", f"DeleteObjects with {', '.join(entry.unknown)[:100]}")
+    reported, marker = store.delete(bucket, entry.key, entry.version, matching(entry.etag))
+    told: list[xml.Node] = [("Key", entry.key)]
+    if entry.version is not None:
+        told.append(("VersionId", entry.version))
     if marker:
-        entry += [("DeleteMarker", True), ("DeleteMarkerVersionId", reported or "")]
-    return entry
+        told += [("DeleteMarker", True), ("DeleteMarkerVersionId", reported or "")]
+    return told

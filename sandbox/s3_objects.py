@@ -7,7 +7,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from sandbox import s3_xml as xml
 from sandbox.errors import AwsError
@@ -15,6 +15,7 @@ from sandbox.numbers import whole
 from sandbox.registry import FileBody, RestRequest, RestResponse
 from sandbox.s3_blobs import Blob
 from sandbox.s3_checksums import PREFIX, announced, check
+from sandbox.s3_copy_source import parse_copy_source
 from sandbox.s3_store import ObjectInfo, Store, check_key
 
 MAX_PUT_BYTES = 5 * 1024**3
@@ -295,12 +296,8 @@ def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> 
 
 def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
     """The object that x-amz-copy-source names, its copy conditions checked."""
-    path, _, query = headers["x-amz-copy-source"].partition("?")
-    bucket, _, key = path.lstrip("/").partition("/")
-    bucket, key = unquote(bucket), unquote(key)
-    if not bucket or not key:
-        raise AwsError("InvalidArgument", "Invalid copy source object key")
-    info = store.get(bucket, key, dict(parse_qsl(query)).get("versionId"))
+    source = parse_copy_source(headers["x-amz-copy-source"])
+    info = store.get(source.bucket, source.key, source.version)
     conditions = {
         name.removeprefix("x-amz-copy-source-"): value
         for name, value in headers.items()

@@ -8,6 +8,7 @@ from sandbox import s3_buckets as buckets
 from sandbox import s3_objects as objects
 from sandbox import s3_settings as settings
 from sandbox import s3_uploads as uploads
+from sandbox.errors import AwsError
 from sandbox.registry import Caller, RestRequest, RestResponse, SandboxContext, Service
 from sandbox.s3_multipart import Multipart
 from sandbox.s3_routes import Route, route_of, split_path
@@ -57,6 +58,9 @@ class S3Service(Service):
         """Answer one request."""
         bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
         settings.check_owner(request, caller)
+        if request.query.get("versionId") == "":
+            # Whoever decides and whoever reads could otherwise mean different versions.
+            raise AwsError("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")
         route = route_of(request)
         if not bucket:
             return buckets.list_buckets(self._store, request)

@@ -3,62 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from botocore.exceptions import ClientError
 
+from tests.helpers.people import ACCOUNT, Person, allow, refused
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, wait_for
 from tests.helpers.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.integration
 
-ACCOUNT = "123456789012"
-ANYBODY = {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]}
-TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": ANYBODY, "Action": "sts:AssumeRole"}]}
 TRAIN = "print('trained')"
-
-
-def allow(action: Any, resource: Any, effect: str = "Allow", **more: Any) -> dict[str, Any]:
-    return {"Effect": effect, "Action": action, "Resource": resource, **more}
 
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with SandboxProcess(tmp_path_factory.mktemp("iam") / "state") as sandbox:
         yield Account(sandbox)
-
-
-class Person:
-    """A role of its own for a test, its policy, and clients that use it."""
-
-    def __init__(self, account: Account, name: str, *statements: dict[str, Any]) -> None:
-        self.account, self.name = account, name
-        self.arn = account.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-        self.may(*statements)
-        self.session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/test"
-        self.keys = account.sandbox.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="test")["Credentials"]
-
-    def may(self, *statements: dict[str, Any]) -> None:
-        document = {"Version": "2012-10-17", "Statement": list(statements)}
-        if statements:
-            self.account.iam.put_role_policy(RoleName=self.name, PolicyName="p", PolicyDocument=json.dumps(document))
-
-    def client(self, service: str) -> Any:
-        return self.account.sandbox.client(
-            service,
-            aws_access_key_id=self.keys["AccessKeyId"],
-            aws_secret_access_key=self.keys["SecretAccessKey"],
-            aws_session_token=self.keys["SessionToken"],
-        )
-
-
-def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**arguments)
-    found = error.value.response["Error"]
-    return str(found["Code"]), str(found.get("Message", ""))
 
 
 def test_a_role_may_do_what_its_policies_say_and_nothing_else(account: Account) -> None:

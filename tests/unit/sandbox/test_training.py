@@ -21,6 +21,7 @@ from sandbox.sagemaker_logs import LogPump
 from sandbox.state import StateDir
 from sandbox.training import TrainingJobs
 from sandbox.tuning_unseen import last_lines
+from tests.helpers.access import Unrestricted
 from tests.helpers.sagemaker_jobs import archive, wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
@@ -45,6 +46,7 @@ class Bench:
             endpoint_url="http://127.0.0.1:9",
             region="us-east-1",
             call=lambda service, operation, params: {"Role": {"Arn": ROLE}},
+            access=Unrestricted(),
         )
         self.pump = LogPump(self.logs, lambda error: None)
         self.jobs = TrainingJobs(context, self.pump, stop_grace=grace)
