@@ -118,9 +118,12 @@ class UploadProgress:
 
 @dataclass(frozen=True)
 class UploadResult:
-    """How an upload ended. ``gone`` are keys under the prefix whose local file no longer exists.
+    """How an upload ended. ``gone`` are keys that this folder sent earlier and whose file no longer exists.
 
     ``failed`` are (path, reason); ``ignored`` are hidden files, system files and dead links: never sent.
+    ``others`` are keys under the prefix that are not of this folder. With ``asks`` nothing was sent, because the
+    prefix holds another set: ``others``, and ``overwrites`` of its objects would be replaced. ``twins`` are files
+    whose names differ only in how accents are written (NFC and NFD).
     """
 
     sent: int
@@ -132,10 +135,26 @@ class UploadResult:
     gone: tuple[str, ...] = ()
     cancelled: bool = False
     ignored: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    overwrites: int = 0
+    asks: bool = False
+    twins: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """True when the prefix has everything of the folder as it was."""
+        return not (self.cancelled or self.asks or self.failed or self.changed_during_upload)
+
+    @property
+    def exact(self) -> bool:
+        """True when the prefix has the folder, the whole folder and nothing but the folder."""
+        return self.whole and not self.gone and not self.others
 
     @property
     def summary(self) -> str:
         """How it ended in one line, for a message."""
+        if self.asks:
+            return "Nothing was sent: another set is there."
         if self.cancelled:
             parts = [f"Cancelled. What was sent ({_files(self.sent)}) is kept; start again to go on."]
         elif not self.sent:

@@ -72,8 +72,12 @@ class Uploader:
         prefix: str,
         on_progress: Callable[[UploadProgress], None] = lambda progress: None,
         control: UploadControl | None = None,
+        *,
+        merge: bool = False,
     ) -> UploadResult:
         """Send what ``bucket``/``prefix`` does not have yet of ``folder``.
+
+        When the prefix holds another set, nothing is sent and the result ``asks``; with ``merge`` both end up there.
 
         Files are compared by content; what is there is skipped. A failure of single files is in the result; raises
         ``SageDeckError`` when it cannot go on at all (``details`` of the error are kept). Either way, and when the
@@ -81,7 +85,7 @@ class Uploader:
         """
         control = control or UploadControl()
         identity = await self._session.identity()
-        child = Child(MODULE, self._spec(identity.account, folder, bucket, prefix))
+        child = Child(MODULE, {**self._spec(identity.account, folder, bucket, prefix), "merge": merge})
         try:
             await child.start()
             control.attach(child)
@@ -147,6 +151,6 @@ class Uploader:
 
 
 def _result(wire: dict[str, Any]) -> UploadResult:
-    lists = {name: tuple(wire[name]) for name in ("changed_during_upload", "gone", "ignored")}
+    lists = {name: tuple(wire[name]) for name in ("changed_during_upload", "gone", "ignored", "others", "twins")}
     failed = tuple((name, reason) for name, reason in wire["failed"])
     return UploadResult(**{**wire, **lists, "failed": failed})

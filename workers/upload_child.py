@@ -59,7 +59,8 @@ def main() -> None:
     upload: Upload | None = None
     try:
         remote = Remote(Backend(**spec["backend"]), spec["bucket"])
-        upload = Upload(remote, manifest, spec["target"], Path(spec["folder"]), spec["prefix"], meter, control)
+        where = (spec["target"], Path(spec["folder"]), spec["prefix"])
+        upload = Upload(remote, manifest, *where, meter, control, merge=spec.get("merge", False))
         message = {"result": asdict(upload.run())}
     except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
         error = translate(exc, "upload the folder", service="s3", profile=spec["backend"]["profile_name"])

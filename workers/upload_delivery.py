@@ -110,14 +110,14 @@ class Delivery:
             etag, sha256 = send_large(
                 self._remote.client, file, self._remote.bucket, key, kind, self._meter.moved, self._is_cancelled
             )
-            self._arrived(file, Sent(etag, sha256))
+            self._arrived(file, Sent(etag, sha256, str(self._folder)))
             return
         data, read = _read_settled(file)
 
         def done(etag: str, sha256: str, error: Exception | None) -> None:
             if error is None:
                 self._meter.moved(read.size)
-                self._arrived(read, Sent(etag, sha256))
+                self._arrived(read, Sent(etag, sha256, str(self._folder)))
             elif not isinstance(error, Cancelled):
                 self._give_up(read, error)
 
@@ -169,11 +169,15 @@ def _read_settled(file: LocalFile) -> tuple[bytes, LocalFile]:
             before = os.fstat(stream.fileno())
             data = stream.read()
             after = os.fstat(stream.fileno())
-        if before.st_mtime_ns == after.st_mtime_ns and len(data) == after.st_size:
+        if _times(before) == _times(after) and len(data) == after.st_size:
             break
         time.sleep(SETTLE_SECONDS)
     # What is sent is what was read; the look afterwards tells whether the file is still like this.
-    return data, LocalFile(file.path, file.name, len(data), before.st_mtime_ns, before.st_ino)
+    return data, LocalFile(file.path, file.name, len(data), before.st_mtime_ns, before.st_ino, before.st_ctime_ns)
+
+
+def _times(info: os.stat_result) -> tuple[int, int]:
+    return info.st_mtime_ns, info.st_ctime_ns
 
 
 def _is_fatal(error: Exception) -> bool:

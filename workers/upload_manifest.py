@@ -7,6 +7,7 @@ service's listing agrees.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -24,14 +25,16 @@ logger = logging.getLogger(__name__)
 # A file that was written this shortly before it was read may change again without a newer timestamp.
 SETTLED_NS = 2_000_000_000
 KEEP_SECONDS = 180 * 86_400
-VERSION = 2
+VERSION = 3
+# Windows has no time of change that an edit could not keep: there every file is read to be compared.
+STATE_TELLS = os.name == "posix"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hashes (
-    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER, etag TEXT, sha256 TEXT, seen REAL,
+    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, etag TEXT, sha256 TEXT, seen REAL,
     PRIMARY KEY (folder, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
-    target TEXT, key TEXT, etag TEXT, sha256 TEXT, seen REAL, PRIMARY KEY (target, key)) WITHOUT ROWID;
+    target TEXT, key TEXT, etag TEXT, sha256 TEXT, folder TEXT, seen REAL, PRIMARY KEY (target, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS uploads (
     target TEXT, folder TEXT, bucket TEXT, prefix TEXT, started REAL, files_total INTEGER,
     PRIMARY KEY (target, folder, prefix)) WITHOUT ROWID;
@@ -48,10 +51,11 @@ class Hashes:
 
 @dataclass(frozen=True)
 class Sent:
-    """What the service answered when the object was sent, and what was sent."""
+    """What the service answered when the object was sent, what was sent, and from which folder."""
 
     etag: str
     sha256: str
+    folder: str = ""
 
 
 def default_path() -> Path:
@@ -78,34 +82,34 @@ class Manifest:
     def hashes(self, folder: Path, files: Iterable[LocalFile]) -> dict[str, Hashes]:
         """By name, the hashes of those ``files`` that look unchanged since they were read."""
         rows = self._db.execute(
-            "SELECT name, size, mtime_ns, inode, etag, sha256 FROM hashes WHERE folder = ?", (str(folder),)
+            "SELECT name, size, mtime_ns, ctime_ns, inode, etag, sha256 FROM hashes WHERE folder = ?", (str(folder),)
         )
         known = {row[0]: row[1:] for row in rows}
         found = {}
         for file in files:
             row = known.get(file.name)
-            if row is not None and row[:3] == (file.size, file.mtime_ns, file.inode):
-                found[file.name] = Hashes(sha256=row[4], etag=row[3])
+            if row is not None and row[:4] == file.state and STATE_TELLS:
+                found[file.name] = Hashes(sha256=row[5], etag=row[4])
         return found
 
     def sent(self, target: str, prefix: str) -> dict[str, Sent]:
         """By key, what was sent to ``target`` under ``prefix``."""
         rows = self._db.execute(
-            "SELECT key, etag, sha256 FROM sent WHERE target = ? AND substr(key, 1, ?) = ?",
+            "SELECT key, etag, sha256, folder FROM sent WHERE target = ? AND substr(key, 1, ?) = ?",
             (target, len(prefix), prefix),
         )
-        return {key: Sent(etag, sha256) for key, etag, sha256 in rows}
+        return {key: Sent(etag, sha256, folder) for key, etag, sha256, folder in rows}
 
     def remember_hashes(self, folder: Path, rows: Iterable[tuple[LocalFile, Hashes]], read_at_ns: int) -> None:
         """Keep hashes of files read at ``read_at_ns`` (nanoseconds since 1970); unsettled files are left out."""
         now = time.time()
         with self._db:
             self._db.executemany(
-                "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (str(folder), file.name, file.size, file.mtime_ns, file.inode, hashes.etag, hashes.sha256, now)
+                    (str(folder), file.name, *file.state, hashes.etag, hashes.sha256, now)
                     for file, hashes in rows
-                    if file.mtime_ns < read_at_ns - SETTLED_NS
+                    if max(file.mtime_ns, file.ctime_ns) < read_at_ns - SETTLED_NS
                 ],
             )
 
@@ -114,8 +118,8 @@ class Manifest:
         now = time.time()
         with self._db:
             self._db.executemany(
-                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?)",
-                [(target, key, sent.etag, sent.sha256, now) for key, sent in rows],
+                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?)",
+                [(target, key, sent.etag, sent.sha256, sent.folder, now) for key, sent in rows],
             )
 
     def begin(self, target: str, folder: Path, bucket: str, prefix: str, files_total: int) -> None:

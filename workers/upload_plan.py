@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -121,6 +122,39 @@ def gone_keys(scan: Scan, prefix: str, remote: Iterable[str]) -> tuple[str, ...]
     local.update(name for name, _ in scan.problems)
     names = ((key, key.removeprefix(prefix)) for key in remote if not key.endswith("/"))
     return tuple(key for key, name in names if name not in local and not scan.may_hold(name))
+
+
+@dataclass(frozen=True)
+class Others:
+    """What lies under the prefix and is not of the folder: ``extra`` keys, and how many would be overwritten."""
+
+    extra: tuple[str, ...]
+    overwrites: int
+
+
+def find_others(
+    found: Scan, prefix: str, remote: Mapping[str, RemoteObject], plan: Plan, sent: Mapping[str, Sent], folder: str
+) -> Others:
+    """Tell the folder's own objects from those of another set.
+
+    An object is the folder's own when it is still the one that this folder sent, or has the content of a file of it.
+    Objects of the names of its files count as another set only when nothing there is its own: one that somebody
+    replaced does not make a set.
+    """
+    own = {key for key, one in sent.items() if one.folder == folder and key in remote and remote[key].etag == one.etag}
+    own.update(prefix + file.name for file in plan.there)
+    extra = tuple(key for key in gone_keys(found, prefix, remote) if key not in own)
+    overwrites = sum(1 for file in plan.send if prefix + file.name in remote and prefix + file.name not in own)
+    return Others(extra, overwrites if extra or not own else 0)
+
+
+def find_twins(names: Iterable[str]) -> tuple[str, ...]:
+    """Names that differ only in how their accents are written: two files here, one name to whoever reads them."""
+    seen: dict[str, list[str]] = {}
+    for name in names:
+        if not name.isascii():
+            seen.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    return tuple(name for same in seen.values() if len(same) > 1 for name in same)
 
 
 def _try_hash(file: LocalFile) -> Hashes | OSError:

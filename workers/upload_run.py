@@ -13,10 +13,10 @@ from workers.errors import LocalProblem, SageDeckError, translate
 from workers.types import UploadResult
 from workers.upload_control import Control
 from workers.upload_delivery import Delivery, HopelessError, remember
-from workers.upload_manifest import Manifest
-from workers.upload_plan import Plan, clean_prefix, gone_keys, make_plan
+from workers.upload_manifest import Hashes, Manifest, Sent
+from workers.upload_plan import Others, Plan, clean_prefix, find_others, find_twins, gone_keys, make_plan
 from workers.upload_progress import Meter
-from workers.upload_remote import Remote
+from workers.upload_remote import Remote, RemoteObject
 from workers.upload_scan import LocalFile, Scan, scan
 from workers.upload_send import Sender
 
@@ -24,7 +24,10 @@ RETRY_SECONDS = 1.0
 
 
 class Upload:
-    """Sends ``folder`` to ``bucket``/``prefix``. Call ``run`` once."""
+    """Sends ``folder`` to ``bucket``/``prefix``. Call ``run`` once.
+
+    Nothing is sent to a prefix that holds another set, unless ``merge`` says that this is known.
+    """
 
     def __init__(
         self,
@@ -36,11 +39,16 @@ class Upload:
         meter: Meter,
         control: Control,
         sender: Callable[[Any], Sender] = Sender,
+        merge: bool = False,
     ) -> None:
         self._remote, self._manifest, self._target = remote, manifest, target
         self._folder, self._prefix = folder, clean_prefix(prefix)
         self._meter, self._control = meter, control
-        self._make_sender = sender
+        self._make_sender, self._merge = sender, merge
+        self._others = Others((), 0)
+        self._twins: tuple[str, ...] = ()
+        self._sent: dict[str, Sent] = {}
+        self._known: dict[str, Hashes] = {}
         self._delivery = Delivery(remote, manifest, target, folder, self._prefix, meter, control)
         self._to_send = 0
         self._began = time.monotonic()
@@ -54,7 +62,12 @@ class Upload:
         plan = self._plan(found, listing)
         if self._control.cancelled:
             return self._result(found, plan, ())
+        self._others = find_others(found, self._prefix, listing, plan, self._sent, str(self._folder))
+        self._twins = find_twins(file.name for file in found.files)
+        if not self._merge and (self._others.extra or self._others.overwrites):
+            return self._result(found, plan, (), asks=True)
         target = (self._target, self._folder)
+        self._remember_own(plan, listing)
         remember(lambda: self._manifest.begin(*target, self._remote.bucket, self._prefix, len(found.files)))
         self._meter.phase("uploading")
         changed: tuple[str, ...] = ()
@@ -66,7 +79,9 @@ class Upload:
             if not self._control.cancelled:
                 found, changed = self._look_again(sender, plan)
         sent_keys = (self._prefix + name for name in self._delivery.sent)
-        gone = gone_keys(found, self._prefix, {**listing, **dict.fromkeys(sent_keys)})
+        others = set(self._others.extra)
+        keys = (key for key in {**listing, **dict.fromkeys(sent_keys)} if key not in others)
+        gone = gone_keys(found, self._prefix, keys)
         if not self._control.cancelled and not self._delivery.failed and not changed:
             remember(lambda: self._manifest.finish(*target, self._prefix))
         return self._result(found, plan, changed, gone)
@@ -99,14 +114,26 @@ class Upload:
             return not self._control.cancelled
 
         known = self._manifest.hashes(self._folder, found.files)
-        sent = self._manifest.sent(self._target, self._prefix)
+        sent = self._sent = self._manifest.sent(self._target, self._prefix)
         began = time.time_ns()
         plan = make_plan(found.files, self._prefix, listing, known, sent, keep_on)
+        self._known = {**known, **{file.name: hashes for file, hashes in plan.hashed}}
         remember(lambda: self._manifest.remember_hashes(self._folder, plan.hashed, began))
         there = sum(file.size for file in plan.there)
         every = sum(file.size for file in found.files)
         self._meter.plan(len(found.files), every, len(plan.there), there)
         return plan
+
+    def _remember_own(self, plan: Plan, listing: dict[str, RemoteObject]) -> None:
+        """What is there with this folder's content is its own from now on, whoever sent it."""
+        rows = []
+        for file in plan.there:
+            key = self._prefix + file.name
+            own = Sent(listing[key].etag, self._known[file.name].sha256, str(self._folder))
+            if self._sent.get(key) != own:
+                rows.append((key, own))
+        if rows:
+            remember(lambda: self._manifest.remember_sent(self._target, rows))
 
     def _send(self, sender: Sender, files: Iterable[LocalFile]) -> None:
         """One pass over ``files``. Raises ``SageDeckError`` when there is no use in going on."""
@@ -159,7 +186,9 @@ class Upload:
         error.hint = f"{error.hint} {kept}".strip()
         return error
 
-    def _result(self, found: Scan, plan: Plan, changed: tuple[str, ...], gone: tuple[str, ...] = ()) -> UploadResult:
+    def _result(
+        self, found: Scan, plan: Plan, changed: tuple[str, ...], gone: tuple[str, ...] = (), asks: bool = False
+    ) -> UploadResult:
         delivery = self._delivery
         return UploadResult(
             sent=len(delivery.sent),
@@ -171,6 +200,10 @@ class Upload:
             gone=gone,
             cancelled=self._control.cancelled,
             ignored=tuple(found.ignored),
+            others=self._others.extra,
+            overwrites=self._others.overwrites,
+            asks=asks,
+            twins=self._twins,
         )
 
 

@@ -15,17 +15,26 @@ DEEPEST = 64
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A regular file; ``name`` is its path below the folder with slashes."""
+    """A regular file; ``name`` is its path below the folder with slashes.
+
+    ``ctime_ns``: when anything of it changed last, which nobody can set back (on Windows when it was made).
+    """
 
     path: str
     name: str
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+
+    @property
+    def state(self) -> tuple[int, int, int, int]:
+        """What an edit changes, also one that keeps the size and restores the time."""
+        return self.size, self.mtime_ns, self.ctime_ns, self.inode
 
     def same_state(self, other: LocalFile) -> bool:
         """True when nothing suggests that the content differs."""
-        return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+        return self.state == other.state
 
 
 @dataclass
@@ -94,7 +103,9 @@ def _walk(
                 result.problems.append((name, f"{exc.strerror or exc}"))
             continue
         if stat.S_ISREG(info.st_mode):
-            result.files.append(LocalFile(entry.path, name, info.st_size, info.st_mtime_ns, info.st_ino))
+            result.files.append(
+                LocalFile(entry.path, name, info.st_size, info.st_mtime_ns, info.st_ino, info.st_ctime_ns)
+            )
         elif stat.S_ISDIR(info.st_mode):
             if not _descend(entry, name, info, ancestors, result, keep_on):
                 return False

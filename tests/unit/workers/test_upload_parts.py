@@ -10,7 +10,15 @@ import time
 import pytest
 
 from workers.upload_manifest import Hashes, Manifest, Sent
-from workers.upload_plan import PART_SIZE, clean_prefix, content_type, gone_keys, hash_file, make_plan
+from workers.upload_plan import (
+    PART_SIZE,
+    clean_prefix,
+    content_type,
+    find_twins,
+    gone_keys,
+    hash_file,
+    make_plan,
+)
 from workers.upload_progress import Meter, Reporter
 from workers.upload_remote import RemoteObject
 from workers.upload_scan import LocalFile, Scan, scan
@@ -99,12 +107,15 @@ class TestManifest:
         path = write(tmp_path / "d", "a.jpg", b"one")
         (file,) = scan(tmp_path / "d").files
         manifest = Manifest(tmp_path / "m" / "m.sqlite")
-        manifest.remember_hashes(tmp_path / "d", [(file, Hashes("s", "m"))], time.time_ns())
+        manifest.remember_hashes(tmp_path / "d", [(file, Hashes("s", "m"))], time.time_ns() + 3 * 10**9)
         manifest.close()
         manifest = Manifest(tmp_path / "m" / "m.sqlite")
         assert manifest.hashes(tmp_path / "d", [file]) == {"a.jpg": Hashes("s", "m")}
         assert manifest.hashes(tmp_path / "e", [file]) == {}
         path.write_bytes(b"two")
+        os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+        (same_size_and_time,) = scan(tmp_path / "d").files
+        assert (same_size_and_time.size, same_size_and_time.mtime_ns) == (file.size, file.mtime_ns)
         assert manifest.hashes(tmp_path / "d", scan(tmp_path / "d").files) == {}
         manifest.close()
 
@@ -206,6 +217,11 @@ class TestPlan:
         found = Scan(files=[file], ignored=[".h"], problems=[("bad.jpg", "")], blind=["shut"])
         remote = ["p/a.jpg", "p/old.jpg", "p/", "p/dir/", "p/.h", "p/bad.jpg", "p/shut/1.jpg"]
         assert gone_keys(found, "p/", remote) == ("p/old.jpg",)
+
+    def test_names_that_differ_only_in_their_accents_are_told(self):
+        composed, apart = "caf\u00e9/1.jpg", "cafe\u0301/1.jpg"
+        assert find_twins(["a.jpg", composed, apart, "caf\u00e9/2.jpg"]) == (composed, apart)
+        assert find_twins(["a.jpg", composed]) == ()
 
     def test_digests_types_and_prefixes(self, tmp_path):
         write(tmp_path, "a.bin", b"data")

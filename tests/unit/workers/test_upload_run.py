@@ -15,6 +15,7 @@ from workers import upload_delivery, upload_run
 from workers.errors import AccessDenied, LocalProblem, ServiceFault, Unreachable
 from workers.upload_control import Control
 from workers.upload_manifest import Manifest
+from workers.upload_plan import hash_file
 from workers.upload_progress import Meter
 from workers.upload_remote import RemoteObject
 from workers.upload_run import Upload
@@ -90,9 +91,9 @@ def write(folder: Path, name: str, data: bytes, age: int = LONG_AGO):
     os.utime(path, (age, age))
 
 
-def upload(bucket, folder, control=None, prefix="p"):
+def upload(bucket, folder, control=None, prefix="p", merge=False):
     manifest = Manifest(folder.parent / "manifest.sqlite")
-    job = Upload(bucket, manifest, "1/photos", folder, prefix, Meter(), control or Control(), lambda _: bucket)
+    job = Upload(bucket, manifest, "1/photos", folder, prefix, Meter(), control or Control(), lambda _: bucket, merge)
     try:
         return job.run()
     finally:
@@ -130,6 +131,68 @@ def test_what_somebody_else_overwrote_is_sent_again(bucket, folder):
     bucket.objects["p/a/1.jpg"] = b"foreign"
     assert upload(bucket, folder).sent == 1
     assert bucket.objects["p/a/1.jpg"] == b"a/1.jpg"
+
+
+def test_an_edit_that_keeps_size_and_time_is_sent(bucket, folder, monkeypatch):
+    upload(bucket, folder)
+    monkeypatch.setattr("workers.upload_manifest.SETTLED_NS", -(10**12))
+    assert upload(bucket, folder).skipped == 3
+    read = []
+    monkeypatch.setattr("workers.upload_plan.hash_file", lambda file: read.append(file.name) or hash_file(file))
+    assert upload(bucket, folder).skipped == 3 and read == []
+    write(folder, "a/1.jpg", b"A/1.JPG")
+    result = upload(bucket, folder)
+    assert (result.sent, result.skipped) == (1, 2) and read == ["a/1.jpg"]
+    assert bucket.objects["p/a/1.jpg"] == b"A/1.JPG"
+
+
+@pytest.fixture
+def cats(tmp_path):
+    for name in ("a/1.jpg", "c/9.jpg"):
+        write(tmp_path / "cats", name, b"cat " + name.encode())
+    return tmp_path / "cats"
+
+
+def test_a_prefix_with_another_set_is_asked_about_before_anything_is_sent(bucket, folder, cats):
+    upload(bucket, folder)
+    before = dict(bucket.objects)
+    asked = upload(bucket, cats)
+    assert asked.asks and asked.sent == 0 and not asked.exact
+    assert (asked.others, asked.overwrites) == (("p/a/2.jpg", "p/b/3.jpg"), 1)
+    assert bucket.objects == before and len(bucket.puts) == 3
+    assert pending(folder) == []
+
+    merged = upload(bucket, cats, merge=True)
+    assert (merged.sent, merged.asks, merged.gone) == (2, False, ())
+    assert merged.others == ("p/a/2.jpg", "p/b/3.jpg")
+    assert merged.whole and not merged.exact
+    assert upload(bucket, cats).asks
+
+
+def test_a_set_of_the_same_names_is_another_set(bucket, folder, tmp_path):
+    upload(bucket, folder)
+    for name in ("a/1.jpg", "a/2.jpg", "b/3.jpg"):
+        write(tmp_path / "cats", name, b"cat")
+    asked = upload(bucket, tmp_path / "cats")
+    assert (asked.asks, asked.others, asked.overwrites) == (True, (), 3)
+
+
+def test_what_this_folder_sent_is_no_other_set(bucket, folder, tmp_path):
+    upload(bucket, folder)
+    (folder / "a/1.jpg").unlink()
+    assert upload(bucket, folder).gone == ("p/a/1.jpg",)
+    # Without the memory of it nobody knows whose it is.
+    (tmp_path / "manifest.sqlite").unlink()
+    assert upload(bucket, folder).others == ("p/a/1.jpg",)
+
+
+def test_the_same_content_belongs_to_whoever_has_it(bucket, folder, tmp_path):
+    upload(bucket, folder)
+    moved = folder.rename(tmp_path / "moved")
+    again = upload(bucket, moved)
+    assert (again.asks, again.sent, again.skipped) == (False, 0, 3)
+    (moved / "a/1.jpg").unlink()
+    assert upload(bucket, moved).gone == ("p/a/1.jpg",)
 
 
 def test_one_bad_file_does_not_stop_the_rest_and_gets_a_second_chance(bucket, folder):
