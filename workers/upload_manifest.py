@@ -31,7 +31,8 @@ STATE_TELLS = os.name == "posix"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hashes (
-    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, etag TEXT, sha256 TEXT, seen REAL,
+    folder TEXT, name TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER,
+    etag TEXT, sha256 TEXT, seen REAL,
     PRIMARY KEY (folder, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
     target TEXT, key TEXT, etag TEXT, sha256 TEXT, folder TEXT, seen REAL, PRIMARY KEY (target, key)) WITHOUT ROWID;

@@ -58,7 +58,8 @@ async def test_odd_folders_are_told_in_words(
 ) -> None:
     application, tab = open_tab(make_application)
     services = await connected(application, sandbox)
-    await in_bucket(tab, services, "dogs-odd")
+    # One bucket each: what another case sent would be another set.
+    await in_bucket(tab, services, f"dogs-{what.encode().hex()[:40]}")
     akita, place = dogs / "train" / "004.Akita", dogs
     if what == "side by side":
         place = akita

@@ -109,14 +109,16 @@ class Upload(Command):
         folder: Path,
         bucket: str,
         prefix: str,
-        on_progress: Callable[[UploadProgress], None],
         on_whole: Callable[[str], None] = lambda uri: None,
+        *,
+        merge: bool = False,
     ) -> None:
-        self.folder, self.bucket, self.prefix = folder, bucket, prefix
+        self.folder, self.bucket, self.prefix, self.merge = folder, bucket, prefix, merge
         self.title = f"Uploading {folder.name}"
         self.control = UploadControl()
         self.result: UploadResult | None = None
-        self._on_progress, self._on_whole = on_progress, on_whole
+        self.on_progress: Callable[[UploadProgress], None] = lambda progress: None
+        self._on_whole = on_whole
 
     @property
     def uri(self) -> str:
@@ -127,9 +129,11 @@ class Upload(Command):
         """Send what is not there yet."""
         if self.item is not None:
             self.item.cancel, self.item.pause = self.control.cancel, self.set_paused
+            # Whoever was quick has paused it before there was an entry.
+            self.item.paused = self.control.paused
         try:
             self.result = await services.uploader.upload(
-                self.folder, self.bucket, self.prefix, self._tell, self.control
+                self.folder, self.bucket, self.prefix, self._tell, self.control, merge=self.merge
             )
         except asyncio.CancelledError:
             self.control.cancel()
@@ -143,7 +147,7 @@ class Upload(Command):
     @property
     def whole(self) -> bool:
         """True when everything arrived: there is a dataset to train on."""
-        return self.result is not None and not self.result.cancelled and not self.result.failed
+        return self.result is not None and self.result.whole
 
     def set_paused(self, paused: bool) -> None:
         """Pause or go on."""
@@ -155,7 +159,7 @@ class Upload(Command):
     def _tell(self, progress: UploadProgress) -> None:
         if self.item is not None:
             self.item.progress(progress_fraction(progress), progress_text(progress, paused=self.control.paused))
-        self._on_progress(progress)
+        self.on_progress(progress)
 
     def done_text(self, result: UploadResult) -> str:
         """How it ended."""
@@ -167,6 +171,8 @@ class Upload(Command):
 
     def events(self) -> list[tuple[str, str]]:
         """The bucket changed; a whole upload is a dataset to train on."""
+        if self.result is not None and self.result.asks:
+            return []
         changed = [("bucket", self.bucket)]
         if self.whole:
             changed.append(("dataset", self.uri))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ from console.tabs.data.folder_panel import TONES, FolderPanel
 from console.tabs.data.following import UploadFollower
 from console.tabs.data.pictures_panel import PicturesPanel
 from console.tabs.data.upload_panel import UploadPanel
-from console.tabs.data.uploading import Uploading
+from console.tabs.data.uploading import Course, Uploading
 from console.widgets.buttons import Button
 from console.widgets.empty_state import EmptyState
 from workers.errors import SageDeckError
-from workers.types import Finding
+from workers.types import Finding, UploadResult
 
 SIDE_WIDTH = 464
 
@@ -107,7 +108,10 @@ class DataTab(Tab):
         self.upload_panel.bucketWanted.connect(self.create_bucket)
         self.upload_panel.trainWanted.connect(lambda uri: self.ctx.navigate("training", {"data_uri": uri}))
         self.upload_panel.goneWanted.connect(self.remove_gone)
+        self.upload_panel.replaceWanted.connect(self.replace_set)
         self.upload_panel.failedWanted.connect(self.show_failed)
+        self.upload_panel.twinsWanted.connect(self.show_twins)
+        self.upload_panel.folderWanted.connect(self.dataset.choose)
         self.bucket_panel.createWanted.connect(self.create_bucket)
         self.bucket_panel.deleteWanted.connect(self.delete)
         self.bucket_panel.downloadWanted.connect(self.download)
@@ -194,20 +198,31 @@ class DataTab(Tab):
             dialog.filesWanted.connect(self.show_files)
             dialog.open()
 
-    def show_failed(self) -> None:
+    def show_failed(self, result: UploadResult) -> None:
         """The files that could not be sent."""
-        result = self.uploading.result
-        if result is not None and result.failed:
+        if result.failed:
             names, reasons = zip(*result.failed[:500], strict=True)
             title = f"{count(len(result.failed), 'file')} could not be sent"
             self.show_files(Finding("error", "failed", title, "the others were sent", names, reasons))
 
-    def remove_gone(self) -> None:
+    def show_twins(self, result: UploadResult) -> None:
+        """The files whose names look the same."""
+        title = f"{count(len(result.twins), 'file name')} differ only in how accents are written"
+        notes = tuple("NFC" if unicodedata.is_normalized("NFC", name) else "NFD" for name in result.twins[:500])
+        self.show_files(Finding("warning", "twins", title, "rename or remove one of each", result.twins[:500], notes))
+
+    def remove_gone(self, course: Course) -> None:
         """Delete from the bucket what is no longer in the folder, after a confirmation."""
-        command, result = self.uploading.command, self.uploading.result
-        if command is not None and result is not None and result.gone:
+        command, result = course.command, course.result
+        if result is not None and result.gone:
             why = f"They are in the bucket, but no longer in {command.folder.name}."
-            self.start(self._remove(DeleteObjects(command.bucket, result.gone, why=why)), label="Removing objects")
+            self.start(
+                self._remove(course, DeleteObjects(command.bucket, result.gone, why=why)), label="Removing objects"
+            )
+
+    def replace_set(self, course: Course) -> None:
+        """Delete the other set that is in the way, after a confirmation, and upload in its place."""
+        self.start(self._replace_set(course), label="Replacing a set")
 
     def delete(self, rows: list[ObjectRow]) -> None:
         """Delete objects and folders of the bucket, after a confirmation."""
@@ -260,9 +275,19 @@ class DataTab(Tab):
             if await self.ctx.run(CreateBucket(name)):
                 self.browser.choose(name)
 
-    async def _remove(self, command: Command) -> None:
+    async def _remove(self, course: Course, command: Command) -> None:
         if await self.ctx.run(command):
-            self.uploading.dismiss()
+            self.uploading.dismiss(course)
+
+    async def _replace_set(self, course: Course) -> None:
+        command, result = course.command, course.result
+        if result is None:
+            return
+        why = (
+            f"They are in {command.bucket}/{command.prefix} and not of {command.folder.name}, which takes their place."
+        )
+        if not result.others or await self.ctx.run(DeleteObjects(command.bucket, result.others, why=why)):
+            self.uploading.again(course, merge=True)
 
     async def _download(self, bucket: str, keys: list[str], folder: Path) -> None:
         services = self.ctx.services

@@ -1,8 +1,10 @@
-"""The upload in hand: what it does now, how it ended, and what is left over from earlier ones."""
+"""The uploads of this session: each folder's own course, what it does now, how it ended, and what is left over."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,29 +15,21 @@ from console.tabs.data.commands import Upload, progress_fraction
 from workers.errors import SageDeckError
 from workers.types import PendingUpload, UploadProgress, UploadResult
 
-UploadState = Literal["idle", "running", "paused", "done", "cancelled", "failed"]
+UploadState = Literal["idle", "running", "paused", "asks", "done", "cancelled", "failed"]
 SETTING = "last_data_uri"
 SPARK_POINTS = 120
 
 
-class Uploading(QObject):
-    """At most one upload at a time.
+@dataclass(eq=False)
+class Course:
+    """One upload of one folder. ``contents`` are the pictures and bytes that the check had counted before."""
 
-    Signals: ``changed()`` when its state changed, ``progressed()`` with new figures.
-    """
-
-    changed = Signal()
-    progressed = Signal()
-
-    def __init__(self, ctx: AppContext, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._ctx = ctx
-        self.state: UploadState = "idle"
-        self.command: Upload | None = None
-        self.progress: UploadProgress | None = None
-        self.rates: deque[float] = deque(maxlen=SPARK_POINTS)
-        self.error: Exception | None = None
-        self.pending: list[PendingUpload] = []
+    command: Upload
+    contents: tuple[int, int] | None = None
+    state: UploadState = "running"
+    progress: UploadProgress | None = None
+    rates: deque[float] = field(default_factory=lambda: deque(maxlen=SPARK_POINTS))
+    error: Exception | None = None
 
     @property
     def running(self) -> bool:
@@ -44,54 +38,121 @@ class Uploading(QObject):
 
     @property
     def result(self) -> UploadResult | None:
-        """How the last upload ended, if it came that far; None while one runs."""
-        return self.command.result if self.command is not None and not self.running else None
+        """How it ended, if it came that far; None while it runs."""
+        return self.command.result if not self.running else None
 
     @property
     def fraction(self) -> float | None:
         """How far it is, 0 to 1; None where nobody knows yet."""
         return progress_fraction(self.progress) if self.progress is not None else None
 
-    def start(self, folder: Path, bucket: str, prefix: str) -> None:
-        """Send ``folder`` to ``bucket``/``prefix``; nothing happens while another upload runs."""
+    @property
+    def failure(self) -> str:
+        """Why it could not go on, in one sentence."""
+        if isinstance(self.error, SageDeckError):
+            return " ".join(part for part in (self.error.message, self.error.hint) if part)
+        return str(self.error or "")
+
+
+class Uploading(QObject):
+    """At most one upload runs at a time; how the last one of each folder ended is kept until it is put away.
+
+    What is said without naming a folder is of the upload that was started last, whatever folder is on the screen.
+
+    Signals: ``changed()`` when a state changed, ``progressed()`` with new figures of the one that runs.
+    """
+
+    changed = Signal()
+    progressed = Signal()
+
+    def __init__(self, ctx: AppContext, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ctx = ctx
+        self._courses: dict[Path, Course] = {}
+        self.current: Course | None = None
+        self.pending: list[PendingUpload] = []
+
+    def of(self, folder: Path | None) -> Course | None:
+        """The upload of ``folder`` that runs, or how its last one ended."""
+        return self._courses.get(folder) if folder is not None else None
+
+    @property
+    def state(self) -> UploadState:
+        """What the upload started last does."""
+        return self.current.state if self.current is not None else "idle"
+
+    @property
+    def command(self) -> Upload | None:
+        """The upload started last."""
+        return self.current.command if self.current is not None else None
+
+    @property
+    def progress(self) -> UploadProgress | None:
+        """Its figures."""
+        return self.current.progress if self.current is not None else None
+
+    @property
+    def running(self) -> bool:
+        """True while something is sent or paused."""
+        return self.current is not None and self.current.running
+
+    @property
+    def result(self) -> UploadResult | None:
+        """How the upload started last ended, if it came that far; None while it runs."""
+        return self.current.result if self.current is not None else None
+
+    @property
+    def fraction(self) -> float | None:
+        """How far it is, 0 to 1; None where nobody knows yet."""
+        return self.current.fraction if self.current is not None else None
+
+    def start(
+        self, folder: Path, bucket: str, prefix: str, contents: tuple[int, int] | None = None, *, merge: bool = False
+    ) -> None:
+        """Send ``folder`` to ``bucket``/``prefix``; nothing happens while another upload runs.
+
+        With ``merge`` also where another set is; without it the upload then asks.
+        """
         if self.running:
             return
-        self.command = Upload(folder, bucket, prefix, self._progressed, self._remember)
-        self.progress, self.error, self.state = None, None, "running"
-        self.rates.clear()
-        self._ctx.tasks.start(self._run(self.command), label=self.command.title, key="data:upload")
+        course = Course(Upload(folder, bucket, prefix, self._remember, merge=merge), contents)
+        course.command.on_progress = partial(self._progressed, course)
+        self._courses[folder] = self.current = course
+        self._ctx.tasks.start(self._run(course), label=course.command.title, key="data:upload")
         self.changed.emit()
 
-    def again(self) -> None:
+    def again(self, course: Course, *, merge: bool = False) -> None:
         """Start the same upload again: it sends what is missing."""
-        if self.command is not None:
-            self.start(self.command.folder, self.command.bucket, self.command.prefix)
+        command = course.command
+        self.start(command.folder, command.bucket, command.prefix, course.contents, merge=merge or command.merge)
 
     def toggle_pause(self) -> None:
         """Pause, or go on."""
-        if self.command is None or not self.running:
+        course = self.current
+        if course is None or not course.running:
             return
-        if self.command.item is not None:
-            self.command.item.toggle_pause()
+        if course.command.item is not None:
+            course.command.item.toggle_pause()
         else:
-            self.command.set_paused(self.state == "running")
-        self._follow_pause()
+            course.command.set_paused(course.state == "running")
+        self._follow_pause(course)
 
     def cancel(self) -> None:
         """End it; what was sent is kept."""
-        if self.command is not None and self.running:
-            self.command.control.cancel()
+        if self.current is not None and self.current.running:
+            self.current.command.control.cancel()
 
-    def dismiss(self) -> None:
-        """Put the result away."""
-        if not self.running:
-            self.state, self.command, self.progress = "idle", None, None
+    def dismiss(self, course: Course | None) -> None:
+        """Put a result away."""
+        if course is not None and not course.running:
+            self._courses = {folder: one for folder, one in self._courses.items() if one is not course}
+            if self.current is course:
+                self.current = None
             self.changed.emit()
 
     def reset(self) -> None:
         """Another account is in force: nothing of the old one is left over."""
-        self.state, self.command, self.progress = "idle", None, None
-        self.pending = []
+        self._courses, self.current, self.pending = {}, None, []
         self.changed.emit()
 
     async def read_pending(self) -> None:
@@ -109,45 +170,46 @@ class Uploading(QObject):
         self.pending = [entry for entry in self.pending if entry != upload]
         self.changed.emit()
 
-    async def _run(self, command: Upload) -> None:
+    async def _run(self, course: Course) -> None:
+        command = course.command
         try:
             outcome = await self._ctx.run(command)
         finally:
-            if self.command is command and self.running:
-                self.state = "cancelled"
+            if course.running:
+                course.state = "cancelled"
                 self.changed.emit()
-        if self.command is not command:
+        if self.of(command.folder) is not course:
             return
         if outcome.status == "done":
-            self.state = "cancelled" if command.result is not None and command.result.cancelled else "done"
-            self.pending = [
-                entry for entry in self.pending if (entry.bucket, entry.prefix) != (command.bucket, command.prefix)
-            ]
+            course.state = _ending(command.result)
+            if course.state != "asks":
+                self.pending = [
+                    entry for entry in self.pending if (entry.bucket, entry.prefix) != (command.bucket, command.prefix)
+                ]
         elif outcome.status == "failed":
-            self.error, self.state = outcome.error, "failed"
+            course.error, course.state = outcome.error, "failed"
         else:
-            self.state, self.command = "idle", None
+            self.dismiss(course)
         self.changed.emit()
 
     def _remember(self, uri: str) -> None:
         self._ctx.settings.set(SETTING, uri)
 
-    def _progressed(self, progress: UploadProgress) -> None:
-        self.progress = progress
+    def _progressed(self, course: Course, progress: UploadProgress) -> None:
+        course.progress = progress
         if progress.phase == "uploading":
-            self.rates.append(progress.bytes_per_second)
-        self._follow_pause()
+            course.rates.append(progress.bytes_per_second)
+        self._follow_pause(course)
         self.progressed.emit()
 
-    def _follow_pause(self) -> None:
-        wanted: UploadState = "paused" if self.command is not None and self.command.control.paused else "running"
-        if self.running and wanted != self.state:
-            self.state = wanted
+    def _follow_pause(self, course: Course) -> None:
+        wanted: UploadState = "paused" if course.command.control.paused else "running"
+        if course.running and wanted != course.state:
+            course.state = wanted
             self.changed.emit()
 
-    @property
-    def failure(self) -> str:
-        """Why it could not go on, in one sentence."""
-        if isinstance(self.error, SageDeckError):
-            return " ".join(part for part in (self.error.message, self.error.hint) if part)
-        return str(self.error or "")
+
+def _ending(result: UploadResult | None) -> UploadState:
+    if result is not None and result.asks:
+        return "asks"
+    return "cancelled" if result is not None and result.cancelled else "done"

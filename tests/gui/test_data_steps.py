@@ -1,0 +1,187 @@
+"""The upload panel speaks of the folder on the screen: another one's upload never poses as it, no set is merged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.tabs.data.tab import DataTab
+from console.widgets.lines import CheckLine
+from tests.gui.test_data_tab import button, checked, connected, in_bucket, open_tab, uploaded
+from tests.helpers.pictures import make_folder
+from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.window import until
+from workers.services import Services
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of different pictures."""
+    root = tmp_path_factory.mktemp("drawn")
+    make_folder(root / "dogs", 2, 9, size=(60, 50), seed=1)
+    make_folder(root / "cats", 3, 5, size=(60, 50), seed=2)
+    return root
+
+
+@pytest.fixture
+def sets(drawn: Path, tmp_path: Path) -> tuple[Path, Path]:
+    return Path(shutil.copytree(drawn / "dogs", tmp_path / "dogs")), Path(
+        shutil.copytree(drawn / "cats", tmp_path / "cats")
+    )
+
+
+async def opened(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, bucket: str
+) -> tuple[Any, DataTab, Services]:
+    application, tab = open_tab(make_application)
+    services = await connected(application, sandbox)
+    await in_bucket(tab, services, bucket)
+    return application, tab, services
+
+
+def lines(tab: DataTab) -> list[str]:
+    return [line.accessibleName() for line in tab.upload_panel.findChildren(CheckLine) if line.isVisible()]
+
+
+def trained(application: Any) -> list[Any]:
+    wanted: list[Any] = []
+    application.ctx.navigateRequested.disconnect(application.window.show_tab)
+    application.ctx.navigateRequested.connect(lambda tab_id, payload: wanted.append((tab_id, payload)))
+    return wanted
+
+
+async def test_another_folder_has_its_own_way_and_training_gets_the_one_shown(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    application, tab, _ = await opened(make_application, sandbox, "steps-two")
+    panel = tab.upload_panel
+    await checked(tab, dogs)
+    assert panel.steps.steps == (("Folder", "done"), ("Checked", "done"), ("Upload", "now"), ("Train", "later"))
+    await uploaded(tab)
+    assert panel.steps.steps[2:] == (("Uploaded", "done"), ("Train", "now"))
+
+    tab.dataset.choose(cats)
+    assert not panel.train_button.isVisible() and panel.steps.steps[1] == ("Check", "run")
+    await until(lambda: tab.dataset.state == "checked")
+    assert not panel.train_button.isVisible()
+    assert panel.upload_button.isVisible() and panel.upload_button.isEnabled()
+    assert panel.prefix.value() == "cats"
+    await uploaded(tab)
+    wanted = trained(application)
+    panel.train_button.click()
+    await checked(tab, dogs)
+    assert panel.title == "Uploaded to steps-two/dogs/"
+    panel.train_button.click()
+    assert [payload for _, payload in wanted] == [
+        {"data_uri": "s3://steps-two/cats"},
+        {"data_uri": "s3://steps-two/dogs"},
+    ]
+
+    # The folder is another one now: what was uploaded is not what is shown.
+    next(dogs.rglob("*.jpg")).unlink()
+    tab.dataset.choose(dogs)
+    assert not panel.train_button.isEnabled()
+    await until(lambda: tab.dataset.state == "checked")
+    assert not panel.train_button.isVisible() and panel.upload_button.isVisible()
+    assert panel.note.startswith("Changed since it was uploaded to steps-two/dogs/")
+    await uploaded(tab)
+    assert panel.train_button.text() == "Train on all of it…"
+
+
+async def test_a_destination_typed_for_one_folder_is_not_the_next_ones(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    _, tab, _ = await opened(make_application, sandbox, "steps-typed")
+    await checked(tab, dogs)
+    tab.upload_panel.prefix.set_value("mine")
+    await checked(tab, cats)
+    assert tab.upload_panel.prefix.value() == "cats"
+    await checked(tab, dogs)
+    assert tab.upload_panel.prefix.value() == "mine"
+
+
+async def test_the_upload_of_another_folder_stays_in_sight(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    _, tab, services = await opened(make_application, sandbox, "steps-running")
+    panel = tab.upload_panel
+    await checked(tab, dogs)
+    panel.upload_button.click()
+    panel.pause_button.click()
+    await checked(tab, cats)
+    assert not panel.pause_button.isVisible() and not panel.cancel_button.isVisible()
+    assert panel.upload_button.isVisible() and not panel.upload_button.isEnabled()
+    assert "when the upload below has ended" in panel.note
+    assert any(line.startswith("Uploading dogs to steps-running/dogs/") for line in lines(tab))
+    (await button(panel, "Show that folder")).click()
+    assert tab.dataset.folder == dogs
+    assert panel.pause_button.text() == "Go on" and panel.title.startswith("Paused")
+    panel.pause_button.click()
+    await until(lambda: not tab.uploading.running)
+    await until(lambda: tab.dataset.state == "checked")
+    assert panel.title == "Uploaded to steps-running/dogs/"
+    assert (await services.storage.count("steps-running"))[0] == sum(1 for _ in dogs.rglob("*.jpg"))
+
+
+async def test_a_prefix_with_another_set_asks(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    application, tab, services = await opened(make_application, sandbox, "steps-asks")
+    panel = tab.upload_panel
+    await checked(tab, dogs)
+    await uploaded(tab)
+    before = {item.key async for item in services.storage.objects("steps-asks")}
+
+    await checked(tab, cats)
+    panel.prefix.set_value("dogs")
+    await uploaded(tab)
+    assert tab.uploading.state == "asks" and panel.title == "Another set is in steps-asks/dogs/"
+    assert not panel.train_button.isVisible() and panel.steps.steps[2] == ("Upload", "warn")
+    assert {item.key async for item in services.storage.objects("steps-asks")} == before
+    assert application.ctx.settings.value("last_data_uri", "") == "s3://steps-asks/dogs"
+
+    panel.elsewhere_button.click()
+    assert panel.prefix.value() == "dogs-2"
+    await uploaded(tab)
+    assert panel.title == "Uploaded to steps-asks/dogs-2/" and panel.train_button.text() == "Train on it…"
+
+    panel.close_button.click()
+    panel.prefix.set_value("dogs")
+    await uploaded(tab)
+    panel.merge_button.click()
+    await until(lambda: tab.uploading.state == "done")
+    assert panel.train_button.text() == "Train on all of it…"
+    assert any("of another set beside it" in line for line in lines(tab))
+
+
+async def test_names_that_look_the_same_are_told_after_the_upload(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, _ = sets
+    folder = next(path for path in (dogs / "train").iterdir())
+    picture = next(folder.iterdir())
+    for name in ("caf\u00e9.jpg", "cafe\u0301.jpg"):
+        shutil.copy(picture, folder / name)
+    if len(os.listdir(folder)) != len(set(os.listdir(folder))) or not (folder / "cafe\u0301.jpg").exists():
+        pytest.skip("this file system takes both for one")
+    _, tab, _ = await opened(make_application, sandbox, "steps-twins")
+    await checked(tab, dogs)
+    await uploaded(tab)
+    assert any("2 file names differ only in how accents are written" in line for line in lines(tab))
