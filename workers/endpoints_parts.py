@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from workers.errors import InvalidInput, SageDeckError
+from workers.aws_time import utc_of
+from workers.deployable import no_model, no_model_reason, require_model
+from workers.errors import SageDeckError
 from workers.images import image_uri
 from workers.session import AwsSession
+from workers.types import TrainingJob
 
 VARIANT = "AllTraffic"
 JOB_TAG = "sagedeck:job"
@@ -45,18 +49,26 @@ def container(region: str, instance_type: str, model_uri: str) -> dict[str, Any]
 
 
 async def model_of(session: AwsSession, job_name: str) -> str:
-    """Where the model of a finished job lies. Raises ``InvalidInput`` when it has none."""
+    """Where the model of a finished job lies. Raises ``InvalidInput`` when it has none.
+
+    The archive itself is looked into: what an endpoint cannot load would bill while it tries.
+    """
     job = await session.call(
         "sagemaker", "describe_training_job", doing=f"read the job {job_name}", TrainingJobName=job_name
     )
-    uri = str(job.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
-    if job["TrainingJobStatus"] not in ("Completed", "Stopped") or not uri.startswith("s3://"):
-        state = job["TrainingJobStatus"]
-        raise InvalidInput(
-            "The job has no model to deploy",
-            f"The job {job_name} is {state}; only a job that completed has a model.",
-            "Wait until it has finished." if state in ("InProgress", "Stopping") else "Choose another job.",
+    reason = no_model_reason(
+        TrainingJob(
+            job_name,
+            job["TrainingJobStatus"],
+            utc_of(job, "CreationTime") or datetime.now(UTC),
+            hyperparameters=job.get("HyperParameters", {}),
+            model_uri=str(job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
         )
+    )
+    if reason:
+        raise no_model(job_name, reason, job["TrainingJobStatus"])
+    uri = str(job["ModelArtifacts"]["S3ModelArtifacts"])
+    await require_model(session, job_name, uri)
     return uri
 
 

@@ -46,7 +46,7 @@ def explain(reason: str, log: Iterable[str] = ()) -> Failure:
     body = _TAIL.sub("", _HEAD.sub("", reason)).strip().strip('"').strip()
     lines = [] if any(wrapper in body for wrapper in _WRAPPERS) else body.splitlines()
     log_lines = list(log)
-    found = _last_exception(lines) or (None if lines else _last_exception(log_lines))
+    found = last_exception(lines) or (None if lines else last_exception(log_lines))
     details = "\n".join(found[2] if found else (lines or log_lines)[-_DETAIL_LINES:]).strip()
     everything = "\n".join([reason, *lines, *(found[2] if found else ())])
     for pattern, summary, hint in _KNOWN:
@@ -54,10 +54,10 @@ def explain(reason: str, log: Iterable[str] = ()) -> Failure:
         if match:
             return Failure(summary.format(*match.groups()), hint, details)
     if found:
-        return Failure(_sentence(f"The training script failed: {found[1] or found[0]}"), "", details)
+        return Failure(sentence(f"The training script failed: {found[1] or found[0]}"), "", details)
     if lines:
         kind = "The training script failed: " if reason.startswith("AlgorithmError") else ""
-        return Failure(_sentence(kind + lines[0]), "", details)
+        return Failure(sentence(kind + lines[0]), "", details)
     exit_code = _EXIT_CODE.search(reason)
     ended = f" with exit code {exit_code[1]}" if exit_code else ""
     return Failure(f"The training script ended{ended} and gave no reason.", "The log has its last words.", details)
@@ -123,7 +123,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _last_exception(lines: Sequence[str]) -> tuple[str, str, list[str]] | None:
+def last_exception(lines: Sequence[str]) -> tuple[str, str, list[str]] | None:
     """The last exception that is not a mere wrapper: its class, its words, and the lines that belong to it."""
     for at in range(len(lines) - 1, -1, -1):
         match = _EXCEPTION.match(lines[at].strip())
@@ -137,6 +137,6 @@ def _last_exception(lines: Sequence[str]) -> tuple[str, str, list[str]] | None:
     return None
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
     words = words.strip()
     return words if words.endswith((".", "!", "?")) else words + "."

@@ -354,3 +354,45 @@ async def test_a_job_that_is_being_stopped_still_counts_in_the_header(make_appli
     application.costs.read()
     await until(lambda: costs)
     assert costs[-1] == pytest.approx(services.prices.per_hour("ml.m5.xlarge", "training", "us-east-1"))
+
+
+async def test_features_are_not_offered_as_a_model_and_asked_for_they_are_named(
+    make_application: Callable[..., Any],
+) -> None:
+    services = ModelServices()
+    services.job_rows = [job("features-0123456789ab-1"), job("dogs-1"), job("old", "Stopped", model_uri="")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    assert [one.name for one in await tab._deployable("")] == ["dogs-1"]
+    for name, word in (("features-0123456789ab-1", "features"), ("old", "stopped before")):
+        tab.activate({"deploy_job": name})
+        title = f"{name} has no model to deploy"
+        await until(lambda title=title: any(notice.title == title for notice in application.notify.notices))
+        assert word in next(one for one in application.notify.notices if one.title == title).text
+    assert not [one for one in application.window.findChildren(DeployDialog) if one.isVisible()]
+
+
+async def test_a_traceback_of_a_failed_endpoint_is_told_as_a_sentence(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    reason = (
+        "The primary container for production variant AllTraffic did not pass the ping health check. Please check "
+        "CloudWatch logs for this endpoint. Last lines: Traceback (most recent call last):\n  File x\n"
+        "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/classes.json'"
+    )
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("odd", "Creating")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    services.endpoint_rows = [endpoint("odd", "Failed", failure_reason=reason)]
+    await until(lambda: any(notice.title == "odd did not come up" for notice in application.notify.notices))
+    told = next(one for one in application.notify.notices if one.title == "odd did not come up").text
+    assert told == "What was deployed is no model: it has no classes.json."
+    banner = await shown_banner(tab)
+    assert told in texts(banner) and "Traceback" not in texts(banner)
+
+
+async def shown_banner(tab: EndpointsTab) -> Banner:
+    await until(lambda: any(one.isVisible() for one in tab.panel.findChildren(Banner)))
+    return next(one for one in tab.panel.findChildren(Banner) if one.isVisible())

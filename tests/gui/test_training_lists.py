@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 
 from console.tabs.training.book import JobBook
 from console.tabs.training.compare_facts import facts
@@ -330,4 +331,29 @@ async def test_a_failed_tuning_job_says_why(make_application: Callable[..., Any]
     tab.tuning.show_job(job, leaderboard(job, TRIALS))
     assert tab.tuning._banner.isVisibleTo(tab.tuning)
     assert tab.tuning.chosen == "dogs-tuning-002-0123abcd", "the best trial"
+    tab.deleteLater()
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (training("dogs-1", model_uri="s3://b/dogs-1/output/model.tar.gz"), ""),
+        (training("features-0123456789ab-1", model_uri="s3://b/f/output/model.tar.gz"), "prepared features"),
+        (replace(training("dogs-2"), status="Stopped"), "stopped before it saved a model"),
+        (replace(training("dogs-3"), status="Failed"), "failed"),
+    ],
+)
+async def test_what_is_no_model_is_not_offered_for_deployment(
+    make_application: Callable[..., Any], job: TrainingJob, words: str
+) -> None:
+    application = make_application()
+    tab = TrainingTab(application.ctx)
+    tab.show()
+    tab.table.set_rows([JobRow(job)])
+    tab.table.select_keys([f"job:{job.name}"])
+    offered = tab.detail.deploy_button.isVisibleTo(tab.detail)
+    assert offered is not bool(words)
+    assert any(entry[0] == "Deploy…" for entry in tab._menu(tab.table.selected_rows())) is offered
+    told = " ".join(one.text() for one in tab.detail.findChildren(QLabel))
+    assert ("not offered" in told) is bool(words) and words in told
     tab.deleteLater()

@@ -23,6 +23,7 @@ from console.widgets.log_panel import LogPanel
 from console.widgets.side_panel import SidePanel
 from console.widgets.state_chip import StateChip
 from workers.endpoints_deletion import ALARM, CONFIG, TARGET, UNCHECKED
+from workers.endpoints_failures import explain_endpoint
 from workers.errors import SageDeckError
 from workers.types import DeletionPlan, EndpointMetrics
 
@@ -140,12 +141,11 @@ class EndpointPanel(SidePanel):
         endpoint, metrics = row.endpoint, row.metrics
         failed = endpoint.status == "Failed"
         self._banner.setVisible(bool(failed or endpoint.failure_reason))
-        if endpoint.failure_reason and not failed:
-            self._banner.set_content("warn", "The last update did not come up", endpoint.failure_reason)
-        elif failed:
-            self._banner.set_content(
-                "err", "It did not come up", endpoint.failure_reason or "AWS gave no reason; see the log below."
-            )
+        if failed or endpoint.failure_reason:
+            failure = explain_endpoint(endpoint.failure_reason)
+            tone, title = ("err", "It did not come up") if failed else ("warn", "The last update did not come up")
+            words = f"{failure.summary} {failure.hint}".strip()
+            self._banner.set_content(tone, title, words, details=failure.details)
         self.test_button.setEnabled(endpoint.status == "InService")
         self._latency.setVisible(not failed)
         self._latency.set_series(latency_series(metrics) if metrics is not None else [])

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from console.activity import ActivityItem
 from console.context import AppContext
+from workers.endpoints_failures import explain_endpoint
 from workers.endpoints_update import EndpointUpdate
 from workers.errors import NotFound, SageDeckError
 from workers.types import Endpoint
@@ -72,10 +73,11 @@ class EndpointFollower:
                 f"{name} is in service", "", action=("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
             )
         else:
-            item.fail(endpoint.failure_reason or f"The endpoint is {endpoint.status}.")
+            reason = explain_endpoint(endpoint.failure_reason).summary
+            item.fail(reason)
             self._ctx.notify.error(
                 f"{name} did not come up",
-                endpoint.failure_reason.splitlines()[0] if endpoint.failure_reason else "",
+                reason,
                 action=("Show", lambda: self._ctx.navigate("endpoints", {"endpoint": name})),
             )
         self._ctx.resourceChanged.emit("endpoint", name)
@@ -89,12 +91,12 @@ class EndpointFollower:
             item.done(f"in service with {size}")
             self._ctx.notify.success(f"{name} is updated", f"It has {size} now.")
         else:
-            reason = endpoint.failure_reason or "AWS gave no reason; see its log."
+            reason = explain_endpoint(endpoint.failure_reason).summary
             item.fail(reason)
             kept = "All is as it was before." if endpoint.status == "InService" else f"It is {endpoint.status}."
             self._ctx.notify.error(
                 f"{name} was not updated",
-                f"{reason.splitlines()[0]} {kept}",
+                f"{reason} {kept}",
                 action=("Show", lambda: self._ctx.navigate("endpoints", {"endpoint": name})),
             )
         services = self._ctx.services

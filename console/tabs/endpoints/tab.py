@@ -25,6 +25,7 @@ from console.widgets.empty_state import EmptyState
 from console.widgets.page_scroll import GUTTER, PageScroll
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
+from workers.deployable import no_model_reason
 from workers.errors import NotFound, SageDeckError
 from workers.types import Endpoint, EndpointMetrics, TrainingJob
 
@@ -280,7 +281,8 @@ class EndpointsTab(Tab):
             if not self.ctx.read_only:
                 if rows[0].endpoint.status == "InService":
                     entries.append(("Update…", "refresh", self.update_endpoint))
-                entries.append(("New function…", "lambda", lambda: self.functions.acts.create(name)))
+                if rows[0].endpoint.status not in ("Failed", "Deleting"):
+                    entries.append(("New function…", "lambda", lambda: self.functions.acts.create(name)))
                 entries.append(("Delete…", "trash", self.delete))
         return entries
 
@@ -296,6 +298,10 @@ class EndpointsTab(Tab):
             self.ctx.notify.info("Not connected", "A model is deployed once an account is connected.")
             return
         jobs = await self._deployable(job_name)
+        reason = no_model_reason(jobs[0]) if jobs and jobs[0].name == job_name else ""
+        if reason:
+            self.ctx.notify.info(f"{job_name} has no model to deploy", reason)
+            return
         if not jobs:
             self.ctx.notify.info(
                 "There is no model yet",
@@ -338,7 +344,7 @@ class EndpointsTab(Tab):
         if services is None:
             return []
         page = await services.training.list(status="Completed", size=JOBS_OFFERED)
-        jobs = [job for job in await services.training.complete(page.jobs) if job.model_uri]
+        jobs = [job for job in await services.training.complete(page.jobs) if not no_model_reason(job)]
         if job_name and all(job.name != job_name for job in jobs):
             jobs.insert(0, await services.training.describe(job_name))
         return jobs

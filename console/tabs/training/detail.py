@@ -23,6 +23,7 @@ from console.widgets.key_values import KeyValues
 from console.widgets.log_panel import LogPanel
 from console.widgets.page_scroll import PageScroll
 from console.widgets.segmented import Segmented
+from workers.deployable import no_model_reason, prepares_features
 from workers.errors import NotFound, SageDeckError
 from workers.training_curves import CurveReader
 from workers.types import EpochMetrics, JobReport, TrainingJob
@@ -209,7 +210,7 @@ class JobDetail(QWidget):
                 "err",
                 failure.summary,
                 failure.hint,
-                fix=("Run again…", self._clone.click, "copy"),
+                fix=None if prepares_features(job) else ("Run again…", self._clone.click, "copy"),
                 details=failure.details,
             )
             self._banner.show()
@@ -240,7 +241,10 @@ class JobDetail(QWidget):
         if job.role_arn:
             self.role.show_role("training", job.role_arn, job.data_uri, job.output_uri)
         self.log.view.set_live(job.running)
-        self._deploy.setVisible(job.status in ("Completed", "Stopped") and bool(job.model_uri))
+        known = bool(job.instance_type)
+        reason = no_model_reason(job)
+        self._deploy.setVisible(known and not reason)
+        self._clone.setVisible(not prepares_features(job))
         self._say_progress()
         self._show_facts(job)
         if limit := limit_words(job):
@@ -271,6 +275,7 @@ class JobDetail(QWidget):
             self._progress.setText(phase.get(job.secondary_status, job.secondary_status.lower() or "starting"))
 
     def _show_facts(self, job: TrainingJob) -> None:
+        reason, features = no_model_reason(job) if job.instance_type else "", prepares_features(job)
         given = {key: value.strip('"') for key, value in job.hyperparameters.items()}
         services = self.ctx.services
         cost = services.prices.job_cost(job, services.region) if services is not None else None
@@ -286,7 +291,8 @@ class JobDetail(QWidget):
                 fraction(self._report.test_accuracy) if self._report and self._report.test_accuracy else "",
             ),
             ("Cost so far" if job.running else "Cost", dollars(cost, 3) if cost is not None else ""),
-            ("Model", job.model_uri.removeprefix("s3://")),
+            ("Features" if features else "Model", job.model_uri.removeprefix("s3://")),
+            ("Deploy", f"not offered: {reason[:1].lower()}{reason[1:]}" if reason and not job.running else ""),
         ]
         self._facts.set_rows([(name, value) for name, value in rows if value])
 

@@ -29,6 +29,7 @@ from console.tabs.training.tuning_detail import TuningDetail
 from console.widgets.buttons import Button
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
+from workers.deployable import no_model_reason, prepares_features
 from workers.tuning_features import is_features_job
 from workers.tuning_types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingSpec
@@ -349,10 +350,11 @@ class TrainingTab(Tab):
         if len(rows) > 1:
             entries.append(("Compare", "columns", self._compare))
         else:
-            entries.append(("Run again…", "copy", self._clone))
+            if rows[0].job is None or not prepares_features(rows[0].job):
+                entries.append(("Run again…", "copy", self._clone))
             if not self.ctx.read_only:
                 entries.append(("Tags…", "key", self._edit_tags))
-            if rows[0].job is not None and rows[0].state == "Completed":
+            if rows[0].job is not None and rows[0].job.instance_type and not no_model_reason(rows[0].job):
                 entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0].name)))
             if rows[0].tuning is not None and rows[0].tuning.best is not None:
                 entries.append(("Deploy best…", "endpoints", self._deploy_best))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from botocore import session as botocore_session
@@ -11,6 +13,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from tests.helpers.sagemaker_jobs import archive
 from workers.errors import translate
 
 
@@ -63,6 +66,19 @@ class FakeSession:
             raise translate(ClientError(response, operation), doing or operation, service=service) from error
         finally:
             self.running -= 1
+
+    async def run(self, doing: str, function: Any, /, *args: Any, service: str = "", **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Refused as error:
+            response = {"Error": {"Code": error.code, "Message": error.message}}
+            response["ResponseMetadata"] = {"HTTPStatusCode": error.status}
+            raise translate(ClientError(response, "Run"), doing, service=service) from error
+
+    def client(self, service: str) -> Any:
+        """A client whose operations are the handlers, for what a worker does in a thread; every model is in order."""
+        whole = {"get_object": lambda **_: {"Body": io.BytesIO(archive({"code/inference.py": ""}))}}
+        return SimpleNamespace(**(whole | self.handlers))
 
     async def paginate(self, service: str, operation: str, key: str, /, doing: str = "", **parameters: Any) -> Any:
         # The paginator's own: it is not sent as it is.
