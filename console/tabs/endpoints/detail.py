@@ -143,9 +143,9 @@ class EndpointPanel(SidePanel):
         self._banner.setVisible(bool(failed or endpoint.failure_reason))
         if failed or endpoint.failure_reason:
             failure = explain_endpoint(endpoint.failure_reason)
-            tone, title = ("err", "It did not come up") if failed else ("warn", "The last update did not come up")
+            title = "It did not come up" if failed else "The last update did not come up"
             words = f"{failure.summary} {failure.hint}".strip()
-            self._banner.set_content(tone, title, words, details=failure.details)
+            self._banner.set_content("err" if failed else "warn", title, words, details=failure.details)
         self.test_button.setEnabled(endpoint.status == "InService")
         self._latency.setVisible(not failed)
         self._latency.set_series(latency_series(metrics) if metrics is not None else [])
