@@ -88,9 +88,11 @@ class Credentials:
 
     def _make_operator(self, state: StateDir) -> str:
         caller = Caller(OPERATOR_ARN, ACCOUNT_ID, unique_id("AKIA", 16), None, unique_id("AIDA"))
+        known = KnownKey(_secret(), "", caller)
         with self._db.transaction():
-            self._add(KnownKey(_secret(), "", caller))
+            self._keep(known)
             state.set_setting("operator_key", caller.access_key_id)
+        self._known[caller.access_key_id] = known
         return caller.access_key_id
 
     @property
@@ -122,25 +124,30 @@ class Credentials:
         *,
         policies: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
+        kept: bool = True,
     ) -> SessionCredentials:
         """Keys of a new session of ``role_arn``: what a job's or an endpoint's process gets.
 
-        ``policies`` are session policies (JSON texts), which only narrow; ``tags`` are session tags.
+        ``policies`` are session policies (JSON texts), which only narrow; ``tags`` are session tags. ``kept`` False:
+        for a process of this sandbox, which ends with it; nobody can use the keys after a restart.
         """
         user_id = f"{role_id or unique_id('AROA')}:{session_name}"
         facts = SessionFacts(time.time(), tuple(policies), dict(tags or {}))
-        return self._issue(assumed_role_arn(role_arn, session_name), role_arn, user_id, seconds, facts)
+        return self._issue(assumed_role_arn(role_arn, session_name), role_arn, user_id, seconds, facts, kept)
 
     def issue_user_session(self, caller: Caller, seconds: float) -> SessionCredentials:
         """Temporary keys for the same identity (``GetSessionToken``)."""
         return self._issue(caller.arn, caller.role_arn, caller.user_id, seconds, SessionFacts(time.time()))
 
     def _issue(
-        self, arn: str, role_arn: str | None, user_id: str, seconds: float, facts: SessionFacts
+        self, arn: str, role_arn: str | None, user_id: str, seconds: float, facts: SessionFacts, kept: bool = True
     ) -> SessionCredentials:
         caller = Caller(arn, ACCOUNT_ID, unique_id("ASIA", 16), role_arn, user_id, facts)
         known = KnownKey(_secret(), secrets.token_urlsafe(96), caller, time.time() + seconds)
-        self._add(known)
+        if kept:
+            self._keep(known)
+        with self._lock:
+            self._known[caller.access_key_id] = known
         return SessionCredentials(
             caller.access_key_id, known.secret, known.token, known.expires or 0.0, user_id, caller.arn
         )
@@ -153,7 +160,7 @@ class Credentials:
             self._db.execute("DELETE FROM credentials WHERE access_key_id=?", (access_key_id,))
             self._db.execute("DELETE FROM session_facts WHERE access_key_id=?", (access_key_id,))
 
-    def _add(self, known: KnownKey) -> None:
+    def _keep(self, known: KnownKey) -> None:
         caller = known.caller
         row = (
             caller.access_key_id,
@@ -169,8 +176,6 @@ class Credentials:
             if caller.session is not None:
                 facts = json.dumps(asdict(caller.session))
                 self._db.execute("INSERT INTO session_facts VALUES (?,?)", (caller.access_key_id, facts))
-        with self._lock:
-            self._known[caller.access_key_id] = known
 
 
 def _session(text: str | None) -> SessionFacts:

@@ -19,7 +19,7 @@ from sandbox.errors import AwsError
 from sandbox.functions_code import CodeStore
 from sandbox.functions_environment import Answer, Environment
 from sandbox.functions_log import log_lines
-from sandbox.functions_pool import ACCOUNT_CONCURRENCY, Pool
+from sandbox.functions_pool import ACCOUNT_CONCURRENCY, IDLE_SECONDS, MAX_AGE_SECONDS, Pool
 from sandbox.functions_queue import EventQueue
 from sandbox.functions_store import Config, FunctionStore
 from sandbox.iam_access import may_write_log
@@ -29,6 +29,8 @@ from sandbox.registry import SandboxContext
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096
+# An environment may be idle once more and answer one more call after it is old.
+KEY_SECONDS = MAX_AGE_SECONDS + IDLE_SECONDS + 3600.0
 _PRINCIPAL = "lambda.amazonaws.com"
 # What stands for a function's own /tmp.
 _SCRATCH = "scratch"
@@ -151,7 +153,7 @@ class Invoker:
         self.check_role(config["Role"], self._store.function_arn(name))
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
         folder = self._code.get(config["CodeSha256"], config["CodeSize"]).folder
-        session = self._ctx.credentials.issue_session(config["Role"], name)
+        session = self._ctx.credentials.issue_session(config["Role"], name, KEY_SECONDS, kept=False)
         variables = {
             **config.get("Environment", {}).get("Variables", {}),
             **session.environ(),
@@ -161,6 +163,10 @@ class Invoker:
         scratch = self._ctx.state.path / _SCRATCH / secrets.token_hex(8)
         scratch.mkdir(mode=0o700, parents=True)
         variables |= {"TMPDIR": str(scratch), "HOME": str(scratch)}
+
+        def ended(_: Managed) -> None:
+            self._ctx.credentials.revoke(session.access_key_id)
+            shutil.rmtree(scratch, ignore_errors=True)
 
         def spawn(request_fd: int, answer_fd: int) -> Managed:
             argv = [sys.executable, function_host.__file__, str(request_fd), str(answer_fd), config["Handler"]]
@@ -173,7 +179,7 @@ class Invoker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_fd, answer_fd),
-                on_exit=lambda _: shutil.rmtree(scratch, ignore_errors=True),
+                on_exit=ended,
             )
 
         return Environment(spawn, stream, config["MemorySize"])

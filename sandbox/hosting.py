@@ -18,15 +18,14 @@ from sandbox.hosting_models import Models
 from sandbox.iam_access import RoleLogs, RoleS3
 from sandbox.quotas import ENDPOINT, Quotas
 from sandbox.registry import Caller, SandboxContext
+from sandbox.role_keys import RoleKeys
 from sandbox.sagemaker_logs import LogPump
 from sandbox.sagemaker_store import Records, Tags
 from sandbox.sagemaker_validation import validate
 from sandbox.training_request import invalid
-from sandbox.training_run import account_environment
 
 # Requests that are on their way to the old instances of an update get this long.
 DRAIN_SECONDS = 60.0
-_KEY_SECONDS = 365 * 86_400.0
 # Kept in the record, left out of the answers.
 _DEPLOYMENT = "_Deployment"
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
@@ -66,7 +65,7 @@ class Endpoints:
             s3=lambda role: RoleS3(ctx.s3, ctx.access, role),
             cache=ctx.state.path / "cache",
             spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
-            account=self._account,
+            keys=self._keys,
         )
         self.operations = {
             "CreateEndpoint": self._create,
@@ -367,10 +366,8 @@ class Endpoints:
                 endpoint.reserved = _instances(endpoint.fleet.variants.values() if endpoint.fleet else ())
             self.records.save(endpoint.name, endpoint.record, status=status, modified=now)
 
-    def _account(self, role_arn: str, folder: Path) -> dict[str, str]:
-        keys = self._ctx.credentials.issue_session(role_arn, "SageMaker", _KEY_SECONDS)
-        texts = (keys.access_key_id, keys.secret_access_key, keys.session_token)
-        return account_environment(folder, self._ctx.region, self._ctx.endpoint_url, texts)
+    def _keys(self, role_arn: str, folder: Path) -> RoleKeys:
+        return RoleKeys(self._ctx.credentials, role_arn, folder, self._ctx.region, self._ctx.endpoint_url)
 
 
 def _instances(variants: Iterable[Variant]) -> Counter[str]:

@@ -20,6 +20,7 @@ from sandbox.container_python import JobPython, host_program
 from sandbox.errors import AwsError
 from sandbox.hosting_instance import Instance, InstanceTools
 from sandbox.hosting_link import HostListener
+from sandbox.role_keys import RoleKeys
 from sandbox.sagemaker_logs import LogStreams
 from sandbox.training_files import ObjectStore
 from sandbox.training_request import S3Place, channel_files
@@ -37,7 +38,7 @@ class FleetError(Exception):
 
 @dataclass(frozen=True)
 class FleetTools:
-    """What a fleet needs of the sandbox. ``account`` makes a role's variables in a folder, ``s3``
+    """What a fleet needs of the sandbox. ``keys`` makes a role's keys in a folder, ``s3``
     and ``logs`` are a role's."""
 
     listener: HostListener
@@ -45,7 +46,7 @@ class FleetTools:
     s3: Callable[[str], ObjectStore]
     cache: Path
     spawn: Callable[[str, Command], Spawned]
-    account: Callable[[str, Path], dict[str, str]]
+    keys: Callable[[str, Path], RoleKeys]
 
 
 @dataclass
@@ -85,6 +86,8 @@ class Fleet:
         self._condition = threading.Condition()
         self._size_lock = threading.Lock()
         self._closed = False
+        # Of each variant, from its first instance on.
+        self._keys: dict[str, RoleKeys] = {}
 
     def start(self) -> None:
         """Unpack the models and start the instances. Raises ``FleetError`` when a model cannot be used."""
@@ -175,6 +178,8 @@ class Fleet:
             thread.start()
         for thread in threads:
             thread.join()
+        for keys in self._keys.values():
+            keys.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
@@ -193,7 +198,9 @@ class Fleet:
     def _instance(self, variant: Variant) -> Instance:
         threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // max(1, variant.count)))
         base = self._folder / variant.name
-        environment = self._tools.account(variant.model["ExecutionRoleArn"], base / "aws")
+        if variant.name not in self._keys:
+            self._keys[variant.name] = self._tools.keys(variant.model["ExecutionRoleArn"], base / "aws")
+        environment = self._keys[variant.name].environment
 
         def command(address: str, token: str) -> Command:
             env = container_environment(HostFolder(base), variant.model, self._tools.cache, threads)

@@ -275,7 +275,9 @@ class TrainingJobs:
         ctx, name = self._ctx, entry.record.name
         folder = ctx.state.jobs / name
         limit = entry.record.body["StoppingCondition"]["MaxRuntimeInSeconds"]
-        keys = ctx.credentials.issue_session(entry.request["RoleArn"], "SageMaker", limit + _KEY_MARGIN_SECONDS)
+        keys = ctx.credentials.issue_session(
+            entry.request["RoleArn"], "SageMaker", limit + _KEY_MARGIN_SECONDS, kept=False
+        )
         entry.key_id = keys.access_key_id
         environment = account_environment(
             folder / "aws",
