@@ -104,7 +104,7 @@ class Instance:
             if not process.join(_STOP_SECONDS):
                 process.kill()
                 process.join(_KILL_SECONDS)
-        self._log.flush()
+        self._log.finish()
 
     def _start(self) -> None:
         with self._lock:

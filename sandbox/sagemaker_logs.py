@@ -20,6 +20,10 @@ class LogStore(Protocol):
         """Append (epoch milliseconds, message) events; makes group and stream when they are new."""
         ...
 
+    def finish(self, group: str, stream: str) -> int:
+        """Nothing more comes; returns how many lines are missing at the end without a word in the log."""
+        ...
+
 
 class LogStreams(Protocol):
     """Where jobs and endpoints get the streams that they write to."""
@@ -64,6 +68,13 @@ class LogStream:
                 events, self._waiting, self._size = self._waiting, [], 0
             if events:
                 self._pump.store.put(self.group, self.stream, events)
+
+    def finish(self) -> int:
+        """Flush; nothing more will come. Returns how many lines are missing at the end without a word in the log."""
+        if self._muted:
+            return 0
+        self.flush()
+        return self._pump.store.finish(self.group, self.stream)
 
 
 class LogPump:

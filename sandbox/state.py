@@ -23,6 +23,8 @@ VERSION_TEXT = f"sagedeck-sandbox-state {STATE_VERSION}\n"
 CHECKPOINT_SECONDS = 2.0
 RESERVE_BYTES = 2 * 1024 * 1024
 MAX_IDLE_LOG_BYTES = 32 * 1024 * 1024
+MAX_LOG_BYTES = 64 * 1024 * 1024
+GIVE_BACK_PAGES = 256
 OUR_NAMES = frozenset({"version", "lock", "sandbox.db", "blobs", "jobs", "endpoints", "ready.json"})
 
 
@@ -48,14 +50,22 @@ class Database:
     """One sqlite file in WAL mode: one writer connection under a lock, one reader connection a thread.
 
     A commit survives the death of the process. Checkpoints run in a thread of their own, so that no request
-    waits for the disk.
+    waits for the disk; only a log (the ``-wal`` file) of more than ``most_log_bytes`` is moved into the file at once,
+    for under steady writing it would never end by itself. ``page_bytes`` and giving room back are fixed when the file
+    is made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, page_bytes: int = 4096, gives_back: bool = False, most_log_bytes: int = MAX_LOG_BYTES
+    ) -> None:
         self.path = path
+        self._most_log_bytes = most_log_bytes
         self._lock = threading.RLock()
         self._local = threading.local()
         self._writer = self._connect()
+        self._writer.execute(f"PRAGMA page_size={page_bytes}")
+        if gives_back:
+            self._writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._writer.execute("PRAGMA journal_mode=WAL")
         self._writer.execute("PRAGMA wal_autocheckpoint=0")
         self._writer.execute(f"PRAGMA journal_size_limit={MAX_IDLE_LOG_BYTES}")
@@ -130,11 +140,41 @@ class Database:
             while not self._closed.wait(CHECKPOINT_SECONDS):
                 try:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                    self.fold(self._most_log_bytes)
                 except sqlite3.OperationalError as exc:
                     if not is_disk_full(exc):
                         raise
         finally:
             connection.close()
+
+    def fold(self, most: int = 0) -> None:
+        """Move the log into the file and empty it, if it has more than ``most`` bytes. Writers wait meanwhile."""
+        if self.log_bytes() > most:
+            with self._lock:
+                if self._depth == 0 and not self._closed.is_set():
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def log_bytes(self) -> int:
+        """The size of the log."""
+        return _size(self.path.with_name(self.path.name + "-wal"))
+
+    def disk_bytes(self) -> int:
+        """What the file and its log take."""
+        return _size(self.path) + self.log_bytes()
+
+    def give_back(self) -> None:
+        """Hand the room of deleted rows back to the disk, in steps between which others may write."""
+        before = -1
+        while (free := self._writer_value("PRAGMA freelist_count")) and free != before:
+            before = free
+            with self._lock:
+                self._writer.execute(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})").fetchall()
+            self.fold(self._most_log_bytes)
+        self.fold()
+
+    def _writer_value(self, sql: str) -> int:
+        with self._lock:
+            return int(self._writer.execute(sql).fetchone()[0])
 
     def close(self) -> None:
         """Close all connections; the last one moves the log into the file."""
@@ -146,6 +186,13 @@ class Database:
             self._writer.close()
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class StateDir:
     """An open, locked state folder. ``notice`` says what was moved aside, if anything was."""
 
@@ -153,7 +200,7 @@ class StateDir:
         self.path = Path(path).expanduser().absolute()
         self.notice = ""
         self._lock_file = _prepare(self.path)
-        self._free_reserve()
+        self.spend_reserve()
         problem = _problem(self.path)
         if problem:
             self._move_aside(problem)
@@ -194,8 +241,11 @@ class StateDir:
             temporary.write_text(VERSION_TEXT)
             temporary.replace(version)
 
-    def _free_reserve(self) -> None:
-        """On a full disk give up the reserve: then the sandbox can start, and things in it can be deleted."""
+    def spend_reserve(self) -> None:
+        """On a full disk give up the reserve: then the sandbox can start, and things in it can be deleted.
+
+        There is a new one at the next start, if there is room for it.
+        """
         if self.free_bytes() < RESERVE_BYTES:
             (self.path / "reserve").unlink(missing_ok=True)
 

@@ -77,7 +77,7 @@ class JobRecord:
                 self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
             if reason:
                 self.body["FailureReason"] = reason
-            self._transition(secondary or status, reason if status == "Failed" else "", now)
+            self._transition(secondary or status, reason, now)
             self.body["SecondaryStatusTransitions"][-1]["EndTime"] = now
             self._save(now)
         self._changed(self.body)

@@ -307,6 +307,9 @@ class TrainingRun:
     def _finish(self, status: str, secondary: str = "", reason: str = "") -> None:
         if self._shutdown.is_set():
             status, secondary, reason = "Failed", "", STOPPED_REASON
+        if missing := sum(host.log.finish() for host in self._hosts):
+            # The log could not say it itself, and whoever reads it must not take its last line for the job's.
+            reason = f"{reason} The last {missing} lines of the log are missing: the sandbox's disk was full.".strip()
         self._record.finish(status, secondary, reason)
 
     def _terminate_all(self) -> None:

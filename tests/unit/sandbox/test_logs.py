@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import logs_store
+from sandbox import logs_limits
 from sandbox.errors import AwsError, disk_full
 from sandbox.logs_patterns import compile_pattern
 from sandbox.logs_service import LogsService
@@ -216,7 +217,7 @@ def test_a_huge_log_keeps_its_ends_and_says_what_is_missing(
     logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("HEAD_BYTES", 20_000), ("TAIL_BYTES", 50_000), ("SLACK_BYTES", 10_000)):
-        monkeypatch.setattr(logs_store, name, value)
+        monkeypatch.setattr(logs_limits, name, value)
     total = 20_000
     for start in range(0, total, 500):
         logs.put(GROUP, STREAM, [(number, f"line {number:06d}") for number in range(start, start + 500)])
@@ -242,10 +243,10 @@ def test_a_huge_log_keeps_its_ends_and_says_what_is_missing(
 
 
 def test_all_logs_together_are_bounded(logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_store, "TOTAL_BYTES", 3_000_000)
+    monkeypatch.setattr(logs_limits, "TOTAL_BYTES", 3_000_000)
     for number in range(5):
         logs.put(GROUP, f"s{number}", [(number, "x" * 999)] * 1000)
-    logs._next_retention = 0.0
+    logs._limits.soon()
     logs.put(GROUP, "s5", [(9, "new")])
     group = call(service, "DescribeLogGroups")["logGroups"][0]
     assert group["storedBytes"] <= 3_000_000
@@ -284,3 +285,142 @@ def test_fast_enough_for_a_chatty_job(logs: Logs) -> None:
     for start in range(0, 200_000, 5000):
         logs.put(GROUP, STREAM, [(start + index, "x" * 90) for index in range(5000)])
     assert time.process_time() - started < 12
+
+
+@pytest.mark.parametrize("size", [100, 1000, 5000])
+def test_a_line_takes_hardly_more_on_the_disk_than_it_has(logs: Logs, size: int) -> None:
+    written = 0
+    for start in range(0, 20_000_000 // size, 200):
+        logs.put(GROUP, STREAM, [(start + index, "x" * size) for index in range(200)])
+        written += 200 * size
+    logs.db.fold()
+    # A line has a number, two times and a place in the index of times besides.
+    assert logs.db.disk_bytes() < written * 1.15 + written / size * 60
+
+
+def test_the_databases_own_log_does_not_grow_under_steady_writing(logs: Logs) -> None:
+    most = 0
+    for start in range(0, 40_000, 1000):
+        logs.put(GROUP, STREAM, [(start + index, "x" * 1000) for index in range(1000)])
+        most = max(most, logs.db.log_bytes())
+    assert most < 24_000_000
+
+
+def test_what_is_deleted_is_given_back(logs: Logs, service: LogsService) -> None:
+    for name in ("one", "two"):
+        logs.put(GROUP, name, [(index, "x" * 1000) for index in range(8000)])
+    logs.put("/other", "kept", [(1, "kept")])
+    call(service, "DeleteLogStream", logGroupName=GROUP, logStreamName="one")
+    assert logs.db.disk_bytes() < 10_000_000
+    call(service, "DeleteLogGroup", logGroupName=GROUP)
+    assert logs.db.disk_bytes() < 500_000
+    assert messages(call(service, "FilterLogEvents", logGroupName="/other")) == ["kept"]
+
+
+def test_a_deletion_that_was_cut_off_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    logs = Logs(state)
+    put(logs, *["x" * 1000] * 50)
+    (row,) = logs.db.query("SELECT id FROM log_streams")
+    logs.db.execute("INSERT INTO log_doomed VALUES (?)", (row["id"],))
+    logs.db.execute("DELETE FROM log_streams")
+    logs.close()
+    again = Logs(state)
+    assert not again.db.query("SELECT 1 FROM log_events")
+    assert not again.db.query("SELECT 1 FROM log_doomed")
+    put(again, "new")
+    assert again.stream(GROUP, STREAM)["id"] != row["id"]
+    again.close()
+    state.close()
+
+
+def test_on_a_small_disk_the_logs_leave_room_to_others(
+    logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = 60_000_000
+    monkeypatch.setattr(logs._state, "free_bytes", lambda: disk - logs.db.disk_bytes())
+    most = 0
+    for start in range(0, 70_000, 1000):
+        logs.put(GROUP, STREAM, [(start + index, f"{start + index:06d} " + "x" * 1000) for index in range(1000)])
+        most = max(most, logs.db.disk_bytes())
+    assert most < disk / 3
+    lines: list[str] = []
+    answer = call(service, "FilterLogEvents", logGroupName=GROUP, filterPattern='"[sandbox:"')
+    (marker,) = messages(answer)
+    assert "were dropped here to spare the disk" in marker
+    lines = messages(get(service, limit=1))
+    assert lines[0].startswith("069999 ")
+
+
+def test_many_logs_on_a_small_disk_lose_the_oldest(
+    logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = 40_000_000
+    monkeypatch.setattr(logs._state, "free_bytes", lambda: disk - logs.db.disk_bytes())
+    monkeypatch.setattr(logs_limits, "CROWDED_CHECK_SECONDS", 0.0)
+    for number in range(10):
+        logs.put(GROUP, f"s{number}", [(number, "x" * 1000)] * 3000)
+    assert logs.db.disk_bytes() < disk / 2
+    oldest = call(service, "GetLogEvents", logGroupName=GROUP, logStreamName="s0")
+    assert "lines were dropped: all logs together keep" in messages(oldest)[0]
+
+
+def test_lines_are_counted_in_bytes(logs: Logs) -> None:
+    put(logs, "ü" * 1000)
+    assert logs.stream(GROUP, STREAM)["bytes"] == 2026
+
+
+OLD_SCHEMA = """
+CREATE TABLE log_groups (name TEXT PRIMARY KEY, created INTEGER NOT NULL, retention INTEGER);
+CREATE TABLE log_streams (id INTEGER PRIMARY KEY, grp TEXT NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL,
+    first INTEGER, last INTEGER, ingested INTEGER, next INTEGER NOT NULL DEFAULT 1, bytes INTEGER NOT NULL DEFAULT 0,
+    head_end INTEGER, dropped_lines INTEGER NOT NULL DEFAULT 0, dropped_bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (grp, name));
+CREATE TABLE log_events (stream INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+    ingested INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (stream, seq)) WITHOUT ROWID;
+INSERT INTO log_groups VALUES ('/aws/sagemaker/TrainingJobs', 1, NULL);
+INSERT INTO log_streams VALUES (7, '/aws/sagemaker/TrainingJobs', 'job/algo-1-1', 1, 5, 6, 9, 3, 54, NULL, 0, 0);
+INSERT INTO log_events VALUES (7, 1, 5, 9, 'old 1'), (7, 2, 6, 9, 'old 2');
+"""
+
+
+def test_logs_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    old = sqlite3.connect(state.path / "logs.db")
+    old.executescript(OLD_SCHEMA)
+    old.close()
+    for line in ("new", "newer"):
+        logs = Logs(state)
+        put(logs, line, at=10)
+        events = logs.read(logs.stream(GROUP, STREAM)["id"], limit=10, tail=False)
+        logs.close()
+    assert [(event.seq, event.message) for event in events] == [(1, "old 1"), (2, "old 2"), (3, "new"), (4, "newer")]
+    state.close()
+
+
+def test_a_log_whose_end_is_lost_says_so_in_the_room_kept_for_it(
+    logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(logs, "before")
+    with monkeypatch.context() as patched:
+        patched.setattr(logs._state, "free_bytes", lambda: 1_000_000)
+        put(logs, "lost 1", "lost 2")
+        assert messages(get(service)) == ["before"]
+        assert logs.finish(GROUP, STREAM) == 0
+        assert messages(get(service)) == ["before", "[sandbox: 2 lines are missing here: the disk was full]"]
+        put(logs, "lost", stream="other")
+    # There is room again, and somebody else writes.
+    put(logs, "x", stream="third")
+    answer = call(service, "GetLogEvents", logGroupName=GROUP, logStreamName="other")
+    assert messages(answer) == ["[sandbox: 1 lines are missing here: the disk was full]"]
+
+
+def test_without_any_room_the_number_of_missing_lines_is_told(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(logs, "before")
+
+    def full(*args: object) -> None:
+        raise disk_full("/state")
+
+    monkeypatch.setattr(logs, "append", full)
+    put(logs, "lost 1", "lost 2")
+    assert logs.finish(GROUP, STREAM) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.credentials import Credentials
-from sandbox.errors import AwsError
+from sandbox.errors import AwsError, disk_full
 from sandbox.logs_store import Logs
 from sandbox.metrics_store import Metrics
 from sandbox.processes import Processes
@@ -306,3 +307,15 @@ def test_a_hopeless_regex_costs_its_metric_and_not_the_job(bench: Bench) -> None
     assert [(one["MetricName"], one["Value"]) for one in job["FinalMetricDataList"]] == [("loss", 0.5)]
     lines = last_lines(bench.logs, "trap")
     assert any(line.startswith("[sandbox] The metric 'trap' is not read any more") for line in lines)
+
+
+def test_a_job_whose_log_lost_its_end_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise disk_full("/state")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.logs, "append", full)
+        bench.start("silent", "print('a')\nprint('b')\n")
+        job = bench.end("silent")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert re.fullmatch(r"The last \d lines of the log are missing: the sandbox's disk was full.", job["FailureReason"])
