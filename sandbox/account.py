@@ -13,6 +13,16 @@ def arn(service: str, resource: str, region: str = REGION) -> str:
     return f"arn:aws:{service}:{region}:{ACCOUNT_ID}:{resource}"
 
 
+def bucket_arn(bucket: str) -> str:
+    """The ARN of a bucket, which names neither region nor account."""
+    return f"arn:aws:s3:::{bucket}"
+
+
+def object_arn(bucket: str, key: str) -> str:
+    """The ARN of an object."""
+    return f"arn:aws:s3:::{bucket}/{key}"
+
+
 def assumed_role_arn(role_arn: str, session_name: str) -> str:
     """The ARN that STS reports for a session of ``role_arn`` (paths of the role are dropped, as on AWS)."""
     account = role_arn.split(":")[4] or ACCOUNT_ID

@@ -11,14 +11,14 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sandbox.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn
+from sandbox.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn, bucket_arn
 from sandbox.account import arn as account_arn
 from sandbox.errors import AwsError
 from sandbox.iam_principals import Principal, Principals, Source
 from sandbox.iam_refusal import refusal
 from sandbox.iam_requests import Need, needs_of
 from sandbox.iam_resources import ResourcePolicies
-from sandbox.iam_s3 import bucket_arn, delete_need, is_delete_objects, s3_needs
+from sandbox.iam_s3 import delete_need, is_delete_objects, s3_needs
 from sandbox.moto_bridge import MotoBridge
 from sandbox.policy import Decision, evaluate, trusts
 from sandbox.policy_document import parsed

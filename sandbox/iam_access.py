@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.iam_requests import log_stream_arn
-from sandbox.iam_s3 import bucket_arn, object_arn
+from sandbox.account import bucket_arn, object_arn
+from sandbox.logs_names import log_stream_arn
 from sandbox.registry import Access
 from sandbox.s3_api import S3
 from sandbox.s3_store import ObjectInfo

@@ -20,7 +20,7 @@ from sandbox.account import REGION, arn
 from sandbox.errors import AwsError
 from sandbox.functions_store import split_name
 from sandbox.iam_s3 import read_need, s3_needs
-from sandbox.logs_names import group_name
+from sandbox.logs_names import group_name, log_stream_arn
 from sandbox.registry import RestRequest
 from sandbox.rest_json import RestJson
 from sandbox.rpc import read_call
@@ -146,11 +146,6 @@ def _code_of_function(params: Params) -> list[Need]:
 def _log_arn(params: Params, region: str) -> str:
     group = group_name(params) or str(params.get("logGroupNamePrefix") or "")
     return log_stream_arn(group, str(params.get("logStreamName") or ""), region)
-
-
-def log_stream_arn(group: str, stream: str, region: str) -> str:
-    """The ARN that CloudWatch Logs asks IAM about; without a stream for a whole group."""
-    return arn("logs", f"log-group:{group}:log-stream:{stream}", region)
 
 
 def _cloudwatch(action: str, params: Params, region: str) -> list[Need]:

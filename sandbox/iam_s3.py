@@ -5,6 +5,7 @@ Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
 
 from __future__ import annotations
 
+from sandbox.account import bucket_arn, object_arn
 from sandbox.registry import RestRequest
 from sandbox.s3_copy_source import CopySource, parse_copy_source
 from sandbox.s3_deletions import Deletion, objects_to_delete
@@ -52,16 +53,6 @@ _PLAIN_OBJECT = {
 }
 _HEADER_KEYS = ("x-amz-acl", "x-amz-server-side-encryption", "x-amz-storage-class")
 _QUERY_KEYS = ("prefix", "delimiter", "max-keys")
-
-
-def bucket_arn(bucket: str) -> str:
-    """The ARN of a bucket."""
-    return f"arn:aws:s3:::{bucket}"
-
-
-def object_arn(bucket: str, key: str) -> str:
-    """The ARN of an object."""
-    return f"arn:aws:s3:::{bucket}/{key}"
 
 
 def s3_needs(request: RestRequest) -> list[S3Need]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.account import ACCOUNT_ID
+from sandbox.account import ACCOUNT_ID, arn
 from sandbox.errors import AwsError
 
 _NAME = re.compile(r"[\w./#-]{1,512}")
@@ -33,6 +33,11 @@ def group_name(params: dict[str, Any]) -> str:
             "1 to 512 characters of letters, digits, '_', '-', '/', '.' and '#'"
         )
     return name
+
+
+def log_stream_arn(group: str, stream: str, region: str) -> str:
+    """The ARN that CloudWatch Logs asks IAM about; without a stream for a whole group."""
+    return arn("logs", f"log-group:{group}:log-stream:{stream}", region)
 
 
 def _invalid(message: str) -> AwsError:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.billing import billed_fleets, bills_now
-from workers.function_types import Function, Usage
 from workers.paths import RESOURCES
 from workers.training_spot import SPOT_SAVING
 from workers.types import Endpoint, TrainingJob
@@ -129,26 +128,14 @@ class PriceTable:
             seconds = max(0.0, ((now or datetime.now(UTC)) - job.started).total_seconds()) * price_share(job)
         return seconds / 3600 * price * max(1, job.instance_count)
 
-    def function_per_hour(self, function: Function, region: str) -> float | None:
-        """US dollars an hour of a Lambda function by its last hour: calls, billed time times memory, and what is
-        provisioned. ``None`` when its use or the region's prices are not known. Without the free tier. What is
-        provisioned is charged for whether its use is known or not, and is then told alone.
-
-        With provisioned concurrency all time is priced as provisioned; calls beyond it cost somewhat more.
+    def function_prices(self, region: str) -> Mapping[str, float] | None:
+        """Lambda's prices in a region: ``request``, ``duration`` and ``provisioned_duration`` (GB-seconds),
+        ``provisioned`` (GB-seconds kept ready), US dollars each. ``None`` when they are not known.
         """
         prices = self._data.get("lambda", {}).get("prices", {}).get(region)
         if isinstance(prices, str):
             prices = self._data["lambda"]["prices"][prices]
-        if not prices or (function.last_hour is None and not function.provisioned):
-            return None
-        gigabytes = function.memory_mb / 1024
-        duration = prices["provisioned_duration"] if function.provisioned else prices["duration"]
-        used = function.last_hour or Usage(0.0, 0.0)
-        return float(
-            used.calls * prices["request"]
-            + used.billed_ms / 1000 * gigabytes * duration
-            + function.provisioned * gigabytes * 3600 * prices["provisioned"]
-        )
+        return prices or None
 
     def endpoint_per_hour(self, endpoint: Endpoint, region: str) -> float | None:
         """US dollars an hour that an endpoint costs in its present state (``workers.billing``); 0 when it costs none.

@@ -18,6 +18,7 @@ from workers.costs import PriceTable
 from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError
 from workers.function_calls import CallLog, FunctionCall
 from workers.function_code import HANDLER, OwnCode, package
+from workers.function_costs import function_per_hour
 from workers.function_figures import Figures
 from workers.function_policy import POLICY_NAME, function_policy, narrowing
 from workers.function_settings import S3_VARIABLE, FunctionChanges
@@ -133,7 +134,7 @@ class Functions:
     async def _sum_per_hour(self, prices: PriceTable) -> float:
         asking = [one async for one in self.list_all() if one.endpoint_name]
         found = [await self.detailed(one) for one in await self.measured(asking)]
-        return sum(prices.function_per_hour(one, self._session.region) or 0.0 for one in found)
+        return sum(function_per_hour(prices, one, self._session.region) or 0.0 for one in found)
 
     async def create(self, spec: FunctionSpec) -> str:
         """Make role, log group and function; returns its ARN. What was made is removed when a later step fails.

@@ -25,6 +25,7 @@ from console.widgets.buttons import Button
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
 from workers.function_calls import FunctionCall, refused_in_a_row
+from workers.function_costs import function_per_hour
 from workers.function_types import Function
 from workers.grants import Grant
 
@@ -221,7 +222,7 @@ class FunctionsPart(QWidget):
                 provisioned=known.function.provisioned,
                 broad=known.function.broad,
             )
-            price = services.prices.function_per_hour(function, services.region)
+            price = function_per_hour(services.prices, function, services.region)
             self.rows[function.name] = replace(known, function=function, per_hour=price)
 
     async def _read_on(self, function: Function) -> None:
@@ -274,7 +275,7 @@ class FunctionsPart(QWidget):
     def _set_row(self, row: FunctionRow) -> None:
         services = self.ctx.services
         if services is not None and row.name in self.rows:
-            price = services.prices.function_per_hour(row.function, services.region)
+            price = function_per_hour(services.prices, row.function, services.region)
             self.rows[row.name] = replace(row, per_hour=price)
 
     async def _grant_for(self, refused: list[FunctionCall]) -> Grant | None:

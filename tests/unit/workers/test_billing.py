@@ -9,6 +9,7 @@ from botocore import session as botocore_session
 
 from workers.billing import ENDPOINT_STATES, billed_environments, billed_fleets, bills_now
 from workers.costs import PriceTable
+from workers.function_costs import function_per_hour
 from workers.function_types import Function
 from workers.types import Endpoint, Fleet, TrainingJob
 
@@ -130,4 +131,4 @@ def test_provisioned_concurrency_is_charged_from_the_moment_of_asking(
 
 def test_what_is_kept_ready_is_charged_for_although_its_use_is_not_known() -> None:
     ready = Function("ask", "arn", "python3.12", 1024, 30, "role", None, provisioned=10)
-    assert TABLE.function_per_hour(ready, "us-east-1") == pytest.approx(10 * 3600 * 0.0000041667)
+    assert function_per_hour(TABLE, ready, "us-east-1") == pytest.approx(10 * 3600 * 0.0000041667)

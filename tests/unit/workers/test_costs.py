@@ -12,6 +12,7 @@ from botocore import session as botocore_session
 
 from workers.costs import PRICE_FILE, PriceTable
 from workers.errors import InvalidInput
+from workers.function_costs import function_per_hour
 from workers.function_types import Function, Usage
 from workers.images import VERSION, image_uri
 from workers.types import Endpoint, TrainingJob
@@ -125,19 +126,19 @@ def function(**more):
 
 def test_a_function_costs_its_calls_and_its_billed_time():
     # 720 calls, 67 s of half a GB: 720 x 0.0000002 + 33.5 x 0.0000166667
-    assert TABLE.function_per_hour(function(), "us-east-1") == pytest.approx(0.000702, abs=1e-6)
-    assert TABLE.function_per_hour(function(), "us-west-2") == TABLE.function_per_hour(function(), "us-east-1")
+    assert function_per_hour(TABLE, function(), "us-east-1") == pytest.approx(0.000702, abs=1e-6)
+    assert function_per_hour(TABLE, function(), "us-west-2") == function_per_hour(TABLE, function(), "us-east-1")
 
 
 def test_what_is_kept_ready_costs_also_without_calls():
     idle = function(memory_mb=1024, last_hour=Usage(0.0, 0.0), provisioned=10)
-    assert TABLE.function_per_hour(idle, "us-east-1") == pytest.approx(10 * 3600 * 0.0000041667)
-    assert TABLE.function_per_hour(idle, "eu-west-1") == pytest.approx(10 * 3600 * 0.000004646)
+    assert function_per_hour(TABLE, idle, "us-east-1") == pytest.approx(10 * 3600 * 0.0000041667)
+    assert function_per_hour(TABLE, idle, "eu-west-1") == pytest.approx(10 * 3600 * 0.000004646)
 
 
 def test_a_function_of_unknown_use_or_region_has_no_price():
-    assert TABLE.function_per_hour(function(last_hour=None), "us-east-1") is None
-    assert TABLE.function_per_hour(function(), "moon-1") is None
+    assert function_per_hour(TABLE, function(last_hour=None), "us-east-1") is None
+    assert function_per_hour(TABLE, function(), "moon-1") is None
 
 
 def test_the_lambda_prices_have_a_date_and_a_source():
