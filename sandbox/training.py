@@ -41,7 +41,7 @@ _LEAST_SLOTS = 4
 _KEY_MARGIN_SECONDS = 3600.0
 
 Changed = Callable[[dict[str, Any]], None]
-Metrics = Callable[[str, list[tuple[str, float, float]]], None]
+PutMetrics = Callable[[str, list[tuple[str, float, float]]], None]
 
 
 @dataclass
@@ -76,7 +76,7 @@ class TrainingJobs:
         self._slots = max(_LEAST_SLOTS, os.cpu_count() or 1)
         self._closed = False
         self.observers: list[Changed] = []
-        self.metric_observers: list[Metrics] = []
+        self.metric_observers: list[PutMetrics] = []
         self.operations = {
             "CreateTrainingJob": self._create_operation,
             "DescribeTrainingJob": self._describe_operation,
