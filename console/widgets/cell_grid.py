@@ -1,8 +1,8 @@
 """Cells of one size in columns, painted as they come into sight: what grids of thumbnails and of cards share.
 
 A subclass says how many cells there are, how large one is and what is in it, and keeps which one is chosen. Arrow
-keys, Home and End choose, Return or a double click activates, Escape chooses none. Thousands of cells cost nothing
-until they are scrolled to.
+keys, Home and End choose, Return activates, Space or a double click looks at it, Escape chooses none. Thousands of
+cells cost nothing until they are scrolled to.
 """
 
 from __future__ import annotations
@@ -61,8 +61,12 @@ class CellGrid(QAbstractScrollArea):
         raise NotImplementedError
 
     def activate(self, at: int) -> None:
-        """Return or a double click on a cell."""
+        """Return on a cell."""
         raise NotImplementedError
+
+    def look_at(self, at: int) -> None:
+        """Space or a double click on a cell: the same as Return where a subclass does not know better."""
+        self.activate(at)
 
     def cell_name(self, at: int) -> str:
         """The tool tip of a cell."""
@@ -147,13 +151,13 @@ class CellGrid(QAbstractScrollArea):
             self.choose(at)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Activate the cell under the pointer."""
+        """Look at the cell under the pointer."""
         at = self._cell_at(event.position())
         if at >= 0:
-            self.activate(at)
+            self.look_at(at)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows, Home, End, Return, Escape."""
+        """Arrows, Home, End, Return, Space, Escape."""
         self._keyboard = True
         columns, last, at = self.column_count(), self.cell_count() - 1, self.position()
         moves = {
@@ -168,6 +172,8 @@ class CellGrid(QAbstractScrollArea):
             self.choose(max(0, min(last, moves[Qt.Key(event.key())])))
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and at >= 0:
             self.activate(at)
+        elif event.key() == Qt.Key.Key_Space and at >= 0:
+            self.look_at(at)
         elif event.key() == Qt.Key.Key_Escape and at >= 0 and self.deselects:
             self.choose(-1)
         else:

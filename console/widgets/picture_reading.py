@@ -15,6 +15,8 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
 from PySide6.QtGui import QImage, QImageIOHandler, QImageReader, QPainter, QPixelFormat
 
+from workers.os_words import os_words
+
 # The same bounds as the training program's: what can be trained on can be looked at.
 MAX_PIXELS = 128_000_000
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -67,8 +69,10 @@ def _unfit(path: str) -> str:
     """Why a path is not even opened: a pipe would wait for ever, a device never end."""
     try:
         found = Path(path).stat()
-    except (OSError, ValueError) as error:
-        return f"The file cannot be read: {getattr(error, 'strerror', None) or error}."
+    except OSError as error:
+        return f"The file cannot be read: {os_words(error)}."
+    except ValueError:
+        return NO_PICTURE
     if not stat.S_ISREG(found.st_mode):
         return NOT_A_FILE
     if not found.st_size:

@@ -53,7 +53,7 @@ def paint_card(painter: QPainter, area: QRectF, card: Card, *, selected: bool = 
     if error and not rows:
         _paint_error(painter, rest, error)
     elif rows:
-        _paint_rows(painter, rest, card, rows)
+        paint_rows(painter, rest, card, rows)
     elif card.answers and card.asking:
         _paint_waiting(painter, rest)
 
@@ -81,14 +81,21 @@ def _paint_head(painter: QPainter, body: QRectF, card: Card) -> float:
             right -= 10
     title = QRectF(body.left(), body.top(), max(20.0, right - body.left()), height)
     draw_text(painter, title, headline(card), "strong", colors.color("text"))
-    return height + 6
+    if headline(card) == card.name:
+        return height + 6
+    below = colors.metrics("caption").height()
+    line = QRectF(body.left(), body.top() + height - 2, body.width(), below)
+    middle = Qt.TextElideMode.ElideMiddle
+    draw_text(painter, line, card.name, "caption", colors.color("text3"), elide=middle)
+    return height + below + 2
 
 
 def _verdict_ink(tone: str) -> str:
     return {"err": "err", "run": "accent"}.get(tone, "text2")
 
 
-def _paint_rows(painter: QPainter, area: QRectF, card: Card, rows: list[Bar]) -> None:
+def paint_rows(painter: QPainter, area: QRectF, card: Card, rows: list[Bar]) -> None:
+    """The most probable classes with a bar and a percentage for each endpoint."""
     colors = theme()
     ways = max(1, len(card.answers))
     line = min(area.height() / 5, colors.metrics("small").height() + 6.0)

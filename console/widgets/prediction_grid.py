@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Signal
-from PySide6.QtGui import QContextMenuEvent, QPainter
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import QWidget
 
 from console.models.base_cards import Card
@@ -19,10 +19,14 @@ _MOST_COLUMNS = 3
 
 
 class PredictionGrid(CellGrid):
-    """Signals: ``currentChanged(str key)`` ("" for none), ``activated(str key)``, ``menuRequested(key, QPoint)``."""
+    """Signals: ``currentChanged(str key)`` ("" for none), ``activated(str key)`` on Return, ``lookWanted(str key)`` on
+    Space or a double click, ``menuRequested(key, QPoint)``, ``copyWanted(key)``, ``removeWanted(key)``."""
 
     currentChanged = Signal(str)
     activated = Signal(str)
+    lookWanted = Signal(str)
+    copyWanted = Signal(str)
+    removeWanted = Signal(str)
     menuRequested = Signal(str, object)
     column_gap = 16
 
@@ -103,6 +107,10 @@ class PredictionGrid(CellGrid):
         """Tell the owner."""
         self.activated.emit(self._cards[at].key)
 
+    def look_at(self, at: int) -> None:
+        """Tell the owner."""
+        self.lookWanted.emit(self._cards[at].key)
+
     def cell_name(self, at: int) -> str:
         """The file's name."""
         return self._cards[at].name
@@ -117,10 +125,21 @@ class PredictionGrid(CellGrid):
         """Two columns, three rows."""
         return QSize(theme().pixels(800), 3 * (card_height() + self.row_gap))
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ctrl+C copies, Delete removes the chosen card."""
+        if self._current and event.matches(QKeySequence.StandardKey.Copy):
+            self.copyWanted.emit(self._current)
+        elif self._current and event.matches(QKeySequence.StandardKey.Delete):
+            self.removeWanted.emit(self._current)
+        else:
+            super().keyPressEvent(event)
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask the owner for the card's menu."""
-        at = self._cell_at(QPointF(event.pos()))
-        key = self._cards[at].key if at >= 0 else self._current
-        if key:
-            self.set_current(key)
-            self.menuRequested.emit(key, event.globalPos())
+        """Ask the owner for the menu of the card under the pointer, or by the keyboard that of the chosen one."""
+        at, place = self._cell_at(QPointF(event.pos())), event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard or at < 0:
+            at = self.position()
+            place = self.viewport().mapToGlobal(self.cell_rect(at).center().toPoint()) if at >= 0 else place
+        if at >= 0:
+            self.choose(at)
+            self.menuRequested.emit(self._cards[at].key, place)

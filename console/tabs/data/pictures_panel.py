@@ -6,20 +6,24 @@ import asyncio
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QResizeEvent
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.data import BreedRow
+from console.models.viewing import ViewItem
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.whole_rows import WholeRows
 from console.theme import theme
+from console.viewing import Viewing
 from console.widgets.base import control_height, label
 from console.widgets.buttons import IconButton
 from console.widgets.segmented import Segmented
 from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
 from console.widgets.thumbs import thumbnails
+from console.widgets.viewer import Action
 from workers.datasets import class_pictures
+from workers.model_input import DEFAULT_SIZE
 
 SPLITS = ("train", "valid", "test")
 
@@ -67,7 +71,8 @@ class PicturesPanel(QWidget):
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._show_span)
         bar.rangeChanged.connect(self._show_span)
-        self.grid.activated.connect(lambda at: self._open(self._paths[at]))
+        self.viewing = Viewing(ctx, self, actions=self._actions)
+        self.grid.activated.connect(self._look)
         self.grid.customContextMenuRequested.connect(self._menu)
         self.show_breed(None)
 
@@ -110,6 +115,8 @@ class PicturesPanel(QWidget):
 
     def _load(self) -> None:
         if self._row is not None:
+            self._show([])
+            self.grid.set_placeholder("Listing the pictures…")
             self._ctx.tasks.start(
                 self._read(self._row), label=f"Listing {self._row.name}", key="data:pictures", scope="window"
             )
@@ -120,6 +127,7 @@ class PicturesPanel(QWidget):
         if report is None or entry is None:
             return
         paths = await asyncio.to_thread(class_pictures, report, entry, self.splits.current)
+        self.grid.set_placeholder("No pictures here")
         self._show(paths)
 
     def _show(self, paths: list[Path]) -> None:
@@ -139,15 +147,45 @@ class PicturesPanel(QWidget):
         bar = self.grid.verticalScrollBar()
         bar.setValue(bar.value() + pages * (bar.pageStep() + self.grid.row_gap))
 
-    def _open(self, path: Path) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+    def _look(self, at: int) -> None:
+        paths, row = self._paths, self._row
+        name = row.folder if row is not None else ""
+        network = "a model trained with the default settings"
+
+        def item(at: int) -> ViewItem:
+            path = paths[at]
+            return ViewItem(
+                path.name, str(path.parent), name, path=path, input_size=DEFAULT_SIZE, network=network
+            )  # fmt: skip
+
+        self.viewing.open(len(paths), item, at, self._moved)
+
+    def _moved(self, at: int) -> None:
+        if at < len(self._paths):
+            self.grid.set_current(at)
+
+    def _actions(self, at: int) -> list[Action]:
+        path = self._paths[at] if at < len(self._paths) else None
+        if path is None:
+            return []
+        return [
+            ("Classify", "predict", lambda: self._ctx.navigate("predict", {"paths": [path]})),
+            ("Open with another program", "link", lambda: _open(path)),
+            ("Show in folder", "folder", lambda: _open(path.parent)),
+            ("Copy path", "copy", lambda: QGuiApplication.clipboard().setText(str(path))),
+        ]
 
     def _menu(self, point: QPoint) -> None:
-        if self.grid.current < 0:
+        at = self.grid.current
+        if at < 0:
             return
-        path = self._paths[self.grid.current]
         menu = QMenu(self)
-        menu.addAction(theme().icon("predict"), "Classify", lambda: self._ctx.navigate("predict", {"paths": [path]}))
-        menu.addAction(theme().icon("eye"), "Open", lambda: self._open(path))
-        menu.addAction(theme().icon("folder"), "Open its folder", lambda: self._open(path.parent))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.addAction(theme().icon("eye"), "Open", lambda: self._look(at))
+        for text, icon, call in self._actions(at):
+            menu.addAction(theme().icon(icon), text, call)
         menu.popup(self.grid.viewport().mapToGlobal(point))
+
+
+def _open(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -16,6 +16,7 @@ from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import outcome
 from workers.errors import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
+from workers.os_words import os_words
 
 CONCURRENT = 4
 # So many questions are worth an entry in the activity panel.
@@ -103,7 +104,7 @@ class Asker:
                 self.stopped.setdefault(name, error)
             return Answer(error=words(error), raw=error.details or error.message)
         except OSError as error:
-            return Answer(error=f"The file cannot be read: {error.strerror or error}.")
+            return Answer(error=f"The file cannot be read: {os_words(error)}.")
         picture.learn_truth(_classes(found.raw) or found.labels)
         return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw, run=self._run)
 

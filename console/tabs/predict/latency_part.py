@@ -63,8 +63,11 @@ class LatencyPart(QWidget):
             row.show(result if compared else None, slowest)
         self.words.setText(_words([result for _, result in known]))
         apart = compared and not known and all(result.answered for result in scores)
-        self._note.setText(_OTHER_TIMES if apart else "")
-        self._note.setVisible(apart)
+        some = len(known[0][1].latencies) if compared and known else 0
+        fewer = 0 < some < scores[0].asked
+        both = f"of the {count(some, 'picture')} that both answered in one run"
+        self._note.setText(_OTHER_TIMES if apart else both if fewer else "")
+        self._note.setVisible(apart or fewer)
         self._chart.setVisible(not apart)
         if not known:
             self._chart.set_series([])
@@ -101,10 +104,12 @@ class _Row:
 
 def _words(known: Sequence[Score]) -> str:
     slow = " and ".join(milliseconds(result.slow_ms or 0.0) for result in known)
+    if slow.count(" ms") == len(known):
+        slow = slow.replace(" ms", "", len(known) - 1)
     if not known:
         return ""
     if len(known) > 1:
-        return f"{count(len(known[0].latencies), 'picture')}, 95 % under {slow}"
+        return f"95 % under {slow}"
     return f"median {milliseconds(known[0].median_ms or 0.0)}, 95 % under {slow}"
 
 

@@ -17,6 +17,7 @@ from console.tabs.predict import collecting, messages, pictures
 from console.tabs.predict.asking import Asker
 from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.list_head import ListHead
+from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import ended
@@ -70,6 +71,7 @@ class PredictTab(Tab):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.grid)
         self._stack.addWidget(self.empty)
+        self.looking = Looking(ctx, self, self.grid, Owner(lambda: self.choice.asked, self.ask_about, self.remove))
         for part in (self.drop, self.banner, self.list_head):
             self.body.addWidget(part)
         self.body.addWidget(self._stack, 1)
@@ -112,6 +114,7 @@ class PredictTab(Tab):
             picture.truth = ""
         self._asker.forget()
         self.choice.forget()
+        self.looking.set_reports({})
         self.panel.show_reports({})
         self._show()
 
@@ -167,6 +170,7 @@ class PredictTab(Tab):
             except NotFound:
                 # A model that was not trained by SageDeck's script has no report.
                 continue
+        self.looking.set_reports(reports)
         self.panel.show_reports(reports)
 
     def _resource_changed(self, kind: str, name: str) -> None:
@@ -189,6 +193,19 @@ class PredictTab(Tab):
 
     def _choose(self) -> None:
         collecting.ask_for_files(self.window(), self.add_paths)
+
+    def remove(self, picture: Picture) -> None:
+        """Take one picture away."""
+        collecting.drop([picture])
+        self._pictures = [one for one in self._pictures if one is not picture]
+        self._show()
+
+    def ask_about(self, picture: Picture) -> None:
+        """Ask anew about one picture."""
+        for name in self._answering():
+            picture.answers.pop(name, None)
+        self._run()
+        self._show()
 
     def clear(self) -> None:
         """Take all pictures away."""
@@ -262,6 +279,7 @@ class PredictTab(Tab):
                 self._show_score(self.cards())
             else:
                 self._show()
+        self.looking.update()
         if self.grid.current is not None and self.grid.current.key == picture.key:
             self.panel.show_card(self.grid.current)
 
@@ -274,6 +292,8 @@ class PredictTab(Tab):
 
     def _show(self) -> None:
         cards = self.cards()
+        self.looking.set_pictures(self._pictures)
+        self.looking.update()
         shown = self.list_head.arranged(cards)
         self.grid.set_cards(shown)
         self.panel.show_card(self.grid.current)
