@@ -134,6 +134,8 @@ def fit(
             "epoch": epoch, "epochs": settings.epochs,
             "train:loss": train_loss, "train:accuracy": train_accuracy,
             "valid:loss": valid_loss, "valid:accuracy": valid_accuracy,
+            # SageMaker keeps the last value of a metric, so the best one is a metric of its own.
+            "valid:best_accuracy": max(valid_accuracy, *(one["valid:accuracy"] for one in fitted.curves), 0.0),
             "images_per_second": seen / seconds, "seconds": seconds,
         }  # fmt: skip
         fitted.curves.append(row)
@@ -153,6 +155,7 @@ def epoch_line(row: dict[str, float]) -> str:
         f"epoch={row['epoch']:.0f}/{row['epochs']:.0f} "
         f"train_loss={row['train:loss']:.4f} train_acc={row['train:accuracy']:.4f} "
         f"valid_loss={row['valid:loss']:.4f} valid_acc={row['valid:accuracy']:.4f} "
+        f"best_accuracy={row['valid:best_accuracy']:.4f} "
         f"images_per_s={row['images_per_second']:.1f} seconds={row['seconds']:.2f}"
     )
 

@@ -67,7 +67,7 @@ class TuningSpec:
     backbone: str = "efficientnet_lite0"
     epochs: int = 10
     ranges: tuple[ParameterRange, ...] = DEFAULT_RANGES
-    objective_metric: str = "valid:accuracy"
+    objective_metric: str = "valid:best_accuracy"
     maximize: bool = True
     strategy: Strategy = "Bayesian"
     max_jobs: int | None = 12

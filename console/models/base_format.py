@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 
 from console.models.base import DASH
 
@@ -26,6 +27,8 @@ def _three(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """``48 s``, ``3 min 12 s``, ``2 h 05 min``, ``9 d``."""
+    if not isfinite(seconds):
+        return DASH
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -71,13 +74,20 @@ def when(at: datetime, now: datetime | None = None) -> str:
     return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
 
 
-def fraction(value: float, digits: int = 3) -> str:
-    """``.871``, ``1.000``: a score from 0 to 1 without its leading zero, with the same digits for all in a column."""
-    return f"{value:.{digits}f}".removeprefix("0")
+def fraction(value: float, digits: int = 3, *, least: bool = False) -> str:
+    """``.871``, ``1.000``: a score from 0 to 1 without its leading zero, with the same digits for all in a column.
+
+    With ``least`` ``≥ .871``: it may be more. A dash for what is no number.
+    """
+    if not isfinite(value):
+        return DASH
+    return f"{'≥ ' if least else ''}{f'{value:.{digits}f}'.removeprefix('0')}"
 
 
 def dollars(value: float, digits: int = 2) -> str:
     """``$0.47``, ``$1,204.00``."""
+    if not isfinite(value):
+        return DASH
     return f"{'–' if value < 0 else ''}${abs(value):,.{digits}f}"
 
 

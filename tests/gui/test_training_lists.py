@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QLabel
 from console.tabs.training.book import JobBook
 from console.tabs.training.compare_facts import facts
 from console.tabs.training.follow_tuning import time_left
-from console.tabs.training.rows import JobRow, cost_of, trial_number
+from console.tabs.training.rows import JobRow, columns, cost_of, trial_number
 from console.tabs.training.tab import TrainingTab
 from console.tabs.training.trial_strip import Mark, TrialStrip
 from console.tabs.training.tuning_charts import Explorer
@@ -357,3 +357,20 @@ async def test_what_is_no_model_is_not_offered_for_deployment(
     told = " ".join(one.text() for one in tab.detail.findChildren(QLabel))
     assert ("not offered" in told) is bool(words) and words in told
     tab.deleteLater()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "table", "compared"),
+    [
+        ({"valid:best_accuracy": 0.831, "valid:accuracy": 0.814}, ".831", ".831"),
+        ({"valid:accuracy": 0.814}, "≥ .814", ".831"),
+        ({"valid:best_accuracy": float("nan")}, "–", ".831"),
+    ],
+)
+def test_the_table_never_says_less_than_the_comparison(metrics: dict[str, float], table: str, compared: str) -> None:
+    curve = [EpochMetrics(n, 3, {"valid:accuracy": value}, NOW) for n, value in enumerate((0.7, 0.831, 0.814), 1)]
+    row = JobRow(training("a", final_metrics=metrics))
+    column = next(one for one in columns() if one.key == "accuracy")
+    assert (column.format(row.accuracy, row) if row.accuracy is not None else "–") == table
+    fact = next(one for one in facts([row], {row.key: curve}) if one.name == "Best validation accuracy")
+    assert fact.texts[row.key] == compared

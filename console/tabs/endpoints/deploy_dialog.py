@@ -13,6 +13,7 @@ from console.widgets.base import label
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, IntField, LineEdit
 from console.widgets.form import Form
+from workers.training_accuracy import best_accuracy
 from workers.training_names import name_problem
 from workers.types import DeploySpec, TrainingJob
 
@@ -90,7 +91,8 @@ def instance_types(ctx: AppContext) -> list[str]:
 
 
 def job_title(job: TrainingJob) -> str:
-    """Name, validation accuracy and date of a job."""
-    score = job.final_metrics.get("valid:accuracy")
-    parts = [job.name, fraction(score) if score is not None else "", when(job.created, datetime.now().astimezone())]
+    """Name, best validation accuracy and date of a job."""
+    score = best_accuracy(job)
+    words = fraction(score.value, least=not score.exact) if score is not None else ""
+    parts = [job.name, words, when(job.created, datetime.now().astimezone())]
     return ", ".join(part for part in parts if part)

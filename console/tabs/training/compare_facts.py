@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from console.models.base import DASH
-from console.models.base_format import dollars, duration, fraction
-from console.tabs.training.rows import JobRow
+from console.models.base_format import dollars, duration
+from console.tabs.training.rows import JobRow, accuracy_words
 from console.tabs.training.tuning_views import short, words_of
 from workers.tuning_types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
@@ -99,10 +99,7 @@ def _range_text(one: ParameterRange) -> str:
 
 
 def _best(row: JobRow, curve: Sequence[EpochMetrics]) -> str:
-    seen = [epoch.values["valid:accuracy"] for epoch in curve if "valid:accuracy" in epoch.values]
-    if row.accuracy is not None:
-        seen.append(row.accuracy)
-    return fraction(max(seen)) if seen else DASH
+    return accuracy_words(row.best(curve))
 
 
 def _lowest(curve: Sequence[EpochMetrics]) -> str:

@@ -12,7 +12,7 @@ from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
 from console.narrowing import RoleNotice
 from console.tabs.training.report_view import ReportView
-from console.tabs.training.rows import instances, limit_words, seconds, spot_words
+from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.tuning_views import epoch_words, points, share
 from console.widgets.banner import Banner
@@ -25,6 +25,7 @@ from console.widgets.page_scroll import PageScroll
 from console.widgets.segmented import Segmented
 from workers.deployable import no_model_reason, prepares_features
 from workers.errors import NotFound, SageDeckError
+from workers.training_accuracy import best_accuracy
 from workers.training_curves import CurveReader
 from workers.types import EpochMetrics, JobReport, TrainingJob
 
@@ -277,6 +278,8 @@ class JobDetail(QWidget):
     def _show_facts(self, job: TrainingJob) -> None:
         reason, features = no_model_reason(job) if job.instance_type else "", prepares_features(job)
         given = {key: value.strip('"') for key, value in job.hyperparameters.items()}
+        epochs = self._reader.epochs if self._reader is not None else ()
+        best = best_accuracy(job, [*epochs, *(self._report.curves if self._report else ())])
         services = self.ctx.services
         cost = services.prices.job_cost(job, services.region) if services is not None else None
         rows = [
@@ -286,6 +289,7 @@ class JobDetail(QWidget):
             ("Backbone", given.get("backbone", "")),
             ("Learning rate", given.get("learning_rate", "")),
             ("Batch size", given.get("batch_size", "")),
+            ("Best accuracy", "" if best is None else accuracy_words(best)),
             (
                 "Test accuracy",
                 fraction(self._report.test_accuracy) if self._report and self._report.test_accuracy else "",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from console.activity import ActivityItem
 from console.commands import Command
-from console.models.base_format import duration, fraction
+from console.models.base_format import duration
 from console.tabs.training.commands import StopTraining
 from console.tabs.training.follow_base import Follower
-from console.tabs.training.rows import accuracy, limit_words, seconds
+from console.tabs.training.rows import accuracy_words, limit_words, seconds
+from workers.training_accuracy import best_accuracy
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class JobFollower(Follower[TrainingJob]):
         name, took = job.name, seconds(job)
         words = f"in {duration(took)}" if took is not None else ""
         if job.status == "Completed":
-            score = accuracy(job)
-            text = f"accuracy {fraction(score)}, {words}" if score is not None else words
+            score = best_accuracy(job)
+            text = f"best accuracy {accuracy_words(score)}, {words}" if score is not None else words
             item.done(text)
             if not self._watched():
                 deploy = ("Deploy…", lambda: self._ctx.navigate("endpoints", {"deploy_job": name}))

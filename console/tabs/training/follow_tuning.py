@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from console.activity import ActivityItem
 from console.commands import Command
 from console.context import AppContext
-from console.models.base_format import duration, fraction
+from console.models.base_format import duration
 from console.tabs.training.commands_tuning import StopTuning
 from console.tabs.training.follow_base import Follower
+from console.tabs.training.rows import accuracy_words
+from workers.training_accuracy import best_of_tuning
 from workers.tuning_types import Trial, TuningJob
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ def best_words(job: TuningJob) -> str:
     """``best accuracy .871``; the metric's own name for another objective."""
     if job.best is None or job.best.objective is None:
         return "no trial has a result"
-    if job.objective_metric.endswith("accuracy"):
-        return f"best accuracy {fraction(job.best.objective)}"
+    if (best := best_of_tuning(job)) is not None:
+        return f"best accuracy {accuracy_words(best)}"
     return f"best {job.objective_metric} {job.best.objective:.4g}"
 
 

@@ -26,6 +26,7 @@ from console.widgets.lines import HintLine
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.switch import Switch
 from workers.tags import tag_problem
+from workers.training_accuracy import BEST
 from workers.training_arguments import argument_problem
 from workers.training_names import name_problem
 from workers.tuning_request import tuning_name_problem
@@ -141,7 +142,7 @@ class LaunchFields(Form):
             ("strategy", "Strategy", ComboBox(strategies, "Bayesian"), _check_strategy),
             ("early", "Early stopping", ComboBox([("Auto", "Auto"), ("Off", "Off")], "Auto")),
         )
-        self.add("objective", "Objective", ComboBox(OBJECTIVES, "valid:accuracy"))
+        self.add("objective", "Objective", ComboBox(OBJECTIVES, BEST))
         scales = [(key, key if key != "ReverseLogarithmic" else "Reverse logarithmic") for key in SCALE_WORDS]
         self.add_pair(
             ("scale", "Learning-rate scale", ComboBox(scales, "Logarithmic")),

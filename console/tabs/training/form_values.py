@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from console.models.base_format import count
+from workers.training_accuracy import BEST
 from workers.training_names import suggest_name as _suggest
 from workers.tuning_request import combinations, range_problem
 from workers.tuning_types import (
@@ -25,7 +26,8 @@ SECONDS_A_MINUTE = 60
 DEFAULT_INSTANCES: dict[str, str] = {"single": "ml.m5.xlarge", "tuning": "ml.m5.2xlarge", "hosts": "ml.m5.2xlarge"}
 DEFAULT_COUNTS: dict[str, int] = {"single": 1, "tuning": 1, "hosts": 4}
 OBJECTIVES = (
-    ("valid:accuracy", "Validation accuracy, highest"),
+    (BEST, "Best validation accuracy, highest"),
+    ("valid:accuracy", "Last epoch's validation accuracy, highest"),
     ("valid:loss", "Validation loss, lowest"),
     ("train:accuracy", "Training accuracy, highest"),
     ("train:loss", "Training loss, lowest"),

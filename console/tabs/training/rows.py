@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from console.models.base import Column
+from console.models.base import DASH, Column
 from console.models.base_format import cost, count, duration, fraction, when
 from workers.costs import PriceTable
+from workers.training_accuracy import Accuracy, best_accuracy, best_of_tuning
 from workers.training_spot import SPOT_SAVING
 from workers.tuning_features import is_features_job
 from workers.tuning_types import Trial, TuningJob
-from workers.types import TrainingJob
+from workers.types import EpochMetrics, TrainingJob
 
-ACCURACY = "valid:accuracy"
-_OURS = "valid:accuracy", "val:accuracy", "validation:accuracy"
+_ACCURACY_TIP = "Only the last epoch's validation accuracy is known here; the job's curves show the best."
 _TRIAL = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
@@ -93,11 +93,14 @@ class JobRow:
 
     @property
     def accuracy(self) -> float | None:
-        """The validation accuracy, of a tuning job the best one."""
+        """The best validation accuracy, of a tuning job its best trial's."""
+        return found.value if (found := self.best()) is not None else None
+
+    def best(self, epochs: Sequence[EpochMetrics] = ()) -> Accuracy | None:
+        """The best validation accuracy by what AWS tells of the job, and by these epochs where they are known."""
         if isinstance(self.source, TrainingJob):
-            return accuracy(self.source)
-        best = self.source.best
-        return best.objective if best is not None and self.source.objective_metric.endswith("accuracy") else None
+            return best_accuracy(self.source, epochs)
+        return best_of_tuning(self.source, epochs)
 
     @property
     def seconds(self) -> float | None:
@@ -112,9 +115,11 @@ def tag_words(tags: Mapping[str, str]) -> str:
     return " ".join(f"tag:{key}={value}" for key, value in tags.items())
 
 
-def accuracy(job: TrainingJob) -> float | None:
-    """The job's last validation accuracy, 0 to 1, if its metrics have one."""
-    return next((job.final_metrics[name] for name in _OURS if name in job.final_metrics), None)
+def accuracy_words(found: Accuracy | None) -> str:
+    """``.831``; ``≥ .814`` where only the last epoch's is known; a dash without any."""
+    if found is None:
+        return DASH
+    return fraction(found.value, least=not found.exact)
 
 
 def seconds(job: TrainingJob) -> float | None:
@@ -197,7 +202,15 @@ def columns() -> list[Column]:
         Column("kind", "Kind", priority=2, sample="Tuning, 12 trials"),
         Column("state", "State", kind="state", priority=0, sample="Downloading"),
         Column("instances", "Instances", priority=4),
-        Column("accuracy", "Best accuracy", kind="number", strong=True, format=lambda v, _: fraction(v), priority=1),
+        Column(
+            "accuracy",
+            "Best accuracy",
+            kind="number",
+            strong=True,
+            format=lambda _, row: accuracy_words(row.best()),
+            tooltip=lambda row: _ACCURACY_TIP if (best := row.best()) is not None and not best.exact else "",
+            priority=1,
+        ),
         Column("created", "Started", kind="number", format=lambda v, _: when(v), priority=1),
         Column("seconds", "Duration", kind="number", format=lambda v, _: duration(v), priority=3),
         Column("cost", "Cost", kind="number", strong=True, format=lambda v, _: cost(v), priority=2),

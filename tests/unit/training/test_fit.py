@@ -56,11 +56,11 @@ def test_adamw_is_torchs_adamw_with_a_cosine_schedule() -> None:
 def test_every_metric_definition_reads_the_epoch_line() -> None:
     row = {
         "epoch": 3, "epochs": 10, "train:loss": 0.51234, "train:accuracy": 0.874, "valid:loss": 1.5e-5,
-        "valid:accuracy": 0.852, "images_per_second": 215.04, "seconds": 1.2,
+        "valid:accuracy": 0.852, "valid:best_accuracy": 0.861, "images_per_second": 215.04, "seconds": 1.2,
     }  # fmt: skip
     line = epoch_line(row)
     assert line == (
-        "epoch=3/10 train_loss=0.5123 train_acc=0.8740 valid_loss=0.0000 valid_acc=0.8520 "
+        "epoch=3/10 train_loss=0.5123 train_acc=0.8740 valid_loss=0.0000 valid_acc=0.8520 best_accuracy=0.8610 "
         "images_per_s=215.0 seconds=1.20"
     )
     read = {}

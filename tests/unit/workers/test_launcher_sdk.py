@@ -190,7 +190,8 @@ def test_several_instances_run_under_torchrun(recorded):
 
 def test_metric_definitions_are_those_of_the_script(recorded):
     definitions = created(recorded)["AlgorithmSpecification"]["MetricDefinitions"]
-    line = "epoch=3/10 train_loss=0.5123 train_acc=0.8740 valid_loss=0.6201 valid_acc=0.8520 images_per_s=215.0"
+    line = "epoch=3/10 train_loss=0.5123 train_acc=0.8740 valid_loss=0.6201 valid_acc=0.8520 best_accuracy=0.8610 "
+    line += "images_per_s=215.0"
     values = {item["Name"]: re.search(item["Regex"], line)[1] for item in definitions}
     assert values["valid:loss"] == "0.6201"
     assert values["epoch"] == "3"
@@ -250,7 +251,7 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
         "MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 3, "MaxRuntimeInSeconds": 7200,
     }  # fmt: skip
     assert (config["TrainingJobEarlyStoppingType"], config["RandomSeed"]) == ("Auto", 7)
-    assert config["HyperParameterTuningJobObjective"] == {"Type": "Maximize", "MetricName": "valid:accuracy"}
+    assert config["HyperParameterTuningJobObjective"] == {"Type": "Maximize", "MetricName": "valid:best_accuracy"}
     assert config["ParameterRanges"]["ContinuousParameterRanges"] == [
         {"Name": "learning_rate", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
     ]
