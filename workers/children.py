@@ -35,11 +35,15 @@ class ChildFailed(RuntimeError):
 class Child:
     """A running child: iterate over ``messages()``, ``send`` it commands, and ``stop`` it in the end.
 
-    The current folder of the child is the program's, so paths in ``spec`` must be absolute.
+    The current folder of the child is the program's, so paths in ``spec`` must be absolute. ``environ``: its whole
+    environment; None: the program's.
     """
 
-    def __init__(self, module: str, spec: dict[str, Any], *, nice: int = 5) -> None:
+    def __init__(
+        self, module: str, spec: dict[str, Any], *, nice: int = 5, environ: dict[str, str] | None = None
+    ) -> None:
         self.module = module
+        self._environ = environ
         self._spec, self._nice = spec, nice
         self._process: subprocess.Popen[str] | None = None
         self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -114,6 +118,7 @@ class Child:
             encoding="utf-8",
             errors="replace",
             cwd=PACKAGE_ROOT,
+            env=self._environ,
             **group,
         )
         assert process.stdin is not None

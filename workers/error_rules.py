@@ -25,6 +25,16 @@ from workers.errors import (
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
+
+def is_local(url: str) -> bool:
+    """True for an address of this computer."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in LOOPBACK_HOSTS or host.startswith("127.") or host.endswith(".localhost")
+
+
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 BAD_KEYS = frozenset(
     {
@@ -250,7 +260,7 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
     )
 
 
-def from_botocore(exc: BaseException, doing: str, profile: str | None) -> SageDeckError:
+def from_botocore(exc: BaseException, doing: str, profile: str | None, own: bool = False) -> SageDeckError:
     """Translate what botocore raises before or instead of an answer of the service."""
     names = {cls.__name__ for cls in type(exc).__mro__}
     facts: dict[str, Any] = {"code": type(exc).__name__, "details": str(exc)}
@@ -286,7 +296,7 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None) -> SageDe
             **facts,
         )
     if names & {"ConnectionError", "HTTPClientError", "ReadTimeoutError", "EndpointConnectionError", "CallTimeout"}:
-        return _unreachable(exc, could_not, facts)
+        return _unreachable(exc, could_not, profile, own, facts)
     return SageDeckError(could_not, str(exc), **facts)
 
 
@@ -356,10 +366,22 @@ def _model_failed(response: dict[str, Any], could_not: str, facts: dict[str, Any
     )
 
 
-def _unreachable(exc: BaseException, could_not: str, facts: dict[str, Any]) -> Unreachable:
+def _unreachable(
+    exc: BaseException, could_not: str, profile: str | None, own: bool, facts: dict[str, Any]
+) -> Unreachable:
     url = str(getattr(exc, "kwargs", {}).get("endpoint_url", "") or "")
     host = urlsplit(url).hostname or ""
-    if host in LOOPBACK_HOSTS:
+    if is_local(url) and own:
+        whose = f"the profile {profile}" if profile else "the environment"
+        place = "its endpoint_url in the AWS CLI's files" if profile else "AWS_ENDPOINT_URL"
+        return Unreachable(
+            f"The endpoint of {whose} does not answer",
+            f"{could_not}: nothing answers at {urlsplit(url).netloc}, an address of this computer that {whose} names.",
+            f"Start the program that should answer there, or change {place}.",
+            fix=Fix("Try again", "retry"),
+            **facts,
+        )
+    if is_local(url):
         return Unreachable(
             "The sandbox does not answer",
             f"{could_not}: nothing answers at {host}:{urlsplit(url).port}. Everything stored in it is kept.",

@@ -7,7 +7,10 @@ support case, and may carry a ``Fix`` that a window can offer as a button.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workers.types import Backend
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,14 @@ class LocalProblem(SageDeckError):
     """Something on this computer: a file, a folder, the disk."""
 
 
-def translate(exc: BaseException, doing: str, *, service: str = "", profile: str | None = None) -> SageDeckError:
+def translate(
+    exc: BaseException, doing: str, *, service: str = "", profile: str | None = None, own: bool | None = None
+) -> SageDeckError:
     """Turn whatever boto3, the network or the disk raised into a ``SageDeckError``.
 
     ``doing`` completes "Could not …" (for example ``create the bucket photos``). ``service`` is boto3's client
     name, used to name the refused action where AWS does not; ``profile`` is what a sign-in would be for.
+    ``own`` says that a loopback address is the profile's own endpoint, not the sandbox (None: there is a profile).
     A ``SageDeckError`` is returned as it is. Works by class names, so that botocore is not imported here.
     """
     from workers import error_rules
@@ -107,7 +113,12 @@ def translate(exc: BaseException, doing: str, *, service: str = "", profile: str
     if isinstance(response, dict) and "Error" in response:
         return error_rules.from_response(exc, doing, service, profile)
     if type(exc).__module__.startswith(("botocore", "boto3", "s3transfer", "workers.deadlines")):
-        return error_rules.from_botocore(exc, doing, profile)
+        return error_rules.from_botocore(exc, doing, profile, bool(profile) if own is None else own)
     if isinstance(exc, OSError):
         return error_rules.from_os(exc, doing)
     return SageDeckError(f"Could not {doing}", f"{type(exc).__name__}: {exc}", code=type(exc).__name__)
+
+
+def translate_for(backend: Backend, exc: BaseException, doing: str, service: str = "") -> SageDeckError:
+    """``translate`` for a call to ``backend``."""
+    return translate(exc, doing, service=service, profile=backend.profile_name, own=backend.kind != "sandbox")

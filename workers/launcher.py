@@ -17,6 +17,7 @@ from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
+from workers.chosen import child_environ
 from workers.error_wire import from_wire
 from workers.errors import LocalProblem, Unreachable
 from workers.types import Backend
@@ -110,6 +111,7 @@ class _Child:
             text=True,
             encoding="utf-8",
             errors="replace",
+            env=child_environ(backend),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._errors = threading.Thread(target=self._read_errors, name="launcher stderr", daemon=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from workers.error_wire import to_wire
-from workers.errors import translate
+from workers.errors import translate_for
 from workers.types import Backend
 
 
@@ -49,8 +49,6 @@ def main() -> int:
 
 
 def _warm_up(backend: Backend) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    if backend.access_key_id:
-        _ignore_machine_settings()
     # The SDK's own retry default (10 attempts) would keep a click waiting for minutes.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "4")
     # The training role is made by this program, scoped to one bucket; the SDK's check asks for account-wide
@@ -72,14 +70,6 @@ def _warm_up(backend: Backend) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return launch
 
 
-def _ignore_machine_settings() -> None:
-    """Given keys are the whole truth: no profile, proxy or config file of this machine may change the calls."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        os.environ.pop(name, None)
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-
-
 def _claim_stdout() -> IO[str]:
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -92,7 +82,7 @@ def _answer(stream: IO[str], message: dict[str, Any]) -> None:
 
 
 def _wire(error: Exception, doing: str, backend: Backend) -> dict[str, Any]:
-    return to_wire(translate(error, doing, service="sagemaker", profile=backend.profile_name))
+    return to_wire(translate_for(backend, error, doing, "sagemaker"))
 
 
 if __name__ == "__main__":

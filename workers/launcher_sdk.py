@@ -31,6 +31,7 @@ from sagemaker.core.training.configs import (
 from sagemaker.train import model_trainer
 from sagemaker.train.distributed import Torchrun
 
+from workers.chosen import core_session
 from workers.deadlines import bound
 from workers.errors import InvalidInput
 from workers.launcher_source import IGNORED_SOURCES, staged_source
@@ -46,6 +47,7 @@ class BackendSession(boto3.Session):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(
+            botocore_session=core_session(backend),
             profile_name=backend.profile_name,
             region_name=backend.region or None,
             aws_access_key_id=backend.access_key_id,

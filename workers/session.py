@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from workers.aio import PoolClosed, WorkerPool
+from workers.chosen import core_session
 from workers.deadlines import bound
-from workers.errors import Unreachable, translate
+from workers.error_rules import is_local
+from workers.errors import Unreachable, translate_for
 from workers.types import Backend, Identity
 
 T = TypeVar("T")
@@ -43,24 +45,19 @@ def client_config(backend: Backend, service: str) -> Any:
         "tcp_keepalive": True,
     }
     if backend.endpoint_url:
-        # A proxy from the environment must not come between the program and a loopback address.
-        settings.update(s3={"addressing_style": "path"}, proxies={})
+        settings["s3"] = {"addressing_style": "path"}
+        if is_local(backend.endpoint_url):
+            # A proxy from the environment must not come between the program and this computer.
+            settings["proxies"] = {}
     return Config(**settings)
 
 
 def boto_session(backend: Backend) -> Any:
-    """A ``boto3.Session`` with the backend's profile or keys. Blocking (reads files, imports boto3).
-
-    With keys of its own the backend needs nothing of the AWS CLI's files: a profile in the environment that does
-    not exist, or a file with a fault, must not keep the operator from it.
-    """
+    """A ``boto3.Session`` with the backend's profile or keys, see ``chosen.core_session``. Blocking."""
     import boto3
-    import botocore.session
 
-    ignored = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
-    alone = backend.access_key_id is not None
     return boto3.Session(
-        botocore_session=botocore.session.Session(session_vars=ignored) if alone else None,
+        botocore_session=core_session(backend),
         profile_name=backend.profile_name,
         region_name=backend.region or None,
         aws_access_key_id=backend.access_key_id,
@@ -97,7 +94,6 @@ class AwsSession:
                 made = self._boto.client(
                     service,
                     region_name=REGION_OF.get(service),
-                    endpoint_url=self.backend.endpoint_url,
                     config=client_config(self.backend, service),
                 )
                 self._clients[service] = bound(made, service)
@@ -113,7 +109,7 @@ class AwsSession:
         except PoolClosed as exc:
             raise _disconnected(doing) from exc
         except Exception as exc:
-            raise translate(exc, doing, service=service, profile=self.backend.profile_name) from exc
+            raise translate_for(self.backend, exc, doing, service) from exc
 
     async def call(self, service: str, operation: str, /, doing: str = "", **parameters: Any) -> dict[str, Any]:
         """Call ``operation`` (boto3's snake_case name) of ``service`` and return the answer as a dict.

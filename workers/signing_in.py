@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.chosen import without_redirection
 from workers.errors import LocalProblem, SageDeckError
 from workers.profiles import read_profiles
 
@@ -121,7 +122,7 @@ def _reason(said: list[str], code: int) -> str:
 
 def _spawn(words: list[str]) -> subprocess.Popen[str]:
     # A pager or a prompt would wait for a terminal that is not there.
-    environment = os.environ | {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off", "PYTHONUNBUFFERED": "1"}
+    quiet = {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off", "PYTHONUNBUFFERED": "1"}
     group = {"process_group": 0} if os.name == "posix" else {}
     return subprocess.Popen(
         words,
@@ -132,7 +133,7 @@ def _spawn(words: list[str]) -> subprocess.Popen[str]:
         encoding="utf-8",
         errors="replace",
         cwd=Path.home(),
-        env=environment,
+        env=without_redirection(os.environ) | quiet,
         **group,  # type: ignore[call-overload]
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.children import Child, ChildFailed
+from workers.chosen import child_environ
 from workers.error_wire import from_wire
 from workers.errors import LocalProblem, translate
 from workers.session import AwsSession
@@ -85,7 +86,8 @@ class Uploader:
         """
         control = control or UploadControl()
         identity = await self._session.identity()
-        child = Child(MODULE, {**self._spec(identity.account, folder, bucket, prefix), "merge": merge})
+        spec = {**self._spec(identity.account, folder, bucket, prefix), "merge": merge}
+        child = Child(MODULE, spec, environ=child_environ(self._session.backend))
         try:
             await child.start()
             control.attach(child)

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workers.error_wire import to_wire
-from workers.errors import SageDeckError, translate
+from workers.errors import SageDeckError, translate_for
 from workers.types import Backend
 from workers.upload_control import Control
 from workers.upload_manifest import Manifest
@@ -54,16 +54,17 @@ def main() -> None:
     threading.Thread(target=listen, args=(control,), name="commands", daemon=True).start()
     reporter = Reporter(meter, lambda progress: tell({"progress": progress}))
     reporter.start()
+    backend = Backend(**spec["backend"])
     manifest = Manifest(Path(spec["manifest"]))
     message: dict[str, Any]
     upload: Upload | None = None
     try:
-        remote = Remote(Backend(**spec["backend"]), spec["bucket"])
+        remote = Remote(backend, spec["bucket"])
         where = (spec["target"], Path(spec["folder"]), spec["prefix"])
         upload = Upload(remote, manifest, *where, meter, control, merge=spec.get("merge", False))
         message = {"result": asdict(upload.run())}
     except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
-        error = translate(exc, "upload the folder", service="s3", profile=spec["backend"]["profile_name"])
+        error = translate_for(backend, exc, "upload the folder", "s3")
         message = {"error": to_wire(error), "result": asdict(upload.partial()) if upload else None}
     finally:
         reporter.stop()

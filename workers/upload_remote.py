@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from botocore.utils import parse_timestamp
 
 from workers.deadlines import bound
+from workers.error_rules import is_local
 from workers.session import boto_session, client_config
 from workers.types import Backend
 
@@ -51,15 +52,15 @@ class Remote:
     """One bucket, seen by the child process of an upload. Blocking."""
 
     def __init__(self, backend: Backend, bucket: str) -> None:
-        if backend.endpoint_url:
-            _forget_proxies()
         self._session = boto_session(backend)
         # Reading the dates, which nobody looks at, would take most of the time of a listing.
         factory = self._session._session.get_component("response_parser_factory")
         factory.set_parser_defaults(timestamp_parser=_keep_text)
-        made = self._session.client("s3", endpoint_url=backend.endpoint_url, config=client_config(backend, "s3"))
+        made = self._session.client("s3", config=client_config(backend, "s3"))
         self.client = bound(made, "s3")
-        self.bucket, self.profile = bucket, backend.profile_name
+        if is_local(self.client.meta.endpoint_url):
+            _forget_proxies()
+        self.bucket, self.backend = bucket, backend
         self._url = ""
         self._region = self.client.meta.region_name
         self.client.meta.events.register("before-send.s3.ListObjectsV2", self._note)
@@ -101,7 +102,7 @@ def _keep_text(value: Any) -> Any:
 
 
 def _forget_proxies() -> None:
-    """An endpoint of its own (a loopback address) is reached directly, whatever the environment says of proxies."""
+    """An address of this computer is reached directly, whatever the environment says of proxies."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)

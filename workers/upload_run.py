@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workers.errors import LocalProblem, SageDeckError, translate
+from workers.errors import LocalProblem, SageDeckError, translate, translate_for
 from workers.types import UploadResult
 from workers.upload_control import Control
 from workers.upload_delivery import Delivery, HopelessError, remember
@@ -178,10 +178,10 @@ class Upload:
         try:
             return call()
         except (ClientError, BotoCoreError, OSError) as exc:
-            raise translate(exc, doing, service="s3", profile=self._remote.profile) from exc
+            raise translate_for(self._remote.backend, exc, doing, "s3") from exc
 
     def _stopped(self, cause: Exception) -> SageDeckError:
-        error = translate(cause, f"send to {self._remote.bucket}", service="s3", profile=self._remote.profile)
+        error = translate_for(self._remote.backend, cause, f"send to {self._remote.bucket}", "s3")
         kept = f"What was sent ({len(self._delivery.sent):,} of {self._to_send:,} files) is kept; start again to go on."
         error.hint = f"{error.hint} {kept}".strip()
         return error

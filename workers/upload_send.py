@@ -34,6 +34,7 @@ LONGEST_BACKOFF_S = 8
 # Larger than any file sent this way: one PutObject, never parts.
 PART_SIZE = 16 * 2**20
 CANCELLED = "AWS_ERROR_S3_CANCELED"
+BUSY = {"AWS_ERROR_S3_SLOW_DOWN": b"SlowDown", "AWS_ERROR_S3_INTERNAL_ERROR": b"InternalError"}
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
@@ -190,6 +191,9 @@ class Sender:
             return _client_error(status, body or b"", dict(headers or ()))
         if self._credentials_error is not None:
             return self._credentials_error
+        if isinstance(error, AwsCrtError) and error.name in BUSY:
+            # After its retries the runtime tells the last answer by its own name alone.
+            return _client_error(503, b"<Code>" + BUSY[error.name] + b"</Code>", dict(headers or ()))
         return EndpointConnectionError(endpoint_url=self._to.url, error=error)
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from workers import upload_delivery, upload_run
 from workers.errors import AccessDenied, LocalProblem, ServiceFault, Unreachable
+from workers.types import Backend
 from workers.upload_control import Control
 from workers.upload_manifest import Manifest
 from workers.upload_plan import hash_file
@@ -33,7 +34,7 @@ def client_error(code, status=400):
 class FakeBucket:
     """Plays the bucket, its ``Remote`` and its ``Sender``; ``before`` is called with each key before it is stored."""
 
-    bucket, client, profile = "photos", None, None
+    bucket, client, backend = "photos", None, Backend("sandbox", "Sandbox", "us-east-1")
 
     def __init__(self):
         self.objects: dict[str, bytes] = {}

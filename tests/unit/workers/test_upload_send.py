@@ -14,6 +14,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from workers import upload_send
+from workers.errors import translate
 from workers.upload_remote import Destination
 from workers.upload_send import Cancelled, NotVerified, Sender
 
@@ -201,3 +202,17 @@ def test_cancelling_gives_up_what_is_on_its_way(server):
     assert sender.wait(30)
     gate.set()
     assert isinstance(errors[0], Cancelled)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "title"),
+    [(503, "SlowDown", "AWS asks to slow down"), (500, "InternalError", "Could not send")],
+)
+def test_a_busy_service_is_not_taken_for_one_that_is_gone(server, monkeypatch, status, code, title):
+    monkeypatch.setattr(upload_send, "RETRIES", 1)
+    monkeypatch.setattr(upload_send, "BACKOFF_MS", 5)
+    server.play = lambda *_: (status, {}, f"<Error><Code>{code}</Code></Error>".encode())
+    _, _, error = send(sender_to(server.server_port))
+    assert len(server.got) > 1 and isinstance(error, ClientError)
+    assert error.response["Error"]["Code"] == code
+    assert translate(error, "send", service="s3").title == title
