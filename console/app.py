@@ -36,6 +36,7 @@ from console.sign_in import SignIns
 from console.tabs import TabSpec
 from console.theme import theme
 from console.tray import TrayMessages
+from workers import private
 from workers.errors import SageDeckError
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Application:
     ) -> None:
         from workers.local_account import default_state_dir
 
+        private.tighten((files.settings, files.history, files.log))
         self._writer = Writer()
         self.settings = Settings(files.settings, self._writer)
         self._journal = Journal(files.history, self._writer)

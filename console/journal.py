@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workers import private
+
 log = logging.getLogger(__name__)
 
 SECRETS = (
@@ -69,7 +71,7 @@ class Writer:
 
 def write_whole(path: Path, text: str) -> None:
     """Replace ``path`` by ``text`` in one step, readable by its owner alone. OSError if it cannot."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -120,9 +122,8 @@ class Journal:
         self._writer.do(self._clear)
 
     def _append(self, line: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "a", encoding="utf-8") as file:
+        private.make_folder(self.path.parent)
+        with private.open_text(self.path, "a") as file:
             file.write(line + "\n")
         self._lines += 1
         if self._lines > 2 * self.keep:

@@ -9,8 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from console.journal import without_secrets
+from workers import private
 
 KEEP_LINES = 2000
 FILE_BYTES = 1_000_000
@@ -32,6 +34,11 @@ class LogLine:
 class _NoSecrets(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return without_secrets(super().format(record))
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    def _open(self) -> Any:
+        return private.open_text(Path(self.baseFilename), self.mode)
 
 
 class Logbook(logging.Handler):
@@ -67,10 +74,8 @@ class Logbook(logging.Handler):
         self._handlers = [self]
         if file is not None:
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                target = logging.handlers.RotatingFileHandler(
-                    file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True
-                )
+                private.make_folder(file.parent)
+                target = _PrivateFile(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True)
             except OSError as error:
                 logging.getLogger(__name__).warning("no log file: %s", error)
             else:

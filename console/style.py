@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QWidget
 
 from console import icons
 from console.theme import CONTROL, CONTROL_SMALL, RADIUS, ROLES, ROW, TOKENS
+from workers import private
 
 if TYPE_CHECKING:
     from console.theme import Theme
@@ -238,7 +239,8 @@ def _image(name: str, color: str, stroke: float = 2.2) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     file = _image_folder() / f"{name}-{digest}.svg"
     if not file.exists():
-        file.write_text(text, "utf-8")
+        with private.open_text(file, "w") as opened:
+            opened.write(text)
     return file.as_posix()
 
 
@@ -254,7 +256,7 @@ def _image_folder() -> Path:
     cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
     folder = Path(cache or tempfile.gettempdir()) / "sagedeck" / "style"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder)
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="sagedeck-style-"))
     return folder

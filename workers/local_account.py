@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from workers import private
 from workers.errors import Fix, LocalProblem, SageDeckError, translate
 from workers.file_lock import FileLock
 from workers.types import Backend
@@ -216,7 +217,7 @@ def _beside(state_dir: Path, suffix: str) -> Path:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_folder(folder)
     except OSError as exc:
         raise LocalProblem(
             "The sandbox's folder cannot be used",
@@ -269,6 +270,7 @@ async def _spawned(state_dir: Path) -> subprocess.Popen[bytes]:
 def _spawn(state_dir: Path) -> subprocess.Popen[bytes]:
     log = log_path(state_dir)
     _rotate(log)
+    private.tighten((log,))
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
+from workers import private
 from workers.types import PendingUpload
 from workers.upload_scan import LocalFile
 
@@ -69,8 +70,10 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private.make_folder(path.parent)
+            private.touch(path)
             self._db = _open(path)
+            private.tighten((path,))
         except (OSError, sqlite3.OperationalError) as exc:
             logger.warning("%s cannot be used (%s); nothing will be remembered", path, exc)
             self._db = _open(":memory:")
@@ -78,6 +81,7 @@ class Manifest:
             logger.warning("%s is damaged (%s); starting a new one", path, exc)
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
+            private.touch(path)
             self._db = _open(path)
 
     def hashes(self, folder: Path, files: Iterable[LocalFile]) -> dict[str, Hashes]:

@@ -98,3 +98,24 @@ def test_a_signal_closes_the_window_cleanly(tmp_path, number):
         process.wait()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no such permissions")
+async def test_the_windows_files_are_for_its_user_alone_also_those_of_earlier_runs(make_application, tmp_path):
+    folder = tmp_path / "window"
+    folder.mkdir(0o755)
+    for name in ("window.log", "window.log.2", "activity.jsonl", "settings.json.broken-7"):
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
+    before = os.umask(0o022)
+    try:
+        application = make_application([])
+        application.show(connect=False)
+        application.settings.set("theme", "dark")
+        application.activity.begin("Delete dogs", "trash").done("done")
+        await application.close()
+    finally:
+        os.umask(before)
+    files = list(folder.iterdir())
+    assert {"settings.json", "window.log", "activity.jsonl"} <= {path.name for path in files}
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
