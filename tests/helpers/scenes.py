@@ -1,0 +1,288 @@
+"""Every page of the window filled, in every size: ``python -m tests.helpers.scenes OUT [--scenes …] [--sizes …]``.
+
+Saves a picture for each scene × size × text size × look and prints what :mod:`tests.helpers.faults` finds. The window
+is made once and changed from size to size, as an operator does who drags its corner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+
+from console.tabs import TABS
+from console.theme import theme
+from tests.helpers import full_account as full
+from tests.helpers.faults import faults
+from tests.helpers.models import enter
+from tests.helpers.window import until
+
+SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
+SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
+IDS = ("data", "training", "endpoints", "predict")
+SPECS = [spec for spec in TABS if spec.id in IDS]
+
+
+class Stage:
+    """The window over the full account, and how to come to each scene."""
+
+    def __init__(self, application: Any, folder: Path) -> None:
+        self.application, self.window, self.ctx = application, application.window, application.ctx
+        self.services = full.FullServices()
+        self._folder = folder
+        self._report: Any = None
+        self.dialog: QDialog | None = None
+
+    def tab(self, tab_id: str) -> Any:
+        """The tab, shown."""
+        if self.window.pages.current_tab is None or self.window.pages.current_tab.id != tab_id:
+            self.window.show_tab(tab_id)
+        return self.window.pages.current_tab
+
+    async def enter(self) -> None:
+        """Put the account in force."""
+        enter(self.application, self.services)
+        self.application.window.status.show()
+
+    async def show(self, scene: str) -> QWidget:
+        """Come to a scene; the widget that it is about."""
+        self.close()
+        await SCENES[scene](self)
+        await self.settle()
+        return self.dialog or self.window
+
+    async def settle(self) -> None:
+        """Let layouts, timers and decoders run."""
+        for _ in range(3):
+            await asyncio.sleep(0.02)
+            QApplication.sendPostedEvents()
+        self.window.toasts.clear()
+
+    def close(self) -> None:
+        """Close dialogs, drawers and the activity panel."""
+        if self.dialog is not None:
+            self.dialog.reject()
+            self.dialog = None
+        if self.window._panel is not None and self.window.panel.isVisible():
+            self.window.panel.close_panel()
+        for spec in SPECS:
+            for tab in self.window.pages.findChildren(QWidget):
+                if getattr(tab, "id", None) == spec.id:
+                    for button in (tab._side_button, getattr(getattr(tab, "_drawer", None), "button", None)):
+                        if button is not None:
+                            button.setChecked(False)
+
+    async def asked(self, kind: str) -> None:
+        """Wait for the dialog of this class."""
+
+        def found() -> QDialog | None:
+            return next(
+                (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible()), None
+            )  # type: ignore[return-value]
+
+        await until(found)
+        self.dialog = found()
+
+    # Scenes
+
+    async def data(self) -> None:
+        """A checked folder and its bucket."""
+        tab = self.tab("data")
+        if self._report is None:
+            self._report = full.dataset(self._folder)
+            tab.dataset.folder, tab.dataset.report, tab.dataset.state = self._report.root, self._report, "checked"
+            tab.dataset.changed.emit()
+        tab.breeds.choose(full.CLASSES[0])
+        await until(lambda: tab.browser.listed and tab.pictures.grid.cell_count())
+
+    async def bucket(self) -> None:
+        """The bucket with an object chosen, from its drawer where the window is narrow."""
+        await self.data()
+        tab = self.tab("data")
+        tab.show_side()
+        rows = [row for row in tab.bucket_panel.table.model.visible_rows() if not row.is_folder]
+        tab.bucket_panel.table.select_keys([rows[0].key])
+
+    async def _chosen(self, *keys: str) -> Any:
+        tab = self.tab("training")
+        await until(lambda: tab.table.model.total >= 5)
+        tab._close_compare()
+        tab.table.select_keys(list(keys))
+        return tab
+
+    async def job(self) -> None:
+        """A completed job: curves and log."""
+        tab = await self._chosen(f"job:{full.JOB}")
+        await until(lambda: tab.detail.report is not None and tab.detail.epochs_seen)
+        tab.detail.show_page("live")
+
+    async def report(self) -> None:
+        """Its report."""
+        await self.job()
+        self.tab("training").detail.show_page("report")
+
+    async def failed(self) -> None:
+        """A failed job."""
+        tab = await self._chosen(f"job:{full.FAILED_JOB}")
+        await until(lambda: not tab.detail._banner.isHidden())
+
+    async def tuning(self) -> None:
+        """A tuning job."""
+        tab = await self._chosen(f"tuning:{full.TUNING}")
+        await until(lambda: tab.tuning.curves)
+
+    async def compare(self) -> None:
+        """Three jobs side by side."""
+        tab = await self._chosen(*(f"job:{name}" for name in (full.JOB, full.OTHER_JOB, full.RUNNING_JOB)))
+        tab._compare()
+        await until(lambda: len(tab.compare.curves) >= 3)
+
+    async def form(self) -> None:
+        """The launch form, from its drawer where the window is narrow."""
+        await self.job()
+        tab = self.tab("training")
+        tab._focus_form()
+        tab.form.modes.set_current("tuning")
+
+    async def endpoints(self) -> None:
+        """An endpoint chosen."""
+        tab = self.tab("endpoints")
+        await until(lambda: len(tab._rows) == len(full.ENDPOINTS) and tab.functions.rows)
+        tab.table.select_keys([full.ENDPOINTS[0]])
+        tab.show_side()
+
+    async def function(self) -> None:
+        """A function chosen, with its test open."""
+        await self.endpoints()
+        tab = self.tab("endpoints")
+        tab.functions.table.select_keys([full.FUNCTION])
+        tab.functions.open_test()
+        await until(lambda: tab.functions.calls.model.total)
+
+    async def predict(self) -> None:
+        """Two endpoints and a dozen pictures."""
+        tab = self.tab("predict")
+        await until(lambda: len(tab.choice.names) >= 2)
+        if not tab._pictures:
+            tab.add_paths(full.pictures(self._folder / "asked", 12))
+        await until(lambda: len(tab.cards()) == 12 and all(card.answers and None not in card.answers for card in tab.cards()))
+
+    async def result(self) -> None:
+        """The panel of the score, from its drawer where the window is narrow."""
+        await self.predict()
+        tab = self.tab("predict")
+        tab.show_side()
+        tab.grid.choose(0)
+
+    async def activity(self) -> None:
+        """The activity panel over a tab."""
+        await self.job()
+        if not self.application.activity.items:
+            for at in range(3):
+                item = self.application.activity.begin(
+                    f"Uploading {full.long_name('dogImages')}", "upload", cancellable=lambda: None, pausable=lambda _: None
+                )
+                item.progress(0.64, "5,344 of 8,351 files, 3 min 20 s left")
+        self.window.toggle_activity()
+
+    async def settings(self) -> None:
+        """The settings."""
+        self.window.show_settings()
+        await self.asked("SettingsDialog")
+
+    async def shortcuts(self) -> None:
+        """The list of keys."""
+        self.window.show_shortcuts()
+        await self.asked("ShortcutsDialog")
+
+    async def deploy(self) -> None:
+        """The deploy dialog."""
+        await self.endpoints()
+        self.tab("endpoints").deploy(full.JOB)
+        await self.asked("DeployDialog")
+
+    async def delete(self) -> None:
+        """The confirmation of a deletion."""
+        await self.endpoints()
+        self.tab("endpoints").delete()
+        await self.asked("ConfirmDialog")
+
+    async def findings(self) -> None:
+        """What a check found."""
+        await self.data()
+        self.tab("data").show_findings()
+        await self.asked("FindingsDialog")
+
+    async def samples(self) -> None:
+        """The dialog of the sample pictures."""
+        await self.data()
+        self.tab("data").make_samples()
+        await self.asked("SamplesDialog")
+
+
+SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    name: getattr(Stage, name)
+    for name in (
+        "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
+        "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
+    )
+}  # fmt: skip
+
+
+async def _play(out: Path, arguments: argparse.Namespace) -> int:
+    from console.app import Application, Files
+
+    work = Path(tempfile.mkdtemp(prefix="sagedeck-scenes-"))
+    application = Application(Files.inside(work / "window"), specs=SPECS, state_dir=work / "sandbox", look="light")
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    stage = Stage(application, work)
+    await stage.enter()
+    wrong = 0
+    for scale, dark, size in itertools.product(arguments.scales, arguments.looks, arguments.sizes):
+        theme().set_preference(dark)
+        theme().set_scale(SCALES[scale])
+        width, _, height = size.partition("x")
+        application.window.resize(int(width), int(height))
+        await stage.settle()
+        for scene in arguments.scenes:
+            shown = await stage.show(scene)
+            await asyncio.sleep(arguments.pause)
+            shown.grab().save(str(out / f"{scene}-{size}-{scale}-{dark}.png"))
+            for problem in faults(shown):
+                wrong += 1
+                print(f"{scene} {size} {scale}: {problem}")  # noqa: T201 - the report of this tool
+    stage.close()
+    await application.close()
+    return wrong
+
+
+def main(given: Iterable[str] | None = None) -> int:
+    """Save the pictures, tell the faults; 1 when there is one."""
+    from qasync import QEventLoop
+
+    from console.app import make_qt_application
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--scenes", nargs="*", default=list(SCENES))
+    parser.add_argument("--sizes", nargs="*", default=[f"{width}x{height}" for width, height in SIZES])
+    parser.add_argument("--scales", nargs="*", default=list(SCALES))
+    parser.add_argument("--looks", nargs="*", default=["light"])
+    parser.add_argument("--pause", type=float, default=0.15)
+    arguments = parser.parse_args(None if given is None else list(given))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    app = make_qt_application()
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+        return int(runner.run(_play(arguments.out, arguments)) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
