@@ -13,7 +13,7 @@ from console.activity import ActivityItem
 from console.connection import Connection
 from console.context import AppContext
 from console.theme import PAGE_PADDING, RADIUS, STATUS_BAR, theme
-from console.widgets.base import fill_rounded, focus_ring, label, on_theme
+from console.widgets.base import ElidedLabel, fill_rounded, focus_ring, label, on_theme
 from console.widgets.progress import ProgressBar
 
 GAP = 8
@@ -84,11 +84,11 @@ class StatusBar(QWidget):
         self.setAccessibleName("Status")
         self.state = StatusButton("ok", "Nothing is running", strong=True)
         self.state.clicked.connect(self.activityWanted)
-        self.title = label("", "small", "text2")
+        self.title = ElidedLabel("", "small", "text2")
         self.bar = ProgressBar()
         self.bar.setAccessibleName("Progress of the running task")
         self.bar.setFixedWidth(BAR_WIDTH)
-        self.figures = label("", "small", "text2")
+        self.figures = ElidedLabel("", "small", "text2")
         self.fresh = label("", "small", "text3")
         self.activity = StatusButton("up", "Activity", "Ctrl+L")
         self.activity.clicked.connect(self.activityWanted)
@@ -129,10 +129,10 @@ class StatusBar(QWidget):
             return
         first = running[0]
         self.state.say("run", f"{len(running)} running", "accent")
-        self.title.setText(self._fitting(first.title, 40))
+        self.title.setText(first.title)
         self.bar.set_fraction(first.fraction)
         percent = "" if first.fraction is None else f"{first.fraction:.0%}"
-        self.figures.setText(self._fitting(first.text or percent, 60))
+        self.figures.setText(first.text or percent)
 
     def show_refreshed(self, at: datetime) -> None:
         """Say when the rows were read."""
@@ -154,10 +154,6 @@ class StatusBar(QWidget):
             self.state.say("err", "Not connected", "err")
         else:
             self.state.say("ok", "Nothing is running", "text3")
-
-    def _fitting(self, text: str, characters: int) -> str:
-        width = theme().metrics("small").averageCharWidth() * min(characters, self.width() // 24 or characters)
-        return theme().metrics("small").elidedText(text, Qt.TextElideMode.ElideRight, width)
 
     def _activity_changed(self, item: ActivityItem) -> None:
         self.show_running()

@@ -128,22 +128,29 @@ def label(text: str = "", role: str = "body", tone: str = "text", *, wrap: bool 
 
 
 class ElidedLabel(QLabel):
-    """A label that gives way: cut with an ellipsis where room is short, its whole text as tool tip."""
+    """A label that gives way: cut with an ellipsis where room is short, its whole text as tool tip.
 
-    def __init__(self, text: str, role: str, tone: str) -> None:
+    ``middle`` cuts names: how they begin and their end tell them apart. ``least`` is how many characters stay.
+    """
+
+    def __init__(self, text: str, role: str, tone: str = "text", *, middle: bool = False, least: int = 0) -> None:
         super().__init__(text)
+        self._mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
+        self._least = least
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", role)
         self.setProperty("tone", tone)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def minimumSizeHint(self) -> QSize:
-        """As narrow as the ellipsis."""
-        return QSize(self.fontMetrics().horizontalAdvance("…"), super().minimumSizeHint().height())
+        """As narrow as the ellipsis and the characters that stay."""
+        metrics = self.fontMetrics()
+        least = min(self._least * metrics.averageCharWidth(), metrics.horizontalAdvance(self.text()))
+        return QSize(least + metrics.horizontalAdvance("…"), super().minimumSizeHint().height())
 
     def shown_text(self) -> str:
         """What of the text fits."""
-        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        return self.fontMetrics().elidedText(self.text(), self._mode, self.width())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The text, cut if it must be."""

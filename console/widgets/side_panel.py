@@ -14,7 +14,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.theme import PAGE_PADDING, theme
-from console.widgets.base import label, on_theme
+from console.widgets.base import ElidedLabel, label, on_theme
 from console.widgets.scroll_area import ScrollArea
 
 
@@ -24,11 +24,11 @@ class SidePanel(QWidget):
     def __init__(self, title: str = "", *, ground: str = "sunken", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._background = ground
-        self.title = label(title, "section", copy=True)
+        self.title = ElidedLabel(title, "section", middle=True, least=8)
         self.title_row = QHBoxLayout()
         self.title_row.setSpacing(8)
-        self.title_row.addWidget(self.title)
-        self.title_row.addStretch(1)
+        self.title_row.addWidget(self.title, 1)
+        self.title_row.addStretch(0)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(8)
         self._inner = QWidget()

@@ -38,6 +38,7 @@ class Stage:
         self.services = full.FullServices()
         self._folder = folder
         self._report: Any = None
+        self._busy = False
         self.dialog: QDialog | None = None
 
     def tab(self, tab_id: str) -> Any:
@@ -184,8 +185,9 @@ class Stage:
     async def activity(self) -> None:
         """The activity panel over a tab."""
         await self.job()
-        if not self.application.activity.items:
-            for at in range(3):
+        if not self._busy:
+            self._busy = True
+            for _ in range(3):
                 item = self.application.activity.begin(
                     f"Uploading {full.long_name('dogImages')}", "upload", cancellable=lambda: None, pausable=lambda _: None
                 )

@@ -17,7 +17,7 @@ from console.models.data import ObjectRow
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.object_thumbs import ObjectThumbs
 from console.theme import theme
-from console.widgets.base import antialias, label, on_theme, set_tone
+from console.widgets.base import ElidedLabel, antialias, label, on_theme, set_tone
 from console.widgets.buttons import Button
 from console.widgets.picture_painting import paint_fitted, paint_missing
 from console.widgets.picture_reading import Reading, read_fitting
@@ -65,8 +65,7 @@ class ObjectPreviewPanel(QWidget):
         self._ctx, self._browser, self._thumbs = ctx, browser, thumbs
         self._rows: list[ObjectRow] = []
         self._picture = _Picture()
-        self._name = label("", "strong")
-        self._name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._name = ElidedLabel("", "strong", middle=True)
         self._facts = label("", "small", "text2")
         self._hash = label("", "small", "text2")
         self._hash.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -20,7 +20,7 @@ from console.tabs.endpoints.functions_detail import FunctionPanel
 from console.tabs.endpoints.functions_log import FunctionLog
 from console.tabs.endpoints.functions_rows import COLUMNS, FunctionRow, still_asked, with_figures
 from console.tabs.endpoints.functions_test import TestPanel
-from console.widgets.base import label
+from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
@@ -75,7 +75,7 @@ class FunctionsPart(QWidget):
         self.denial = DenialPanel()
         self.test = TestPanel(ctx)
         self.log = FunctionLog(ctx)
-        self._calls_title = label("", "section")
+        self._calls_title = ElidedLabel("", "section", middle=True)
         self.calls = ResourceTable(
             CALL_COLUMNS, key=_call_key, name="Recent calls", noun="calls", sort=("at", "desc"), row_pixels=28
         )

@@ -15,7 +15,7 @@ from console.context import AppContext
 from console.models.base_format import milliseconds
 from console.models.base_states import State
 from console.theme import theme
-from console.widgets.base import label, on_theme
+from console.widgets.base import ElidedLabel, label, on_theme
 from console.widgets.buttons import Button, IconButton
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, LineEdit
@@ -52,7 +52,7 @@ class TestPanel(QWidget):
         self.results = 0
         self._picture = ""
         self._busy = False
-        self._title = label("", "section")
+        self._title = ElidedLabel("", "section", middle=True, least=8)
         self.events = ComboBox(name="Saved events", small=True)
         self.qualifiers = ComboBox(name="Version", small=True)
         self.picture_button = Button("Use this picture…", small=True, icon="image", on=self._choose_picture)
@@ -62,8 +62,8 @@ class TestPanel(QWidget):
         self._close = IconButton("close", "Close the test", on=self.closed.emit)
         head = QHBoxLayout()
         head.setSpacing(8)
-        head.addWidget(self._title)
-        head.addStretch(1)
+        head.addWidget(self._title, 1)
+        head.addStretch(0)
         head.addWidget(self.events)
         head.addWidget(self.remove_button)
         head.addWidget(self.qualifiers)

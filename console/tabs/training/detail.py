@@ -16,7 +16,7 @@ from console.tabs.training.rows import accuracy_words, instances, limit_words, s
 from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.tuning_views import epoch_words, points, share
 from console.widgets.banner import Banner
-from console.widgets.base import label
+from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
 from console.widgets.key_values import KeyValues
@@ -43,8 +43,8 @@ class JobDetail(QWidget):
         self._job: TrainingJob | None = None
         self._reader: CurveReader | None = None
         self._report: JobReport | None = None
-        self._title = label("", "section")
-        self._progress = label("", "small", "text2")
+        self._title = ElidedLabel("", "section", middle=True, least=16)
+        self._progress = ElidedLabel("", "small", "text2", least=4)
         self._pages = Segmented([("live", "Curves and log"), ("report", "Report")], "live", name="View of the job")
         self._pages.changed.connect(self._turn)
         self._clone = Button("Run again…", small=True, icon="copy")

@@ -57,7 +57,7 @@ class TuningDetail(QWidget):
         self._by_hand = False
         self._unseen = False
         self._columns: tuple[Any, ...] = ()
-        self._title = label("", "section")
+        self._title = ElidedLabel("", "section", middle=True, least=12)
         self._trial = label("", "section")
         self._progress = ElidedLabel("", "small", "text2")
         self.strip = TrialStrip()
