@@ -30,6 +30,7 @@ from console.widgets.base import antialias, draw_text, fill_rounded, focus_ring,
 from console.widgets.log_lines import PAD_X, PAD_Y, LogType, Marks, Place
 
 _BATCH_MS = 66
+LEAST_LINES = 7
 
 
 class LogView(QAbstractScrollArea):
@@ -198,6 +199,12 @@ class LogView(QAbstractScrollArea):
         """Ten lines of eighty characters."""
         width = round(self._type.advance * 80) + 2 * PAD_X
         return QSize(width, 10 * self._type.line_height + 2 * PAD_Y)
+
+    def minimumSizeHint(self) -> QSize:
+        """Fewer lines than these are of no use."""
+        width = round(self._type.advance * 24) + 2 * PAD_X
+        bar = self.horizontalScrollBar().sizeHint().height()
+        return QSize(width, LEAST_LINES * self._type.line_height + 2 * PAD_Y + bar)
 
     # Find
 

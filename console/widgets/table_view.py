@@ -37,6 +37,7 @@ from console.widgets.table_header import TableHeader
 
 _MOST_GAP = 20.0
 _SAMPLED_ROWS = 600
+LEAST_ROWS = 3
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -362,6 +363,10 @@ class TableView(QTableView):
     def sizeHint(self) -> QSize:
         """Heads and ten rows."""
         return QSize(theme().pixels(480), self.heads.sizeHint().height() + 10 * self.row_height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Heads and three rows."""
+        return QSize(theme().pixels(160), self.heads.sizeHint().height() + LEAST_ROWS * self.row_height() + 2)
 
     def row_values(self) -> Iterator[Any]:
         """The selected rows, top to bottom."""

@@ -1,4 +1,4 @@
-"""Finds what is wrong with a layout by itself: text that is cut, parts outside of their parent, overlaps, panes of no use.
+"""Finds what is wrong with a layout by itself: cut text, parts outside of their parent, overlaps, useless panes.
 
 ``faults(window)`` gives one sentence for each; an empty list is a good layout. What scrolls may be out of sight along
 the way it scrolls; what elides by itself (``ElidedLabel``) has the whole text as tool tip.
@@ -87,9 +87,8 @@ def _label(widget: QLabel) -> Iterator[str]:
             yield f"{wanted} px of lines in {widget.height()} px"
         return
     text = widget.text()
-    if text.endswith("…") or "…" in text:
-        if not widget.toolTip():
-            yield "cut by an ellipsis without a tool tip"
+    if _cut(text) and not widget.toolTip():
+        yield "cut by an ellipsis without a tool tip"
     wanted = max(widget.fontMetrics().horizontalAdvance(line) for line in text.split("\n"))
     if wanted > room.width() + 2:
         yield f"text of {wanted} px in {room.width()} px"
@@ -97,8 +96,15 @@ def _label(widget: QLabel) -> Iterator[str]:
         yield f"text of {widget.fontMetrics().height()} px in a height of {widget.height()} px"
 
 
+def _cut(text: str) -> bool:
+    """True for an ellipsis that something put where it had no room, not for that of a button or of waiting."""
+    return "…" in text[:-1] or (text.endswith("…") and len(text) > 24)
+
+
 def _fixed(widget: QWidget) -> bool:
-    return widget.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Fixed and not isinstance(widget, QLabel)
+    return widget.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Fixed and not isinstance(
+        widget, (QLabel, QLineEdit, QAbstractSpinBox)
+    )
 
 
 def _squeezed(widget: QWidget) -> Iterator[str]:

@@ -20,7 +20,15 @@ from workers.function_types import Function, FunctionVersion
 from workers.storage import Listing
 from workers.training_curves import CurveReader
 from workers.tuning_costs import estimate
-from workers.tuning_types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage, TuningSpec
+from workers.tuning_types import (
+    CategoricalRange,
+    ContinuousRange,
+    Trial,
+    TrialCounts,
+    TuningJob,
+    TuningPage,
+    TuningSpec,
+)
 from workers.types import (
     Bucket,
     BucketSafety,
@@ -98,7 +106,8 @@ def jobs() -> list[TrainingJob]:
                 name, status, began, None if status == "InProgress" else began + timedelta(minutes=59, seconds=12),  # type: ignore[arg-type]
                 began + timedelta(minutes=2), secondary_status="Training" if status == "InProgress" else "",
                 model_uri=f"s3://{BUCKET}/jobs/{name}/output/model.tar.gz" if status == "Completed" else "",
-                final_metrics={"valid:accuracy": 0.873, "valid:loss": 0.41}, arn=f"arn:aws:sagemaker:::{name}", **shared,
+                final_metrics={"valid:accuracy": 0.873, "valid:loss": 0.41},
+                arn=f"arn:aws:sagemaker:::{name}", **shared,
             )
         )  # fmt: skip
     return made
@@ -131,8 +140,8 @@ def tuning_job() -> tuple[TuningJob, tuple[Trial, ...]]:
         for at in range(12)
     )  # fmt: skip
     job = TuningJob(
-        TUNING, "InProgress", NOW - timedelta(hours=1), strategy="Bayesian", counts=TrialCounts(7, 2, 1, 1), max_jobs=20,
-        max_parallel=3, ranges=ranges, objective_metric="valid:accuracy", instance_type="ml.c5.18xlarge",
+        TUNING, "InProgress", NOW - timedelta(hours=1), strategy="Bayesian", counts=TrialCounts(7, 2, 1, 1),
+        max_jobs=20, max_parallel=3, ranges=ranges, objective_metric="valid:accuracy", instance_type="ml.c5.18xlarge",
         instance_count=2, trial_seconds=3600, spot=True, data_uri=DATA, best=trials[6], metric_definitions=METRICS,
     )  # fmt: skip
     return job, trials
@@ -194,7 +203,8 @@ class FullServices(ModelServices):
             endpoint(name, job_name=JOB, instance_type="ml.c5.18xlarge", instance_count=2, desired_count=2)
             for name in ENDPOINTS
         ]
-        self.endpoint_rows[1] = replace(self.endpoint_rows[1], status="Failed", failure_reason="The model did not load.")
+        failed = replace(self.endpoint_rows[1], status="Failed", failure_reason="The model did not load.")
+        self.endpoint_rows[1] = failed
         self.figures = {name: metrics() for name in ENDPOINTS}
         self.lines = {name: [event.message for event in log_of()] for name in ENDPOINTS}
         self.reports = {JOB: report(), OTHER_JOB: report()}
@@ -354,7 +364,8 @@ def dataset(folder: Path) -> DatasetReport:
         Finding("info", "sizes", "Sizes from 113 × 105 to 4,278 × 4,003", "all are scaled to 224 × 224"),
         Finding("info", "formats", "8,350 JPEG, 1 PNG", ""),
     )
-    return DatasetReport(root, ("train", "valid", "test"), tuple(counts), 8351, 1_100_000_000, 105, {"JPEG": 8351}, findings)
+    splits, formats = ("train", "valid", "test"), {"JPEG": 8351}
+    return DatasetReport(root, splits, tuple(counts), 8351, 1_100_000_000, 105, formats, findings)
 
 
 def tuning_spec() -> TuningSpec:

@@ -86,7 +86,7 @@ class Stage:
         def found() -> QDialog | None:
             return next(
                 (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible()), None
-            )  # type: ignore[return-value]
+            )
 
         await until(found)
         self.dialog = found()
@@ -173,7 +173,12 @@ class Stage:
         await until(lambda: len(tab.choice.names) >= 2)
         if not tab._pictures:
             tab.add_paths(full.pictures(self._folder / "asked", 12))
-        await until(lambda: len(tab.cards()) == 12 and all(card.answers and None not in card.answers for card in tab.cards()))
+
+        def answered() -> bool:
+            cards = tab.cards()
+            return len(cards) == 12 and all(card.answers and None not in card.answers for card in cards)
+
+        await until(answered)
 
     async def result(self) -> None:
         """The panel of the score, from its drawer where the window is narrow."""
@@ -188,8 +193,9 @@ class Stage:
         if not self._busy:
             self._busy = True
             for _ in range(3):
+                title = f"Uploading {full.long_name('dogImages')}"
                 item = self.application.activity.begin(
-                    f"Uploading {full.long_name('dogImages')}", "upload", cancellable=lambda: None, pausable=lambda _: None
+                    title, "upload", cancellable=lambda: None, pausable=lambda _: None
                 )
                 item.progress(0.64, "5,344 of 8,351 files, 3 min 20 s left")
         self.window.toggle_activity()
@@ -260,7 +266,7 @@ async def _play(out: Path, arguments: argparse.Namespace) -> int:
             shown.grab().save(str(out / f"{scene}-{size}-{scale}-{dark}.png"))
             for problem in faults(shown):
                 wrong += 1
-                print(f"{scene} {size} {scale}: {problem}")  # noqa: T201 - the report of this tool
+                print(f"{scene} {size} {scale}: {problem}")
     stage.close()
     await application.close()
     return wrong

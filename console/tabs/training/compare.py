@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -17,6 +17,7 @@ from console.tabs.training.tuning_views import TONES, points, share
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
+from console.widgets.panes import Panes
 from console.widgets.switch import Switch
 from console.widgets.table import ResourceTable
 from workers.errors import NotFound, SageDeckError
@@ -47,7 +48,9 @@ class CompareView(QWidget):
         self._accuracy = LineChart(
             "Validation accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1), live=False
         )
-        self._place = QVBoxLayout()
+        below = QWidget()
+        self._place = QVBoxLayout(below)
+        self._place.setContentsMargins(0, 0, 0, 0)
         head = QHBoxLayout()
         head.setSpacing(12)
         for part in (self._title, self._note):
@@ -55,7 +58,9 @@ class CompareView(QWidget):
         head.addStretch(1)
         head.addWidget(self.differences)
         head.addWidget(Button("Close", small=True, on=self.closed.emit))
-        charts = QHBoxLayout()
+        above = QWidget()
+        charts = QHBoxLayout(above)
+        charts.setContentsMargins(0, 0, 0, 0)
         charts.setSpacing(24)
         charts.addWidget(self._loss, 1)
         charts.addWidget(self._accuracy, 1)
@@ -63,8 +68,10 @@ class CompareView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addLayout(head)
-        column.addLayout(charts, 4)
-        column.addLayout(self._place, 5)
+        parts = Panes(Qt.Orientation.Vertical, ctx.settings, "training.compare")
+        parts.add(above, 4)
+        parts.add(below, 5)
+        column.addWidget(parts, 1)
         self.differences.toggled.connect(lambda _: self._fill())
 
     def show_rows(self, rows: Sequence[JobRow]) -> None:

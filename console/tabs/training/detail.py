@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_chart import Series
@@ -15,13 +17,16 @@ from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.tuning_views import epoch_words, points, share
+from console.theme import theme
 from console.widgets.banner import Banner
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
+from console.widgets.current_stack import CurrentStack
 from console.widgets.key_values import KeyValues
 from console.widgets.log_panel import LogPanel
 from console.widgets.page_scroll import PageScroll
+from console.widgets.panes import Panes
 from console.widgets.segmented import Segmented
 from workers.deployable import no_model_reason, prepares_features
 from workers.errors import NotFound, SageDeckError
@@ -32,6 +37,7 @@ from workers.types import EpochMetrics, JobReport, TrainingJob
 POLL_SECONDS = 1.0
 _DESCRIBE_EVERY = 3
 _LOG_MOST_PAGES = 200
+_ONE_LINE = 880
 
 
 class JobDetail(QWidget):
@@ -57,15 +63,16 @@ class JobDetail(QWidget):
         self.tags = TagLine(ctx)
         self.role = RoleNotice(ctx, "training")
         self.log = LogPanel("Log")
-        self._report_view = ReportView()
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self._live_page())
-        self._stack.addWidget(self._report_view)
+        self._report_view = ReportView(ctx.settings)
+        self._stack = CurrentStack(self._live_page(), self._report_view)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(self._head())
-        column.addWidget(self.tags)
+        self._second = QHBoxLayout()
+        self._second.setSpacing(12)
+        self._second.addWidget(self.tags, 1)
+        column.addLayout(self._second)
         column.addWidget(self._banner)
         column.addWidget(self.role)
         column.addWidget(self._stack, 1)
@@ -100,7 +107,7 @@ class JobDetail(QWidget):
         self._pages.set_current(page)
 
     def _head(self) -> QHBoxLayout:
-        head = QHBoxLayout()
+        head = self._first = QHBoxLayout()
         head.setSpacing(12)
         for part in (self._title, self._progress):
             head.addWidget(part)
@@ -109,24 +116,35 @@ class JobDetail(QWidget):
             head.addWidget(control)
         return head
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """How far it is goes below the name where there is no room beside it."""
+        super().resizeEvent(event)
+        below = self.width() < theme().pixels(_ONE_LINE)
+        if below != (self._second.indexOf(self._progress) >= 0):
+            (self._first if below else self._second).removeWidget(self._progress)
+            if below:
+                self._second.insertWidget(0, self._progress)
+            else:
+                self._first.insertWidget(1, self._progress)
+
     def _live_page(self) -> QWidget:
-        page = QWidget()
-        charts = QHBoxLayout()
-        charts.setSpacing(24)
-        charts.addWidget(self._loss, 1)
-        charts.addWidget(self._accuracy, 1)
-        bottom = QHBoxLayout()
-        bottom.setSpacing(24)
-        bottom.addWidget(self.log, 3)
-        facts = QVBoxLayout()
-        facts.addWidget(label("Job", "section"))
-        facts.addWidget(PageScroll(self._facts), 1)
-        bottom.addLayout(facts, 2)
-        column = QVBoxLayout(page)
+        charts = QWidget()
+        row = QHBoxLayout(charts)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(24)
+        row.addWidget(self._loss, 1)
+        row.addWidget(self._accuracy, 1)
+        facts = QWidget()
+        column = QVBoxLayout(facts)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(16)
-        column.addLayout(charts, 5)
-        column.addLayout(bottom, 6)
+        column.addWidget(label("Job", "section"))
+        column.addWidget(PageScroll(self._facts), 1)
+        bottom = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "training.job.log")
+        bottom.add(self.log, 3)
+        bottom.add(facts, 2)
+        page = Panes(Qt.Orientation.Vertical, self.ctx.settings, "training.job")
+        page.add(charts, 5)
+        page.add(bottom, 6)
         return page
 
     # Following

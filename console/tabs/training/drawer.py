@@ -20,7 +20,12 @@ WIDTH = 320
 class _Ground(QFrame):
     def __init__(self) -> None:
         super().__init__()
-        on_theme(self)
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self.setFixedWidth(theme().pixels(WIDTH))
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(self.rect(), theme().color("sunken"))
@@ -39,7 +44,6 @@ class FormDrawer:
         line = QFrame()
         line.setProperty("panel", "vline")
         inner.addWidget(line)
-        holder.setFixedWidth(theme().pixels(WIDTH))
         self._holder = holder
         row.insertWidget(0, holder)
         self.button = Button("New job", icon="plus")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.base import Column
 from console.models.base_format import count, fraction
+from console.settings import Settings
 from console.widgets.base import label
 from console.widgets.buttons import Button
 from console.widgets.confusion_matrix import ConfusionMatrix
 from console.widgets.dialog import Dialog
+from console.widgets.panes import Panes
 from console.widgets.table import ResourceTable
 from workers.types import ClassScore, JobReport
 
@@ -33,7 +36,7 @@ class _Skipped:
 class ReportView(QWidget):
     """Shows one ``JobReport``."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._report: JobReport | None = None
         self._figure = label("", "figure")
@@ -45,8 +48,11 @@ class ReportView(QWidget):
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(24)
-        left = QVBoxLayout()
+        panes = Panes(Qt.Orientation.Horizontal, settings, "training.report")
+        row.addWidget(panes)
+        first, second = QWidget(), QWidget()
+        left = QVBoxLayout(first)
+        left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(6)
         figures = QHBoxLayout()
         figures.setSpacing(8)
@@ -56,12 +62,13 @@ class ReportView(QWidget):
         left.addLayout(figures)
         left.addWidget(label("Confusions on the test pictures, truth down, answer across", "small", "text3"))
         left.addWidget(self._matrix, 1)
-        right = QVBoxLayout()
+        right = QVBoxLayout(second)
+        right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(6)
         right.addWidget(label("Scores by class, weakest first", "strong"))
         right.addWidget(self._scores, 1)
-        row.addLayout(left, 3)
-        row.addLayout(right, 2)
+        panes.add(first, 3)
+        panes.add(second, 2)
 
     def show_report(self, report: JobReport) -> None:
         """Show this report."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.commands import Command
 from console.context import AppContext
@@ -27,6 +27,9 @@ from console.tabs.training.rows import JobRow, columns, tag_words
 from console.tabs.training.tag_index import TERM, name_words
 from console.tabs.training.tuning_detail import TuningDetail
 from console.widgets.buttons import Button
+from console.widgets.current_stack import CurrentStack
+from console.widgets.panes import Panes
+from console.widgets.scroll_area import ScrollArea
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
 from workers.deployable import no_model_reason, prepares_features
@@ -64,17 +67,14 @@ class TrainingTab(Tab):
         self.tuning.tags.changed.connect(self.book.put_tags)
         self.compare = CompareView(ctx)
         self.compare.closed.connect(self._close_compare)
-        self._stack = QStackedWidget()
-        for view in (self.detail, self.tuning, self.compare):
-            self._stack.addWidget(view)
-        self._stack.hide()
-        self._splitter = QSplitter(Qt.Orientation.Vertical)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(self.table)
-        self._splitter.addWidget(self._stack)
-        self._splitter.setSizes([210, 580])
-        self._splitter.setHandleWidth(17)
-        self.table.setMinimumHeight(120)
+        self._stack = CurrentStack(self.detail, self.tuning, self.compare)
+        # What does not fit is scrolled to: charts and logs keep a height that is of use.
+        self._details = ScrollArea("Details of the job")
+        self._details.setWidget(self._stack)
+        self._details.hide()
+        self._splitter = Panes(Qt.Orientation.Vertical, ctx.settings, "training.jobs")
+        self._splitter.add(self.table, 210)
+        self._splitter.add(self._details, 580)
         self.body.addWidget(self._splitter, 1)
         ctx.resourceChanged.connect(self._resource_changed)
         ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
@@ -146,7 +146,7 @@ class TrainingTab(Tab):
         for view in (self.detail, self.tuning, self.compare):
             view.forget()
         self._stack.setCurrentWidget(self.detail)
-        self._stack.hide()
+        self._details.hide()
         self._badge([])
         self._update_buttons()
 
@@ -246,7 +246,7 @@ class TrainingTab(Tab):
 
     def _chosen(self) -> None:
         rows = self.table.selected_rows()
-        comparing = self._stack.isVisible() and self._stack.currentWidget() is self.compare
+        comparing = self._details.isVisible() and self._stack.currentWidget() is self.compare
         if comparing and len(rows) > 1:
             self.compare.show_rows(rows)
         else:
@@ -254,8 +254,8 @@ class TrainingTab(Tab):
         self._update_buttons()
 
     def _show_one(self, row: JobRow | None) -> None:
-        before = self._stack.currentWidget() if self._stack.isVisible() else None
-        self._stack.setVisible(row is not None)
+        before = self._stack.currentWidget() if self._details.isVisible() else None
+        self._details.setVisible(row is not None)
         if row is None:
             return
         if row.tuning is not None:
@@ -270,7 +270,7 @@ class TrainingTab(Tab):
             self._follow_shown()
 
     def _follow_shown(self) -> None:
-        if self.active and self._stack.isVisibleTo(self):
+        if self.active and self._details.isVisibleTo(self):
             view = self._stack.currentWidget()
             if view is self.tuning:
                 self.tuning.resume()
@@ -332,7 +332,7 @@ class TrainingTab(Tab):
             self.detail.pause()
             self.tuning.pause()
             self._stack.setCurrentWidget(self.compare)
-            self._stack.show()
+            self._details.show()
             self.compare.show_rows(rows)
 
     def _close_compare(self) -> None:

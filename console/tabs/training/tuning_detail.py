@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -24,6 +24,7 @@ from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
 from console.widgets.lines import Legend
 from console.widgets.log_panel import LogPanel
+from console.widgets.panes import Panes
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
 from workers.tuning_types import Trial, TuningJob
@@ -86,12 +87,16 @@ class TuningDetail(QWidget):
         head.addWidget(self._progress, 1)
         head.addStretch(0)
         head.addWidget(self.strip)
-        charts = QHBoxLayout()
+        middle = QWidget()
+        charts = QHBoxLayout(middle)
+        charts.setContentsMargins(0, 0, 0, 0)
         charts.setSpacing(24)
         charts.addWidget(self._loss, 1)
         charts.addWidget(self._accuracy, 1)
         charts.addWidget(self.explorer, 1)
-        board = QVBoxLayout()
+        right = QWidget()
+        board = QVBoxLayout(right)
+        board.setContentsMargins(0, 0, 0, 0)
         board.setSpacing(6)
         board_head = QHBoxLayout()
         board_head.setSpacing(8)
@@ -102,18 +107,19 @@ class TuningDetail(QWidget):
         board_head.addWidget(self.train_button)
         board.addLayout(board_head)
         board.addLayout(self._board_place, 1)
-        bottom = QHBoxLayout()
-        bottom.setSpacing(24)
-        bottom.addWidget(self.log, 1)
-        bottom.addLayout(board, 1)
+        bottom = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "training.tuning.log")
+        bottom.add(self.log, 1)
+        bottom.add(right, 1)
+        parts = Panes(Qt.Orientation.Vertical, self.ctx.settings, "training.tuning")
+        parts.add(middle, 1)
+        parts.add(bottom, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(head)
         column.addWidget(self.tags)
         column.addWidget(self._banner)
-        column.addLayout(charts, 5)
-        column.addLayout(bottom, 5)
+        column.addWidget(parts, 1)
 
     # Following
 
