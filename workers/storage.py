@@ -14,6 +14,7 @@ from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageD
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
 from workers.storage_download import common_folder, fetch, local_path
+from workers.storage_removal import Removals
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
 PREVIEW_BYTES = 8 * 2**20
@@ -31,10 +32,11 @@ NO_SETTING = frozenset(
 
 
 class Storage:
-    """S3 of one account. All methods raise ``SageDeckError``."""
+    """S3 of one account; ``removals`` deletes what was listed. All methods raise ``SageDeckError``."""
 
     def __init__(self, session: AwsSession) -> None:
         self._session = session
+        self.removals = Removals(session)
 
     async def buckets(self) -> list[Bucket]:
         """All buckets of the account, by name."""

@@ -64,11 +64,14 @@ class ConfirmDialog(Dialog):
             (self.cancel_button if confirmation.danger else self.confirm_button).setFocus()
         self._check()
 
-    def _list(self, title: str, entries: tuple[Affected, ...], *, warn: bool = False) -> None:
+    def _list(
+        self, title: str, entries: tuple[Affected, ...], *, warn: bool = False, into: QVBoxLayout | None = None
+    ) -> None:
         if not entries:
             return
-        self.body.addSpacing(2)
-        self.body.addWidget(label(title, "label", "text3"))
+        body = into or self.body
+        body.addSpacing(2)
+        body.addWidget(label(title, "label", "text3"))
         for entry in entries:
             line = QHBoxLayout()
             line.setSpacing(8)
@@ -84,7 +87,7 @@ class ConfirmDialog(Dialog):
             if entry.note:
                 words.addWidget(label(entry.note, "small", "text2", wrap=not beside))
             line.addLayout(words, 1)
-            self.body.addLayout(line)
+            body.addLayout(line)
 
     def _savings(self, text: str) -> QWidget:
         panel = QFrame()

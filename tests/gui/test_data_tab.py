@@ -190,6 +190,7 @@ async def test_a_second_upload_sends_nothing_and_offers_to_remove_what_is_gone(
     (await button(tab.upload_panel, "Remove from the bucket…")).click()
     question = await dialog_of(ConfirmDialog, application.window)
     assert "Delete 1 object from dogs-twice" in question.windowTitle()
+    await until(question.confirm_button.isEnabled)
     question.confirm_button.click()
     await until(lambda: tab.uploading.state == "idle")
     assert (await services.storage.count("dogs-twice"))[0] == 39
@@ -235,12 +236,16 @@ async def test_looking_into_the_bucket(
     assert tab.bucket_panel.preview.delete_button.text() == "Delete 2…"
     tab.bucket_panel.preview.delete_button.click()
     question = await dialog_of(ConfirmDialog, application.window)
+    await until(question.confirm_button.isEnabled)
     question.confirm_button.click()
     await until(lambda: len(tab.browser.rows) == 6)
     tab.bucket_panel.up_button.click()
     await until(lambda: tab.browser.prefix == "dogs/train/" and tab.browser.listed)
     tab.delete([next(row for row in tab.browser.rows if row.name == "004.Akita")])
     question = await dialog_of(ConfirmDialog, application.window)
+    await until(lambda: question.known)
+    assert not question.confirm_button.isEnabled()
+    question.field.set_value("004.Akita")
     question.confirm_button.click()
     await until(lambda: "004.Akita" not in [row.name for row in tab.browser.rows])
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base import Column
@@ -13,6 +13,7 @@ from console.tabs.data.bucket import COUNT_AT_MOST, BucketBrowser
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.object_preview import ObjectPreviewPanel
 from console.tabs.data.object_thumbs import ObjectThumbs, Twin
+from console.theme import theme
 from console.widgets.base import label
 from console.widgets.buttons import Button, IconButton
 from console.widgets.fields import ComboBox
@@ -71,11 +72,14 @@ class SafetyChips(QWidget):
 
 
 class BucketPanel(QWidget):
-    """Signals: ``createWanted()``, ``deleteWanted(list[ObjectRow])``, ``downloadWanted(list[ObjectRow])``."""
+    """Signals: ``createWanted()``, ``deleteWanted(list[ObjectRow])``, ``downloadWanted(list[ObjectRow])``,
+    ``deleteBucketWanted()``, ``restoreWanted()``."""
 
     createWanted = Signal()
     deleteWanted = Signal(object)
     downloadWanted = Signal(object)
+    deleteBucketWanted = Signal()
+    restoreWanted = Signal()
 
     def __init__(self, ctx: AppContext, browser: BucketBrowser, twin: Twin, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +90,7 @@ class BucketPanel(QWidget):
         self.combo.setStyleSheet("QComboBox { padding-right: 2px; }")
         self.create_button = IconButton("plus", "New bucket…", on=self.createWanted.emit)
         self.refresh_button = IconButton("refresh", "Read the bucket again", on=browser.refresh)
+        self.bucket_menu_button = IconButton("dots", "More of this bucket", on=self._show_bucket_menu)
         self.chips = SafetyChips()
         self.up_button = IconButton("up", "Folder above", on=browser.up)
         self.crumbs = Crumbs()
@@ -126,6 +131,7 @@ class BucketPanel(QWidget):
         head.addStretch(0)
         head.addWidget(self.create_button)
         head.addWidget(self.refresh_button)
+        head.addWidget(self.bucket_menu_button)
         way = QHBoxLayout()
         way.setSpacing(4)
         way.addWidget(self.up_button)
@@ -177,7 +183,7 @@ class BucketPanel(QWidget):
 
     def _place_combo(self) -> None:
         """A name too long for its place beside the title gets a line of its own."""
-        beside = (self._title, self.create_button, self.refresh_button)
+        beside = (self._title, self.create_button, self.refresh_button, self.bucket_menu_button)
         room = self.contentsRect().width() - SIDES[0] - SIDES[1]
         room -= sum(part.sizeHint().width() + self._head.spacing() for part in beside)
         apart = self.combo.sizeHint().width() > room
@@ -192,6 +198,21 @@ class BucketPanel(QWidget):
     def _read_only(self, on: bool) -> None:
         self.create_button.setEnabled(not on and self._ctx.connected)
 
+    def bucket_menu(self) -> QMenu:
+        """What can be done with the bucket as a whole."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        safety = self._browser.safety
+        if safety is not None and safety.versioned is not False:
+            restore = menu.addAction(theme().icon("history"), "Restore deleted objects…", self.restoreWanted.emit)
+            restore.setEnabled(not self._ctx.read_only)
+        delete = menu.addAction(theme().icon("trash"), "Delete bucket…", self.deleteBucketWanted.emit)
+        delete.setEnabled(not self._ctx.read_only)
+        return menu
+
+    def _show_bucket_menu(self) -> None:
+        self.bucket_menu().popup(self.bucket_menu_button.menu_position())
+
     def _chosen(self, name: object) -> None:
         if isinstance(name, str):
             self._browser.choose(name)
@@ -203,6 +224,7 @@ class BucketPanel(QWidget):
         self.combo.set_items([(name, name, "bucket") for name in names], browser.name or None)
         self.combo.blockSignals(blocked)
         self.combo.setEnabled(bool(names))
+        self.bucket_menu_button.setEnabled(bool(browser.name))
         self._place_combo()
         self.create_button.setEnabled(self._ctx.connected and not self._ctx.read_only)
         self._show_listing()

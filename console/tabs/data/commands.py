@@ -1,15 +1,15 @@
-"""What the Data tab changes in the account: buckets made, folders uploaded, objects deleted."""
+"""What the Data tab puts into the account: buckets made, folders uploaded."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation
+from console.commands import Command
 from console.models.base_format import bytes_text, count, duration
 from workers.samples import MARK as SAMPLES_MARK
 from workers.types import Bucket, UploadProgress, UploadResult
@@ -18,7 +18,6 @@ from workers.upload import UploadControl
 if TYPE_CHECKING:
     from workers.services import Services
 
-NAMED_AT_MOST = 6
 PHASES = {"scanning": "Listing the folder", "comparing": "Comparing", "uploading": "Sending", "verifying": "Verifying"}
 
 
@@ -46,57 +45,6 @@ class CreateBucket(Command):
     def events(self) -> list[tuple[str, str]]:
         """A bucket appeared."""
         return [("bucket", self._name)]
-
-
-class DeleteObjects(Command):
-    """Deletes objects of a bucket, after showing which."""
-
-    icon = "trash"
-
-    def __init__(self, bucket: str, keys: Sequence[str], *, why: str = "", folders: Sequence[str] = ()) -> None:
-        self._bucket, self._keys, self._why, self._folders = bucket, list(keys), why, list(folders)
-        what = count(len(self._keys), "object") if not folders else self._folder_words()
-        self.title = f"Delete {what} from {bucket}"
-
-    def _folder_words(self) -> str:
-        names = count(len(self._folders), "folder")
-        return f"{names} and {count(len(self._keys), 'object')}" if self._keys else names
-
-    def confirmation(self) -> Confirmation:
-        """Names the objects; there is no way back without versions."""
-        shown = [*self._folders, *self._keys][:NAMED_AT_MOST]
-        more = len(self._keys) + len(self._folders) - len(shown)
-        lines = [Affected("folder" if name in self._folders else "file", name) for name in shown]
-        if more:
-            lines.append(Affected("dots", f"and {more:,} more"))
-        text = " ".join(part for part in (self._why, "This cannot be undone.") if part)
-        return Confirmation(f"{self.title}?", text, confirm_label="Delete", also_deleted=tuple(lines))
-
-    async def run(self, services: Services) -> int:
-        """Delete them, the contents of the folders first."""
-        keys = list(self._keys)
-        for folder in self._folders:
-            async for item in services.storage.objects(self._bucket, folder):
-                keys.append(item.key)
-                if self.item is not None and len(keys) % 1000 == 0:
-                    self.item.progress(None, f"{len(keys):,} objects listed")
-        return await services.storage.delete(self._bucket, keys)
-
-    def done_text(self, result: int) -> str:
-        """How many are gone."""
-        return f"{count(result, 'object')} deleted"
-
-    def cli(self) -> str:
-        """The same with the AWS CLI."""
-        if len(self._keys) == 1 and not self._folders:
-            return f"aws s3 rm {shlex.quote(f's3://{self._bucket}/{self._keys[0]}')}"
-        if len(self._folders) == 1 and not self._keys:
-            return f"aws s3 rm --recursive {shlex.quote(f's3://{self._bucket}/{self._folders[0]}')}"
-        return ""
-
-    def events(self) -> list[tuple[str, str]]:
-        """The bucket's contents changed."""
-        return [("bucket", self._bucket)]
 
 
 class Upload(Command):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
-from console.commands import Command
 from console.context import AppContext
 from console.models.base_format import count
 from console.models.data import BreedRow, ObjectRow
@@ -19,8 +19,9 @@ from console.tabs.base import Tab
 from console.tabs.data.breeds_panel import BreedsPanel
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.bucket_panel import BucketPanel
-from console.tabs.data.commands import CreateBucket, DeleteObjects
+from console.tabs.data.commands import CreateBucket
 from console.tabs.data.dataset import Dataset
+from console.tabs.data.deleting import Deleting
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
 from console.tabs.data.folder_panel import TONES, FolderPanel
 from console.tabs.data.following import UploadFollower
@@ -52,6 +53,7 @@ class DataTab(Tab):
         self.pictures = PicturesPanel(ctx, self.dataset)
         self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)
         self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
+        self.deleting = Deleting(ctx, self.browser, self)
         self._follower = UploadFollower(self.browser, self.uploading, self)
         self._restored = False
         self._lay_out()
@@ -114,6 +116,8 @@ class DataTab(Tab):
         self.upload_panel.folderWanted.connect(self.dataset.choose)
         self.bucket_panel.createWanted.connect(self.create_bucket)
         self.bucket_panel.deleteWanted.connect(self.delete)
+        self.bucket_panel.deleteBucketWanted.connect(self.delete_bucket)
+        self.bucket_panel.restoreWanted.connect(self.restore)
         self.bucket_panel.downloadWanted.connect(self.download)
         self.uploading.changed.connect(self._badge)
         self.uploading.progressed.connect(self._badge)
@@ -216,20 +220,26 @@ class DataTab(Tab):
         command, result = course.command, course.result
         if result is not None and result.gone:
             why = f"They are in the bucket, but no longer in {command.folder.name}."
-            self.start(
-                self._remove(course, DeleteObjects(command.bucket, result.gone, why=why)), label="Removing objects"
-            )
+            self.start(self._remove(course, command.bucket, result.gone, why), label="Removing objects", key="dialog")
 
     def replace_set(self, course: Course) -> None:
         """Delete the other set that is in the way, after a confirmation, and upload in its place."""
-        self.start(self._replace_set(course), label="Replacing a set")
+        self.start(self._replace_set(course), label="Replacing a set", key="dialog")
 
     def delete(self, rows: list[ObjectRow]) -> None:
         """Delete objects and folders of the bucket, after a confirmation."""
         if rows:
-            keys = [row.key for row in rows if not row.is_folder]
-            folders = [row.key for row in rows if row.is_folder]
-            self.ctx.start(DeleteObjects(self.browser.name, keys, folders=folders))
+            self.start(self.deleting.rows(self.browser.name, rows), label="Deleting objects", key="dialog")
+
+    def delete_bucket(self) -> None:
+        """Delete the bucket in hand, after a confirmation."""
+        if self.browser.name:
+            self.start(self.deleting.bucket(self.browser.name), label="Deleting a bucket", key="dialog")
+
+    def restore(self) -> None:
+        """Bring back what was deleted in the folder of the bucket that is shown, after a confirmation."""
+        work = self.deleting.restore(self.browser.name, self.browser.prefix)
+        self.start(work, label="Restoring objects", key="dialog")
 
     def download(self, rows: list[ObjectRow]) -> None:
         """Ask where to, and fetch objects."""
@@ -275,8 +285,8 @@ class DataTab(Tab):
             if await self.ctx.run(CreateBucket(name)):
                 self.browser.choose(name)
 
-    async def _remove(self, course: Course, command: Command) -> None:
-        if await self.ctx.run(command):
+    async def _remove(self, course: Course, bucket: str, keys: Sequence[str], why: str) -> None:
+        if await self.deleting.keys(bucket, keys, why):
             self.uploading.dismiss(course)
 
     async def _replace_set(self, course: Course) -> None:
@@ -286,7 +296,7 @@ class DataTab(Tab):
         why = (
             f"They are in {command.bucket}/{command.prefix} and not of {command.folder.name}, which takes their place."
         )
-        if not result.others or await self.ctx.run(DeleteObjects(command.bucket, result.others, why=why)):
+        if not result.others or await self.deleting.keys(command.bucket, result.others, why):
             self.uploading.again(course, merge=True)
 
     async def _download(self, bucket: str, keys: list[str], folder: Path) -> None:

@@ -1,0 +1,160 @@
+"""Deleting from the bucket panel: counted first, typed where it hurts, taken back where versions are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QLabel
+
+from console.tabs.data.deletion_dialog import DeletionDialog
+from console.tabs.data.tab import DataTab
+from console.widgets.confirm import ConfirmDialog
+from console.widgets.lines import CheckLine
+from tests.gui.test_data_tab import connected, dialog_of, in_bucket, open_tab
+from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.window import until
+from workers.services import Services
+
+pytestmark = pytest.mark.timeout(240)
+MODEL = "sagedeck/jobs/dogs-1/output/model.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as process:
+        yield process
+
+
+async def opened(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, bucket: str, keys: list[str], versions: bool = False
+) -> tuple[Any, DataTab, Services]:
+    application, tab = open_tab(make_application)
+    services = await connected(application, sandbox)
+    client = sandbox.client("s3")
+    client.create_bucket(Bucket=bucket)
+    if versions:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in keys:
+        client.put_object(Bucket=bucket, Key=key, Body=b"12345")
+    await in_bucket(tab, services, bucket)
+    await until(lambda: tab.browser.safety is not None and tab.browser.rows)
+    return application, tab, services
+
+
+async def keys_of(services: Services, bucket: str) -> list[str]:
+    return [item.key async for item in services.storage.objects(bucket)]
+
+
+def words(dialog: DeletionDialog) -> str:
+    return " | ".join(found.text() for found in dialog.findChildren(QLabel))
+
+
+async def test_everything_at_the_root_is_counted_named_and_typed(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, tab, services = await opened(make_application, sandbox, "delete-root", [MODEL, "dogs/a.jpg", "x.txt"])
+    gate, objects = asyncio.Event(), services.storage.removals.find
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        found = await objects(*args, **options)
+        await gate.wait()
+        return found
+
+    async def endpoints() -> tuple[Any, ...]:
+        return (SimpleNamespace(name="dogs-live", model_uri=f"s3://delete-root/{MODEL}"),)
+
+    monkeypatch.setattr(services.storage.removals, "find", slow)
+    monkeypatch.setattr(services.endpoints, "list", endpoints)
+    tab.delete(tab.browser.rows)
+    dialog = await dialog_of(DeletionDialog, application.window)
+    assert dialog.counted.accessibleName().startswith("Counting…")
+    dialog.field.set_value("delete-root")
+    assert not dialog.confirm_button.isEnabled()
+
+    gate.set()
+    await until(lambda: dialog.known)
+    assert dialog.counted.accessibleName() == "3 objects 15 B together"
+    assert "Endpoint dogs-live" in words(dialog) and "Model of dogs-1" in words(dialog)
+    dialog.field.set_value("delete")
+    assert not dialog.confirm_button.isEnabled()
+    dialog.field.set_value("delete-root")
+    sandbox.client("s3").put_object(Bucket="delete-root", Key="dogs/appeared.jpg", Body=b"new")
+    dialog.confirm_button.click()
+    await until(lambda: [row.name for row in tab.browser.rows] == ["dogs"])
+    assert await keys_of(services, "delete-root") == ["dogs/appeared.jpg"]
+    assert application.ctx.activity.history[0].text == "3 objects deleted"
+
+
+async def test_what_changed_since_it_was_shown_stays_and_is_named(
+    make_application: Callable[..., Any], sandbox: SandboxProcess
+) -> None:
+    application, tab, services = await opened(make_application, sandbox, "delete-changed", ["a.txt", "b.txt"])
+    sandbox.client("s3").put_object(Bucket="delete-changed", Key="a.txt", Body=b"another")
+    tab.delete(tab.browser.rows)
+    dialog = await dialog_of(DeletionDialog, application.window)
+    assert not dialog.field.isVisible()
+    await until(dialog.confirm_button.isEnabled)
+    dialog.confirm_button.click()
+    await until(lambda: application.ctx.notify.notices)
+    notice = application.ctx.notify.notices[-1]
+    assert notice.title == "Not everything was deleted from delete-changed"
+    assert notice.text == "1 object deleted; 1 changed since they were shown. a.txt"
+    assert await keys_of(services, "delete-changed") == ["a.txt"]
+
+
+async def test_a_deletion_is_taken_back_at_once_or_later(
+    make_application: Callable[..., Any], sandbox: SandboxProcess
+) -> None:
+    application, tab, services = await opened(make_application, sandbox, "delete-back", ["a.txt", "b.txt"], True)
+    tab.delete(tab.browser.rows)
+    dialog = await dialog_of(DeletionDialog, application.window)
+    assert "they can be restored" in dialog.sentence.text()
+    await until(dialog.confirm_button.isEnabled)
+    dialog.confirm_button.click()
+    await until(lambda: tab.browser.rows == [] and tab.browser.listed and application.ctx.notify.notices)
+    notice = application.ctx.notify.notices[-1]
+    assert notice.action is not None and notice.action[0] == "Restore"
+    notice.action[1]()
+    await until(lambda: len(tab.browser.rows) == 2)
+
+    sandbox.client("s3").delete_object(Bucket="delete-back", Key="b.txt")
+    assert [action.text() for action in tab.bucket_panel.bucket_menu().actions()] == [
+        "Restore deleted objects…",
+        "Delete bucket…",
+    ]
+    tab.restore()
+    question = await dialog_of(ConfirmDialog, application.window)
+    question.confirm_button.click()
+    await until(lambda: application.ctx.activity.history[0].text == "1 object restored")
+    assert await keys_of(services, "delete-back") == ["a.txt", "b.txt"]
+
+
+async def test_a_bucket_is_deleted_with_its_versions(
+    make_application: Callable[..., Any], sandbox: SandboxProcess
+) -> None:
+    application, tab, services = await opened(make_application, sandbox, "delete-bucket", ["a", "a", "b"], True)
+    tab.delete_bucket()
+    dialog = await dialog_of(DeletionDialog, application.window)
+    await until(lambda: dialog.known)
+    assert dialog.findChildren(CheckLine)[0].accessibleName() == "3 versions 15 B together"
+    assert not dialog.confirm_button.isEnabled()
+    dialog.field.set_value("delete-bucket")
+    dialog.confirm_button.click()
+    await until(lambda: "delete-bucket" not in [bucket.name for bucket in tab.browser.buckets or []])
+    assert "delete-bucket" not in [bucket.name for bucket in await services.storage.buckets()]
+
+
+async def test_what_could_not_be_counted_cannot_be_agreed_to(
+    make_application: Callable[..., Any], sandbox: SandboxProcess
+) -> None:
+    application, tab, _ = await opened(make_application, sandbox, "delete-unknown", ["a.txt"])
+    question = tab.deleting.keys("no-such-bucket", ["a.txt"], "")
+    tab.start(question, label="x")
+    dialog = await dialog_of(DeletionDialog, application.window)
+    await until(lambda: dialog.counted.accessibleName().startswith("Could not be counted"))
+    assert not dialog.confirm_button.isEnabled()
+    dialog.cancel_button.click()
