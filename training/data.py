@@ -11,14 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pictures import SUFFIXES
+from folders import SPLITS, class_key, is_ignored, is_picture, split_folders
+from os_words import os_words
 
-SPLITS = ("train", "valid", "test")
-SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
 VALID_SHARE = TEST_SHARE = 0.15
 MOST_UNREADABLE = 0.05
 NAMED_AT_MOST = 10
 NOT_TEXT = "the name is not valid UTF-8"
+NO_FILE = "neither a file nor a link to one"
+# How deep below the folder given its splits may lie: an archive's top folder, and one inside it.
+DEEPEST = 3
 
 
 class DataError(ValueError):
@@ -62,22 +64,23 @@ def readable_names(folders: Sequence[str]) -> list[str]:
 def read_dataset(root: Path, seed: int) -> Dataset:
     """List the pictures of ``root``: train/valid/test with class folders, or class folders alone.
 
-    A missing validation folder is made up from the training pictures, reproducibly; without a train folder
-    all three are. Raises ``DataError`` for a folder that cannot be trained on.
+    A missing validation folder is made up from the training pictures, reproducibly; without any of the three
+    all are. Raises ``DataError`` for a folder that cannot be trained on.
     """
+    if not root.is_dir():
+        raise DataError(f"There is no folder {root}.")
     root = _descend(root)
     skipped: list[tuple[str, str]] = []
     notes: list[str] = []
-    train = _split_folder(root, "train")
+    places = _places(root)
     by_split = {}
-    if train is None:
+    if not places:
         listed = _list_classes(root, root, skipped)
         by_split = _split(listed, {"valid": VALID_SHARE, "test": TEST_SHARE}, seed)
         notes.append("There is no train folder: the classes were split 70/15/15.")
     else:
         for split in SPLITS:
-            folder = _split_folder(root, split)
-            by_split[split] = _list_classes(root, folder, skipped) if folder else {}
+            by_split[split] = _list_classes(root, places[split], skipped) if split in places else {}
         if not any(by_split["valid"].values()):
             rest = _split(by_split["train"], {"valid": VALID_SHARE}, seed)
             by_split["train"], by_split["valid"] = rest["train"], rest["valid"]
@@ -124,16 +127,31 @@ def content_hash(root: Path, paths: Iterable[str]) -> str:
 
 def _descend(root: Path) -> Path:
     """The folder itself, or its only folder when the splits are in there (an archive's top folder)."""
-    if not root.is_dir():
-        raise DataError(f"There is no folder {root}.")
-    folders = [entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    if len(folders) == 1 and _split_folder(root, "train") is None and _split_folder(folders[0], "train") is not None:
-        return folders[0]
+    here = root
+    for _ in range(DEEPEST):
+        names = _folders_in(here)
+        if "train" in split_folders(here, names):
+            return here
+        if len(names) != 1:
+            break
+        here = here / names[0]
     return root
 
 
-def _split_folder(root: Path, split: str) -> Path | None:
-    return next((root / name for name in SPLIT_FOLDERS[split] if (root / name).is_dir()), None)
+def _folders_in(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if not is_ignored(entry.name) and entry.is_dir()]
+
+
+def _places(root: Path) -> dict[str, Path]:
+    """The folder of every split that there is. Raises ``DataError`` when it is not clear which, or none to train on."""
+    found = split_folders(root, _folders_in(root))
+    for split, names in found.items():
+        if len(names) > 1:
+            raise DataError(f"There are {len(names)} folders for {split}: {', '.join(names)}. Leave one of them.")
+    if found and "train" not in found:
+        named = ", ".join(name for names in found.values() for name in names)
+        raise DataError(f"There is no train folder, only {named}.")
+    return {split: root / names[0] for split, names in found.items()}
 
 
 def _list_classes(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -142,7 +160,7 @@ def _list_classes(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> d
     here = folder.resolve()
     for entry in sorted(folder.iterdir()):
         relative = entry.relative_to(root).as_posix()
-        if entry.name.startswith((".", "__MACOSX")):
+        if is_ignored(entry.name):
             continue
         if not _is_text(relative):
             skipped.append((relative.encode("utf-8", "replace").decode(), NOT_TEXT))
@@ -157,23 +175,30 @@ def _list_classes(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> d
         if here.is_relative_to(target):
             skipped.append((relative, "a link to a folder that it lies in"))
             continue
-        classes[entry.name] = sorted(_pictures(root, entry, skipped))
-    return classes
+        classes.setdefault(class_key(entry.name), []).extend(_pictures(root, entry, skipped))
+    return {folder: sorted(paths) for folder, paths in classes.items()}
 
 
 def _pictures(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> Iterable[str]:
+    def closed(error: OSError) -> None:
+        skipped.append(
+            (Path(error.filename).relative_to(root).as_posix(), f"a folder that cannot be read: {os_words(error)}")
+        )
+
     # Links to folders below a class are not followed: they could lead to another class, or in a circle.
-    for place, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+    for place, folders, files in os.walk(folder, onerror=closed, followlinks=False):
+        folders[:] = [name for name in folders if not is_ignored(name)]
         for name in files:
             path = Path(place, name)
             relative = path.relative_to(root).as_posix()
-            if name.startswith("."):
+            if is_ignored(name):
                 continue
             if not _is_text(relative):
                 skipped.append((relative.encode("utf-8", "replace").decode(), NOT_TEXT))
-            elif path.suffix.lower() not in SUFFIXES:
+            elif not is_picture(name):
                 skipped.append((relative, "not the name of a picture file"))
+            elif not path.is_file():
+                skipped.append((relative, NO_FILE))
             else:
                 yield relative
 
@@ -203,7 +228,10 @@ def _check(root: Path, by_split: dict[str, dict[str, list[str]]], folders: list[
     if empty:
         raise DataError(f"These classes have no training pictures: {', '.join(empty)}.")
     if len(folders) == 1:
-        raise DataError(f"There is only one class, {folders[0]}: at least two are needed.")
+        inside = {path.removeprefix(f"{folders[0]}/").split("/")[0] for path in by_split["train"][folders[0]]}
+        is_wrapped = len(inside) > 1 and not any(is_picture(name) for name in inside)
+        hint = f" It holds {len(inside)} folders: give {folders[0]} itself." if is_wrapped else ""
+        raise DataError(f"There is only one class, {folders[0]}: at least two are needed.{hint}")
     for split, classes in by_split.items():
         unknown = sorted(folder for folder, paths in classes.items() if paths and folder not in folders)
         if unknown:

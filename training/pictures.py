@@ -28,9 +28,6 @@ MAX_MEGAPIXELS = 128
 MAX_FILE_BYTES = 512 * 1024 * 1024
 # No vector formats: their decoders start other programs. Pillow opens MPO, the phones' JPEG, as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-)
 # The share of the shorter side that the centre crop keeps, as the backbones' authors evaluated them.
 CROP_SHARE = 0.875
 # A crop of the least area must still hold about as many pixels as the network sees.

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.children import ChildFailed, run_child
-from workers.datasets_scan import FLAT, SPLITS, pictures_in, split_folder_name
+from workers.datasets_scan import FLAT, class_files
 from workers.error_wire import from_wire
 from workers.errors import LocalProblem, translate
+from workers.folder_rules import SPLITS
 from workers.types import ClassCount, DatasetReport, Finding
 
 DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
@@ -108,9 +109,7 @@ def split_name(src: Path) -> Path:
 
 def class_pictures(report: DatasetReport, entry: ClassCount, split: str = FLAT) -> list[Path]:
     """The picture files of one class in one split, sorted by name (blocking: lists the folder)."""
-    if not report.splits:
-        return pictures_in(report.root / entry.folder)
-    return pictures_in(report.root / split_folder_name(report.root, split) / entry.folder)
+    return class_files(report.root, split if report.splits else FLAT, entry.folder)
 
 
 def _folder(path: Path) -> Path:
@@ -189,4 +188,5 @@ def _report(plain: dict[str, Any]) -> DatasetReport:
         plain["shortest_side"],
         plain["formats"],
         findings,
+        plain["noun"],
     )

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from workers.datasets_nouns import class_noun
 from workers.datasets_pictures import Opened
 from workers.datasets_scan import FLAT, Found, Scan, readable_names
 from workers.types import ClassCount, DatasetReport, Finding
@@ -27,7 +28,7 @@ def full_report(scan: Scan, opened: Mapping[str, Opened]) -> DatasetReport:
     findings = [
         *_structure(scan, good),
         *_opening(scan, opened, good, bad),
-        *_twins(good, opened),
+        *_twins(good, opened, class_noun(scan.classes)),
         *_left_out(scan),
     ]
     order = {"error": 0, "ok": 1, "warning": 2, "info": 3}
@@ -58,17 +59,24 @@ def _report(
     sides = [result.shortest_side for result in results]
     formats = dict(Counter(result.format for result in results).most_common())
     size = sum(file.size for file in files)
-    shortest = min(sides, default=None)
-    return DatasetReport(scan.root, scan.splits, classes, len(files), size, shortest, formats, tuple(findings))
+    shortest, noun = min(sides, default=None), class_noun(folders)
+    return DatasetReport(scan.root, scan.splits, classes, len(files), size, shortest, formats, tuple(findings), noun)
 
 
 def _structure(scan: Scan, good: Sequence[Found]) -> Iterable[Finding]:
+    for split, folders in scan.places.items():
+        if len(folders) > 1:
+            title, detail = f"{len(folders)} folders for {split}", f"{_and(folders)}; leave one of them"
+            yield Finding("error", "two_folders", title, detail, tuple(folders))
     if not scan.classes:
         yield _no_classes(scan)
         return
+    noun = class_noun(scan.classes)
     first = scan.splits[0] if scan.splits else FLAT
     if scan.splits and "train" not in scan.splits:
         yield Finding("error", "no_train", "No train folder", "there is nothing to train with")
+    elif not scan.folders[first]:
+        yield Finding("error", "no_classes", "No class folders in train", "there is nothing to train with")
     filled: dict[str, set[str]] = defaultdict(set)
     for file in good:
         filled[file.split].add(file.folder)
@@ -76,29 +84,53 @@ def _structure(scan: Scan, good: Sequence[Found]) -> Iterable[Finding]:
     empty = [folder for folder in scan.folders[first] if folder not in filled[first]]
     if empty:
         where = f" in {first}" if scan.splits else ""
-        title = f"{_count(len(empty), 'breed')} without a picture{where}"
+        title = f"{_count(len(empty), noun)} without a picture{where}"
         yield Finding("error", "empty_classes", title, _named([names[folder] for folder in empty]), tuple(empty))
     if len(scan.folders[first]) == 1:
-        only = names[scan.folders[first][0]]
-        yield Finding("error", "one_class", "Only one breed", f"{only}; the training needs at least two")
-    yield from _splits(scan, filled, names)
+        if wrapped := _wrapped(scan):
+            yield wrapped
+            return
+        yield _one_class(names[scan.folders[first][0]], noun)
+    yield from _splits(scan, filled, names, noun)
+
+
+def _one_class(only: str, noun: str) -> Finding:
+    return Finding("error", "one_class", f"Only one {noun}", f"{only}; the training needs at least two")
+
+
+def _wrapped(scan: Scan) -> Finding | None:
+    """The folder around the classes was chosen: an archive's top folder, and often one inside it."""
+    if scan.splits:
+        return None
+    parts = [file.path.split("/") for file in scan.files]
+    depth = 1
+    while parts and all(len(part) > depth + 1 for part in parts):
+        inside = sorted({part[depth] for part in parts})
+        if len(inside) > 1:
+            use = "/".join(parts[0][:depth])
+            detail = f"{_count(len(inside), class_noun(inside))}: {_named(readable_names(inside))}"
+            return Finding("error", "wrapped", f"The classes are in {use}", detail, use=use)
+        depth += 1
+    return None
 
 
 def _no_classes(scan: Scan) -> Finding:
     if scan.denied:
         return Finding("error", "denied", "The folder may not be read", "no picture was found", tuple(scan.denied))
     if scan.loose:
-        detail = f"{_count(len(scan.loose), 'picture')} side by side; put those of each breed into a folder of its own"
-        return Finding("error", "no_classes", "No breed folders", detail, tuple(scan.loose[:PATHS_AT_MOST]))
+        detail = f"{_count(len(scan.loose), 'picture')} side by side; put those of each class into a folder of its own"
+        return Finding("error", "no_classes", "No class folders", detail, tuple(scan.loose[:PATHS_AT_MOST]))
     if scan.strangers or scan.entries or scan.links:
-        detail = "there is no picture in it; choose a folder with one folder for each breed"
+        detail = "there is no picture in it; choose a folder with one folder for each class"
         return Finding("error", "no_pictures", "No pictures", detail)
-    return Finding("error", "empty", "The folder is empty", "choose a folder with one folder for each breed")
+    return Finding("error", "empty", "The folder is empty", "choose a folder with one folder for each class")
 
 
-def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str]) -> Iterable[Finding]:
+def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str], noun: str) -> Iterable[Finding]:
     if not scan.splits:
-        detail = "breeds lie side by side; split them into train, valid and test to keep the same test pictures"
+        detail = (
+            f"{_plural(noun)} lie side by side; split them into train, valid and test to keep the same test pictures"
+        )
         yield Finding("warning", "no_split", "Not split yet", detail)
         return
     if "valid" not in scan.splits:
@@ -114,16 +146,16 @@ def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str]
         missing = sorted(train - filled[split])
         if unknown:
             same = False
-            title = f"{_count(len(unknown), 'breed')} of {split} {_be(len(unknown))} not in train"
-            paths = tuple(f"{split}/{folder}" for folder in unknown)
+            title = f"{_count(len(unknown), noun)} of {split} {_be(len(unknown))} not in train"
+            paths = tuple(f"{scan.places[split][0]}/{folder}" for folder in unknown)
             yield Finding("error", "unknown_classes", title, _named([names[folder] for folder in unknown]), paths)
         if missing:
             same = False
-            title = f"{_count(len(missing), 'breed')} {_be(len(missing))} missing in {split}"
+            title = f"{_count(len(missing), noun)} {_be(len(missing))} missing in {split}"
             detail = f"not scored there: {_named([names[folder] for folder in missing])}"
             yield Finding("warning", "missing_classes", title, detail, tuple(missing))
     if same and len(scan.splits) > 1 and len(train) > 1:
-        yield Finding("ok", "same_classes", f"Same {_count(len(train), 'breed')}", f"in {_and(scan.splits)}")
+        yield Finding("ok", "same_classes", f"Same {_count(len(train), noun)}", f"in {_and(scan.splits)}")
 
 
 def _opening(
@@ -156,7 +188,7 @@ def _about(files: Sequence[Found], opened: Mapping[str, Opened], finding: Findin
     return Finding(finding.severity, finding.code, finding.title, finding.detail, paths, notes)
 
 
-def _twins(good: Sequence[Found], opened: Mapping[str, Opened]) -> Iterable[Finding]:
+def _twins(good: Sequence[Found], opened: Mapping[str, Opened], noun: str) -> Iterable[Finding]:
     """The same bytes in two splits (the scores would flatter) or under two classes (the model is taught both)."""
     groups: dict[str, list[Found]] = defaultdict(list)
     for file in good:
@@ -181,7 +213,7 @@ def _twins(good: Sequence[Found], opened: Mapping[str, Opened]) -> Iterable[Find
         if copy.folder != group[0].folder
     ]
     if both:
-        title = f"{_count(len(both), 'picture')} {_be(len(both))} in two breeds"
+        title = f"{_count(len(both), 'picture')} {_be(len(both))} in two {_plural(noun)}"
         yield _pairs("two_classes", title, "the model would be taught both answers", both)
 
 
@@ -192,7 +224,8 @@ def _pairs(code: str, title: str, detail: str, pairs: Sequence[tuple[str, str]])
 
 def _left_out(scan: Scan) -> Iterable[Finding]:
     if scan.root != scan.chosen:
-        yield Finding("info", "deeper", f"The splits are in {scan.root.name}", "that folder is used")
+        inside = scan.root.relative_to(scan.chosen).as_posix()
+        yield Finding("info", "deeper", f"The splits are in {inside}", "that folder is used")
     if not scan.classes:
         return
     strangers = sorted(scan.strangers)
@@ -202,8 +235,15 @@ def _left_out(scan: Scan) -> Iterable[Finding]:
         yield _plain("warning", "not_pictures", title, _skips(count), strangers)
     if scan.loose:
         count = len(scan.loose)
-        title = f"{_count(count, 'picture')} {'lies' if count == 1 else 'lie'} in no breed's folder"
+        title = (
+            f"{_count(count, 'picture')} {'lies' if count == 1 else 'lie'} in no folder of a {class_noun(scan.classes)}"
+        )
         yield _plain("warning", "loose", title, _skips(count), scan.loose)
+    if scan.others:
+        title = f"{_count(len(scan.others), 'folder')} beside {_and(scan.splits)}"
+        yield _plain(
+            "warning", "other_folders", title, f"{_named(scan.others)}: {_skips(len(scan.others))}", scan.others
+        )
     if scan.denied:
         title = f"{_count(len(scan.denied), 'folder')} may not be read"
         yield _plain("warning", "denied", title, "their pictures are missing here", scan.denied)
@@ -220,7 +260,11 @@ def _plain(severity: Literal["warning", "info"], code: str, title: str, detail: 
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def _be(number: int) -> str:

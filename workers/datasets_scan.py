@@ -1,27 +1,25 @@
 """Lists a picture folder without opening a picture: splits, classes, files, and what is in the way.
 
-The rules are those of the training program: ``train/``, ``valid/`` (or ``val``, ``validation``) and ``test/``
-with one folder for each class, or the class folders alone; hidden files are left out; links below a class are not
-followed.
+The rules are those of the training program: folders for train, valid and test, whatever they are called exactly
+(``workers/folder_rules.py``), with one folder for each class, or the class folders alone; hidden files and those of
+systems are left out; links below a class are not followed.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SPLITS = ("train", "valid", "test")
-SPLIT_FOLDERS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-)
-IGNORED_PREFIXES = (".", "__MACOSX")
-IGNORED_NAMES = frozenset(("Thumbs.db", "desktop.ini"))
+from workers.folder_rules import class_key, is_ignored, is_picture, split_folders
+
 FLAT = "all"
+# How deep below the folder chosen its splits may lie: an archive's top folder, and one inside it.
+DEEPEST = 3
 
 
 class Stopped(Exception):
@@ -30,7 +28,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """A file with a picture's name: its path below the root, where it belongs, its size in bytes."""
+    """A file with a picture's name: its path below the root, where it belongs, its size in bytes.
+
+    ``folder`` is the class in the spelling of ``class_key``, which may differ from the folder's on the disk.
+    """
 
     path: str
     split: str
@@ -40,11 +41,17 @@ class Found:
 
 @dataclass
 class Scan:
-    """What lies in a folder. ``folders`` maps each split to its class folders, with none left out."""
+    """What lies in a folder. ``folders`` maps each split to its classes, with none left out.
+
+    ``places`` maps each split to the names of its folders: more than one is a fault, and the first is read.
+    ``others`` are folders beside the splits.
+    """
 
     root: Path
     chosen: Path
     splits: tuple[str, ...] = ()
+    places: dict[str, list[str]] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=dict)
     files: list[Found] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
@@ -85,15 +92,15 @@ def scan(chosen: Path, tick: Callable[[int], None] = lambda count: None) -> Scan
     """
     root = _descend(chosen)
     result = Scan(root, chosen)
-    found = {split: folder for split in SPLITS if (folder := _split_folder(root, split)) is not None}
-    if found:
-        result.splits = tuple(found)
-        taken = {folder.name for folder in found.values()}
+    result.places = split_folders(root, _folders_in(root))
+    if result.places:
+        result.splits = tuple(result.places)
+        taken = {name for names in result.places.values() for name in names}
         for entry in _entries(root):
-            if entry.name not in taken and not _ignored(entry.name):
-                result.strangers.append(entry.name)
-        for split, folder in found.items():
-            _classes(result, split, folder, tick)
+            if entry.name not in taken and not is_ignored(entry.name):
+                (result.others if entry.is_dir() else result.strangers).append(entry.name)
+        for split, names in result.places.items():
+            _classes(result, split, root / names[0], tick)
     else:
         _classes(result, FLAT, root, tick)
         if not any(result.counts()[folder][FLAT] for folder in result.folders[FLAT]):
@@ -102,43 +109,49 @@ def scan(chosen: Path, tick: Callable[[int], None] = lambda count: None) -> Scan
     return result
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The files with a picture's name below one class folder, sorted; empty when it cannot be read."""
+def class_files(root: Path, split: str, folder: str) -> list[Path]:
+    """The picture files of one class in one split (``all`` when there are none), sorted; empty when unreadable."""
+    names = [] if split == FLAT else split_folders(root, _folders_in(root)).get(split, [])
+    place = root / names[0] if names else root
+    if split != FLAT and not names:
+        return []
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = [name for name in folders if not _ignored(name)]
-        found.extend(Path(place, name) for name in files if not _ignored(name) and _is_picture(name))
+    for name in _folders_in(place):
+        if class_key(name) == folder:
+            found.extend(_pictures_in(place / name))
     return sorted(found)
 
 
-def split_folder_name(root: Path, split: str) -> str:
-    """How the folder of ``split`` is called in ``root`` (``valid`` may be ``val``); ``split`` when there is none."""
-    folder = _split_folder(root, split)
-    return folder.name if folder is not None else split
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not is_ignored(name)]
+        for name in files:
+            if not is_ignored(name) and is_picture(name) and (path := Path(place, name)).is_file():
+                yield path
 
 
 def _descend(root: Path) -> Path:
-    folders = [Path(entry.path) for entry in _entries(root) if not _ignored(entry.name) and entry.is_dir()]
-    if len(folders) == 1 and _split_folder(root, "train") is None and _split_folder(folders[0], "train") is not None:
-        return folders[0]
+    here = root
+    for _ in range(DEEPEST):
+        names = _folders_in(here)
+        if "train" in split_folders(here, names):
+            return here
+        if len(names) != 1:
+            break
+        here = here / names[0]
     return root
 
 
-def _split_folder(root: Path, split: str) -> Path | None:
-    return next((root / name for name in SPLIT_FOLDERS[split] if (root / name).is_dir()), None)
+def _folders_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in _entries(folder) if not is_ignored(entry.name) and entry.is_dir()]
+    except PermissionError:
+        return []
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)
-
-
-def _ignored(name: str) -> bool:
-    return name.startswith(IGNORED_PREFIXES) or name in IGNORED_NAMES
-
-
-def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _classes(result: Scan, split: str, folder: Path, tick: Callable[[int], None]) -> None:
@@ -150,7 +163,7 @@ def _classes(result: Scan, split: str, folder: Path, tick: Callable[[int], None]
         result.denied.append(folder.relative_to(result.root).as_posix())
         return
     for entry in entries:
-        if _ignored(entry.name):
+        if is_ignored(entry.name):
             continue
         relative = Path(entry.path).relative_to(result.root).as_posix()
         if entry.is_symlink():
@@ -159,10 +172,12 @@ def _classes(result: Scan, split: str, folder: Path, tick: Callable[[int], None]
                 result.links.append((relative, reason))
                 continue
         if not entry.is_dir():
-            (result.loose if _is_picture(entry.name) else result.strangers).append(relative)
+            (result.loose if is_picture(entry.name) else result.strangers).append(relative)
             continue
-        result.folders[split].append(entry.name)
-        result.files.extend(_files(result, split, entry.name, Path(entry.path), tick))
+        name = class_key(entry.name)
+        if name not in result.folders[split]:
+            result.folders[split].append(name)
+        result.files.extend(_files(result, split, name, Path(entry.path), tick))
 
 
 def _bad_link(link: Path, here: Path) -> str:
@@ -183,7 +198,7 @@ def _files(result: Scan, split: str, name: str, folder: Path, tick: Callable[[in
             result.denied.append(place.relative_to(result.root).as_posix())
             continue
         for entry in entries:
-            if _ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             result.entries += 1
             tick(result.entries)
@@ -192,10 +207,10 @@ def _files(result: Scan, split: str, name: str, folder: Path, tick: Callable[[in
                 waiting.append(Path(entry.path))
             elif entry.is_symlink() and (reason := _bad_file_link(entry)):
                 result.links.append((relative, reason))
-            elif not _is_picture(entry.name):
+            elif not is_picture(entry.name) or not stat.S_ISREG((info := entry.stat()).st_mode):
                 result.strangers.append(relative)
             else:
-                yield Found(relative, split, name, entry.stat().st_size)
+                yield Found(relative, split, name, info.st_size)
 
 
 def _bad_file_link(entry: os.DirEntry[str]) -> str:

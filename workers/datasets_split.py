@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from workers.datasets_scan import SPLITS, Found, Scan, Stopped
+from workers.datasets_scan import Found, Scan, Stopped
 from workers.errors import LocalProblem
+from workers.folder_rules import SPLITS, class_key
+from workers.os_words import os_words
 
 NAMED_AT_MOST = 5
 
@@ -50,7 +52,7 @@ def plan(scan: Scan, fractions: Mapping[str, float], seed: int) -> list[Placed]:
         more = f" and {len(poor) - NAMED_AT_MOST} more" if len(poor) > NAMED_AT_MOST else ""
         raise LocalProblem(
             "Too few pictures to split",
-            f"These breeds have fewer than three different pictures: {', '.join(poor[:NAMED_AT_MOST])}{more}. "
+            f"These classes have fewer than three different pictures: {', '.join(poor[:NAMED_AT_MOST])}{more}. "
             "Nothing was written.",
             "Add pictures, or take these folders out.",
         )
@@ -86,7 +88,7 @@ def _link(source: Path, target: Path) -> bool:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 # Python names the source, but it is the target's disk that is full.
-                raise OSError(error.errno, error.strerror, str(target)) from error
+                raise OSError(error.errno, os_words(error), str(target)) from error
             raise
         return False
     return True
@@ -119,10 +121,11 @@ def _divide(
     for split, group in zip(order, groups, strict=True):
         for file in group:
             target = f"{split}/{folder}/{_inside(scan, file)}"
-            while target in taken:
+            # On many disks names that differ in case or in the spelling of an accent alone are one file.
+            while (spelling := class_key(target).casefold()) in taken:
                 path = Path(target)
                 target = path.with_name(f"{path.stem}+{path.suffix}").as_posix()
-            taken.add(target)
+            taken.add(spelling)
             placed.append(Placed(file.path, target))
     return placed
 

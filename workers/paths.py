@@ -9,4 +9,5 @@ _ROOT = Path(__file__).resolve().parent.parent
 TRAINING_SOURCE = _ROOT / "training"
 RESOURCES = _ROOT / "resources"
 PREDICT_FUNCTION = _ROOT / "lambda" / "predict"
+FOLDER_RULES = TRAINING_SOURCE / "folders.json"
 METRIC_DEFINITIONS = TRAINING_SOURCE / "metric_definitions.json"

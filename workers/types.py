@@ -185,7 +185,8 @@ class PendingUpload:
 class Finding:
     """One line of a folder check: what was found and the paths it concerns (relative, at most 500).
 
-    ``notes``, where there are any, say why, one for each path.
+    ``notes``, where there are any, say why, one for each path. ``use`` is a folder below the checked one that should
+    be chosen in its place.
     """
 
     severity: Literal["ok", "info", "warning", "error"]
@@ -194,6 +195,7 @@ class Finding:
     detail: str = ""
     paths: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    use: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,10 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What a folder check found. ``splits`` is empty when the classes lie directly in the root."""
+    """What a folder check found. ``splits`` is empty when the classes lie directly in the root.
+
+    ``noun`` is what the classes are called: ``breed`` for dogs, else ``class``.
+    """
 
     root: Path
     splits: tuple[str, ...]
@@ -223,6 +228,7 @@ class DatasetReport:
     shortest_side: int | None
     formats: Mapping[str, int]
     findings: tuple[Finding, ...]
+    noun: str = "class"
 
     @property
     def usable(self) -> bool:

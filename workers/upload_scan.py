@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "$recycle.bin", "__macosx"})
+from workers.folder_rules import is_ignored
+from workers.os_words import os_words
+
 DEEPEST = 64
 
 
@@ -82,12 +84,12 @@ def _walk(
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as exc:
-        result.problems.append((below, f"The folder cannot be read: {exc.strerror or exc}"))
+        result.problems.append((below, f"The folder cannot be read: {os_words(exc)}"))
         result.blind.append(below)
         return True
     for entry in entries:
         name = f"{below}/{entry.name}" if below else entry.name
-        if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FILES:
+        if is_ignored(entry.name):
             result.ignored.append(name)
             continue
         reason = _unusable_name(entry.name)
@@ -100,7 +102,7 @@ def _walk(
             if entry.is_symlink() and exc.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR):
                 result.ignored.append(name)
             else:
-                result.problems.append((name, f"{exc.strerror or exc}"))
+                result.problems.append((name, f"{os_words(exc)}"))
             continue
         if stat.S_ISREG(info.st_mode):
             result.files.append(

@@ -105,4 +105,9 @@ def percent(value: float) -> str:
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """``1 job``, ``31 jobs``, ``1,204 pictures``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return f"{number:,} {noun if number == 1 else plural or plural_of(noun)}"
+
+
+def plural_of(noun: str) -> str:
+    """``breeds``, ``classes``."""
+    return noun + ("es" if noun.endswith("s") else "s")

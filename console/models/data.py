@@ -82,7 +82,7 @@ def modified_text(value: datetime, now: datetime | None = None) -> str:
 def breed_columns() -> list[Column]:
     """Thumbnail and name, the splits as one bar, the sum."""
     return [
-        Column("name", "Breed", kind="name", priority=0, thumb=lambda row: row.sample),
+        Column("name", "Class", kind="name", priority=0, thumb=lambda row: row.sample),
         Column(
             "counts", "Splits", kind="bar", priority=2, width=64, value=_bar, tooltip=_splits_text, searchable=False
         ),

@@ -101,6 +101,13 @@ class ResourceTable(QWidget):
         self.model.applied.connect(self._restore)
         on_theme(self, self._restyle)
 
+    def set_noun(self, noun: str) -> None:
+        """What the rows are called, in the plural, where there are none or the filter hides them."""
+        self._noun = noun
+        self._empty.set_content("info", f"No {noun} yet")
+        self.view.setAccessibleName(noun.capitalize())
+        self._show_page()
+
     # Rows and states
 
     def set_rows(self, rows: Sequence[Any]) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.gui.test_data_tab import checked, connected, in_bucket, open_tab, uploaded
+from tests.gui.test_data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.window import until
 from workers.samples import make_samples
 
 pytestmark = pytest.mark.timeout(240)
@@ -46,7 +47,7 @@ def keep_only(folder: Path, breed: str) -> None:
 @pytest.mark.parametrize(
     ("what", "said", "uploads"),
     [
-        ("side by side", "No breed folders 8 pictures side by side", False),
+        ("side by side", "No class folders 8 pictures side by side", False),
         ("one class", "Only one breed Akita; the training needs at least two", False),
         ("no pictures", "No pictures there is no picture in it", False),
         ("a 🐕 .. name", "Every picture opens 20 JPEG", True),
@@ -81,3 +82,21 @@ async def test_odd_folders_are_told_in_words(
         await uploaded(tab)
         assert tab.uploading.result is not None and not tab.uploading.result.failed
         assert tab.upload_panel.train_button.isVisible()
+
+
+async def test_the_folder_around_the_classes_offers_the_right_one(
+    make_application: Callable[..., Any], dogs: Path, tmp_path: Path
+) -> None:
+    _, tab = open_tab(make_application)
+    await checked(tab, dogs)
+    assert tab.breeds.title.text() == "Breeds"
+    place = tmp_path / "archive"
+    (place / "PetImages").mkdir(parents=True)
+    for index, found in enumerate(sorted((dogs / "train").iterdir())):
+        found.rename(place / "PetImages" / ("Cat", "Dog")[index])
+    await checked(tab, place)
+    assert "The classes are in PetImages 2 classes: Cat, Dog" in tab.folder_panel.texts()
+    (await button(tab.folder_panel, "Use PetImages")).click()
+    await until(lambda: tab.dataset.folder == place / "PetImages" and tab.dataset.state == "checked")
+    assert tab.dataset.report is not None and tab.dataset.report.usable
+    assert tab.breeds.title.text() == "Classes"

@@ -407,7 +407,7 @@ async def test_a_folder_that_is_none_is_told(make_application: Callable[..., Any
         place.mkdir()
     await checked(tab, place)
     if what == "empty":
-        assert tab.folder_panel.texts() == ["The folder is empty choose a folder with one folder for each breed"]
+        assert tab.folder_panel.texts() == ["The folder is empty choose a folder with one folder for each class"]
         assert not tab.upload_panel.upload_button.isEnabled()
     else:
         assert tab.dataset.error is not None

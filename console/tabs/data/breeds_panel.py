@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from console.models.base_format import plural_of
 from console.models.data import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
 from console.tabs.data.whole_rows import WholeRows
 from console.theme import theme
@@ -69,19 +70,19 @@ class BreedsPanel(QWidget):
         self._narrow = False
         self._count = label("", "body", "text2")
         self.search = SearchField("Filter", chars=9)
-        self.search.setAccessibleName("Filter breeds")
-        self.sorting = ComboBox(SORTS, "name", name="Order of the breeds", small=True)
+        self.sorting = ComboBox(SORTS, "name", name="Order", small=True)
+        self.title = label("", "section")
         self.histogram = Histogram()
         self._legend = Legend()
         self._range = label("", "small", "text2")
         self.table = ResourceTable(
-            breed_columns(), "folder", name="Breeds", noun="breeds", sort=("name", "asc"), multi=False,
+            breed_columns(), "folder", sort=("name", "asc"), multi=False,
             row_pixels=ROW_PIXELS,
         )  # fmt: skip
         self.table.view.horizontalHeader().hide()
         head = QHBoxLayout()
         head.setSpacing(8)
-        for part in (label("Breeds", "section"), self._count):
+        for part in (self.title, self._count):
             head.addWidget(part)
         head.addStretch(1)
         head.addWidget(self.search)
@@ -105,6 +106,7 @@ class BreedsPanel(QWidget):
         self.table.selectionChanged.connect(self._row_chosen)
         self.table.model.applied.connect(self._show_bars)
         thumbnails().ready.connect(self._thumb_ready)
+        self._call_them("class")
 
     @property
     def current(self) -> BreedRow | None:
@@ -115,6 +117,7 @@ class BreedsPanel(QWidget):
     def set_report(self, report: DatasetReport | None) -> None:
         """Show the classes of a report; the breed selected stays selected if it is there."""
         self._rows = breed_rows(report) if report is not None else []
+        self._call_them(report.noun if report is not None else "class")
         self.table.set_rows(self._rows)
         self._count.setText(f"{len(self._rows):,}" if self._rows else "")
         self._show_histogram()
@@ -127,6 +130,12 @@ class BreedsPanel(QWidget):
             shown = self.table.model.visible_rows()
             self.table.select_keys([shown[0].folder] if shown else [], scroll=False)
         self._row_chosen()
+
+    def _call_them(self, noun: str) -> None:
+        names = plural_of(noun)
+        self.title.setText(names.capitalize())
+        self.table.set_noun(names)
+        self.search.setAccessibleName(f"Filter {names}")
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the histogram where the window is small."""

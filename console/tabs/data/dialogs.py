@@ -132,7 +132,7 @@ class SplitDialog(FormDialog):
             form,
             ok="Split",
             icon="data",
-            text=f"Each breed is divided into train (80%), valid (10%) and test (10%) in the new folder "
+            text=f"Each {report.noun} is divided into train (80%), valid (10%) and test (10%) in the new folder "
             f"{short_path(target)}. {report.root.name} stays as it is; the pictures take no more space where the disk "
             "knows hard links.",
             parent=parent,

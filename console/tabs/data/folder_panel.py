@@ -107,13 +107,13 @@ class FolderPanel(QWidget):
         folder, report = self._dataset.folder, self._dataset.report
         if folder is None:
             self.area.set_text(
-                "Choose or drop a folder of pictures", "one folder for each breed, best in train, valid and test"
+                "Choose or drop a folder of pictures", "one folder for each class, best in train, valid and test"
             )
             return
         parts = [short_path(folder)]
         if report is not None and report.pictures:
             pictures = count(report.pictures, "picture")
-            parts.append(f"{pictures} in {count(len(report.classes), 'breed')}, {bytes_text(report.bytes)}")
+            parts.append(f"{pictures} in {count(len(report.classes), report.noun)}, {bytes_text(report.bytes)}")
         self.area.set_text(folder.name or str(folder), ", ".join(parts))
 
     def _progress(self, progress: DatasetProgress) -> None:
@@ -150,6 +150,10 @@ class FolderPanel(QWidget):
         call: Callable[[], object]
         if finding.code in SPLITTABLE:
             return ("Split…", self.splitWanted.emit)
+        if finding.use and (folder := self._dataset.folder) is not None:
+            inside = folder / finding.use
+            call = lambda: self._dataset.choose(inside)  # noqa: E731 - bound to this line's finding
+            return (f"Use {inside.name}", call)
         if finding.paths:
             call = lambda: self.filesWanted.emit(finding)  # noqa: E731 - bound to this line's finding
             return ("Show", call)

@@ -39,7 +39,7 @@ class PicturesPanel(QWidget):
         self._title = label("", "section")
         self._count = label("", "body", "text2")
         self.splits = Segmented([(split, split) for split in SPLITS], name="Split", small=True)
-        self.grid = ThumbnailGrid(columns=4, name="Pictures of the breed")
+        self.grid = ThumbnailGrid(columns=4, name="Pictures of the class")
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._span = label("", "small", "text2")
         self.previous = IconButton("left", "Previous pictures", on=lambda: self._turn(-1))

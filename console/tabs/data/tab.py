@@ -70,7 +70,7 @@ class DataTab(Tab):
         self._empty = EmptyState(
             "folder",
             "No pictures yet",
-            "Choose a folder with one folder for each breed, or have sample pictures drawn to try everything.",
+            "Choose a folder with one folder for each class, or have sample pictures drawn to try everything.",
             ("Sample pictures…", self.make_samples),
             ("Choose folder…", self.choose_folder),
         )

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImageWriter
 from console.models.base_cards import Answer, Card, class_title
 from console.widgets.picture_reading import read_fitting
 from workers.errors import InvalidInput
+from workers.folder_rules import class_key, split_of
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif"})
 MOST_PICTURES = 20_000
@@ -22,7 +23,6 @@ MOST_BYTES = 5 * 1024 * 1024
 _LONG_SIDE = 1024
 _JPEG_QUALITY = 92
 _SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-_SPLITS = frozenset({"train", "valid", "val", "test", "training", "validation"})
 
 
 @dataclass
@@ -60,8 +60,8 @@ _numbers = count(1)
 
 def from_path(path: Path) -> Picture:
     """A picture that lies in a file."""
-    parent = path.parent.name
-    hint = "" if parent.casefold() in _SPLITS else class_title(parent)
+    parent = class_key(path.parent.name)
+    hint = "" if split_of(parent) else class_title(parent)
     return Picture(f"picture-{next(_numbers)}", path.name, path=path, hint=hint)
 
 

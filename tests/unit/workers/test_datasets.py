@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -144,8 +145,8 @@ def test_missing_and_unknown_classes_of_a_split(tmp_path: Path) -> None:
     build(tmp_path, {"train": {"a": 2, "b": 2, "c": 2}, "valid": {"a": 1, "b": 1, "c": 1}, "test": {"a": 1, "d": 1}})
     report = check(tmp_path)
     missing, unknown = find(report, "missing_classes"), find(report, "unknown_classes")
-    assert (missing.severity, missing.title) == ("warning", "2 breeds are missing in test")
-    assert (unknown.severity, unknown.title, unknown.paths) == ("error", "1 breed of test is not in train", ("test/d",))
+    assert (missing.severity, missing.title) == ("warning", "2 classes are missing in test")
+    assert (unknown.severity, unknown.title, unknown.paths) == ("error", "1 class of test is not in train", ("test/d",))
     assert "same_classes" not in codes(report)
 
 
@@ -293,6 +294,30 @@ def test_a_chosen_folder_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o000)
     with pytest.raises(LocalProblem, match="may not read"):
         check(tmp_path / "closed")
+
+
+def test_the_pictures_of_a_class_are_found_however_its_accents_are_written(tmp_path: Path) -> None:
+    wide = unicodedata.normalize("NFD", "é")
+    build(tmp_path, {"Train": {"é": 2, "b": 2}, "Val": {wide: 1, "b": 1}, "test set": {wide: 1, "b": 1}})
+    report = check(tmp_path)
+    assert report.usable and [entry.folder for entry in report.classes] == ["b", "é"]
+    assert [len(class_pictures(report, report.classes[1], split)) for split in report.splits] == [2, 1, 1]
+
+
+def test_a_device_and_a_pipe_are_told_and_not_opened(tmp_path: Path) -> None:
+    build(tmp_path)
+    (tmp_path / "train" / "001.Akita" / "zero.jpg").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "train" / "001.Akita" / "pipe.jpg")
+    report = check(tmp_path)
+    assert find(report, "not_pictures").paths == ("train/001.Akita/pipe.jpg", "train/001.Akita/zero.jpg")
+    assert report.usable and report.pictures == 12
+    assert len(class_pictures(report, report.classes[0], "train")) == 4
+
+
+def test_a_folder_beside_the_splits_is_told(tmp_path: Path) -> None:
+    picture(build(tmp_path) / "extra" / "a" / "0.png")
+    finding = find(check(tmp_path), "other_folders")
+    assert (finding.title, finding.paths) == ("1 folder beside train, valid and test", ("extra",))
 
 
 def test_cancelling_the_check_ends_its_child(tmp_path: Path) -> None:
