@@ -176,7 +176,7 @@ def decode_hyperparameters(raw: Mapping[str, str]) -> dict[str, Any]:
     for name, value in raw.items():
         try:
             decoded[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded[name] = value
     return decoded
 

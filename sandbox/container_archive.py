@@ -14,16 +14,36 @@ import tarfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from sandbox.errors import is_disk_full
 
 MAX_MEMBERS = 100_000
 MAX_BYTES = 20 * 1024**3
 _BLOCK = 1024 * 1024
+_MAX_EXTENDED_BYTES = 1024 * 1024
+_EXTENDED = frozenset(
+    {
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    }
+)
 
 
 class ArchiveError(Exception):
     """The archive cannot be used; the text says why, for a person."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose long name or attributes, which are read into memory, are within reason."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """A header's content."""
+        made = super().frombuf(buf, encoding, errors)
+        if made.type in _EXTENDED and made.size > _MAX_EXTENDED_BYTES:
+            raise ArchiveError(f"it has {made.size} bytes of attributes for one member")
+        return made
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> int:
@@ -34,20 +54,14 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
     """
     target.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    total = 0
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for number, member in enumerate(tar, start=1):
-                if number > max_members:
-                    raise ArchiveError(f"it has more than {max_members} members")
-                relative = _checked_name(member)
-                destination = target.joinpath(*relative.parts)
+        _check(archive, max_bytes, max_members)
+        with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+            for member in tar:
+                destination = target.joinpath(*_checked_name(member).parts)
                 if member.isdir():
                     destination.mkdir(parents=True, exist_ok=True)
                     continue
-                total += member.size
-                if total > max_bytes:
-                    raise ArchiveError(f"it unpacks to more than {max_bytes} bytes")
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 source = tar.extractfile(member)
                 if source is None:
@@ -57,7 +71,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
                     shutil.copyfileobj(source, file, _BLOCK)
                 if member.mode & stat.S_IXUSR:
                     destination.chmod(0o700)
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, RecursionError) as error:
         _remove(written)
         if is_disk_full(error):
             raise
@@ -66,6 +80,22 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
         _remove(written)
         raise
     return len(written)
+
+
+def _check(archive: Path, max_bytes: int, max_members: int) -> None:
+    """Look at every member before anything is written: making a hundred thousand files takes minutes."""
+    number = total = 0
+    with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+        while (member := tar.next()) is not None:
+            # The archive object remembers each member; a refusal must not cost the memory for all of them.
+            tar.members.clear()  # type: ignore[attr-defined]
+            number += 1
+            total += member.size
+            if number > max_members:
+                raise ArchiveError(f"it has more than {max_members} members")
+            if total > max_bytes:
+                raise ArchiveError(f"it unpacks to more than {max_bytes} bytes")
+            _checked_name(member)
 
 
 def pack(folders: Iterable[Path], archive: Path) -> int:

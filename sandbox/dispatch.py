@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
 from sandbox.diagnostics import tell_exception
 from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
+from sandbox.http_body import Disconnected
 from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
 from sandbox.registry import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
 from sandbox.rpc import operation_of, protocol_of, read_call, target_of, write_answer
@@ -92,6 +93,9 @@ class Dispatcher:
             return self._served(request, verified.caller, request_id)
         except AwsError as exc:
             error = exc
+        except Disconnected:
+            # There is nobody to tell.
+            raise
         except Exception as exc:
             error = self._unexpected(exc)
         protocol = protocol_of(raw.method, raw_path, raw_query, raw.headers, service)

@@ -246,7 +246,7 @@ def _answer_of(line: bytes) -> dict[str, Any] | None:
     """What the runtime wrote; None when the function's code wrote into the runtime's pipe."""
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     known = isinstance(answer, dict) and ("ready" in answer or any(isinstance(answer.get(k), str) for k in _ANSWERS))
     return answer if known else None

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from sandbox.errors import AwsError
+from sandbox.numbers import whole
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 200
 MAX_CHUNK_LINE = 8 * 1024
+MAX_CHUNK_DIGITS = 15
+MAX_TRAILERS = 100
+HEAD_SECONDS = 60.0
+PATIENCE_SECONDS = 2.0
+LEAST_BYTES_A_SECOND = 10_000
+WAIT_ALL = getattr(socket, "MSG_WAITALL", 0)
 RECEIVE_BYTES = 128 * 1024
 LARGE_READ = 16 * 1024
 
 
-class BadRequest(Exception):
+class BadRequest(AwsError):
     """A request that cannot be understood; the connection is closed after the answer."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+    def __init__(self, message: str, status: int = 400, code: str = "BadRequest") -> None:
+        super().__init__(code, message, status)
 
 
 class Disconnected(Exception):
-    """The client is gone, or was silent for too long."""
+    """The client is gone."""
+
+
+class Silent(Disconnected):
+    """The client was silent for too long."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +57,23 @@ class Reader:
         self._buffer = bytearray()
 
     def _fill(self) -> None:
-        try:
-            block = self._socket.recv(RECEIVE_BYTES)
-        except (OSError, ValueError) as exc:
-            raise Disconnected from exc
-        if not block:
-            raise Disconnected
-        self._buffer += block
+        self._buffer += self._received(RECEIVE_BYTES)
 
     def head(self) -> Head:
         """The head of the next request. Raises ``Disconnected`` at an orderly end, ``BadRequest``."""
-        searched = 0
+        searched, began = 0, 0.0
         while True:
             end = self._buffer.find(b"\r\n\r\n", max(0, searched - 3))
             searched = end if end >= 0 else len(self._buffer)
             if searched > MAX_HEAD_BYTES:
-                raise BadRequest("The headers are larger than 64 KiB.", 431)
+                raise BadRequest("The headers are larger than 64 KiB.", 431, "RequestHeaderSectionTooLarge")
             if end >= 0:
                 break
+            if self._buffer and not began:
+                began = time.monotonic()
+            if began and time.monotonic() - began > HEAD_SECONDS:
+                # A byte now and then would keep the connection for ever.
+                raise slow_request()
             self._fill()
         text = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]
@@ -74,12 +86,14 @@ class Reader:
             del self._buffer[:size]
             if len(block) == size or size < LARGE_READ:
                 return block
-            return block + self._receive(size - len(block))
-        return self._receive(size)
+            return block + self._received(size - len(block), WAIT_ALL)
+        return self._received(size, WAIT_ALL)
 
-    def _receive(self, size: int) -> bytes:
+    def _received(self, size: int, flags: int = 0) -> bytes:
         try:
-            block = self._socket.recv(size, getattr(socket, "MSG_WAITALL", 0))
+            block = self._socket.recv(size, flags)
+        except (BlockingIOError, TimeoutError) as exc:
+            raise Silent from exc
         except (OSError, ValueError) as exc:
             raise Disconnected from exc
         if not block:
@@ -95,11 +109,21 @@ class Reader:
                 break
             searched = len(self._buffer)
             if searched > limit:
-                raise BadRequest("A line of the body is too long.")
+                break
             self._fill()
+        if not 0 <= end < limit:
+            raise BadRequest("A line of the body is too long.")
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
         return line
+
+
+def slow_request() -> BadRequest:
+    """The answer to who does not send the rest."""
+    return BadRequest(
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+        code="RequestTimeout",
+    )
 
 
 def parse_head(text: str) -> Head:
@@ -115,7 +139,7 @@ def parse_head(text: str) -> Head:
             raise BadRequest("The request target must be a path.")
         target = "/" + rest.partition("/")[2]
     if len(lines) > MAX_HEADERS:
-        raise BadRequest("There are too many headers.", 431)
+        raise BadRequest("There are too many headers.", 431, "RequestHeaderSectionTooLarge")
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
@@ -144,7 +168,10 @@ def _length(headers: dict[str, str]) -> int | None:
         return 0
     if not length.isascii() or not length.isdigit():
         raise BadRequest("Content-Length is not a number.")
-    return int(length)
+    number = whole(length)
+    if number is None:
+        raise BadRequest("Content-Length is more than any body can have.", 413, "EntityTooLarge")
+    return number
 
 
 class Body:
@@ -157,6 +184,14 @@ class Body:
         self._started = False
         self._ended = length == 0
         self._on_first_read = on_first_read
+        self._broken = False
+        self._received = 0
+        self._began = time.monotonic()
+
+    def too_slow(self, now: float) -> bool:
+        """Whether the client has not sent the rest for some time, or sends it at a pace that no program has."""
+        seconds = now - self._began
+        return not self._ended and seconds > PATIENCE_SECONDS and self._received / seconds < LEAST_BYTES_A_SECOND
 
     def _begin(self) -> None:
         if self._on_first_read is not None:
@@ -165,6 +200,19 @@ class Body:
 
     def read(self, size: int, /) -> bytes:
         """Up to ``size`` bytes; empty at the end."""
+        return self._guarded(lambda: self._read(size))
+
+    def _guarded(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except Silent as exc:
+            self._broken = True
+            raise slow_request() from exc
+        except (BadRequest, Disconnected):
+            self._broken = True
+            raise
+
+    def _read(self, size: int) -> bytes:
         self._begin()
         if self._chunked and self._left == 0 and not self._ended:
             self._next_chunk()
@@ -176,6 +224,9 @@ class Body:
 
     def readline(self, size: int, /) -> bytes:
         """One line of the body with its end, at most ``size`` bytes."""
+        return self._guarded(lambda: self._readline(size))
+
+    def _readline(self, size: int) -> bytes:
         self._begin()
         if not self._chunked:
             if self._ended:
@@ -185,7 +236,7 @@ class Body:
             return line
         line = b""
         while not line.endswith(b"\n") and len(line) < size:
-            byte = self.read(1)
+            byte = self._read(1)
             if not byte:
                 break
             line += byte
@@ -193,11 +244,13 @@ class Body:
 
     def _advance(self, size: int) -> None:
         self._left -= size
+        self._received += size
         if self._left < 0:
             raise BadRequest("The body is longer than announced.")
         if self._left == 0:
             if self._chunked:
-                self._reader.line(MAX_CHUNK_LINE)
+                if self._reader.line(MAX_CHUNK_LINE).strip(b"\r\n"):
+                    raise BadRequest("A chunk is longer than announced.")
             else:
                 self._ended = True
 
@@ -207,16 +260,23 @@ class Body:
             size = int(line, 16)
         except ValueError as exc:
             raise BadRequest("The body is not in chunked form.") from exc
-        if size < 0 or not line.isalnum():
+        if not line.isalnum() or len(line) > MAX_CHUNK_DIGITS:
             raise BadRequest("The body is not in chunked form.")
         self._left = size
         if size == 0:
             self._ended = True
-            while self._reader.line(MAX_CHUNK_LINE).strip():
-                continue
+            for _ in range(MAX_TRAILERS):
+                if not self._reader.line(MAX_CHUNK_LINE).strip():
+                    return
+            raise BadRequest("The body has too many trailing headers.")
 
     def drain(self) -> bool:
-        """Read what nobody wanted; False when the client still waits for leave to send it."""
+        """Read what nobody wanted; False when the next request cannot be found behind it.
+
+        That is so when the client still waits for leave to send it, and when it could not be read.
+        """
+        if self._broken:
+            return False
         if self._on_first_read is not None and not self._ended:
             return False
         while self.read(RECEIVE_BYTES):

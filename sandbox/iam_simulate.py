@@ -82,7 +82,7 @@ def _texts(params: Mapping[str, Any]) -> list[Any]:
 def _document(text: Any) -> Document:
     try:
         document = json.loads(text) if len(text) <= _MAX_POLICY_BYTES else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise AwsError("InvalidInput", "A policy of the request is not a JSON object of at most 131,072 bytes.")

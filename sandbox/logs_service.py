@@ -13,6 +13,7 @@ from sandbox.errors import AwsError
 from sandbox.logs_names import group_name
 from sandbox.logs_patterns import compile_pattern
 from sandbox.logs_store import Event, Logs
+from sandbox.numbers import whole
 from sandbox.registry import Caller, SandboxContext, Service
 
 STREAM_NAME = re.compile(r"[^:*]{1,512}")
@@ -44,7 +45,7 @@ def _encode(value: Any) -> str:
 def _decode(token: str) -> Any:
     try:
         return json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise _invalid("The specified nextToken is invalid.") from exc
 
 
@@ -205,10 +206,11 @@ class LogsService(Service):
         after, before, tail = 0, 0, not params.get("startFromHead")
         if token:
             kind, _, number = token.partition("/")
-            if kind not in ("f", "b") or not number.isdigit():
+            place = whole(number.lstrip("0") or "0") if number else None
+            if kind not in ("f", "b") or place is None:
                 raise _invalid("The specified nextToken is invalid.")
             tail = kind == "b"
-            after, before = (0, int(number)) if tail else (int(number), 0)
+            after, before = (0, place) if tail else (place, 0)
         if token.startswith("b/") and before == 0:
             events: list[Event] = []
         else:

@@ -22,6 +22,8 @@ from sandbox.registry import RestRequest, RestResponse
 
 CBOR_PATH = re.compile(r"^/service/(\w+)/operation/(\w+)$")
 MAX_DEPTH = 40
+# The largest call of a query service (PutMetricData with 1,000 metrics) has about half of it.
+MAX_FIELDS = 50_000
 JSON_10 = "application/x-amz-json-1.0"
 JSON_11 = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
@@ -62,6 +64,14 @@ def protocol_of(method: str, raw_path: str, raw_query: str, headers: Mapping[str
     return "rest-xml" if service in REST_XML_SERVICES else "rest-json"
 
 
+def pairs_of(text: str) -> list[tuple[str, str]]:
+    """Names and values of a query or of a form. Raises MalformedQueryString beyond ``MAX_FIELDS``."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as exc:
+        raise AwsError("MalformedQueryString", f"The request has more than {MAX_FIELDS} parameters.") from exc
+
+
 def operation_of(request: RestRequest, protocol: str) -> str:
     """The operation's name alone (empty for REST protocols)."""
     if protocol == "json":
@@ -72,7 +82,7 @@ def operation_of(request: RestRequest, protocol: str) -> str:
     if protocol in ("query", "ec2"):
         if "Action" in request.query:
             return request.query["Action"]
-        return dict(parse_qsl(request.body().decode("utf-8", "replace"))).get("Action", "")
+        return dict(pairs_of(request.body().decode("utf-8", "replace"))).get("Action", "")
     return ""
 
 
@@ -91,8 +101,8 @@ def read_call(request: RestRequest, protocol: str) -> RpcCall:
     """
     operation = operation_of(request, protocol)
     if protocol in ("query", "ec2"):
-        pairs = parse_qsl(request.raw_query or "", keep_blank_values=True)
-        pairs += parse_qsl(request.body().decode("utf-8", "replace"), keep_blank_values=True)
+        pairs = pairs_of(request.raw_query or "")
+        pairs += pairs_of(request.body().decode("utf-8", "replace"))
         names = [name for name, _ in pairs]
         if len(names) != len(set(names)):
             # Who reads the first and who reads the last would see two different requests.

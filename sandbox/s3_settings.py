@@ -85,7 +85,7 @@ def policy(store: Store, request: RestRequest, bucket: str) -> RestResponse:
         text = request.body(20 * 1024).decode("utf-8", "replace")
         try:
             parsed = json.loads(text)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'") from exc
         if wrong := problem(parsed, for_resource=True):
             raise AwsError("MalformedPolicy", wrong)

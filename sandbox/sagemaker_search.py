@@ -243,7 +243,7 @@ def _read_token(token: str, query_id: str) -> _Ranked:
     invalid = AwsError("ValidationException", "NextToken is not valid: it belongs to another request.")
     try:
         known, (rank, name) = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise invalid from error
     if known != query_id or len(rank) != 3:
         raise invalid

@@ -225,7 +225,7 @@ def _read_token(token: str, query_id: str) -> tuple[Any, str]:
     invalid = AwsError("ValidationException", "NextToken is not valid: it belongs to another request.")
     try:
         parts = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, binascii.Error, RecursionError) as error:
         raise invalid from error
     if not isinstance(parts, list) or len(parts) != 3 or parts[0] != query_id:
         raise invalid

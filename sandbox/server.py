@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import socket
 import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.client import responses
 
 from sandbox.diagnostics import tell_exception
 from sandbox.dispatch import RawRequest
+from sandbox.errors import AwsError, render
 from sandbox.http_body import BadRequest, Body, Disconnected, Head, Reader
 from sandbox.registry import FileBody, RestResponse
 
@@ -27,6 +30,8 @@ BACKLOG = 256
 MAX_CONNECTIONS = 600
 IDLE_SECONDS = 75
 STOP_SECONDS = 3.0
+LINGER_SECONDS = 0.2
+LINGER_READS = 16
 FILE_BLOCK = 1024 * 1024
 JOINED_BYTES = 64 * 1024
 NO_BODY = frozenset({204, 304})
@@ -38,13 +43,22 @@ class PortTaken(Exception):
     """The port that was asked for is used by another program."""
 
 
+@dataclass
+class _Connection:
+    """What one connection does; ``since``: when it began to wait for a request. ``body``: what is being received."""
+
+    busy: bool = False
+    since: float = field(default_factory=time.monotonic)
+    body: Body | None = None
+
+
 class HttpServer:
     """A server on a loopback port; ``port`` 0 takes a free one. It listens at once and answers in ``serve``."""
 
     def __init__(self, port: int, answer: Answer) -> None:
         self._answer = answer
         self._lock = threading.Lock()
-        self._connections: dict[socket.socket, bool] = {}
+        self._connections: dict[socket.socket, _Connection] = {}
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._listener = _listen(port)
@@ -72,16 +86,36 @@ class HttpServer:
                     return
                 if exc.errno not in (errno.ECONNABORTED, errno.EINTR, errno.EMFILE, errno.ENFILE):
                     raise
+                self._make_room(1)
                 time.sleep(0.05)
                 continue
-            with self._lock:
-                refused = len(self._connections) >= MAX_CONNECTIONS
-                if not refused:
-                    self._connections[connection] = False
-            if refused:
+            if not self._make_room(MAX_CONNECTIONS):
+                # Without waiting for the client: everybody else waits here, too.
+                _refuse(connection, AwsError("SlowDown", "Please reduce your request rate.", 503), linger=False)
                 connection.close()
                 continue
+            with self._lock:
+                self._connections[connection] = _Connection()
             threading.Thread(target=self._run, args=(connection,), name="connection", daemon=True).start()
+
+    def _make_room(self, most: int) -> bool:
+        """Have fewer than ``most`` connections: whoever sends nothing must not keep others out. False: all work.
+
+        First goes who was silent between two requests for longest, then who does not send the rest of a body.
+        """
+        now = time.monotonic()
+        with self._lock:
+            if len(self._connections) < most:
+                return True
+            idle = [(one.since, key) for key, one in self._connections.items() if not one.busy]
+            slow = [(one.since, key) for key, one in self._connections.items() if one.body and one.body.too_slow(now)]
+            if not (idle or slow):
+                return False
+            _, victim = min(idle or slow, key=lambda pair: pair[0])
+            del self._connections[victim]
+            # Under the lock: its thread closes it, and its number may then be another connection's.
+            _shut(victim)
+            return True
 
     def stop(self) -> None:
         """Stop serving: idle connections are closed at once, requests in progress get some seconds."""
@@ -96,8 +130,8 @@ class HttpServer:
         deadline = time.monotonic() + STOP_SECONDS
         while True:
             with self._lock:
-                for connection, busy in self._connections.items():
-                    if not busy or time.monotonic() > deadline:
+                for connection, one in self._connections.items():
+                    if not one.busy or time.monotonic() > deadline:
                         _shut(connection)
                 if not self._connections or time.monotonic() > deadline + 0.5:
                     return
@@ -124,28 +158,33 @@ class HttpServer:
         try:
             head = reader.head()
         except BadRequest as exc:
-            _send(connection, RestResponse(exc.status, {"Content-Type": "text/plain"}, str(exc).encode()), False, False)
+            _refuse(connection, exc)
             return False
-        self._connections[connection] = True
+        with self._lock:
+            state = self._connections.get(connection)
+            if state is None:
+                return False
+            state.busy = True
         try:
-            return self._exchange(connection, reader, head)
+            return self._exchange(connection, reader, head, state)
         finally:
-            self._connections[connection] = False
+            state.busy, state.body, state.since = False, None, time.monotonic()
 
-    def _exchange(self, connection: socket.socket, reader: Reader, head: Head) -> bool:
+    def _exchange(self, connection: socket.socket, reader: Reader, head: Head, state: _Connection) -> bool:
         ask = None
         if head.headers.get("expect", "").lower() == "100-continue":
 
             def ask() -> None:
                 connection.sendall(CONTINUE)
 
-        body = Body(reader, head.length, ask)
-        keep = head.keep_alive
+        body = state.body = Body(reader, head.length, ask)
+        response = self._answer(RawRequest(head.method, head.target, head.headers, body, head.length))
         try:
-            response = self._answer(RawRequest(head.method, head.target, head.headers, body, head.length))
-            keep = body.drain() and keep
-        except BadRequest as exc:
-            response, keep = RestResponse(exc.status, {"Content-Type": "text/plain"}, str(exc).encode()), False
+            keep = body.drain() and head.keep_alive
+        except BadRequest:
+            # The answer stands; what follows the body cannot be found any more.
+            keep = False
+        state.body = None
         return _send(connection, response, head.method == "HEAD", keep) and keep
 
 
@@ -195,6 +234,23 @@ def _shut(connection: socket.socket) -> None:
 def _close(listener: socket.socket) -> None:
     _shut(listener)
     listener.close()
+
+
+def _refuse(connection: socket.socket, error: AwsError, linger: bool = True) -> None:
+    """Answer a request that could not be read, in the form that every client of AWS understands."""
+    headers, body = render(error, "s3", secrets.token_hex(8).upper())
+    try:
+        _send(connection, RestResponse(error.status, headers | {"x-amzn-ErrorType": error.code}, body), False, False)
+        if not linger:
+            return
+        # Closing while the client still sends would make its system throw the answer away.
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(LINGER_SECONDS)
+        for _ in range(LINGER_READS):
+            if not connection.recv(FILE_BLOCK):
+                return
+    except OSError:
+        return
 
 
 def _send(connection: socket.socket, response: RestResponse, head: bool, keep: bool) -> bool:

@@ -123,7 +123,7 @@ class StsService(Service):
 def _checked(text: str) -> str:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
     if wrong := problem(document, for_resource=False):
         raise AwsError("MalformedPolicyDocument", wrong)

@@ -133,7 +133,7 @@ def _read_token(token: str, query: list[Any]) -> str:
     invalid = AwsError("PaginationTokenExpiredException", "The PaginationToken belongs to another request.")
     try:
         known, arn = json.loads(base64.b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
         raise invalid from error
     if known != query:
         raise invalid

@@ -147,7 +147,7 @@ class JobFiles:
     def _manifest(self, place: S3Place) -> tuple[str, dict[str, str]]:
         try:
             entries = json.loads(self._store.open_path(place.bucket, place.key).read_bytes())
-        except (ValueError, AwsError) as error:
+        except (ValueError, RecursionError, AwsError) as error:
             raise ValueError(f"the manifest {place.uri} cannot be read: {error}") from error
         if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
             raise ValueError(f"the manifest {place.uri} must be a list that starts with a prefix")

@@ -253,7 +253,7 @@ def _sort_key(summary: Mapping[str, Any], sort_by: str) -> Any:
 def _read_token(token: str, query: list[Any]) -> list[Any]:
     try:
         asked, after = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, binascii.Error, RecursionError):
         asked, after = None, []
     if asked != query or not isinstance(after, list):
         raise invalid("NextToken is not valid: it belongs to another request.")

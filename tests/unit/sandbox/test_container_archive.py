@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import container_archive
 from sandbox.container_archive import ArchiveError, pack, unpack, walk
 
 
@@ -110,3 +112,52 @@ def test_a_cut_archive_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="not a readable"):
         unpack(cut, tmp_path / "out")
     assert not (tmp_path / "out" / "data").exists()
+
+
+def crowded(path: Path, count: int) -> None:
+    """A small archive of ``count`` empty members."""
+    header = tarfile.TarInfo("x").tobuf()
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range(count // 1000):
+            file.write(header * 1000)
+        file.write(header * (count % 1000) + bytes(1024))
+
+
+def test_too_many_members_are_refused_before_the_first_is_written(tmp_path: Path) -> None:
+    crowded(tmp_path / "a.tar.gz", container_archive.MAX_MEMBERS + 1)
+    with pytest.raises(ArchiveError, match="more than 100000 members"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "out", max_bytes=1)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("bad", ["../x", "/x", "a\\b"])
+def test_nothing_is_written_when_a_later_member_is_refused(
+    tmp_path: Path, bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def extract(*_: object) -> None:
+        raise AssertionError("a member was read")
+
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        for name in ("good", bad):
+            info = tarfile.TarInfo(name)
+            info.size = 3
+            tar.addfile(info, io.BytesIO(b"abc"))
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", extract)
+    with pytest.raises(ArchiveError, match="points outside"):
+        unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+def test_attributes_are_not_read_into_memory_without_limit(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 2 * 1024**3
+    (tmp_path / "a.tar").write_bytes(header.tobuf() + bytes(4096))
+    with pytest.raises(ArchiveError, match="bytes of attributes"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_a_chain_of_long_names_is_refused(tmp_path: Path) -> None:
+    long = tarfile.TarInfo("././@LongLink")
+    long.type, long.size = tarfile.GNUTYPE_LONGNAME, 2
+    (tmp_path / "a.tar").write_bytes((long.tobuf() + b"a\0".ljust(512, b"\0")) * 5000 + bytes(1024))
+    with pytest.raises(ArchiveError):
+        unpack(tmp_path / "a.tar", tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,15 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from sandbox import cbor
+from sandbox import cbor, http_body
+from sandbox import server as server_module
 from sandbox.dispatch import RawRequest
 from sandbox.errors import AwsError, render
 from sandbox.http_body import BadRequest, parse_head
 from sandbox.registry import FileBody, RestResponse
 from sandbox.rpc import RpcCall, fold, write_answer
 from sandbox.server import HttpServer, PortTaken
+from tests.helpers.sagemaker_jobs import wait_for
 
 Answer = Callable[[RawRequest], RestResponse]
 
@@ -211,6 +214,8 @@ def test_line_breaks_do_not_get_into_headers() -> None:
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1_0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 300 + b"\r\n",
@@ -219,9 +224,113 @@ def test_line_breaks_do_not_get_into_headers() -> None:
 )
 def test_unclear_requests_are_refused_and_the_connection_ends(client: Client, head: bytes) -> None:
     client.send(head)
-    status, headers, _ = client.answer()
-    assert status in (400, 431)
+    status, headers, body = client.answer()
+    assert status in (400, 413, 431)
     assert headers["connection"] == "close"
+    assert ElementTree.fromstring(body).findtext("Code") == headers["x-amzn-errortype"]
+    assert client.ended()
+
+
+def refusing(request: RawRequest) -> RestResponse:
+    """As the dispatcher: what is wrong with a body is answered, not raised."""
+    try:
+        return echo(request)
+    except BadRequest as exc:
+        return RestResponse(exc.status, {}, exc.code.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"f" * 16 + b"\r\n",
+        b"x\r\n",
+        b"-1\r\n",
+        b"1;" + b"e" * 20_000 + b"\r\nx\r\n",
+        b"0\r\n" + b"a: b\r\n" * 200,
+        b"0\r\n" + b"a" * 20_000,
+        b"3\r\nabcdef\r\n0\r\n\r\n",
+    ],
+)
+def test_bodies_that_cannot_be_read_end_the_connection(body: bytes) -> None:
+    with serving(refusing) as server:
+        client = Client(server.port)
+        client.send(b"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        status, headers, _ = client.answer()
+        assert (status, headers["connection"]) == (400, "close")
+        client.close()
+
+
+def test_who_waits_gives_way_to_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
+    with serving(echo) as server:
+        waiting = [Client(server.port) for _ in range(3)]
+        for one in waiting[1:]:
+            one.send(b"GET / HTTP/1.1\r\nHo")
+        for _ in range(12):
+            client = Client(server.port)
+            client.send(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert client.answer()[0] == 200
+            client.close()
+            waiting.append(Client(server.port))
+        for one in waiting:
+            one.close()
+
+
+def test_bodies_that_do_not_come_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(http_body, "PATIENCE_SECONDS", 0.0)
+    with serving(echo) as server:
+        slow = [Client(server.port) for _ in range(3)]
+        for one in slow:
+            one.send(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
+        # A connection that has sent nothing yet goes first, so it must be seen to have begun.
+        wait_for(lambda: all(one.body for one in server._connections.values()) and len(server._connections) == 3)
+        client = Client(server.port)
+        client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.answer()[0] == 200
+        for one in (client, *slow):
+            one.close()
+
+
+def test_when_all_work_a_new_one_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
+    go = threading.Event()
+
+    def work(request: RawRequest) -> RestResponse:
+        go.wait(60)
+        return RestResponse(200, {}, b"done")
+
+    with serving(work) as server:
+        busy = [Client(server.port) for _ in range(2)]
+        for one in busy:
+            one.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: [one.busy for one in server._connections.values()] == [True, True])
+        refused = Client(server.port)
+        status, _, body = refused.answer()
+        assert (status, ElementTree.fromstring(body).findtext("Code")) == (503, "SlowDown")
+        go.set()
+        for one in busy:
+            assert one.answer()[0] == 200
+        for one in (refused, *busy):
+            one.close()
+
+
+def test_a_head_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    monkeypatch.setattr(http_body, "HEAD_SECONDS", -1.0)
+    client.send(b"GET / HTTP/1.1\r\n")
+    client.send(b"a: b\r\n")
+    status, headers, _ = client.answer()
+    assert (status, headers["x-amzn-errortype"]) == (400, "RequestTimeout")
+
+
+def test_a_body_that_does_not_come_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "IDLE_SECONDS", 1)
+    with serving(refusing) as server:
+        client = Client(server.port)
+        client.send(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        status, headers, body = client.answer()
+        assert (status, body, headers["connection"]) == (400, b"RequestTimeout", "close")
+        client.close()
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(client: Client) -> None:
