@@ -27,6 +27,7 @@ from sandbox.training_request import invalid
 # Requests that are on their way to the old instances of an update get this long.
 DRAIN_SECONDS = 60.0
 # Kept in the record, left out of the answers.
+_PENDING = "PendingDeploymentSummary"
 _DEPLOYMENT = "_Deployment"
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 
@@ -164,7 +165,7 @@ class Endpoints:
                 if old is not None:
                     variant.count, variant.weight = old.count, old.weight
         # The old instances serve until the new ones do, so both count.
-        self._begin_update(endpoint, _instances(variants))
+        self._begin_update(endpoint, _instances(variants), config)
         self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
@@ -315,14 +316,16 @@ class Endpoints:
             used.update(endpoint.reserved)
         return used
 
-    def _begin_update(self, endpoint: LiveEndpoint, more: Counter[str]) -> None:
-        """Enter Updating with ``more`` instances reserved, if the quota allows them."""
+    def _begin_update(self, endpoint: LiveEndpoint, more: Counter[str], config: str = "") -> None:
+        """Enter Updating (to ``config``) with ``more`` instances reserved, if the quota allows them."""
         with self._lock, endpoint.lock:
             if endpoint.record["EndpointStatus"] != "InService":
                 raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(endpoint.name)}".')
             self._quotas.require(ENDPOINT, more, self._in_use())
             endpoint.reserved += more
             endpoint.record.pop("FailureReason", None)
+            if config:
+                endpoint.record[_PENDING] = {"EndpointConfigName": config, "StartTime": time.time()}
             self._save(endpoint, "Updating")
 
     def _adopt(self, name: str, record: dict[str, Any], variants: list[Variant]) -> LiveEndpoint:
@@ -358,6 +361,8 @@ class Endpoints:
                 return
             now = time.time()
             endpoint.record |= {"EndpointStatus": status, "LastModifiedTime": now}
+            if status != "Updating":
+                endpoint.record.pop(_PENDING, None)
             if endpoint.fleet is not None:
                 variants = list(endpoint.fleet.variants.values())
                 endpoint.record["ProductionVariants"] = [_variant_summary(one, len(one.instances)) for one in variants]

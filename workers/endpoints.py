@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from workers.aws_time import utc, utc_of
 from workers.costs import PriceTable
+from workers.creating import Attempt, Part, as_one, tagged
 from workers.endpoints_deletion import Deletion
 from workers.endpoints_parts import (
     JOB_TAG,
     VARIANT,
     EndpointRoles,
-    Undo,
     container,
+    make_config,
+    make_model,
     model_of,
-    roll_back,
-    step,
     tags_of,
 )
 from workers.endpoints_update import EndpointUpdate, Updates, UpdateSpec
-from workers.errors import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled, Unreachable
+from workers.errors import AccessDenied, InvalidInput, NotFound, Throttled
 from workers.logs import ENDPOINT_GROUP, Logs
 from workers.metrics import Metrics
-from workers.role_wait import when_role_is_known
 from workers.session import AwsSession
 from workers.training_names import name_problem, suggest_name
 from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
@@ -100,24 +99,23 @@ class Endpoints:
     async def deploy(self, spec: DeploySpec) -> str:
         """Make model, configuration and endpoint from a finished job; returns the endpoint's name.
 
-        When a step fails, what the earlier steps made is deleted again. The endpoint is ``Creating`` on return.
+        When a step fails, what the earlier steps made is deleted again; what could not be is in the error's ``left``.
+        The endpoint is ``Creating`` on return.
         """
         problem = name_problem(spec.endpoint_name, "The endpoint name")
         if problem is None and spec.instance_count < 1:
             problem = "The number of instances must be at least 1."
         if problem:
             raise InvalidInput("The endpoint cannot be made like this", problem)
+        return await as_one(lambda attempt: self._deploy(spec, attempt), f"deploy {spec.endpoint_name}")
+
+    async def _deploy(self, spec: DeploySpec, attempt: Attempt) -> str:
         model_uri = await model_of(self._session, spec.job_name)
         role = await self._roles.ensure_endpoint_role(model_uri.split("/")[2])
         tags = tags_of(spec.job_name)
         # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
         made_name = suggest_name(spec.endpoint_name, datetime.now(UTC))
-        undo: Undo = []
         doing = f"deploy {spec.endpoint_name}"
-
-        def call(operation: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
-            return self._session.call("sagemaker", operation, doing=doing, **parameters)
-
         variant = {
             "VariantName": VARIANT,
             "ModelName": made_name,
@@ -128,26 +126,23 @@ class Endpoints:
         primary = container(self._session.region, spec.instance_type, model_uri)
         model = {"ModelName": made_name, "PrimaryContainer": primary, "ExecutionRoleArn": role, "Tags": tags}
         config = {"EndpointConfigName": made_name, "ProductionVariants": [variant], "Tags": tags}
-        try:
-            await step(
-                when_role_is_known(lambda: call("create_model", **model)),
-                lambda: call("delete_model", ModelName=made_name),
-                undo,
-            )
-            await step(
-                call("create_endpoint_config", **config),
-                lambda: call("delete_endpoint_config", EndpointConfigName=made_name),
-                undo,
-            )
-            await step(
-                self._create_endpoint(spec.endpoint_name, made_name, tags, doing),
-                lambda: call("delete_endpoint", EndpointName=spec.endpoint_name),
-                undo,
-            )
-        except BaseException:
-            await asyncio.shield(roll_back(undo))
-            raise
-        return spec.endpoint_name
+        await make_model(self._session, attempt, doing, model)
+        await make_config(self._session, attempt, doing, config)
+        name = spec.endpoint_name
+        request = {"EndpointName": name, "EndpointConfigName": made_name, "Tags": [*tags, attempt.tag]}
+        await attempt.make(
+            Part(
+                "endpoint",
+                name,
+                lambda: self._session.call("sagemaker", "delete_endpoint", doing=doing, EndpointName=name),
+                f"aws sagemaker delete-endpoint --endpoint-name {name}",
+                "goes on billing",
+                needs=True,
+            ),
+            lambda: self._session.call("sagemaker", "create_endpoint", doing=doing, **request),
+            lambda: tagged(self._session, "describe_endpoint", attempt, doing, EndpointName=name),
+        )
+        return name
 
     async def update(self, spec: UpdateSpec) -> EndpointUpdate:
         """Go over to another instance type, number of instances or model; it answers all the time.
@@ -177,20 +172,6 @@ class Endpoints:
     async def metrics(self, name: str, variant: str = VARIANT) -> EndpointMetrics:
         """How often the endpoint is called, how long its model takes, and when it was last used."""
         return await self._metrics.endpoint(name, variant)
-
-    async def _create_endpoint(self, name: str, config: str, tags: Sequence[Mapping[str, str]], doing: str) -> None:
-        try:
-            await self._session.call(
-                "sagemaker", "create_endpoint", doing=doing, EndpointName=name, EndpointConfigName=config, Tags=tags
-            )
-        except Unreachable:
-            # The answer got lost; the request may not have been.
-            try:
-                if await self._exists(name):
-                    return
-            except SageDeckError:
-                pass
-            raise
 
     async def _exists(self, name: str) -> bool:
         try:

@@ -7,11 +7,13 @@ same name; a configuration and a model that are left are litter. What other reso
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from workers.costs import PriceTable
-from workers.errors import NotFound, SageDeckError
+from workers.creating import FLOW_SECONDS, surely_gone, to_the_end
+from workers.errors import Left, NotFound, SageDeckError, Unreachable
 from workers.session import AwsSession
 from workers.types import DeletionPlan, DeletionResult, Endpoint
 
@@ -24,6 +26,11 @@ ENDPOINT_VARIABLE = "ENDPOINT_NAME"
 _OWN_ALARM_PREFIXES = ("TargetTracking-endpoint/", "sagedeck-")
 _CONCURRENT_DESCRIBES = 4
 _ORDER = (TARGET, ALARM, ENDPOINT, CONFIG, MODEL)
+_DESCRIBE = {
+    ENDPOINT: ("describe_endpoint", "EndpointName"),
+    CONFIG: ("describe_endpoint_config", "EndpointConfigName"),
+    MODEL: ("describe_model", "ModelName"),
+}
 # Without these gone the endpoint must not be deleted.
 _BEFORE_ENDPOINT = (TARGET,)
 
@@ -80,7 +87,18 @@ class Deletion:
         )
 
     async def carry_out(self, plan: DeletionPlan) -> DeletionResult:
-        """Delete the parts and the endpoint. Raises when the endpoint itself, or what must go before it, remains."""
+        """Delete the parts and the endpoint. Raises when the endpoint itself, or what must go before it, remains.
+
+        Once begun it goes on to its end, also when it is cancelled, and has a deadline. An error tells what is left.
+        """
+        result, cancelled = await to_the_end(self._carry_out(plan))
+        if isinstance(result, SageDeckError):
+            raise result
+        if cancelled:
+            raise asyncio.CancelledError
+        return result
+
+    async def _carry_out(self, plan: DeletionPlan) -> DeletionResult | SageDeckError:
         todo = sorted(
             [(ENDPOINT, plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)],
             key=lambda part: _ORDER.index(part[0]),
@@ -88,17 +106,33 @@ class Deletion:
         deleted: list[tuple[str, str]] = []
         gone: list[tuple[str, str]] = []
         failed: list[tuple[str, str, str]] = []
-        for kind, name in todo:
+        ends = time.monotonic() + FLOW_SECONDS
+        for at, (kind, name) in enumerate(todo):
             try:
-                await self._delete_one(kind, name)
-                deleted.append((kind, name))
-            except NotFound:
-                gone.append((kind, name))
-            except SageDeckError as error:
+                async with asyncio.timeout(max(0.0, ends - time.monotonic())):
+                    known = await surely_gone(
+                        lambda kind=kind, name=name: self._delete_one(kind, name),  # type: ignore[misc]
+                        lambda kind=kind, name=name: self._is_there(kind, name),  # type: ignore[misc]
+                    )
+                (deleted if known else gone).append((kind, name))
+            except (SageDeckError, TimeoutError) as error:
+                if not isinstance(error, SageDeckError):
+                    error = Unreachable("No answer in time", f"Could not delete the {kind} {name}.", code="Timeout")
                 if kind == ENDPOINT or kind in _BEFORE_ENDPOINT:
-                    raise
+                    return error.leaving([_left(*part) for part in todo[at:]])
                 failed.append((kind, name, error.message))
         return DeletionResult(tuple(deleted), tuple(gone), tuple(failed))
+
+    async def _is_there(self, kind: str, name: str) -> bool:
+        if kind not in _DESCRIBE:
+            # Deleting these twice does no harm, so botocore's own retries have settled it.
+            return True
+        operation, parameter = _DESCRIBE[kind]
+        try:
+            found = await self._session.call("sagemaker", operation, f"look for the {kind} {name}", **{parameter: name})
+        except NotFound:
+            return False
+        return found.get("EndpointStatus") != "Deleting"
 
     async def _delete_one(self, kind: str, name: str) -> None:
         doing = f"delete the {kind} {name}"
@@ -194,6 +228,18 @@ class Deletion:
         except SageDeckError as error:
             notes.append((UNCHECKED, what, error.message))
             return None
+
+
+def _left(kind: str, name: str) -> Left:
+    if kind in _DESCRIBE:
+        word = kind.replace("configuration", "config").replace(" ", "-")
+        return Left(
+            kind,
+            name,
+            "goes on billing" if kind == ENDPOINT else "",
+            f"aws sagemaker delete-{word} --{word}-name {name}",
+        )
+    return Left(kind, name)
 
 
 def _dimensions(alarm: dict[str, Any]) -> list[dict[str, str]]:

@@ -1,16 +1,16 @@
-"""What deploying and updating an endpoint share: a job's model, its container, and steps that can be undone."""
+"""What deploying and updating an endpoint share: a job's model, its container, and the steps that make both."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from workers.aws_time import utc_of
+from workers.creating import Attempt, Part, tagged
 from workers.deployable import no_model, no_model_reason, require_model
-from workers.errors import SageDeckError
 from workers.images import image_uri
+from workers.role_wait import when_role_is_known
 from workers.session import AwsSession
 from workers.types import TrainingJob
 
@@ -23,8 +23,6 @@ CONTAINER_ENVIRONMENT = {
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
     "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
 }
-
-Undo = list[Callable[[], Awaitable[Any]]]
 
 
 class EndpointRoles(Protocol):
@@ -72,24 +70,37 @@ async def model_of(session: AwsSession, job_name: str) -> str:
     return uri
 
 
-async def step(make: Coroutine[Any, Any, Any], unmake: Callable[[], Awaitable[Any]], undo: Undo) -> None:
-    """Make one part and note how to unmake it; a cancelled step is awaited first, for its request is under way."""
-    task = asyncio.create_task(make)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is None:
-            undo.append(unmake)
-        raise
-    undo.append(unmake)
+async def make_model(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+    """CreateModel with the attempt's token, and again while IAM does not know the role. Raises ``SageDeckError``."""
+    name = request["ModelName"]
+    wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}
+    await attempt.make(
+        Part(
+            "model",
+            name,
+            lambda: session.call("sagemaker", "delete_model", doing=doing, ModelName=name),
+            f"aws sagemaker delete-model --model-name {name}",
+            "costs nothing",
+            own_name=True,
+        ),
+        lambda: when_role_is_known(lambda: session.call("sagemaker", "create_model", doing=doing, **wanted)),
+        lambda: tagged(session, "describe_model", attempt, doing, ModelName=name),
+    )
 
 
-async def roll_back(undo: Undo) -> None:
-    """Unmake what was made, the last first; what cannot be unmade costs nothing and blocks no name."""
-    for unmake in reversed(undo):
-        try:
-            await unmake()
-        except SageDeckError:
-            # The first error is what the operator must see.
-            continue
+async def make_config(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+    """CreateEndpointConfig with the attempt's token. Raises ``SageDeckError``."""
+    name = request["EndpointConfigName"]
+    wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}
+    await attempt.make(
+        Part(
+            "endpoint configuration",
+            name,
+            lambda: session.call("sagemaker", "delete_endpoint_config", doing=doing, EndpointConfigName=name),
+            f"aws sagemaker delete-endpoint-config --endpoint-config-name {name}",
+            "costs nothing",
+            own_name=True,
+        ),
+        lambda: session.call("sagemaker", "create_endpoint_config", doing=doing, **wanted),
+        lambda: tagged(session, "describe_endpoint_config", attempt, doing, EndpointConfigName=name),
+    )

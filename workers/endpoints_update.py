@@ -7,16 +7,15 @@ litter, and is deleted if SageDeck made it and nothing uses it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workers.endpoints_parts import CREATOR_TAG, EndpointRoles, Undo, container, model_of, roll_back, step, tags_of
-from workers.errors import InvalidInput, SageDeckError, Unreachable
+from workers.creating import Attempt, Part, as_one
+from workers.endpoints_parts import CREATOR_TAG, EndpointRoles, container, make_config, make_model, model_of, tags_of
+from workers.errors import InvalidInput, SageDeckError
 from workers.images import image_uri
-from workers.role_wait import when_role_is_known
 from workers.session import AwsSession
 from workers.training_names import suggest_name
 from workers.types import Endpoint
@@ -58,42 +57,34 @@ class Updates:
     async def begin(self, endpoint: Endpoint, spec: UpdateSpec) -> EndpointUpdate:
         """Make the next configuration (and model) and go over to it; the endpoint is ``Updating`` on return.
 
-        When a step fails, what the earlier steps made is deleted again.
+        When a step fails, what the earlier steps made is deleted again; what could not be is in the error's ``left``.
         """
         if spec.instance_count < 1:
             raise InvalidInput("The endpoint cannot be updated like this", "It needs at least one instance.")
+        return await as_one(lambda attempt: self._begin(endpoint, spec, attempt), f"update {endpoint.name}")
+
+    async def _begin(self, endpoint: Endpoint, spec: UpdateSpec, attempt: Attempt) -> EndpointUpdate:
         doing = f"update {endpoint.name}"
         config = await self._call("describe_endpoint_config", doing, EndpointConfigName=endpoint.config_name)
         variant = _only_variant(config)
         made_name = _next_name(endpoint)
         model = await self._next_model(endpoint, spec, variant["ModelName"], made_name, doing)
-        undo: Undo = []
-        try:
-            if model is not None:
-                variant["ModelName"] = made_name
-                wanted = model
-                await step(
-                    when_role_is_known(lambda: self._call("create_model", doing, **wanted)),
-                    lambda: self._call("delete_model", doing, ModelName=made_name),
-                    undo,
-                )
-            variant |= {"InstanceType": spec.instance_type, "InitialInstanceCount": spec.instance_count}
-            await step(
-                self._call(
-                    "create_endpoint_config",
-                    doing,
-                    EndpointConfigName=made_name,
-                    ProductionVariants=[variant],
-                    Tags=tags_of(spec.job_name or endpoint.job_name),
-                    **{key: config[key] for key in _KEPT if key in config},
-                ),
-                lambda: self._call("delete_endpoint_config", doing, EndpointConfigName=made_name),
-                undo,
-            )
-            await self._go_over(endpoint.name, made_name, doing)
-        except BaseException:
-            await asyncio.shield(roll_back(undo))
-            raise
+        if model is not None:
+            variant["ModelName"] = made_name
+            await make_model(self._session, attempt, doing, model)
+        variant |= {"InstanceType": spec.instance_type, "InitialInstanceCount": spec.instance_count}
+        request = {
+            "EndpointConfigName": made_name,
+            "ProductionVariants": [variant],
+            "Tags": tags_of(spec.job_name or endpoint.job_name),
+            **{key: config[key] for key in _KEPT if key in config},
+        }
+        await make_config(self._session, attempt, doing, request)
+        await attempt.make(
+            Part("update of", endpoint.name, None, note=f"it goes over to {made_name}", needs=True),
+            lambda: self._call("update_endpoint", doing, EndpointName=endpoint.name, EndpointConfigName=made_name),
+            lambda: self._going_over(endpoint.name, made_name, doing),
+        )
         return EndpointUpdate(
             endpoint.name,
             made_name,
@@ -143,18 +134,11 @@ class Updates:
             "Tags": tags_of(endpoint.job_name),
         }
 
-    async def _go_over(self, name: str, config: str, doing: str) -> None:
-        try:
-            await self._call("update_endpoint", doing, EndpointName=name, EndpointConfigName=config)
-        except Unreachable:
-            # The answer got lost; the request may not have been. Updating tells, for one runs at a time.
-            try:
-                found = await self._call("describe_endpoint", doing, EndpointName=name)
-                if found["EndpointStatus"] == "Updating" or found["EndpointConfigName"] == config:
-                    return
-            except SageDeckError:
-                pass
-            raise
+    async def _going_over(self, name: str, config: str, doing: str) -> dict[str, Any] | None:
+        """The endpoint, if it goes over to this configuration or has done so."""
+        found = await self._call("describe_endpoint", doing, EndpointName=name)
+        pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+        return found if config in (pending, found.get("EndpointConfigName")) else None
 
     async def _ours(self, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
         arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"

@@ -15,6 +15,7 @@ def to_wire(error: SageDeckError) -> dict[str, Any]:
     """The error as a dict of JSON types; ``from_wire`` makes the same error of it."""
     wire: dict[str, Any] = {"kind": type(error).__name__, **{name: getattr(error, name) for name in _FIELDS}}
     wire.update({name: getattr(error, name) for name in _DENIAL if hasattr(error, name)})
+    wire["retried"] = error.retried
     if error.fix is not None:
         wire["fix"] = {"label": error.fix.label, "action": error.fix.action, "data": dict(error.fix.data)}
     return wire
@@ -27,6 +28,7 @@ def from_wire(wire: dict[str, Any]) -> SageDeckError:
         kind = SageDeckError
     fix = Fix(**wire["fix"]) if wire.get("fix") else None
     error = kind(**{name: str(wire.get(name, "")) for name in _FIELDS}, fix=fix)
+    error.retried = bool(wire.get("retried"))
     for name in _DENIAL:
         if name in wire:
             setattr(error, name, wire[name])

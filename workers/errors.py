@@ -6,6 +6,7 @@ support case, and may carry a ``Fix`` that a window can offer as a button.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,28 @@ class Fix:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Left:
+    """Something that a failed change left in the account. ``cli`` deletes it."""
+
+    kind: str
+    name: str
+    note: str = ""
+    cli: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" + (f" ({self.note})" if self.note else "")
+
+
 class SageDeckError(Exception):
-    """Something did not work. ``title`` is one short line, ``message`` says what, ``hint`` what to do next."""
+    """Something did not work. ``title`` is one short line, ``message`` says what, ``hint`` what to do next.
+
+    ``left`` is what a change that failed has left in the account; ``message`` and ``hint`` tell it, too. ``retried``:
+    the request was sent more than once, so this may be the answer to what an earlier one has done.
+    """
+
+    left: tuple[Left, ...] = ()
+    retried: bool = False
 
     def __init__(
         self,
@@ -45,6 +66,15 @@ class SageDeckError(Exception):
 
     def __str__(self) -> str:
         return " ".join(part for part in (f"{self.title}. {self.message}", self.hint) if part)
+
+    def leaving(self, left: Sequence[Left]) -> SageDeckError:
+        """The same error, which now also tells what is left in the account and how to delete it."""
+        if left:
+            self.left += tuple(left)
+            self.message += f" Left in the account: {', '.join(map(str, left))}."
+            lines = "; ".join(one.cli for one in left if one.cli)
+            self.hint = " ".join(part for part in (self.hint, f"To delete by hand: {lines}" if lines else "") if part)
+        return self
 
 
 class AccessDenied(SageDeckError):
@@ -111,7 +141,9 @@ def translate(
         return exc
     response = getattr(exc, "response", None)
     if isinstance(response, dict) and "Error" in response:
-        return error_rules.from_response(exc, doing, service, profile)
+        told = error_rules.from_response(exc, doing, service, profile)
+        told.retried = bool(response.get("ResponseMetadata", {}).get("RetryAttempts"))
+        return told
     if type(exc).__module__.startswith(("botocore", "boto3", "s3transfer", "workers.deadlines")):
         return error_rules.from_botocore(exc, doing, profile, bool(profile) if own is None else own)
     if isinstance(exc, OSError):

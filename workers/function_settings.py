@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workers.creating import ROLL_BACK_SECONDS, surely, to_the_end
 from workers.errors import AccessDenied, NotFound, SageDeckError, ServiceFault
 from workers.function_policy import INVOKE, POLICY_NAME, policy_values, without_sid
 from workers.function_types import ENDPOINT_VARIABLE, Function, FunctionSettings, function_of
@@ -167,7 +168,7 @@ class FunctionChanges:
             await self._configure(change)
         except BaseException:
             if role is not None:
-                await asyncio.shield(self._put_back(role))
+                await to_the_end(self._put_back(role))
             raise
         if role is not None:
             for name in names:
@@ -186,28 +187,42 @@ class FunctionChanges:
             await asyncio.sleep(pause)
 
     async def _configure(self, change: SettingsChange) -> None:
-        settings = change.settings
-        await self._session.call(
-            "lambda",
-            "update_function_configuration",
-            f"change the settings of {change.name}",
-            FunctionName=change.name,
-            MemorySize=settings.memory_mb,
-            Timeout=settings.timeout_s,
-            Description=settings.description,
-            Environment={"Variables": environment(settings)},
-            # Refused when somebody else changed the function since the form was opened.
-            **({"RevisionId": change.context.revision} if change.context.revision else {}),
-        )
-        await self.settled(change.name)
+        settings, name = change.settings, change.name
+        wanted = {
+            "MemorySize": settings.memory_mb,
+            "Timeout": settings.timeout_s,
+            "Description": settings.description,
+            "Environment": {"Variables": environment(settings)},
+        }
+        # Refused when somebody else changed the function since the form was opened.
+        unchanged = {"RevisionId": change.context.revision} if change.context.revision else {}
+
+        async def configure() -> dict[str, Any]:
+            return await self._session.call(
+                "lambda",
+                "update_function_configuration",
+                f"change the settings of {name}",
+                FunctionName=name,
+                **wanted,
+                **unchanged,
+            )
+
+        async def as_wanted() -> dict[str, Any] | None:
+            found = await self._session.call("lambda", "get_function_configuration", FunctionName=name)
+            found = {"Description": "", "Environment": {"Variables": {}}, **found}
+            return found if all(found.get(key) == value for key, value in wanted.items()) else None
+
+        await surely(configure, as_wanted)
+        await self.settled(name)
 
     async def _put_back(self, role: RoleChange) -> None:
-        for name in role.changed:
-            try:
-                await self._write(role.role, name, role.before.get(name, {"Statement": []}))
-            except SageDeckError:
-                # The first error is the one to report; what is left is a permission too much, which is shown.
-                return
+        try:
+            async with asyncio.timeout(ROLL_BACK_SECONDS):
+                for name in role.changed:
+                    await self._write(role.role, name, role.before.get(name, {"Statement": []}))
+        except (SageDeckError, TimeoutError):
+            # The first error is the one to report; what is left is a permission too much, which is shown.
+            return
 
     async def _write(self, role: str, name: str, document: Document) -> None:
         if document["Statement"]:

@@ -15,37 +15,30 @@ from typing import Any
 
 from workers.billing import billed_environments
 from workers.costs import PriceTable
-from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError
+from workers.creating import FLOW_SECONDS, as_one, surely, surely_gone, to_the_end
+from workers.errors import AccessDenied, Conflict, InvalidInput, Left, NotFound, SageDeckError, Unreachable
 from workers.function_calls import CallLog, FunctionCall
 from workers.function_code import HANDLER, OwnCode, package
 from workers.function_costs import function_per_hour
 from workers.function_figures import Figures
-from workers.function_policy import POLICY_NAME, function_policy, narrowing
+from workers.function_making import make_function
+from workers.function_policy import narrowing
 from workers.function_settings import S3_VARIABLE, FunctionChanges
 from workers.function_types import (
-    ENDPOINT_VARIABLE,
     Function,
     FunctionSpec,
     FunctionVersion,
     TestResult,
-    description_of,
     function_of,
     when_of,
 )
 from workers.grants import Grants, Narrowing, parse_denial
-from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
 from workers.types import DeletionPlan
 
-RUNTIME = "python3.12"
-LOG_DAYS = 30
 # What changes seldom is read this often: a role's policies, concurrency.
 DETAILS_SECONDS = 300.0
 HOURLY_SECONDS = 120.0
-TAG_ENDPOINT = "sagedeck:endpoint"
-CREATED_BY = {"created-by": "sagedeck"}
-# A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
-ROLE_RETRY_SECONDS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REPORT = re.compile(r"([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
 
@@ -57,14 +50,6 @@ def name_problem(name: str) -> str:
     if not _NAME.fullmatch(name):
         return "Only letters, digits, - and _ are allowed, at most 64."
     return ""
-
-
-def role_of(function: str) -> str:
-    """The name of the role that SageDeck makes for a function; cut and hashed over IAM's 64 characters."""
-    name = f"{function}-role"
-    if len(name) <= 64:
-        return name
-    return f"{function[:50]}-{hashlib.sha256(function.encode()).hexdigest()[:8]}-role"
 
 
 class Functions:
@@ -145,15 +130,9 @@ class Functions:
             raise InvalidInput("This name cannot be used", problem)
         if await self._exists(spec.name):
             raise Conflict("The name is taken", f"There is a function {spec.name} already.", "Choose another name.")
-        undo: list[tuple[str, str, dict[str, Any]]] = []
-        try:
-            role_arn = await self._make_role(spec, undo)
-            await self._make_log_group(spec.name)
-            return await self._make_function(spec, role_arn)
-        except BaseException:
-            for service, operation, arguments in reversed(undo):
-                await self._quietly(service, operation, arguments)
-            raise
+        return await as_one(
+            lambda attempt: make_function(self._session, spec, attempt), f"make the function {spec.name}"
+        )
 
     async def update_code(self, name: str, own: OwnCode | None = None, handler: str = HANDLER) -> bool:
         """Put this version's handler, or the operator's ``own`` code, into the function.
@@ -167,7 +146,14 @@ class Functions:
         found = await self._session.call("lambda", "get_function_configuration", FunctionName=name)
         doing = f"update the code of {name}"
         if found["CodeSha256"] != digest:
-            await self._session.call("lambda", "update_function_code", doing, FunctionName=name, ZipFile=code)
+
+            async def send() -> dict[str, Any]:
+                return await self._session.call(
+                    "lambda", "update_function_code", doing, FunctionName=name, ZipFile=code
+                )
+
+            # The same code a second time changes nothing more.
+            await surely(send, send)
             await self.changes.settled(name)
         elif found["Handler"] == handler:
             return False
@@ -180,9 +166,15 @@ class Functions:
 
     async def publish(self, name: str, alias: str = "", description: str = "") -> str:
         """Publish a version and, if named, point ``alias`` to it; returns the version. Raises ``SageDeckError``."""
-        answer = await self._session.call(
-            "lambda", "publish_version", f"publish a version of {name}", FunctionName=name, Description=description
-        )
+        doing = f"publish a version of {name}"
+
+        async def publish() -> dict[str, Any]:
+            return await self._session.call(
+                "lambda", "publish_version", doing, FunctionName=name, Description=description
+            )
+
+        # Lambda publishes the same code and settings once only: asked again, it tells the version made before.
+        answer = await surely(publish, publish)
         version = str(answer["Version"])
         if alias:
             await self.point_alias(name, alias, version)
@@ -191,10 +183,17 @@ class Functions:
     async def point_alias(self, name: str, alias: str, version: str) -> None:
         """Make or move an alias. Raises ``SageDeckError``."""
         arguments = {"FunctionName": name, "Name": alias, "FunctionVersion": version}
+
+        async def move() -> dict[str, Any]:
+            return await self._session.call("lambda", "update_alias", f"move the alias {alias}", **arguments)
+
+        async def create() -> dict[str, Any]:
+            return await self._session.call("lambda", "create_alias", f"make the alias {alias}", **arguments)
+
         try:
-            await self._session.call("lambda", "update_alias", f"move the alias {alias}", **arguments)
+            await surely(move, move)
         except NotFound:
-            await self._session.call("lambda", "create_alias", f"make the alias {alias}", **arguments)
+            await surely(create, move)
 
     async def versions(self, name: str) -> tuple[FunctionVersion, ...]:
         """``$LATEST`` first, then the newest. Raises ``SageDeckError``."""
@@ -257,90 +256,57 @@ class Functions:
             also.insert(0, ("role", function.role, "made for this function"))
         else:
             kept.append(("role", function.role, "not made by SageDeck"))
-        if function.endpoint_name:
-            kept.append(("endpoint", function.endpoint_name, "goes on billing"))
+        if function.endpoint_name and (goes_on := await self._endpoint_goes_on(function.endpoint_name)):
+            kept.append(("endpoint", function.endpoint_name, goes_on))
         return DeletionPlan(name, tuple(also), tuple(kept), (), None)
 
     async def delete(self, plan: DeletionPlan) -> None:
-        """Delete the function, then its role and its log group; what is gone already is no error."""
+        """Delete the function, then its role and its log group; what is gone already is no error.
+
+        Once begun it goes on to its end, also when it is cancelled. Raises ``SageDeckError`` with what is ``left``.
+        """
+        self._logs.pop(plan.target, None)
+        error, cancelled = await to_the_end(self._delete(plan))
+        if error is not None:
+            raise error
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _delete(self, plan: DeletionPlan) -> SageDeckError | None:
         name = plan.target
-        self._logs.pop(name, None)
-        await self._tolerating_gone("lambda", "delete_function", f"delete the function {name}", FunctionName=name)
-        for kind, target, _ in plan.also_deleted:
-            if kind == "role":
-                await self._delete_role(target)
-            elif kind == "log":
-                await self._tolerating_gone("logs", "delete_log_group", "delete its log group", logGroupName=target)
-
-    async def _make_role(self, spec: FunctionSpec, undo: list[tuple[str, str, dict[str, Any]]]) -> str:
-        name = role_of(spec.name)
-        identity = await self._session.identity()
-        endpoint = await self._session.call(
-            "sagemaker", "describe_endpoint", f"find the endpoint {spec.endpoint_name}", EndpointName=spec.endpoint_name
-        )
-        values = {
-            "account": identity.account,
-            "partition": partition(identity.arn),
-            "region": self._session.region,
-            "function": spec.name,
-            "endpoint_arn": str(endpoint["EndpointArn"]),
-        }
-        role = await self._session.call(
-            "iam",
-            "create_role",
-            f"make the role {name}",
-            RoleName=name,
-            AssumeRolePolicyDocument=as_text(policy("trust_lambda")),
-            Description=f"Made by SageDeck for the function {spec.name}",
-            Tags=[{"Key": key, "Value": value} for key, value in CREATED_BY.items()],
-        )
-        undo.append(("iam", "delete_role", {"RoleName": name}))
-        await self._session.call(
-            "iam",
-            "put_role_policy",
-            f"give the role {name} its permissions",
-            RoleName=name,
-            PolicyName=POLICY_NAME,
-            PolicyDocument=as_text(function_policy(spec, values)),
-        )
-        undo.append(("iam", "delete_role_policy", {"RoleName": name, "PolicyName": POLICY_NAME}))
-        return str(role["Role"]["Arn"])
-
-    async def _make_log_group(self, name: str) -> None:
-        group = f"/aws/lambda/{name}"
-        try:
-            await self._session.call("logs", "create_log_group", "make its log group", logGroupName=group)
-        except Conflict:
-            return
-        await self._session.call("logs", "put_retention_policy", logGroupName=group, retentionInDays=LOG_DAYS)
-
-    async def _make_function(self, spec: FunctionSpec, role_arn: str) -> str:
-        variables = {ENDPOINT_VARIABLE: spec.endpoint_name}
-        if spec.s3_bucket:
-            variables[S3_VARIABLE] = f"{spec.s3_bucket}/{spec.s3_prefix}"
-        for pause in (*ROLE_RETRY_SECONDS, None):
+        todo = [("function", name), *((kind, target) for kind, target, _ in plan.also_deleted)]
+        failed: list[tuple[Left, SageDeckError]] = []
+        for kind, target in todo:
             try:
-                answer = await self._session.call(
-                    "lambda",
-                    "create_function",
-                    f"make the function {spec.name}",
-                    FunctionName=spec.name,
-                    Runtime=RUNTIME,
-                    Role=role_arn,
-                    Handler=HANDLER,
-                    Code={"ZipFile": package()},
-                    Timeout=spec.timeout_s,
-                    MemorySize=spec.memory_mb,
-                    Environment={"Variables": variables},
-                    Description=description_of(spec.endpoint_name),
-                    Tags=CREATED_BY | {TAG_ENDPOINT: spec.endpoint_name},
-                )
-                return str(answer["FunctionArn"])
-            except InvalidInput as error:
-                if pause is None or "cannot be assumed" not in error.details:
-                    raise
-                await asyncio.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+                async with asyncio.timeout(FLOW_SECONDS / len(todo)):
+                    await self._delete_part(kind, target)
+            except (SageDeckError, TimeoutError) as error:
+                if not isinstance(error, SageDeckError):
+                    error = Unreachable("No answer in time", f"Could not delete the {kind} {target}.", code="Timeout")
+                failed.append((_left(kind, target), error))
+                if kind == "function":
+                    # It goes on working only with its role.
+                    failed += [(_left(*part), error) for part in todo[1:]]
+                    break
+        return failed[0][1].leaving([left for left, _ in failed]) if failed else None
+
+    async def _delete_part(self, kind: str, target: str) -> None:
+        call = self._session.call
+        if kind == "role":
+            await surely_gone(
+                lambda: self._delete_role(target),
+                lambda: self._is_there("iam", "get_role", RoleName=target),
+            )
+        elif kind == "function":
+            await surely_gone(
+                lambda: call("lambda", "delete_function", f"delete the function {target}", FunctionName=target),
+                lambda: self._exists(target),
+            )
+        elif kind == "log":
+            await surely_gone(
+                lambda: call("logs", "delete_log_group", f"delete the log group {target}", logGroupName=target),
+                lambda: self._is_there("logs", "list_tags_log_group", logGroupName=target),
+            )
 
     async def _delete_role(self, name: str) -> None:
         try:
@@ -355,9 +321,27 @@ class Functions:
             await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
         await self._tolerating_gone("iam", "delete_role", f"delete the role {name}", RoleName=name)
 
-    async def _exists(self, name: str) -> bool:
+    async def _endpoint_goes_on(self, name: str) -> str:
+        """What becomes of an endpoint that a function asks; empty when there is none any more."""
         try:
-            await self._session.call("lambda", "get_function_configuration", FunctionName=name)
+            found = await self._session.call(
+                "sagemaker", "describe_endpoint", f"look for the endpoint {name}", EndpointName=name
+            )
+        except NotFound:
+            return ""
+        except SageDeckError:
+            return "it could not be asked whether it still bills"
+        status = found["EndpointStatus"]
+        if status == "Deleting":
+            return ""
+        return "failed, and does not bill" if status == "Failed" else "goes on billing"
+
+    async def _exists(self, name: str) -> bool:
+        return await self._is_there("lambda", "get_function_configuration", FunctionName=name)
+
+    async def _is_there(self, service: str, operation: str, **arguments: Any) -> bool:
+        try:
+            await self._session.call(service, operation, **arguments)
         except NotFound:
             return False
         return True
@@ -399,13 +383,6 @@ class Functions:
         except NotFound:
             return
 
-    async def _quietly(self, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
-        try:
-            await self._session.call(service, operation, **arguments)
-        except SageDeckError:
-            # The first error is the one to report.
-            return
-
 
 def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResult:
     log = base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace")
@@ -428,3 +405,12 @@ def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResu
         denial=parse_denial(payload) or parse_denial(log),
         report=report,
     )
+
+
+def _left(kind: str, name: str) -> Left:
+    line = {
+        "function": f"aws lambda delete-function --function-name {name}",
+        "role": f"aws iam delete-role --role-name {name}",
+        "log": f"aws logs delete-log-group --log-group-name {name}",
+    }[kind]
+    return Left("log group" if kind == "log" else kind, name, cli=line)

@@ -24,7 +24,7 @@ from workers.types import Backend
 
 MODULE = "workers.launcher_child"
 START_SECONDS = 300.0
-LAUNCH_SECONDS = 180.0
+LAUNCH_SECONDS = 120.0
 STOP_SECONDS = 3.0
 _LAST_WORDS = 40
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from typing import Any
 
+from workers.creating import Attempt, Part, as_one
 from workers.errors import Conflict, NotFound
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
@@ -49,9 +50,9 @@ class Roles:
         name = role_name(kind, bucket)
         # Two launches at once must not both create it.
         async with self._lock:
-            return await self._make(name, template, bucket)
+            return await as_one(lambda attempt: self._make(name, template, bucket, attempt), f"prepare the role {name}")
 
-    async def _make(self, name: str, template: str, bucket: str) -> str:
+    async def _make(self, name: str, template: str, bucket: str, attempt: Attempt) -> str:
         identity = await self._session.identity()
         values = {
             "account": identity.account,
@@ -61,12 +62,10 @@ class Roles:
         }
         trust = policy("trust_sagemaker", **values)
         wanted = policy(template, **values)
-        try:
-            role = (await self._call("get_role", f"look up the role {name}", RoleName=name))["Role"]
-        except NotFound:
-            role = await self._create(name, trust, bucket)
-        else:
-            await self._repair_trust(role, trust)
+        role = await self._find(name)
+        if role is None:
+            role = await self._create(name, trust, bucket, attempt)
+        await self._repair_trust(role, trust)
         if await self._inline_policy(name) != wanted:
             await self._call(
                 "put_role_policy",
@@ -75,22 +74,50 @@ class Roles:
                 PolicyName=INLINE_POLICY,
                 PolicyDocument=as_text(wanted),
             )
-        return role["Arn"]
+        return str(role["Arn"])
 
-    async def _create(self, name: str, trust: dict[str, Any], bucket: str) -> dict[str, Any]:
+    async def _find(self, name: str) -> dict[str, Any] | None:
         try:
+            answer = await self._call("get_role", f"look up the role {name}", RoleName=name)
+        except NotFound:
+            return None
+        found: dict[str, Any] = answer["Role"]
+        return found
+
+    async def _create(self, name: str, trust: dict[str, Any], bucket: str, attempt: Attempt) -> dict[str, Any]:
+        async def create() -> dict[str, Any]:
             answer = await self._call(
                 "create_role",
                 f"create the role {name}",
                 RoleName=name,
                 AssumeRolePolicyDocument=as_text(trust),
                 Description=f"Made by SageDeck for jobs and endpoints that use the bucket {bucket}",
-                Tags=[TAG],
+                Tags=[TAG, attempt.tag],
             )
+            made: dict[str, Any] = answer["Role"]
+            return made
+
+        async def mine() -> dict[str, Any] | None:
+            found = await self._find(name)
+            return found if found is not None and attempt.is_mine(found.get("Tags", ())) else None
+
+        async def unmake() -> None:
+            # Its policy may be there although the answer was lost.
+            try:
+                await self._call("delete_role_policy", f"take back {name}", RoleName=name, PolicyName=INLINE_POLICY)
+            except NotFound:
+                pass
+            await self._call("delete_role", f"take back {name}", RoleName=name)
+
+        part = Part("role", name, unmake, f"aws iam delete-role --role-name {name}", "costs nothing")
+        try:
+            return await attempt.make(part, create, mine)
         except Conflict:
             # Another window was faster.
-            answer = await self._call("get_role", f"look up the role {name}", RoleName=name)
-        return answer["Role"]
+            found = await self._find(name)
+            if found is None:
+                raise
+            return found
 
     async def _repair_trust(self, role: dict[str, Any], trust: dict[str, Any]) -> None:
         if role.get("AssumeRolePolicyDocument") == trust:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.bucket_names import bucket_name_problem
+from workers.creating import Attempt, Part, as_one
 from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError, ServiceFault
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
@@ -63,17 +64,32 @@ class Storage:
         problem = bucket_name_problem(name)
         if problem:
             raise InvalidInput("The bucket name cannot be used", problem, code="InvalidBucketName")
-        await self._refuse_existing(name)
+        return await as_one(lambda attempt: self._create_bucket(name, attempt), f"create the bucket {name}")
+
+    async def _create_bucket(self, name: str, attempt: Attempt) -> Bucket:
+        absent = await self._refuse_existing(name)
         doing = f"create the bucket {name}"
         parameters: dict[str, Any] = {"Bucket": name, "ObjectOwnership": "BucketOwnerEnforced"}
         if self._session.region != "us-east-1":
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": self._session.region}
-        await self._call("create_bucket", doing, **parameters)
-        try:
-            await self._protect(name, doing)
-        except SageDeckError:
-            await self._call("delete_bucket", f"remove the unprotected bucket {name}", Bucket=name)
-            raise
+
+        async def mine() -> Bucket | None:
+            # A bucket has no tags when it is made: one of ours that was not there a moment ago is this one.
+            found = [bucket for bucket in await self.buckets() if bucket.name == name]
+            return found[0] if absent and found else None
+
+        await attempt.make(
+            Part(
+                "bucket",
+                name,
+                lambda: self._call("delete_bucket", f"remove the unprotected bucket {name}", Bucket=name),
+                f"aws s3api delete-bucket --bucket {name}",
+                "empty",
+            ),
+            lambda: self._call("create_bucket", doing, **parameters),
+            mine,
+        )
+        await self._protect(name, doing)
         return Bucket(name=name, created=None)
 
     async def safety(self, bucket: str) -> BucketSafety:
@@ -185,13 +201,15 @@ class Storage:
             raise _not_deleted(bucket, refused, len(keys))
         return len(keys)
 
-    async def _refuse_existing(self, name: str) -> None:
-        """In us-east-1, creating a bucket that the account has already succeeds silently."""
+    async def _refuse_existing(self, name: str) -> bool:
+        """In us-east-1, creating a bucket that the account has already succeeds silently. True: it is not there."""
         try:
             await self._call("head_bucket", f"look for the bucket {name}", Bucket=name)
-        except (NotFound, AccessDenied):
+        except NotFound:
+            return True
+        except AccessDenied:
             # Not allowed to see it: CreateBucket's answer will say whose it is.
-            return
+            return False
         raise Conflict(
             "You have this bucket already",
             f"The bucket {name} is in this account; it was left as it is.",

@@ -6,14 +6,15 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import IO, Any, Protocol, cast
 
 from workers.aws_time import utc, utc_of
-from workers.errors import AccessDenied, InvalidInput, LocalProblem, NotFound, SageDeckError, Throttled, Unreachable
+from workers.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
+from workers.errors import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled
 from workers.images import image_uri
 from workers.job_pages import every_job, page_request
-from workers.launcher import Launcher
+from workers.launcher import LAUNCH_SECONDS, START_SECONDS, Launcher
 from workers.logs import TRAINING_GROUP, Logs
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 from workers.role_wait import when_role_is_known
@@ -32,8 +33,8 @@ PAGE_SIZE = 50
 # DescribeTrainingJob is throttled at a few calls a second.
 CONCURRENT_DESCRIBES = 4
 FAILURE_LOG_EVENTS = 200
-# AWS refuses requests from a clock that is further off.
-CLOCK_DIFFERENCE = timedelta(minutes=5)
+# The launcher may have to start first, and it uploads the code.
+LAUNCH_FLOW_SECONDS = START_SECONDS + LAUNCH_SECONDS
 _S3_URI = re.compile(r"s3://([^/]+)/(.*)")
 
 
@@ -54,19 +55,33 @@ class Training:
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
 
     async def launch(self, spec: TrainingSpec) -> str:
-        """Upload the training code and create the job; returns the job's name once it exists."""
+        """Upload the training code and create the job; returns the job's name once it exists.
+
+        A job that was created although the launch failed or was cancelled is stopped; see ``SageDeckError.left``.
+        """
         request = launch_request(spec, self._session.region)
         request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
-        began = datetime.now(UTC) - CLOCK_DIFFERENCE
-        try:
-            await when_role_is_known(lambda: self._launcher.launch(request))
-        except (LocalProblem, Unreachable):
-            # The launcher died or hung. Whether the job was created before that, only AWS knows; an older one with
-            # this name is another job.
-            created = await self._created(spec.job_name)
-            if created is None or created < began:
-                raise
-        return spec.job_name
+        name = spec.job_name
+
+        async def create(attempt: Attempt) -> str:
+            request["tags"] = {**request["tags"], ATTEMPT_TAG: attempt.token}
+            # The launcher may have died or hung, too: whether the job was created before that, only AWS knows.
+            await attempt.make(
+                Part(
+                    "training job",
+                    name,
+                    lambda: self.stop(name),
+                    f"aws sagemaker stop-training-job --training-job-name {name}",
+                    "runs and bills",
+                ),
+                lambda: when_role_is_known(lambda: self._launcher.launch(request)),
+                lambda: tagged(
+                    self._session, "describe_training_job", attempt, f"look for the job {name}", TrainingJobName=name
+                ),
+            )
+            return name
+
+        return await as_one(create, f"start the job {name}", LAUNCH_FLOW_SECONDS)
 
     async def check_name(self, name: str) -> str | None:
         """What is wrong with a name for a new job, in a sentence; ``None`` when it is good and free."""
@@ -123,7 +138,15 @@ class Training:
 
     async def stop(self, name: str) -> None:
         """Ask the job to stop: SIGTERM, 120 s to save its model, then SIGKILL. Returns before it has stopped."""
-        await self._session.call("sagemaker", "stop_training_job", doing=f"stop the job {name}", TrainingJobName=name)
+        doing = f"stop the job {name}"
+
+        async def stopping() -> Any:
+            found = await self._session.call("sagemaker", "describe_training_job", doing=doing, TrainingJobName=name)
+            return found if found["TrainingJobStatus"] in ("Stopping", "Stopped") else None
+
+        await surely(
+            lambda: self._session.call("sagemaker", "stop_training_job", doing=doing, TrainingJobName=name), stopping
+        )
 
     async def log(
         self, name: str, token: str | None = None, *, from_end: bool = False

@@ -8,13 +8,14 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from workers.costs import PriceTable
-from workers.errors import InvalidInput, LocalProblem, NotFound, Unreachable
+from workers.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
+from workers.errors import InvalidInput, NotFound
 from workers.job_pages import every_job, page_request
 from workers.launcher import Launcher
 from workers.logs import TRAINING_GROUP, Logs
 from workers.role_wait import when_role_is_known
 from workers.session import AwsSession
-from workers.training import Training, TrainingRoles
+from workers.training import LAUNCH_FLOW_SECONDS, Training, TrainingRoles
 from workers.training_curves import CurveReader
 from workers.tuning_costs import estimate
 from workers.tuning_features import Features
@@ -52,13 +53,31 @@ class Tuning:
         on_step(TuningStep("creating", spec.tuning_name, "Creating the tuning job"))
         request = tuning_request(spec, self._session.region, features)
         request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
-        try:
-            await when_role_is_known(lambda: self._launcher.launch(request))
-        except (LocalProblem, Unreachable):
-            # The launcher died or hung. Whether the job was created before that, only AWS knows.
-            if not await self._exists(spec.tuning_name):
-                raise
-        return spec.tuning_name
+        name = spec.tuning_name
+
+        async def create(attempt: Attempt) -> str:
+            request["tags"] = {**request["tags"], ATTEMPT_TAG: attempt.token}
+            # The launcher may have died or hung, too: whether the job was created before that, only AWS knows.
+            await attempt.make(
+                Part(
+                    "tuning job",
+                    name,
+                    lambda: self.stop(name),
+                    f"aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {name}",
+                    "runs and bills",
+                ),
+                lambda: when_role_is_known(lambda: self._launcher.launch(request)),
+                lambda: tagged(
+                    self._session,
+                    "describe_hyper_parameter_tuning_job",
+                    attempt,
+                    f"look for the tuning job {name}",
+                    HyperParameterTuningJobName=name,
+                ),
+            )
+            return name
+
+        return await as_one(create, f"start the tuning job {name}", LAUNCH_FLOW_SECONDS)
 
     async def check_name(self, name: str) -> str | None:
         """What is wrong with a name for a new tuning job, in a sentence; ``None`` when it is good and free."""
@@ -111,11 +130,19 @@ class Tuning:
 
     async def stop(self, name: str) -> None:
         """Ask the tuning job to stop with all its running training jobs. Returns before they have stopped."""
-        await self._session.call(
-            "sagemaker",
-            "stop_hyper_parameter_tuning_job",
-            doing=f"stop the tuning job {name}",
-            HyperParameterTuningJobName=name,
+
+        async def stopping() -> TuningJob | None:
+            found = await self.describe(name)
+            return found if found.status in ("Stopping", "Stopped") else None
+
+        await surely(
+            lambda: self._session.call(
+                "sagemaker",
+                "stop_hyper_parameter_tuning_job",
+                doing=f"stop the tuning job {name}",
+                HyperParameterTuningJobName=name,
+            ),
+            stopping,
         )
 
     async def trials(self, job: TuningJob | str) -> tuple[Trial, ...]:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import MISSING, FakeRoles, FakeSession, Refused
-from workers.errors import AccessDenied, InvalidInput, LocalProblem
+from workers import creating
+from workers.creating import ATTEMPT_TAG
+from workers.errors import AccessDenied, Conflict, InvalidInput, LocalProblem, Unreachable
 from workers.paths import METRIC_DEFINITIONS
 from workers.role_wait import when_role_is_known
 from workers.training import Training, launch_request
@@ -83,14 +85,80 @@ def test_another_refusal_is_not_retried():
     assert len(launcher.requests) == 1
 
 
-def test_a_job_that_started_although_the_launcher_died_counts_as_launched():
-    died = LocalProblem("The launcher stopped", "m")
-    now = datetime.now(UTC)
-    _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: described("dogs-1", CreationTime=now))
+def launch_that_died(monkeypatch, tags_of, error=None, **handlers):
+    """A launcher that fails, in an account with a job of this name whose tags ``tags_of(request)`` tells."""
+    monkeypatch.setattr(creating, "LOOK_AGAIN_SECONDS", (0.0,))
+    launcher = FakeLauncher(error or LocalProblem("The launcher stopped", "m"))
+    session, jobs = training(
+        launcher,
+        **{
+            "describe_training_job": lambda **_: described("dogs-1"),
+            "list_tags": lambda **_: {"Tags": tags_of(launcher.requests[-1])},
+            "stop_training_job": lambda **_: {},
+            **handlers,
+        },
+    )
+    return session, jobs
+
+
+def own_tags(request):
+    return [{"Key": key, "Value": value} for key, value in request["tags"].items()]
+
+
+def taken(retried):
+    error = Conflict("Could not start the job dogs-1", "already exists")
+    error.retried = retried
+    return error
+
+
+@pytest.mark.parametrize("error", [LocalProblem("The launcher stopped", "m"), taken(True), Unreachable("t", "m")])
+def test_a_job_that_started_although_the_answer_was_lost_counts_as_launched(monkeypatch, error):
+    session, jobs = launch_that_died(monkeypatch, own_tags, error)
     assert asyncio.run(jobs.launch(SPEC)) == "dogs-1"
-    _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: raise_(MISSING))
-    with pytest.raises(LocalProblem):
+    assert session.made("stop_training_job") == []
+    _, jobs = launch_that_died(monkeypatch, own_tags, error, describe_training_job=lambda **_: raise_(MISSING))
+    with pytest.raises(type(error)) as told:
         asyncio.run(jobs.launch(SPEC))
+    assert told.value.left == ()
+
+
+def test_a_name_that_somebody_else_has_is_a_conflict(monkeypatch):
+    for error in (taken(True), taken(False)):
+        session, jobs = launch_that_died(monkeypatch, lambda request: [], error)
+        with pytest.raises(Conflict) as told:
+            asyncio.run(jobs.launch(SPEC))
+        assert told.value.left == () and session.made("stop_training_job") == []
+
+
+def test_a_job_that_cannot_be_asked_for_is_told_as_left(monkeypatch):
+    silent = Unreachable("No answer", "m")
+    _, jobs = launch_that_died(monkeypatch, own_tags, silent, list_tags=lambda **_: raise_(Unreachable("t", "m")))
+    with pytest.raises(Unreachable) as told:
+        asyncio.run(jobs.launch(SPEC))
+    assert [(one.kind, one.name) for one in told.value.left] == [("training job", "dogs-1")]
+    assert "Left in the account: training job dogs-1" in told.value.message
+    assert "aws sagemaker stop-training-job --training-job-name dogs-1" in told.value.hint
+
+
+def test_cancelling_a_launch_stops_the_job_that_it_made(monkeypatch):
+    async def body():
+        session, jobs = launch_that_died(monkeypatch, own_tags)
+        under_way = asyncio.Event()
+
+        async def launch(request):
+            under_way.set()
+            await asyncio.sleep(0)
+            return {"job_name": request["job_name"]}
+
+        jobs._launcher.launch = launch
+        task = asyncio.ensure_future(jobs.launch(SPEC))
+        await under_way.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return session.made("stop_training_job")
+
+    assert asyncio.run(body()) == [{"TrainingJobName": "dogs-1"}]
 
 
 def test_a_name_that_is_taken_is_told_before_the_launch():
@@ -100,9 +168,8 @@ def test_a_name_that_is_taken_is_told_before_the_launch():
     assert asyncio.run(jobs.check_name("dogs-1")) is None
 
 
-def test_an_older_job_of_the_same_name_does_not_count_as_launched():
-    died = LocalProblem("The launcher stopped", "m")
-    _, jobs = training(FakeLauncher(died), describe_training_job=lambda **_: described("dogs-1"))
+def test_an_older_job_of_the_same_name_does_not_count_as_launched(monkeypatch):
+    _, jobs = launch_that_died(monkeypatch, lambda request: [{"Key": ATTEMPT_TAG, "Value": "another attempt"}])
     with pytest.raises(LocalProblem):
         asyncio.run(jobs.launch(SPEC))
 

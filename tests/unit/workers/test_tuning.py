@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import FakeRoles, FakeSession, Refused
+from workers import creating
 from workers.costs import PriceTable
 from workers.errors import InvalidInput, LocalProblem, ServiceFault
 from workers.tuning import Tuning
@@ -219,12 +220,23 @@ def test_a_failed_preparation_stops_the_launch_and_names_the_job():
     assert name in failure.value.message and not account.launcher.requests
 
 
-def test_a_launcher_that_died_is_believed_only_when_the_job_is_missing():
+def test_a_launcher_that_died_is_believed_only_when_the_job_is_missing(monkeypatch):
+    monkeypatch.setattr(creating, "LOOK_AGAIN_SECONDS", (0.0,))
     account = Account()
     account.launcher.errors = [LocalProblem("The launcher stopped", "m")]
     with pytest.raises(LocalProblem):
         account.launch(changed(features_once=False))
     account.session.handlers["describe_hyper_parameter_tuning_job"] = lambda **_: DESCRIBED
+    tags: list[dict[str, str]] = []
+    account.session.handlers["list_tags"] = lambda **_: {"Tags": tags}
+    account.launcher.errors = [LocalProblem("The launcher stopped", "m")]
+    with pytest.raises(LocalProblem):
+        account.launch(changed(features_once=False))
+
+    def own(**_):
+        return {"Tags": [{"Key": key, "Value": value} for key, value in account.launcher.requests[-1]["tags"].items()]}
+
+    account.session.handlers["list_tags"] = own
     account.launcher.errors = [LocalProblem("The launcher stopped", "m")]
     account.launch(changed(features_once=False))
 
