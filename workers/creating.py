@@ -14,14 +14,18 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from workers.errors import Conflict, Left, LocalProblem, NotFound, SageDeckError, ServiceFault, Unreachable
 from workers.session import AwsSession
+from workers.training_names import MAX_LENGTH, suggest_name
 
 T = TypeVar("T")
 
 ATTEMPT_TAG = "sagedeck:attempt"
+# Two attempts within a second must not have one name.
+_NAME_DIGITS = 4
 # Longer than any flow takes on AWS, waits for a new role included.
 FLOW_SECONDS = 120.0
 ROLL_BACK_SECONDS = 30.0
@@ -88,6 +92,11 @@ class Attempt:
     def tag(self) -> dict[str, str]:
         """The token as AWS's tag."""
         return {"Key": ATTEMPT_TAG, "Value": self.token}
+
+    def name(self, base: str) -> str:
+        """A name for SageMaker that no other attempt uses: ``dogs-20260131-142501-3fa2``."""
+        digits = self.token[:_NAME_DIGITS]
+        return f"{suggest_name(base, datetime.now(UTC), MAX_LENGTH - _NAME_DIGITS - 1)}-{digits}"
 
     def is_mine(self, tags: Sequence[Mapping[str, str]]) -> bool:
         """Whether something with these tags was made by this attempt."""

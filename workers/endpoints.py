@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from workers.aws_time import utc, utc_of
@@ -27,7 +26,7 @@ from workers.errors import AccessDenied, InvalidInput, NotFound, Throttled
 from workers.logs import ENDPOINT_GROUP, Logs
 from workers.metrics import Metrics
 from workers.session import AwsSession
-from workers.training_names import name_problem, suggest_name
+from workers.training_names import name_problem
 from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
 
 CONCURRENT_DESCRIBES = 4
@@ -114,7 +113,7 @@ class Endpoints:
         role = await self._roles.ensure_endpoint_role(model_uri.split("/")[2])
         tags = tags_of(spec.job_name)
         # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
-        made_name = suggest_name(spec.endpoint_name, datetime.now(UTC))
+        made_name = attempt.name(spec.endpoint_name)
         doing = f"deploy {spec.endpoint_name}"
         variant = {
             "VariantName": VARIANT,

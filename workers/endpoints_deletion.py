@@ -119,7 +119,7 @@ class Deletion:
                 if not isinstance(error, SageDeckError):
                     error = Unreachable("No answer in time", f"Could not delete the {kind} {name}.", code="Timeout")
                 if kind == ENDPOINT or kind in _BEFORE_ENDPOINT:
-                    return error.leaving([_left(*part) for part in todo[at:]])
+                    return error.leaving([_left(*part, error) for part in todo[at:]])
                 failed.append((kind, name, error.message))
         return DeletionResult(tuple(deleted), tuple(gone), tuple(failed))
 
@@ -230,7 +230,7 @@ class Deletion:
             return None
 
 
-def _left(kind: str, name: str) -> Left:
+def _left(kind: str, name: str, error: SageDeckError) -> Left:
     if kind in _DESCRIBE:
         word = kind.replace("configuration", "config").replace(" ", "-")
         return Left(

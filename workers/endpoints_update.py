@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workers.creating import Attempt, Part, as_one
@@ -17,7 +16,6 @@ from workers.endpoints_parts import CREATOR_TAG, EndpointRoles, container, make_
 from workers.errors import InvalidInput, SageDeckError
 from workers.images import image_uri
 from workers.session import AwsSession
-from workers.training_names import suggest_name
 from workers.types import Endpoint
 
 # Carried over from the present configuration to the next one.
@@ -67,7 +65,7 @@ class Updates:
         doing = f"update {endpoint.name}"
         config = await self._call("describe_endpoint_config", doing, EndpointConfigName=endpoint.config_name)
         variant = _only_variant(config)
-        made_name = _next_name(endpoint)
+        made_name = attempt.name(endpoint.name)
         model = await self._next_model(endpoint, spec, variant["ModelName"], made_name, doing)
         if model is not None:
             variant["ModelName"] = made_name
@@ -162,14 +160,6 @@ class Updates:
 
     def _call(self, operation: str, doing: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
         return self._session.call("sagemaker", operation, doing=doing, **parameters)
-
-
-def _next_name(endpoint: Endpoint) -> str:
-    """A name by the second, later than the present one's: an endpoint may be updated as soon as it is deployed."""
-    at = datetime.now(UTC)
-    while (name := suggest_name(endpoint.name, at)) in (endpoint.config_name, *endpoint.model_names):
-        at += timedelta(seconds=1)
-    return name
 
 
 def _only_variant(config: dict[str, Any]) -> dict[str, Any]:

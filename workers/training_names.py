@@ -25,8 +25,8 @@ def name_problem(name: str, what: str = "The name") -> str | None:
     return None
 
 
-def suggest_name(base: str, now: datetime) -> str:
-    """A valid name from any text and a time: ``dogs-20260131-142501``."""
+def suggest_name(base: str, now: datetime, longest: int = MAX_LENGTH) -> str:
+    """A valid name from any text and a time: ``dogs-20260131-142501``, of at most ``longest`` characters."""
     words = re.sub(r"[^a-zA-Z0-9]+", "-", base).strip("-") or "job"
     stamp = now.strftime("%Y%m%d-%H%M%S")
-    return f"{words[: MAX_LENGTH - len(stamp) - 1].rstrip('-')}-{stamp}"
+    return f"{words[: longest - len(stamp) - 1].rstrip('-')}-{stamp}"

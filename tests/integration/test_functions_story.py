@@ -15,9 +15,9 @@ from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
 from workers.errors import Conflict, InvalidInput, NotFound
 from workers.function_code import package
+from workers.function_making import role_of
 from workers.function_settings import SettingsChange
 from workers.function_types import FunctionSettings, FunctionSpec
-from workers.functions import role_of
 from workers.services import Services
 from workers.types import Backend
 
