@@ -39,6 +39,10 @@ KEYS = (
     Key("Ctrl+A", "Select all rows", "Lists"),
     Key("Ctrl+C", "Copy the selected rows", "Lists"),
     Key("Ctrl+F", "Filter the list, or find in the log", "Lists", "find"),
+    Key("Space", "Look at the picture; in a list with marks Ctrl+Space marks it", "Pictures"),
+    Key("Left", "Picture before; Right the next one", "Pictures"),
+    Key("Menu", "What can be done with it", "Pictures"),
+    Key("Delete", "Take it out of Predict", "Pictures"),
 )
 
 

@@ -19,6 +19,8 @@ from workers.storage_removal import Removals
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
 PREVIEW_BYTES = 8 * 2**20
+READ_PART = 2 * 2**20
+READ_AT_MOST = 64_000_000
 DELETE_BATCH = 1000
 DOWNLOADS_AT_ONCE = 4
 BLOCK_ALL = {
@@ -153,6 +155,39 @@ class Storage:
             truncated=size > len(data),
         )
 
+    async def read(
+        self,
+        bucket: str,
+        key: str,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+        most: int = READ_AT_MOST,
+    ) -> bytes:
+        """The whole object in memory, in parts; ``on_progress(done, total)`` counts bytes.
+
+        A cancelled task asks for no further part. Raises ``InvalidInput`` for an object of more than ``most`` bytes,
+        ``Conflict`` when it was replaced meanwhile.
+        """
+        doing = f"open {key}"
+        head = await self._call("head_object", doing, Bucket=bucket, Key=key)
+        size, etag = int(head["ContentLength"]), head.get("ETag")
+        if size > most:
+            raise InvalidInput(
+                "The object is too large to be looked at",
+                f"{key} has {size / 1e6:,.0f} MB; up to {most / 1e6:,.0f} MB are shown.",
+                "Download it instead.",
+                code="TooLarge",
+            )
+        data = bytearray()
+        while len(data) < size:
+            last = min(size, len(data) + READ_PART) - 1
+            span = f"bytes={len(data)}-{last}"
+            part, found = await self._session.run(doing, self._read_part, bucket, key, span, service="s3")
+            if found != etag or not part:
+                raise Conflict("The object was replaced", f"{key} was replaced while it was read.", "Open it again.")
+            data += part
+            on_progress(len(data), size)
+        return bytes(data)
+
     async def download(
         self,
         bucket: str,
@@ -245,6 +280,11 @@ class Storage:
         answer = self._session.client("s3").get_object(Bucket=bucket, Key=key, Range=byte_range)
         with contextlib.closing(answer["Body"]) as body:
             return body.read()
+
+    def _read_part(self, bucket: str, key: str, byte_range: str) -> tuple[bytes, str | None]:
+        answer = self._session.client("s3").get_object(Bucket=bucket, Key=key, Range=byte_range)
+        with contextlib.closing(answer["Body"]) as body:
+            return body.read(), answer.get("ETag")
 
     def _fetch(self, bucket: str, key: str, path: Path) -> None:
         fetch(self._session.client("s3"), bucket, key, path)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.models.base_cards import Card, class_title
 from console.models.base_format import bytes_text
+from workers.folder_rules import split_of
 
 Progress = Callable[[int, int], object]
 
@@ -34,6 +35,11 @@ class ViewItem:
     network: str = ""
     answers: Card | None = None
     asked: tuple[str, ...] = ()
+
+
+def class_folder(folders: Sequence[str]) -> str:
+    """The last of these folders where one above it is a set's part: the class of what is in it, else empty."""
+    return folders[-1] if any(split_of(name) for name in folders[:-1]) else ""
 
 
 def facts(kind: str, width: int, height: int, size: int | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from PySide6.QtCore import (
@@ -43,7 +43,10 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class TableView(QTableView):
-    """Signals: ``rowActivated(object row)`` on double click or Return, ``copied(int rows)``."""
+    """Signals: ``rowActivated(object row)`` on double click or Return, ``copied(int rows)``.
+
+    ``look_at(row)`` shows a row's picture and is true if it has one.
+    """
 
     rowActivated = Signal(object)
     copied = Signal(int)
@@ -59,6 +62,7 @@ class TableView(QTableView):
         self._natural: list[float] = [0.0] * len(model.columns)
         self._sharing: list[TableView] = []
         self.skeleton = False
+        self.look_at: Callable[[Any], bool] | None = None
         self.heads = TableHeader(model.columns, self)
         self.cells = CellDelegate(model.columns, self.row_height(), self)
         self.cells.tooNarrow.connect(self._widen, Qt.ConnectionType.QueuedConnection)
@@ -235,21 +239,30 @@ class TableView(QTableView):
     # Events
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ctrl+C copies, Return activates, Escape clears the selection, Space toggles the current row."""
+        """Ctrl+C copies, Return activates, Escape clears the selection, Space toggles the current row.
+
+        With ``look_at`` Space looks at a row that can be looked at; Ctrl+Space toggles it then.
+        """
         self._keyboard = True
         current = self.currentIndex()
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current.isValid():
             self.rowActivated.emit(self.rows.row_at(current.row()))
         elif event.key() == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
             self.clearSelection()
+        elif event.key() == Qt.Key.Key_Space and current.isValid() and not control and self._looks(current.row()):
+            pass
         elif event.key() == Qt.Key.Key_Space and current.isValid() and self._has_checks():
             flags = QItemSelectionModel.SelectionFlag
             self.selectionModel().select(current, flags.Toggle | flags.Rows)
         else:
             super().keyPressEvent(event)
         self.viewport().update()
+
+    def _looks(self, at: int) -> bool:
+        return self.look_at is not None and self.look_at(self.rows.row_at(at))
 
     def _has_checks(self) -> bool:
         return any(column.kind == "check" for column in self.rows.columns)

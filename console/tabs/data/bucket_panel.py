@@ -11,6 +11,7 @@ from console.models.base import Column
 from console.models.data import ObjectRow, modified_text, size_text
 from console.tabs.data.bucket import COUNT_AT_MOST, BucketBrowser
 from console.tabs.data.crumbs import Crumbs
+from console.tabs.data.object_looking import ObjectLooking
 from console.tabs.data.object_preview import ObjectPreviewPanel
 from console.tabs.data.object_thumbs import ObjectThumbs, Twin
 from console.theme import theme
@@ -98,6 +99,7 @@ class BucketPanel(QWidget):
         self.more_button = Button("Load more", small=True, on=browser.more)
         self._shown = label("", "small", "text2")
         self.preview = ObjectPreviewPanel(ctx, browser, self.thumbs)
+        self.looking = ObjectLooking(ctx, self.table, self.thumbs, lambda: browser.name, self.downloadWanted.emit)
         self._title = label("Bucket", "section")
         self._head, self._own_line = QHBoxLayout(), QVBoxLayout()
         self._scrolled = QTimer(self)
@@ -170,6 +172,7 @@ class BucketPanel(QWidget):
         self.thumbs.changed.connect(self.table.view.viewport().update)
         self.preview.downloadWanted.connect(lambda: self.downloadWanted.emit(self.selected()))
         self.preview.deleteWanted.connect(lambda: self.deleteWanted.emit(self.selected()))
+        self.preview.lookWanted.connect(self.looking.look)
         self._ctx.readOnlyChanged.connect(self._read_only)
 
     def selected(self) -> list[ObjectRow]:
@@ -265,6 +268,8 @@ class BucketPanel(QWidget):
     def _activated(self, row: object) -> None:
         if isinstance(row, ObjectRow) and row.is_folder:
             self._browser.open(row.key)
+        else:
+            self.looking.look(row)
 
     def _selected(self) -> None:
         self.preview.show_rows(self.selected())
@@ -273,6 +278,8 @@ class BucketPanel(QWidget):
         entries: list[MenuEntry] = []
         if len(rows) == 1 and rows[0].is_folder:
             entries.append(("Open", "folder", lambda: self._browser.open(rows[0].key)))
+        elif len(rows) == 1 and rows[0].is_picture:
+            entries.append(("Open", "eye", lambda: self.looking.look(rows[0])))
         if any(not row.is_folder for row in rows):
             entries.append(("Download…", "download", lambda: self.downloadWanted.emit(rows)))
         entries.append(("Delete…", "trash", lambda: self.deleteWanted.emit(rows)))

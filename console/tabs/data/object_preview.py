@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Signal
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -28,6 +28,8 @@ SIDE = 88
 
 
 class _Picture(QWidget):
+    lookWanted = Signal()
+
     def __init__(self) -> None:
         super().__init__()
         self.image: QImage | None = None
@@ -42,6 +44,9 @@ class _Picture(QWidget):
         self.image, self.icon = image, icon
         self.update()
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.lookWanted.emit()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         antialias(painter)
@@ -53,10 +58,11 @@ class _Picture(QWidget):
 
 
 class ObjectPreviewPanel(QWidget):
-    """Hidden while nothing is selected. Signals: ``downloadWanted()``, ``deleteWanted()``."""
+    """Hidden while nothing is selected. Signals: ``downloadWanted()``, ``deleteWanted()``, ``lookWanted(row)``."""
 
     downloadWanted = Signal()
     deleteWanted = Signal()
+    lookWanted = Signal(object)
 
     def __init__(
         self, ctx: AppContext, browser: BucketBrowser, thumbs: ObjectThumbs, parent: QWidget | None = None
@@ -66,6 +72,7 @@ class ObjectPreviewPanel(QWidget):
         self._rows: list[ObjectRow] = []
         self._picture = _Picture()
         self._name = ElidedLabel("", "strong", middle=True)
+        self._picture.lookWanted.connect(lambda: self.lookWanted.emit(self._rows[0]))
         self._facts = label("", "small", "text2")
         self._hash = label("", "small", "text2")
         self._hash.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -214,3 +214,39 @@ def test_common_folder():
     assert common_folder(["a/b/1", "a/b/2", "a/bc/3"]) == "a/"
     assert common_folder(["a/b/1"]) == "a/b/"
     assert common_folder(["1", "a/2"]) == ""
+
+
+def test_an_object_is_read_into_memory_in_parts_with_an_upper_bound(monkeypatch):
+    monkeypatch.setattr("workers.storage.READ_PART", 4)
+
+    async def body(session, storage):
+        bucket = await open_bucket(session, storage)
+        for key, data in (("ten", b"0123456789"), ("none", b"")):
+            await session.call("s3", "put_object", Bucket=bucket, Key=key, Body=data)
+        told = []
+        assert await storage.read(bucket, "ten", lambda *step: told.append(step)) == b"0123456789"
+        assert told == [(4, 10), (8, 10), (10, 10)]
+        assert await storage.read(bucket, "none") == b""
+        with pytest.raises(InvalidInput, match="are shown"):
+            await storage.read(bucket, "ten", most=9)
+        with pytest.raises(NotFound):
+            await storage.read(bucket, "missing")
+
+    with_storage(body)
+
+
+def test_an_object_replaced_while_it_is_read_is_told(monkeypatch):
+    monkeypatch.setattr("workers.storage.READ_PART", 4)
+
+    async def body(session, storage):
+        bucket = await open_bucket(session, storage)
+        put = storage._session.client("s3").put_object
+        put(Bucket=bucket, Key="k", Body=b"0123456789")
+
+        def replace(done, total):
+            put(Bucket=bucket, Key="k", Body=b"abcdefghij")
+
+        with pytest.raises(Conflict, match="replaced"):
+            await storage.read(bucket, "k", replace)
+
+    with_storage(body)
