@@ -18,7 +18,7 @@ from sandbox.training import TrainingJobs
 from sandbox.training_record import FINAL_STATUSES
 from sandbox.tuning_record import best_of, final_value, status_counters, trial_summary, tuning_objective
 from sandbox.tuning_rules import hyperband_rungs, hyperband_stops, stops_early
-from sandbox.tuning_unseen import last_lines, matches_but_for_nan, slow_reason, too_slow, unseen_reason
+from sandbox.tuning_unseen import last_lines, matches_but_for_nan, nan_reason, slow_reason, too_slow, unseen_reason
 
 if TYPE_CHECKING:
     from sandbox.tuning_request import TuningPlan
@@ -199,12 +199,15 @@ class TuningRun:
         """A regex that matches nothing in a whole job matches nothing in the next ones: say so at once."""
         if any(one.values for one in self._trials.values()):
             return
-        regex = next(one["Regex"] for one in self._plan.metric_definitions if one["Name"] == self._plan.metric)
+        regex = self._regex()
         lines = last_lines(self._logs, trial.name)
         if too_slow(self._plan.metric, regex, lines):
             self._end("Failed", slow_reason(self._plan.metric, regex, trial.name))
         elif not matches_but_for_nan(regex, lines):
             self._end("Failed", unseen_reason(self._plan.metric, regex, trial.name, lines))
+
+    def _regex(self) -> str:
+        return next(one["Regex"] for one in self._plan.metric_definitions if one["Name"] == self._plan.metric)
 
     def _check_criteria(self, trial: _Trial, value: float) -> None:
         criteria = self._plan.config.get("TuningJobCompletionCriteria", {})
@@ -271,6 +274,10 @@ class TuningRun:
                 "All training jobs failed. Please take a look at the training jobs failures to get more details. "
                 f"The last one, {last['TrainingJobName']}: {last.get('FailureReason', '')}"
             )
+        for trial in reversed(self._trials.values()):
+            lines = last_lines(self._logs, trial.name)
+            if not too_slow(self._plan.metric, self._regex(), lines) and matches_but_for_nan(self._regex(), lines):
+                return nan_reason(self._plan.metric, self._regex(), trial.name, lines)
         return f"No training job ended with a value of the objective metric {self._plan.metric}."
 
     def _running(self) -> list[_Trial]:

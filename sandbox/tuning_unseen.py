@@ -35,6 +35,16 @@ def matches_but_for_nan(regex: str, lines: Iterable[str]) -> bool:
     return _matches(regex, (_NOT_FINITE.sub("0.5", line) for line in lines if _NOT_FINITE.search(line)))
 
 
+def nan_reason(metric: str, regex: str, job_name: str, lines: Sequence[str]) -> str:
+    """The FailureReason when jobs ended, and the objective was no number in any of them."""
+    seen = next(line.strip() for line in reversed(lines) if matches_but_for_nan(regex, [line]))
+    text = (
+        f"The objective metric {metric} was not a number (NaN or infinite) in every training job that ended, the last "
+        f"time in {job_name}: “{seen[:_SHOWN_CHARACTERS]}”. Lower learning rates usually help."
+    )
+    return text[:_MAX_REASON]
+
+
 def too_slow(metric: str, regex: str, lines: Sequence[str]) -> bool:
     """True when the metric was dropped because its regex took too long, or when it takes too long on these lines."""
     if any(line.startswith(dropped_notice(metric)) for line in lines):

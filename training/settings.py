@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+MOST = 1_000_000
+# The order of an epoch's pictures comes from the seed times 100,003, which torch takes up to 64 bits.
+LARGEST_SEED = 2**32 - 1
+SHOWN = 40
 
 
 class SettingsError(ValueError):
@@ -47,10 +53,20 @@ class Settings:
 def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     """Read the arguments; names may be spelled with ``-`` or ``_``, values may come JSON-quoted.
 
-    Raises ``SettingsError`` for values out of range; argparse itself exits for unknown arguments.
+    Raises ``SettingsError`` for values that are no numbers or out of range; argparse exits for unknown arguments.
     """
-    given = vars(_parser(env).parse_args(argv))
+    parser, kinds = _parser(env)
+    given = vars(parser.parse_args(argv))
     given.pop("_tuning_objective_metric")
+    problems = []
+    for name, kind in kinds.items():
+        if isinstance(given[name], str):
+            try:
+                given[name] = kind(_text(given[name]))
+            except ValueError as error:
+                problems.append(f"{name.replace('_', '-')} {error}")
+    if problems:
+        raise SettingsError("; ".join(problems) + ".")
     threads = _threads(env)
     workers = given.pop("num_workers")
     settings = Settings(**given, threads=threads, num_workers=workers or threads)
@@ -58,23 +74,26 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
-def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, Callable[[str], Any]]]:
+    """The parser, which leaves every value a text, and what makes a value of each: argparse tells of errors in code."""
     parser = argparse.ArgumentParser(description="Train a picture classifier.", allow_abbrev=False)
+    kinds: dict[str, Callable[[str], Any]] = {}
 
     def add(name: str, kind: Callable[[str], Any], default: Any, text: str, **options: Any) -> None:
         spellings = [f"--{name}"] + ([f"--{name.replace('-', '_')}"] if "-" in name else [])
-        parser.add_argument(*spellings, dest=name.replace("-", "_"), type=kind, default=default, help=text, **options)
+        kinds[name.replace("-", "_")] = kind
+        parser.add_argument(*spellings, dest=name.replace("-", "_"), default=default, help=text, **options)
 
     def folder(variable: str) -> Path | None:
         return Path(env[variable]) if env.get(variable) else None
 
-    add("data-dir", _path, folder("SM_CHANNEL_TRAINING"), "folder with train, valid and test")
-    add("model-dir", _path, folder("SM_MODEL_DIR"), "where the model goes")
-    add("output-data-dir", _path, folder("SM_OUTPUT_DATA_DIR"), "where report.json goes besides the model folder")
-    add("features-dir", _path, folder("SM_CHANNEL_FEATURES"), "features prepared earlier, or where to put them")
+    add("data-dir", Path, folder("SM_CHANNEL_TRAINING"), "folder with train, valid and test")
+    add("model-dir", Path, folder("SM_MODEL_DIR"), "where the model goes")
+    add("output-data-dir", Path, folder("SM_OUTPUT_DATA_DIR"), "where report.json goes besides the model folder")
+    add("features-dir", Path, folder("SM_CHANNEL_FEATURES"), "features prepared earlier, or where to put them")
     add("prepare-features", _flag, False, "only compute the features", nargs="?", const=True)
-    add("backbone", _text, "efficientnet_lite0", "efficientnet_lite0 or a torchvision model")
-    add("weights", _text, "default", "default, none or a path to the backbone's weights")
+    add("backbone", str, "efficientnet_lite0", "efficientnet_lite0 or a torchvision model")
+    add("weights", str, "default", "default, none or a path to the backbone's weights")
     add("epochs", _whole, 10, "passes over the training pictures")
     add("learning-rate", _real, 1e-3, "highest learning rate of the cosine schedule")
     add("batch-size", _whole, 64, "pictures per step, over all hosts")
@@ -88,15 +107,16 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("num-workers", _whole, 0, "threads that read pictures and run the frozen backbone; 0: one for each CPU")
     # SageMaker's tuner adds it to every trial.
     parser.add_argument("--_tuning_objective_metric", default="", help=argparse.SUPPRESS)
-    return parser
+    return parser, kinds
 
 
 def _check(settings: Settings) -> None:
     rules: list[tuple[bool, str]] = [
-        (settings.epochs >= 1, "epochs must be at least 1"),
-        (0 < settings.learning_rate < float("inf"), "learning-rate must be above 0"),
-        (settings.batch_size >= 1, "batch-size must be at least 1"),
-        (0 <= settings.weight_decay < float("inf"), "weight-decay must not be negative"),
+        (1 <= settings.epochs <= MOST, f"epochs must be from 1 to {MOST:,}"),
+        (settings.learning_rate > 0, "learning-rate must be above 0"),
+        (1 <= settings.batch_size <= MOST, f"batch-size must be from 1 to {MOST:,}"),
+        (settings.weight_decay >= 0, "weight-decay must not be negative"),
+        (0 <= settings.seed <= LARGEST_SEED, f"seed must be from 0 to {LARGEST_SEED:,}"),
         (0 <= settings.label_smoothing < 1, "label-smoothing must be from 0 to below 1"),
         (1 <= settings.views <= 64, "views must be from 1 to 64"),
         (32 <= settings.image_size <= 1024, "image-size must be from 32 to 1024"),
@@ -132,20 +152,33 @@ def _text(value: str) -> str:
     return value.strip().strip('"')
 
 
-def _whole(value: str) -> int:
-    return int(_text(value))
+def _whole(text: str) -> int:
+    """Also ``64.0``: tuners and JSON write whole numbers so."""
+    try:
+        return int(text)
+    except ValueError:
+        number = _real(text, "a whole number")
+    if not number.is_integer():
+        raise ValueError(f"must be a whole number, not {_shown(text)}")
+    return int(number)
 
 
-def _real(value: str) -> float:
-    return float(_text(value))
+def _real(text: str, what: str = "a number") -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"must be {what}, not {_shown(text)}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"must be {what}, not {_shown(text)}")
+    return number
 
 
-def _path(value: str) -> Path:
-    return Path(_text(value))
-
-
-def _flag(value: str) -> bool:
-    word = _text(value).lower()
+def _flag(text: str) -> bool:
+    word = text.lower()
     if word not in ("true", "false", "1", "0", "yes", "no"):
-        raise argparse.ArgumentTypeError(f"{value} is neither true nor false")
+        raise ValueError(f"must be true or false, not {_shown(text)}")
     return word in ("true", "1", "yes")
+
+
+def _shown(text: str) -> str:
+    return f"“{text[:SHOWN]}…”" if len(text) > SHOWN else f"“{text}”"

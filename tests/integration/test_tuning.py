@@ -266,6 +266,13 @@ def test_a_loss_that_is_not_a_number_is_no_result(tuner: Tuner) -> None:
     assert job["ObjectiveStatusCounters"] == {"Succeeded": 1, "Pending": 0, "Failed": 1}
 
 
+def test_a_tuning_job_whose_losses_are_all_no_numbers_says_so(tuner: Tuner) -> None:
+    tuner.grid("nans", PICKY, ["nan", "inf"])
+    job = tuner.finished("nans")
+    assert job["HyperParameterTuningJobStatus"] == "Failed"
+    assert "was not a number (NaN or infinite) in every training job" in job["FailureReason"]
+
+
 def test_a_warm_start_begins_with_what_the_parent_found(tuner: Tuner) -> None:
     tuner.grid("parent", PICKY, ["4", "3"])
     tuner.finished("parent")

@@ -21,7 +21,7 @@ from sandbox.tuning import trial_page
 from sandbox.tuning_record import best_of, status_counters, trial_summary
 from sandbox.tuning_request import TuningPlan, describe_definition, resource_config
 from sandbox.tuning_run import TuningRun, standing
-from sandbox.tuning_unseen import matches_but_for_nan, slow_reason, too_slow, unseen_reason
+from sandbox.tuning_unseen import matches_but_for_nan, nan_reason, slow_reason, too_slow, unseen_reason
 from tests.helpers.sagemaker_jobs import wait_for
 
 REGEX = r"loss=([0-9.]+)"
@@ -351,6 +351,12 @@ def test_a_nan_is_not_a_regex_that_does_not_match() -> None:
     assert matches_but_for_nan(REGEX, ["epoch 1", "loss=nan"])
     assert matches_but_for_nan(REGEX, ["loss=inf"])
     assert not matches_but_for_nan(REGEX, ["Loss: nan", "banana loss=none"])
+
+
+def test_the_reason_names_the_metric_that_was_no_number_and_shows_the_line() -> None:
+    told = nan_reason("valid:loss", REGEX, "t-004", ["loss=nan", "done"])
+    assert "objective metric valid:loss was not a number" in told and "t-004: “loss=nan”" in told
+    assert len(nan_reason("loss", REGEX, "t" * 2000, ["loss=inf"])) <= 1000
 
 
 def test_the_reason_fits_into_awss_limit() -> None:

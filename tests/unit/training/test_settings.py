@@ -27,7 +27,19 @@ def test_names_with_underscores_and_quoted_values_as_a_tuner_sends_them() -> Non
     [
         (["--epochs", "0"], "epochs"),
         (["--learning-rate", "-1"], "learning-rate"),
-        (["--learning-rate", "nan"], "learning-rate"),
+        (["--learning-rate", "nan"], "learning-rate must be a number, not “nan”"),
+        (["--learning-rate", "inf"], "learning-rate must be a number, not “inf”"),
+        (["--learning-rate", "1,5"], "learning-rate must be a number, not “1,5”"),
+        (["--weight-decay=-inf"], "weight-decay must be a number, not “-inf”"),
+        (["--batch-size", "64.5"], "batch-size must be a whole number, not “64.5”"),
+        (["--epochs", "inf"], "epochs must be a whole number, not “inf”"),
+        (["--epochs", "many"], "epochs must be a whole number, not “many”"),
+        (["--epochs", "9" * 5000], "epochs must be a whole number, not “9{40}…”"),
+        (["--epochs", "1e7"], "epochs must be from 1 to 1,000,000"),
+        (["--seed", str(2**32)], "seed must be from 0 to 4,294,967,295"),
+        (["--seed", "-1"], "seed must be from 0"),
+        (["--prepare-features", "perhaps"], "prepare-features must be true or false, not “perhaps”"),
+        (["--epochs", "x", "--seed", "y"], "epochs must .*; seed must be"),
         (["--batch-size", "0"], "batch-size"),
         (["--label-smoothing", "1"], "label-smoothing"),
         (["--views", "0"], "views"),
@@ -38,6 +50,12 @@ def test_names_with_underscores_and_quoted_values_as_a_tuner_sends_them() -> Non
 def test_values_out_of_range_are_named(argv: list[str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         parse(argv, CHANNELS)
+
+
+def test_whole_numbers_may_be_written_as_tuners_do() -> None:
+    settings = parse(["--batch-size", "64.0", "--epochs", '"3.0"', "--seed", "4294967295", "--views", "2e0"], CHANNELS)
+    assert (settings.batch_size, settings.epochs, settings.seed, settings.views) == (64, 3, 2**32 - 1, 2)
+    assert all(type(value) is int for value in (settings.batch_size, settings.epochs, settings.seed))
 
 
 def test_without_data_or_model_folder_it_says_which() -> None:
