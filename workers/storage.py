@@ -11,10 +11,11 @@ from typing import Any
 
 from workers.bucket_names import bucket_name_problem
 from workers.creating import Attempt, Part, as_one
-from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError, ServiceFault
+from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound, SageDeckError, ServiceFault, translate
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
-from workers.storage_download import common_folder, fetch, local_path
+from workers.storage_download import common_folder, fetch
+from workers.storage_names import DownloadPlan, plan_download, rules_of, told
 from workers.storage_removal import Removals
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
@@ -195,13 +196,39 @@ class Storage:
         dest: Path,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[Path, ...]:
-        """Write the objects below ``dest``, with the folders they have below what their keys have in common.
+        """Write all objects below ``dest`` as ``plan_download`` places them. Raises ``InvalidInput``, before anything
+
+        is written, when some cannot be saved side by side.
+        """
+        plan = await self.plan_download(bucket, keys, dest)
+        if plan.refused:
+            title = f"{len(plan.refused):,} of {len(set(keys)):,} objects cannot be saved"
+            raise InvalidInput(title, f"Nothing was downloaded. {told(plan.refused)}", code="UnusableNames")
+        return await self.carry_out(bucket, plan, on_progress)
+
+    async def plan_download(self, bucket: str, keys: Sequence[str], dest: Path) -> DownloadPlan:
+        """Where each object goes, with the folders it has below what all keys have in common, and which cannot."""
+
+        async def size(key: str) -> int:
+            head = await self._call("head_object", f"look at {key}", Bucket=bucket, Key=key)
+            return int(head["ContentLength"])
+
+        markers = [key for key in dict.fromkeys(keys) if key.endswith("/")]
+        sizes = dict(zip(markers, await asyncio.gather(*map(size, markers)), strict=True))
+        try:
+            rules = await asyncio.to_thread(rules_of, dest)
+            return await asyncio.to_thread(plan_download, keys, common_folder(keys), dest, rules, sizes)
+        except OSError as exc:
+            raise translate(exc, f"write into {dest}") from exc
+
+    async def carry_out(
+        self, bucket: str, plan: DownloadPlan, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> tuple[Path, ...]:
+        """Write the plan's files and folders; returns the files.
 
         A file appears under its name only when it is complete and its checksum was verified; one that exists is
         replaced. ``on_progress(done, total)`` counts files. Stops at the first failure; what was written is kept.
         """
-        root = common_folder(keys)
-        plan = [(key, local_path(dest, key[len(root) :])) for key in keys]
         waiting = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
         done = 0
 
@@ -210,15 +237,19 @@ class Storage:
             async with waiting:
                 await self._session.run(f"download {key}", self._fetch, bucket, key, path, service="s3")
             done += 1
-            on_progress(done, len(plan))
+            on_progress(done, len(plan.files))
 
         try:
+            for _, path in plan.folders:
+                await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
             async with asyncio.TaskGroup() as group:
-                for key, path in plan:
+                for key, path in plan.files:
                     group.create_task(one(key, path))
         except* SageDeckError as failures:
             raise failures.exceptions[0] from None
-        return tuple(path for _, path in plan)
+        except* OSError as failures:
+            raise translate(failures.exceptions[0], "make a folder") from None
+        return tuple(path for _, path in plan.files)
 
     async def delete(self, bucket: str, keys: Sequence[str]) -> int:
         """Delete the objects and return how many; those that AWS refused are named in the error."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import secrets
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from workers.errors import InvalidInput
+from workers.storage_names import FileRules, plan_download, told
 
 CHUNK_BYTES = 2**20
-# What Windows does not take in a file name; elsewhere only the slash and NUL would be a problem.
-_UNSAFE = re.compile(r'[<>:"|?*\\\x00-\x1f]' if os.name == "nt" else r"\x00")
 
 
 def common_folder(keys: Sequence[str]) -> str:
@@ -29,13 +26,11 @@ def common_folder(keys: Sequence[str]) -> str:
 
 
 def local_path(dest: Path, relative_key: str) -> Path:
-    """Where the object goes below ``dest``. Raises ``InvalidInput`` for a key that would leave it."""
-    parts = PurePosixPath(relative_key).parts
-    if not parts or ".." in parts or parts[0] == "/":
-        raise InvalidInput(
-            "The object cannot be saved", f"Its name would place it outside the chosen folder: {relative_key}"
-        )
-    return dest.joinpath(*(_UNSAFE.sub("_", part) for part in parts))
+    """Where the object goes below ``dest``. Raises ``InvalidInput`` for a key that is no path below it."""
+    plan = plan_download([relative_key], "", dest, FileRules(), {relative_key: 1})
+    if plan.refused:
+        raise InvalidInput("The object cannot be saved", told(plan.refused))
+    return plan.files[0][1]
 
 
 def fetch(client: Any, bucket: str, key: str, path: Path) -> None:

@@ -162,9 +162,12 @@ class BucketDialog(FormDialog):
 
 
 class FilesDialog(Dialog):
-    """The files of a finding, with the reason of each where there is one; they can be filtered and copied."""
+    """The files of a finding, with the reason of each where there is one; they can be filtered and copied.
 
-    def __init__(self, finding: Finding, parent: QWidget | None = None) -> None:
+    With ``go_on`` it has a button of these words that accepts.
+    """
+
+    def __init__(self, finding: Finding, parent: QWidget | None = None, *, go_on: str = "") -> None:
         super().__init__(finding.title, finding.detail.capitalize(), width=WIDE, parent=parent)
         columns = [Column("path", "File", kind="name", priority=0)]
         if finding.notes:
@@ -176,7 +179,10 @@ class FilesDialog(Dialog):
         self.body.addWidget(self.table)
         self.buttons.addWidget(Button("Copy all", icon="copy", on=self.table.view.copy))
         self.buttons.addStretch(1)
-        self.buttons.addWidget(Button("Close", on=self.reject))
+        self.buttons.addWidget(Button("Cancel" if go_on else "Close", on=self.reject))
+        if go_on:
+            self.go_on_button = Button(go_on, "primary", on=self.accept)
+            self.buttons.addWidget(self.go_on_button)
 
 
 class FindingsDialog(Dialog):

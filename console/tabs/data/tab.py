@@ -31,6 +31,7 @@ from console.tabs.data.uploading import Course, Uploading
 from console.widgets.buttons import Button
 from console.widgets.empty_state import EmptyState
 from workers.errors import SageDeckError
+from workers.storage_names import DownloadPlan
 from workers.types import Finding, UploadResult
 
 SIDE_WIDTH = 464
@@ -303,17 +304,28 @@ class DataTab(Tab):
         services = self.ctx.services
         if services is None:
             return
-        title = f"Downloading {count(len(keys), 'object')}"
+        plan = await services.storage.plan_download(bucket, keys, folder)
+        if plan.refused and not await self._without_refused(plan):
+            return
+        title = f"Downloading {count(len(plan.files), 'object')}"
         item = self.ctx.activity.begin(title, "download")
         try:
-            await services.storage.download(
-                bucket, keys, folder, lambda done, total: item.progress(done / total, f"{done:,} of {total:,}")
+            await services.storage.carry_out(
+                bucket, plan, lambda done, total: item.progress(done / total, f"{done:,} of {total:,}")
             )
         except SageDeckError as error:
             item.fail(error)
             raise
         item.done(f"In {folder}")
-        self.ctx.notify.success("Downloaded", f"{count(len(keys), 'object')} in {folder}")
+        self.ctx.notify.success("Downloaded", f"{count(len(plan.files), 'object')} in {folder}")
+
+    async def _without_refused(self, plan: DownloadPlan) -> bool:
+        """Name what cannot be saved here before anything is; whether the others are wanted all the same."""
+        names, reasons = zip(*plan.refused[:500], strict=True)
+        title = f"{count(len(plan.refused), 'object')} cannot be saved here"
+        finding = Finding("error", "names", title, "two names would be one file, or none at all", names, reasons)
+        others = f"Download the {len(plan.files):,} others" if plan.files else ""
+        return await FilesDialog(finding, self, go_on=others).ask()
 
     def _show_dataset(self) -> None:
         dataset = self.dataset
