@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWi
 
 from console import icons
 from console.activity import ActivityItem
+from console.models.base_format import day_month
 from console.theme import ICON, theme
 from console.widgets.base import label, on_theme
 from console.widgets.buttons import Button, IconButton
@@ -32,9 +33,8 @@ def duration(seconds: float) -> str:
 def when(at: datetime) -> str:
     """Local time of day, with the date if it was not today."""
     local = at.astimezone()
-    if local.date() == datetime.now().astimezone().date():
-        return f"{local:%H:%M}"
-    return f"{local:%d %b} {local:%H:%M}"
+    today = datetime.now().astimezone().date()
+    return f"{local:%H:%M}" if local.date() == today else f"{day_month(local.date(), today)} {local:%H:%M}"
 
 
 class WrapLabel(QLabel):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from PySide6.QtCore import QMessageLogContext, QStandardPaths, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QLocale, QMessageLogContext, QStandardPaths, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop
@@ -220,6 +220,8 @@ def make_qt_application(arguments: Sequence[str] = ()) -> QApplication:
 
 def dress(app: QApplication) -> None:
     """Give a QApplication the program's names, style and icon; closing the last window does not end it."""
+    # The window speaks English: numbers in fields must not follow another language.
+    QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
     app.setApplicationName("SageDeck")
     app.setApplicationDisplayName("SageDeck")
     app.setDesktopFileName("sagedeck")

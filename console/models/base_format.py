@@ -1,11 +1,21 @@
-"""Numbers, times and sizes in the words of the window."""
+"""Numbers, times and sizes in the words of the window, and numbers as people type them.
+
+Everything is written the same way whatever the system's language is: digits 0 to 9, a point before decimals, English
+names of months. Qt sets the C library's locale, so ``strftime`` must not be asked for names.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+import re
+from datetime import UTC, date, datetime
 from math import isfinite
 
 from console.models.base import DASH
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_BETWEEN = re.compile(r"\s*;\s*|,\s+|\s+")
 
 
 def bytes_text(count: float) -> str:
@@ -71,7 +81,46 @@ def when(at: datetime, now: datetime | None = None) -> str:
         return f"{local:%H:%M}"
     if days == 1:
         return "yesterday"
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+    return day_month(local, today.date())
+
+
+def day_month(day: date, today: date) -> str:
+    """``18 Sep``, with the year when it is not today's: ``18 Sep 2023``."""
+    words = f"{day.day} {_MONTHS[day.month - 1]}"
+    return words if day.year == today.year else f"{words} {day.year}"
+
+
+def typed_number(text: str) -> float | None:
+    """A number as somebody typed it, with a point or a comma before the decimals; ``None`` if it is none.
+
+    ``1,204`` may mean 1204 or 1.204: that is no number either, rather than a wrong one.
+    """
+    bare = text.strip()
+    if _GROUPED.fullmatch(bare) or bare.count(",") > 1 or ("," in bare and "." in bare):
+        return None
+    try:
+        number = float(bare.replace(",", "."))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def typed_numbers(text: str) -> list[float]:
+    """Numbers with spaces, commas or semicolons between them: ``0.001, 0.01``, ``0,001; 0,01``.
+
+    Raises ``ValueError`` with a sentence for what is no number, or what may be one number or two.
+    """
+    found = []
+    for part in (part for part in _BETWEEN.split(text.strip().strip(",;").strip()) if part):
+        pieces = part.split(",") if "." in text and ";" not in text else [part]
+        for piece in (piece for piece in pieces if piece):
+            number = typed_number(piece)
+            if number is None or ("," in piece and ";" not in text and not piece.startswith("0,")):
+                if "," in piece:
+                    raise ValueError(f"“{piece}” may be one or two numbers: write 1.5, or 1, 5 with a space.")
+                raise ValueError("Numbers with commas between them, please: 0.001, 0.01.")
+            found.append(number)
+    return found
 
 
 def fraction(value: float, digits: int = 3, *, least: bool = False) -> str:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.models.base_format import typed_number
 from console.style import restyle
 from console.theme import theme
 from console.widgets.base import control_height, draw_text, on_theme, text_width
@@ -96,11 +97,7 @@ class NumberField(LineEdit):
 
     def value(self) -> float | None:  # type: ignore[override]
         """The number, or ``None``."""
-        try:
-            number = float(self.text().strip().replace(",", "."))
-        except ValueError:
-            return None
-        return number if abs(number) != float("inf") and number == number else None
+        return typed_number(self.text())
 
     def set_value(self, value: float) -> None:  # type: ignore[override]
         """Put another number in."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.models.base import Column
-from console.models.base_format import milliseconds
+from console.models.base_format import day_month, milliseconds
 from console.models.base_states import State
 from workers.function_calls import FunctionCall
 
@@ -48,8 +48,8 @@ def rows_of(calls: Iterable[FunctionCall], endpoint: str) -> list[CallRow]:
 
 def _time(at: datetime, _: CallRow) -> str:
     local = at.astimezone()
-    today = local.date() == datetime.now().astimezone().date()
-    return f"{local:%H:%M:%S}" if today else f"{local:%d %b %H:%M}"
+    today = datetime.now().astimezone().date()
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{day_month(local.date(), today)} {local:%H:%M}"
 
 
 COLUMNS = [

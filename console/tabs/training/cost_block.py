@@ -6,7 +6,7 @@ from datetime import date
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from console.models.base_format import cost, count, dollars
+from console.models.base_format import cost, count, day_month, dollars
 from console.widgets.base import ElidedLabel, label
 from console.widgets.lines import HintLine
 from workers.costs import PriceTable
@@ -111,7 +111,7 @@ def _minutes(seconds: int) -> str:
 def _day(as_of: str) -> str:
     """``28 Sep`` of ``2026-09-28``, with the year when it is another one."""
     day = date.fromisoformat(as_of)
-    return f"{day.day} {day:%b}" if day.year == date.today().year else f"{day.day} {day:%b %Y}"
+    return day_month(day, date.today())
 
 
 def _line(left: QLabel, right: QLabel) -> QHBoxLayout:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from console.models.base_format import count
+from console.models.base_format import count, typed_numbers
 from workers.training_accuracy import BEST
 from workers.training_names import suggest_name as _suggest
 from workers.tuning_request import combinations, range_problem
@@ -78,12 +77,9 @@ def pairs_text(values: Mapping[str, str]) -> str:
 
 
 def numbers(text: str) -> list[float]:
-    """``0.001, 0.01`` as numbers. Raises ``ValueError`` with a sentence."""
-    try:
-        found = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise ValueError("Numbers with commas between them, please: 0.001, 0.01.") from None
-    if not found or not all(math.isfinite(number) and number > 0 for number in found):
+    """``0.001, 0.01`` as numbers greater than 0. Raises ``ValueError`` with a sentence."""
+    found = typed_numbers(text)
+    if not found or not all(number > 0 for number in found):
         raise ValueError("At least one number, all greater than 0.")
     return found
 
