@@ -1,6 +1,7 @@
 """The program inside a function's process: Lambda's Python runtime, for one execution environment.
 
-Run as ``python function_host.py REQUEST_FD RESPONSE_FD HANDLER`` with the function's folder as working directory.
+Run as ``python function_host.py REQUEST_FD RESPONSE_FD HANDLER [UNREADABLE]`` with the function's folder as working
+directory; the file UNREADABLE lists, in JSON, what in it the function may not open.
 Every request is one JSON line ``{"requestId", "event", "deadlineMs", "functionArn"}`` with ``event`` as JSON text;
 every answer is one JSON line ``{"requestId", "payload"}`` or ``{"requestId", "error"}``, both JSON text. The first
 line of all is ``{"ready": true}`` or ``{"error": ...}``. Errors have the shape of AWS's runtime
@@ -10,6 +11,7 @@ nothing of the sandbox is importable from the function's code.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
@@ -107,7 +109,8 @@ def load_handler(name: str) -> Callable[[Any, LambdaContext], Any]:
         text = f"Syntax error in module '{module_name}': {error}"
         raise LoadError(_error("Runtime.UserCodeSyntaxError", text, _frames(error))) from error
     except Exception as error:
-        raise LoadError(_error(type(error).__name__, str(error), _frames(error))) from error
+        text = str(error).replace(f"'{Path.cwd()}/", f"'{TASK_ROOT}/")
+        raise LoadError(_error(type(error).__name__, text, _frames(error))) from error
     handler = getattr(module, function_name, None)
     if handler is None:
         text = f"Handler '{function_name}' missing on module '{module_name}'"
@@ -136,9 +139,40 @@ def answer(handler: Callable[[Any, LambdaContext], Any], request: dict[str, Any]
     return {"requestId": request_id, "payload": payload}
 
 
+def shut(names: list[str]) -> None:
+    """Let the function open none of these files of its own, as on AWS, whoever runs it here."""
+    closed = {str(Path.cwd() / name) for name in names}
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | os.PathLike):
+            path = os.path.abspath(arguments[0])  # noqa: PTH100 (a link must not hide a name)
+            if path in closed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    if closed:
+        sys.addaudithook(refuse)
+
+
+def hints(unreadable: list[str]) -> list[str]:
+    """What is likely wrong with the zip when its handler cannot be loaded; AWS leaves one to find it out."""
+    found = []
+    if unreadable:
+        named = ", ".join(unreadable[:3])
+        found.append(f"[sandbox] The zip lets nobody read {named}: give its files the mode 644, its folders 755.")
+    odd = sorted(entry.name for entry in Path().iterdir() if "\\" in entry.name)
+    if odd:
+        named = ", ".join(odd[:3])
+        found.append(
+            f"[sandbox] The zip has names with backslashes ({named}). Lambda runs on Linux, where they are names and "
+            "not folders: make the zip with forward slashes."
+        )
+    return found
+
+
 def main() -> None:
     """Load the handler, say so, then serve requests until the pipe closes."""
     request_fd, response_fd, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    unreadable = _listed(Path(sys.argv[4])) if len(sys.argv) > 4 else []
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     # The function's own code comes first, as on AWS; this file's folder must not be importable.
@@ -155,14 +189,21 @@ def main() -> None:
 
         logging.getLogger().addHandler(LogHandler())
         try:
+            shut(unreadable)
             handler = load_handler(name)
         except LoadError as failed:
             sys.stdout.write(f"[ERROR] {failed.error['errorType']}: {failed.error['errorMessage']}\n")
+            sys.stdout.writelines(f"{hint}\n" for hint in hints(unreadable))
             send({"error": json.dumps(failed.error)})
             return
         send({"ready": True})
         for line in requests:
             send(answer(handler, json.loads(line)))
+
+
+def _listed(path: Path) -> list[str]:
+    """The names in the list, which code that was unpacked by an older sandbox does not have."""
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
 
 
 def _failed(request_id: str, error: dict[str, Any]) -> dict[str, Any]:

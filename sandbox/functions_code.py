@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import lzma
 import os
 import shutil
@@ -13,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sandbox.errors import AwsError, is_disk_full
 
@@ -21,17 +22,23 @@ from sandbox.errors import AwsError, is_disk_full
 MAX_ZIP_BYTES = 50 * 1024 * 1024
 MAX_UNZIPPED_BYTES = 250 * 1024 * 1024
 MAX_MEMBERS = 20_000
+_UNIX = 3
 # What reading a damaged or contradictory zip raises (a member that is a file and a folder at once: OSError).
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
 class Code:
-    """Unpacked code. ``sha256`` is base64, as ``CodeSha256``; ``size`` is the zip's."""
+    """Unpacked code. ``sha256`` is base64, as ``CodeSha256``; ``size`` is the zip's.
+
+    ``unreadable`` is a file, a JSON list of what the function may not open: on AWS it runs as another user than the
+    one who unpacks, here it does not.
+    """
 
     sha256: str
     size: int
     folder: Path
+    unreadable: Path
 
 
 class CodeStore:
@@ -51,7 +58,7 @@ class CodeStore:
             return code
         fresh = self.folder / f"{digest.hexdigest()}.{os.getpid()}.new"
         try:
-            _unpack(data, fresh)
+            code.unreadable.write_text(json.dumps(_unpack(data, fresh)), encoding="utf-8")
             (self.folder / f"{digest.hexdigest()}.zip").write_bytes(data)
             fresh.rename(code.folder)
         finally:
@@ -60,7 +67,8 @@ class CodeStore:
 
     def get(self, sha256: str, size: int) -> Code:
         """The code of this hash; its folder exists if it was ever put."""
-        return Code(sha256, size, self.folder / base64.b64decode(sha256).hex())
+        name = base64.b64decode(sha256).hex()
+        return Code(sha256, size, self.folder / name, self.folder / f"{name}.unreadable")
 
     def keep_only(self, hashes: set[str]) -> None:
         """Remove the code of every function and version that is gone."""
@@ -74,7 +82,8 @@ class CodeStore:
                 entry.unlink(missing_ok=True)
 
 
-def _unpack(data: bytes, target: Path) -> None:
+def _unpack(data: bytes, target: Path) -> list[str]:
+    """Unpack; returns the members whose mode in the zip lets nobody read them."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (*_UNREADABLE, struct.error):
@@ -97,6 +106,17 @@ def _unpack(data: bytes, target: Path) -> None:
                 if is_disk_full(error):
                     raise
                 raise _refused(f"The zip's member {member.filename!r} cannot be unpacked: {error}") from None
+        shut = tuple(member.filename for member in members if member.is_dir() and not _may(member, 0o111))
+        return [
+            member.filename
+            for member in members
+            if not member.is_dir() and (not _may(member, 0o444) or (shut and member.filename.startswith(shut)))
+        ]
+
+
+def _may(member: zipfile.ZipInfo, bits: int) -> bool:
+    """Whether the member's mode has one of ``bits``; a zip that was not made on Unix has no modes, and all may."""
+    return member.create_system != _UNIX or bool(member.external_attr >> 16 & bits)
 
 
 def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
@@ -113,7 +133,9 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     name = member.filename
     path = PurePosixPath(name)
     drive = any(":" in part for part in path.parts[:1])
-    if path.is_absolute() or drive or ".." in path.parts or "\\" in name or "\0" in name:
+    # On AWS, as on any Unix, a backslash is part of a name. It must lead nowhere on a system where it is not.
+    as_folders = PureWindowsPath(name).parts
+    if path.is_absolute() or drive or ".." in (*path.parts, *as_folders) or name.startswith("\\") or "\0" in name:
         raise _refused(f"The zip's member {name!r} would be written outside of the function's folder.")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -152,7 +152,8 @@ class Invoker:
         name, version = config["FunctionName"], config["Version"]
         self.check_role(config["Role"], self._store.function_arn(name))
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
-        folder = self._code.get(config["CodeSha256"], config["CodeSize"]).folder
+        code = self._code.get(config["CodeSha256"], config["CodeSize"])
+        folder = code.folder
         session = self._ctx.credentials.issue_session(config["Role"], name, KEY_SECONDS, kept=False)
         variables = {
             **config.get("Environment", {}).get("Variables", {}),
@@ -170,6 +171,7 @@ class Invoker:
 
         def spawn(request_fd: int, answer_fd: int) -> Managed:
             argv = [sys.executable, function_host.__file__, str(request_fd), str(answer_fd), config["Handler"]]
+            argv.append(str(code.unreadable))
             return self._ctx.processes.spawn(
                 "function",
                 name,

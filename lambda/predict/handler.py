@@ -1,5 +1,15 @@
 """The function in front of an endpoint: checks the picture, asks the endpoint, answers in HTTP terms.
 
+It takes two kinds of events:
+
+- a direct call: ``{"image": base64}`` or ``{"bucket", "key"}``, both with an optional ``top_k``;
+- an HTTP request through API Gateway (payload formats 1.0 and 2.0), a function URL or a load balancer: the JSON above
+  or the bytes of a JPEG or PNG as ``body``, base64 where ``isBase64Encoded`` says so; ``?top_k=`` in the query. For
+  pictures as bytes a REST API needs their type among its binary media types (``image/jpeg``, ``image/png``).
+
+The answer is ``{"statusCode", "headers", "body"}`` for both, with ``body`` as JSON text, and ``isBase64Encoded`` for
+the second. Bad input is a 4xx whose ``body`` is ``{"error": reason}``.
+
 Environment: ``ENDPOINT_NAME`` (required), ``ALLOWED_S3`` (``bucket/prefix`` entries that events may name,
 separated by commas; empty allows none), ``MAX_IMAGE_BYTES``, ``MAX_PIXELS``. The endpoint's answer is passed
 on unchanged in ``body``. Needs nothing but the Lambda runtime's own boto3.
@@ -16,6 +26,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from gateway import is_proxy, parse_proxy
 from validation import BadRequest, Limits, check_location, check_picture, parse_event
 
 LIMITS = Limits(
@@ -45,7 +56,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     started = time.monotonic()
     details: dict[str, Any] = {}
     try:
-        request = parse_event(event, LIMITS)
+        request = parse_proxy(event, LIMITS) if is_proxy(event) else parse_event(event, LIMITS)
         image = request.image if request.image is not None else _read_s3(request.bucket, request.key)
         picture = check_picture(image, LIMITS)
         details.update(bytes=len(image), width=picture.width, height=picture.height)
@@ -66,7 +77,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         requestId=getattr(context, "aws_request_id", ""),
     )
     print(json.dumps(details))
-    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
+    result: dict[str, Any] = {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
+    return result | {"isBase64Encoded": False} if is_proxy(event) else result
 
 
 def _keep_top(answer: str, top_k: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_TOP_K = 1000
+DEFAULT_TOP_K = 5
 MAX_KEY_BYTES = 1024
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -58,7 +59,7 @@ class Picture:
     height: int
 
 
-def parse_event(event: Any, limits: Limits, default_top_k: int = 5) -> Request:
+def parse_event(event: Any, limits: Limits, default_top_k: int = DEFAULT_TOP_K) -> Request:
     """Check the event's shape: ``{"image": base64}`` or ``{"bucket", "key"}``, optionally ``top_k``.
 
     Raises ``BadRequest`` that names the field at fault.

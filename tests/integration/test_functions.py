@@ -186,3 +186,58 @@ def test_functions_survive_a_killed_sandbox(tmp_path: Path) -> None:
         running.kill()
         running.start()
         assert call(running, "kept")[1] == [{}, 1]
+
+
+def zip_of(*members: tuple[zipfile.ZipInfo, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for info, code in members:
+            archive.writestr(info, code)
+    return buffer.getvalue()
+
+
+def with_mode(name: str, mode: int, system: int = 3) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = system, mode << 16
+    return info
+
+
+GOOD = "def handler(event, context): return 'ran'"
+ZIPS = {
+    "mode-000": (
+        [(with_mode("code.py", 0o100000), GOOD)],
+        ("PermissionError", "[Errno 13] Permission denied: '/var/task/code.py'"),
+        "[sandbox] The zip lets nobody read code.py: give its files the mode 644, its folders 755.",
+    ),
+    "imports-mode-000": (
+        [(with_mode("code.py", 0o644), f"import inner\n{GOOD}"), (with_mode("inner.py", 0o100000), "")],
+        ("PermissionError", "[Errno 13] Permission denied: '/var/task/inner.py'"),
+        "[sandbox] The zip lets nobody read inner.py: give its files the mode 644, its folders 755.",
+    ),
+    "backslashes": (
+        [(with_mode("app\\code.py", 0o644), GOOD)],
+        ("Runtime.ImportModuleError", "Unable to import module 'app.code': No module named 'app'"),
+        "[sandbox] The zip has names with backslashes (app\\code.py). Lambda runs on Linux, where they are names and "
+        "not folders: make the zip with forward slashes.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_a_zip_that_lambda_could_not_run_fails_in_awss_words_and_says_why(
+    sandbox: SandboxProcess, make: Any, name: str
+) -> None:
+    members, expected, hint = ZIPS[name]
+    make(name, Handler="app.code.handler" if name == "backslashes" else "code.handler")
+    sandbox.client("lambda").update_function_code(FunctionName=name, ZipFile=zip_of(*members))
+    answer, payload = call(sandbox, name)
+    assert answer["FunctionError"] == "Unhandled"
+    assert (payload["errorType"], payload["errorMessage"]) == expected
+    assert hint in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_a_zip_that_was_not_made_on_unix_has_no_modes(sandbox: SandboxProcess, make: Any) -> None:
+    make("windows")
+    data = zip_of((with_mode("code.py", 0o100000, system=0), GOOD))
+    sandbox.client("lambda").update_function_code(FunctionName="windows", ZipFile=data)
+    assert call(sandbox, "windows")[1] == "ran"
