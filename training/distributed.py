@@ -6,20 +6,24 @@ parts then gives the same step as on one host.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
+import re
 import socket
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from os_words import os_words
+from rendezvous import INTERFACE, Meeting, MeetingError, interface_for, read_meeting
 from torch import Tensor
 
-DEFAULT_PORT = 7777
+# How long the hosts of a job wait for each other at its start: for a name, for the first one, for all.
 JOIN_TIMEOUT = timedelta(minutes=5)
 # Hosts may differ by minutes in reading and decoding; a host that died is noticed at once.
 TIMEOUT = timedelta(minutes=30)
@@ -91,62 +95,120 @@ def _exchange() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise HostLost(f"Another host of this job ended or cannot be reached: {error}") from error
+        raise HostLost(f"Another host of this job ended or cannot be reached ({_plain(error)}).") from error
 
 
 def join(env: Mapping[str, str] = os.environ) -> Group:
     """Join the job's processes as torchrun (RANK, WORLD_SIZE) or SageMaker (SM_HOSTS, SM_CURRENT_HOST) says.
 
-    Returns when all are there. Raises ``HostLost`` when they are not within five minutes.
+    Returns when all are there. Raises ``MeetingError`` when the environment cannot be right, and ``HostLost`` when
+    the others are not there within five minutes.
     """
-    host = env.get("SM_CURRENT_HOST", "")
-    hosts = sorted(json.loads(env.get("SM_HOSTS", "[]")))
-    by_torchrun = "RANK" in env and "WORLD_SIZE" in env
-    if by_torchrun:
-        rank, world = int(env["RANK"]), int(env["WORLD_SIZE"])
-        address = env.get("MASTER_ADDR", "")
-    else:
-        rank, world = (hosts.index(host), len(hosts)) if len(hosts) > 1 else (0, 1)
-        address = env.get("MASTER_ADDR") or env.get("SM_MASTER_ADDR") or next(iter(hosts), "")
-    if world == 1:
-        return Group(host=host)
-    _choose_interface(env, address)
+    meeting = read_meeting(env)
+    if meeting.world == 1:
+        return Group(host=meeting.host)
+    interface = interface_for(env, meeting.address)
+    if interface:
+        os.environ[INTERFACE] = interface
+    store = _store(meeting)
+    _wait_for_all(store, meeting)
+    over = f" over the network interface {interface}" if interface else ""
+
+    def connect() -> None:
+        dist.init_process_group("gloo", store=store, rank=meeting.rank, world_size=meeting.world, timeout=TIMEOUT)
+
     with _exchange():
-        port = int(env.get("MASTER_PORT") or env.get("SM_MASTER_PORT") or DEFAULT_PORT)
-        store = None if by_torchrun else _store(address, port, rank, world)
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=TIMEOUT)
-    return Group(rank, world, host)
+        _within(JOIN_TIMEOUT, connect, f"All hosts are there, but they cannot connect to each other{over}.")
+    return Group(meeting.rank, meeting.world, meeting.host)
 
 
-def _store(address: str, port: int, rank: int, world: int) -> dist.TCPStore:
-    """The meeting point. The first host listens on its own address only, not on every interface."""
-    if rank > 0:
-        return dist.TCPStore(address, port, world, False, timeout=JOIN_TIMEOUT)
-    family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+def _store(meeting: Meeting) -> dist.Store:
+    first = f"The first host, {meeting.address}, port {meeting.port},"
+    family, kind, protocol, place = _resolved(meeting.address, meeting.port)
+    try:
+        if meeting.torchrun:
+            options = {"rank": meeting.rank, "world_size": meeting.world, "timeout": JOIN_TIMEOUT}
+            return next(iter(dist.rendezvous("env://", **options)))[0]
+        if meeting.rank > 0:
+            return dist.TCPStore(meeting.address, meeting.port, meeting.world, False, timeout=JOIN_TIMEOUT)
+    except RuntimeError as error:
+        if "in use" in str(error):
+            raise MeetingError(f"Port {meeting.port} of this host is in use: give another MASTER_PORT.") from error
+        raise HostLost(f"{first} cannot be reached ({_plain(error)}).") from error
+    # The first host listens on its own address only, not on every interface.
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(place)
-    listener.listen(world)
-    # libuv, torch's default server, takes no socket from outside.
-    return dist.TCPStore(
-        address, port, world, True, timeout=JOIN_TIMEOUT, master_listen_fd=listener.detach(), use_libuv=False
-    )
-
-
-def _choose_interface(env: Mapping[str, str], address: str) -> None:
-    """Tell gloo the network interface, unless the environment does: loopback, or SageMaker's."""
-    if "GLOO_SOCKET_IFNAME" in env:
-        return
-    names = {name for _, name in socket.if_nameindex()}
-    wanted = env.get("SM_NETWORK_INTERFACE_NAME", "")
-    if _is_loopback(address) and "lo" in names:
-        wanted = "lo"
-    if wanted in names:
-        os.environ["GLOO_SOCKET_IFNAME"] = wanted
-
-
-def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
+        listener.bind(place)
+        listener.listen(meeting.world)
+    except OSError as error:
+        listener.close()
+        raise MeetingError(f"{first} cannot listen there ({os_words(error)}). Give another MASTER_PORT.") from error
+    with _exchange():
+        # libuv, torch's default server, takes no socket from outside. It would wait for the others without a word.
+        return dist.TCPStore(
+            meeting.address, meeting.port, meeting.world, True, timeout=JOIN_TIMEOUT,
+            wait_for_workers=False, master_listen_fd=listener.detach(), use_libuv=False,
+        )  # fmt: skip
+
+
+def _resolved(address: str, port: int) -> tuple[Any, Any, int, Any]:
+    """The first host's socket address. At the start of a job its name may take a while to be known."""
+    deadline = time.monotonic() + JOIN_TIMEOUT.total_seconds()
+    while True:
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+            return family, kind, protocol, place
+        except (OSError, UnicodeError) as error:
+            if time.monotonic() >= deadline:
+                raise HostLost(f"The first host, {address}, cannot be found: its name is not known here.") from error
+            time.sleep(0.5)
+
+
+def _wait_for_all(store: dist.Store, meeting: Meeting) -> None:
+    """Returns when every rank is there once."""
+    with _exchange():
+        twice = store.add(f"sagedeck/rank/{meeting.rank}", 1) > 1
+    if twice:
+        raise MeetingError(f"Two processes of this job have the rank {meeting.rank}.")
+    wanted = {rank: f"sagedeck/rank/{rank}" for rank in range(meeting.world)}
+    try:
+        store.wait(list(wanted.values()), JOIN_TIMEOUT)
+    except RuntimeError as error:
+        missing = [str(rank) for rank, key in wanted.items() if not _has(store, key)]
+        raise HostLost(
+            f"Not all {meeting.world} processes of this job came within {JOIN_TIMEOUT.total_seconds():.0f} s; "
+            f"missing: rank {', '.join(missing) or 'unknown'}."
+        ) from error
+
+
+def _has(store: dist.Store, key: str) -> bool:
+    try:
+        return bool(store.check([key]))
+    except RuntimeError:
+        return False
+
+
+def _within(limit: timedelta, call: Callable[[], None], otherwise: str) -> None:
+    """Run a call that cannot be given a deadline of its own. Raises ``HostLost`` when it takes longer."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            failed.append(error)
+
+    calling = threading.Thread(target=run, daemon=True)
+    calling.start()
+    calling.join(limit.total_seconds())
+    if calling.is_alive():
+        raise HostLost(otherwise)
+    if failed:
+        raise failed[0]
+
+
+def _plain(error: Exception) -> str:
+    """The first line of a torch error, without the place in its own code."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^(\[[^\]]*\]\s*)+", "", lines[0]).rstrip(". ")[:200]

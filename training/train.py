@@ -15,11 +15,12 @@ from distributed import Group, HostLost, join
 from feature_store import FeatureStoreError
 from fit import TrainingFailed
 from model import WeightsError
+from rendezvous import MeetingError
 from run import Run
 from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
-EXPECTED = (SettingsError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
+EXPECTED = (SettingsError, MeetingError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
 
 
 def main(argv: list[str]) -> int:
