@@ -110,6 +110,37 @@ async def test_the_chosen_endpoint_shows_facts_log_and_what_deleting_touches(
     assert tab.table.current_row().name == "dogs"
 
 
+async def test_figures_on_their_way_and_figures_that_cannot_be_read_are_not_called_none(
+    make_application: Callable[..., Any],
+) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs")]
+    gate, answer = asyncio.Event(), services.endpoints.metrics
+
+    async def slow(name: str) -> Any:
+        await gate.wait()
+        return await answer(name)
+
+    services.endpoints.metrics = slow
+    _, tab = open_tab(make_application, services)
+    await until(lambda: tab._rows)
+    tab.table.select_keys(["dogs"])
+    chart = tab.panel._latency
+    await until(lambda: chart._placeholder == "Reading the figures…")
+    gate.set()
+    await until(lambda: chart._placeholder == "No requests in the last day")
+
+    async def fails(name: str) -> Any:
+        raise Unreachable("No answer from AWS", "Could not read the figures.")
+
+    services.endpoints.metrics = fails
+    services.endpoint_rows = [endpoint("dogs"), endpoint("cats")]
+    tab.refresh()
+    await until(lambda: tab.table.model.position_of("cats") is not None)
+    tab.table.select_keys(["cats"])
+    await until(lambda: chart._placeholder == "The figures cannot be read")
+
+
 async def test_a_failed_endpoint_shows_its_reason_and_cannot_be_tested(make_application: Callable[..., Any]) -> None:
     services = ModelServices()
     reason = "The model did not load: KeyError: 'head.weight'"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -18,6 +19,7 @@ from tests.helpers.window import activate, until
 from workers import local_account
 
 MOST_STOPS = 120
+ROOT = Path(__file__).parents[2]
 
 
 class Windows(QObject):
@@ -92,3 +94,15 @@ async def test_tab_reaches_every_control_of_every_tab(
     finally:
         await local_account.stop(state)
         await application.close()
+
+
+async def test_the_readme_names_the_keys_that_open_the_tabs(make_application: Callable[..., Any]) -> None:
+    window = make_application(TABS).window
+    opened: list[str] = []
+    window.show_tab = opened.append
+    told = re.findall(r"\*\*(\w+)\*\* \((Ctrl\+\d)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(told) == len(TABS)
+    for title, keys in told:
+        (shortcut,) = [one for one in window.findChildren(QShortcut) if one.key() == QKeySequence(keys)]
+        shortcut.activated.emit()
+        assert next(spec.title for spec in TABS if spec.id == opened[-1]) == title, keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -444,3 +445,25 @@ async def test_another_account_forgets_answers_and_keeps_pictures(
     await until(lambda: tab.choice.a.value() == "cats")
     (card,) = await answered(tab, 1)
     assert card.answers[0].labels[0] == PUG
+
+
+async def test_while_folders_are_looked_through_it_does_not_say_that_there_is_nothing(
+    make_application: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    _, tab = await open_tab(make_application, with_endpoints("dogs"))
+    await until(lambda: "No pictures yet" in texts(tab))
+    going = threading.Event()
+    kept = pictures.find
+
+    def slow(paths: Any) -> Any:
+        going.wait(30)
+        return kept(paths)
+
+    monkeypatch.setattr(pictures, "find", slow)
+    tab.add_paths([picture(tmp_path / "1.png")])
+    await until(lambda: "Looking for pictures…" in texts(tab))
+    assert "No pictures yet" not in texts(tab)
+    going.set()
+    await answered(tab, 1)
+    tab.clear()
+    assert "No pictures yet" in texts(tab)

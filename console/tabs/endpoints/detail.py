@@ -54,7 +54,6 @@ class EndpointPanel(SidePanel):
         self._banner = Banner("err")
         self._banner.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
-        self._latency.set_placeholder("No requests in the last day")
         self._latency.setFixedHeight(ctx.theme.pixels(160))
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
@@ -148,6 +147,7 @@ class EndpointPanel(SidePanel):
             self._banner.set_content("err" if failed else "warn", title, words, details=failure.details)
         self.test_button.setEnabled(endpoint.status == "InService")
         self._latency.setVisible(not failed)
+        self._latency.set_placeholder(row.no_figures)
         self._latency.set_series(latency_series(metrics) if metrics is not None else [])
         self._facts.set_rows(
             [

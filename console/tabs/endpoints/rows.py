@@ -17,11 +17,22 @@ _HALF_HOURS = 48
 
 @dataclass(frozen=True)
 class Row:
-    """An endpoint with its price (dollars an hour) and its figures, once they are known."""
+    """An endpoint with its price (dollars an hour) and its figures, once they are known.
+
+    ``asked`` is true when the figures were asked for and the answer, or an error, is here.
+    """
 
     endpoint: Endpoint
     per_hour: float | None = None
     metrics: EndpointMetrics | None = None
+    asked: bool = False
+
+    @property
+    def no_figures(self) -> str:
+        """What to say where figures would be while there are none."""
+        if self.metrics is not None:
+            return "No requests in the last day"
+        return "The figures cannot be read" if self.asked else "Reading the figures…"
 
     @property
     def name(self) -> str:

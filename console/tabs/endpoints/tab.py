@@ -159,8 +159,9 @@ class EndpointsTab(Tab):
         self._take(endpoints)
         figures = await asyncio.gather(*(self._figures(endpoint.name) for endpoint in endpoints))
         for name, metrics in figures:
-            if name in self._rows and metrics is not None:
-                self._rows[name] = replace(self._rows[name], metrics=metrics)
+            if name in self._rows:
+                row = self._rows[name]
+                self._rows[name] = replace(row, metrics=metrics or row.metrics, asked=True)
         self._show()
         self.ctx.mark_refreshed()
 
@@ -184,7 +185,9 @@ class EndpointsTab(Tab):
         for endpoint in endpoints:
             known = self._rows.get(endpoint.name)
             cost = services.prices.endpoint_per_hour(endpoint, services.region) if services is not None else None
-            rows[endpoint.name] = Row(endpoint, cost, known.metrics if known else None)
+            rows[endpoint.name] = Row(
+                endpoint, cost, known.metrics if known else None, known is not None and known.asked
+            )
             self.follower.follow(endpoint)
         self._rows = rows
         self._show()

@@ -27,10 +27,18 @@ class Actions:
 
 
 def fill_empty(
-    empty: EmptyState, choice: EndpointChoice, pictures: Sequence[Picture], connected: bool, do: Actions
+    empty: EmptyState,
+    choice: EndpointChoice,
+    pictures: Sequence[Picture],
+    connected: bool,
+    do: Actions,
+    *,
+    collecting: bool = False,
 ) -> None:
-    """Say why there are no cards, and offer the next step."""
-    if pictures:
+    """Say why there are no cards, and offer the next step; ``collecting`` while folders are looked through."""
+    if collecting and not pictures:
+        empty.set_content("wait", "Looking for pictures…", "")
+    elif pictures:
         answered = all(name in picture.answers for picture in pictures for name in choice.asked)
         words = "No wrong answers" if answered else "No wrong answers so far"
         hidden = f"{count(len(pictures), 'picture')} {'is' if len(pictures) == 1 else 'are'} hidden by the filter."

@@ -46,6 +46,7 @@ class PredictTab(Tab):
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)
         self._pictures: list[Picture] = []
+        self._collecting = 0
         self._drawn = 0.0
         self._asker = Asker(ctx, self._answered)
         self.choice = EndpointChoice(ctx)
@@ -184,7 +185,15 @@ class PredictTab(Tab):
         self.start(self._collect(list(paths)), label="Look for pictures", scope="window")
 
     async def _collect(self, paths: list[Path]) -> None:
-        self._add(await collecting.collect(self.ctx, paths))
+        self._collecting += 1
+        self._show()
+        found: list[Picture] = []
+        try:
+            found = await collecting.collect(self.ctx, paths)
+        finally:
+            self._collecting -= 1
+            if not self.ctx.tasks.closed:
+                self._add(found)
 
     def _add(self, new: list[Picture]) -> None:
         self._pictures += new
@@ -299,7 +308,14 @@ class PredictTab(Tab):
         self.panel.show_card(self.grid.current)
         self._stack.setCurrentWidget(self.grid if shown else self.empty)
         if not shown:
-            messages.fill_empty(self.empty, self.choice, self._pictures, self.ctx.connected, self._actions)
+            messages.fill_empty(
+                self.empty,
+                self.choice,
+                self._pictures,
+                self.ctx.connected,
+                self._actions,
+                collecting=bool(self._collecting),
+            )
         for part in (self.list_head, self.again_button, self.clear_button):
             part.setVisible(bool(cards))
         self._show_trouble()
