@@ -6,11 +6,12 @@ Each field knows ``value()``, ``set_value(…)`` and the signal ``edited()``; pu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QWheelEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
@@ -29,6 +30,11 @@ from console.theme import theme
 from console.widgets.base import control_height, draw_text, on_theme, text_width
 
 _COMBO_PADDING = 12
+# "64.0" is a whole number as well; "1.000" may be one or a thousand, so it is neither.
+_WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0{1,2})?")
+_MOST_DIGITS = 18
+
+Remark = tuple[str, Literal["neutral", "warn", "err"]]
 
 
 def set_invalid(field: QWidget, invalid: bool) -> None:
@@ -105,7 +111,10 @@ class NumberField(LineEdit):
 
 
 class IntField(QSpinBox):
-    """A whole number with arrows."""
+    """A whole number with arrows. What is typed is never cut: too much becomes the most, and ``remark`` says so.
+
+    ``remark`` is ``(words, tone)`` for the row below, empty words for nothing to say.
+    """
 
     edited = Signal()
 
@@ -113,12 +122,14 @@ class IntField(QSpinBox):
         self, value: int, minimum: int = 1, maximum: int = 9999, *, suffix: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self.remark: Remark = ("", "neutral")
         self.setRange(minimum, maximum)
         self.setValue(value)
         self.setSuffix(f" {suffix}" if suffix else "")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.valueChanged.connect(lambda _: self.edited.emit())
+        self.lineEdit().textEdited.connect(self._typed)
         self._dress()
         on_theme(self, self._dress)
 
@@ -126,9 +137,70 @@ class IntField(QSpinBox):
         self.setFixedHeight(control_height())
         self.lineEdit().setTextMargins(7, 0, 0, 0)
 
+    def value(self) -> int:
+        """The number as it is typed, within the limits; the one before while the text is no whole number."""
+        number = self._number(self.text())
+        return super().value() if number is None else min(self.maximum(), max(self.minimum(), number))
+
     def set_value(self, value: int) -> None:
-        """Put another number in."""
+        """Put another number in; one outside the limits becomes the nearest, with a remark."""
+        self.remark = self._limit_remark(value, f"{value:,}")
+        before = super().value()
         self.setValue(value)
+        if self.remark[0] and super().value() == before:
+            self.edited.emit()
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Anything may be typed; only a whole number within the limits is taken as it is."""
+        number = self._number(text)
+        fits = number is not None and self.minimum() <= number <= self.maximum()
+        state = QValidator.State.Acceptable if fits else QValidator.State.Intermediate
+        return state, text, position
+
+    def fixup(self, text: str) -> str:
+        """What becomes of a text that is not taken as it is, once the typing is over; the remark tells it."""
+        number = self._number(text)
+        typed = text.removesuffix(self.suffix()).strip()
+        typed = typed if len(typed) <= _MOST_DIGITS else f"{typed[:_MOST_DIGITS]}…"
+        if number is None:
+            self.remark = (f"“{typed}” is no whole number: {super().value():,} again" if typed else "", "warn")
+            return self.textFromValue(super().value()) + self.suffix()
+        self.remark = self._limit_remark(number, typed)
+        return self.textFromValue(min(self.maximum(), max(self.minimum(), number))) + self.suffix()
+
+    def valueFromText(self, text: str) -> int:
+        """The number of a text that was found good."""
+        number = self._number(text)
+        return super().value() if number is None else number
+
+    def stepBy(self, steps: int) -> None:
+        """The arrows never leave the limits."""
+        said, self.remark = self.remark[0], ("", "neutral")
+        super().stepBy(steps)
+        if said:
+            self.edited.emit()
+
+    def _typed(self, text: str) -> None:
+        number = self._number(text)
+        if number is None:
+            self.remark = (f"A whole number from {self.minimum():,} to {self.maximum():,}", "err")
+        else:
+            self.remark = self._limit_remark(number, "")
+        # Of a number within the limits Qt has told already; before that, there was no remark to it.
+        self.edited.emit()
+
+    def _limit_remark(self, number: int, typed: str) -> Remark:
+        became = f": {typed} became that" if typed else ""
+        if number > self.maximum():
+            return f"At most {self.maximum():,}{became}", "warn"
+        if number < self.minimum():
+            return f"At least {self.minimum():,}{became}", "warn"
+        return "", "neutral"
+
+    def _number(self, text: str) -> int | None:
+        found = _WHOLE.fullmatch(text.removesuffix(self.suffix()).strip())
+        # Beyond these digits it is too much, whatever it is.
+        return int(found[1][:_MOST_DIGITS]) if found else None
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scrolling a page must not change a number in passing."""

@@ -22,7 +22,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.widgets.base import label
-from console.widgets.fields import set_invalid
+from console.widgets.fields import IntField, set_invalid
 from console.widgets.lines import HintLine, LineAction, LineTone
 
 
@@ -88,6 +88,8 @@ class FormRow(QWidget):
         found = self._check(self.value()) if self._check is not None else None
         if isinstance(found, str):
             found = Hint(found, "err")
+        if isinstance(self.field, IntField) and self.field.remark[0] and (found is None or found.tone != "err"):
+            found = Hint(*self.field.remark)
         self._show(found)
         return self.valid
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -158,3 +159,52 @@ async def test_cancelling_the_question_closes_it(qtbot: QtBot) -> None:
     with pytest.raises(asyncio.CancelledError):
         await answer
     assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("typed", "value", "while_typing", "valid", "text", "afterwards"),
+    [
+        ("50", 32, "At most 32", True, "32", "At most 32: 50 became that"),
+        ("9999", 32, "At most 32", True, "32", "At most 32: 9999 became that"),
+        ("9" * 5000, 32, "At most 32", True, "32", "At most 32: "),
+        ("1", 2, "At least 2", True, "2", "At least 2: 1 became that"),
+        ("-3", 2, "At least 2", True, "2", "At least 2: -3 became that"),
+        ("1.5", 7, "A whole number from 2 to 32", False, "7", "“1.5” is no whole number: 7 again"),
+        ("1,000", 7, "A whole number from 2 to 32", False, "7", "“1,000” is no whole number: 7 again"),
+        ("12x", 12, "A whole number from 2 to 32", False, "12", "“12x” is no whole number: 12 again"),
+        ("12.0", 12, "", True, "12", ""),
+        ("31", 31, "", True, "31", ""),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", "min"])
+def test_digits_are_never_dropped_and_what_becomes_of_them_is_said(
+    qtbot, typed, value, while_typing, valid, text, afterwards, suffix
+):
+    form = Form()
+    field = IntField(7, 2, 32, suffix=suffix)
+    row = form.add("count", "Count", field)
+    qtbot.addWidget(form)
+    form.show()
+    field.lineEdit().setSelection(0, 1)
+    if len(typed) < 100:
+        QTest.keyClicks(field.lineEdit(), typed)
+    else:
+        field.lineEdit().insert(typed)
+        field.lineEdit().textEdited.emit(field.text())
+    assert (field.value(), row.hint_text, row.valid) == (value, while_typing, valid)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert field.lineEdit().text() == text + (f" {suffix}" if suffix else "")
+    assert row.hint_text.startswith(afterwards) and bool(row.hint_text) == bool(afterwards)
+    assert row.valid and field.value() == int(text)
+    field.stepUp()
+    assert row.hint_text == ""
+
+
+def test_a_number_that_is_put_in_is_not_cut_silently_either(qtbot):
+    form = Form()
+    row = form.add("count", "Count", IntField(7, 1, 32))
+    qtbot.addWidget(form)
+    form.set_values({"count": 50})
+    assert (row.value(), row.hint_text) == (32, "At most 32: 50 became that")
+    form.set_values({"count": 20})
+    assert (row.value(), row.hint_text) == (20, "")
