@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButt
 
 from console.theme import RADIUS, theme
 from console.widgets.base import antialias, control_height, draw_icon, fill_rounded, focus_ring, on_theme
+from console.widgets.second_click import SecondClickGuard
 
 ButtonKind = Literal["normal", "primary", "danger", "dangerText", "ghost", "link"]
 
@@ -32,7 +33,7 @@ _GAP = 8
 _MARGIN = {"link": 4, "ghost": 8}
 
 
-class Button(QPushButton):
+class Button(SecondClickGuard, QPushButton):
     """A push button; ``icon`` names an icon painted before the text in the text's colour.
 
     ``clicked`` is the signal; ``on`` is connected to it without arguments.
@@ -65,6 +66,10 @@ class Button(QPushButton):
     def _run(self) -> None:
         if self._on is not None:
             self._on()
+
+    def meaning(self) -> str:
+        """Its words."""
+        return self.text()
 
     def set_icon(self, name: str) -> None:
         """Show another icon ("" for none)."""
@@ -144,7 +149,7 @@ class Button(QPushButton):
             painter.drawText(QRectF(x, 0, self.width() - x + 1, self.height()), int(flags), self.text())
 
 
-class IconButton(QToolButton):
+class IconButton(SecondClickGuard, QToolButton):
     """A square button that shows only an icon; ``name`` is its accessible name and tool tip.
 
     ``side`` is its size in pixels (default: a small control's height).
@@ -177,6 +182,10 @@ class IconButton(QToolButton):
     def _run(self) -> None:
         if self._on is not None:
             self._on()
+
+    def meaning(self) -> str:
+        """Its name and its icon."""
+        return f"{self.accessibleName()} {self._icon}"
 
     def set_icon(self, name: str, tone: str | None = None) -> None:
         """Show another icon, optionally in another colour token."""
