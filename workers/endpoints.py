@@ -106,11 +106,12 @@ class Endpoints:
             problem = "The number of instances must be at least 1."
         if problem:
             raise InvalidInput("The endpoint cannot be made like this", problem)
-        return await as_one(lambda attempt: self._deploy(spec, attempt), f"deploy {spec.endpoint_name}")
+        # Looking into a large archive takes its time, and makes nothing: it is no part of the flow.
+        uri = await model_of(self._session, spec.job_name)
+        role = await self._roles.ensure_endpoint_role(uri.split("/")[2])
+        return await as_one(lambda attempt: self._deploy(spec, uri, role, attempt), f"deploy {spec.endpoint_name}")
 
-    async def _deploy(self, spec: DeploySpec, attempt: Attempt) -> str:
-        model_uri = await model_of(self._session, spec.job_name)
-        role = await self._roles.ensure_endpoint_role(model_uri.split("/")[2])
+    async def _deploy(self, spec: DeploySpec, model_uri: str, role: str, attempt: Attempt) -> str:
         tags = tags_of(spec.job_name)
         # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
         made_name = attempt.name(spec.endpoint_name)

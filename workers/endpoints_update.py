@@ -59,17 +59,21 @@ class Updates:
         """
         if spec.instance_count < 1:
             raise InvalidInput("The endpoint cannot be updated like this", "It needs at least one instance.")
-        return await as_one(lambda attempt: self._begin(endpoint, spec, attempt), f"update {endpoint.name}")
+        # Looking into a large archive takes its time, and makes nothing: it is no part of the flow.
+        chosen = await self._chosen_model(spec)
+        return await as_one(lambda attempt: self._begin(endpoint, spec, chosen, attempt), f"update {endpoint.name}")
 
-    async def _begin(self, endpoint: Endpoint, spec: UpdateSpec, attempt: Attempt) -> EndpointUpdate:
+    async def _begin(
+        self, endpoint: Endpoint, spec: UpdateSpec, chosen: dict[str, Any] | None, attempt: Attempt
+    ) -> EndpointUpdate:
         doing = f"update {endpoint.name}"
         config = await self._call("describe_endpoint_config", doing, EndpointConfigName=endpoint.config_name)
         variant = _only_variant(config)
         made_name = attempt.name(endpoint.name)
-        model = await self._next_model(endpoint, spec, variant["ModelName"], made_name, doing)
+        model = chosen or await self._other_image(endpoint, spec, variant["ModelName"], doing)
         if model is not None:
             variant["ModelName"] = made_name
-            await make_model(self._session, attempt, doing, model)
+            await make_model(self._session, attempt, doing, {"ModelName": made_name, **model})
         variant |= {"InstanceType": spec.instance_type, "InitialInstanceCount": spec.instance_count}
         request = {
             "EndpointConfigName": made_name,
@@ -107,18 +111,22 @@ class Updates:
         except SageDeckError:
             return
 
-    async def _next_model(
-        self, endpoint: Endpoint, spec: UpdateSpec, present: str, name: str, doing: str
+    async def _chosen_model(self, spec: UpdateSpec) -> dict[str, Any] | None:
+        """The CreateModel request, without its name, for another job's model; None when the model stays."""
+        if not spec.job_name:
+            return None
+        uri = await model_of(self._session, spec.job_name)
+        return {
+            "PrimaryContainer": container(self._session.region, spec.instance_type, uri),
+            "ExecutionRoleArn": await self._roles.ensure_endpoint_role(uri.split("/")[2]),
+            "Tags": tags_of(spec.job_name),
+        }
+
+    async def _other_image(
+        self, endpoint: Endpoint, spec: UpdateSpec, present: str, doing: str
     ) -> dict[str, Any] | None:
-        """The CreateModel request that the update needs; None when the present model serves."""
+        """The same for the present model on other instances; None when it serves there as it is."""
         region = self._session.region
-        if spec.job_name:
-            uri = await model_of(self._session, spec.job_name)
-            role = await self._roles.ensure_endpoint_role(uri.split("/")[2])
-            made = container(region, spec.instance_type, uri)
-            return {
-                "ModelName": name, "PrimaryContainer": made, "ExecutionRoleArn": role, "Tags": tags_of(spec.job_name),
-            }  # fmt: skip
         before = image_uri(region, "inference", endpoint.instance_type)
         after = image_uri(region, "inference", spec.instance_type)
         if before == after or endpoint.image != before:
@@ -126,7 +134,6 @@ class Updates:
         # From a processor to a graphics card or back: the same model in the other image.
         found = await self._call("describe_model", doing, ModelName=present)
         return {
-            "ModelName": name,
             "PrimaryContainer": found["PrimaryContainer"] | {"Image": after},
             "ExecutionRoleArn": found["ExecutionRoleArn"],
             "Tags": tags_of(endpoint.job_name),
