@@ -187,13 +187,19 @@ class AppContext(QObject):
             item.fail(error, retry=lambda: self._retry(command, services))
             if isinstance(error, SageDeckError):
                 self.notify.error(error)
+                if error.left:
+                    # It did change something: the lists must show what is there now.
+                    self._announce(command)
             else:
                 self.notify.error(error, f"{command.title} failed")
             return Outcome("failed", error=error)
         item.done(command.done_text(result))
+        self._announce(command)
+        return Outcome("done", result)
+
+    def _announce(self, command: Command) -> None:
         for kind, name in command.events():
             self.resourceChanged.emit(kind, name)
-        return Outcome("done", result)
 
     def _task_failed(self, label: str, error: BaseException) -> None:
         if isinstance(error, SageDeckError):

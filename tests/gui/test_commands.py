@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.commands import Command, Confirmation
 from tests.helpers.window import connect, until
-from workers.errors import Conflict
+from workers.errors import Conflict, Left, Unreachable
 
 
 class Delete(Command):
@@ -126,6 +126,20 @@ async def test_a_failure_is_told_and_its_retry_runs_it_again(application):
     item.retry()
     await until(lambda: len(app.activity.history) == 2)
     assert app.activity.history[0].state == "done" and changed == [("bucket", "dogs")]
+
+
+async def test_what_a_failure_left_is_told_kept_and_read_again(application):
+    app, _ = await application()
+    changed = []
+    app.ctx.resourceChanged.connect(lambda kind, name: changed.append((kind, name)))
+    error = Unreachable("No answer from AWS", "Could not deploy dogs.", "Check the network.")
+    error.leaving([Left("endpoint", "dogs", "goes on billing", "aws sagemaker delete-endpoint --endpoint-name dogs")])
+    outcome = await app.ctx.start(Delete(error=error, question=False))
+    assert not outcome and outcome.error is error
+    [item] = app.activity.history
+    for words in ("endpoint dogs (goes on billing)", "aws sagemaker delete-endpoint --endpoint-name dogs"):
+        assert words in item.text and words in app.ctx.notify.notices[-1].text
+    assert changed == [("bucket", "dogs")]
 
 
 async def test_a_retry_never_runs_in_another_account(application):
