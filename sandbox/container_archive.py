@@ -75,7 +75,9 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
         _remove(written)
         if is_disk_full(error):
             raise
-        raise ArchiveError(f"it is not a readable tar.gz archive ({error})") from error
+        # The rest of tarfile's text is what each kind of compression thought of it.
+        why = str(error).partition("\n")[0].rstrip(":")
+        raise ArchiveError(f"it is not a readable tar.gz archive ({why})") from error
     except ArchiveError:
         _remove(written)
         raise

@@ -21,6 +21,7 @@ from typing import Any
 
 JSON, CSV, NPY, ANY = "application/json", "text/csv", "application/x-npy", "*/*"
 _UTF8_TYPES = (JSON, CSV)
+_MOST_NAMES = 5
 
 
 class UnsupportedFormat(Exception):
@@ -168,7 +169,10 @@ def default_model_fn(model_dir: str) -> Any:
         found = [entry for entry in folder.iterdir() if entry.suffix in (".pt", ".pth")]
         if len(found) != 1:
             names = [entry.name for entry in found]
-            raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {names}")
+            text = f"Exactly one .pth or .pt file is required for PyTorch models: {names}"
+            if not names:
+                text += f". The model data has no model.pth, and no code that loads one; it holds {_content(folder)}."
+            raise ValueError(text)
         path = found[0]
     try:
         return torch.jit.load(str(path), map_location="cpu")
@@ -176,6 +180,12 @@ def default_model_fn(model_dir: str) -> Any:
         raise RuntimeError(
             f"Failed to load {path}. Please ensure model is saved using torchscript, or provide a model_fn."
         ) from error
+
+
+def _content(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir())
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return (", ".join(names[:_MOST_NAMES]) + more) or "nothing"
 
 
 def default_input_fn(data: Any, content_type: str) -> Any:

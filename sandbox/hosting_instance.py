@@ -85,9 +85,10 @@ class Instance:
                 self.waiting -= 1
 
     def reason(self) -> str:
-        """Why the process is not there: the last traceback or the last lines of its log."""
+        """Why the process is not there: what its last traceback ends with, or the last lines of its log."""
         lines = self._tail.lines()
-        return last_traceback(lines) or "\n".join(lines[-_REASON_LINES:])
+        # Where in the code it happened is in the log; a reason is read by who does not know the code.
+        return last_traceback(lines).partition("\n")[0] or "\n".join(lines[-_REASON_LINES:])
 
     def close(self) -> None:
         """End the process and do not start it again; returns when it is gone."""

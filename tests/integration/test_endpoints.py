@@ -8,12 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import IMAGE, Account, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, wait_for
 from tests.helpers.sandbox import SandboxProcess, anywhere_in
 
 pytestmark = pytest.mark.integration
@@ -162,6 +163,36 @@ def test_a_model_that_does_not_load_fails_with_its_reason(account: Account) -> N
     assert hosts(account, "broken") == []
     account.sagemaker.delete_endpoint(EndpointName="broken")
     wait_for(lambda: account.endpoint_status("broken") == "gone")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "features",
+            {"features.npz": b"x", "labels.json": "[]"},
+            "FileNotFoundError: The entry point inference.py is not in the model's code folder, which has: nothing.",
+        ),
+        (
+            "half",
+            {"code/inference.py": "def model_fn(d):\n    return open(d + '/model.pth')\n"},
+            "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/model.pth'",
+        ),
+        ("no-tar", b"a picture, perhaps", "The model of production variant AllTraffic cannot be used: it is not a"),
+    ],
+)
+def test_what_is_no_model_fails_with_a_plain_reason(account: Account, name: str, content: Any, said: str) -> None:
+    account.model(name, {} if isinstance(content, bytes) else content)
+    account.config(name, name, 1)
+    if isinstance(content, bytes):
+        url = account.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["ModelDataUrl"]
+        account.s3.put_object(Bucket=BUCKET, Key=url.removeprefix(f"s3://{BUCKET}/"), Body=content)
+    account.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert account.settled(name) == "Failed"
+    reason = account.sagemaker.describe_endpoint(EndpointName=name)["FailureReason"]
+    assert said in reason
+    assert "\n" not in reason and "Traceback" not in reason and 'File "' not in reason
+    account.sagemaker.delete_endpoint(EndpointName=name)
 
 
 def test_an_archive_that_escapes_is_refused(account: Account) -> None:

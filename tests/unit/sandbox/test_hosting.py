@@ -309,3 +309,11 @@ def test_metrics_are_written_in_batches() -> None:
     }
     latencies = [datum.total for name, _dimensions, datum in store.data if name == "ModelLatency"]
     assert latencies == [pytest.approx(10_000)] * 4
+
+
+def test_a_folder_without_a_model_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    for name in ("features.npz", "labels.json"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(ValueError, match=r"Exactly one .* holds features\.npz, labels\.json\.$") as caught:
+        Handlers(tmp_path, "", tmp_path)
+    assert "has no model.pth" in str(caught.value)
