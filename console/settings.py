@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, overload
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from console.journal import Writer, write_whole
+from workers.os_words import os_words
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Settings(QObject):
         except FileNotFoundError:
             return {}
         except OSError as error:
-            self.problem = f"The settings in {self.path} could not be read ({error.strerror}); defaults are used."
+            self.problem = f"The settings in {self.path} could not be read ({os_words(error)}); defaults are used."
         except ValueError:
             aside = self.path.with_name(f"{self.path.name}.broken-{int(time.time())}")
             try:

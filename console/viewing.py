@@ -25,6 +25,7 @@ from console.widgets.picture_reading import Reading, read_fitting
 from console.widgets.viewer import Action, Viewer
 from workers.errors import SageDeckError
 from workers.model_input import seen_part
+from workers.os_words import plain_words
 
 # Who holds an arrow key down does not want every picture that flies by to be read.
 PAUSE_SECONDS = 0.06
@@ -163,7 +164,7 @@ def _as_seen(item: ViewItem, source: Path | bytes, found: Reading) -> tuple[QIma
     try:
         pixels = model_view(item.sent() if item.sent is not None else source, item.input_size)
     except (Unusable, SageDeckError, OSError) as error:
-        why = error.message if isinstance(error, SageDeckError) else f"{error}."
+        why = error.message if isinstance(error, SageDeckError) else f"{plain_words(error)}."
         return QImage(), None, f"A model cannot use it: {why}"
     side = item.input_size
     # The image does not own the bytes that it is made of.

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from sandbox.errors import is_disk_full
+from sandbox.os_words import plain_words
 
 MAX_MEMBERS = 100_000
 MAX_BYTES = 20 * 1024**3
@@ -76,7 +77,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
         if is_disk_full(error):
             raise
         # The rest of tarfile's text is what each kind of compression thought of it.
-        why = str(error).partition("\n")[0].rstrip(":")
+        why = plain_words(error).partition("\n")[0].rstrip(":")
         raise ArchiveError(f"it is not a readable tar.gz archive ({why})") from error
     except ArchiveError:
         _remove(written)

@@ -147,7 +147,7 @@ def shut(names: list[str]) -> None:
         if event == "open" and isinstance(arguments[0], str | os.PathLike):
             path = os.path.abspath(arguments[0])  # noqa: PTH100 (a link must not hide a name)
             if path in closed:
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+                raise PermissionError(errno.EACCES, "Permission denied", path)
 
     if closed:
         sys.addaudithook(refuse)

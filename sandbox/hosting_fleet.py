@@ -20,6 +20,7 @@ from sandbox.container_python import JobPython, host_program
 from sandbox.errors import AwsError
 from sandbox.hosting_instance import Instance, InstanceTools
 from sandbox.hosting_link import HostListener
+from sandbox.os_words import plain_words
 from sandbox.role_keys import RoleKeys
 from sandbox.sagemaker_logs import LogStreams
 from sandbox.training_files import ObjectStore
@@ -96,7 +97,7 @@ class Fleet:
                 store = self._tools.s3(variant.model["ExecutionRoleArn"])
                 prepare_model(HostFolder(self._folder / variant.name), variant.model, store)
             except (ArchiveError, AwsError, OSError, ValueError) as error:
-                text = error.message if isinstance(error, AwsError) else str(getattr(error, "strerror", "") or error)
+                text = error.message if isinstance(error, AwsError) else plain_words(error)
                 raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
             JobPython(self._folder / variant.name / "python").create()
         for variant in self.variants.values():

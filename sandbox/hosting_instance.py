@@ -13,6 +13,7 @@ from sandbox.container_failure import last_traceback
 from sandbox.container_output import Tail
 from sandbox.container_process import Command, ContainerProcess, Spawned
 from sandbox.hosting_link import HostDied, HostLink, HostListener, HostTimeout
+from sandbox.os_words import plain_words
 from sandbox.processes import StartFailed
 from sandbox.sagemaker_logs import LogStreams
 
@@ -117,7 +118,7 @@ class Instance:
             try:
                 process = self._tools.spawn(self.stream, command)
             except (OSError, StartFailed) as error:
-                self._tail.extend([f"The process could not be started: {error}"])
+                self._tail.extend([f"The process could not be started: {plain_words(error)}"])
                 self.state, self.failed_to_load = "dead", True
                 self._tools.listener.forget(self._token)
                 return

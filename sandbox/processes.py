@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from sandbox.os_words import plain_words
 from sandbox.short_paths import ShortPaths
 from sandbox.state import StateDir
 
@@ -128,7 +129,7 @@ class Processes:
         except (OSError, StartFailed) as exc:
             self._forget(mark)
             self._short.forget(short)
-            raise StartFailed(f"{argv[0]} cannot be started: {exc}") from exc
+            raise StartFailed(f"{argv[0]} cannot be started: {plain_words(exc)}") from exc
         with self._lock:
             self._running[mark] = managed
             closing = self._closing

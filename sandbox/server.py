@@ -23,6 +23,7 @@ from sandbox.diagnostics import tell_exception
 from sandbox.dispatch import RawRequest
 from sandbox.errors import AwsError, render
 from sandbox.http_body import BadRequest, Body, Disconnected, Head, Reader
+from sandbox.os_words import os_words
 from sandbox.registry import FileBody, RestResponse
 
 HOST = "127.0.0.1"
@@ -200,7 +201,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as exc:
         listener.close()
         if exc.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise PortTaken(f"Port {port} of {HOST} cannot be used: {exc.strerror}.") from exc
+            raise PortTaken(f"Port {port} of {HOST} cannot be used: {os_words(exc)}.") from exc
         raise
     return listener
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.errors import is_disk_full
+from sandbox.os_words import os_words, plain_words
 
 STATE_VERSION = "1"
 VERSION_TEXT = f"sagedeck-sandbox-state {STATE_VERSION}\n"
@@ -215,7 +216,7 @@ class StateDir:
         except sqlite3.DatabaseError as exc:
             if isinstance(exc, sqlite3.OperationalError) and is_disk_full(exc):
                 raise StateError(f"The disk that holds {self.path} is full.") from exc
-            self._move_aside(f"its database cannot be read ({exc})")
+            self._move_aside(f"its database cannot be read ({plain_words(exc)})")
             self._stamp()
             for folder in (self.blobs, self.jobs, self.endpoints):
                 folder.mkdir(exist_ok=True)
@@ -264,7 +265,7 @@ class StateDir:
         except OSError as exc:
             raise StateError(
                 f"The state folder {self.path} cannot be used ({problem}) and cannot be moved aside: "
-                f"{exc.strerror}. Nothing was changed. Move it away or choose another folder with --state."
+                f"{os_words(exc)}. Nothing was changed. Move it away or choose another folder with --state."
             ) from exc
         self._lock_file.close()
         self._lock_file = _prepare(self.path)
@@ -305,7 +306,7 @@ def _prepare(path: Path) -> Any:
         try:
             names = {entry.name for entry in path.iterdir()}
         except OSError as exc:
-            raise StateError(f"The state folder {path} cannot be read: {exc.strerror}.") from exc
+            raise StateError(f"The state folder {path} cannot be read: {os_words(exc)}.") from exc
         if names and not names & OUR_NAMES:
             raise StateError(f"{path} holds other files and is not a state folder of a sandbox. Choose another one.")
     try:
@@ -313,7 +314,7 @@ def _prepare(path: Path) -> Any:
         path.chmod(0o700)
         handle = (path / "lock").open("a+")
     except OSError as exc:
-        raise StateError(f"The state folder {path} cannot be written: {exc.strerror}.") from exc
+        raise StateError(f"The state folder {path} cannot be written: {os_words(exc)}.") from exc
     if not _lock(handle):
         handle.close()
         raise StateInUse(f"Another sandbox uses {path}.")
@@ -347,7 +348,7 @@ def _problem(path: Path) -> str:
     try:
         text = version.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        return f"its version file cannot be read ({exc})"
+        return f"its version file cannot be read ({plain_words(exc)})"
     if text == VERSION_TEXT:
         return ""
     name, _, number = text.strip().partition(" ")

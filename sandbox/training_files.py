@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from sandbox.container import SUBMIT_DIRECTORY, HostFolder, decode_hyperparameters
 from sandbox.container_archive import ArchiveError, pack, unpack, walk
 from sandbox.errors import AwsError
+from sandbox.os_words import os_words, plain_words
 from sandbox.training_request import S3Place, channel_files
 
 DRIVERS_CHANNEL = "sm_drivers"
@@ -135,7 +136,7 @@ class JobFiles:
         except OSError as error:
             if error.errno not in _BAD_NAME:
                 raise
-            text = f"Data download failed: s3://{bucket}/{key[:300]} cannot be a file: {error.strerror}"
+            text = f"Data download failed: s3://{bucket}/{key[:300]} cannot be a file: {os_words(error)}"
             raise JobInputError(text) from error
 
     def _keys(self, place: S3Place) -> list[str]:
@@ -172,7 +173,7 @@ class JobFiles:
             try:
                 unpack(archive, folder.code)
             except (ArchiveError, OSError) as error:
-                raise JobInputError(f"The source {submitted} cannot be unpacked: {error}") from error
+                raise JobInputError(f"The source {submitted} cannot be unpacked: {plain_words(error)}") from error
         folder.rewrite_scripts(folder.code)
 
 
@@ -189,4 +190,4 @@ def _gunzip(source: Path, target: Path, key: str) -> None:
         with gzip.open(source) as packed, unpacked.open("wb") as plain:
             shutil.copyfileobj(packed, plain)
     except (OSError, EOFError, zlib.error) as error:
-        raise JobInputError(f"Data download failed: {key} is not a gzip file: {error}") from error
+        raise JobInputError(f"Data download failed: {key} is not a gzip file: {plain_words(error)}") from error

@@ -31,6 +31,7 @@ from sandbox.container_output import MetricReader, Tail
 from sandbox.container_process import Command, ContainerProcess, Spawned
 from sandbox.container_python import HOST_PROGRAMS, JobPython, host_program
 from sandbox.errors import AwsError
+from sandbox.os_words import os_sentence
 from sandbox.processes import StartFailed
 from sandbox.sagemaker_logs import LogStream, LogStreams
 from sandbox.training_checkpoints import Checkpoints
@@ -129,7 +130,7 @@ class TrainingRun:
         except StartFailed as error:
             self._finish("Failed", reason=f"ClientError: The container could not be started: {error}")
         except OSError as error:
-            self._finish("Failed", reason=f"InternalServerError: {error.strerror or error} ({error.filename or ''})")
+            self._finish("Failed", reason=f"InternalServerError: {os_sentence(error)}")
         except Exception as error:
             self._finish("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
             raise

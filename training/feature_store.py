@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from features import FeatureSet
+from os_words import os_words
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -107,7 +108,8 @@ def read_store(folder: Path) -> Store:
     except FeatureStoreError:
         raise
     except (OSError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
-        raise FeatureStoreError(f"The prepared features are damaged: {error!r}. Prepare them again.") from error
+        why = os_words(error) if isinstance(error, OSError) else repr(error)
+        raise FeatureStoreError(f"The prepared features are damaged ({why}). Prepare them again.") from error
     raise FeatureStoreError(f"The features folder holds neither {MANIFEST} nor an archive with it.")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from lite0 import EfficientNetLite0
+from os_words import os_words
 from torch import Tensor, nn
 
 LITE0 = "efficientnet_lite0"
@@ -215,7 +216,7 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
         state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
     except OSError as error:
         raise WeightsError(
-            f"The weights of {name} could not be fetched ({error}). "
+            f"The weights of {name} could not be fetched ({os_words(error)}). "
             f"Give --weights a path to them, or use {LITE0}, whose weights are installed."
         ) from error
     return state

@@ -73,6 +73,11 @@ def os_words(error: OSError) -> str:
     return _WORDS.get(name, f"The system reports the error {name}")
 
 
+def plain_words(error: BaseException) -> str:
+    """``os_sentence`` of the system's errors, and the own words of all others."""
+    return os_sentence(error) if isinstance(error, OSError) else str(error)
+
+
 def os_sentence(error: OSError) -> str:
     """``os_words`` and the file: ``Permission denied: /there``."""
     return f"{os_words(error)}: {error.filename}" if error.filename else os_words(error)

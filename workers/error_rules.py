@@ -22,6 +22,7 @@ from workers.errors import (
     Throttled,
     Unreachable,
 )
+from workers.os_words import os_words
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -307,14 +308,16 @@ def from_os(exc: OSError, doing: str) -> SageDeckError:
     facts: dict[str, Any] = {"code": code, "details": str(exc)}
     could_not = f"Could not {doing}"
     if isinstance(exc, ConnectionError | TimeoutError):
-        return Unreachable(could_not, f"The connection failed ({exc}).", fix=Fix("Try again", "retry"), **facts)
+        return Unreachable(
+            could_not, f"The connection failed ({os_words(exc)}).", fix=Fix("Try again", "retry"), **facts
+        )
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalProblem("The disk is full", f"{could_not}: no space left{where}.", "Free some space.", **facts)
     if isinstance(exc, PermissionError) or exc.errno == errno.EROFS:
         return LocalProblem(could_not, f"This user may not read or write there{where}.", **facts)
     if isinstance(exc, FileNotFoundError):
         return LocalProblem(could_not, f"There is no such file or folder{where}.", **facts)
-    return LocalProblem(could_not, f"{exc.strerror or exc}{where}.", **facts)
+    return LocalProblem(could_not, f"{os_words(exc)}{where}.", **facts)
 
 
 def _sentence(words: str) -> str:

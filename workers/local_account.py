@@ -27,6 +27,7 @@ import platformdirs
 from workers import private
 from workers.errors import Fix, LocalProblem, SageDeckError, translate
 from workers.file_lock import FileLock
+from workers.os_words import os_words
 from workers.types import Backend
 
 IDLE_EXIT_SECONDS = 900
@@ -221,7 +222,7 @@ def _make_folder(folder: Path) -> None:
     except OSError as exc:
         raise LocalProblem(
             "The sandbox's folder cannot be used",
-            f"{folder}: {exc.strerror or exc}.",
+            f"{folder}: {os_words(exc)}.",
             "Set SAGEDECK_STATE to a folder that this user may write to.",
             code=type(exc).__name__,
         ) from exc

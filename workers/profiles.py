@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from workers.os_words import os_words
 from workers.types import Backend
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
 def _why(error: Exception) -> str:
     """What is wrong, without the line itself: it may be a key."""
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return os_words(error)
     if isinstance(error, UnicodeError):
         return "it is not text in UTF-8"
     number = getattr(error, "lineno", None) or next((at for at, _ in getattr(error, "errors", ())), None)

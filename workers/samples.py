@@ -20,6 +20,7 @@ from typing import Any
 from workers.children import run_child
 from workers.error_wire import from_wire
 from workers.errors import InvalidInput, LocalProblem, translate
+from workers.os_words import os_words
 
 MAX_CLASSES = 133
 MAX_PER_CLASS = 2000
@@ -65,7 +66,7 @@ def destination_problem(dest: Path) -> str:
         if dest.is_dir() and not (dest / MARK).exists() and any(dest.iterdir()):
             return "The folder is not empty; choose a new one"
     except OSError as error:
-        return error.strerror or str(error)
+        return os_words(error)
     return ""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from workers.chosen import without_redirection
 from workers.errors import LocalProblem, SageDeckError
+from workers.os_words import os_words
 from workers.profiles import read_profiles
 
 # The sign-in page of AWS gives up after 10 minutes; so does the CLI.
@@ -80,7 +81,7 @@ async def sign_in(way: SignIn, on_line: Callable[[str], object]) -> None:
     try:
         process = await asyncio.to_thread(_spawn, [program, *way.arguments])
     except OSError as error:
-        raise typed(way, f"The AWS CLI cannot be started ({error.strerror or error}).") from error
+        raise typed(way, f"The AWS CLI cannot be started ({os_words(error)}).") from error
     said: list[str] = []
     ended = loop.create_future()
 

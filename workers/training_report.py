@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from workers.errors import LocalProblem
+from workers.os_words import plain_words
 from workers.types import ClassScore, EpochMetrics, JobReport
 
 REPORT_NAME = "report.json"
@@ -39,7 +40,7 @@ def find_report(archive: IO[bytes]) -> bytes | None:
                 reader = tar.extractfile(member)
                 return reader.read() if reader is not None else None
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise _unreadable(f"its archive is damaged ({error})") from error
+        raise _unreadable(f"its archive is damaged ({plain_words(error)})") from error
     return None
 
 

@@ -9,6 +9,8 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -16,13 +18,15 @@ import inference
 import numpy as np
 import pytest
 import torch
-from pictures import BadPicture, open_picture, views_of
+from pictures import MAX_MEGAPIXELS, BadPicture, open_picture, views_of
 from PIL import Image
 
 from tests.helpers.damage import damaged, sound_files
 from workers import datasets_pictures
+from workers.model_view import Unusable, model_view
 
 SOUND = sound_files()
+LIMIT = MAX_MEGAPIXELS * 1_000_000
 EACH = int(os.environ.get("SAGEDECK_DAMAGE_EACH", "80"))
 VALIDATION = Path(__file__).resolve().parents[3] / "lambda" / "predict" / "validation.py"
 
@@ -35,6 +39,16 @@ class Zeros(torch.nn.Module):
 LOADED = inference.Loaded(Zeros(), ["a", "b"], 32)
 
 
+@contextmanager
+def pillows_limit(limit: int | None) -> Iterator[None]:
+    """One for the whole process: the training sets it, the check and the window switch it off in theirs."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limit
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def kind(reason: str) -> str:
     """Without figures and the decoder's own words: how much of a JPEG was left depends on the size it is decoded at."""
     return re.sub(r"( \(| more than | \d).*", "", reason)
@@ -42,7 +56,8 @@ def kind(reason: str) -> str:
 
 def by_training(data: bytes, size: int = 32) -> str:
     try:
-        views_of(data, size, 2, "seed")
+        with pillows_limit(LIMIT):
+            views_of(data, size, 2, "seed")
     except BadPicture as error:
         return kind(str(error))
     return ""
@@ -50,19 +65,25 @@ def by_training(data: bytes, size: int = 32) -> str:
 
 def by_endpoint(data: bytes) -> str:
     try:
-        json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(data), LOADED)))
+        with pillows_limit(LIMIT):
+            json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(data), LOADED)))
     except ValueError as error:
         return kind(str(error).removeprefix("The picture cannot be used: ").removesuffix("."))
     return ""
 
 
-def by_check(data: bytes) -> str:
-    """In the check's own process Pillow has no limit, in this one it has the training's."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+def by_eye(data: bytes) -> bool:
+    """What the viewer shows as the network's input."""
     try:
+        model_view(data, 32)
+    except Unusable:
+        return False
+    return True
+
+
+def by_check(data: bytes) -> str:
+    with pillows_limit(None):
         return kind(datasets_pictures.open_bytes(data).reason)
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
@@ -76,6 +97,7 @@ def test_check_training_and_endpoint_agree_on_a_damaged_file(name: str) -> None:
         others = [by_training(file), by_training(file, 224), by_endpoint(file)]
         # A size that no picture has is noticed by one decoder as damage, by the other as too large.
         assert [bool(other) for other in others] == [bool(told)] * 3, what
+        assert by_eye(file) == (not told), what
         assert others == [told] * 3 or "it claims" in (told, *others), what
         refused += bool(told)
     assert refused >= EACH // 8

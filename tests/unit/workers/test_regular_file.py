@@ -53,3 +53,14 @@ def test_what_is_shown_for_the_usual_errors_is_what_a_system_in_english_says() -
     for number in (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOSPC, errno.EADDRINUSE, errno.ECONNREFUSED):
         assert os_words(OSError(number, "x")) == os.strerror(number)
     assert os_words(TimeoutError()) == "Timed out" and os_words(OSError("our own words")) == "our own words"
+
+
+def test_nothing_shows_the_systems_words() -> None:
+    """They come in the operator's language, and with numbers: ``os_words`` tells them."""
+    root = Path(__file__).resolve().parents[3]
+    # The keeper runs without our packages, in a process that no language was set in.
+    allowed = {"os_words.py", "keeper.py"}
+    packages = ("console", "workers", "sandbox", "training", "lambda")
+    sources = [path for package in packages for path in (root / package).rglob("*.py") if path.name not in allowed]
+    found = [str(path.relative_to(root)) for path in sources if "strerror" in path.read_text(encoding="utf-8")]
+    assert found == []
