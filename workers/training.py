@@ -22,6 +22,7 @@ from workers.session import AwsSession
 from workers.training_curves import CurveReader
 from workers.training_failures import Failure, explain
 from workers.training_names import name_problem
+from workers.training_progress import FeaturesProgress, ProgressReader
 from workers.training_report import find_report, parse_report
 from workers.training_spot import max_wait_seconds
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
@@ -51,6 +52,7 @@ class Training:
     def __init__(self, session: AwsSession, launcher: Launcher, roles: TrainingRoles) -> None:
         self._session, self._launcher, self._roles = session, launcher, roles
         self._logs = Logs(session)
+        self._progress: dict[str, ProgressReader] = {}
         self._finished: dict[tuple[str, datetime], TrainingJob] = {}
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
 
@@ -154,6 +156,12 @@ class Training:
         """One page of the job's log and where to go on (see ``Logs.read``)."""
         return await self._logs.read(TRAINING_GROUP, f"{name}/", token, from_end=from_end)
 
+    async def features_progress(self, name: str) -> FeaturesProgress | None:
+        """How far a running job is in its pass over the pictures; ``None`` before it, after it, and without one."""
+        reader = self._progress.setdefault(name, ProgressReader())
+        events, reader.token = await self.log(name, reader.token, from_end=reader.token is None)
+        return reader.feed(events)
+
     def curve_reader(self, job: TrainingJob) -> CurveReader:
         """Reads loss and accuracy from the job's log as it comes, by the job's own metric definitions."""
         return CurveReader(job.metric_definitions)
@@ -242,7 +250,7 @@ def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
             **spec.hyperparameters,
         },
         # Without it Python holds the log back in blocks, and nothing can be followed live.
-        "environment": {"PYTHONUNBUFFERED": "1"},
+        "environment": {"PYTHONUNBUFFERED": "1", **spec.environment},
         "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
         "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
         # With the slash, a neighbour whose name begins alike (breeds-2) does not belong to the prefix.
@@ -310,6 +318,7 @@ def _detail(answer: Mapping[str, Any]) -> TrainingJob:
         output_uri=f"{output}/{name}/output/output.tar.gz" if output else "",
         arn=answer.get("TrainingJobArn", ""),
         role_arn=answer.get("RoleArn", ""),
+        environment=dict(answer.get("Environment", {})),
     )
 
 

@@ -16,6 +16,7 @@ from workers.errors import InvalidInput, NotFound, ServiceFault
 from workers.paths import TRAINING_SOURCE
 from workers.session import AwsSession
 from workers.training import Training
+from workers.tuning_pending import form_variables
 from workers.tuning_request import FEATURE_SETTINGS
 from workers.tuning_types import TuningSpec, TuningStep
 from workers.types import TrainingJob, TrainingSpec
@@ -147,6 +148,7 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
         hyperparameters={**settings, "prepare_features": "true"},
         tags=spec.tags,
         spot=spec.spot,
+        environment=form_variables(spec),
     )
 
 

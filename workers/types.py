@@ -246,7 +246,7 @@ class TrainingSpec:
     """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test.
 
     ``requirements``, when it is not ``None``, replaces the training script's requirements.txt; ``tags`` are added
-    to the job's own. ``spot``: managed spot training.
+    to the job's own. ``spot``: managed spot training. ``environment`` is set in the job besides what is always set.
     """
 
     job_name: str
@@ -264,6 +264,7 @@ class TrainingSpec:
     requirements: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -294,6 +295,8 @@ class TrainingJob:
     output_uri: str = ""
     arn: str = ""
     role_arn: str = ""
+    # The environment may hold secrets.
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def running(self) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from console.tabs.training.pending import features_of, pending_rows
 from console.tabs.training.rows import JobRow, cost_of, trial_of
 from console.tabs.training.tag_index import TagIndex
 from workers.errors import AccessDenied, NotFound, Throttled
-from workers.tuning_types import Trial, TuningJob
+from workers.training_progress import FeaturesProgress
+from workers.tuning_pending import awaited_name
+from workers.tuning_types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:
@@ -49,6 +53,8 @@ class JobBook:
         self._tunings: dict[str, TuningJob] = {}
         self._trials: dict[str, tuple[Trial, ...]] = {}
         self._places: dict[str, _Place] = {}
+        self._launching: dict[str, tuple[TuningSpec, datetime]] = {}
+        self._progress: dict[str, FeaturesProgress | None] = {}
         self._search = ""
         self._filter = ""
         self.tags = TagIndex()
@@ -56,7 +62,7 @@ class JobBook:
 
     def clear(self) -> None:
         """Forget all, for another account."""
-        for kept in (self._jobs, self._tunings, self._trials, self._places):
+        for kept in (self._jobs, self._tunings, self._trials, self._places, self._launching, self._progress):
             kept.clear()
         self.tags.clear()
         self._search = self._filter = ""
@@ -80,12 +86,40 @@ class JobBook:
     def rows(self, services: Services) -> list[JobRow]:
         """The rows, in no order."""
         prices, region = services.prices, services.region
-        made = [JobRow(job, (), cost_of(job, (), prices, region), self.tags.of(job.arn)) for job in self.jobs]
-        for job in self._tunings.values():
-            trials = self._trials.get(job.name, ())
-            cost = cost_of(job, trials, prices, region) if job.instance_type else None
-            made.append(JobRow(job, trials, cost, self.tags.of(job.arn)))
-        return made
+        costs = {job.name: cost_of(job, (), prices, region) for job in self.jobs}
+        waiting = pending_rows(self.jobs, self._tunings, self._launching, self._progress, costs)
+        made: list[JobRow] = list(waiting)
+        folded = {job.name for job in self.jobs if awaited_name(job)}
+        for tuning in self._tunings.values():
+            trials = self._trials.get(tuning.name, ())
+            cost = cost_of(tuning, trials, prices, region) if tuning.instance_type else None
+            features = features_of(tuning, self.jobs)
+            folded |= {job.name for job in features}
+            if cost is not None:
+                # Features that were made for another tuning job are paid for there.
+                cost += sum(costs[job.name] or 0.0 for job in features if awaited_name(job) in ("", tuning.name))
+            made.append(JobRow(tuning, trials, cost, self.tags.of(tuning.arn)))
+        alone = [job for job in self.jobs if job.name not in folded]
+        return made + [JobRow(job, (), costs[job.name], self.tags.of(job.arn)) for job in alone]
+
+    def expect(self, spec: TuningSpec) -> None:
+        """This window is launching a tuning job: its row is there from now on."""
+        self._launching[spec.tuning_name] = (spec, datetime.now(UTC))
+        self._changed()
+
+    def launched(self, name: str) -> None:
+        """This window is not at it any more, however it ended."""
+        if self._launching.pop(name, None) is not None:
+            self._changed()
+
+    def put_features(self, job: TrainingJob, progress: FeaturesProgress | None) -> None:
+        """Take over how far the features of a tuning job are."""
+        self._jobs[job.name], self._progress[job.name] = job, progress
+        self._changed()
+
+    def features_of(self, tuning: TuningJob) -> list[TrainingJob]:
+        """The jobs that prepared the features of a tuning job, of those read."""
+        return features_of(tuning, self.jobs)
 
     def put(self, job: TuningJob, trials: tuple[Trial, ...]) -> None:
         """Take over what somebody else has just read."""
@@ -171,8 +205,11 @@ class JobBook:
         place.begun = True
         self._changed()
         await asyncio.gather(*(self._complete(services, job) for job in tunings))
-        for detail in await services.training.complete(jobs):
+        details = await services.training.complete(jobs)
+        for detail in details:
             self._jobs[detail.name] = detail
+        awaited = {awaited_name(job) for job in details} - {""} - self._tunings.keys()
+        await asyncio.gather(*(self._look_for(services, name) for name in sorted(awaited - self._launching.keys())))
         self._changed()
 
     async def _read_jobs(self, services: Services, search: str, place: _Place, again: bool) -> list[TrainingJob]:
@@ -193,6 +230,15 @@ class JobBook:
             if known is None or known.status != job.status or not known.instance_type:
                 self._jobs[job.name] = job
         return found
+
+    async def _look_for(self, services: Services, name: str) -> None:
+        """A tuning job that is not on the pages read so far, for which features were prepared."""
+        async with self._limit:
+            try:
+                job = await services.tuning.describe(name)
+                self._tunings[name], self._trials[name] = job, await services.tuning.trials(job)
+            except (NotFound, Throttled, AccessDenied):
+                return
 
     async def _complete(self, services: Services, summary: TuningJob) -> None:
         known = self._tunings.get(summary.name)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from console.commands import Command, Confirmation
 from console.tabs.training.commands_tags import tags_cli
+from console.tabs.training.pending import progress_words
 from workers.paths import METRIC_DEFINITIONS
+from workers.training_progress import FeaturesProgress
 from workers.training_spot import max_wait_seconds
 from workers.tuning_request import static_hyperparameters
 from workers.tuning_types import CategoricalRange, IntegerRange, TuningJob, TuningSpec, TuningStep
@@ -17,12 +21,15 @@ if TYPE_CHECKING:
 
 
 class LaunchTuning(Command):
-    """Prepare the features, unless they are there or not wanted, and start one tuning job."""
+    """Prepare the features, unless they are there or not wanted, and start one tuning job.
+
+    ``began`` is told of each step.
+    """
 
     icon = "tuning"
 
-    def __init__(self, spec: TuningSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: TuningSpec, began: Callable[[TuningStep], None] = lambda step: None) -> None:
+        self.spec, self._began = spec, began
         self.title = f"Launch {spec.tuning_name}"
 
     async def run(self, services: Services) -> str:
@@ -30,7 +37,13 @@ class LaunchTuning(Command):
         self._step(TuningStep("creating", self.spec.tuning_name, "looking for prepared features"))
         return await services.tuning.launch(self.spec, self._step)
 
+    def show_features(self, progress: FeaturesProgress) -> None:
+        """Say in the activity entry how far the features are."""
+        if self.item is not None:
+            self.item.progress(progress.fraction, progress_words(progress, datetime.now(UTC)))
+
     def _step(self, step: TuningStep) -> None:
+        self._began(step)
         if self.item is not None:
             self.item.progress(None, step.text[:1].lower() + step.text[1:])
 

@@ -41,6 +41,7 @@ class CompareView(QWidget):
         self.rows: tuple[JobRow, ...] = ()
         self.curves: dict[str, tuple[EpochMetrics, ...]] = {}
         self.table: ResourceTable | None = None
+        self._read_all = False
         self._title = label("", "section")
         self._note = label("", "small", "text2")
         self.differences = Switch("Only what differs", True)
@@ -82,6 +83,7 @@ class CompareView(QWidget):
         if not same:
             self.curves = {key: curve for key, curve in self.curves.items() if key in {row.key for row in rows}}
             self._make_table()
+        self._read_all = False
         self._title.setText(f"Comparing {count(len(rows), 'job')}")
         self._fill()
         self._draw()
@@ -109,8 +111,10 @@ class CompareView(QWidget):
             if row.key not in self.curves or row.running:
                 self.curves[row.key] = await self._curve(row)
                 self._draw()
+        self._read_all = True
         self._note.setText("")
         self._fill()
+        self._draw()
 
     async def _curve(self, row: JobRow) -> tuple[EpochMetrics, ...]:
         services = self.ctx.services
@@ -163,7 +167,7 @@ class CompareView(QWidget):
         most = max((epoch.epochs for curve in self.curves.values() for epoch in curve), default=2)
         for chart, metric in ((self._loss, "valid:loss"), (self._accuracy, "valid:accuracy")):
             chart.set_x_range(1, max(2, most))
-            chart.set_placeholder("No curves yet")
+            chart.set_placeholder("No curves" if self._read_all else "Reading the logs…")
             chart.set_series(
                 [
                     Series(

@@ -13,12 +13,13 @@ from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
 from console.narrowing import RoleNotice
+from console.tabs.training.pending import job_title, progress_words
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.tuning_views import epoch_words, points, share
 from console.theme import theme
-from console.widgets.banner import Banner
+from console.widgets.banner import Banner, Fix
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
@@ -27,11 +28,13 @@ from console.widgets.key_values import KeyValues
 from console.widgets.log_panel import LogPanel
 from console.widgets.page_scroll import PageScroll
 from console.widgets.panes import Panes
+from console.widgets.progress import ProgressBar
 from console.widgets.segmented import Segmented
 from workers.deployable import no_model_reason, prepares_features
 from workers.errors import NotFound, SageDeckError
 from workers.training_accuracy import best_accuracy
 from workers.training_curves import CurveReader
+from workers.training_progress import ProgressReader
 from workers.types import EpochMetrics, JobReport, TrainingJob
 
 POLL_SECONDS = 1.0
@@ -57,6 +60,12 @@ class JobDetail(QWidget):
         self._deploy = Button("Deploy…", small=True, icon="endpoints", on=self._ask_to_deploy)
         self._banner = Banner("err")
         self._banner.hide()
+        self._trouble = Banner("warn")
+        self._trouble.hide()
+        self._bar = ProgressBar()
+        self._bar.hide()
+        self._features = ProgressReader()
+        self._loaded = False
         self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self._facts = KeyValues()
@@ -69,11 +78,13 @@ class JobDetail(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addLayout(self._head())
+        column.addWidget(self._bar)
         self._second = QHBoxLayout()
         self._second.setSpacing(12)
         self._second.addWidget(self.tags, 1)
         column.addLayout(self._second)
         column.addWidget(self._banner)
+        column.addWidget(self._trouble)
         column.addWidget(self.role)
         column.addWidget(self._stack, 1)
 
@@ -154,7 +165,8 @@ class JobDetail(QWidget):
         if self._job is not None and (job.name, job.created) == (self._job.name, self._job.created):
             self._set_job(job)
             return
-        self._job, self._reader, self._report = None, None, None
+        self._job, self._reader, self._report = job, None, None
+        self._features, self._loaded = ProgressReader(), False
         self.log.view.clear()
         self.log.view.set_placeholder("Waiting for the first line…")
         self._draw(())
@@ -205,6 +217,9 @@ class JobDetail(QWidget):
                     self.ctx.resourceChanged.emit("job", name)
         self.log.view.set_placeholder("The job wrote no log.")
         await self._conclude(job)
+        self._loaded = True
+        if not self._charts_filled():
+            self._draw(())
 
     async def _read_log(self, name: str, token: str | None) -> str | None:
         services = self.ctx.services
@@ -215,6 +230,9 @@ class JobDetail(QWidget):
             if not events:
                 break
             self.log.view.append_events(events)
+            told = self._features.progress
+            if self._features.feed(events) != told:
+                self._say_progress()
             if self._reader is not None and await asyncio.to_thread(self._reader.feed, events):
                 self._draw(self._reader.epochs)
         return token
@@ -244,6 +262,16 @@ class JobDetail(QWidget):
             self._draw(self._report.curves)
         self._set_job(job)
 
+    def _charts_filled(self) -> bool:
+        return bool(self.epochs_seen or (self._report is not None and self._report.curves))
+
+    def say_trouble(self, sentence: str, fix: Fix | None = None) -> None:
+        """Tell what this job was to lead to and did not; "" for nothing."""
+        self._trouble.setVisible(bool(sentence))
+        if sentence:
+            title, _, rest = sentence.partition(": ")
+            self._trouble.set_content("warn", f"{title}.", f"{rest[:1].upper()}{rest[1:]}", fix=fix)
+
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, SageDeckError):
             self._banner.set_content("err", error.title, error.message, fix=("Try again", self.resume))
@@ -255,7 +283,8 @@ class JobDetail(QWidget):
 
     def _set_job(self, job: TrainingJob) -> None:
         self._job = job
-        self._title.setText(job.name)
+        self._title.setText(job_title(job))
+        self._title.setToolTip(job.name)
         self.tags.show_job("job", job.name, job.arn)
         if job.role_arn:
             self.role.show_role("training", job.role_arn, job.data_uri, job.output_uri)
@@ -279,10 +308,16 @@ class JobDetail(QWidget):
         if job is None:
             return
         epochs = self._reader.epochs if self._reader is not None else ()
+        features = self._features.progress if job.running and not epochs else None
+        done = features.fraction if features is not None else epochs[-1].epoch / epochs[-1].epochs if epochs else None
+        self._bar.setVisible(job.running and done is not None)
+        self._bar.set_fraction(done or 0.0)
         if not job.running:
             took = seconds(job)
             words = {"Completed": "completed", "Failed": "failed", "Stopped": "stopped"}.get(job.status, job.status)
             self._progress.setText(f"{words} in {duration(took)}" if took is not None else words)
+        elif features is not None:
+            self._progress.setText(progress_words(features, datetime.now(UTC)))
         elif epochs and job.secondary_status in ("Training", ""):
             self._progress.setText(epoch_words(epochs, datetime.now(UTC)))
         else:
@@ -330,8 +365,16 @@ class JobDetail(QWidget):
                 if epochs
                 else []
             )
-            chart.set_placeholder("The first epoch is under way" if self._job and self._job.running else "No figures")
+            chart.set_placeholder(self._without_figures())
         self._say_progress()
+
+    def _without_figures(self) -> str:
+        job = self._job
+        if job is not None and prepares_features(job):
+            return "Features have no epochs"
+        if job is not None and job.running:
+            return "The features come before the first epoch" if self._features.progress else "No epoch has ended yet"
+        return "No figures" if self._loaded or job is None else "Reading the log…"
 
     def _turn(self, page: str) -> None:
         self._stack.setCurrentIndex(1 if page == "report" else 0)

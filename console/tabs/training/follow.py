@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.activity import ActivityItem
 from console.commands import Command
+from console.context import AppContext
 from console.models.base_format import duration
 from console.tabs.training.commands import StopTraining
 from console.tabs.training.follow_base import Follower
+from console.tabs.training.pending import progress_words
 from console.tabs.training.rows import accuracy_words, limit_words, seconds
 from workers.training_accuracy import best_accuracy
+from workers.training_progress import FeaturesProgress
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:
@@ -22,19 +27,28 @@ class JobFollower(Follower[TrainingJob]):
 
     kind, verb = "job", "Training"
 
+    def __init__(self, ctx: AppContext, watched: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(ctx, watched)
+        self._features: dict[str, FeaturesProgress | None] = {}
+
     def stop(self, job: TrainingJob) -> Command:
         """Ask it to stop."""
         return StopTraining([job])
 
     async def read(self, services: Services, name: str) -> TrainingJob:
-        """One DescribeTrainingJob."""
-        return await services.training.describe(name)
+        """One DescribeTrainingJob; before the first epoch also how far the pass over the pictures is."""
+        job = await services.training.describe(name)
+        passing = job.secondary_status == "Training" and not job.final_metrics.get("epoch")
+        self._features[name] = await services.training.features_progress(name) if passing and job.running else None
+        return job
 
     def show(self, item: ActivityItem, job: TrainingJob) -> None:
         """The epoch, or the phase."""
         epoch, epochs = job.final_metrics.get("epoch"), job.final_metrics.get("epochs")
         if job.secondary_status == "Training" and epoch and epochs:
             item.progress(min(1.0, epoch / epochs), f"epoch {epoch:.0f} of {epochs:.0f}")
+        elif (progress := self._features.get(job.name)) is not None:
+            item.progress(progress.fraction, progress_words(progress, datetime.now(UTC)))
         else:
             item.progress(None, (job.secondary_status or job.status).lower())
 

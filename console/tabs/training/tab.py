@@ -20,9 +20,11 @@ from console.tabs.training.compare import CompareView
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.drawer import FormDrawer
 from console.tabs.training.follow import JobFollower
+from console.tabs.training.follow_features import FeaturesFollower
 from console.tabs.training.follow_tuning import TuningFollower
 from console.tabs.training.form import LaunchForm
 from console.tabs.training.form_values import base_name
+from console.tabs.training.pending import PendingRow
 from console.tabs.training.rows import JobRow, columns, tag_words
 from console.tabs.training.tag_index import TERM, name_words
 from console.tabs.training.tuning_detail import TuningDetail
@@ -33,9 +35,10 @@ from console.widgets.scroll_area import ScrollArea
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
 from workers.deployable import no_model_reason, prepares_features
-from workers.tuning_features import is_features_job
+from workers.training_progress import FeaturesProgress
+from workers.tuning_pending import awaited_name
 from workers.tuning_types import Trial, TuningJob, TuningSpec
-from workers.types import TrainingSpec
+from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -54,6 +57,8 @@ class TrainingTab(Tab):
         self.book = JobBook(self._show_rows)
         self.follower = JobFollower(ctx, lambda: self.active)
         self.tuning_follower = TuningFollower(ctx, self.book.put, lambda: self.active)
+        self.features_follower = FeaturesFollower(ctx, self._features_seen)
+        self._launching: dict[str, LaunchTuning] = {}
         self.form = LaunchForm(ctx)
         self.form.launchRequested.connect(self._launch)
         self._drawer = FormDrawer(self, self.form, self._row)
@@ -64,6 +69,7 @@ class TrainingTab(Tab):
         self.detail.tags.changed.connect(self.book.put_tags)
         self.tuning = TuningDetail(ctx, self.book.put)
         self.tuning.trainRequested.connect(self._train_with)
+        self.tuning.featuresRequested.connect(self._show_features_job)
         self.tuning.tags.changed.connect(self.book.put_tags)
         self.compare = CompareView(ctx)
         self.compare.closed.connect(self._close_compare)
@@ -226,7 +232,9 @@ class TrainingTab(Tab):
         for row in rows:
             if row.tuning is not None:
                 self.tuning_follower.follow(row.tuning)
-            elif row.job is not None and not is_features_job(row.name):
+            elif row.job is not None and prepares_features(row.job):
+                self.features_follower.follow(row.job)
+            elif row.job is not None:
                 self.follower.follow(row.job)
         self.table.set_rows(rows)
         self._say_count()
@@ -262,12 +270,37 @@ class TrainingTab(Tab):
             self.detail.pause()
             self._stack.setCurrentWidget(self.tuning)
             self.tuning.show_job(row.tuning, row.trials)
+            self.tuning.show_features(self.book.features_of(row.tuning))
         elif row.job is not None:
-            self.tuning.pause()
-            self._stack.setCurrentWidget(self.detail)
-            self.detail.show_job(row.job)
+            self._show_single(row, row.job)
+        else:
+            # Nothing has begun that could be followed.
+            self._stack.hide()
         if self._stack.currentWidget() is not before:
             self._follow_shown()
+
+    def _show_single(self, row: JobRow, job: TrainingJob) -> None:
+        self.tuning.pause()
+        self._stack.setCurrentWidget(self.detail)
+        self.detail.show_job(job)
+        trouble = row.trouble if isinstance(row, PendingRow) else ""
+        form = row.form if isinstance(row, PendingRow) else None
+        again = ("Launch it again", lambda: self._launch(form), "play") if form is not None else None
+        self.detail.say_trouble(trouble, None if self.ctx.read_only else again)
+
+    def _features_seen(self, job: TrainingJob, progress: FeaturesProgress | None) -> None:
+        command = self._launching.get(awaited_name(job))
+        if command is not None and progress is not None:
+            command.show_features(progress)
+        self.book.put_features(job, progress)
+
+    def _show_features_job(self, job: TrainingJob) -> None:
+        """Show the job that prepared the features of the chosen tuning job."""
+        self.tuning.pause()
+        self._stack.setCurrentWidget(self.detail)
+        self.detail.show_job(job)
+        self.detail.say_trouble("")
+        self._follow_shown()
 
     def _follow_shown(self) -> None:
         if self.active and self._details.isVisibleTo(self):
@@ -286,22 +319,34 @@ class TrainingTab(Tab):
     def _launch(self, spec: TrainingSpec | TuningSpec) -> None:
         tuning = isinstance(spec, TuningSpec)
         name = spec.tuning_name if isinstance(spec, TuningSpec) else spec.job_name
-        command: Command = LaunchTuning(spec) if isinstance(spec, TuningSpec) else LaunchTraining(spec)
+        command: Command = LaunchTraining(spec) if isinstance(spec, TrainingSpec) else self._tuning_command(spec)
         self.start(
             self._launch_and_show(command, f"{'tuning' if tuning else 'job'}:{name}"), label=f"Launch {name}"
         )  # fmt: skip
 
+    def _tuning_command(self, spec: TuningSpec) -> LaunchTuning:
+        command = LaunchTuning(spec, lambda step: self.refresh() if step.phase == "features" else None)
+        self._launching[spec.tuning_name] = command
+        return command
+
     async def _launch_and_show(self, command: Command, key: str) -> None:
         self.form.busy = True
         self.form.update_state()
+        if isinstance(command, LaunchTuning) and not self.ctx.read_only:
+            self._wanted = key
+            self.book.expect(command.spec)
         try:
             outcome = await self.ctx.run(command)
         finally:
             self.form.busy = False
             self.form.update_state()
+            if isinstance(command, LaunchTuning):
+                self._launching.pop(command.spec.tuning_name, None)
+                self.book.launched(command.spec.tuning_name)
         if outcome:
             self._wanted = key
-            self.form.renew_name()
+            if self.form.form.value("name") == key.partition(":")[2]:
+                self.form.renew_name()
             self._drawer.button.setChecked(False)
             self.refresh()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from console.widgets.panes import Panes
 from console.widgets.table import ResourceTable
 from workers.errors import SageDeckError
 from workers.tuning_types import Trial, TuningJob
-from workers.types import EpochMetrics
+from workers.types import EpochMetrics, TrainingJob
 
 POLL_SECONDS = 2.0
 LOG_SECONDS = 1.0
@@ -42,10 +42,12 @@ Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
 class TuningDetail(QWidget):
     """Follows the tuning job given by ``show_job`` as long as the tab is shown; ``seen`` gets all that is read.
 
-    Signals: ``trainRequested(TuningJob, Trial)``: its hyperparameters are wanted in the form.
+    Signals: ``trainRequested(TuningJob, Trial)``: its hyperparameters are wanted in the form;
+    ``featuresRequested(TrainingJob)``: the job that prepared its features is to be shown.
     """
 
     trainRequested = Signal(object, object)
+    featuresRequested = Signal(object)
 
     def __init__(self, ctx: AppContext, seen: Seen, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +58,7 @@ class TuningDetail(QWidget):
         self.curves: Mapping[str, tuple[EpochMetrics, ...]] = {}
         self.chosen = ""
         self._by_hand = False
-        self._unseen = False
+        self._unseen = self._loaded = False
         self._columns: tuple[Any, ...] = ()
         self._title = ElidedLabel("", "section", middle=True, least=12)
         self._trial = label("", "section")
@@ -70,6 +72,9 @@ class TuningDetail(QWidget):
         self.explorer = Explorer()
         self.log = LogPanel("Log")
         self.train_button = Button("Train with these…", small=True, icon="play", on=self._train)
+        self._features: TrainingJob | None = None
+        self.features_button = Button("Features", "link", small=True, on=self._ask_for_features)
+        self.features_button.hide()
         self._done = label("", "small", "text2")
         self._legend = Legend()
         self.board: ResourceTable | None = None
@@ -85,6 +90,7 @@ class TuningDetail(QWidget):
         head.addWidget(self._title)
         head.addWidget(self._trial)
         head.addWidget(self._progress, 1)
+        head.addWidget(self.features_button)
         head.addStretch(0)
         head.addWidget(self.strip)
         middle = QWidget()
@@ -128,13 +134,23 @@ class TuningDetail(QWidget):
         if self.job is not None and (job.name, job.created) == (self.job.name, self.job.created):
             return
         self.job, self.trials, self.curves, self.chosen, self._by_hand = job, (), {}, "", False
-        self._columns, self._unseen = (), False
+        self._columns, self._unseen, self._loaded = (), False, False
         self.log.view.clear()
         self.log.view.set_placeholder("Waiting for the first trial…")
         self._banner.hide()
         self._take(job, trials)
         self._draw_curves()
         self.resume()
+
+    def show_features(self, jobs: Sequence[TrainingJob]) -> None:
+        """Offer to show the newest of the jobs that prepared its features."""
+        self._features = max(jobs, key=lambda job: job.created) if jobs else None
+        self.features_button.setVisible(self._features is not None)
+        self.features_button.setToolTip(f"Show {self._features.name}" if self._features is not None else "")
+
+    def _ask_for_features(self) -> None:
+        if self._features is not None:
+            self.featuresRequested.emit(self._features)
 
     def resume(self) -> None:
         """Go on following, for example when the tab is shown again."""
@@ -166,6 +182,7 @@ class TuningDetail(QWidget):
             self._take(job, trials)
             self._seen(job, trials)
             self.curves = await services.tuning.curves(job, trials)
+            self._loaded = True
             self._draw_curves()
             if job.running and turn % OBJECTIVE_EVERY == 0:
                 self._say_unseen(await services.tuning.unseen_objective(job, trials))
@@ -351,9 +368,14 @@ class TuningDetail(QWidget):
         for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
             chart.set_x_range(1, max(2, epochs))
             chart.set_series(lines(self.trials, self.curves, metric, self.chosen))
-            chart.set_placeholder("The first epochs are under way" if self.job and self.job.running else "No figures")
+            chart.set_placeholder(self._without_figures())
         if self.job is not None:
             self._say_progress(self.job)
+
+    def _without_figures(self) -> str:
+        if self.job is None or self._loaded:
+            return "No epoch has ended yet" if self.job is not None and self.job.running else "No figures"
+        return "Reading the logs…"
 
     def _train(self) -> None:
         trial = self.trial()
