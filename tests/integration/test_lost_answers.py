@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.helpers.fault_flows import FLOWS, Bench, quick
 from tests.helpers.fault_proxy import FaultProxy
-from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
+from workers.upload_large import send_large
+from workers.upload_plan import PART_SIZE
+from workers.upload_remote import Remote
+from workers.upload_scan import LocalFile
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -86,3 +93,18 @@ def test_a_cancelled_flow_takes_back_what_it_made(
 ) -> None:
     run = runner.run(bench.run(flow, "cancelled", len(requests_of(flow)) - 1, times=0, cancel=True))
     assert run.end in ("finished", "stopped"), run
+
+
+@pytest.mark.parametrize(("number", "times"), [(0, 1), (0, 4), (3, 1)])
+def test_a_large_file_leaves_no_parts_behind(number: int, times: int, bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(b"x" * (PART_SIZE + 1))
+    client, stat = Remote(bench.backend, BUCKET).client, path.stat()
+    file = LocalFile(str(path), "large.bin", stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    # CreateMultipartUpload, two parts, CompleteMultipartUpload; botocore gives up after four tries.
+    bench.proxy.arm("lose", number, times)
+    with contextlib.nullcontext() if times == 1 else pytest.raises((BotoCoreError, ClientError)):
+        send_large(client, file, BUCKET, "large.bin", "application/x", lambda sent: None, lambda: False)
+    assert "uploads" in bench.proxy.struck[0] if number == 0 else "POST" in bench.proxy.struck[0]
+    bench.proxy.disarm()
+    assert "Uploads" not in bench.account.s3.list_multipart_uploads(Bucket=BUCKET)
