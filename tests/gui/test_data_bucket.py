@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from PySide6.QtWidgets import QLabel
+
 from console.tabs import TabSpec
 from console.widgets.buttons import Button
 from tests.helpers.window import SANDBOX, FakeServices, until
@@ -130,3 +132,23 @@ async def test_a_bucket_that_was_made_just_now_is_shown_before_the_next_reading(
     tab.refresh()
     await until(lambda: [bucket.name for bucket in tab.browser.buckets] == ["many"])
     assert tab.bucket_panel.combo.value() == "many"
+
+
+async def test_what_was_empty_is_not_called_so_while_something_arrives(make_application: Callable[..., Any]) -> None:
+    _, tab, storage = await open_bucket(make_application, pages=1)
+    panel, browser = tab.bucket_panel, tab.browser
+    browser.rows = []
+    browser.listingChanged.emit()
+    assert panel.table.state == "empty"
+
+    browser.await_upload(("many", "dogs/"))
+    assert "Nothing has arrived yet" in [label.text() for label in panel.table.findChildren(QLabel)]
+    browser.await_upload(None)
+    assert "Nothing has arrived yet" not in [label.text() for label in panel.table.findChildren(QLabel)]
+
+    storage.gate.clear()
+    tab.ctx.resourceChanged.emit("bucket", "many")
+    await until(lambda: browser.loading)
+    assert panel.table.state == "loading"
+    storage.gate.set()
+    await until(lambda: panel.table.state == "rows")

@@ -38,6 +38,8 @@ class BucketBrowser(QObject):
         self.safety: BucketSafety | None = None
         self.count: int | None = None
         self.count_is_whole = True
+        # The bucket and folder that an upload is on its way to.
+        self.awaited: tuple[str, str] | None = None
 
     def reset(self) -> None:
         """Another account is in force."""
@@ -102,9 +104,22 @@ class BucketBrowser(QObject):
         self.count = None
         self.safetyChanged.emit()
 
+    @property
+    def arriving(self) -> bool:
+        """True while an upload is on its way to the folder shown or into one below it."""
+        return self.awaited is not None and self.awaited[0] == self.name and self.awaited[1].startswith(self.prefix)
+
+    def await_upload(self, place: tuple[str, str] | None) -> None:
+        """An upload to this bucket and folder is under way; None: none is."""
+        if place != self.awaited:
+            self.awaited = place
+            self.listingChanged.emit()
+
     def changed(self) -> None:
         """Something in the account's buckets changed: read and count again."""
         self.count = None
+        # What was empty may be so no longer: until it is read again, nobody knows.
+        self.listed = self.listed and bool(self.rows)
         self.refresh()
 
     def _forget(self, name: str) -> None:

@@ -260,6 +260,8 @@ class BucketPanel(QWidget):
         elif not browser.name:
             create = ("Create a bucket…", self.createWanted.emit)
             self.table.set_empty("bucket", "No buckets yet", "Pictures are uploaded to a private bucket.", create)
+        elif browser.arriving:
+            self.table.set_empty("upload", "Nothing has arrived yet", "An upload to here is under way.")
         elif browser.prefix:
             self.table.set_empty("folder", "Nothing in here", "This folder of the bucket is empty.")
         else:

@@ -121,6 +121,7 @@ class DataTab(Tab):
         self.bucket_panel.restoreWanted.connect(self.restore)
         self.bucket_panel.downloadWanted.connect(self.download)
         self.uploading.changed.connect(self._badge)
+        self.uploading.changed.connect(self._tell_bucket)
         self.uploading.progressed.connect(self._badge)
         self.ctx.resourceChanged.connect(self._resource_changed)
         self.ctx.backendChanging.connect(self._backend_leaves)
@@ -339,6 +340,11 @@ class DataTab(Tab):
 
     def _breed_chosen(self, row: BreedRow | None) -> None:
         self.pictures.show_breed(row)
+
+    def _tell_bucket(self) -> None:
+        command = self.uploading.command
+        running = command is not None and self.uploading.running
+        self.browser.await_upload((command.bucket, command.prefix) if command is not None and running else None)
 
     def _badge(self) -> None:
         if self.uploading.running:
