@@ -22,6 +22,7 @@ from qasync import QEventLoop
 
 from console import icons
 from console.activity import ActivityModel
+from console.code_dialog import CodeQuestions
 from console.collector import Collector
 from console.commands import Affected, Confirmation
 from console.connection import Connection
@@ -118,6 +119,9 @@ class Application:
         )
         self.costs = CostMeter(self.ctx)
         self.sign_ins = SignIns(self.ctx, self.connection)
+        self.codes = CodeQuestions(self.ctx, self.window)
+        self.connection.code_asker = self.codes.asker
+        self.connection.changed.connect(self._connection_changed)
         self.tray = TrayMessages(self.activity, self.window)
         self.ctx.ask = self.ask
         self.notify.fix_handler = self._fix
@@ -159,6 +163,10 @@ class Application:
         """An error that nobody caught: told and logged."""
         self.notify.error(error, doing or "Something in SageDeck went wrong")
 
+    def _connection_changed(self) -> None:
+        if self.connection.state != "connecting":
+            self.codes.end()
+
     def _painted(self) -> None:
         log.info("the window is open; its files are in %s", self.settings.path.parent)
         if self.settings.problem:
@@ -195,6 +203,7 @@ class Application:
             "choose_backend": self.window.header.open_menu,
             "restart_sandbox": self.connection.restart_sandbox,
             "retry": self.window.refresh,
+            "reconnect": self.connection.retry,
         }
         if fix is not None and fix.action == "sign_in":
             return lambda: self.sign_ins.begin(str(fix.data["profile"]))

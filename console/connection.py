@@ -93,6 +93,8 @@ class Connection(QObject):
         self._ends: list[float] = []
         self._pid = 0
         self._held = ""
+        # Makes what a worker's thread calls for a code of a second device; set by the application.
+        self.code_asker: Callable[[str], Callable[[str], str | None]] | None = None
         ctx.accountForgotten.connect(self._forgotten)
 
     def load_choices(self) -> None:
@@ -198,6 +200,8 @@ class Connection(QObject):
             backend = choice.backend or await self._sandbox(restart)
             self._status("Signing in…")
             services = made = await asyncio.to_thread(_make_services, backend)
+            if self.code_asker is not None:
+                made.session.ask_code = self.code_asker(choice.label)
             identity = await made.session.identity()
         except SageDeckError as error:
             if services is not None:

@@ -8,7 +8,7 @@ certificates stay with the environment: they say how this computer reaches the n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workers.error_rules import is_local
@@ -71,21 +71,26 @@ def without_redirection(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not _redirects(name)}
 
 
-def core_session(backend: Backend) -> Any:
+def core_session(backend: Backend, ask_code: Callable[[str], str | None] | None = None) -> Any:
     """A ``botocore.session.Session`` in which the environment does not redirect the backend's profile or keys.
 
     Every client that it makes, also the one that takes a role, gets the endpoint that the profile itself names. With
     keys of its own the backend needs nothing of the AWS CLI's files: a profile in the environment that does not
     exist, or a file with a fault, must not keep the operator from it. Blocking; the files are read when needed.
+    ``ask_code`` is called, in the thread that needs the keys, for a code of a second device; see ``key_chain``.
     """
     import botocore.session
     from botocore.config import Config
     from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as VARIABLES
     from botocore.configprovider import ConfiguredEndpointProvider
 
+    from workers import key_chain
+
     alone, chosen = backend.access_key_id is not None, backend.profile_name is not None
 
     class ChosenSession(botocore.session.Session):
+        _files: dict[str, Any] = {"profiles": {}} if alone else {}
+
         def create_client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
             url = backend.endpoint_url if alone else self._own_endpoint(service_name)
             given = kwargs.get("config") or self.get_default_client_config() or Config()
@@ -95,6 +100,13 @@ def core_session(backend: Backend) -> Any:
                 settings.update(s3={"addressing_style": "path"}, **({"proxies": {}} if is_local(url) else {}))
                 kwargs["endpoint_url"] = url
             return super().create_client(service_name, *args, **(kwargs | {"config": given.merge(Config(**settings))}))
+
+        @property
+        def full_config(self) -> dict[str, Any]:
+            if not alone and not self._files:
+                places = (self.get_config_variable(name) for name in ("config_file", "credentials_file"))
+                self._files = key_chain.full_config(*places)
+            return self._files
 
         def _own_endpoint(self, service: str) -> str | None:
             environ: dict[str, str] | None = {} if chosen else None
@@ -115,9 +127,7 @@ def core_session(backend: Backend) -> Any:
     session = ChosenSession(session_vars=ignored)
     if chosen:
         session.set_config_variable("profile", backend.profile_name)
-        resolver = session.get_component("credential_provider")
-        for name in ("ec2-credentials-file", "boto-config"):
-            resolver.remove(name)
+        key_chain.fit(session, ask_code or (lambda serial: None))
     return session
 
 

@@ -204,6 +204,14 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
         return _sign_in(
             "The credentials were not accepted", f"{could_not}: AWS does not know these keys.", profile, facts
         )
+    if "MultiFactorAuthentication failed" in words:
+        return Expired(
+            "The code was not accepted",
+            f"{could_not}: AWS did not take the code of the second device.",
+            "Each code counts once: wait for the next one, then connect again.",
+            fix=Fix("Connect again", "reconnect"),
+            **facts,
+        )
     if code in DENIED:
         return _denied(exc, could_not, service, words, facts)
     if code in THROTTLED:
@@ -266,7 +274,23 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None, own: bool
     names = {cls.__name__ for cls in type(exc).__mro__}
     facts: dict[str, Any] = {"code": type(exc).__name__, "details": str(exc)}
     could_not = f"Could not {doing}"
-    if names & {"SSOError", "LoginError", "TokenRetrievalError", "RefreshWithMFAUnsupportedError", "NoAuthTokenError"}:
+    if names & {"SSOTokenLoadError", "LoginTokenLoadError", "NoAuthTokenError"}:
+        who = f"the profile {profile}" if profile else "this account"
+        return _sign_in(
+            "Nobody is signed in yet", f"{could_not}: there is no sign-in of {who} on this computer.", profile, facts
+        )
+    if "RefreshWithMFAUnsupportedError" in names:
+        return Expired(
+            "The session with the second device is over",
+            f"{could_not}: a new code is needed.",
+            "Connect again and enter it.",
+            fix=Fix("Connect again", "reconnect"),
+            **facts,
+        )
+    if names & {"InvalidConfigError", "ConfigParseError", "ConfigNotFound"}:
+        who = f"The profile {profile}" if profile else "The AWS CLI's file"
+        return LocalProblem(f"{who} cannot be used", _sentence(str(exc)), "Mend it, then connect again.", **facts)
+    if names & {"SSOError", "LoginError", "TokenRetrievalError"}:
         return _sign_in("The sign-in has expired", f"{could_not}: the profile needs a new sign-in.", profile, facts)
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}:
         who = f"the profile {profile}" if profile else "this account"

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Fix:
     """What one click could do about an error.
 
-    ``action`` is one of ``sign_in``, ``choose_backend``, ``restart_sandbox``, ``grant``, ``raise_quota``, ``retry``
-    and ``choose_name``; ``data`` holds what the action needs (for ``grant``: action, resource, principal).
+    ``action`` is one of ``sign_in``, ``choose_backend``, ``restart_sandbox``, ``grant``, ``raise_quota``, ``retry``,
+    ``reconnect`` and ``choose_name``; ``data`` holds what the action needs (for ``grant``: action, resource,
+    principal).
     """
 
     label: str

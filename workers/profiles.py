@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import logging
 import os
 import shlex
@@ -10,21 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workers.os_words import os_words
+from workers.profile_check import said
+from workers.profile_files import CONFIG, CREDENTIALS, UNREADABLE, path_of, read_file
 from workers.types import Backend
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_REGION = "us-east-1"
-_CONFIG = ("AWS_CONFIG_FILE", "config")
-_CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "credentials")
-_UNREADABLE = (OSError, UnicodeError, configparser.Error)
 
 
 def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
     """One ``Backend`` per profile: keys from the environment first, then ``default``, then by name.
 
-    A file that is missing or cannot be parsed counts as empty (the latter is logged). The region is the profile's,
-    else the environment's, else us-east-1 (``region_assumed``).
+    A file that is missing or cannot be read counts as empty, a line that cannot be used as missing (both are
+    logged). The region is the profile's, else the environment's, else us-east-1 (``region_assumed``).
     """
     environ = os.environ if environ is None else environ
     profiles = read_profiles(environ)
@@ -59,8 +57,8 @@ def list_profiles(environ: Mapping[str, str] | None = None) -> list[Backend]:
 
 def read_profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """The settings of every profile by its name, those of the credentials file over those of the config file."""
-    config = _read(_path(environ, *_CONFIG))
-    credentials = _read(_path(environ, *_CREDENTIALS))
+    config = _read(path_of(environ, *CONFIG))
+    credentials = _read(path_of(environ, *CREDENTIALS))
     profiles: dict[str, dict[str, str]] = {}
     for section, values in config.items():
         name = _profile_name(section)
@@ -71,48 +69,39 @@ def read_profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return profiles
 
 
-def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
-    return Path(environ.get(variable) or Path.home() / ".aws" / default).expanduser()
-
-
 def unreadable_files(environ: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each of the two files that is there and cannot be read, without any of its content."""
+    """A sentence for each of the two files that cannot be read and for each line that cannot be used, without it."""
     environ = os.environ if environ is None else environ
-    said = []
-    for path in (_path(environ, *_CONFIG), _path(environ, *_CREDENTIALS)):
+    told = []
+    for place in (CONFIG, CREDENTIALS):
+        path = path_of(environ, *place)
         try:
-            _parse(path)
-        except _UNREADABLE as exc:
-            said.append(f"{path} cannot be read: {_why(exc)}.")
-    return said
+            bad = read_file(path).bad
+        except UNREADABLE as exc:
+            told.append(f"{path} cannot be read: {_why(exc)}.")
+            continue
+        unread = [one for one in bad if one.why.startswith("is ")]
+        told += [f"{path} cannot be read: line {one.line} {one.why}." for one in unread[:1]]
+        told += [f"{path}, line {one.line}: {one.why}." for one in bad if one not in unread]
+    return told
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     try:
-        return _parse(path)
-    except _UNREADABLE as exc:
+        file = read_file(path)
+    except UNREADABLE as exc:
         logger.warning("%s cannot be read: %s", path, _why(exc))
         return {}
-
-
-def _parse(path: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.RawConfigParser(default_section="", strict=False)
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            parser.read_file(lines)
-    except FileNotFoundError:
-        return {}
-    return {section: dict(parser.items(section)) for section in parser.sections()}
+    for bad in file.bad:
+        logger.warning("%s, line %d: %s", path, bad.line, said(bad.why))
+    return file.sections
 
 
 def _why(error: Exception) -> str:
     """What is wrong, without the line itself: it may be a key."""
     if isinstance(error, OSError):
         return os_words(error)
-    if isinstance(error, UnicodeError):
-        return "it is not text in UTF-8"
-    number = getattr(error, "lineno", None) or next((at for at, _ in getattr(error, "errors", ())), None)
-    return f"line {number} is neither a section nor a setting" if number else type(error).__name__
+    return "it is not text in UTF-8"
 
 
 def _profile_name(section: str) -> str | None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
+from workers import profile_check
 from workers.aio import PoolClosed, WorkerPool
 from workers.chosen import core_session
 from workers.deadlines import bound
@@ -15,6 +16,7 @@ from workers.errors import Unreachable, translate_for
 from workers.types import Backend, Identity
 
 T = TypeVar("T")
+AskCode = Callable[[str], str | None]
 
 THREADS = 10
 CONNECT_SECONDS = 5
@@ -52,12 +54,12 @@ def client_config(backend: Backend, service: str) -> Any:
     return Config(**settings)
 
 
-def boto_session(backend: Backend) -> Any:
+def boto_session(backend: Backend, ask_code: AskCode | None = None) -> Any:
     """A ``boto3.Session`` with the backend's profile or keys, see ``chosen.core_session``. Blocking."""
     import boto3
 
     return boto3.Session(
-        botocore_session=core_session(backend),
+        botocore_session=core_session(backend, ask_code),
         profile_name=backend.profile_name,
         region_name=backend.region or None,
         aws_access_key_id=backend.access_key_id,
@@ -75,6 +77,8 @@ class AwsSession:
         self._boto: Any = None
         self._clients: dict[str, Any] = {}
         self._identity: Identity | None = None
+        # Called in a thread of the session with a device's number; gives its code, or None when nobody entered one.
+        self.ask_code: AskCode | None = None
 
     @property
     def region(self) -> str:
@@ -89,7 +93,7 @@ class AwsSession:
         # Making clients is not thread-safe in boto3; using them is.
         with self._lock:
             if self._boto is None:
-                self._boto = boto_session(self.backend)
+                self._boto = boto_session(self.backend, lambda serial: self.ask_code(serial) if self.ask_code else None)
             if service not in self._clients:
                 made = self._boto.client(
                     service,
@@ -142,9 +146,19 @@ class AwsSession:
     async def identity(self) -> Identity:
         """Who the credentials belong to; asked once. Raises ``SageDeckError``."""
         if self._identity is None:
+            # Outside of any call: a code that is entered, or a program, takes longer than a call may.
+            await self.run("sign in", self._find_keys)
             answer = await self.call("sts", "get_caller_identity", doing="sign in")
             self._identity = Identity(account=answer["Account"], arn=answer["Arn"])
         return self._identity
+
+    def _find_keys(self) -> None:
+        if self.backend.profile_name is not None:
+            profile_check.check(self.backend.profile_name)
+        self.client("sts")
+        found = self._boto.get_credentials()
+        if found is not None:
+            found.get_frozen_credentials()
 
     def close(self) -> None:
         """Drop what waits and close the connections; returns at once, later calls raise ``Unreachable``."""
