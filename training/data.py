@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from folders import SPLITS, class_key, is_ignored, is_picture, split_folders
-from os_words import os_words
+from os_words import os_sentence, os_words
 
 VALID_SHARE = TEST_SHARE = 0.15
 MOST_UNREADABLE = 0.05
@@ -69,7 +69,13 @@ def read_dataset(root: Path, seed: int) -> Dataset:
     """
     if not root.is_dir():
         raise DataError(f"There is no folder {root}.")
-    root = _descend(root)
+    try:
+        return _read_dataset(_descend(root), seed)
+    except OSError as error:
+        raise DataError(f"The folder cannot be read ({os_sentence(error)}).") from error
+
+
+def _read_dataset(root: Path, seed: int) -> Dataset:
     skipped: list[tuple[str, str]] = []
     notes: list[str] = []
     places = _places(root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     Raises ``SettingsError`` for values that are no numbers or out of range; argparse exits for unknown arguments.
     """
     parser, kinds = _parser(env)
-    given = vars(parser.parse_args(argv))
+    given = vars(parser.parse_args(_joined(argv)))
     given.pop("_tuning_objective_metric")
     problems = []
     for name, kind in kinds.items():
@@ -72,6 +73,17 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(**given, threads=threads, num_workers=workers or threads)
     _check(settings)
     return settings
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--name -1e-3`` as ``--name=-1e-3``: argparse takes most negative numbers for the name of a setting."""
+    joined: list[str] = []
+    for word in argv:
+        if re.match(r"-(\d|\.|inf|nan)", word, re.IGNORECASE) and joined and re.fullmatch(r"--[\w-]+", joined[-1]):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, Callable[[str], Any]]]:

@@ -207,10 +207,19 @@ def _files(result: Scan, split: str, name: str, folder: Path, tick: Callable[[in
                 waiting.append(Path(entry.path))
             elif entry.is_symlink() and (reason := _bad_file_link(entry)):
                 result.links.append((relative, reason))
-            elif not is_picture(entry.name) or not stat.S_ISREG((info := entry.stat()).st_mode):
+            elif not is_picture(entry.name) or (size := _size_of_file(entry)) is None:
                 result.strangers.append(relative)
             else:
-                yield Found(relative, split, name, info.st_size)
+                yield Found(relative, split, name, size)
+
+
+def _size_of_file(entry: os.DirEntry[str]) -> int | None:
+    """Bytes; None for a device, a pipe, and what has gone meanwhile."""
+    try:
+        info = entry.stat()
+    except OSError:
+        return None
+    return info.st_size if stat.S_ISREG(info.st_mode) else None
 
 
 def _bad_file_link(entry: os.DirEntry[str]) -> str:

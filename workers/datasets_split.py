@@ -32,8 +32,15 @@ def plan(scan: Scan, fractions: Mapping[str, float], seed: int) -> list[Placed]:
     """Where every picture goes: each class is divided alone, pictures with the same bytes stay together.
 
     The same files, fractions and seed give the same plan. Raises ``LocalProblem`` for a class that has too
-    few different pictures for every split.
+    few different pictures for every split, and for two folders of one split.
     """
+    for split, names in scan.places.items():
+        if len(names) > 1:
+            raise LocalProblem(
+                f"There are {len(names)} folders for {split}",
+                f"{', '.join(names)}: it is not clear which pictures belong together. Nothing was written.",
+                "Leave one of them, or put their pictures together.",
+            )
     by_class: dict[str, list[Found]] = defaultdict(list)
     for file in scan.files:
         by_class[file.folder].append(file)

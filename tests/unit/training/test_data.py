@@ -78,6 +78,20 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         read_dataset(tmp_path / "gone", 0)
 
 
+def test_a_folder_that_cannot_be_listed_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree(tmp_path, *many("train", "a", 2), *many("train", "b", 2))
+    listed = Path.iterdir
+
+    def refuse(folder: Path) -> object:
+        if folder == root / "train":
+            raise PermissionError(13, "Keine Berechtigung", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied: .*train\)"):
+        read_dataset(root, 0)
+
+
 def test_links_in_circles_end_and_are_named(tmp_path: Path) -> None:
     root = tree(tmp_path, *many("train", "a", 2), *many("train", "b", 2), *many("valid", "a", 1))
     (root / "train/loop").symlink_to(root / "train/loop")

@@ -91,6 +91,8 @@ def test_two_folders_for_one_split_are_refused_by_both(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 folders for train: Training, train"):
         read_dataset(root, 0)
     assert "two_folders" in codes(checked(root))
+    with pytest.raises(LocalProblem, match="Training, train"):
+        plan(scan(root), {"train": 0.8, "valid": 0.1, "test": 0.1}, 0)
 
 
 def test_a_test_folder_without_a_train_folder_is_no_class(tmp_path: Path) -> None:
