@@ -11,6 +11,14 @@ import torch
 from distributed import Group
 from torch import Tensor
 
+# More are not worth looking at one by one, and would make the report of a useless model large.
+MOST_MISTAKES = 5000
+
+
+def mistakes(paths: Sequence[str], truth: Sequence[int], given: Sequence[int]) -> list[tuple[str, int, int]]:
+    """``(path, truth, answer)`` of the pictures taken for another class; there may be fewer answers than paths."""
+    return [(path, was, said) for path, was, said in zip(paths, truth, given, strict=False) if was != said]
+
 
 def confusion_matrix(answers: Tensor, labels: Tensor, classes: int, group: Group) -> Tensor:
     """Counts (truth, answer) over the pictures of all processes; ``answers`` and ``labels`` are this one's."""

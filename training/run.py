@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from features import FeatureSet, Progress, compute_features
 from finetune import BACKBONE_RATE, PictureBatches, unfrozen_parameters
 from fit import Batch, FeatureBatches, Fitted, fit
 from model import Classifier, build, for_inference, load_backbone_weights, state_hash
-from report import confusion_matrix, make_report, write_report
+from report import MOST_MISTAKES, confusion_matrix, make_report, mistakes, write_report
 from settings import Settings
 from stopping import Stop, Stopped
 
@@ -31,6 +31,7 @@ class Run:
         self.settings, self.group, self.stop = settings, group, stop
         self.durations: dict[str, float] = {}
         self.skipped: list[tuple[str, str]] = []
+        self.mistakes: list[tuple[str, int, int]] = []
         self.features_from = "computed"
 
     def say(self, text: str) -> None:
@@ -157,7 +158,7 @@ class Run:
         tests = sets["test"]
         share = list(self.group.share(len(tests)))
         batch = Batch(tests.features[share, 0].float(), tests.labels[share], len(share))
-        return fitted, self._test(head, [batch] if share else [], len(dataset.folders))
+        return fitted, self._test(head, [batch] if share else [], len(dataset.folders), tests.paths)
 
     def _finetune(
         self, classifier: Classifier, dataset: Dataset, sets: dict[str, FeatureSet]
@@ -175,15 +176,22 @@ class Run:
         classifier.load_state_dict(_best(fitted))
         # After SIGTERM there may be no time for another pass over the pictures.
         tests = [] if self.stop.requested else batches.plain(pictures["test"])
-        return fitted, self._test(classifier, tests, len(dataset.folders))
+        return fitted, self._test(classifier, tests, len(dataset.folders), sets["test"].paths)
 
-    def _test(self, module: torch.nn.Module, batches: Iterator[Batch] | list[Batch], classes: int) -> torch.Tensor:
+    def _test(
+        self, module: torch.nn.Module, batches: Iterator[Batch] | list[Batch], classes: int, paths: Sequence[str]
+    ) -> torch.Tensor:
         answers, labels = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]
         with self.timed("test"), torch.inference_mode():
             for batch in batches:
                 answers.append(device.to_host(device.answer(module, batch.inputs).argmax(1)))
                 labels.append(batch.labels)
-        return confusion_matrix(torch.cat(answers), torch.cat(labels), classes, self.group)
+        given, truth = torch.cat(answers), torch.cat(labels)
+        mine = [paths[index] for index in self.group.share(len(paths))]
+        wrong = mistakes(mine, truth.tolist(), given.tolist())
+        parts = self.group.gather_json(wrong)
+        self.mistakes = sorted((path, was, said) for part in parts for path, was, said in part)[:MOST_MISTAKES]
+        return confusion_matrix(given, truth, classes, self.group)
 
     def _write(self, classifier: Classifier, dataset: Dataset, fitted: Fitted, confusion: torch.Tensor) -> None:
         if not self.group.is_first:
@@ -195,6 +203,7 @@ class Run:
         report = make_report(
             dataset.names, fitted.curves, confusion, self.skipped, settings.public(), self.durations,
             best_epoch=fitted.best_epoch, ended=fitted.ended, hosts=self.group.world, features=self.features_from,
+            mistakes=[list(one) for one in self.mistakes],
         )  # fmt: skip
         write_report(report, folder, settings.output_data_dir)
         if report["test_accuracy"] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.models.base_confusion import most_confused, top_confusions
@@ -19,7 +20,12 @@ _DIALOG_SIZE = (900, 560)
 
 
 class ConfusionsPart(QWidget):
-    """``which`` (A or B) and ``all_button`` are for the head of its section."""
+    """``which`` (A or B) and ``all_button`` are for the head of its section.
+
+    Signals: ``cellChosen(str letter, int truth, int answer)``: positions in the classes of that letter's report.
+    """
+
+    cellChosen = Signal(str, int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +38,7 @@ class ConfusionsPart(QWidget):
         self.matrix.setMinimumHeight(theme().pixels(_HEIGHT))
         self._readout = label("", "small", "text2", wrap=True)
         self.matrix.cellChanged.connect(self._read_out)
+        self.matrix.cellActivated.connect(self._chosen)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -76,6 +83,13 @@ class ConfusionsPart(QWidget):
             words = self.matrix.words(worst[0].truth, worst[0].answer) if worst else "No test picture was confused."
         self._readout.setText(words)
 
+    def say(self, words: str) -> None:
+        """Something about the cell that was chosen."""
+        self._readout.setText(words)
+
+    def _chosen(self, truth: int, answer: int) -> None:
+        self.cellChosen.emit(self.which.current, truth, answer)
+
     def show_all(self) -> None:
         """Open every class in a dialog."""
         found = self._current()
@@ -89,6 +103,8 @@ class ConfusionsPart(QWidget):
         matrix.setMinimumHeight(min(theme().pixels(height), room))
         words = label("", "body", "text2")
         matrix.cellChanged.connect(words.setText)
+        matrix.cellActivated.connect(dialog.accept)
+        matrix.cellActivated.connect(self._chosen)
         dialog.body.addWidget(matrix)
         dialog.body.addWidget(words)
         dialog.buttons.addStretch(1)

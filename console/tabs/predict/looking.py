@@ -13,8 +13,10 @@ from PySide6.QtCore import QObject, QPoint, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
+from console.confused import ConfusedPictures
 from console.context import AppContext
 from console.models.base_cards import LETTERS, Answer
+from console.models.base_format import count
 from console.models.viewing import ViewItem
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
@@ -24,7 +26,7 @@ from console.widgets.picture_reading import read_fitting
 from console.widgets.prediction_grid import PredictionGrid
 from console.widgets.viewer import Action
 from workers.model_input import input_size
-from workers.types import JobReport
+from workers.types import JobReport, TrainingJob
 
 # Large enough for a document; a camera's whole picture would take hundreds of megabytes on the clipboard.
 _COPIED_SIDE = 4096
@@ -47,7 +49,9 @@ class Looking(QObject):
         self._ctx, self._grid, self._owner = ctx, grid, owner
         self._pictures: dict[str, Picture] = {}
         self._reports: Mapping[str, tuple[str, JobReport]] = {}
+        self._jobs: Mapping[str, TrainingJob] = {}
         self._shown: list[str] = []
+        self.confused = ConfusedPictures(ctx, tab)
         self.viewing = Viewing(ctx, tab, actions=lambda at: self.actions(self._shown[at], looking=True))
         grid.lookWanted.connect(self.look)
         grid.menuRequested.connect(self._menu)
@@ -58,9 +62,11 @@ class Looking(QObject):
         """The pictures of the tab are others now."""
         self._pictures = {picture.key: picture for picture in found}
 
-    def set_reports(self, reports: Mapping[str, tuple[str, JobReport]]) -> None:
-        """What the endpoints' models say of themselves, by letter."""
-        self._reports = reports
+    def set_reports(
+        self, reports: Mapping[str, tuple[str, JobReport]], jobs: Mapping[str, TrainingJob] | None = None
+    ) -> None:
+        """What the endpoints' models say of themselves, and the jobs that trained them, by letter."""
+        self._reports, self._jobs = reports, jobs or {}
 
     def look(self, key: str) -> None:
         """Look at a card, and from it at all that are shown."""
@@ -70,6 +76,28 @@ class Looking(QObject):
         """Look at these pictures, beginning with ``key``."""
         self._shown = list(keys)
         self.viewing.open(len(keys), lambda at: self._item(keys[at]), list(keys).index(key), self._moved)
+
+    def look_at_cell(self, letter: str, truth: int, answer: int) -> str:
+        """Look at the pictures of a cell of the confusions: the model's test pictures, else those of this tab.
+
+        Returns a sentence when there are none.
+        """
+        if letter not in self._reports or letter not in self._jobs:
+            return ""
+        report = self._reports[letter][1]
+        said = self.confused.look(self._jobs[letter], report, truth, answer)
+        if self.confused.viewing.is_open:
+            return said
+        at, was, label = LETTERS.index(letter), report.classes[truth], report.classes[answer]
+        keys = [
+            card.key
+            for card in self._grid.cards()
+            if card.truth == was and at < len(card.answers) and _labelled(card.answers[at], label)
+        ]
+        if not keys:
+            return said
+        self.look_through(keys, keys[0])
+        return f"{count(len(keys), 'picture')} of yours. {said}"
 
     def update(self) -> None:
         """Answers came."""
@@ -164,6 +192,10 @@ class Looking(QObject):
                 self.look_through(left, following)
             else:
                 self.viewing.close()
+
+
+def _labelled(answer: Answer | None, label: str) -> bool:
+    return answer is not None and answer.labels[:1] == (label,)
 
 
 def answers_json(picture: Picture, names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from console.widgets.drop_area import DropArea
 from console.widgets.empty_state import EmptyState
 from console.widgets.prediction_grid import PredictionGrid
 from workers.errors import NotFound, SageDeckError
-from workers.types import JobReport
+from workers.types import JobReport, TrainingJob
 
 SIDE_WIDTH = 340
 _REDRAW_SECONDS = 0.15
@@ -77,6 +77,7 @@ class PredictTab(Tab):
             self.body.addWidget(part)
         self.body.addWidget(self._stack, 1)
         self.panel = ScorePanel()
+        self.panel.confusions.cellChosen.connect(self._cell_chosen)
         self.set_side(self.panel, "Result", width=SIDE_WIDTH)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -161,6 +162,7 @@ class PredictTab(Tab):
 
     async def _load_reports(self, names: list[str]) -> None:
         reports: dict[str, tuple[str, JobReport]] = {}
+        jobs: dict[str, TrainingJob] = {}
         for letter, name in zip(LETTERS, names, strict=False):
             services, endpoint = self.ctx.services, self.choice.endpoint(name)
             if services is None or endpoint is None or not endpoint.job_name:
@@ -168,10 +170,11 @@ class PredictTab(Tab):
             try:
                 job = await services.training.describe(endpoint.job_name)
                 reports[letter] = (job.name, await services.training.report(job))
+                jobs[letter] = job
             except NotFound:
                 # A model that was not trained by SageDeck's script has no report.
                 continue
-        self.looking.set_reports(reports)
+        self.looking.set_reports(reports, jobs)
         self.panel.show_reports(reports)
 
     def _resource_changed(self, kind: str, name: str) -> None:
@@ -353,6 +356,11 @@ class PredictTab(Tab):
             fix = self.ctx.notify.fix(error) or fix
         details = error.details if error is not None else ""
         self.banner.set_content(found.tone, found.title, found.sentence, fix=fix, details=details)
+
+    def _cell_chosen(self, letter: str, truth: int, answer: int) -> None:
+        said = self.looking.look_at_cell(letter, truth, answer)
+        if said:
+            self.panel.confusions.say(said)
 
     def _card_chosen(self, _key: str) -> None:
         self.panel.show_card(self.grid.current)

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from console.confused import ConfusedPictures
 from console.context import AppContext
 from console.models.base_chart import Series
 from console.models.base_format import dollars, duration, fraction
@@ -73,6 +74,8 @@ class JobDetail(QWidget):
         self.role = RoleNotice(ctx, "training")
         self.log = LogPanel("Log")
         self._report_view = ReportView(ctx.settings)
+        self._report_view.cellChosen.connect(self._look_at_cell)
+        self.confused = ConfusedPictures(ctx, self)
         self._stack = CurrentStack(self._live_page(), self._report_view)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -375,6 +378,12 @@ class JobDetail(QWidget):
         if job is not None and job.running:
             return "The features come before the first epoch" if self._features.progress else "No epoch has ended yet"
         return "No figures" if self._loaded or job is None else "Reading the log…"
+
+    def _look_at_cell(self, truth: int, answer: int) -> None:
+        report = self._report_view.report
+        said = self.confused.look(self._job, report, truth, answer) if self._job is not None and report else ""
+        if said:
+            self._report_view.say(said)
 
     def _turn(self, page: str) -> None:
         self._stack.setCurrentIndex(1 if page == "report" else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.base import Column
@@ -34,7 +34,9 @@ class _Skipped:
 
 
 class ReportView(QWidget):
-    """Shows one ``JobReport``."""
+    """Shows one ``JobReport``. Signals: ``cellChosen(int truth, int answer)``: positions in its classes."""
+
+    cellChosen = Signal(int, int)
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +45,9 @@ class ReportView(QWidget):
         self._words = label("", "small", "text2")
         self._skipped = Button("", "link", small=True, on=self._show_skipped)
         self._matrix = ConfusionMatrix()
+        self._matrix.cellActivated.connect(self.cellChosen)
+        self._readout = label("", "small", "text2", wrap=True)
+        self._matrix.cellChanged.connect(self._readout.setText)
         self._scores = ResourceTable(
             _SCORES, key="name", name="Scores by class", noun="classes", sort=("f1", "asc"), row_pixels=28
         )
@@ -62,6 +67,7 @@ class ReportView(QWidget):
         left.addLayout(figures)
         left.addWidget(label("Confusions on the test pictures, truth down, answer across", "small", "text3"))
         left.addWidget(self._matrix, 1)
+        left.addWidget(self._readout)
         right = QVBoxLayout(second)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(6)
@@ -82,6 +88,15 @@ class ReportView(QWidget):
         self._skipped.setVisible(bool(report.skipped))
         self._matrix.set_matrix(report.classes, report.confusion)
         self._scores.set_rows(list(report.scores))
+
+    @property
+    def report(self) -> JobReport | None:
+        """What is shown."""
+        return self._report
+
+    def say(self, words: str) -> None:
+        """Something about the cell that was chosen."""
+        self._readout.setText(words)
 
     def worst(self) -> list[ClassScore]:
         """The classes with the lowest F1, worst first."""

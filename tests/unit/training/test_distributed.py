@@ -64,6 +64,7 @@ def test_several_hosts_give_the_curve_of_one(
         assert together == pytest.approx(alone, abs=TOLERANCE)
     one, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "host0"))
     assert two["confusion"] == one["confusion"] and two["hosts"] == count
+    assert two["mistakes"] == one["mistakes"], "each host names those of its share"
     assert [path.name for path in tmp_path.glob("host*")] == ["host0"]
     assert ["epoch=" in output for output in outputs] == [True] + [False] * (count - 1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from distributed import Group
-from report import class_scores, confusion_matrix, make_report, write_report
+from report import class_scores, confusion_matrix, make_report, mistakes, write_report
 
 
 def test_confusion_counts_truth_by_row_and_scores_follow() -> None:
@@ -43,3 +43,8 @@ def test_the_report_goes_to_every_folder_and_reads_back(tmp_path: Path) -> None:
 def test_without_test_pictures_there_is_no_accuracy() -> None:
     report = make_report(["a", "b"], [], torch.zeros(2, 2, dtype=torch.int64), [], {}, {})
     assert report["test_accuracy"] is None and report["scores"] == [] and report["confusion"] == []
+
+
+def test_mistakes_name_the_picture_its_class_and_the_answer() -> None:
+    assert mistakes(["a", "b", "c"], [0, 1, 2], [0, 2, 1]) == [("b", 1, 2), ("c", 2, 1)]
+    assert mistakes(["a", "b"], [], []) == [], "a run that was stopped asked about none"

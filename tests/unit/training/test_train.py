@@ -40,6 +40,12 @@ def test_a_run_writes_what_an_endpoint_and_a_report_need(
     assert report["classes"] == ["Breed 1", "Breed 2", "Breed 3"]
     assert len(report["curves"]) == 4 and report["curves"][-1]["train:accuracy"] > 0.6
     assert sum(map(sum, report["confusion"])) == 9
+    counted = [[0] * 3 for _ in range(3)]
+    for path, truth, answer in report["mistakes"]:
+        assert (small_folder / path).is_file() and path.split("/")[:2] == ["test", f"00{truth + 1}.Breed_{truth + 1}"]
+        counted[truth][answer] += 1
+    wrong = [[0 if at == row else n for at, n in enumerate(line)] for row, line in enumerate(report["confusion"])]
+    assert counted == wrong
     assert lines[-1] == f"test_acc={report['test_accuracy']:.4f}"
     state = torch.load(tmp_path / "m" / "model.pth", weights_only=True)
     assert all(isinstance(value, torch.Tensor) for value in state.values())
