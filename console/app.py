@@ -37,6 +37,7 @@ from console.sign_in import SignIns
 from console.tabs import TabSpec
 from console.theme import theme
 from console.tray import TrayMessages
+from console.widgets.focus import guard
 from workers import private
 from workers.errors import SageDeckError
 
@@ -236,6 +237,7 @@ def dress(app: QApplication) -> None:
     app.setDesktopFileName("sagedeck")
     app.setStyle("Fusion")
     app.setQuitOnLastWindowClosed(False)
+    guard(app)
     icon = QIcon()
     for size in (16, 32, 64, 128):
         icon.addPixmap(icons.pixmap("logo", "#3D5FD8", size))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 
 from console.context import AppContext
 from console.settings import REFRESH_CHOICES
-from console.widgets.base import label, set_tone
+from console.widgets.base import label, on_theme, set_tone
 from console.widgets.buttons import Button
+from console.widgets.dialog import fit_height
 from console.widgets.segmented import Segmented
 
 WIDTH = 464
@@ -43,7 +44,6 @@ class SettingsDialog(QDialog):
         self.ctx = ctx
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setFixedWidth(ctx.theme.pixels(WIDTH))
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(24, 20, 24, 16)
         self._column.setSpacing(16)
@@ -95,6 +95,19 @@ class SettingsDialog(QDialog):
         close.setDefault(True)
         foot.addWidget(close)
         self._column.addLayout(foot)
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self.setFixedWidth(self.ctx.theme.pixels(WIDTH))
+        fit_height(self)
+
+    def event(self, event: QEvent) -> bool:
+        """Be as high as the words need, also at another text size."""
+        handled = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
+            fit_height(self)
+        return handled
 
     def _row(self, caption: str, *widgets: QWidget, hint: str = "") -> QLabel:
         row = QVBoxLayout()
@@ -127,4 +140,4 @@ class SettingsDialog(QDialog):
         self.ctx.settings.set("state_folder", folder)
         set_tone(self.folder_hint, "accent")
         self.folder_hint.setText("Used when the sandbox is connected again. The old folder stays as it is.")
-        self.adjustSize()
+        fit_height(self)

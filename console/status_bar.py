@@ -88,7 +88,7 @@ class StatusBar(QWidget):
         self.bar = ProgressBar()
         self.bar.setAccessibleName("Progress of the running task")
         self.bar.setFixedWidth(BAR_WIDTH)
-        self.figures = ElidedLabel("", "small", "text2")
+        self.figures = ElidedLabel("", "small", "text2", least=8)
         self.fresh = label("", "small", "text3")
         self.activity = StatusButton("up", "Activity", "Ctrl+L")
         self.activity.clicked.connect(self.activityWanted)

@@ -146,6 +146,13 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QAbstractScrollArea::corner { background: transparent; border: 0; }
 
 QAbstractItemView { background: transparent; border: 0; alternate-background-color: transparent; }
+QFileDialog QHeaderView { background: $bg; color: $text2; }
+QFileDialog QHeaderView::section {
+  background: $bg; color: $text2; border: 0; border-bottom: 1px solid $line; padding: 4px 8px; }
+QFileDialog QAbstractItemView {
+  background: $bg; color: $text; selection-background-color: $accentTint; selection-color: $text; }
+QFileDialog QAbstractItemView::item:selected { background: $accentTint; color: $text; }
+QFileDialog QToolButton { background: $field; border-radius: 4px; padding: 3px; }
 QPlainTextEdit, QTextEdit { background: transparent; }
 QPlainTextEdit[field="true"] { padding: 6px 9px; }
 QSplitter::handle { background: $line; }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -129,12 +129,33 @@ class Toasts:
         """Stack the toasts in their corner."""
         right, bottom = self._corner()
         width = min(theme().pixels(WIDTH), max(240, self._parent.width() - 32))
+        bottom = self._clear_of_buttons(
+            right - width, right, bottom, sum(one.height_for(width) + GAP for one in self.shown)
+        )
         for toast in reversed(self.shown):
             height = toast.height_for(width)
             bottom -= height
             toast.place(max(16, right - width), bottom, width, height)
             toast.raise_()
             bottom -= GAP
+
+    def _clear_of_buttons(self, left: int, right: int, bottom: int, height: int) -> int:
+        """Where the stack ends so that what is to be pressed next stays free: above the buttons in its way."""
+        given = bottom
+        for top in sorted(self._buttons_between(left, right), key=lambda one: -one.bottom()):
+            if bottom - height < top.bottom() + GAP and bottom + GAP > top.top():
+                bottom = top.top() - GAP
+        # In a window too low for both, the message is read first.
+        return bottom if bottom - height > 0 else given
+
+    def _buttons_between(self, left: int, right: int) -> list[QRect]:
+        found = []
+        for button in self._parent.findChildren(Button):
+            if button.is_main and button.isVisible() and button.window() is self._parent.window():
+                place = QRect(button.mapTo(self._parent, QPoint(0, 0)), button.size())
+                if place.right() >= left and place.left() <= right:
+                    found.append(place)
+        return found
 
     def clear_passing(self) -> None:
         """Take those away that only told something."""

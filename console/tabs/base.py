@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.absence import Absence
@@ -169,17 +169,15 @@ class Tab(QWidget):
     def set_side(self, panel: QWidget, label: str, icon: str = "columns", width: int = 424) -> None:
         """Give the page a side panel: beside it when the window is wide, behind a button in the head when narrow."""
         from console.widgets.buttons import Button
+        from console.widgets.edge import Edge
 
         holder = QFrame()
         holder.setObjectName("side")
         column = QHBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        line = QFrame()
-        line.setProperty("panel", "vline")
-        column.addWidget(line)
+        column.addWidget(Edge(holder, self.ctx.settings, f"side.{self.id}", width))
         column.addWidget(panel, 1)
-        holder.setFixedWidth(self.ctx.theme.pixels(width))
         holder.setAutoFillBackground(True)
         self._side = holder
         self._row.addWidget(holder)
@@ -213,6 +211,19 @@ class Tab(QWidget):
         if self.active:
             self.active = False
             self.deactivate()
+
+    def drawer_buttons(self) -> list[QAbstractButton]:
+        """The buttons that open drawers over the page."""
+        return [self._side_button] if self._side_button is not None else []
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes an open drawer; the keyboard goes back to its button."""
+        opened = [button for button in self.drawer_buttons() if self.narrow and button.isChecked()]
+        if event.key() == Qt.Key.Key_Escape and opened:
+            opened[0].setChecked(False)
+            opened[0].setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep an opened side panel at the right edge."""

@@ -87,6 +87,16 @@ class Button(SecondClickGuard, QPushButton):
             self.style().polish(self)
             self.updateGeometry()
 
+    @property
+    def is_main(self) -> bool:
+        """True for the button that a panel is about, which nothing may cover."""
+        return self._kind in ("primary", "danger")
+
+    @property
+    def is_dangerous(self) -> bool:
+        """True for what deletes or ends something: the keyboard comes to it only by hand (see ``widgets/focus.py``)."""
+        return self._kind in ("danger", "dangerText")
+
     def _font_role(self) -> str:
         if self._kind in ("primary", "danger"):
             return "strong"

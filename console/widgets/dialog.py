@@ -25,6 +25,14 @@ from console.widgets.form import Form
 WIDTH = 400
 
 
+def fit_height(dialog: QDialog) -> None:
+    """Make a dialog of a fixed width as high as its wrapped words need."""
+    layout = dialog.layout()
+    if layout is not None:
+        layout.activate()
+        dialog.setFixedHeight(max(layout.heightForWidth(dialog.width()), layout.minimumSize().height()))
+
+
 class Dialog(QDialog):
     """Title, one sentence, a body, and buttons at the right. ``body`` and ``buttons`` are layouts to fill."""
 
@@ -65,10 +73,7 @@ class Dialog(QDialog):
         return handled
 
     def _fit(self) -> None:
-        layout = self.layout()
-        if layout is not None:
-            layout.activate()
-            self.setFixedHeight(max(layout.heightForWidth(self.width()), layout.minimumSize().height()))
+        fit_height(self)
 
     def _ended(self) -> None:
         # Not deleted on close: who asked still reads the form. Without a parent it goes with its last reference.

@@ -28,7 +28,8 @@ class KeyValues(QWidget):
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        # No more than the rows want, but all that they want at this width, which a size hint does not tell.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.set_rows(rows)
 
     def set_rows(self, rows: Sequence[tuple[str, str]]) -> None:
@@ -45,6 +46,9 @@ class KeyValues(QWidget):
                 widget.deleteLater()
         for at, (name, value) in enumerate(made):
             self._add(at, name, value)
+        for at in range(self._grid.rowCount()):
+            self._grid.setRowStretch(at, 0)
+        self._grid.setRowStretch(len(made), 1)
 
     def _add(self, at: int, name: str, value: str) -> None:
         top = Qt.AlignmentFlag.AlignTop

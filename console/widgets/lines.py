@@ -16,6 +16,7 @@ from console.theme import theme
 from console.widgets.base import (
     ElidedLabel,
     antialias,
+    control_height,
     draw_icon,
     draw_text,
     label,
@@ -99,7 +100,7 @@ class HintLine(QWidget):
 
 
 class CheckLine(QWidget):
-    """Icon, strong title, quiet detail, and a link at the right end."""
+    """Icon, strong title, quiet detail, and a link at the right end; ``level``: as high with a link as without."""
 
     def __init__(
         self,
@@ -109,6 +110,7 @@ class CheckLine(QWidget):
         *,
         action: LineAction | None = None,
         small: bool = False,
+        level: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -124,7 +126,16 @@ class CheckLine(QWidget):
         self._line.setStretchFactor(self._detail, 1)
         if action is not None:
             self._line.addWidget(Button(action[0], "link", small=True, on=action[1]))
+        self._level = level
+        self._dress()
+        on_theme(self, self._dress)
         self._say()
+
+    def _dress(self) -> None:
+        """Lines with and without a link are to stand at the same distance."""
+        self._line.setContentsMargins(0, 0 if self._level else 2, 0, 0 if self._level else 2)
+        if self._level:
+            self.setFixedHeight(control_height(small=True))
 
     def set_content(self, tone: LineTone, title: str, detail: str = "") -> None:
         """Say something else; the link stays."""

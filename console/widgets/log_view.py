@@ -71,6 +71,7 @@ class LogView(QAbstractScrollArea):
     def _dress(self) -> None:
         self._type = LogType()
         self._place_bars()
+        self.updateGeometry()
         self.viewport().update()
 
     # Lines

@@ -12,7 +12,7 @@ click on a handle, or Home, gives the sizes back that the program chose.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QShowEvent
@@ -29,10 +29,10 @@ _WHOLE = 1000
 class Memory(Protocol):
     """What remembers: the window's settings."""
 
-    def value(self, key: str, default: dict[str, list[int]]) -> dict[str, list[int]]:
+    def value(self, key: str, default: dict[str, Any]) -> dict[str, Any]:
         """What is kept under ``key``."""
 
-    def set(self, key: str, value: dict[str, list[int]]) -> None:
+    def set(self, key: str, value: dict[str, Any]) -> None:
         """Keep ``value``."""
 
 
@@ -124,7 +124,7 @@ class Panes(QSplitter):
         if not self._placed:
             self._placed = True
             kept = self._memory.value(SETTING, {}).get(self._name)
-            self._place(kept if _usable(kept, len(self._shares)) else self._shares)
+            self._place(kept if kept is not None and _usable(kept, len(self._shares)) else self._shares)
 
     def _place(self, shares: Sequence[int]) -> None:
         whole = max(1, sum(shares))

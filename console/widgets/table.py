@@ -9,6 +9,7 @@
     table.set_rows(rows)                      # also ends loading and the error
     table.set_error(error, fix=("Sign in again", self.sign_in))     # old rows stay, dated
     search.searched.connect(table.set_filter); table.filterCleared.connect(search.clear)
+    table.remember(ctx.settings, "endpoints")        # the columns that the operator chose, and their widths
     table.set_actions(lambda rows: [("Delete…", "trash", self.delete)])   # context menu, before Copy and Sort by
 
 Rows are mappings or objects, identified by ``key``; refreshing keeps selection, current row, scroll and sorting.
@@ -30,8 +31,11 @@ from console.theme import theme
 from console.widgets.banner import Banner, Fix, error_words
 from console.widgets.base import label, on_theme, set_tone
 from console.widgets.empty_state import Action, EmptyState
+from console.widgets.panes import Memory
+from console.widgets.table_columns import Choice
 from console.widgets.table_view import TableView
 
+SETTING = "columns"
 MenuEntry = tuple[str, str, Callable[[], object]] | None
 
 
@@ -67,6 +71,7 @@ class ResourceTable(QWidget):
         self._loaded = False
         self._as_of: datetime | None = None
         self._filter = ""
+        self._memory: tuple[Memory, str] | None = None
         self._fit: tuple[int, int] | None = None
         self._kept: tuple[list[Any], Any, Any, int] | None = None
         self.view = TableView(self.model, multi=multi, row_pixels=row_pixels)
@@ -97,6 +102,8 @@ class ResourceTable(QWidget):
         self.view.rowActivated.connect(self.activated)
         self.view.copied.connect(self.copied)
         self.view.heads.sortRequested.connect(self._head_clicked)
+        self.view.heads.menuRequested.connect(self.open_columns_menu)
+        self.view.choiceChanged.connect(self._keep_choice)
         self.model.aboutToApply.connect(self._keep)
         self.model.applied.connect(self._restore)
         on_theme(self, self._restyle)
@@ -324,6 +331,52 @@ class ResourceTable(QWidget):
         menu.popup(point)
         return menu
 
+    # Columns
+
+    def remember(self, memory: Memory, name: str) -> None:
+        """Take the columns that were chosen in an earlier run, and keep what is chosen now, under ``name``."""
+        self._memory = (memory, name)
+        self.view.choose(Choice.from_setting(memory.value(SETTING, {}).get(name)))
+
+    def choose_columns(self, choice: Choice) -> None:
+        """Show these columns in these widths, and remember it."""
+        self.view.choose(choice)
+        self._keep_choice()
+
+    def _keep_choice(self) -> None:
+        if self._memory is not None:
+            memory, name = self._memory
+            memory.set(SETTING, {**memory.value(SETTING, {}), name: self.view.choice.as_setting()})
+
+    def open_columns_menu(self, point: QPoint) -> QMenu:
+        """Open the menu of the columns at a point of the screen."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._add_columns(menu)
+        menu.popup(point)
+        return menu
+
+    def _add_columns(self, menu: QMenu) -> None:
+        choice = self.view.choice
+        for at, column in enumerate(self.model.columns):
+            if column.kind == "check" or not column.title:
+                continue
+            crowded = column.key not in choice.hidden and self.view.isColumnHidden(at)
+            entry = menu.addAction(f"{column.title} (no room now)" if crowded else column.title)
+            entry.setCheckable(True)
+            entry.setChecked(column.key not in choice.hidden)
+            # What a list is about is always there.
+            entry.setEnabled(column.priority > 0)
+            entry.toggled.connect(lambda on, key=column.key: self._show_column(key, on))
+        menu.addSeparator()
+        reset = menu.addAction("All columns in their own widths")
+        reset.setEnabled(choice != Choice())
+        reset.triggered.connect(lambda: self.choose_columns(Choice()))
+
+    def _show_column(self, key: str, on: bool) -> None:
+        choice = self.view.choice
+        self.choose_columns(Choice(choice.hidden - {key} if on else choice.hidden | {key}, choice.widths))
+
     def _add_standard(self, menu: QMenu) -> None:
         copy = QAction(theme().icon("copy"), "Copy rows" if self.selected_rows() else "Copy all rows", menu)
         copy.setShortcut(QKeySequence.StandardKey.Copy)
@@ -339,3 +392,4 @@ class ResourceTable(QWidget):
                 entry.setCheckable(True)
                 entry.setChecked(at == self.model.sorting[0])
                 entry.triggered.connect(lambda _=False, at=at: self._head_clicked(at))
+        self._add_columns(menu.addMenu(theme().icon("columns"), "Columns"))

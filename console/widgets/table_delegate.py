@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip
 
 from console.models.base import DASH, Column
 from console.models.table import ROW_ROLE
@@ -67,6 +67,16 @@ class CellDelegate(QStyledItemDelegate):
     def set_row_height(self, height: int) -> None:
         """Another height of all rows, after the text size changed."""
         self._row_height = height
+
+    def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
+        """The whole text of a cell that is cut, where the column says nothing else."""
+        row = index.data(ROW_ROLE)
+        column = self._columns[index.column()] if index.isValid() else None
+        if row is None or column is None or column.tooltip is not None or column.kind in ("check", "bar", "spark"):
+            return super().helpEvent(event, view, option, index)
+        cut = self.natural_width(index.column(), [row]) > option.rect.width() + 1
+        QToolTip.showText(event.globalPos(), column.text_of(row) if cut else "", view)
+        return True
 
     # Kinds
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from console.models.base import Column
@@ -13,12 +13,19 @@ from console.widgets.table_delegate import PAD, paint_check
 
 _ARROW = 12
 _ARROW_GAP = 3
+# How near the pointer has to be to an edge, and how narrow a column can be dragged.
+_GRAB = 4
+_NARROWEST = 32
 
 
 class TableHeader(QHeaderView):
-    """Signals: ``sortRequested(int column)`` after a click, ``checkRequested()`` on the check column's head."""
+    """Signals: ``sortRequested(int column)`` after a click, ``checkRequested()`` on the check column's head,
+    ``widthWanted(int column, int pixels)`` while an edge is dragged (0: its own width again, after a double click),
+    ``menuRequested(QPoint)`` in screen coordinates."""
 
     sortRequested = Signal(int)
+    widthWanted = Signal(int, int)
+    menuRequested = Signal(QPoint)
     checkRequested = Signal()
 
     def __init__(self, columns: tuple[Column, ...], parent: QWidget | None = None) -> None:
@@ -28,6 +35,9 @@ class TableHeader(QHeaderView):
         self.sorted_order = Qt.SortOrder.AscendingOrder
         self.checked: bool | None = False
         self.progress: float | None = None
+        self._edge: tuple[int, float, int] | None = None
+        self._dragged = False
+        self.setMouseTracking(True)
         self.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setMinimumSectionSize(1)
         self.setStretchLastSection(False)
@@ -82,8 +92,52 @@ class TableHeader(QHeaderView):
             x = box.right() - width - _ARROW_GAP - _ARROW if column.right else box.left() + width + _ARROW_GAP
             draw_icon(painter, x, box.center().y() - _ARROW / 2, _ARROW, arrow, ink)
 
+    def _edge_at(self, x: float) -> int:
+        """The column whose right edge is at ``x``, -1 for none."""
+        for at, column in enumerate(self._columns):
+            if column.kind == "check" or self.isSectionHidden(at):
+                continue
+            if abs(self.sectionViewportPosition(at) + self.sectionSize(at) - x) <= _GRAB:
+                return at
+        return -1
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """On the edge of a head: begin to change its width."""
+        x = event.position().x()
+        at = self._edge_at(x) if event.button() == Qt.MouseButton.LeftButton else -1
+        self._dragged = at >= 0
+        self._edge = (at, x, self.sectionSize(at)) if at >= 0 else None
+        if self._edge is None:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Change the width; show where it can be changed."""
+        x = event.position().x()
+        if self._edge is not None:
+            at, start, width = self._edge
+            self.widthWanted.emit(at, max(_NARROWEST, round(width + x - start)))
+            return
+        self.setCursor(Qt.CursorShape.SplitHCursor if self._edge_at(x) >= 0 else Qt.CursorShape.ArrowCursor)
+        super().mouseMoveEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """On an edge: the column has its own width again."""
+        at = self._edge_at(event.position().x())
+        if at >= 0:
+            self.widthWanted.emit(at, 0)
+        else:
+            super().mouseDoubleClickEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu of the columns."""
+        self.menuRequested.emit(event.globalPos())
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """A click sorts by the column, or checks all rows."""
+        self._edge = None
+        if self._dragged:
+            self._dragged = False
+            return
         super().mouseReleaseEvent(event)
         at = self.logicalIndexAt(event.position().toPoint())
         if event.button() != Qt.MouseButton.LeftButton or at < 0:

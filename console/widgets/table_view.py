@@ -32,10 +32,10 @@ from console.models.table import RowTableModel, runs_of, tsv
 from console.theme import RADIUS, theme
 from console.widgets.base import antialias, fill_rounded, focus_ring, hairline
 from console.widgets.skeleton import paint_skeleton
+from console.widgets.table_columns import Choice, plan
 from console.widgets.table_delegate import PAD, CellDelegate
 from console.widgets.table_header import TableHeader
 
-_MOST_GAP = 20.0
 _SAMPLED_ROWS = 600
 LEAST_ROWS = 3
 
@@ -50,6 +50,7 @@ class TableView(QTableView):
 
     rowActivated = Signal(object)
     copied = Signal(int)
+    choiceChanged = Signal()
 
     def __init__(
         self, model: RowTableModel, *, multi: bool = True, row_pixels: int = 32, parent: QWidget | None = None
@@ -60,6 +61,9 @@ class TableView(QTableView):
         self._hover = -1
         self._keyboard = False
         self._natural: list[float] = [0.0] * len(model.columns)
+        self._crowded: set[int] = set()
+        self._sampled = False
+        self.choice = Choice()
         self._sharing: list[TableView] = []
         self.skeleton = False
         self.look_at: Callable[[Any], bool] | None = None
@@ -90,6 +94,7 @@ class TableView(QTableView):
         sides.setDefaultSectionSize(self.row_height())
         self.selectionModel().selectionChanged.connect(self._selection_changed)
         self.heads.checkRequested.connect(self._toggle_all)
+        self.heads.widthWanted.connect(self._resized)
         self.measure()
 
     def row_height(self) -> int:
@@ -102,6 +107,7 @@ class TableView(QTableView):
         self.verticalHeader().setDefaultSectionSize(self.row_height())
         self._natural = [0.0] * len(self.rows.columns)
         self.measure()
+        self.updateGeometry()
         self.heads.updateGeometry()
         self.viewport().update()
 
@@ -110,12 +116,17 @@ class TableView(QTableView):
     def measure(self) -> None:
         """Take the widths that heads and rows want; columns do not shrink while rows come and go."""
         sample = self.rows.rows()
-        if len(sample) > _SAMPLED_ROWS:
+        self._sampled = len(sample) > _SAMPLED_ROWS
+        if self._sampled:
             # Names that are longer than all of these are found when they come into sight.
             sample = sample[:: len(sample) // _SAMPLED_ROWS + 1]
-        for at in range(len(self.rows.columns)):
-            wanted = max(self.heads.width_of(at), self.cells.natural_width(at, sample))
-            self._natural[at] = max(self._natural[at], wanted)
+        wanted = [
+            max(self.heads.width_of(at), self.cells.natural_width(at, sample)) for at in range(len(self._natural))
+        ]
+        # No column shrinks while rows come and go; but a long name that is gone must not keep columns away for ever.
+        if self._sampled or not any(at in self._crowded for at in self.hidden_columns()):
+            wanted = [max(pair) for pair in zip(wanted, self._natural, strict=True)]
+        self._natural = wanted
         self._lay_out_shared()
 
     def _widen(self, at: int, width: float) -> None:
@@ -129,50 +140,36 @@ class TableView(QTableView):
         self._lay_out_shared()
 
     def _lay_out_shared(self) -> None:
-        for other in self._sharing:
-            self._natural = [max(pair) for pair in zip(self._natural, other._natural, strict=True)]
-            if other._natural != self._natural:
-                other._natural = list(self._natural)
-                other.lay_out()
-        self.lay_out()
+        for view in (self, *self._sharing):
+            view.lay_out()
 
     def lay_out(self) -> None:
-        """Hide columns of low priority until the rest fits, then share out the width left over."""
-        columns = self.rows.columns
-        room = float(self.viewport().width())
-        shown = list(range(len(columns)))
-        while sum(self._natural[at] for at in shown) > room:
-            candidates = [at for at in shown if columns[at].priority > 0]
-            if not candidates:
-                break
-            shown.remove(max(candidates, key=lambda at: (columns[at].priority, at)))
-        left = room - sum(self._natural[at] for at in shown)
-        widths = dict.fromkeys(shown, 0.0)
-        growing = [at for at in shown if columns[at].kind != "check"]
-        gap = min(_MOST_GAP, max(0.0, left) / max(1, len(growing)))
-        for at in shown:
-            widths[at] = self._natural[at] + (gap if at in growing else 0.0)
-        left -= gap * len(growing)
-        self._share(widths, left)
-        for at in range(len(columns)):
+        """Choose the columns that fit and give them their widths (see :mod:`console.widgets.table_columns`)."""
+        wanted = [max(widths) for widths in zip(self._natural, *(one._natural for one in self._sharing), strict=True)]
+        widths = plan(self.rows.columns, wanted, self.viewport().width(), self.choice, theme().scale)
+        columns = enumerate(self.rows.columns)
+        self._crowded = {at for at, one in columns if at not in widths and one.key not in self.choice.hidden}
+        for at in range(len(self.rows.columns)):
             self.setColumnHidden(at, at not in widths)
         edge = 0.0
-        for at in shown:
+        for at, width in widths.items():
             start = round(edge)
-            edge += widths[at]
+            edge += width
             self.setColumnWidth(at, max(1, round(edge) - start))
 
-    def _share(self, widths: dict[int, float], left: float) -> None:
-        columns = self.rows.columns
-        if left < 0:
-            widest = max(widths, key=lambda at: widths[at], default=None)
-            if widest is not None:
-                widths[widest] = max(theme().pixels(80), widths[widest] + left)
-            return
-        shares = {at: columns[at].share for at in widths if columns[at].share}
-        whole = sum(shares.values())
-        for at, share in shares.items():
-            widths[at] += left * share / whole
+    def choose(self, choice: Choice) -> None:
+        """Show the columns that the operator chose, in the widths chosen; tables that share columns follow."""
+        for view in (self, *self._sharing):
+            view.choice = choice
+            view.lay_out()
+
+    def _resized(self, at: int, pixels: int) -> None:
+        """A head's edge was dragged; 0: give the column its own width again."""
+        widths = {key: width for key, width in self.choice.widths.items() if key != self.rows.columns[at].key}
+        if pixels:
+            widths[self.rows.columns[at].key] = max(24, round(pixels / theme().scale))
+        self.choose(Choice(self.choice.hidden, widths))
+        self.choiceChanged.emit()
 
     def hidden_columns(self) -> list[int]:
         """Columns that do not fit at present."""

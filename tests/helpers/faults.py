@@ -109,6 +109,8 @@ def _fixed(widget: QWidget) -> bool:
 
 def _squeezed(widget: QWidget) -> Iterator[str]:
     wanted = widget.minimumSizeHint() if not _fixed(widget) else widget.sizeHint()
+    if widget.minimumWidth() > 0:
+        wanted.setWidth(widget.minimumWidth())
     if isinstance(widget, QComboBox) and widget.width() < 60:
         yield f"a choice of {widget.width()} px"
     if not widget.sizeHint().isValid() or widget.minimumWidth() == widget.maximumWidth():

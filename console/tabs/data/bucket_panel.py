@@ -15,7 +15,7 @@ from console.tabs.data.object_looking import ObjectLooking
 from console.tabs.data.object_preview import ObjectPreviewPanel
 from console.tabs.data.object_thumbs import ObjectThumbs, Twin
 from console.theme import theme
-from console.widgets.base import label
+from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button, IconButton
 from console.widgets.fields import ComboBox
 from console.widgets.lines import IconLabel
@@ -30,7 +30,7 @@ class SafetyChips(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._parts = [(IconLabel("off", "text3", 14), label("", "small")) for _ in range(3)]
+        self._parts = [(IconLabel("off", "text3", 14), ElidedLabel("", "small", least=3)) for _ in range(3)]
         self.count = label("", "small", "text2")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -166,6 +166,7 @@ class BucketPanel(QWidget):
         self.table.activated.connect(self._activated)
         self.table.selectionChanged.connect(self._selected)
         self.table.set_actions(self._menu)
+        self.table.remember(self._ctx.settings, "objects")
         self.table.view.verticalScrollBar().valueChanged.connect(lambda _: self._scrolled.start())
         self.table.model.applied.connect(self._scrolled.start)
         self._scrolled.timeout.connect(self._want_thumbs)

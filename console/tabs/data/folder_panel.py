@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from console.models.base_format import bytes_text, count, duration
 from console.tabs.data.dataset import Dataset, short_path
 from console.widgets.banner import Banner
-from console.widgets.base import control_height
 from console.widgets.buttons import Button
 from console.widgets.drop_area import DropArea
 from console.widgets.lines import CheckLine, LineAction, LineTone
@@ -134,16 +133,17 @@ class FolderPanel(QWidget):
             return
         shown, hidden = most_urgent(report.findings, self._most)
         for finding in shown:
-            line = CheckLine(TONES[finding.severity], finding.title, finding.detail, action=self._action(finding))
+            line = CheckLine(
+                TONES[finding.severity], finding.title, finding.detail, action=self._action(finding), level=True
+            )
             self._add(line)
         if hidden:
             tone = TONES[min(hidden, key=_urgency).severity]
             rest = count(len(hidden), "more finding")
-            self._add(CheckLine(tone, rest, action=("Show all", self.findingsWanted.emit)))
+            action = ("Show all", self.findingsWanted.emit)
+            self._add(CheckLine(tone, rest, action=action, level=True))
 
     def _add(self, line: CheckLine) -> None:
-        # Lines with and without a link are to stand at the same distance.
-        line.setFixedHeight(control_height(small=True))
         self._lines.addWidget(line)
 
     def _action(self, finding: Finding) -> LineAction | None:

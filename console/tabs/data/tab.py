@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QStandardPaths
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QStandardPaths, Qt
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
 from console.context import AppContext
@@ -29,7 +29,10 @@ from console.tabs.data.pictures_panel import PicturesPanel
 from console.tabs.data.upload_panel import UploadPanel
 from console.tabs.data.uploading import Course, Uploading
 from console.widgets.buttons import Button
+from console.widgets.current_stack import CurrentStack
 from console.widgets.empty_state import EmptyState
+from console.widgets.panes import Panes
+from console.widgets.scroll_area import ScrollArea
 from workers.errors import SageDeckError
 from workers.storage_names import DownloadPlan
 from workers.types import Finding, UploadResult
@@ -62,12 +65,9 @@ class DataTab(Tab):
         self._show_dataset()
 
     def _lay_out(self) -> None:
-        found = QWidget()
-        row = QHBoxLayout(found)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(24)
-        row.addWidget(self.breeds, 57)
-        row.addWidget(self.pictures, 43)
+        found = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "data.breeds")
+        found.add(self.breeds, 57)
+        found.add(self.pictures, 43)
         self._empty = EmptyState(
             "folder",
             "No pictures yet",
@@ -76,29 +76,35 @@ class DataTab(Tab):
             ("Choose folder…", self.choose_folder),
         )
         self._nothing = QWidget()
-        self._middle = QStackedWidget()
-        for page in (self._empty, self._nothing, found):
-            self._middle.addWidget(page)
+        self._middle = CurrentStack(self._empty, self._nothing, found)
         self._found = found
-        content = QVBoxLayout()
+        above = QWidget()
+        content = QVBoxLayout(above)
+        content.setContentsMargins(0, 0, 0, 0)
         content.setSpacing(14)
         content.addWidget(self.folder_panel)
         content.addWidget(self._middle, 1)
-        content.addWidget(self.upload_panel)
+        # In a low window the folder scrolls; what to do next stays in sight.
+        scroll = ScrollArea("Folder")
+        scroll.setWidget(above)
         self.body.setSpacing(6)
-        self.body.addLayout(content, 1)
+        self.body.addWidget(scroll, 1)
+        self.body.addSpacing(8)
+        self.body.addWidget(self.upload_panel)
         self.samples_button = Button("Sample pictures…", "ghost", "paw", on=self.make_samples)
         self.head.add(self.samples_button)
         self._side_stack = QStackedWidget()
         self._absent = NotConnected(self.ctx)
-        for page in (self.bucket_panel, self._absent):
+        self._bucket_page = ScrollArea("Bucket")
+        self._bucket_page.setWidget(self.bucket_panel)
+        for page in (self._bucket_page, self._absent):
             self._side_stack.addWidget(page)
         self.ctx.absenceChanged.connect(self._arrange_side)
         self._arrange_side(self.ctx.absence)
         self.set_side(self._side_stack, "Bucket", "bucket", SIDE_WIDTH)
 
     def _arrange_side(self, absence: Absence | None) -> None:
-        self._side_stack.setCurrentWidget(self.bucket_panel if absence is None else self._absent)
+        self._side_stack.setCurrentWidget(self._bucket_page if absence is None else self._absent)
 
     def _connect(self) -> None:
         self.folder_panel.chooseWanted.connect(self.choose_folder)

@@ -13,8 +13,9 @@ from console.models.base_chart import Series
 from console.models.base_format import milliseconds, when
 from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
+from console.theme import theme
 from console.widgets.banner import Banner
-from console.widgets.base import label
+from console.widgets.base import label, on_theme
 from console.widgets.buttons import Button
 from console.widgets.chart import LineChart
 from console.widgets.key_values import KeyValues
@@ -54,11 +55,9 @@ class EndpointPanel(SidePanel):
         self._banner = Banner("err")
         self._banner.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
-        self._latency.setFixedHeight(ctx.theme.pixels(160))
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
         self._log.view.set_placeholder("No lines yet")
-        self._log.setMinimumHeight(ctx.theme.pixels(120))
         self._touched = QWidget()
         self._touched_lines = QVBoxLayout(self._touched)
         self._touched_lines.setContentsMargins(0, 0, 0, 0)
@@ -71,6 +70,11 @@ class EndpointPanel(SidePanel):
         self.section("If you delete it")
         self.add(self._touched)
         self.add(self._log, 1)
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self._latency.setFixedHeight(theme().pixels(160))
 
     @property
     def name(self) -> str:

@@ -81,6 +81,7 @@ class FunctionsPart(QWidget):
         )
         self.calls.set_empty("history", "No calls yet", "Test the function, or call it from your program.")
         self.calls.fit_rows(MOST_CALLS_SHOWN)
+        self.calls.remember(ctx.settings, "calls")
         self._lay_out()
         self._connect()
         self._show_parts()

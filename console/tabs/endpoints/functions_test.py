@@ -73,7 +73,7 @@ class TestPanel(QWidget):
         self.log = _text_box("Log tail", read_only=True)
         self._chip = StateChip(State("", "neutral"))
         self._chip.hide()
-        self._figures = label("", "small", "text2", copy=True)
+        self._figures = ElidedLabel("", "small", "text2")
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         for button in (self.test_button, self.picture_button, self.save_button):

@@ -62,6 +62,7 @@ class EndpointsTab(Tab):
             ("Train a model", lambda: ctx.navigate("training")),
         )
         self.table.set_actions(self._menu)
+        self.table.remember(ctx.settings, "endpoints")
         self.table.selectionChanged.connect(self._chosen)
         self.search.searched.connect(self.table.set_filter)
         self.table.filterCleared.connect(self.search.clear)

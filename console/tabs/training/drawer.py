@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 from console.theme import theme
 from console.widgets.base import on_theme
 from console.widgets.buttons import Button
+from console.widgets.edge import Edge
 
 if TYPE_CHECKING:
     from console.tabs.base import Tab
@@ -20,12 +21,7 @@ WIDTH = 320
 class _Ground(QFrame):
     def __init__(self) -> None:
         super().__init__()
-        self._dress()
-        on_theme(self, self._dress)
-
-    def _dress(self) -> None:
-        self.setFixedWidth(theme().pixels(WIDTH))
-        self.update()
+        on_theme(self)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(self.rect(), theme().color("sunken"))
@@ -41,9 +37,7 @@ class FormDrawer:
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(0)
         inner.addWidget(form, 1)
-        line = QFrame()
-        line.setProperty("panel", "vline")
-        inner.addWidget(line)
+        inner.addWidget(Edge(holder, tab.ctx.settings, "side.form", WIDTH, at_left=False))
         self._holder = holder
         row.insertWidget(0, holder)
         self.button = Button("New job", icon="plus")

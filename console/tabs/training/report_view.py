@@ -51,6 +51,7 @@ class ReportView(QWidget):
         self._scores = ResourceTable(
             _SCORES, key="name", name="Scores by class", noun="classes", sort=("f1", "asc"), row_pixels=28
         )
+        self._scores.remember(settings, "scores")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         panes = Panes(Qt.Orientation.Horizontal, settings, "training.report")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from console.commands import Command
 from console.context import AppContext
@@ -111,6 +111,7 @@ class TrainingTab(Tab):
             ("Fill in the form", self._focus_form),
         )
         table.set_actions(self._menu)
+        table.remember(self.ctx.settings, "jobs")
         table.model.countsChanged.connect(self._say_count)
         table.selectionChanged.connect(self._chosen)
         self.search.searched.connect(table.set_filter)
@@ -182,6 +183,10 @@ class TrainingTab(Tab):
         """Keep the drawer at the left edge."""
         super().resizeEvent(event)
         self._drawer.place()
+
+    def drawer_buttons(self) -> list[QAbstractButton]:
+        """The form is a drawer, too."""
+        return [*super().drawer_buttons(), self._drawer.button]
 
     # Jobs
 

@@ -309,6 +309,7 @@ class TuningDetail(QWidget):
         )  # fmt: skip
         self.board.set_empty("wait", "No trials yet", "The first ones are being started.")
         self.board.set_actions(self._menu)
+        self.board.remember(self.ctx.settings, "leaderboard")
         self.board.selectionChanged.connect(self._row_chosen)
         self._board_place.addWidget(self.board)
         group = group_range(job)

@@ -1,0 +1,239 @@
+"""What the layout promises: panes, columns and logs that are remembered, toasts beside what is to be pressed, focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.models.base import Column
+from console.popover import SHADOW
+from console.theme import theme
+from console.widgets.buttons import Button
+from console.widgets.edge import Edge
+from console.widgets.panes import Handle, Panes
+from console.widgets.table import ResourceTable
+from console.widgets.table_columns import Choice, plan
+from tests.gui.test_layouts import stage_of
+from tests.helpers.full_account import long_name
+from tests.helpers.window import activate, until
+
+
+class Memory:
+    """Settings that live as long as the test."""
+
+    def __init__(self, **kept: Any) -> None:
+        self.kept = kept
+
+    def value(self, key: str, default: Any) -> Any:
+        return self.kept.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.kept[key] = value
+
+
+COLUMNS = (
+    Column("name", "Name", kind="name", priority=0),
+    Column("state", "State", priority=1),
+    Column("size", "Size", kind="number", priority=2),
+    Column("started", "Started", kind="number", priority=4),
+)
+ROWS = [{"name": f"job-{at}", "state": "Completed", "size": 1234, "started": "12:30"} for at in range(3)]
+
+
+def shown_table(qtbot: QtBot, width: int, memory: Memory) -> ResourceTable:
+    table = ResourceTable(COLUMNS, "name", name="Jobs")
+    qtbot.addWidget(table)
+    table.remember(memory, "jobs")
+    table.resize(width, 240)
+    table.show()
+    table.set_rows(ROWS)
+    return table
+
+
+def keys(table: ResourceTable) -> list[str]:
+    return [column.key for at, column in enumerate(COLUMNS) if not table.view.isColumnHidden(at)]
+
+
+@pytest.mark.parametrize("room", range(300, 1400, 50))
+@pytest.mark.parametrize("length", (8, 40, 63, 200))
+def test_columns_never_run_out_of_the_table(room: int, length: int) -> None:
+    widths = plan(COLUMNS, (8.0 * length, 110.0, 80.0, 70.0), room)
+    assert sum(widths.values()) <= room + 1
+    assert 0 in widths
+    if room >= 700:
+        # However long a name is, what the list is read for stays.
+        assert {1, 2} <= set(widths)
+
+
+def test_columns_come_back_when_a_long_name_has_gone(qtbot: QtBot) -> None:
+    table = shown_table(qtbot, 520, Memory())
+    assert "started" in keys(table)
+    table.set_rows([*ROWS, ROWS[0] | {"name": long_name("job", 120)}])
+    assert "started" not in keys(table) and "size" in keys(table)
+    table.set_rows(ROWS)
+    assert "started" in keys(table)
+
+
+def test_columns_are_chosen_and_resized_and_remembered(qtbot: QtBot) -> None:
+    memory = Memory()
+    table = shown_table(qtbot, 900, memory)
+    menu = table.open_columns_menu(QPoint(0, 0))
+    entry = {action.text(): action for action in menu.actions()}
+    assert not entry["Name"].isEnabled()
+    entry["Size"].toggle()
+    menu.close()
+    assert keys(table) == ["name", "state", "started"]
+    heads = table.view.heads
+    edge = heads.sectionViewportPosition(1) + heads.sectionSize(1)
+    for kind, x in (
+        (QMouseEvent.Type.MouseButtonPress, edge),
+        (QMouseEvent.Type.MouseMove, edge + 60),
+        (QMouseEvent.Type.MouseButtonRelease, edge + 60),
+    ):
+        spot, left = QPointF(x, 10), Qt.MouseButton.LeftButton
+        held = Qt.MouseButton.NoButton if kind == QMouseEvent.Type.MouseButtonRelease else left
+        event = QMouseEvent(kind, spot, spot, left, held, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(heads.viewport(), event)
+    wide = table.view.columnWidth(1)
+    again = shown_table(qtbot, 900, memory)
+    assert keys(again) == ["name", "state", "started"] and again.view.columnWidth(1) == wide
+    again.choose_columns(Choice())
+    assert keys(shown_table(qtbot, 900, memory)) == ["name", "state", "size", "started"]
+
+
+@pytest.mark.parametrize("kept", (None, [], {"hidden": 3, "widths": []}, {"widths": {"name": -5, "size": "x"}}))
+def test_settings_that_nobody_understands_hide_nothing(kept: object) -> None:
+    assert Choice.from_setting(kept) == Choice()
+
+
+def test_panes_move_by_key_and_are_remembered(qtbot: QtBot) -> None:
+    memory = Memory()
+
+    def made() -> Panes:
+        panes = Panes(Qt.Orientation.Horizontal, memory, "test")
+        panes.add(QWidget(), 1)
+        panes.add(QWidget(), 1)
+        panes.resize(600, 200)
+        qtbot.addWidget(panes)
+        panes.show()
+        return panes
+
+    panes = made()
+    before = panes.sizes()
+    handle = panes.handle(1)
+    assert isinstance(handle, Handle) and handle.focusPolicy() & Qt.FocusPolicy.TabFocus
+    for _ in range(4):
+        QTest.keyClick(handle, Qt.Key.Key_Right)
+    assert panes.sizes()[0] > before[0] + 40
+    assert abs(made().sizes()[0] - panes.sizes()[0]) <= 2
+    QTest.keyClick(handle, Qt.Key.Key_Home)
+    assert abs(panes.sizes()[0] - before[0]) <= 2 and abs(made().sizes()[0] - before[0]) <= 2
+
+
+@pytest.mark.parametrize("kept", ([1], ["a", "b"], [0, 5], "wide", None))
+def test_panes_survive_settings_that_nobody_understands(qtbot: QtBot, kept: object) -> None:
+    panes = Panes(Qt.Orientation.Horizontal, Memory(panes={"test": kept}), "test")
+    panes.add(QWidget(), 1)
+    panes.add(QWidget(), 1)
+    panes.resize(600, 200)
+    qtbot.addWidget(panes)
+    panes.show()
+    assert min(panes.sizes()) > 100
+
+
+def test_a_side_panel_keeps_the_width_it_was_given_and_grows_with_the_text(qtbot: QtBot) -> None:
+    memory = Memory()
+    page, holder = QWidget(), QWidget()
+    row = QHBoxLayout(page)
+    row.addStretch(1)
+    row.addWidget(holder)
+    page.resize(1400, 300)
+    qtbot.addWidget(page)
+    edge = Edge(holder, memory, "side.test", 400, parent=page)
+    first = holder.width()
+    QTest.keyClick(edge, Qt.Key.Key_Left)
+    assert holder.maximumWidth() > first
+    other = QWidget(page)
+    Edge(other, memory, "side.test", 400, parent=page)
+    assert other.maximumWidth() == holder.maximumWidth()
+    normal = other.maximumWidth()
+    theme().set_scale(1.3)
+    assert other.maximumWidth() > normal * 1.2
+
+
+async def test_a_toast_covers_no_primary_button(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    stage = await stage_of(make_application, tmp_path, (1024, 700))
+    await stage.show("data")
+    button = stage.tab("data").upload_panel.upload_button
+    assert button.isVisible()
+    stage.ctx.notify.error(RuntimeError("no room on the disk"), "The pictures could not be sent")
+    await until(lambda: stage.window.toasts.shown)
+    [toast] = stage.window.toasts.shown
+    box = toast.geometry().adjusted(SHADOW, SHADOW, -SHADOW, -SHADOW)
+    place = QRect(button.mapTo(stage.window, QPoint(0, 0)), button.size())
+    assert not box.intersects(place)
+    assert stage.window.rect().contains(box)
+
+
+def test_the_keyboard_comes_to_a_button_that_deletes_only_by_hand(qtbot: QtBot) -> None:
+    page = QWidget()
+    qtbot.addWidget(page)
+    column = QVBoxLayout(page)
+    new, delete, rest = Button("New"), Button("Delete…", "dangerText"), Button("Other")
+    for button in (new, delete, rest):
+        column.addWidget(button)
+    page.show()
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    for push in (new.hide, lambda: new.setEnabled(False)):
+        new.setEnabled(True)
+        new.show()
+        new.setFocus()
+        push()
+        assert not delete.hasFocus()
+    new.setEnabled(True)
+    new.show()
+    new.setFocus()
+    QTest.keyClick(new, Qt.Key.Key_Tab)
+    assert delete.hasFocus()
+
+
+async def test_escape_closes_a_drawer_and_gives_the_keyboard_back(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    stage = await stage_of(make_application, tmp_path, (1024, 700))
+    await activate(stage.window)
+    for scene, tab_id in (("form", "training"), ("endpoints", "endpoints"), ("result", "predict"), ("bucket", "data")):
+        await stage.show(scene)
+        tab = stage.tab(tab_id)
+        [button] = [one for one in tab.drawer_buttons() if one.isChecked()]
+        place = tab._drawer._holder if tab_id == "training" else tab._side
+        inner = next(one for one in place.findChildren(QWidget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        inner.setFocus()
+        for _ in range(3):
+            QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
+        assert not button.isChecked() and not place.isVisible() and button.hasFocus(), tab_id
+
+
+@pytest.mark.parametrize("look", ("light", "dark"))
+def test_the_file_dialog_can_be_read(qtbot: QtBot, tmp_path: Path, look: Any) -> None:
+    theme().set_preference(look)
+    (tmp_path / "folder").mkdir()
+    dialog = QFileDialog(None, "Folder", str(tmp_path))
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    heads = next(one for one in dialog.findChildren(QHeaderView) if one.isVisible())
+    shown = heads.grab().toImage()
+    levels = [shown.pixelColor(x, y).lightnessF() for x in range(shown.width()) for y in range(shown.height())]
+    ground = max(set(levels), key=levels.count)
+    assert (ground > 0.9) if look == "light" else (ground < 0.2)
+    assert max(abs(level - ground) for level in levels) > 0.4
