@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -136,12 +136,25 @@ class FormDialog(Dialog):
         self.buttons.addWidget(self.cancel_button)
         self.buttons.addWidget(self.ok_button)
         form.changed.connect(self.update_ok)
+        form.installEventFilter(self)
         self.update_ok()
 
     def update_ok(self) -> None:
         """Let the primary button work or not, and make room for new hints."""
         self.ok_button.setEnabled(self.form.valid and (self._extra_check is None or self._extra_check()))
-        wanted = self.form.sizeHint().height() + 4
+        self._fit_form()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A hint that takes two lines gets both as soon as the form has laid itself out."""
+        if watched is self.form and event.type() is QEvent.Type.LayoutRequest:
+            QTimer.singleShot(0, self, self._fit_form)
+        return super().eventFilter(watched, event)
+
+    def _fit_form(self) -> None:
+        layout = self.form.layout()
+        width = self._scroll.viewport().width()
+        needed = layout.heightForWidth(width) if layout is not None and layout.hasHeightForWidth() else 0
+        wanted = max(needed, self.form.sizeHint().height()) + 4
         screen = QGuiApplication.primaryScreen()
         most = round(screen.availableGeometry().height() * 0.6) if screen is not None else wanted
         self._scroll.setFixedHeight(min(wanted, most))

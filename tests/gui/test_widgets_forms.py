@@ -208,3 +208,25 @@ def test_a_number_that_is_put_in_is_not_cut_silently_either(qtbot):
     assert (row.value(), row.hint_text) == (32, "At most 32: 50 became that")
     form.set_values({"count": 20})
     assert (row.value(), row.hint_text) == (20, "")
+
+
+def test_a_dialog_makes_room_for_a_hint_of_two_lines(qtbot):
+    form = Form()
+    form.add_pair(*((f"n{at}", f"Number {at}", IntField(7, 1, 32)) for at in range(3)))
+    last = form.add("name", "Name", LineEdit("x"))
+    dialog = FormDialog("Numbers", form)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    QTest.qWaitForWindowExposed(dialog)
+    field = form.row("n0").field
+    field.lineEdit().selectAll()
+    QTest.keyClicks(field.lineEdit(), "9999")
+    field.clearFocus()
+    assert "became that" in form.row("n0").hint_text
+
+    def seen() -> bool:
+        bottom = last.field.mapTo(dialog, QPoint(0, last.field.height())).y()
+        return bottom <= dialog._scroll.mapTo(dialog, QPoint(0, dialog._scroll.height())).y()
+
+    qtbot.waitUntil(seen)
+    assert not dialog._scroll.verticalScrollBar().isVisible()
