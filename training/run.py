@@ -105,6 +105,8 @@ class Run:
         if store is not None:
             wanted = self._origin(classifier, dataset)
             differences = store.origin.differences(wanted, ignore_data=self.settings.data_dir is None)
+            # Labels are positions in this list, and which names are classes may have been decided by another version.
+            differences += ["classes"] if store.folders != dataset.folders else []
             if not differences:
                 self.say(f"features: prepared ones are used, content hash {store.origin.content_hash[:12]}")
                 self.features_from = "prepared"

@@ -84,6 +84,16 @@ def test_prepared_features_give_the_same_run_without_the_pictures(small_folder: 
     assert stored["confusion"] == direct["confusion"] and stored["classes"] == direct["classes"]
 
 
+def test_prepared_features_with_other_classes_are_not_used(small_folder: Path, tmp_path: Path) -> None:
+    data = ["--data-dir", str(small_folder), "--features-dir", str(tmp_path / "f"), *SMALL, "--epochs", "1"]
+    assert train.main([*data, "--prepare-features"]) == 0
+    manifest = tmp_path / "f" / "manifest.json"
+    stored = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({**stored, "classes": stored["classes"][::-1]}), encoding="utf-8")
+    assert train.main([*data, "--model-dir", str(tmp_path / "m")]) == 0
+    assert report_of(tmp_path / "m")["features"] == "computed"
+
+
 def test_prepared_features_of_something_else_are_not_used(
     small_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
