@@ -10,6 +10,7 @@ from workers.creating import Attempt, Part, as_one
 from workers.errors import Conflict, NotFound
 from workers.policies import as_text, partition, policy
 from workers.session import AwsSession
+from workers.types import Identity
 
 INLINE_POLICY = "sagedeck"
 TAG = {"Key": "created-by", "Value": "sagedeck"}
@@ -23,6 +24,11 @@ def role_name(kind: str, bucket: str) -> str:
         return name
     digest = hashlib.sha256(bucket.encode()).hexdigest()[:8]
     return f"{name[: NAME_LIMIT - 9]}-{digest}"
+
+
+def role_arn(kind: str, bucket: str, identity: Identity) -> str:
+    """The ARN that ``Roles`` gives the role of this kind (``Training``, ``Endpoint``) for a bucket."""
+    return f"arn:{partition(identity.arn)}:iam::{identity.account}:role/{role_name(kind, bucket)}"
 
 
 class Roles:

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from console.tabs.endpoints.functions_commands import CreateFunction
 from console.tabs.training.book import TAGGED_AT_ONCE, JobBook
-from console.tabs.training.commands import launch_cli
+from console.tabs.training.commands import LaunchTraining, launch_cli
 from console.tabs.training.commands_tuning import tuning_cli
 from console.tabs.training.form import LaunchForm
 from console.tabs.training.rows import JobRow, cost_of, spot_words
@@ -26,7 +28,10 @@ from tests.gui.test_training_lists import FakeAccount, training, trial, tuning
 from tests.helpers.window import connect, until
 from workers.costs import PriceTable
 from workers.errors import AccessDenied
+from workers.function_making import role_of
+from workers.function_types import FunctionSpec
 from workers.quotas import Quota
+from workers.roles import role_name
 from workers.training_spot import SPOT_SAVING
 from workers.types import TrainingJob
 
@@ -71,7 +76,12 @@ async def test_the_cli_lines_say_spot_and_tags(make_application: Callable[..., A
     words = shlex.split(launch_cli(spec))
     assert "--enable-managed-spot-training" in words
     assert "MaxRuntimeInSeconds=600,MaxWaitTimeInSeconds=4200" in words
-    assert words[words.index("--tags") + 1 :] == ["Key=team,Value=vision", "Key=owner,Value=Ana Lima"]
+    assert words[words.index("--tags") + 1 :] == [
+        "Key=sagedeck:created-by,Value=sagedeck",
+        f"Key=sagedeck:backbone,Value={spec.backbone}",
+        "Key=team,Value=vision",
+        "Key=owner,Value=Ana Lima",
+    ]
     form.modes.set_current("tuning")
     spec = form.spec()
     words = shlex.split(tuning_cli(spec))
@@ -278,3 +288,28 @@ async def test_the_page_says_how_many_jobs_a_filter_leaves(make_application: Cal
     assert [row.name for row in tab.table.model.visible_rows()] == ["job-00050"]
     tab.search.clear()
     await until(lambda: tab.head.subtitle.text() == "61 jobs")
+
+
+async def test_a_copied_line_says_what_it_lacks_and_has_the_accounts_own_role(
+    make_application: Callable[..., Any],
+) -> None:
+    form = await shown(make_application, "single")
+    spec: Any = form.spec()
+    line = LaunchTraining(spec, form.cli_place(spec)).cli()
+    role = f"arn:aws:iam::123456789012:role/{role_name('Training', spec.output_bucket)}"
+    assert f"--role-arn {role} " in line and "IMAGE" not in line
+    assert "/pytorch-training:" in line and line.startswith("# The folders of the channels code and sm_drivers")
+    bare = LaunchTraining(spec).cli()
+    assert "ROLE and IMAGE depend on the account" in bare and "--role-arn ROLE " in bare
+    form.modes.set_current("tuning")
+    form.copy_button.click()
+    copied = QGuiApplication.clipboard().text()
+    for placeholder in ("CODE_ARCHIVE", "DRIVERS", "FEATURES"):
+        assert placeholder in copied.splitlines()[0] + copied.splitlines()[1] and placeholder in copied.splitlines()[-1]
+    assert role in copied
+
+
+def test_a_function_with_a_long_name_is_copied_with_the_role_that_it_gets() -> None:
+    name = "a" * 64
+    line = CreateFunction(FunctionSpec(name, "dogs")).cli()
+    assert f"--role-name {role_of(name)} " in line and f"{name}-role" not in line

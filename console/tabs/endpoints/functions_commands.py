@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
 from workers.function_code import HANDLER, OwnCode
+from workers.function_making import role_of
 from workers.function_settings import SettingsChange
 from workers.function_types import FunctionSpec
 from workers.grants import Grant
@@ -36,7 +37,7 @@ class CreateFunction(Command):
     def cli(self) -> str:
         """The calls; the policy is the one that the dialog showed."""
         spec = self.spec
-        role = f"{spec.name}-role"
+        role = role_of(spec.name)
         return (
             f"aws iam create-role --role-name {role} --assume-role-policy-document file://trust-lambda.json\n"
             f"aws iam put-role-policy --role-name {role} --policy-name invoke --policy-document file://invoke.json\n"

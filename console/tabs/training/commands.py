@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
-from console.tabs.training.commands_tags import tags_cli
-from workers.training_spot import max_wait_seconds
+from workers.launch_cli import command_line, training_parameters
+from workers.training import launch_request
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ class LaunchTraining(Command):
 
     icon = "training"
 
-    def __init__(self, spec: TrainingSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: TrainingSpec, place: CliPlace | None = None) -> None:
+        self.spec, self._place = spec, place
         self.title = f"Launch {spec.job_name}"
 
     async def run(self, services: Services) -> str:
@@ -35,8 +35,9 @@ class LaunchTraining(Command):
         return f"{spec.instance_count} × {spec.instance_type}, {spec.epochs} epochs"
 
     def cli(self) -> str:
-        """The same job by the AWS CLI; the role and the image are those that SageDeck chooses."""
-        return launch_cli(self.spec)
+        """The same job by the AWS CLI, with what it needs besides."""
+        code = "The folders of the channels code and sm_drivers are uploaded when SageDeck launches this job."
+        return note(unknown_account(self._place), code) + launch_cli(self.spec, self._place)
 
     def events(self) -> list[tuple[str, str]]:
         """A job was created."""
@@ -77,32 +78,34 @@ class StopTraining(Command):
         return [("job", job.name) for job in self.jobs]
 
 
-def launch_cli(spec: TrainingSpec) -> str:
-    """``aws sagemaker create-training-job …`` for a form, without role and image, which need the account."""
-    parameters = {
-        "epochs": str(spec.epochs),
-        "learning_rate": format(spec.learning_rate, "g"),
-        "batch_size": str(spec.batch_size),
-        "backbone": spec.backbone,
-        **spec.hyperparameters,
-    }
-    channel = [
-        {
-            "ChannelName": "training",
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": spec.data_uri.rstrip("/") + "/"}},
-        }
-    ]
-    resources = f"InstanceType={spec.instance_type},InstanceCount={spec.instance_count},VolumeSizeInGB={spec.volume_gb}"
-    limits = f"MaxRuntimeInSeconds={spec.max_runtime_seconds}"
-    if spec.spot:
-        limits += f",MaxWaitTimeInSeconds={max_wait_seconds(spec.max_runtime_seconds)} --enable-managed-spot-training"
-    return (
-        f"aws sagemaker create-training-job --training-job-name {spec.job_name} "
-        "--role-arn ROLE --algorithm-specification TrainingImage=IMAGE,TrainingInputMode=File "
-        f"--resource-config {resources} "
-        f"--stopping-condition {limits} "
-        f"--output-data-config S3OutputPath=s3://{spec.output_bucket}/sagedeck/jobs "
-        f"--input-data-config '{json.dumps(channel, separators=(',', ':'))}' "
-        f"--hyper-parameters '{json.dumps(parameters, separators=(',', ':'))}'"
-        f"{tags_cli(spec.tags)}"
-    )
+@dataclass(frozen=True)
+class CliPlace:
+    """What a command line needs of the account: its region, and the role of jobs on a bucket."""
+
+    region: str
+    role_arn: str
+
+
+# Without an account there is no role and no image.
+NOWHERE = CliPlace("us-east-1", "ROLE")
+
+
+def launch_cli(spec: TrainingSpec, place: CliPlace | None = None) -> str:
+    """``aws sagemaker create-training-job …`` for a form, with the role and the image that the launch uses.
+
+    Without a ``place`` ROLE and IMAGE stand for them.
+    """
+    request = launch_request(spec, (place or NOWHERE).region) | {"role_arn": (place or NOWHERE).role_arn}
+    if place is None:
+        request["image"] = "IMAGE"
+    return command_line("create-training-job", training_parameters(request))
+
+
+def note(*parts: str) -> str:
+    """A comment for a shell above a command that is not complete."""
+    return "".join(f"# {part}\n" for part in parts if part)
+
+
+def unknown_account(place: CliPlace | None) -> str:
+    """What a line is lacking without an account; "" with one."""
+    return "" if place is not None else "Not complete: ROLE and IMAGE depend on the account, and none is connected."

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
-from console.tabs.training.commands_tags import tags_cli
+from console.tabs.training.commands import NOWHERE, CliPlace, note, unknown_account
 from console.tabs.training.pending import progress_words
-from workers.paths import METRIC_DEFINITIONS
+from workers.launch_cli import CODE_ARCHIVE, DRIVERS, command_line, tuning_parameters
 from workers.training_progress import FeaturesProgress
-from workers.training_spot import max_wait_seconds
-from workers.tuning_request import static_hyperparameters
-from workers.tuning_types import CategoricalRange, IntegerRange, TuningJob, TuningSpec, TuningStep
+from workers.tuning_request import features_once, tuning_request
+from workers.tuning_types import TuningJob, TuningSpec, TuningStep
 
 if TYPE_CHECKING:
     from workers.services import Services
+
+
+FEATURES = "FEATURES"
 
 
 class LaunchTuning(Command):
@@ -28,8 +29,13 @@ class LaunchTuning(Command):
 
     icon = "tuning"
 
-    def __init__(self, spec: TuningSpec, began: Callable[[TuningStep], None] = lambda step: None) -> None:
-        self.spec, self._began = spec, began
+    def __init__(
+        self,
+        spec: TuningSpec,
+        began: Callable[[TuningStep], None] = lambda step: None,
+        place: CliPlace | None = None,
+    ) -> None:
+        self.spec, self._began, self._place = spec, began, place
         self.title = f"Launch {spec.tuning_name}"
 
     async def run(self, services: Services) -> str:
@@ -53,8 +59,11 @@ class LaunchTuning(Command):
         return f"{spec.max_jobs} jobs, {spec.max_parallel} at a time, on {spec.instance_type}"
 
     def cli(self) -> str:
-        """The same job by the AWS CLI; the role and the image are those that SageDeck chooses."""
-        return tuning_cli(self.spec)
+        """The same job by the AWS CLI, with what stands for what."""
+        code = f"{CODE_ARCHIVE} and {DRIVERS} stand for what is uploaded when SageDeck launches this job."
+        made = f"{FEATURES} stands for the model.tar.gz of the job that prepares the features."
+        notes = note(unknown_account(self._place), code, made if features_once(self.spec) else "")
+        return notes + tuning_cli(self.spec, self._place)
 
     def events(self) -> list[tuple[str, str]]:
         """A tuning job was created, and its training jobs cost money."""
@@ -99,64 +108,11 @@ class StopTuning(Command):
         return [("tuning", job.name) for job in self.jobs]
 
 
-def tuning_cli(spec: TuningSpec) -> str:
-    """``aws sagemaker create-hyper-parameter-tuning-job …`` for a form; ROLE and IMAGE need the account."""
-    ranges: dict[str, list[dict[str, Any]]] = {}
-    for one in spec.ranges:
-        if isinstance(one, CategoricalRange):
-            ranges.setdefault("CategoricalParameterRanges", []).append({"Name": one.name, "Values": list(one.values)})
-            continue
-        kind = "IntegerParameterRanges" if isinstance(one, IntegerRange) else "ContinuousParameterRanges"
-        entry = {"Name": one.name, "MinValue": f"{one.low:g}", "MaxValue": f"{one.high:g}", "ScalingType": one.scaling}
-        ranges.setdefault(kind, []).append(entry)
-    limits: dict[str, int] = {"MaxParallelTrainingJobs": spec.max_parallel}
-    if spec.max_jobs is not None:
-        limits["MaxNumberOfTrainingJobs"] = spec.max_jobs
-    if spec.max_runtime_seconds is not None:
-        limits["MaxRuntimeInSeconds"] = spec.max_runtime_seconds
-    objective = {"Type": "Maximize" if spec.maximize else "Minimize", "MetricName": spec.objective_metric}
-    config = {
-        "Strategy": spec.strategy,
-        "HyperParameterTuningJobObjective": objective,
-        "ResourceLimits": limits,
-        "ParameterRanges": ranges,
-        "TrainingJobEarlyStoppingType": spec.early_stopping,
-    }
-    source = {"S3DataType": "S3Prefix", "S3Uri": spec.data_uri.rstrip("/") + "/"}
-    definition: dict[str, Any] = {
-        "StaticHyperParameters": static_hyperparameters(spec),
-        "AlgorithmSpecification": {
-            "TrainingImage": "IMAGE",
-            "TrainingInputMode": "File",
-            "MetricDefinitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
-        },
-        "RoleArn": "ROLE",
-        "InputDataConfig": [{"ChannelName": "training", "DataSource": {"S3DataSource": source}}],
-        "OutputDataConfig": {"S3OutputPath": f"s3://{spec.output_bucket}/sagedeck/jobs"},
-        "ResourceConfig": {
-            "InstanceType": spec.instance_type,
-            "InstanceCount": spec.instance_count,
-            "VolumeSizeInGB": spec.volume_gb,
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": spec.trial_seconds},
-    }
-    if spec.spot:
-        definition["EnableManagedSpotTraining"] = True
-        definition["StoppingCondition"] = {
-            "MaxRuntimeInSeconds": spec.trial_seconds,
-            "MaxWaitTimeInSeconds": max_wait_seconds(spec.trial_seconds),
-        }
-    parts = [
-        f"aws sagemaker create-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {spec.tuning_name}",
-        f"--hyper-parameter-tuning-job-config '{_json(config)}'",
-        f"--training-job-definition '{_json(definition)}'",
-    ]
-    if spec.parents:
-        parents = [{"HyperParameterTuningJobName": name} for name in spec.parents]
-        warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": spec.warm_start}
-        parts.append(f"--warm-start-config '{_json(warm)}'")
-    return " ".join(parts) + tags_cli(spec.tags)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def tuning_cli(spec: TuningSpec, place: CliPlace | None = None) -> str:
+    """``aws sagemaker create-hyper-parameter-tuning-job …`` for a form, as ``launch_cli``."""
+    where = place or NOWHERE
+    features = FEATURES if features_once(spec) else ""
+    request = tuning_request(spec, where.region, features) | {"role_arn": where.role_arn}
+    if place is None:
+        request["image"] = "IMAGE"
+    return command_line("create-hyper-parameter-tuning-job", tuning_parameters(request))

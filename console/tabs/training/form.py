@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.base_format import count
-from console.tabs.training.commands import launch_cli
-from console.tabs.training.commands_tuning import tuning_cli
+from console.tabs.training.commands import CliPlace, LaunchTraining
+from console.tabs.training.commands_tuning import LaunchTuning
 from console.tabs.training.cost_block import CostBlock
 from console.tabs.training.form_fields import MAIN, MORE, LaunchFields
 from console.tabs.training.form_values import (
@@ -40,6 +40,7 @@ from console.widgets.lines import CheckLine
 from console.widgets.scroll_area import ScrollArea
 from console.widgets.segmented import Segmented
 from workers.errors import SageDeckError
+from workers.roles import role_arn
 from workers.tuning_request import features_note, spec_problem
 from workers.tuning_types import TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
@@ -373,6 +374,16 @@ class LaunchForm(QFrame):
     def _copy(self) -> None:
         spec = self.spec()
         if spec is not None:
-            text = tuning_cli(spec) if isinstance(spec, TuningSpec) else launch_cli(spec)
-            QGuiApplication.clipboard().setText(text)
-            self.ctx.notify.info("Copied", "The AWS CLI line is on the clipboard.")
+            place = self.cli_place(spec)
+            tuning = isinstance(spec, TuningSpec)
+            command = LaunchTuning(spec, place=place) if isinstance(spec, TuningSpec) else LaunchTraining(spec, place)
+            QGuiApplication.clipboard().setText(command.cli())
+            words = "Its comments say which parts are placeholders." if tuning or place is None else ""
+            self.ctx.notify.info("Copied", f"The AWS CLI line is on the clipboard. {words}".strip())
+
+    def cli_place(self, spec: TrainingSpec | TuningSpec) -> CliPlace | None:
+        """What a command line needs of the account; None while none is connected."""
+        services, identity = self.ctx.services, self.ctx.identity
+        if services is None or identity is None:
+            return None
+        return CliPlace(services.region, role_arn("Training", spec.output_bucket, identity))

@@ -324,13 +324,19 @@ class TrainingTab(Tab):
     def _launch(self, spec: TrainingSpec | TuningSpec) -> None:
         tuning = isinstance(spec, TuningSpec)
         name = spec.tuning_name if isinstance(spec, TuningSpec) else spec.job_name
-        command: Command = LaunchTraining(spec) if isinstance(spec, TrainingSpec) else self._tuning_command(spec)
+        command: Command = (
+            LaunchTraining(spec, self.form.cli_place(spec))
+            if isinstance(spec, TrainingSpec)
+            else self._tuning_command(spec)
+        )
         self.start(
             self._launch_and_show(command, f"{'tuning' if tuning else 'job'}:{name}"), label=f"Launch {name}"
         )  # fmt: skip
 
     def _tuning_command(self, spec: TuningSpec) -> LaunchTuning:
-        command = LaunchTuning(spec, lambda step: self.refresh() if step.phase == "features" else None)
+        command = LaunchTuning(
+            spec, lambda step: self.refresh() if step.phase == "features" else None, self.form.cli_place(spec)
+        )
         self._launching[spec.tuning_name] = command
         return command
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import re
+import shlex
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from workers.errors import Conflict, InvalidInput
+from workers.launch_cli import CODE_ARCHIVE, DRIVERS, command_line, training_parameters, tuning_parameters
 from workers.launcher import Launcher
 from workers.training import launch_request
 from workers.tuning_request import tuning_request
@@ -274,3 +276,68 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
 
 def test_this_process_has_not_imported_the_sdk():
     assert not [name for name in sys.modules if name.split(".")[0] == "sagemaker"]
+
+
+def as_set(parameters):
+    """The order of channels and the keys of a request say nothing."""
+    return json.dumps(
+        parameters | {"InputDataConfig": sorted(parameters.get("InputDataConfig", ()), key=json.dumps)}, sort_keys=True
+    )
+
+
+def read_back(line):
+    """The parameters of a command line, as the AWS CLI reads them."""
+    words = shlex.split(line)
+    assert words[:2] == ["aws", "sagemaker"]
+    found, at = {}, 3
+    while at < len(words):
+        name = "".join(part.capitalize() for part in words[at].removeprefix("--").split("-"))
+        end = next((n for n in range(at + 1, len(words)) if words[n].startswith("--")), len(words))
+        values = [value_of(word) for word in words[at + 1 : end]]
+        found[name] = values if name == "Tags" and values[0].__class__ is dict else values[0] if values else True
+        at = end
+    return found
+
+
+def value_of(word):
+    if word[0] in "{[":
+        return json.loads(word)
+    if "=" not in word:
+        return word
+    pairs = dict(part.split("=", 1) for part in word.split(","))
+    return {key: int(value) if value.isdigit() else value for key, value in pairs.items()}
+
+
+@pytest.mark.parametrize("changes", [{}, {"spot": True, "tags": {"team": "it's", "a": "b,c=d"}, "instance_count": 1}])
+def test_the_cli_line_of_a_job_is_the_request_that_is_sent(recorded, changes):
+    launcher, requests = recorded[0], recorded[4].requests
+    before = len(requests)
+    request = launch_request(dataclasses.replace(SPEC, job_name="dogs-cli", **changes), "us-east-1")
+    asyncio.run(launcher.launch({**request, "role_arn": ROLE}))
+    sent = next(json.loads(body) for _, _, operation, body in requests[before:] if operation == "CreateTrainingJob")
+    line = command_line("create-training-job", training_parameters({**request, "role_arn": ROLE}))
+    assert as_set(read_back(line)) == as_set(sent)
+
+
+@pytest.mark.parametrize(
+    ("changes", "features"),
+    [
+        ({}, "s3://b/features/model.tar.gz"),
+        ({"features_once": False, "spot": True, "parents": ("before",), "random_seed": 3}, ""),
+        ({"strategy": "Hyperband", "early_stopping": "Off", "max_runtime_seconds": 7200, "tags": {"a": "b"}}, ""),
+    ],
+)
+def test_the_cli_line_of_a_tuning_job_is_the_request_that_is_sent(recorded, changes, features):
+    launcher, requests = recorded[0], recorded[4].requests
+    before = len(requests)
+    spec = TuningSpec("tune-cli", SPEC.data_uri, BUCKET, **changes)
+    request = {**tuning_request(spec, "us-east-1", features), "role_arn": ROLE}
+    asyncio.run(launcher.launch(request))
+    body = next(body for _, _, operation, body in requests[before:] if operation == "CreateHyperParameterTuningJob")
+    # Where the code and the drivers were uploaded is known only now; the line says that these are placeholders.
+    text = re.sub(r's3://[^"]*/sourcedir\.tar\.gz', CODE_ARCHIVE, body.decode())
+    sent = json.loads(re.sub(r's3://[^"]*/input/sm_drivers', DRIVERS, text))
+    made = read_back(command_line("create-hyper-parameter-tuning-job", tuning_parameters(request)))
+    for parameters in (sent, made):
+        parameters["TrainingJobDefinition"] = as_set(parameters["TrainingJobDefinition"])
+    assert json.dumps(made, sort_keys=True) == json.dumps(sent, sort_keys=True)
