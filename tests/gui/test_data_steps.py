@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from console.tabs.data.deletion_dialog import DeletionDialog
 from console.tabs.data.tab import DataTab
 from console.widgets.lines import CheckLine
-from tests.gui.test_data_tab import button, checked, connected, in_bucket, open_tab, uploaded
+from tests.gui.test_data_tab import button, checked, connected, dialog_of, in_bucket, open_tab, uploaded
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
@@ -169,6 +170,43 @@ async def test_a_prefix_with_another_set_asks(
     await until(lambda: tab.uploading.state == "done")
     assert panel.train_button.text() == "Train on all of it…"
     assert any("of another set beside it" in line for line in lines(tab))
+
+
+async def test_what_was_replaced_or_deleted_is_not_offered_for_training(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    application, tab, services = await opened(make_application, sandbox, "steps-replaced")
+    panel = tab.upload_panel
+    await checked(tab, dogs)
+    await uploaded(tab)
+    await checked(tab, cats)
+    panel.prefix.set_value("dogs")
+    await uploaded(tab)
+    panel.replace_button.click()
+    question = await dialog_of(DeletionDialog, application.window)
+    await until(question.confirm_button.isEnabled)
+    question.confirm_button.click()
+    await until(lambda: tab.uploading.state == "done")
+    assert panel.train_button.text() == "Train on it…"
+    there = {item.key: item.size async for item in services.storage.objects("steps-replaced")}
+    assert there == {f"dogs/{path.relative_to(cats).as_posix()}": path.stat().st_size for path in cats.rglob("*.jpg")}
+
+    # The place has the cats now.
+    await checked(tab, dogs)
+    assert not panel.train_button.isVisible() and panel.upload_button.isVisible()
+
+    await checked(tab, cats)
+    assert panel.train_button.isVisible()
+    tab.uploading.removed("another", None)
+    tab.uploading.removed("steps-replaced", ["other/a.jpg"])
+    assert panel.train_button.isVisible()
+    tab.start(tab.deleting.keys("steps-replaced", [next(iter(there))], ""), label="Deleting")
+    question = await dialog_of(DeletionDialog, application.window)
+    await until(question.confirm_button.isEnabled)
+    question.confirm_button.click()
+    await until(lambda: not panel.train_button.isVisible())
+    assert panel.upload_button.isVisible()
 
 
 async def test_names_that_look_the_same_are_told_after_the_upload(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
@@ -28,10 +28,19 @@ Find = Callable[["Services", DeletionDialog], Awaitable[tuple[Doomed, ...]]]
 
 
 class Deleting:
-    """Every deletion of the Data tab. All methods return whether what was agreed to was done whole."""
+    """Every deletion of the Data tab; all methods return whether what was agreed to was done whole.
 
-    def __init__(self, ctx: AppContext, browser: BucketBrowser, parent: QWidget) -> None:
-        self._ctx, self._browser, self._parent = ctx, browser, parent
+    ``removed(bucket, keys)`` is told what was tried to be deleted; ``None`` stands for all keys.
+    """
+
+    def __init__(
+        self,
+        ctx: AppContext,
+        browser: BucketBrowser,
+        removed: Callable[[str, Iterable[str] | None], None],
+        parent: QWidget,
+    ) -> None:
+        self._ctx, self._browser, self._removed, self._parent = ctx, browser, removed, parent
 
     async def rows(self, bucket: str, rows: Sequence[ObjectRow]) -> bool:
         """Delete objects and folders that are selected."""
@@ -72,6 +81,7 @@ class Deleting:
         if agreed is None:
             return False
         outcome = await self._ctx.run(DeleteBucket(bucket, agreed))
+        self._removed(bucket, None)
         if not outcome:
             self._browser.changed()
         return bool(outcome) and self._whole(bucket, outcome.value)
@@ -92,6 +102,7 @@ class Deleting:
         if agreed is None:
             return False
         outcome = await self._ctx.run(DeleteObjects(bucket, agreed, cli))
+        self._removed(bucket, (item.key for item in agreed))
         if not outcome:
             # Some of it may be gone all the same.
             self._browser.changed()

@@ -57,7 +57,7 @@ class DataTab(Tab):
         self.pictures = PicturesPanel(ctx, self.dataset)
         self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)
         self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
-        self.deleting = Deleting(ctx, self.browser, self)
+        self.deleting = Deleting(ctx, self.browser, self.uploading.removed, self)
         self._follower = UploadFollower(self.browser, self.uploading, self)
         self._restored = False
         self._lay_out()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -118,6 +119,8 @@ class Uploading(QObject):
         course = Course(Upload(folder, bucket, prefix, self._remember, merge=merge), contents)
         course.command.on_progress = partial(self._progressed, course)
         self._courses[folder] = self.current = course
+        if merge:
+            self._overtaken(course)
         self._ctx.tasks.start(self._run(course), label=course.command.title, key="data:upload")
         self.changed.emit()
 
@@ -149,6 +152,32 @@ class Uploading(QObject):
             if self.current is course:
                 self.current = None
             self.changed.emit()
+
+    def removed(self, bucket: str, keys: Iterable[str] | None = None) -> None:
+        """Objects went from ``bucket`` (None: all of it): what lay there is no longer what was uploaded."""
+        names = None if keys is None else list(keys)
+        self._drop(
+            lambda course: (
+                course.command.bucket == bucket
+                and (names is None or any(name.startswith(course.command.prefix) for name in names))
+            )
+        )
+
+    def _overtaken(self, newer: Course) -> None:
+        """What another folder had uploaded to the same place, above or below it, is no longer that folder alone."""
+        here = newer.command
+        self._drop(
+            lambda course: (
+                course is not newer
+                and course.command.bucket == here.bucket
+                and (course.command.prefix.startswith(here.prefix) or here.prefix.startswith(course.command.prefix))
+            )
+        )
+
+    def _drop(self, stale: Callable[[Course], bool]) -> None:
+        doomed = [course for course in self._courses.values() if course.state == "done" and stale(course)]
+        for course in doomed:
+            self.dismiss(course)
 
     def reset(self) -> None:
         """Another account is in force: nothing of the old one is left over."""
@@ -183,6 +212,7 @@ class Uploading(QObject):
         if outcome.status == "done":
             course.state = _ending(command.result)
             if course.state != "asks":
+                self._overtaken(course)
                 self.pending = [
                     entry for entry in self.pending if (entry.bucket, entry.prefix) != (command.bucket, command.prefix)
                 ]
