@@ -49,7 +49,9 @@ def facts(kind: str, width: int, height: int, size: int | None) -> str:
 
 
 def model_words(size: int, network: str) -> str:
-    """How a picture becomes a network's input, in one sentence."""
+    """How a picture becomes a network's input, in one sentence; ``size`` 0: nobody knows."""
+    if not size:
+        return f"Not known: {network} does not say how large its input is."
     return f"The middle square, 87.5 % of the shorter side, at {size} × {size} px: the input of {network}."
 
 

@@ -103,7 +103,7 @@ def paint_rows(painter: QPainter, area: QRectF, card: Card, rows: list[Bar]) -> 
     bar_width = min(colors.pixels(64), area.width() * 0.2)
     bar_left = area.right() - ways * figure - 6 - bar_width
     best = [max((bar.values[way] or 0.0 for bar in rows), default=0.0) for way in range(ways)]
-    for number, bar in enumerate(rows[: max(1, int(area.height() // line))]):
+    for number, bar in enumerate(rows[: max(1, int(area.height() / line + 0.01))]):
         row = QRectF(area.left(), area.top() + number * line, area.width(), line)
         right_class = bool(card.truth) and bar.label == card.truth
         strong = right_class if card.truth else number == 0

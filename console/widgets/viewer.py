@@ -171,10 +171,10 @@ class Viewer(QWidget):
         self.class_words.setText(class_title(item.class_name) if item.class_name else "")
         self.class_words.setVisible(bool(item.class_name))
         self._tell_answers(item.answers, item.asked)
-        for part in (self._model_head, self.model, self.model_words):
-            part.setVisible(bool(item.input_size))
-        if item.input_size:
-            self.model_words.setText(model_words(item.input_size, item.network))
+        self.model.setVisible(bool(item.input_size))
+        for part in (self._model_head, self.model_words):
+            part.setVisible(bool(item.network))
+        self.model_words.setText(model_words(item.input_size, item.network))
 
     def _tell_answers(self, card: Card | None, asked: Sequence[str]) -> None:
         answers = card.answers if card is not None else ()

@@ -14,7 +14,9 @@ from PySide6.QtTest import QTest
 from console.confused import NOT_NAMED, RIGHT
 from console.widgets.confusion_matrix import ConfusionMatrix
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, png, texts, with_endpoints
+from tests.helpers import full_account
 from tests.helpers.models import CLASSES, ModelServices
+from tests.helpers.scenes import SPECS, Stage
 from tests.helpers.window import activate, until
 from workers.types import JobReport
 
@@ -98,3 +100,27 @@ async def test_a_cell_of_all_classes_closes_the_dialog_first(make_application: C
     large.cellActivated.emit(0, 1)
     assert tab.looking.confused.viewing.is_open
     await until(lambda: not large.isVisible())
+
+
+async def test_a_cell_of_a_jobs_report_is_looked_at_in_training(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    application = make_application(SPECS)
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    stage, objects = Stage(application, tmp_path), Objects()
+    report = stage.services.reports[full_account.JOB]
+    cells = [(row, column) for row, line in enumerate(report.confusion) for column, n in enumerate(line) if n]
+    first, second = next(cell for cell in cells if cell[0] != cell[1])
+    named = {"mistakes": [["test/x/1.png", first, second]]}
+    stage.services.reports[full_account.JOB] = replace(report, extra=named)
+    stage.services.job_rows = [replace(row, data_uri="s3://pictures/dogs/") for row in stage.services.job_rows]
+    held: Any = stage.services
+    held.storage = SimpleNamespace(read=objects.read)
+    await stage.enter()
+    await stage.report()
+    detail = stage.tab("training").detail
+    detail._report_view._matrix.cellActivated.emit(first, second)
+    assert detail.confused.viewing.is_open and detail.confused.viewing.viewer.name.text() == "1.png"
+    await until(lambda: objects.read_keys == [("pictures", "dogs/test/x/1.png")])
+    await until(lambda: not detail.confused.viewing.viewer.canvas.image.isNull())

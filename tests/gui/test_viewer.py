@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from console.models.base_cards import Answer, Card
 from console.models.viewing import ViewItem
 from console.tabs import TabSpec
 from console.tabs.base import Tab
+from console.theme import theme
 from console.viewing import CANCELLED, Viewing
+from console.widgets import prediction_card
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
 from tests.helpers.models import CLASSES
 from tests.helpers.window import activate, until
@@ -262,21 +265,28 @@ async def test_the_menu_key_opens_the_menu_of_the_chosen_card(
     tab.grid.menuRequested.disconnect()
     tab.grid.menuRequested.connect(lambda key, place: asked.append(key))
     tab.grid.set_current(tab.grid.cards()[1].key)
-    from PySide6.QtGui import QContextMenuEvent
-
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(5, 5), tab.grid.mapToGlobal(QPoint(5, 5)))
     QApplication.sendEvent(tab.grid, event)
     assert asked == [tab.grid.cards()[1].key]
 
 
-@pytest.mark.parametrize("name", ["0.png"])
-async def test_a_card_says_its_files_name(make_application: Callable[..., Any], tmp_path: Path, name: str) -> None:
-    from PySide6.QtCore import QRectF
-    from PySide6.QtGui import QPainter
+async def test_what_a_model_that_says_nothing_of_its_input_sees_is_not_known(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    _, tab = await open_tab(make_application, with_endpoints("dogs"))
+    tab.add_paths([picture(tmp_path / "1.png")])
+    await answered(tab, 1)
+    tab.looking.look(tab.grid.cards()[0].key)
+    viewer = tab.looking.viewing.viewer
+    assert viewer.model_words.text() == "Not known: the model of dogs does not say how large its input is."
+    assert not viewer.model.isVisible()
 
-    from console.widgets import prediction_card
 
-    _, tab, _ = await with_cards(make_application, tmp_path, 1)
+@pytest.mark.parametrize("scale", [1.0, 1.15, 1.3, 1.5])
+def test_a_card_says_its_files_name_and_five_classes(qapp: object, scale: float) -> None:
+    labels = ("004.Akita", "Beagle", "Boxer", "Collie", "Poodle")
+    card = Card("1", "x.png", "0.png", labels[0], (Answer(labels, (0.5, 0.2, 0.1, 0.1, 0.1), 5.0),))
+    theme().set_scale(scale)
     written: list[str] = []
     kept = prediction_card.draw_text
 
@@ -286,10 +296,10 @@ async def test_a_card_says_its_files_name(make_application: Callable[..., Any], 
 
     prediction_card.draw_text = write
     try:
-        page = QImage(420, 160, QImage.Format.Format_RGB32)
+        page = QImage(800, prediction_card.card_height(), QImage.Format.Format_RGB32)
         painter = QPainter(page)
-        prediction_card.paint_card(painter, QRectF(0, 0, 420, 160), tab.grid.cards()[0])
+        prediction_card.paint_card(painter, QRectF(page.rect()), card)
         painter.end()
     finally:
         prediction_card.draw_text = kept
-    assert name in written and "Akita" in written
+    assert "0.png" in written and {"Akita", *labels[1:]} <= set(written)

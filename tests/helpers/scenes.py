@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from console.tabs import TABS
 from console.theme import theme
+from console.widgets.viewer import Viewer
 from tests.helpers import full_account as full
 from tests.helpers.faults import faults
 from tests.helpers.models import enter
@@ -67,7 +68,9 @@ class Stage:
         self.window.toasts.clear()
 
     def close(self) -> None:
-        """Close dialogs, drawers and the activity panel."""
+        """Close dialogs, drawers, the viewer and the activity panel."""
+        for viewer in self.window.findChildren(Viewer):
+            viewer.close_viewer()
         if self.dialog is not None:
             self.dialog.reject()
             self.dialog = None
@@ -180,6 +183,13 @@ class Stage:
 
         await until(answered)
 
+    async def viewer(self) -> None:
+        """One of its pictures, looked at."""
+        await self.predict()
+        viewing = self.tab("predict").looking.viewing
+        self.tab("predict").looking.look(self.tab("predict").grid.cards()[0].key)
+        await until(lambda: not viewing.viewer.canvas.image.isNull())
+
     async def result(self) -> None:
         """The panel of the score, from its drawer where the window is narrow."""
         await self.predict()
@@ -239,7 +249,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
-        "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
+        "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip
 

@@ -127,7 +127,8 @@ class Looking(QObject):
                 size = input_size(report)
                 if size is not None:
                     return size, f"the model of {job}"
-        return 0, ""
+        names = self._owner.asked()
+        return 0, f"the model of {names[0]}" if names else ""
 
     # What can be done
 
