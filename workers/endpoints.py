@@ -10,16 +10,15 @@ from typing import Any
 from workers.aws_time import utc, utc_of
 from workers.costs import PriceTable
 from workers.creating import Attempt, Part, as_one, tagged
+from workers.deploy_request import deploy_requests
 from workers.endpoints_deletion import Deletion
 from workers.endpoints_parts import (
     JOB_TAG,
     VARIANT,
     EndpointRoles,
-    container,
     make_config,
     make_model,
     model_of,
-    tags_of,
 )
 from workers.endpoints_update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors import AccessDenied, InvalidInput, NotFound, Throttled
@@ -112,24 +111,14 @@ class Endpoints:
         return await as_one(lambda attempt: self._deploy(spec, uri, role, attempt), f"deploy {spec.endpoint_name}")
 
     async def _deploy(self, spec: DeploySpec, model_uri: str, role: str, attempt: Attempt) -> str:
-        tags = tags_of(spec.job_name)
         # Names of their own, so that a model or configuration left over from an older endpoint is no obstacle.
         made_name = attempt.name(spec.endpoint_name)
         doing = f"deploy {spec.endpoint_name}"
-        variant = {
-            "VariantName": VARIANT,
-            "ModelName": made_name,
-            "InstanceType": spec.instance_type,
-            "InitialInstanceCount": spec.instance_count,
-            "InitialVariantWeight": 1.0,
-        }
-        primary = container(self._session.region, spec.instance_type, model_uri)
-        model = {"ModelName": made_name, "PrimaryContainer": primary, "ExecutionRoleArn": role, "Tags": tags}
-        config = {"EndpointConfigName": made_name, "ProductionVariants": [variant], "Tags": tags}
+        model, config, request = deploy_requests(spec, made_name, self._session.region, model_uri, role)
         await make_model(self._session, attempt, doing, model)
         await make_config(self._session, attempt, doing, config)
         name = spec.endpoint_name
-        request = {"EndpointName": name, "EndpointConfigName": made_name, "Tags": [*tags, attempt.tag]}
+        request["Tags"] = [*request["Tags"], attempt.tag]
         await attempt.make(
             Part(
                 "endpoint",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
+from workers.deploy_request import deploy_requests
+from workers.endpoints_deletion import ALARM, CONFIG, MODEL, TARGET
 from workers.endpoints_update import EndpointUpdate, UpdateSpec
+from workers.launch_cli import command_line
 from workers.types import DeletionPlan, DeletionResult, DeploySpec
 
 if TYPE_CHECKING:
@@ -13,12 +18,15 @@ if TYPE_CHECKING:
 
 
 class DeployEndpoint(Command):
-    """Make model, configuration and endpoint from a finished job."""
+    """Make model, configuration and endpoint from a finished job.
+
+    ``place``: region, where the model lies, and the ARN of the role, for the same as AWS CLI lines.
+    """
 
     icon = "endpoints"
 
-    def __init__(self, spec: DeploySpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: DeploySpec, place: tuple[str, str, str] | None = None) -> None:
+        self.spec, self._place = spec, place
         self.title = f"Deploy {spec.endpoint_name}"
 
     async def run(self, services: Services) -> str:
@@ -30,18 +38,17 @@ class DeployEndpoint(Command):
         return f"model of {self.spec.job_name}, {self.spec.instance_count} × {self.spec.instance_type}"
 
     def cli(self) -> str:
-        """The three calls, with the names that SageDeck gives left as placeholders."""
-        spec = self.spec
-        variant = (
-            f"VariantName=AllTraffic,ModelName=NAME,InstanceType={spec.instance_type},"
-            f"InitialInstanceCount={spec.instance_count}"
-        )
-        return (
-            "aws sagemaker create-model --model-name NAME --execution-role-arn ROLE "
-            f"--primary-container Image=IMAGE,ModelDataUrl=MODEL_OF_{spec.job_name}\n"
-            f"aws sagemaker create-endpoint-config --endpoint-config-name NAME --production-variants {variant}\n"
-            f"aws sagemaker create-endpoint --endpoint-name {spec.endpoint_name} --endpoint-config-name NAME"
-        )
+        """The three calls, as they are sent; model and configuration have the endpoint's own name in them."""
+        place, name = self._place, self.spec.endpoint_name
+        region, uri, role = place or ("us-east-1", f"MODEL_OF_{self.spec.job_name}", "ROLE")
+        requests = deploy_requests(self.spec, name, region, uri, role)
+        if place is None:
+            requests[0]["PrimaryContainer"]["Image"] = "IMAGE"
+        notes = "# SageDeck adds the time to the names of the model and of the configuration.\n"
+        if place is None:
+            notes += "# Not complete: IMAGE, ROLE and the model's place depend on the account and the job.\n"
+        operations = ("create-model", "create-endpoint-config", "create-endpoint")
+        return notes + "\n".join(command_line(*both) for both in zip(operations, requests, strict=True))
 
     def events(self) -> list[tuple[str, str]]:
         """An endpoint was created."""
@@ -82,11 +89,18 @@ class UpdateEndpoint(Command):
                 "aws sagemaker create-model --model-name NEW_MODEL --execution-role-arn ROLE "
                 f"--primary-container Image=IMAGE,ModelDataUrl=MODEL_OF_{spec.job_name}",
             )
-        return "\n".join(lines)
+        return f"# Placeholders: {', '.join(_placeholders(lines))}.\n" + "\n".join(lines)
 
     def events(self) -> list[tuple[str, str]]:
         """The endpoint changes."""
         return [("endpoint", self.spec.endpoint_name)]
+
+
+def _placeholders(lines: list[str]) -> list[str]:
+    """The words in capitals that stand for something, in the order in which they come."""
+    return list(
+        dict.fromkeys(re.findall(r"(?<=[ =])(?:NAME|NEW_MODEL|PRESENT_MODEL|ROLE|IMAGE|MODEL_OF_\S+)", " ".join(lines)))
+    )
 
 
 class DeleteEndpoint(Command):
@@ -116,13 +130,21 @@ class DeleteEndpoint(Command):
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
-        lines = [f"aws sagemaker delete-endpoint --endpoint-name {self.plan.target}"]
+        before, after = [], []
         for kind, name, _ in self.plan.also_deleted:
-            if kind == "config":
-                lines.append(f"aws sagemaker delete-endpoint-config --endpoint-config-name {name}")
-            elif kind == "model":
-                lines.append(f"aws sagemaker delete-model --model-name {name}")
-        return "\n".join(lines)
+            if kind == TARGET:
+                resource, dimension = name.split(" ", 1)
+                before.append(
+                    "aws application-autoscaling deregister-scalable-target --service-namespace sagemaker "
+                    f"--resource-id {resource} --scalable-dimension {dimension}"
+                )
+            elif kind == ALARM:
+                before.append(f"aws cloudwatch delete-alarms --alarm-names {shlex.quote(name)}")
+            elif kind == CONFIG:
+                after.append(f"aws sagemaker delete-endpoint-config --endpoint-config-name {name}")
+            elif kind == MODEL:
+                after.append(f"aws sagemaker delete-model --model-name {name}")
+        return "\n".join([*before, f"aws sagemaker delete-endpoint --endpoint-name {self.plan.target}", *after])
 
     def events(self) -> list[tuple[str, str]]:
         """The endpoint is gone."""

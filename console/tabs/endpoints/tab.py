@@ -27,7 +27,8 @@ from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
 from workers.deployable import no_model_reason
 from workers.errors import NotFound, SageDeckError
-from workers.types import Endpoint, EndpointMetrics, TrainingJob
+from workers.roles import role_arn
+from workers.types import DeploySpec, Endpoint, EndpointMetrics, TrainingJob
 
 SIDE_WIDTH = 384
 # While an endpoint comes up or goes, the list is read this often.
@@ -319,7 +320,15 @@ class EndpointsTab(Tab):
             return
         spec = dialog.spec()
         self._wanted = spec.endpoint_name
-        await self.ctx.run(DeployEndpoint(spec))
+        await self.ctx.run(DeployEndpoint(spec, self._cli_place(spec, jobs)))
+
+    def _cli_place(self, spec: DeploySpec, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
+        """Region, model and role of a deployment, for its AWS CLI lines."""
+        services, identity = self.ctx.services, self.ctx.identity
+        uri = next((job.model_uri for job in jobs if job.name == spec.job_name), "")
+        if services is None or identity is None or not uri.startswith("s3://"):
+            return None
+        return services.region, uri, role_arn("Endpoint", uri.split("/")[2], identity)
 
     def update_endpoint(self) -> None:
         """Open the update dialog for the chosen endpoint."""

@@ -6,13 +6,13 @@ import asyncio
 import dataclasses
 import json
 import re
-import shlex
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.helpers.cli import read_back
 from workers.errors import Conflict, InvalidInput
 from workers.launch_cli import CODE_ARCHIVE, DRIVERS, command_line, training_parameters, tuning_parameters
 from workers.launcher import Launcher
@@ -283,29 +283,6 @@ def as_set(parameters):
     return json.dumps(
         parameters | {"InputDataConfig": sorted(parameters.get("InputDataConfig", ()), key=json.dumps)}, sort_keys=True
     )
-
-
-def read_back(line):
-    """The parameters of a command line, as the AWS CLI reads them."""
-    words = shlex.split(line)
-    assert words[:2] == ["aws", "sagemaker"]
-    found, at = {}, 3
-    while at < len(words):
-        name = "".join(part.capitalize() for part in words[at].removeprefix("--").split("-"))
-        end = next((n for n in range(at + 1, len(words)) if words[n].startswith("--")), len(words))
-        values = [value_of(word) for word in words[at + 1 : end]]
-        found[name] = values if name == "Tags" and values[0].__class__ is dict else values[0] if values else True
-        at = end
-    return found
-
-
-def value_of(word):
-    if word[0] in "{[":
-        return json.loads(word)
-    if "=" not in word:
-        return word
-    pairs = dict(part.split("=", 1) for part in word.split(","))
-    return {key: int(value) if value.isdigit() else value for key, value in pairs.items()}
 
 
 @pytest.mark.parametrize("changes", [{}, {"spot": True, "tags": {"team": "it's", "a": "b,c=d"}, "instance_count": 1}])
