@@ -26,6 +26,7 @@ Pixels = NDArray[np.uint8]
 # A decoded picture of this size takes 384 MB; the sensors of today's cameras stay below it.
 MAX_MEGAPIXELS = 128
 MAX_FILE_BYTES = 512 * 1024 * 1024
+TOO_LARGE = f"the file has more than {MAX_FILE_BYTES // 1024**2} MB"
 # No vector formats: their decoders start other programs. Pillow opens MPO, the phones' JPEG, as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 # The share of the shorter side that the centre crop keeps, as the backbones' authors evaluated them.
@@ -63,7 +64,7 @@ def open_picture(source: Path | bytes, size: int) -> Image.Image:
     if not raw:
         raise BadPicture("the file is empty")
     if len(raw) > MAX_FILE_BYTES:
-        raise BadPicture(f"the file has more than {MAX_FILE_BYTES // 1024**2} MB")
+        raise BadPicture(TOO_LARGE)
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except Image.DecompressionBombError:
@@ -141,13 +142,16 @@ def views_of(source: Path | bytes, size: int, views: int, seed: str) -> Pixels:
 
 
 def _read(path: Path) -> bytes:
-    """The file's bytes, of which one more than is allowed tells that there are too many."""
+    """The file's bytes, at most one more than is allowed: a file may grow while it is read."""
     # Without O_NONBLOCK the opening of a pipe waits for somebody who writes.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
                 raise NotAFile(path)
+            if info.st_size > MAX_FILE_BYTES:
+                raise BadPicture(TOO_LARGE)
             return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise BadPicture(f"it cannot be read ({os_words(error)})") from error

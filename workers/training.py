@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -268,8 +269,8 @@ def _spec_problem(spec: TrainingSpec) -> str | None:
     ):
         if value < least:
             return f"{what} must be at least {least}."
-    if not spec.learning_rate > 0:
-        return "The learning rate must be greater than 0."
+    if not 0 < spec.learning_rate < math.inf:
+        return "The learning rate must be a number greater than 0."
     if not _S3_URI.fullmatch(spec.data_uri):
         return "The data must be a folder in S3 (s3://bucket/folder)."
     if not spec.output_bucket:

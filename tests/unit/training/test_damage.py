@@ -174,6 +174,15 @@ def test_devices_pipes_and_folders_are_no_pictures(tmp_path: Path, place: str) -
     assert told["folder.jpg"].startswith("it cannot be read") and told["good.png"] == told["link.png"] == ""
 
 
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(datasets_pictures.MAX_FILE_BYTES + 1)
+    told = datasets_pictures.open_picture(tmp_path / "a.jpg").reason
+    with pytest.raises(BadPicture) as refused:
+        open_picture(tmp_path / "a.jpg", 32)
+    assert str(refused.value) == told == "the file has more than 512 MB"
+
+
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_a_turned_tiff_is_turned_once(compression: str | None) -> None:
     turned = Image.Exif()

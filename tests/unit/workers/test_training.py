@@ -181,6 +181,7 @@ def test_an_older_job_of_the_same_name_does_not_count_as_launched(monkeypatch):
         ({"epochs": 0}, "epochs"),
         ({"learning_rate": 0.0}, "learning rate"),
         ({"learning_rate": float("nan")}, "learning rate"),
+        ({"learning_rate": float("inf")}, "learning rate"),
         ({"data_uri": "/home/me/pictures"}, "S3"),
         ({"job_name": "dogs and cats"}, "a space"),
         ({"output_bucket": ""}, "bucket"),
