@@ -20,6 +20,7 @@ from sandbox.account import REGION
 from sandbox.auth_old_urls import old_signature, uncovered
 from sandbox.credentials import Credentials, KnownKey
 from sandbox.errors import AwsError
+from sandbox.numbers import whole
 from sandbox.registry import Caller
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -114,8 +115,8 @@ def _from_query(raw_query: str) -> Scope:
     values = dict(_query_pairs(raw_query))
     if values.get("X-Amz-Algorithm") != ALGORITHM:
         raise _incomplete(f"The sandbox takes {ALGORITHM} signatures only.")
-    expires = values.get("X-Amz-Expires", "")
-    if not expires.isdigit() or not 1 <= int(expires) <= MAX_PRESIGNED_SECONDS:
+    expires = whole(values.get("X-Amz-Expires", ""))
+    if expires is None or not 1 <= expires <= MAX_PRESIGNED_SECONDS:
         raise AwsError(
             "AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 second and 7 days.", HTTP_403
         )
@@ -125,7 +126,7 @@ def _from_query(raw_query: str) -> Scope:
         values.get("X-Amz-Signature", ""),
         values.get("X-Amz-Date", ""),
         values.get("X-Amz-Security-Token", ""),
-        int(expires),
+        expires,
     )
 
 

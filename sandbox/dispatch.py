@@ -15,6 +15,7 @@ from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier,
 from sandbox.diagnostics import tell_exception
 from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
 from sandbox.http_body import Disconnected
+from sandbox.numbers import whole
 from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
 from sandbox.registry import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
 from sandbox.rpc import operation_of, protocol_of, read_call, target_of, write_answer
@@ -188,10 +189,10 @@ class Dispatcher:
 
 def _payload(raw: RawRequest, mode: str, verified: Verified) -> Payload:
     if mode in STREAMING:
-        decoded = raw.headers.get("x-amz-decoded-content-length", "")
-        if not decoded.isdigit():
+        decoded = whole(raw.headers.get("x-amz-decoded-content-length", ""))
+        if decoded is None:
             raise AwsError("MissingContentLength", "You must provide the x-amz-decoded-content-length header.", 411)
-        return ChunkedPayload(raw.stream, int(decoded), mode, verified)
+        return ChunkedPayload(raw.stream, decoded, mode, verified)
     if mode.startswith("STREAMING-"):
         raise AwsError("NotImplemented", f"The sandbox does not take {mode} bodies.", 501)
     return PlainPayload(raw.stream, raw.length, None if mode == UNSIGNED else mode)

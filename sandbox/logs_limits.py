@@ -5,10 +5,12 @@ Whatever is dropped is replaced by one line that says so.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.errors import is_disk_full
 from sandbox.logs_schema import MOST_LOG_BYTES, STREAM_BITS, key
 from sandbox.state import Database, StateDir, utc_ms
 
@@ -62,7 +64,17 @@ class Limits:
         self._next_check = 0.0
 
     def keep(self, stream: int, room: Room) -> None:
-        """After lines were added to ``stream``: cut it, and empty others, where they are too large or too old."""
+        """After lines were added to ``stream``: cut it, and empty others, where they are too large or too old.
+
+        On a full disk that must wait; the lines are kept all the same.
+        """
+        try:
+            self._keep(stream, room)
+        except sqlite3.OperationalError as exc:
+            if not is_disk_full(exc):
+                raise
+
+    def _keep(self, stream: int, room: Room) -> None:
         row = self._db.one("SELECT bytes FROM log_streams WHERE id=?", (stream,))
         if row is not None and row["bytes"] > room.head + room.tail + room.slack:
             with self._db.transaction():
@@ -71,21 +83,26 @@ class Limits:
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + CHECK_SECONDS
-            self._empty_oldest(room.total)
+            self._empty_oldest(TOTAL_BYTES)
             self._expire()
         elif now >= self._next_crowded and self._db.disk_bytes() > room.total + room.journal:
             self._next_crowded = now + CROWDED_CHECK_SECONDS
+            if self._state.free_bytes() > self._db.disk_bytes():
+                # It is others who have filled the disk, and there is still room: no reason to drop what is kept.
+                return
             self._empty_oldest(room.total)
             self._db.give_back()
 
     def remove(self, streams: list[int]) -> None:
         """Remove the lines of deleted streams in steps that need little room, and give theirs back."""
+        crowded = self._state.free_bytes() < MOST_LOG_BYTES
+        most, at_once = (0, DELETED_AT_ONCE // 20) if crowded else (MOST_LOG_BYTES // 4, DELETED_AT_ONCE)
         for stream in streams:
             while self._db.execute(
                 "DELETE FROM log_events WHERE id IN (SELECT id FROM log_events WHERE id>=? AND id<? LIMIT ?)",
-                (key(stream, 0), key(stream + 1, 0), DELETED_AT_ONCE),
+                (key(stream, 0), key(stream + 1, 0), at_once),
             ).rowcount:
-                self._db.fold(MOST_LOG_BYTES // 4)
+                self._db.fold(most)
             self._db.execute("DELETE FROM log_doomed WHERE stream=?", (stream,))
         if streams:
             self._db.give_back()

@@ -169,7 +169,10 @@ class Database:
         while (free := self._writer_value("PRAGMA freelist_count")) and free != before:
             before = free
             with self._lock:
-                self._writer.execute(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})").fetchall()
+                if self._depth:
+                    return
+                # As a statement it would free one page: it must be stepped to its end, which only scripts are.
+                self._writer.executescript(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
             self.fold(self._most_log_bytes)
         self.fold()
 

@@ -91,6 +91,9 @@ HEADS = {
     "a length of 19 digits": b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 19 + b"\r\n\r\n",
     "30,000 headers": b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 16_000 + b"\r\n",
     "20,000 fields in the path": b"GET /?" + b"a&" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a URL that holds for 5,000 digits": b"GET /bucket/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires="
+    + b"9" * 5000
+    + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "a long path": b"GET /" + b"x" * 70_000,
 }
 

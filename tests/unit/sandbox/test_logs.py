@@ -314,6 +314,7 @@ def test_what_is_deleted_is_given_back(logs: Logs, service: LogsService) -> None
     assert logs.db.disk_bytes() < 10_000_000
     call(service, "DeleteLogGroup", logGroupName=GROUP)
     assert logs.db.disk_bytes() < 500_000
+    assert logs.db.query("PRAGMA freelist_count")[0][0] == 0
     assert messages(call(service, "FilterLogEvents", logGroupName="/other")) == ["kept"]
 
 
@@ -424,3 +425,27 @@ def test_without_any_room_the_number_of_missing_lines_is_told(logs: Logs, monkey
     monkeypatch.setattr(logs, "append", full)
     put(logs, "lost 1", "lost 2")
     assert logs.finish(GROUP, STREAM) == 2
+
+
+def test_lines_are_kept_when_only_tidying_up_finds_no_room(
+    logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(logs._limits, "_keep", full)
+    put(logs, "a", "b")
+    assert logs.finish(GROUP, STREAM) == 0
+    assert messages(get(service)) == ["a", "b"]
+
+
+def test_logs_are_not_dropped_because_others_fill_the_disk(
+    logs: Logs, service: LogsService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_limits, "CROWDED_CHECK_SECONDS", 0.0)
+    for number in range(3):
+        logs.put(GROUP, f"s{number}", [(number, "x" * 1000)] * 3000)
+    monkeypatch.setattr(logs._state, "free_bytes", lambda: 2 * logs.db.disk_bytes())
+    logs.put(GROUP, "s3", [(9, "new")])
+    oldest = call(service, "GetLogEvents", logGroupName=GROUP, logStreamName="s0")
+    assert messages(oldest)[0] == "x" * 1000

@@ -8,18 +8,19 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import botocore.parsers
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from sandbox import cbor, http_body
+from sandbox import cbor, dispatch, http_body
 from sandbox import server as server_module
 from sandbox.dispatch import RawRequest
 from sandbox.errors import AwsError, render
 from sandbox.http_body import BadRequest, parse_head
+from sandbox.payload import STREAMING_UNSIGNED
 from sandbox.registry import FileBody, RestResponse
 from sandbox.rpc import RpcCall, fold, write_answer
 from sandbox.server import HttpServer, PortTaken
@@ -479,3 +480,10 @@ def test_cbor_of_the_rfcs_examples() -> None:
 def test_broken_cbor_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="CBOR"):
         cbor.loads(bytes.fromhex(text))
+
+
+@pytest.mark.parametrize("length", ["", "9" * 5000, "²", "-1"])
+def test_a_decoded_length_that_is_no_number_is_refused(length: str) -> None:
+    raw = RawRequest("PUT", "/b/k", {"x-amz-decoded-content-length": length}, cast(Any, None), 0)
+    with pytest.raises(AwsError, match="MissingContentLength"):
+        dispatch._payload(raw, STREAMING_UNSIGNED, cast(Any, None))
