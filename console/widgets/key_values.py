@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QGridLayout, QSizePolicy, QWidget
@@ -32,8 +32,11 @@ class KeyValues(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.set_rows(rows)
 
-    def set_rows(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Show other rows; equal ones change nothing, so that a selection survives a refresh."""
+    def set_rows(self, rows: Sequence[tuple[str, str]], full: Mapping[str, str] | None = None) -> None:
+        """Show other rows; equal ones change nothing, so that a selection survives a refresh.
+
+        ``full`` has the whole value of those that are shown rounded or by another name, for tip and copy.
+        """
         made = tuple(rows)
         if made == self._rows:
             return
@@ -45,21 +48,21 @@ class KeyValues(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for at, (name, value) in enumerate(made):
-            self._add(at, name, value)
+            self._add(at, name, value, (full or {}).get(name, value))
         for at in range(self._grid.rowCount()):
             self._grid.setRowStretch(at, 0)
         self._grid.setRowStretch(len(made), 1)
 
-    def _add(self, at: int, name: str, value: str) -> None:
+    def _add(self, at: int, name: str, value: str, full: str) -> None:
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(label(name, "small", "text2"), at, 0, top)
         words = label(_breakable(value) or DASH, "small", "text" if value else "text3", wrap=True, copy=True)
         words.setAccessibleName(f"{name}: {value}")
-        words.setToolTip(value)
+        words.setToolTip(full)
         if name in self._copy and value:
             self._grid.addWidget(words, at, 1, top)
             button = IconButton("copy", f"Copy {name}", size=14, side=20)
-            button.clicked.connect(lambda: _copied(button, value, name))
+            button.clicked.connect(lambda: _copied(button, full, name))
             self._grid.addWidget(button, at, 2, top)
         else:
             self._grid.addWidget(words, at, 1, 1, 2, top)

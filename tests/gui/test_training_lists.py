@@ -13,6 +13,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
+from console.models.base_format import dollars, duration, fraction
 from console.tabs.training.book import JobBook
 from console.tabs.training.compare_facts import facts
 from console.tabs.training.follow_tuning import time_left
@@ -20,14 +21,14 @@ from console.tabs.training.rows import JobRow, columns, cost_of, trial_number
 from console.tabs.training.tab import TrainingTab
 from console.tabs.training.trial_strip import Mark, TrialStrip
 from console.tabs.training.tuning_charts import Explorer
-from console.tabs.training.tuning_views import dots, lines, marks, parallel, short
+from console.tabs.training.tuning_views import dots, lines, marks, parallel, setting_words, short
 from console.widgets.parallel import Axis, ParallelChart, Thread
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.scatter import Dot, ScatterChart
 from workers.costs import PriceTable
 from workers.tuning_read import leaderboard
 from workers.tuning_types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage
-from workers.types import EpochMetrics, JobPage, TrainingJob
+from workers.types import EpochMetrics, JobPage, JobReport, TrainingJob
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 RANGES = (ContinuousRange("learning_rate", 1e-4, 1e-1, "Logarithmic"), CategoricalRange("batch_size", ("32", "64")))
@@ -374,3 +375,51 @@ def test_the_table_never_says_less_than_the_comparison(metrics: dict[str, float]
     assert (column.format(row.accuracy, row) if row.accuracy is not None else "–") == table
     fact = next(one for one in facts([row], {row.key: curve}) if one.name == "Best validation accuracy")
     assert fact.texts[row.key] == compared
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("backbone", '"efficientnet_lite0"', "EfficientNet-Lite0"),
+        ("backbone", "my_net", "my_net"),
+        ("learning_rate", "0.00293223", "0.0029"),
+        ("learning-rate", "0.05", "0.05"),
+        ("learning_rate", "2.93223e-06", "2.9e-6"),
+        ("batch_size", "64", "64"),
+        ("weights", "default", "default"),
+        ("rate", "nan", "–"),
+        ("rate", "inf", "–"),
+    ],
+)
+def test_settings_are_shown_as_people_say_them(name: str, text: str, words: str) -> None:
+    assert setting_words(name, text) == words
+
+
+def test_settings_that_are_rounded_alike_still_differ_and_keep_their_whole_value() -> None:
+    rows = [
+        JobRow(training(name, hyperparameters={"learning_rate": rate, "backbone": "resnet18"}))
+        for name, rate in (("a", "0.00293223"), ("b", "0.00291"))
+    ]
+    found = {fact.name: fact for fact in facts(rows, {})}
+    assert set(found["Learning rate"].texts.values()) == {"0.0029"} and found["Learning rate"].differs
+    assert found["Learning rate"].full["job:a"] == "0.00293223"
+    assert set(found["Backbone"].texts.values()) == {"ResNet-18"} and not found["Backbone"].differs
+
+
+async def test_the_details_keep_the_whole_value_in_the_tip_and_show_an_accuracy_of_zero(
+    make_application: Callable[..., Any],
+) -> None:
+    application = make_application()
+    tab = TrainingTab(application.ctx)
+    report = JobReport((), (), 0.0, (), (), ())
+    tab.detail.show_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
+    tab.detail._report = report
+    tab.detail._set_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
+    labels = {one.text(): one.toolTip() for one in tab.detail.findChildren(QLabel)}
+    assert labels["0.0029"] == "0.00293223" and ".000" in labels
+    tab.deleteLater()
+
+
+def test_what_is_no_number_is_a_dash() -> None:
+    for value in (float("nan"), float("inf"), float("-inf")):
+        assert [fraction(value), dollars(value), duration(value)] == ["–"] * 3

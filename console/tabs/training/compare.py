@@ -149,7 +149,7 @@ class CompareView(QWidget):
                 row.key,
                 letter(at),
                 value=lambda fact: fact.texts.get(row.key),
-                tooltip=lambda fact: _words(row) if fact.name == "Job" else "",
+                tooltip=lambda fact: _words(row) if fact.name == "Job" else fact.full.get(row.key, ""),
                 stretch=1,
                 priority=0,
             )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from console.models.base import DASH
 from console.models.base_format import dollars, duration
+from console.tabs.training.form_values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
-from console.tabs.training.tuning_views import short, words_of
+from console.tabs.training.tuning_views import setting_words, short, words_of
 from workers.tuning_types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 
+_UNSET = (DASH, "")
 # Letters for all names of the comparison together.
 _NAME_ROOM = 72
 _SHORTEST = 14
@@ -19,16 +21,20 @@ _SHORTEST = 14
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of the comparison: a setting or a result, and its text for each job by the job's key."""
+    """One line of the comparison: a setting or a result, and its text for each job by the job's key.
+
+    ``full`` are the values where the texts are shorter: two that are rounded alike still differ.
+    """
 
     name: str
     texts: Mapping[str, str]
     result: bool = False
+    full: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def differs(self) -> bool:
         """True when not all jobs have the same."""
-        return len(set(self.texts.values())) > 1
+        return len({self.full.get(key, text) for key, text in self.texts.items()}) > 1
 
 
 def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) -> list[Fact]:
@@ -45,7 +51,12 @@ def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) 
     settings = [_settings(row) for row in rows]
     names = list(dict.fromkeys(name for one in settings for name in one))
     made = [
-        Fact(name, {row.key: one.get(name, DASH) for row, one in zip(rows, settings, strict=True)}) for name in names
+        Fact(
+            name,
+            {row.key: one.get(name, _UNSET)[0] for row, one in zip(rows, settings, strict=True)},
+            full={row.key: one.get(name, _UNSET)[1] for row, one in zip(rows, settings, strict=True)},
+        )
+        for name in names
     ]
     return results + sorted(made, key=lambda fact: not fact.differs)
 
@@ -58,38 +69,39 @@ def short_name(name: str, most: int) -> str:
     return f"{name[: most - end - 1]}…{name[-end:]}"
 
 
-def _settings(row: JobRow) -> dict[str, str]:
+def _settings(row: JobRow) -> dict[str, tuple[str, str]]:
+    """Words and whole value of each setting."""
     found: dict[str, str] = {"Kind": row.kind or DASH, "Instances": row.instances or DASH}
+    given: dict[str, tuple[str, str]] = {}
     if row.tuning is not None:
         job = row.tuning
         found |= {
             "Data": _plain_uri(job.data_uri),
             "Strategy": job.strategy,
             "Early stopping": job.early_stopping,
-            "Objective": job.objective_metric,
-            **{words_of(name): value for name, value in job.static_hyperparameters.items()},
+            "Objective": dict(OBJECTIVES).get(job.objective_metric, job.objective_metric),
             **{words_of(one.name): _range_text(one) for one in job.ranges},
         }
+        given |= _given(job.static_hyperparameters)
         if job.best is not None:
-            found |= {f"Best {words_of(name).lower()}": _number(value) for name, value in
-                      job.best.hyperparameters.items()}  # fmt: skip
+            best = _given(job.best.hyperparameters)
+            given |= {f"Best {name[:1].lower()}{name[1:]}": both for name, both in best.items()}
     elif row.job is not None:
         found["Data"] = _plain_uri(row.job.data_uri)
-        for name, value in row.job.hyperparameters.items():
-            if not name.startswith(("_", "sagemaker")):
-                found[words_of(name)] = _number(value.strip('"'))
-    return {name: value for name, value in found.items() if value}
+        given |= _given(row.job.hyperparameters)
+    return {name: (value, value) for name, value in found.items() if value} | given
+
+
+def _given(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {
+        words_of(name): (setting_words(name, value), value.strip('"'))
+        for name, value in hyperparameters.items()
+        if value and not name.startswith(("_", "sagemaker"))
+    }
 
 
 def _plain_uri(uri: str) -> str:
     return uri.removeprefix("s3://").rstrip("/")
-
-
-def _number(text: str) -> str:
-    try:
-        return short(float(text)) if "." in text or "e" in text.lower() else text
-    except ValueError:
-        return text
 
 
 def _range_text(one: ParameterRange) -> str:

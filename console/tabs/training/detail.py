@@ -18,7 +18,7 @@ from console.tabs.training.pending import job_title, progress_words
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tag_chips import TagLine
-from console.tabs.training.tuning_views import epoch_words, points, share
+from console.tabs.training.tuning_views import epoch_words, points, setting_words, share
 from console.theme import theme
 from console.widgets.banner import Banner, Fix
 from console.widgets.base import ElidedLabel, label
@@ -39,6 +39,7 @@ from workers.training_progress import ProgressReader
 from workers.types import EpochMetrics, JobReport, TrainingJob
 
 POLL_SECONDS = 1.0
+_SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
 _DESCRIBE_EVERY = 3
 _LOG_MOST_PAGES = 200
 _ONE_LINE = 880
@@ -333,28 +334,27 @@ class JobDetail(QWidget):
 
     def _show_facts(self, job: TrainingJob) -> None:
         reason, features = no_model_reason(job) if job.instance_type else "", prepares_features(job)
-        given = {key: value.strip('"') for key, value in job.hyperparameters.items()}
+        given = {key.replace("-", "_"): value.strip('"') for key, value in job.hyperparameters.items()}
         epochs = self._reader.epochs if self._reader is not None else ()
         best = best_accuracy(job, [*epochs, *(self._report.curves if self._report else ())])
-        services = self.ctx.services
+        report, services = self._report, self.ctx.services
         cost = services.prices.job_cost(job, services.region) if services is not None else None
         rows = [
             ("Data", job.data_uri.removeprefix("s3://").rstrip("/")),
             ("Instances", instances(job) or ""),
             ("Spot", spot_words(job)),
-            ("Backbone", given.get("backbone", "")),
-            ("Learning rate", given.get("learning_rate", "")),
-            ("Batch size", given.get("batch_size", "")),
+            *((name, setting_words(key, given[key])) for name, key in _SETTINGS.items() if given.get(key)),
             ("Best accuracy", "" if best is None else accuracy_words(best)),
             (
                 "Test accuracy",
-                fraction(self._report.test_accuracy) if self._report and self._report.test_accuracy else "",
+                fraction(report.test_accuracy) if report is not None and report.test_accuracy is not None else "",
             ),
             ("Cost so far" if job.running else "Cost", dollars(cost, 3) if cost is not None else ""),
             ("Features" if features else "Model", job.model_uri.removeprefix("s3://")),
             ("Deploy", f"not offered: {reason[:1].lower()}{reason[1:]}" if reason and not job.running else ""),
         ]
-        self._facts.set_rows([(name, value) for name, value in rows if value])
+        full = {name: given[key] for name, key in _SETTINGS.items() if given.get(key)}
+        self._facts.set_rows([(name, value) for name, value in rows if value], full)
 
     def _draw(self, epochs: tuple[EpochMetrics, ...]) -> None:
         total = max((epoch.epochs for epoch in epochs), default=0)

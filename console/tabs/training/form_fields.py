@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout
 
 from console.tabs.training.form_values import (
+    BACKBONES,
     DEFAULT_INSTANCES,
     OBJECTIVES,
     SCALE_WORDS,
@@ -31,13 +32,6 @@ from workers.training_arguments import argument_problem
 from workers.training_names import name_problem
 from workers.tuning_request import tuning_name_problem
 
-BACKBONES = (
-    ("efficientnet_lite0", "EfficientNet-Lite0"),
-    ("resnet18", "ResNet-18"),
-    ("resnet50", "ResNet-50"),
-    ("mobilenet_v3_large", "MobileNet V3 large"),
-    ("efficientnet_b0", "EfficientNet-B0"),
-)
 WITH_WEIGHTS = "efficientnet_lite0"
 BATCH_SIZES = (16, 32, 64, 128, 256)
 DEFAULT_BATCHES = (32, 64, 128, 256)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 
-from console.models.base import Column
+from console.models.base import DASH, Column
 from console.models.base_chart import Series
 from console.models.base_format import duration, fraction
 from console.models.base_states import State
+from console.tabs.training.form_values import BACKBONES
 from console.tabs.training.rows import trial_number, trial_seconds
 from console.tabs.training.trial_strip import Mark
 from console.widgets.parallel import Axis, Thread
@@ -26,6 +28,23 @@ def words_of(name: str) -> str:
     """A hyperparameter's name as a person writes it."""
     clean = name.replace("-", "_")
     return WORDS.get(clean, clean.replace("_", " ").capitalize())
+
+
+def setting_words(name: str, text: str) -> str:
+    """A hyperparameter's value as a person says it: ``EfficientNet-Lite0``, ``0.0029``; the whole is for a tip."""
+    text = text.strip('"')
+    if name.replace("-", "_") == "backbone":
+        return dict(BACKBONES).get(text, text)
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not isfinite(value):
+        return DASH
+    if value == int(value):
+        return text
+    digits = f"{value:.2g}"
+    return short(value) if "e" in digits else digits
 
 
 def short(value: float) -> str:
@@ -201,7 +220,13 @@ def board_columns(job: TuningJob) -> list[Column]:
         if isinstance(one, CategoricalRange):
             return Column(one.name, words_of(one.name).removesuffix(" size"), value=value, priority=2)
         return Column(
-            one.name, words_of(one.name), kind="number", value=value, format=lambda v, _: short(v), priority=1
+            one.name,
+            words_of(one.name),
+            kind="number",
+            value=value,
+            format=lambda v, _: setting_words(one.name, str(v)),
+            tooltip=lambda trial: trial.hyperparameters.get(one.name, ""),
+            priority=1,
         )
 
     return [
