@@ -191,6 +191,5 @@ def _record(item: ActivityItem) -> dict[str, Any]:
 def _reason(error: BaseException | str) -> str:
     if isinstance(error, SageDeckError):
         words = f"{error.code}: {error.message}" if error.code else error.message
-        # Where something is left, the line that deletes it is worth keeping.
-        return f"{words} {error.hint}" if error.left else words
+        return f"{words} To delete it by hand: {error.cleanup}" if error.cleanup else words
     return error if isinstance(error, str) else f"{type(error).__name__}: {error}"

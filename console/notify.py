@@ -78,7 +78,9 @@ class Notifier:
         if isinstance(error, str):
             return self._post(Notice("error", error, text, action))
         if isinstance(error, SageDeckError):
-            words = " ".join(part for part in (text, error.message, error.hint) if part)
+            # Lines for a terminal are no reading for a toast.
+            cleanup = "Activity has the lines that delete it." if error.cleanup else ""
+            words = " ".join(part for part in (text, error.message, error.hint, cleanup) if part)
             return self._post(Notice("error", error.title, words, action or self.fix(error), error.details))
         log.error("unexpected error: %s", text, exc_info=error)
         reason = f"{type(error).__name__}: {error}"

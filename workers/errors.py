@@ -44,7 +44,7 @@ class Left:
 class SageDeckError(Exception):
     """Something did not work. ``title`` is one short line, ``message`` says what, ``hint`` what to do next.
 
-    ``left`` is what a change that failed has left in the account; ``message`` and ``hint`` tell it, too. ``retried``:
+    ``left`` is what a change that failed has left in the account; ``message`` tells it, too. ``retried``:
     the request was sent more than once, so this may be the answer to what an earlier one has done.
     """
 
@@ -66,15 +66,19 @@ class SageDeckError(Exception):
         super().__init__(title, message)
 
     def __str__(self) -> str:
-        return " ".join(part for part in (f"{self.title}. {self.message}", self.hint) if part)
+        cleanup = f"To delete it by hand: {self.cleanup}" if self.cleanup else ""
+        return " ".join(part for part in (f"{self.title}. {self.message}", self.hint, cleanup) if part)
+
+    @property
+    def cleanup(self) -> str:
+        """The AWS CLI lines that delete what is left, with "; " between them."""
+        return "; ".join(one.cli for one in self.left if one.cli)
 
     def leaving(self, left: Sequence[Left]) -> SageDeckError:
-        """The same error, which now also tells what is left in the account and how to delete it."""
+        """The same error, which now also tells what is left in the account."""
         if left:
             self.left += tuple(left)
             self.message += f" Left in the account: {', '.join(map(str, left))}."
-            lines = "; ".join(one.cli for one in left if one.cli)
-            self.hint = " ".join(part for part in (self.hint, f"To delete by hand: {lines}" if lines else "") if part)
         return self
 
 

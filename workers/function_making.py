@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 from workers.creating import ATTEMPT_TAG, Attempt, Part
-from workers.errors import Conflict, InvalidInput, NotFound, SageDeckError
+from workers.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from workers.function_code import HANDLER, package
 from workers.function_policy import POLICY_NAME, function_policy
 from workers.function_settings import S3_VARIABLE
@@ -117,17 +117,19 @@ async def _make_log_group(session: AwsSession, function: str, attempt: Attempt) 
         if await found() is not None:
             # Of an earlier function of this name: its lines and its settings are kept.
             return
-    except SageDeckError:
-        # Not allowed to see it: what creating it says will do.
-        absent = False
-    else:
         absent = True
+    except AccessDenied:
+        # What creating it says will do.
+        absent = False
 
     async def create() -> dict[str, Any]:
         return await session.call("logs", "create_log_group", "make its log group", logGroupName=group)
 
     async def mine() -> dict[str, Any] | None:
-        return await found() if absent else None
+        there = await found()
+        if there is not None and not absent:
+            raise Conflict("Not known whose it is", f"The log group {group} may have been there before.")
+        return there
 
     part = Part(
         "log group",

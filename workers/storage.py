@@ -78,8 +78,10 @@ class Storage:
 
         async def mine() -> Bucket | None:
             # A bucket has no tags when it is made: one of ours that was not there a moment ago is this one.
-            found = [bucket for bucket in await self.buckets() if bucket.name == name]
-            return found[0] if absent and found else None
+            found = next((bucket for bucket in await self.buckets() if bucket.name == name), None)
+            if found is not None and not absent:
+                raise Conflict("Not known whose it is", f"The bucket {name} may have been there before.")
+            return found
 
         await attempt.make(
             Part(

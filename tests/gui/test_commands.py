@@ -137,8 +137,9 @@ async def test_what_a_failure_left_is_told_kept_and_read_again(application):
     outcome = await app.ctx.start(Delete(error=error, question=False))
     assert not outcome and outcome.error is error
     [item] = app.activity.history
-    for words in ("endpoint dogs (goes on billing)", "aws sagemaker delete-endpoint --endpoint-name dogs"):
-        assert words in item.text and words in app.ctx.notify.notices[-1].text
+    told = app.ctx.notify.notices[-1].text
+    assert "endpoint dogs (goes on billing)" in item.text and "endpoint dogs (goes on billing)" in told
+    assert "aws sagemaker delete-endpoint --endpoint-name dogs" in item.text and "Activity has the lines" in told
     assert changed == [("bucket", "dogs")]
 
 

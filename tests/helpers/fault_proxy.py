@@ -140,8 +140,9 @@ class FaultProxy:
             head = answer.index(b"\r\n\r\n") + 2
             for byte in answer[:head]:
                 connection.sendall(bytes([byte]))
+            connection.sendall(b"X-Never: ")
             while not self._over.wait(TRICKLE_SECONDS):
-                connection.sendall(b"X-Never: ending\r\n")
+                connection.sendall(b"x")
 
     def _until_it_hangs_up(self, connection: socket.socket) -> None:
         connection.settimeout(0.1)

@@ -176,6 +176,23 @@ def test_a_log_group_of_an_earlier_function_is_kept() -> None:
     assert account.groups == {"/aws/lambda/ask": 400} and account.roles == {}
 
 
+def test_a_log_group_that_may_not_be_looked_for_is_told_when_its_answer_is_lost() -> None:
+    account = Account("create_log_group")
+
+    def denied(**_: Any) -> Any:
+        raise Refused("AccessDeniedException", "no", 400)
+
+    account.on_describe_log_groups = denied  # type: ignore[method-assign]
+    with pytest.raises(Unreachable) as told:
+        asyncio.run(Functions(account).create(SPEC))
+    assert [one.kind for one in told.value.left] == ["log group"] and account.has == ["/aws/lambda/ask"]
+    account = Account()
+    account.on_describe_log_groups = lost  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        asyncio.run(Functions(account).create(SPEC))
+    assert account.has == []
+
+
 def test_somebody_elses_role_of_this_name_is_left_alone() -> None:
     account = Account()
     account.roles["ask-role"] = {"Arn": "arn:other", "Tags": [], "RoleName": "ask-role"}
@@ -191,7 +208,7 @@ def test_what_cannot_be_taken_back_is_told_with_how_to_delete_it() -> None:
     with pytest.raises(Unreachable) as told:
         asyncio.run(Functions(account).create(SPEC))
     assert [(one.kind, one.name) for one in told.value.left] == [("role", "ask-role")]
-    assert "role ask-role" in told.value.message and "aws iam delete-role --role-name ask-role" in told.value.hint
+    assert "role ask-role" in told.value.message and "aws iam delete-role --role-name ask-role" in told.value.cleanup
 
 
 def test_a_function_that_may_exist_keeps_its_role_and_is_told() -> None:

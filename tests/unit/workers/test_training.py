@@ -137,7 +137,7 @@ def test_a_job_that_cannot_be_asked_for_is_told_as_left(monkeypatch):
         asyncio.run(jobs.launch(SPEC))
     assert [(one.kind, one.name) for one in told.value.left] == [("training job", "dogs-1")]
     assert "Left in the account: training job dogs-1" in told.value.message
-    assert "aws sagemaker stop-training-job --training-job-name dogs-1" in told.value.hint
+    assert "aws sagemaker stop-training-job --training-job-name dogs-1" in told.value.cleanup
 
 
 def test_cancelling_a_launch_stops_the_job_that_it_made(monkeypatch):
