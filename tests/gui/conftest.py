@@ -40,8 +40,13 @@ def address(widget: QWidget) -> int:
 
 
 def pytest_sessionfinish() -> None:
-    """What was left out of collections ends with the process, as it does without them."""
+    """What was left out of collections ends with the process, as it does without them.
+
+    The clipboard is Qt's and outlives Python: what a test put there and Python owns would be freed after its end.
+    """
     gc.unfreeze()
+    if QApplication.instance() is not None:
+        QApplication.clipboard().clear()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
