@@ -198,7 +198,7 @@ async def test_the_account_used_last_is_used_again(make_application, monkeypatch
 
 async def test_an_account_that_is_gone_is_told_with_the_reason(make_application, monkeypatch, tmp_path):
     credentials = tmp_path / "credentials"
-    credentials.write_text("[work]\naws_access_key_id\n")
+    credentials.write_text("# my keys\n[work\naws_access_key_id = A\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     monkeypatch.setattr("workers.local_account.attach_or_start", AsyncMock(return_value=SANDBOX))
     monkeypatch.setattr("console.connection._make_services", FakeServices)
