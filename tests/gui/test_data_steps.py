@@ -17,6 +17,7 @@ from tests.gui.test_data_tab import button, checked, connected, dialog_of, in_bu
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
+from workers.errors import Unreachable
 from workers.services import Services
 
 pytestmark = pytest.mark.timeout(240)
@@ -207,6 +208,30 @@ async def test_what_was_replaced_or_deleted_is_not_offered_for_training(
     question.confirm_button.click()
     await until(lambda: not panel.train_button.isVisible())
     assert panel.upload_button.isVisible()
+
+
+async def test_a_retry_from_the_activity_panel_is_seen_in_the_panel(
+    make_application: Callable[..., Any],
+    sandbox: SandboxProcess,
+    sets: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    application, tab, services = await opened(make_application, sandbox, "steps-retry")
+    await checked(tab, sets[0])
+
+    async def fails(*args: Any, **options: Any) -> Any:
+        raise Unreachable("No answer", "S3 did not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(services.uploader, "upload", fails)
+        await uploaded(tab)
+    assert tab.uploading.state == "failed" and tab.upload_panel.steps.steps[2] == ("Upload", "err")
+    retry = application.ctx.activity.history[0].retry
+    assert retry is not None
+    retry()
+    assert tab.upload_panel.pause_button.isVisible()
+    await until(lambda: tab.uploading.state == "done")
+    assert tab.upload_panel.train_button.isVisible()
 
 
 async def test_names_that_look_the_same_are_told_after_the_upload(

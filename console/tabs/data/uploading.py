@@ -218,9 +218,16 @@ class Uploading(QObject):
                 ]
         elif outcome.status == "failed":
             course.error, course.state = outcome.error, "failed"
+            if command.item is not None:
+                # Retrying the bare command would go on unseen by the panel.
+                command.item.retry = partial(self._retry, course)
         else:
             self.dismiss(course)
         self.changed.emit()
+
+    def _retry(self, course: Course) -> None:
+        if self.of(course.command.folder) is course:
+            self.again(course)
 
     def _remember(self, uri: str) -> None:
         self._ctx.settings.set(SETTING, uri)
