@@ -230,12 +230,20 @@ class MainWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Collapse the navigation under 1200 px and keep the overlays in their corner."""
         super().resizeEvent(event)
+        self._arrange(anew=event.oldSize().width() < 0)
+
+    def _arrange(self, *, anew: bool = False) -> None:
         narrow = is_narrow(self.width())
-        if narrow != self.navigation.rail or event.oldSize().width() < 0:
+        if narrow != self.navigation.rail or anew:
             self.header.set_narrow(narrow)
             self.navigation.set_rail(narrow)
             self.pages.set_narrow(narrow)
         self._place_overlays()
+
+    def _text_size_changed(self) -> None:
+        """Larger text needs more room: the same window may be narrow now."""
+        self._arrange()
+        self.update()
 
     def event(self, event: QEvent) -> bool:
         """In read-only mode a disabled button without a reason of its own says this one."""
@@ -297,7 +305,7 @@ class MainWindow(QWidget):
         ctx.backendChanging.connect(self.toasts.clear)
         ctx.accountForgotten.connect(self._close_dialogs)
         ctx.settings.changed.connect(self._setting_changed)
-        on_theme(self)
+        on_theme(self, self._text_size_changed)
 
     def _tab_shown(self, tab_id: str) -> None:
         self.toasts.clear_passing()

@@ -17,7 +17,7 @@ from console.widgets.panes import SETTING, STEP, Memory
 GRIP = 7
 _LEAST, _MOST = 240, 900
 # What the page beside the panel keeps in any case.
-_PAGE = 420
+_PAGE = 620
 
 
 class Edge(QWidget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from console.models.base_log import LogLine
@@ -25,6 +25,16 @@ class Marks:
     needle: str = ""
     match: int | None = None
     live: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What stands in one row: a line, or a part of it where long lines go on below."""
+
+    number: int
+    line: LogLine
+    begin: int
+    end: int
 
 
 class LogType:
@@ -53,27 +63,34 @@ class LogType:
                 high = middle
         return low
 
-    def paint(
-        self, painter: QPainter, lines: Sequence[LogLine], first: int, scrolled: int, width: int, marks: Marks
-    ) -> None:
-        """Paint ``lines``, the first of which has the number ``first``, scrolled sideways by ``scrolled`` pixels."""
+    def paint(self, painter: QPainter, rows: Sequence[Row], scrolled: int, width: int, marks: Marks) -> None:
+        """Paint ``rows``, scrolled sideways by ``scrolled`` pixels."""
         colors = theme()
         painter.setFont(self.font)
         inks = {tone: colors.color(tone or "text2") for tone in ("", "warn", "err", "text3", "accent")}
         left = PAD_X - scrolled
         clock = ""
-        for row, line in enumerate(lines):
-            number = first + row
-            top = PAD_Y + row * self.line_height
+        for at, row in enumerate(rows):
+            line, number = row.line, row.number
+            top = PAD_Y + at * self.line_height
             baseline = top + (self.line_height + self.metrics.ascent() - self.metrics.descent()) / 2
             x = left + self.clock_width
-            self._paint_marks(painter, number, line.text, x, top, marks)
-            if line.clock != clock:
+            whole = row.end - row.begin >= len(line.text)
+            if not whole:
+                painter.save()
+                painter.setClipRect(
+                    QRectF(x, top, self.width(line.text[row.begin : row.end], row.end - row.begin), self.line_height),
+                    Qt.ClipOperation.IntersectClip,
+                )
+            self._paint_marks(painter, number, line.text, x - self.width(line.text, row.begin), top, marks)
+            if not whole:
+                painter.restore()
+            if line.clock != clock and not row.begin:
                 clock = line.clock
                 painter.setPen(inks["text3"])
                 painter.drawText(QPointF(left, baseline), clock)
             painter.setPen(inks[line.tone or ("accent" if number == marks.live else "")])
-            begin, shown = self._in_sight(line.text, scrolled, width)
+            begin, shown = self._in_sight(line.text[row.begin : row.end], scrolled, width)
             painter.drawText(QPointF(x + begin * self.advance, baseline), shown)
 
     def _in_sight(self, text: str, scrolled: int, width: int) -> tuple[int, str]:

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.widgets.base import label
 from console.widgets.buttons import Button, IconButton
 from console.widgets.log_view import LogView
+from console.widgets.panes import Memory
 from console.widgets.search_field import SearchField
+
+SETTING = "log"
 
 
 class LogPanel(QWidget):
@@ -23,16 +26,19 @@ class LogPanel(QWidget):
         self.view = LogView(most_lines=most_lines, name=title)
         self._title = label(title, "section")
         self._count = label("", "small", "text3")
-        self._find = SearchField("Find", chars=10)
+        self._find = SearchField("Find", chars=7)
         self._up = IconButton("up", "Previous match", on=lambda: self.view.search_next(backwards=True))
         self._down = IconButton("down", "Next match", on=self.view.search_next)
         self._follow = Button("Following", "ghost", "check", small=True)
         self._follow.setCheckable(False)
+        self._wrap = IconButton("wrap", "Wrap long lines", on=self._turn_wrap)
+        self._wrap.setCheckable(True)
+        self._memory: Memory | None = None
         self.head = QHBoxLayout()
         self.head.setSpacing(6)
         self.head.addWidget(self._title)
         self.head.addStretch(1)
-        for part in (self._count, self._up, self._down, self._find, self._follow):
+        for part in (self._count, self._up, self._down, self._find, self._wrap, self._follow):
             self.head.addWidget(part)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -46,6 +52,29 @@ class LogPanel(QWidget):
         self.view.matchesChanged.connect(self._show_matches)
         self.view.findRequested.connect(self._find.setFocus)
         self._show_matches(0, 0)
+
+    def remember(self, memory: Memory) -> None:
+        """Wrap long lines as the operator chose for all logs, at first yes."""
+        self._memory = memory
+        self._show_wrap()
+
+    def _turn_wrap(self) -> None:
+        wrapped = not self.view.wrapped
+        if self._memory is not None:
+            self._memory.set(SETTING, {"wrap": wrapped})
+        self.view.set_wrapped(wrapped)
+        self._show_wrap()
+
+    def _show_wrap(self) -> None:
+        if self._memory is not None:
+            self.view.set_wrapped(bool(self._memory.value(SETTING, {"wrap": True}).get("wrap", True)))
+        self._wrap.setChecked(self.view.wrapped)
+        self._wrap.setToolTip("Long lines go on below" if self.view.wrapped else "Long lines run out to the right")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Another log may have been told to wrap meanwhile."""
+        super().showEvent(event)
+        self._show_wrap()
 
     def set_title(self, title: str) -> None:
         """Name the log, for example by its stream."""

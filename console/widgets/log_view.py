@@ -25,9 +25,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 
 from console.models.base_log import LogBuffer, LogLine, LogSearch
+from console.models.log_rows import NARROWEST, LogRows
 from console.theme import RADIUS_PANEL, theme
 from console.widgets.base import antialias, draw_text, fill_rounded, focus_ring, on_theme
-from console.widgets.log_lines import PAD_X, PAD_Y, LogType, Marks, Place
+from console.widgets.log_lines import PAD_X, PAD_Y, LogType, Marks, Place, Row
 
 _BATCH_MS = 66
 LEAST_LINES = 7
@@ -45,6 +46,8 @@ class LogView(QAbstractScrollArea):
         super().__init__(parent)
         self.buffer = LogBuffer(most_lines)
         self._search = LogSearch(self.buffer)
+        self._rows = LogRows()
+        self._wrapped = False
         self._incoming: list[LogLine] = []
         self._following = True
         self._live = False
@@ -70,6 +73,7 @@ class LogView(QAbstractScrollArea):
 
     def _dress(self) -> None:
         self._type = LogType()
+        self._count_rows()
         self._place_bars()
         self.updateGeometry()
         self.viewport().update()
@@ -94,6 +98,7 @@ class LogView(QAbstractScrollArea):
         """Drop all lines, for example to show another log."""
         self._incoming.clear()
         self.buffer.clear()
+        self._rows.reset((), self._rows.columns)
         self._anchor = self._cursor = self._match = None
         self._widest = 0.0
         self._search.start(self._search.needle)
@@ -125,8 +130,10 @@ class LogView(QAbstractScrollArea):
         if not lines:
             return
         before = self.buffer.end
-        dropped = self.buffer.extend(lines)
+        gone = self.buffer.extend(lines)
         fresh = self.buffer.slice(before, self.buffer.end)
+        dropped = self._rows.drop(min(gone, len(self._rows)))
+        self._rows.add(line.text for line in fresh)
         longest = max((len(line.text) for line in fresh), default=0)
         self._widest = max(self._widest, longest * self._type.advance + self._type.clock_width)
         bar = self.verticalScrollBar()
@@ -140,7 +147,38 @@ class LogView(QAbstractScrollArea):
             self._search_on()
         self.viewport().update()
 
-    # Following and scroll bars; the vertical one counts lines
+    # Wrapping
+
+    @property
+    def wrapped(self) -> bool:
+        """True while long lines go on in the next row."""
+        return self._wrapped
+
+    def set_wrapped(self, wrapped: bool) -> None:
+        """Let long lines go on in the next row, or run out to the right."""
+        if wrapped != self._wrapped:
+            self._wrapped = wrapped
+            self._rewrap()
+
+    def _rewrap(self) -> None:
+        """Another width: the line at the top stays there."""
+        following, top = self._following, self._rows.at(self.verticalScrollBar().value())[0] if len(self._rows) else 0
+        self._count_rows()
+        self._place_bars()
+        if following:
+            self.set_following(True)
+        elif len(self._rows):
+            self.verticalScrollBar().setValue(self._rows.first_row(top))
+        self.viewport().update()
+
+    def _columns(self) -> int:
+        room = self.viewport().width() - 2 * PAD_X - self._type.clock_width
+        return max(NARROWEST, int(room / self._type.advance)) if self._wrapped else 0
+
+    def _count_rows(self) -> None:
+        self._rows.reset((line.text for line in self.buffer.slice(self.buffer.first, self.buffer.end)), self._columns())
+
+    # Following and scroll bars; the vertical one counts rows
 
     @property
     def following(self) -> bool:
@@ -162,12 +200,13 @@ class LogView(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         blocked = bar.blockSignals(True)
         bar.setPageStep(self._visible_lines())
-        bar.setRange(0, max(0, len(self.buffer) - self._visible_lines()))
+        bar.setRange(0, max(0, self._rows.total - self._visible_lines()))
         bar.blockSignals(blocked)
         side = self.horizontalScrollBar()
         side.setPageStep(self.viewport().width())
         side.setSingleStep(round(self._type.advance * 4))
-        side.setRange(0, max(0, round(self._widest + 2 * PAD_X - self.viewport().width())))
+        out = 0 if self._wrapped else round(self._widest + 2 * PAD_X - self.viewport().width())
+        side.setRange(0, max(0, out))
 
     def _scrolled(self, value: int) -> None:
         following = value >= self.verticalScrollBar().maximum()
@@ -179,6 +218,9 @@ class LogView(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another size: other scroll ranges."""
         super().resizeEvent(event)
+        if self._columns() != self._rows.columns:
+            self._rewrap()
+            return
         following = self._following
         self._place_bars()
         if following:
@@ -224,14 +266,15 @@ class LogView(QAbstractScrollArea):
         """Show the next matching line, going round at the end."""
         start = self._match
         if start is None:
-            top = self.buffer.first + self.verticalScrollBar().value()
+            top = self.buffer.first + self._rows.at(self.verticalScrollBar().value())[0]
             start = top + self._visible_lines() if backwards else top - 1
         found = self._search.next_from(start, backwards=backwards)
         if found is None:
             return
         self._match = found
         self.set_following(False)
-        self.verticalScrollBar().setValue(found - self.buffer.first - self._visible_lines() // 2)
+        row = self._rows.first_row(found - self.buffer.first)
+        self.verticalScrollBar().setValue(row - self._visible_lines() // 2)
         self.matchesChanged.emit(self._search.matches.index(found) + 1, len(self._search.matches))
         self.viewport().update()
 
@@ -250,15 +293,25 @@ class LogView(QAbstractScrollArea):
 
     def _place_at(self, point: QPointF) -> Place:
         row = int((point.y() - PAD_Y) // self._type.line_height)
-        number = self.buffer.first + self.verticalScrollBar().value() + row
-        if number < self.buffer.first:
+        row += self.verticalScrollBar().value()
+        if row < 0:
             return self.buffer.first, 0
-        if number >= self.buffer.end:
+        if row >= self._rows.total:
             last = self.buffer.end - 1
             return last, len(self.buffer.line(last).text)
-        text = self.buffer.line(number).text
+        shown = self._row(row)
         x = point.x() - PAD_X + self.horizontalScrollBar().value() - self._type.clock_width
-        return number, self._type.character_at(text, x)
+        text = shown.line.text[shown.begin : shown.end]
+        return shown.number, shown.begin + self._type.character_at(text, x)
+
+    def _row(self, row: int) -> Row:
+        line, part = self._rows.at(row)
+        number = self.buffer.first + line
+        entry = self.buffer.line(number)
+        if not self._rows.columns:
+            return Row(number, entry, 0, len(entry.text))
+        width = self._rows.width_of(entry.text)
+        return Row(number, entry, part * width, min(len(entry.text), (part + 1) * width))
 
     def selection(self) -> tuple[Place, Place] | None:
         """First and last place selected (line number, character), or ``None``."""
@@ -360,6 +413,10 @@ class LogView(QAbstractScrollArea):
         follow.setCheckable(True)
         follow.setChecked(self._following)
         follow.triggered.connect(self.set_following)
+        wrap = menu.addAction("Wrap long lines")
+        wrap.setCheckable(True)
+        wrap.setChecked(self._wrapped)
+        wrap.triggered.connect(self.set_wrapped)
         menu.popup(event.globalPos())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
@@ -393,11 +450,11 @@ class LogView(QAbstractScrollArea):
             focus_ring(painter, area, RADIUS_PANEL)
 
     def _paint_lines(self, painter: QPainter) -> None:
-        first = self.buffer.first + self.verticalScrollBar().value()
-        lines = self.buffer.slice(first, first + self._visible_lines() + 1)
+        first = self.verticalScrollBar().value()
+        rows = [self._row(at) for at in range(first, min(self._rows.total, first + self._visible_lines() + 1))]
         live = self.buffer.end - 1 if self._live else None
         marks = Marks(self.selection(), self._search.needle, self._match, live)
-        self._type.paint(painter, lines, first, self.horizontalScrollBar().value(), self.viewport().width(), marks)
+        self._type.paint(painter, rows, self.horizontalScrollBar().value(), self.viewport().width(), marks)
 
 
 def _plain(line: LogLine) -> str:

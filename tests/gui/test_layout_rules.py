@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,19 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QHeaderVie
 from pytestqt.qtbot import QtBot
 
 from console.models.base import Column
+from console.models.base_log import LogLine
+from console.models.log_rows import LogRows
 from console.popover import SHADOW
 from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.edge import Edge
+from console.widgets.log_panel import LogPanel
+from console.widgets.log_view import LogView
 from console.widgets.panes import Handle, Panes
 from console.widgets.table import ResourceTable
 from console.widgets.table_columns import Choice, plan
 from tests.gui.test_layouts import stage_of
+from tests.helpers.faults import faults
 from tests.helpers.full_account import long_name
 from tests.helpers.window import activate, until
 
@@ -206,6 +212,21 @@ def test_the_keyboard_comes_to_a_button_that_deletes_only_by_hand(qtbot: QtBot) 
     assert delete.hasFocus()
 
 
+async def test_a_larger_text_makes_the_same_window_a_narrow_one(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    stage = await stage_of(make_application, tmp_path, (1440, 900))
+    await stage.show("data")
+    assert not stage.window.navigation.rail and not stage.tab("data").narrow
+    theme().set_scale(1.3)
+    await stage.settle()
+    assert stage.window.navigation.rail and stage.tab("data").narrow
+    assert faults(stage.window) == []
+    theme().set_scale(1.0)
+    await stage.settle()
+    assert not stage.window.navigation.rail and faults(stage.window) == []
+
+
 async def test_escape_closes_a_drawer_and_gives_the_keyboard_back(
     make_application: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -237,3 +258,91 @@ def test_the_file_dialog_can_be_read(qtbot: QtBot, tmp_path: Path, look: Any) ->
     ground = max(set(levels), key=levels.count)
     assert (ground > 0.9) if look == "light" else (ground < 0.2)
     assert max(abs(level - ground) for level in levels) > 0.4
+
+
+def naive(texts: list[str], columns: int) -> list[tuple[int, int]]:
+    found = []
+    for at, text in enumerate(texts):
+        width = columns if text.isascii() else columns // 2
+        found += [(at, part) for part in range(max(1, -(-len(text) // width) if columns else 1))]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_of_a_log_are_those_that_counting_by_hand_gives(seed: int) -> None:
+    dice = random.Random(seed)
+    rows, texts, columns = LogRows(), [], dice.choice((0, 16, 40, 97))
+    rows.reset(texts, columns)
+    for _ in range(30):
+        fresh = [dice.choice("aä犬") * dice.choice((0, 1, 15, 16, 17, 96, 400)) for _ in range(dice.randrange(5))]
+        rows.add(fresh)
+        texts += fresh
+        gone = dice.randrange(len(texts) + 1) // 3
+        before = rows.total
+        assert rows.drop(gone) == before - rows.total
+        del texts[:gone]
+        wanted = naive(texts, columns)
+        assert rows.total == len(wanted) and len(rows) == len(texts)
+        assert [rows.at(row) for row in range(len(wanted))] == wanted
+
+
+def log_of(qtbot: QtBot, texts: list[str], most_lines: int = 1000) -> LogView:
+    view = LogView(most_lines=most_lines)
+    qtbot.addWidget(view)
+    view.resize(420, 160)
+    view.show()
+    view.append([LogLine(None, text) for text in texts])
+    view.flush()
+    return view
+
+
+def test_long_lines_go_on_below_and_their_end_can_be_read(qtbot: QtBot) -> None:
+    view = log_of(qtbot, ["short", "x" * 300 + " END", "last"])
+    assert view.horizontalScrollBar().maximum() > 0
+    view.set_wrapped(True)
+    assert view.horizontalScrollBar().maximum() == 0
+    shown = [view._row(at) for at in range(view._rows.total)]
+    assert "".join(row.line.text[row.begin : row.end] for row in shown) == "short" + "x" * 300 + " END" + "last"
+    assert view.following and view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
+    assert view.text() == "short\n" + "x" * 300 + " END\nlast"
+    view.search("END")
+    qtbot.waitUntil(lambda: view._search.done)
+    view.search_next()
+    row = view._rows.first_row(1)
+    assert view.verticalScrollBar().value() <= row + 20
+
+
+def test_another_width_keeps_the_line_at_the_top_of_a_wrapped_log(qtbot: QtBot) -> None:
+    view = log_of(qtbot, [f"{at} " + "word " * 60 for at in range(50)])
+    view.set_wrapped(True)
+    view.verticalScrollBar().setValue(view._rows.first_row(20))
+    view.resize(700, 160)
+    assert view._rows.at(view.verticalScrollBar().value())[0] == 20 and not view.following
+
+
+def test_lines_with_breaks_and_lines_that_are_dropped_keep_the_rows_right(qtbot: QtBot) -> None:
+    view = log_of(qtbot, ["a\nb\nc" + "y" * 200] * 30, most_lines=40)
+    view.set_wrapped(True)
+    for at in range(5):
+        view.append([LogLine(None, f"{at}\n" + "z" * 90)] * (10 * at + 1))
+        view.flush()
+        kept = [line.text for line in view.buffer.slice(view.buffer.first, view.buffer.end)]
+        assert len(view._rows) == len(kept)
+        assert view._rows.total == len(naive(kept, view._rows.columns))
+    assert not view.grab().isNull()
+
+
+def test_the_switch_of_a_log_is_remembered_for_all_logs(qtbot: QtBot) -> None:
+    memory = Memory()
+
+    def made() -> LogPanel:
+        panel = LogPanel("Log")
+        panel.remember(memory)
+        qtbot.addWidget(panel)
+        panel.show()
+        return panel
+
+    first = made()
+    assert first.view.wrapped
+    first._wrap.click()
+    assert not first.view.wrapped and not made().view.wrapped

@@ -214,7 +214,7 @@ class FullServices(ModelServices):
         self._tuning, self._trials = tuning_job()
         for name, answer in (
             ("log", self._job_log), ("curve_reader", lambda job: CurveReader(job.metric_definitions)),
-            ("failure", self._failure), ("check_name", self._no_problem),
+            ("failure", self._failure), ("check_name", self._no_problem), ("features_progress", self._nothing),
         ):  # fmt: skip
             setattr(self.training, name, answer)
         self.tuning = SimpleNamespace(

@@ -57,6 +57,7 @@ class EndpointPanel(SidePanel):
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
+        self._log.remember(ctx.settings)
         self._log.view.set_placeholder("No lines yet")
         self._touched = QWidget()
         self._touched_lines = QVBoxLayout(self._touched)

@@ -23,6 +23,7 @@ class FunctionLog(QWidget):
         self.ctx = ctx
         self.function = ""
         self.panel = LogPanel("Log")
+        self.panel.remember(ctx.settings)
         self.panel.view.set_placeholder("No lines yet")
         self.panel.setFixedHeight(theme().pixels(260))
         column = QVBoxLayout(self)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.context import AppContext
+from console.theme import theme
+from console.widgets.base import text_width
 from console.widgets.fields import ComboBox
 from console.widgets.letter_chip import letter_icon
 from workers.errors import SageDeckError
@@ -31,6 +33,12 @@ class EndpointBox(ComboBox):
         if letter != self.letter:
             self.letter = letter
             self._dress()
+
+    def minimumSizeHint(self) -> QSize:
+        """The words of an empty choice are never cut; names give way."""
+        least = super().minimumSizeHint()
+        wanted = round(text_width(_NOBODY[1])) + theme().pixels(48)
+        return QSize(min(self.sizeHint().width(), max(least.width(), wanted)), least.height())
 
     def _dress(self) -> None:
         super()._dress()

@@ -74,6 +74,7 @@ class JobDetail(QWidget):
         self.tags = TagLine(ctx)
         self.role = RoleNotice(ctx, "training")
         self.log = LogPanel("Log")
+        self.log.remember(ctx.settings)
         self._report_view = ReportView(ctx.settings)
         self._report_view.cellChosen.connect(self._look_at_cell)
         self.confused = ConfusedPictures(ctx, self)

@@ -71,6 +71,7 @@ class TuningDetail(QWidget):
         self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
         self.explorer = Explorer()
         self.log = LogPanel("Log")
+        self.log.remember(ctx.settings)
         self.train_button = Button("Train with these…", small=True, icon="play", on=self._train)
         self._features: TrainingJob | None = None
         self.features_button = Button("Features", "link", small=True, on=self._ask_for_features)
