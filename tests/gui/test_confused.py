@@ -121,6 +121,8 @@ async def test_a_cell_of_a_jobs_report_is_looked_at_in_training(
     await stage.report()
     detail = stage.tab("training").detail
     detail._report_view._matrix.cellActivated.emit(first, second)
+    table = detail._report_view._scores.model
+    assert not any(table.columns[0].text_of(row)[:3].isdigit() for row in table.visible_rows()), "folders' names"
     assert detail.confused.viewing.is_open and detail.confused.viewing.viewer.name.text() == "1.png"
     await until(lambda: objects.read_keys == [("pictures", "dogs/test/x/1.png")])
     await until(lambda: not detail.confused.viewing.viewer.canvas.image.isNull())

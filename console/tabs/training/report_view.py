@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.base import Column
+from console.models.base_cards import class_title
 from console.models.base_format import count, fraction
 from console.settings import Settings
 from console.widgets.base import label
@@ -19,7 +20,7 @@ from console.widgets.table import ResourceTable
 from workers.types import ClassScore, JobReport
 
 _SCORES = [
-    Column("name", "Class", kind="name", priority=0),
+    Column("name", "Class", kind="name", priority=0, format=lambda name, _: class_title(name)),
     Column("precision", "Precision", kind="number", format=lambda v, _: fraction(v), priority=1),
     Column("recall", "Recall", kind="number", format=lambda v, _: fraction(v), priority=1),
     Column("f1", "F1", kind="number", strong=True, format=lambda v, _: fraction(v), priority=0),
