@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPoint, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from console import icons
 from console.style import style_sheet
 from console.theme import ROLES, TOKENS, theme
+from tests.helpers.pixels import color_at
 from tests.helpers.window import connect
 
 REQUIRED = """overview data training ec2 endpoints scaling predict settings keyboard search refresh down right up left
@@ -143,16 +144,16 @@ async def test_the_window_wears_the_scheme(make_application, look):
     application = make_application(look=look)
     application.show(connect=False)
     await connect(application)
-    image = application.window.grab().toImage()
+    window = application.window
     dark = look == "dark"
-    assert image.pixelColor(10, 1).name().upper() == TOKENS["sandbox"][dark]
-    assert image.pixelColor(700, 20).name().upper() == TOKENS["chrome"][dark]
-    assert image.pixelColor(700, 400).name().upper() == TOKENS["bg"][dark]
+    assert color_at(window, QPoint(10, 1)).name().upper() == TOKENS["sandbox"][dark]
+    assert color_at(window, QPoint(700, 20)).name().upper() == TOKENS["chrome"][dark]
+    assert color_at(window, QPoint(700, 400)).name().upper() == TOKENS["bg"][dark]
 
 
 async def test_changing_the_scheme_repaints_everything(make_application):
     application = make_application(look="light")
     application.show(connect=False)
     application.settings.set("theme", "dark")
-    image = application.window.grab().toImage()
-    assert image.pixelColor(700, 400).name().upper() == TOKENS["bg"][1]
+    window = application.window
+    assert color_at(window, QPoint(700, 400)).name().upper() == TOKENS["bg"][1]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -15,6 +14,7 @@ from console.models.base import Column
 from console.theme import theme
 from console.widgets.base import text_width
 from console.widgets.table import ResourceTable
+from tests.helpers.pixels import color_at
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,7 @@ def test_the_selected_row_is_tinted_and_repainted_with_the_theme(table: Resource
     spot = table.view.visualRect(table.model.index(1, 2)).topRight() + QPoint(-3, 5)
     for preference in ("light", "dark"):
         theme().set_preference(preference)
-        color = QColor(table.view.viewport().grab().toImage().pixel(spot))
-        assert color == theme().color("accentTint")
+        assert color_at(table.view.viewport(), spot) == theme().color("accentTint")
     theme().set_preference("light")
 
 
