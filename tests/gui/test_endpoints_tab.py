@@ -427,3 +427,22 @@ async def test_a_traceback_of_a_failed_endpoint_is_told_as_a_sentence(
 async def shown_banner(tab: EndpointsTab) -> Banner:
     await until(lambda: any(one.isVisible() for one in tab.panel.findChildren(Banner)))
     return next(one for one in tab.panel.findChildren(Banner) if one.isVisible())
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_after_the_deploy_dialog_the_focus_is_on_the_list_and_never_on_delete(
+    make_application: Callable[..., Any], agreed: bool
+) -> None:
+    services = ModelServices()
+    services.job_rows = [job("dogs-1")]
+    services.endpoint_rows = [endpoint("cats")]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    tab.panel.delete_button.setFocus()
+    tab.activate({"deploy_job": "dogs-1"})
+    dialog = await dialog_of(DeployDialog, application.window)
+    (dialog.ok_button.click if agreed else dialog.reject)()
+    await until(lambda: application.window.focusWidget() is tab.table.view)
+    if agreed:
+        await until(lambda: tab.table.current_row() is not None and tab.table.current_row().name == "dogs-1")
+        assert application.window.focusWidget() is tab.table.view

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from console.tabs.training.commands_tuning import tuning_cli
 from console.tabs.training.form import LaunchForm
@@ -271,3 +272,14 @@ def test_the_cli_line_can_be_read_back() -> None:
     objective = config["HyperParameterTuningJobObjective"]["MetricName"]
     assert objective in [one["Name"] for one in definition["AlgorithmSpecification"]["MetricDefinitions"]]
     assert json.loads(words[-1])["ParentHyperParameterTuningJobs"] == [{"HyperParameterTuningJobName": "older"}]
+
+
+async def test_fifty_hosts_are_never_five(make_application: Callable[..., Any], qtbot: Any) -> None:
+    form = await shown(make_application, "hosts")
+    field: Any = form.form.row("count").field
+    field.lineEdit().selectAll()
+    qtbot.keyClicks(field.lineEdit(), "50")
+    spec = form.spec()
+    assert field.value() == 32 and (spec is None or spec.instance_count == 32)
+    words = " ".join(one.text() for one in form.form.row("count").findChildren(QLabel))
+    assert "32" in words, "what became of the 50 is said"

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.context import AppContext
@@ -316,11 +316,18 @@ class EndpointsTab(Tab):
             return
         taken = {endpoint.name for endpoint in await services.endpoints.list(details=False)}
         dialog = DeployDialog(self.ctx, jobs, taken, job_name, self.window())
-        if not await dialog.ask():
+        agreed = await dialog.ask()
+        self._focus_list()
+        if not agreed:
             return
         spec = dialog.spec()
         self._wanted = spec.endpoint_name
         await self.ctx.run(DeployEndpoint(spec, self._cli_place(spec, jobs)))
+
+    def _focus_list(self) -> None:
+        """After a dialog: what had the focus before may be on another page, and the next in turn is Delete."""
+        view = self.table.view
+        (view if view.isVisible() else self.deploy_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _cli_place(self, spec: DeploySpec, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
         """Region, model and role of a deployment, for its AWS CLI lines."""
@@ -347,7 +354,9 @@ class EndpointsTab(Tab):
             self.refresh()
             return
         dialog = UpdateDialog(self.ctx, endpoint, await self._deployable(""), self.window())
-        if await dialog.ask():
+        agreed = await dialog.ask()
+        self._focus_list()
+        if agreed:
             outcome = await self.ctx.run(UpdateEndpoint(dialog.spec()))
             if outcome:
                 self.follower.expect(outcome.value, endpoint)
