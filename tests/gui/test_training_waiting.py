@@ -232,3 +232,19 @@ async def test_a_plain_job_shows_a_determinate_bar_before_its_first_epoch(make_a
     assert bar.fraction == pytest.approx(136 / 297)
     assert "features 136 of 297" in said(detail)
     detail.forget()
+
+
+async def test_what_runs_keeps_counting_while_nothing_else_changes(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, tab, services = opened(make_application, monkeypatch)
+    running = job("dogs-1", "InProgress", started=NOW, instance_type="ml.m5.xlarge", instance_count=1, model_uri="")
+    services.job_rows = [running]
+    tab.activate()
+    await until(lambda: tab.table.model.row_of("job:dogs-1") is not None)
+    before = tab.table.model.row_of("job:dogs-1").cost
+    assert tab._tick.isActive()
+    tab._tick.timeout.emit()
+    assert tab.table.model.row_of("job:dogs-1").cost > before
+    tab.deactivate()
+    assert not tab._tick.isActive()

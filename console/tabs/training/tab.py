@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
@@ -43,6 +43,8 @@ from workers.types import TrainingJob, TrainingSpec
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Durations and costs of running jobs are counted on this often.
+TICK_MS = 5000
 _NAME_PART = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -82,6 +84,9 @@ class TrainingTab(Tab):
         self._splitter.add(self.table, 210)
         self._splitter.add(self._details, 580)
         self.body.addWidget(self._splitter, 1)
+        self._tick = QTimer(self)
+        self._tick.setInterval(TICK_MS)
+        self._tick.timeout.connect(self._count_on)
         ctx.resourceChanged.connect(self._resource_changed)
         ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
         self._update_buttons()
@@ -131,10 +136,12 @@ class TrainingTab(Tab):
                 self.form.choose_data(payload["data_uri"])
         self.form.connect_account()
         self.refresh()
+        self._tick.start()
         self._follow_shown()
 
     def deactivate(self) -> None:
         """Stop following the chosen job; running jobs are still watched for their end."""
+        self._tick.stop()
         self.detail.pause()
         self.tuning.pause()
 
@@ -251,6 +258,11 @@ class TrainingTab(Tab):
         elif rows and self.table.current_row() is None:
             self.table.select_keys([max(rows, key=lambda row: row.created).key])
         self._update_buttons()
+
+    def _count_on(self) -> None:
+        """Durations and costs of what runs go on, also while nothing else changes."""
+        if any(row.running for row in self.table.model.rows()):
+            self._show_rows()
 
     def _say_count(self) -> None:
         model = self.table.model
