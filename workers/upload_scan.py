@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -75,6 +76,14 @@ def scan(folder: Path, keep_on: Callable[[int], bool] = lambda found: True) -> S
     os.scandir(folder).close()
     _walk(os.fspath(folder), "", ((top.st_dev, top.st_ino),), result, keep_on)
     return result
+
+
+def mark(folder: Path) -> str:
+    """What changes whenever a file below ``folder`` comes, goes, is renamed or written. Raises ``OSError``."""
+    digest = hashlib.sha256()
+    for file in scan(folder).files:
+        digest.update(f"{file.name}\0{file.state}\n".encode())
+    return digest.hexdigest()
 
 
 def _walk(

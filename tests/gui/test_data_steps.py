@@ -93,7 +93,16 @@ async def test_another_folder_has_its_own_way_and_training_gets_the_one_shown(
         {"data_uri": "s3://steps-two/dogs"},
     ]
 
-    # The folder is another one now: what was uploaded is not what is shown.
+    # One byte is another one now: what was uploaded is not what is shown.
+    picture = next(dogs.rglob("*.jpg"))
+    info, data = picture.stat(), bytearray(picture.read_bytes())
+    data[-3] ^= 1
+    picture.write_bytes(data)
+    os.utime(picture, ns=(info.st_atime_ns, info.st_mtime_ns))
+    await checked(tab, dogs)
+    assert not panel.train_button.isVisible() and panel.upload_button.isVisible()
+
+    # The folder has a picture less.
     next(dogs.rglob("*.jpg")).unlink()
     tab.dataset.choose(dogs)
     assert not panel.train_button.isEnabled()

@@ -17,6 +17,7 @@ from workers.datasets import DatasetProgress, SplitResult, check_folder, split_f
 from workers.errors import SageDeckError
 from workers.samples import SampleProgress, SampleSet, make_samples
 from workers.types import DatasetReport
+from workers.upload_scan import mark
 
 DatasetState = Literal["none", "checking", "checked", "failed"]
 SETTING = "data_folder"
@@ -47,6 +48,8 @@ class Dataset(QObject):
         self.report: DatasetReport | None = None
         self.error: SageDeckError | None = None
         self.state: DatasetState = "none"
+        # Tells the folder as it was checked from what it becomes later.
+        self.mark = ""
 
     def restore(self) -> None:
         """Take up the folder of the last run again, if it is still there."""
@@ -57,6 +60,7 @@ class Dataset(QObject):
     def choose(self, folder: Path) -> None:
         """Check ``folder`` and show it; an earlier check ends."""
         self.folder, self.report, self.error, self.state = folder, None, None, "checking"
+        self.mark = ""
         self._ctx.settings.set(SETTING, str(folder))
         self._ctx.tasks.start(self._check(folder), label=f"Checking {folder.name}", key="data:check", scope="window")
         self.changed.emit()
@@ -135,7 +139,9 @@ class Dataset(QObject):
             self.progressed.emit(progress)
 
         try:
-            self.report = await check_folder(folder, tell)
+            self.report = report = await check_folder(folder, tell)
+            with contextlib.suppress(OSError):
+                self.mark = await asyncio.to_thread(mark, report.root)
             self.state = "checked"
         except SageDeckError as error:
             self.error, self.report, self.state = error, None, "failed"

@@ -157,9 +157,8 @@ class UploadPanel(QFrame):
         if report is not None and not self._hindrance():
             self._uploading.start(report.root, self._browser.name, self.wanted_prefix(), self._contents())
 
-    def _contents(self) -> tuple[int, int] | None:
-        report = self._dataset.report
-        return (report.pictures, report.bytes) if report is not None else None
+    def _contents(self) -> str:
+        return self._dataset.mark
 
     def _train(self) -> None:
         if self.course is not None:
@@ -320,7 +319,8 @@ class UploadPanel(QFrame):
         size = f"{bytes_text(report.bytes)}. " if report is not None and report.bytes else ""
         since = self._uploading.of(self.folder)
         if since is not None:
-            size = f"Changed since it was uploaded to {since.command.bucket}/{since.command.prefix}. "
+            words = "Changed since it was uploaded to" if since.contents else "Uploaded before it was checked, to"
+            size = f"{words} {since.command.bucket}/{since.command.prefix}. "
         words = hindrance or f"{size}What is there already is not sent again, and it can be stopped and go on later."
         self._say(words, f"Into {bucket}. {hindrance or f'{size}What is there is not sent again.'}")
         if not has_folder:
@@ -413,7 +413,7 @@ class UploadPanel(QFrame):
 
     def _resume(self, entry: PendingUpload) -> None:
         own = entry.folder == self.folder and self._dataset.state == "checked"
-        self._uploading.start(entry.folder, entry.bucket, entry.prefix, self._contents() if own else None)
+        self._uploading.start(entry.folder, entry.bucket, entry.prefix, self._contents() if own else "")
 
     def _forget(self, entry: PendingUpload) -> None:
         self._ctx.tasks.start(self._uploading.forget(entry), label="Forgetting an upload")

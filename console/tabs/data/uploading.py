@@ -23,10 +23,10 @@ SPARK_POINTS = 120
 
 @dataclass(eq=False)
 class Course:
-    """One upload of one folder. ``contents`` are the pictures and bytes that the check had counted before."""
+    """One upload of one folder. ``contents`` marks the folder as it was checked before."""
 
     command: Upload
-    contents: tuple[int, int] | None = None
+    contents: str = ""
     state: UploadState = "running"
     progress: UploadProgress | None = None
     rates: deque[float] = field(default_factory=lambda: deque(maxlen=SPARK_POINTS))
@@ -107,9 +107,7 @@ class Uploading(QObject):
         """How far it is, 0 to 1; None where nobody knows yet."""
         return self.current.fraction if self.current is not None else None
 
-    def start(
-        self, folder: Path, bucket: str, prefix: str, contents: tuple[int, int] | None = None, *, merge: bool = False
-    ) -> None:
+    def start(self, folder: Path, bucket: str, prefix: str, contents: str = "", *, merge: bool = False) -> None:
         """Send ``folder`` to ``bucket``/``prefix``; nothing happens while another upload runs.
 
         With ``merge`` also where another set is; without it the upload then asks.
