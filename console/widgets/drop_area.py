@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.drops import local_paths
 from console.theme import RADIUS_PANEL, theme
-from console.widgets.base import ElidedLabel, antialias, fill_rounded, focus_ring, label, on_theme
+from console.widgets.base import ElidedLabel, antialias, fill_rounded, focus_ring, on_theme
 from console.widgets.buttons import Button
 from console.widgets.lines import IconLabel
 
@@ -57,7 +57,7 @@ class DropArea(QWidget):
         self._accepts = accepts
         self._over = False
         self._glyph = IconLabel(icon, "accent", 24)
-        self._title = label(title, "strong" if inline else "section")
+        self._title = ElidedLabel(title, "strong" if inline else "section", middle=True, least=12)
         self._detail = ElidedLabel(detail, "body" if inline else "small", "text2")
         words: QHBoxLayout | QVBoxLayout = QHBoxLayout() if inline else QVBoxLayout()
         words.setSpacing(6 if inline else 1)

@@ -26,7 +26,7 @@ class LogPanel(QWidget):
         self.view = LogView(most_lines=most_lines, name=title)
         self._title = label(title, "section")
         self._count = label("", "small", "text3")
-        self._find = SearchField("Find", chars=7)
+        self._find = SearchField("Find", chars=6)
         self._up = IconButton("up", "Previous match", on=lambda: self.view.search_next(backwards=True))
         self._down = IconButton("down", "Next match", on=self.view.search_next)
         self._follow = Button("Following", "ghost", "check", small=True)
@@ -35,7 +35,7 @@ class LogPanel(QWidget):
         self._wrap.setCheckable(True)
         self._memory: Memory | None = None
         self.head = QHBoxLayout()
-        self.head.setSpacing(6)
+        self.head.setSpacing(4)
         self.head.addWidget(self._title)
         self.head.addStretch(1)
         for part in (self._count, self._up, self._down, self._find, self._wrap, self._follow):

@@ -12,7 +12,13 @@ from console.theme import theme
 from tests.helpers.faults import faults
 from tests.helpers.scenes import SCALES, SCENES, SPECS, Stage
 
-SIZES = ((1440, 900, "normal"), (1200, 700, "large"), (1024, 700, "normal"), (1024, 700, "largest"))
+SIZES = (
+    (1440, 900, "normal"),
+    (1280, 800, "normal"),
+    (1200, 700, "large"),
+    (1024, 700, "normal"),
+    (1024, 700, "largest"),
+)
 
 
 async def stage_of(make_application: Callable[..., Any], folder: Path, size: tuple[int, int] = (1440, 900)) -> Stage:

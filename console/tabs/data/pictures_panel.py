@@ -16,7 +16,7 @@ from console.tabs.data.dataset import Dataset
 from console.tabs.data.whole_rows import WholeRows
 from console.theme import theme
 from console.viewing import Viewing
-from console.widgets.base import control_height, label
+from console.widgets.base import ElidedLabel, control_height, label
 from console.widgets.buttons import IconButton
 from console.widgets.segmented import Segmented
 from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
@@ -36,7 +36,7 @@ class PicturesPanel(QWidget):
         self._ctx, self._dataset = ctx, dataset
         self._row: BreedRow | None = None
         self._paths: list[Path] = []
-        self._title = label("", "section")
+        self._title = ElidedLabel("", "section", middle=True, least=8)
         self._count = label("", "body", "text2")
         self.splits = Segmented([(split, split) for split in SPLITS], name="Split", small=True)
         self.grid = ThumbnailGrid(columns=4, name="Pictures of the class")

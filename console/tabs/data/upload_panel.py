@@ -18,7 +18,7 @@ from console.tabs.data.steps import Step, Steps
 from console.tabs.data.upload_words import figures, free_prefix, kept, other_set
 from console.tabs.data.uploading import Course, Uploading
 from console.theme import theme
-from console.widgets.base import label, set_tone, text_width
+from console.widgets.base import ElidedLabel, label, set_tone, text_width
 from console.widgets.buttons import Button
 from console.widgets.fields import LineEdit, set_invalid
 from console.widgets.lines import CheckLine, IconLabel
@@ -75,8 +75,7 @@ class UploadPanel(QFrame):
         self.elsewhere_button = Button("Another folder", "primary", "folder", on=self._elsewhere)
         self._bar = ProgressBar(0.0, pixels=6)
         self._figures = [label("", "label"), *(label("", "small", "text2") for _ in range(3)), label("", "label")]
-        self._note = label("", "small", "text2")
-        self._note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._note = ElidedLabel("", "small", "text2", least=12)
         self._note.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self._other: CheckLine | None = None
         self._extras = QVBoxLayout()
@@ -427,7 +426,6 @@ class UploadPanel(QFrame):
 
     def _show_words(self, text: str) -> None:
         self._note.setText(text)
-        self._note.setToolTip(text)
 
     def _clear_extras(self) -> None:
         self._other = None

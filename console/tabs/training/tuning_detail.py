@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -18,6 +19,7 @@ from console.tabs.training.tag_chips import TagLine
 from console.tabs.training.trial_strip import TrialStrip
 from console.tabs.training.tuning_charts import Explorer
 from console.tabs.training.tuning_views import board_columns, epoch_words, group_range, lines, marks, share, tone_of
+from console.theme import theme
 from console.widgets.banner import Banner
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
@@ -35,6 +37,7 @@ LOG_SECONDS = 1.0
 # In polls: whether the objective shows up in the log is looked at every ten seconds.
 OBJECTIVE_EVERY = 5
 _LOG_MOST_PAGES = 200
+_ONE_LINE = 880
 
 Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
 
@@ -83,7 +86,7 @@ class TuningDetail(QWidget):
         self._lay_out()
         for source in (self.strip, self.explorer):
             source.chosen.connect(self._choose_by_hand)
-        self.explorer.wideChanged.connect(lambda wide: self._loss.setVisible(not wide))
+        self.explorer.wideChanged.connect(lambda _: self._show_loss())
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -113,6 +116,8 @@ class TuningDetail(QWidget):
         board_head.addWidget(self._legend)
         board_head.addWidget(self.train_button)
         board.addLayout(board_head)
+        self._board_head, self._board_second = board_head, QHBoxLayout()
+        board.addLayout(self._board_second)
         board.addLayout(self._board_place, 1)
         bottom = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "training.tuning.log")
         bottom.add(self.log, 1)
@@ -384,8 +389,25 @@ class TuningDetail(QWidget):
         if self.job is not None and trial is not None:
             self.trainRequested.emit(self.job, trial)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room beside the leaderboard's title, colours and button get a line of their own."""
+        super().resizeEvent(event)
+        below = self.width() < theme().pixels(_ONE_LINE)
+        self._progress.setVisible(not below)
+        self._show_loss()
+        if below != (self._board_second.indexOf(self._legend) >= 0):
+            here, there = self._board_head, self._board_second
+            if not below:
+                here, there = there, here
+            for part in (self._legend, self.train_button):
+                here.removeWidget(part)
+                there.addWidget(part)
+
+    def _show_loss(self) -> None:
+        """Leave the loss out where there is little room: accuracy and scatter say more."""
+        self._loss.setVisible(self.width() >= theme().pixels(_ONE_LINE) and not self.explorer.wide)
+
     def set_narrow(self, narrow: bool) -> None:
-        """Leave the loss out of a narrow window: accuracy and scatter say more."""
-        self._loss.setVisible(not narrow and not self.explorer.wide)
-        self._progress.setVisible(not narrow)
+        """Leave the tags out of a narrow window."""
+        self._show_loss()
         self.tags.setVisible(not narrow)
