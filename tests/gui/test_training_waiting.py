@@ -178,6 +178,7 @@ async def test_a_launch_has_a_row_at_once_that_becomes_the_tuning_job(
     tab._launch(FORM)
     await until(lambda: row_of(tab) is not None)
     assert row_of(tab).state == State("Starting", "run") and not services.job_rows
+    assert not tab.detail.isVisibleTo(tab) and not tab.tuning.isVisibleTo(tab)
     services.job_rows = [features()]
     services.progress = FeaturesProgress(136, 297, 5.0, NOW)
     tab.refresh()
@@ -190,6 +191,7 @@ async def test_a_launch_has_a_row_at_once_that_becomes_the_tuning_job(
     services.go.set()
     await until(lambda: row_of(tab).tuning is not None)
     assert [row.key for row in tab.table.model.rows()] == ["tuning:dogs-tuning"]
+    await until(lambda: tab.tuning.isVisibleTo(tab))
 
 
 async def test_features_that_nobody_waited_for_can_be_taken_up_again(

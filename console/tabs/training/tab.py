@@ -61,6 +61,8 @@ class TrainingTab(Tab):
         self.tuning_follower = TuningFollower(ctx, self.book.put, lambda: self.active)
         self.features_follower = FeaturesFollower(ctx, self._features_seen)
         self._launching: dict[str, LaunchTuning] = {}
+        # The features' job is shown instead of the tuning job that is chosen.
+        self._aside = False
         self.form = LaunchForm(ctx)
         self.form.launchRequested.connect(self._launch)
         self._drawer = FormDrawer(self, self.form, self._row)
@@ -257,6 +259,7 @@ class TrainingTab(Tab):
             self._wanted = ""
         elif rows and self.table.current_row() is None:
             self.table.select_keys([max(rows, key=lambda row: row.created).key])
+        self._show_what_it_became()
         self._update_buttons()
 
     def _count_on(self) -> None:
@@ -269,7 +272,18 @@ class TrainingTab(Tab):
         shown = f"{model.rowCount():,} of " if model.hidden else ""
         self.head.subtitle.setText(shown + count(model.total, "job") + (" so far" if self.book.more else ""))
 
+    def _show_what_it_became(self) -> None:
+        """The chosen row may be another thing under the same key now: features, then the tuning job itself."""
+        row = self.table.current_row()
+        shown = None if self._details.isHidden() else self._stack.currentWidget()
+        if row is None or self._aside or shown is self.compare:
+            return
+        wanted = self.tuning if row.tuning is not None else self.detail if row.job is not None else None
+        if shown is not wanted or isinstance(row, PendingRow):
+            self._show_one(row)
+
     def _chosen(self) -> None:
+        self._aside = False
         rows = self.table.selected_rows()
         comparing = self._details.isVisible() and self._stack.currentWidget() is self.compare
         if comparing and len(rows) > 1:
@@ -292,7 +306,7 @@ class TrainingTab(Tab):
             self._show_single(row, row.job)
         else:
             # Nothing has begun that could be followed.
-            self._stack.hide()
+            self._details.hide()
         if self._stack.currentWidget() is not before:
             self._follow_shown()
 
@@ -313,6 +327,7 @@ class TrainingTab(Tab):
 
     def _show_features_job(self, job: TrainingJob) -> None:
         """Show the job that prepared the features of the chosen tuning job."""
+        self._aside = True
         self.tuning.pause()
         self._stack.setCurrentWidget(self.detail)
         self.detail.show_job(job)
