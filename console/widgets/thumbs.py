@@ -94,10 +94,12 @@ class ThumbnailLoader(QObject):
         return key in self._cache and self._cache[key] is None
 
     def cancel_pending(self) -> None:
-        """Drop the wishes that no thread has begun."""
-        for key, task in list(self._pending.items()):
-            if self._pool.tryTake(task):
-                del self._pending[key]
+        """Drop the wishes that no thread has begun; who still shows such a picture is told, and asks again."""
+        dropped = [key for key, task in list(self._pending.items()) if self._pool.tryTake(task)]
+        for key in dropped:
+            del self._pending[key]
+        for source in {source for source, _ in dropped}:
+            self.ready.emit(source)
 
     def wait(self, milliseconds: int = 5000) -> bool:
         """Wait until every wish is decoded (at the end of the program)."""
@@ -141,5 +143,6 @@ def thumbnails() -> ThumbnailLoader:
 
 def _stop() -> None:
     if _current is not None:
+        _current.blockSignals(True)
         _current.cancel_pending()
         _current.wait()

@@ -26,9 +26,10 @@ from console.widgets.log_view import LogView
 from console.widgets.panes import Handle, Panes
 from console.widgets.table import ResourceTable
 from console.widgets.table_columns import Choice, plan
+from console.widgets.thumbs import ThumbnailLoader
 from tests.gui.test_layouts import stage_of
 from tests.helpers.faults import faults
-from tests.helpers.full_account import long_name
+from tests.helpers.full_account import long_name, pictures
 from tests.helpers.window import activate, until
 
 
@@ -346,3 +347,21 @@ def test_the_switch_of_a_log_is_remembered_for_all_logs(qtbot: QtBot) -> None:
     assert first.view.wrapped
     first._wrap.click()
     assert not first.view.wrapped and not made().view.wrapped
+
+
+def test_a_list_asks_again_for_small_pictures_that_another_one_took_away(qtbot: QtBot, tmp_path: Path) -> None:
+    loader = ThumbnailLoader(threads=1)
+    paths = pictures(tmp_path, 12)
+    wanted = {str(path) for path in paths}
+    came: set[str] = set()
+
+    def ask_again(source: str) -> None:
+        if source in wanted and loader.get(source, 40) is not None:
+            came.add(source)
+
+    loader.ready.connect(ask_again)
+    for path in paths:
+        loader.get(path, 40)
+    loader.cancel_pending()
+    qtbot.waitUntil(lambda: came == wanted)
+    assert loader.wait()
