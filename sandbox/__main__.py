@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def print_env(state: Path) -> int:
     """Print shell exports for the sandbox that runs on ``state``."""
-    from sandbox.client_env import read_ready, shell_exports, write_shim
+    from sandbox.core.client_env import read_ready, shell_exports, write_shim
 
     ready = read_ready(state)
     if ready is None or not _alive(int(ready.get("pid", 0))):
@@ -100,10 +100,10 @@ def _alive(pid: int) -> bool:
 def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float | None) -> int:
     """Serve until SIGTERM, SIGINT or idleness."""
     from sandbox.app import Sandbox
-    from sandbox.client_env import read_ready
-    from sandbox.errors import is_disk_full
-    from sandbox.server import PortTaken
-    from sandbox.state import StateDir, StateError, StateInUse
+    from sandbox.core.client_env import read_ready
+    from sandbox.core.state import StateDir, StateError, StateInUse
+    from sandbox.http.server import PortTaken
+    from sandbox.wire.errors import is_disk_full
 
     os.umask(0o077)
     try:
@@ -129,7 +129,7 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
 
 
 def _run(sandbox: Sandbox, notice: str) -> int:
-    from sandbox.diagnostics import tell
+    from sandbox.core.diagnostics import tell
 
     if notice:
         tell(notice)

@@ -9,22 +9,22 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from sandbox.account import ACCOUNT_ID, REGION
-from sandbox.auth import Verifier
-from sandbox.calls import Calls
-from sandbox.client_env import write_shim
-from sandbox.credentials import Credentials
+from sandbox.auth.credentials import Credentials
+from sandbox.auth.signatures import Verifier
+from sandbox.core.account import ACCOUNT_ID, REGION
+from sandbox.core.client_env import write_shim
+from sandbox.core.processes import Processes
+from sandbox.core.state import StateDir
 from sandbox.dispatch import Dispatcher
-from sandbox.iam import Iam
-from sandbox.logs_store import Logs
-from sandbox.metrics_store import Metrics
-from sandbox.moto_bridge import MotoBridge
-from sandbox.processes import Processes
-from sandbox.registry import SandboxContext
-from sandbox.s3_api import S3
-from sandbox.server import HttpServer, PortTaken
+from sandbox.http.server import HttpServer, PortTaken
+from sandbox.iam.enforcer import Iam
+from sandbox.logs.store import Logs
+from sandbox.metrics.store import Metrics
+from sandbox.moto_host.bridge import MotoBridge
+from sandbox.moto_host.calls import Calls
+from sandbox.s3.inside import S3
 from sandbox.services import all_services
-from sandbox.state import StateDir
+from sandbox.wire.messages import SandboxContext
 
 IDLE_CHECK_SECONDS = 1.0
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from sandbox.auth import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
-from sandbox.diagnostics import tell_exception
-from sandbox.errors import AwsError, disk_full, is_disk_full, not_implemented, render
-from sandbox.http_body import Disconnected
-from sandbox.numbers import whole
-from sandbox.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
-from sandbox.registry import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
-from sandbox.rpc import operation_of, protocol_of, read_call, target_of, write_answer
+from sandbox.auth.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
+from sandbox.auth.signatures import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
+from sandbox.core.diagnostics import tell_exception
+from sandbox.core.numbers import whole
+from sandbox.http.http1 import Disconnected
+from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented, render
+from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
+from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of, write_answer
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
 # zip of 50 MB as base64; an endpoint's body), and little for the others.

@@ -1,23 +1,23 @@
-"""Which services a sandbox has. Each is a ``Service`` (see ``sandbox/registry.py``)."""
+"""Which services a sandbox has. Each is a ``Service`` (see ``sandbox/wire/messages.py``)."""
 
 from __future__ import annotations
 
-from sandbox.registry import Service
+from sandbox.wire.messages import Service
 
 
 def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
-    from sandbox.functions_service import LambdaService
-    from sandbox.iam_service import IamService
-    from sandbox.logs_service import LogsService
-    from sandbox.metrics_service import MetricsService
-    from sandbox.pricing_service import PricingService
-    from sandbox.quotas_service import ServiceQuotasService
-    from sandbox.s3_service import S3Service
-    from sandbox.sagemaker_runtime import SageMakerRuntimeService
-    from sandbox.sagemaker_service import SageMakerService
-    from sandbox.sts import StsService
-    from sandbox.tagging import TaggingService
+    from sandbox.billing.pricing import PricingService
+    from sandbox.billing.quotas_service import ServiceQuotasService
+    from sandbox.functions.service import LambdaService
+    from sandbox.iam.service import IamService
+    from sandbox.iam.sts import StsService
+    from sandbox.logs.service import LogsService
+    from sandbox.metrics.service import MetricsService
+    from sandbox.s3.service import S3Service
+    from sandbox.sagemaker.hosting.runtime import SageMakerRuntimeService
+    from sandbox.sagemaker.service import SageMakerService
+    from sandbox.sagemaker.tagging import TaggingService
 
     sagemaker = SageMakerService()
     runtime = SageMakerRuntimeService(sagemaker)

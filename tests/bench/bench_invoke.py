@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from sandbox.container_archive import pack  # noqa: E402
+from sandbox.containers.archive import pack  # noqa: E402
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess  # noqa: E402
 

@@ -21,7 +21,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from sandbox.client_env import client_environ  # noqa: E402
+from sandbox.core.client_env import client_environ  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess, clean_environ  # noqa: E402
 from workers.session import AwsSession  # noqa: E402
 from workers.storage import Storage  # noqa: E402

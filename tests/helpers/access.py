@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.iam_principals import Principal
-from sandbox.registry import Caller
+from sandbox.iam.principals import Principal
+from sandbox.wire.messages import Caller
 
 
 class Unrestricted:

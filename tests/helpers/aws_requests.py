@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.model import OperationModel, Shape
 
-from sandbox.registry import BytesPayload, RestRequest
+from sandbox.wire.messages import BytesPayload, RestRequest
 
 ENDPOINT = "http://127.0.0.1:4"
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.client_env import client_environ, write_shim
+from sandbox.core.client_env import client_environ, write_shim
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0

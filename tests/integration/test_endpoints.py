@@ -66,7 +66,7 @@ def hosts(account: Account, name: str) -> list[int]:
         try:
             command = " ".join(process.cmdline())
             # The keeper of each process carries the program in its own arguments.
-            ours = "host_program.py" in command and "keeper.py" not in command
+            ours = "inference.py" in command and "keeper.py" not in command
             if ours and process.cwd().startswith(f"{account.sandbox.state}/endpoints/{name}/"):
                 found.append(process.pid)
         except (psutil.Error, OSError):
@@ -97,7 +97,7 @@ def test_what_the_container_refuses_is_a_model_error(account: Account, served: s
     assert answer["OriginalStatusCode"] == 500
     assert answer["OriginalMessage"].startswith("no picture: text/plain\n")
     assert "/opt/ml/model/code/inference.py" in answer["OriginalMessage"]
-    assert "host_handlers" not in answer["OriginalMessage"]
+    assert "programs" not in answer["OriginalMessage"]
     assert ":log-group:/aws/sagemaker/Endpoints/served:log-stream:AllTraffic/i-" in answer["LogStreamArn"]
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.server import MAX_CONNECTIONS
+from sandbox.http.server import MAX_CONNECTIONS
 from tests.helpers.sandbox import SandboxProcess
 from tests.integration.test_sandbox_security import exchange, port, signed
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.moto_journal import Journal
-from sandbox.state import StateDir
+from sandbox.core.state import StateDir
+from sandbox.moto_host.journal import Journal
 from tests.helpers.sandbox import SandboxProcess
 from tests.integration.test_functions import TRUST
-from tests.unit.sandbox.test_moto_compaction import count, fill
+from tests.unit.sandbox.moto_host.test_compaction import count, fill
 
 pytestmark = pytest.mark.integration
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from botocore.session import Session
 
-from sandbox.errors import AwsError
-from sandbox.registry import Service
-from sandbox.rest_json import RestJson
 from sandbox.services import all_services
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Service
+from sandbox.wire.rest_json import RestJson
 from tests.helpers.aws_requests import operations, parameters, written
 
 REST = [(name, operation) for name in ("lambda", "sagemaker-runtime") for operation in operations(name)]

@@ -1,0 +1,176 @@
+"""Service quotas of SageMaker: which there are, what they allow now, and how they are raised.
+
+Names are AWS's own ("ml.m5.2xlarge for training job usage"). The codes are the sandbox's: on AWS each has another
+one, so look a quota up by its name, as one does there. The values are those of an account in use, not of a new one.
+Source: Service Quotas API Reference and User Guide.
+
+A raise is recorded, PENDING for three seconds, then APPROVED and in force, up to 20; what is above 20 stays
+CASE_OPENED, for there is no AWS Support that could decide.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.model import StringShape
+
+from sandbox.core.account import arn as make_arn
+from sandbox.core.state import Database
+from sandbox.wire.errors import AwsError
+from sandbox.wire.validation import operation_model
+
+SERVICE_CODE, SERVICE_NAME = "sagemaker", "Amazon SageMaker"
+TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
+HOSTS_OF_A_JOB = "Maximum number of instances per training job"
+APPROVAL_SECONDS = 3.0
+MOST_APPROVED = 20.0
+_ORDINARY = 8.0
+_SCHEMA = """CREATE TABLE IF NOT EXISTS quota_requests (
+    id TEXT PRIMARY KEY, code TEXT NOT NULL, desired REAL NOT NULL, requester TEXT NOT NULL, created REAL NOT NULL)"""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """One quota with AWS's default ``value``."""
+
+    name: str
+    value: float
+    adjustable: bool = True
+
+    @property
+    def code(self) -> str:
+        """QuotaCode."""
+        return f"L-{hashlib.sha256(self.name.encode()).hexdigest()[:8].upper()}"
+
+    @property
+    def arn(self) -> str:
+        """QuotaArn."""
+        return make_arn("servicequotas", f"{SERVICE_CODE}/{self.code}")
+
+
+@dataclass(frozen=True)
+class Raise:
+    """A request for a higher value, as it stands now."""
+
+    id: str
+    quota: Quota
+    desired: float
+    requester: str
+    created: float
+    status: str
+    updated: float
+
+
+class Quotas:
+    """The quotas of the account, in the sandbox's database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        db.execute(_SCHEMA)
+
+    def limit(self, quota: Quota) -> float:
+        """What the quota allows now: the latest approved raise, else the default."""
+        approved = [one.desired for one in self.raises(quota.code) if one.status == "APPROVED"]
+        return approved[0] if approved else quota.value
+
+    def require(self, usage: str, wanted: Mapping[str, int], used: Mapping[str, int]) -> None:
+        """Raise ResourceLimitExceeded when ``wanted`` instances, by type, do not fit beside the ``used`` ones."""
+        for instance_type, delta in wanted.items():
+            name = f"{instance_type} for {usage}"
+            quota = catalogue().get(name)
+            if quota is not None:
+                self._fit(quota, delta, used.get(instance_type, 0))
+
+    def require_hosts(self, count: int) -> None:
+        """Raise ResourceLimitExceeded for a job with more hosts than any job may have."""
+        self._fit(catalogue()[HOSTS_OF_A_JOB], count, 0)
+
+    def _fit(self, quota: Quota, delta: int, used: int) -> None:
+        limit = self.limit(quota)
+        if delta > 0 and used + delta > limit:
+            raise AwsError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{quota.name}' is {limit:.0f} Instances, with current utilization of "
+                f"{used} Instances and a request delta of {delta} Instances. Please use AWS Service Quotas to request "
+                "an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
+                "increase for this quota.",
+            )
+
+    def raises(self, code: str | None = None) -> list[Raise]:
+        """All requests (for one quota), the latest first."""
+        sql, args = "SELECT * FROM quota_requests", []
+        if code is not None:
+            sql, args = f"{sql} WHERE code=?", [code]
+        now = time.time()
+        return [_raise(row, now) for row in self._db.query(f"{sql} ORDER BY created DESC, id", args)]
+
+    def request(self, quota: Quota, desired: float, requester: str) -> Raise:
+        """Record a request for ``desired``. Refused as on AWS: no raise, a fixed quota, one that is still open."""
+        if not quota.adjustable:
+            raise AwsError("IllegalArgumentException", f"The quota {quota.name} is not adjustable.")
+        with self._db.transaction():
+            if desired <= self.limit(quota):
+                raise AwsError(
+                    "IllegalArgumentException",
+                    "You must provide a quota value greater than the current quota value.",
+                )
+            if any(one.status in ("PENDING", "CASE_OPENED") for one in self.raises(quota.code)):
+                raise AwsError(
+                    "ResourceAlreadyExistsException",
+                    "Only one open service quota increase request is allowed per quota.",
+                )
+            identifier = secrets.token_hex(16)
+            row = (identifier, quota.code, desired, requester, time.time())
+            self._db.execute("INSERT INTO quota_requests VALUES (?,?,?,?,?)", row)
+        return next(one for one in self.raises(quota.code) if one.id == identifier)
+
+
+def quota_of(code: str) -> Quota | None:
+    """The quota with this code."""
+    return _by_code().get(code)
+
+
+@functools.cache
+def catalogue() -> dict[str, Quota]:
+    """All quotas by name: three for each instance type that SageMaker's own model names, and one for the hosts."""
+    training = _types("CreateTrainingJob", ("ResourceConfig", "InstanceType"))
+    hosting = _types("CreateEndpointConfig", ("ProductionVariants", "InstanceType"))
+    quotas = [Quota(HOSTS_OF_A_JOB, MOST_APPROVED, adjustable=False)]
+    quotas += [Quota(f"{one} for {usage}", _default(one)) for usage in (TRAINING, SPOT) for one in training]
+    quotas += [Quota(f"{one} for {ENDPOINT}", _default(one)) for one in hosting]
+    return {quota.name: quota for quota in sorted(quotas, key=lambda one: one.name)}
+
+
+@functools.cache
+def _by_code() -> dict[str, Quota]:
+    return {quota.code: quota for quota in catalogue().values()}
+
+
+def _default(instance_type: str) -> float:
+    """AWS gives accelerators on request only, and of the small ones few."""
+    family = instance_type.split(".")[1]
+    if family.startswith(("p", "trn", "inf", "dl")):
+        return 0.0
+    return 1.0 if family.startswith("g") else _ORDINARY
+
+
+def _types(operation: str, path: Iterable[str]) -> tuple[str, ...]:
+    shape: Any = operation_model("sagemaker", operation).input_shape
+    for member in path:
+        shape = shape.members[member]
+        shape = getattr(shape, "member", shape)
+    assert isinstance(shape, StringShape)
+    return tuple(one for one in shape.enum if one.startswith("ml."))
+
+
+def _raise(row: Any, now: float) -> Raise:
+    quota = _by_code()[row["code"]]
+    decided = row["created"] + APPROVAL_SECONDS
+    status = "PENDING" if now < decided else "APPROVED" if row["desired"] <= MOST_APPROVED else "CASE_OPENED"
+    return Raise(row["id"], quota, row["desired"], row["requester"], row["created"], status, min(now, decided))

@@ -1,0 +1,155 @@
+"""The Service Quotas API for SageMaker's quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sandbox.billing.quotas import SERVICE_CODE, SERVICE_NAME, Quota, Quotas, Raise, catalogue, quota_of
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.paging import page
+from sandbox.wire.validation import validate
+
+_SERVICE = "service-quotas"
+_ACCOUNT = "ACCOUNT"
+
+T = TypeVar("T")
+
+
+class ServiceQuotasService(Service):
+    """What applies, what AWS's defaults are, and requests for more."""
+
+    name = _SERVICE
+    signing_name = "servicequotas"
+    target = "ServiceQuotasV20190624"
+
+    _quotas: Quotas
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Open the requests."""
+        self._quotas = Quotas(ctx.state.db)
+        self.operations |= {
+            "ListServices": self._list_services,
+            "ListServiceQuotas": self._list,
+            "GetServiceQuota": self._get,
+            "ListAWSDefaultServiceQuotas": self._list_defaults,
+            "GetAWSDefaultServiceQuota": self._get_default,
+            "RequestServiceQuotaIncrease": self._request,
+            "GetRequestedServiceQuotaChange": self._get_request,
+            "ListRequestedServiceQuotaChangeHistory": self._history,
+            "ListRequestedServiceQuotaChangeHistoryByQuota": self._history_of_quota,
+        }
+
+    def _list_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        validate(_SERVICE, "ListServices", request)
+        return {"Services": [{"ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME}]}
+
+    def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = _of_sagemaker("ListServiceQuotas", request)
+        wanted = request.get("QuotaCode")
+        found = [one for one in catalogue().values() if wanted in (None, one.code)]
+        # Only those on the page are looked up.
+        return _page(request, "Quotas", found, lambda one: _described(one, self._quotas.limit(one)))
+
+    def _get(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        quota = _named(_of_sagemaker("GetServiceQuota", request))
+        return {"Quota": _described(quota, self._quotas.limit(quota))}
+
+    def _list_defaults(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = _of_sagemaker("ListAWSDefaultServiceQuotas", request)
+        return _page(request, "Quotas", list(catalogue().values()), lambda one: _described(one, one.value))
+
+    def _get_default(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        quota = _named(_of_sagemaker("GetAWSDefaultServiceQuota", request))
+        return {"Quota": _described(quota, quota.value)}
+
+    def _request(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        request = _of_sagemaker("RequestServiceQuotaIncrease", request)
+        made = self._quotas.request(_named(request), request["DesiredValue"], caller.arn)
+        return {"RequestedQuota": _requested(made)}
+
+    def _get_request(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        wanted = validate(_SERVICE, "GetRequestedServiceQuotaChange", request)["RequestId"]
+        found = next((one for one in self._quotas.raises() if one.id == wanted), None)
+        if found is None:
+            raise AwsError("NoSuchResourceException", f"There is no quota request with the ID {wanted}.")
+        return {"RequestedQuota": _requested(found)}
+
+    def _history(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = validate(_SERVICE, "ListRequestedServiceQuotaChangeHistory", request)
+        if request.get("ServiceCode", SERVICE_CODE) != SERVICE_CODE:
+            raise _no_service(request["ServiceCode"])
+        return self._history_page(request, self._quotas.raises())
+
+    def _history_of_quota(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = _of_sagemaker("ListRequestedServiceQuotaChangeHistoryByQuota", request)
+        return self._history_page(request, self._quotas.raises(_named(request).code))
+
+    def _history_page(self, request: dict[str, Any], found: Sequence[Raise]) -> dict[str, Any]:
+        wanted = request.get("Status")
+        return _page(request, "RequestedQuotas", [one for one in found if wanted in (None, one.status)], _requested)
+
+
+def _of_sagemaker(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    request = validate(_SERVICE, operation, request)
+    if request["ServiceCode"] != SERVICE_CODE:
+        raise _no_service(request["ServiceCode"])
+    return request
+
+
+def _no_service(code: str) -> AwsError:
+    return AwsError(
+        "NoSuchResourceException", f"The specified service {code} does not exist. The sandbox has {SERVICE_CODE} only."
+    )
+
+
+def _named(request: dict[str, Any]) -> Quota:
+    quota = quota_of(request["QuotaCode"])
+    if quota is None:
+        raise AwsError("NoSuchResourceException", f"The specified quota {request['QuotaCode']} does not exist.")
+    return quota
+
+
+def _described(quota: Quota, value: float) -> dict[str, Any]:
+    return {
+        "ServiceCode": SERVICE_CODE,
+        "ServiceName": SERVICE_NAME,
+        "QuotaArn": quota.arn,
+        "QuotaCode": quota.code,
+        "QuotaName": quota.name,
+        "Value": value,
+        "Unit": "None",
+        "Adjustable": quota.adjustable,
+        "GlobalQuota": False,
+        "QuotaAppliedAtLevel": _ACCOUNT,
+    }
+
+
+def _requested(one: Raise) -> dict[str, Any]:
+    case = {"CaseId": str(int(one.id[:12], 16))} if one.status == "CASE_OPENED" else {}
+    return {
+        "Id": one.id,
+        "ServiceCode": SERVICE_CODE,
+        "ServiceName": SERVICE_NAME,
+        "QuotaCode": one.quota.code,
+        "QuotaName": one.quota.name,
+        "DesiredValue": one.desired,
+        "Status": one.status,
+        "Created": datetime.fromtimestamp(one.created, UTC),
+        "LastUpdated": datetime.fromtimestamp(one.updated, UTC),
+        "Requester": one.requester,
+        "QuotaArn": one.quota.arn,
+        "GlobalQuota": False,
+        "Unit": "None",
+        "QuotaRequestedAtLevel": _ACCOUNT,
+        **case,
+    }
+
+
+def _page(
+    request: dict[str, Any], member: str, rows: Sequence[T], show: Callable[[T], dict[str, Any]]
+) -> dict[str, Any]:
+    bad_token = AwsError("InvalidPaginationTokenException", "Invalid input was provided for NextToken.")
+    return page(request, member, rows, show, bad_token)

@@ -1,0 +1,158 @@
+"""tar.gz archives: checked while they are unpacked, and packed without links.
+
+An archive comes from whoever may write to a bucket, so every member is checked before a byte of it is
+written: plain files and folders only, below the target, within a number and a size.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from sandbox.core.os_words import plain_words
+from sandbox.wire.errors import is_disk_full
+
+MAX_MEMBERS = 100_000
+MAX_BYTES = 20 * 1024**3
+_BLOCK = 1024 * 1024
+_MAX_EXTENDED_BYTES = 1024 * 1024
+_EXTENDED = frozenset(
+    {
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    }
+)
+
+
+class ArchiveError(Exception):
+    """The archive cannot be used; the text says why, for a person."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose long name or attributes, which are read into memory, are within reason."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """A header's content."""
+        made = super().frombuf(buf, encoding, errors)
+        if made.type in _EXTENDED and made.size > _MAX_EXTENDED_BYTES:
+            raise ArchiveError(f"it has {made.size} bytes of attributes for one member")
+        return made
+
+
+def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> int:
+    """Unpack a tar file (plain or gzip) into the folder ``target`` and return the number of files.
+
+    ``max_bytes`` counts the unpacked size. On any refusal the files written so far are removed and
+    ``ArchiveError`` names the member.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    try:
+        _check(archive, max_bytes, max_members)
+        with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+            for member in tar:
+                destination = target.joinpath(*_checked_name(member).parts)
+                if member.isdir():
+                    destination.mkdir(parents=True, exist_ok=True)
+                    continue
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                source = tar.extractfile(member)
+                if source is None:
+                    raise ArchiveError(f"its member {member.name!r} cannot be read")
+                with source, destination.open("wb") as file:
+                    written.append(destination)
+                    shutil.copyfileobj(source, file, _BLOCK)
+                if member.mode & stat.S_IXUSR:
+                    destination.chmod(0o700)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, RecursionError) as error:
+        _remove(written)
+        if is_disk_full(error):
+            raise
+        # The rest of tarfile's text is what each kind of compression thought of it.
+        why = plain_words(error).partition("\n")[0].rstrip(":")
+        raise ArchiveError(f"it is not a readable tar.gz archive ({why})") from error
+    except ArchiveError:
+        _remove(written)
+        raise
+    return len(written)
+
+
+def _check(archive: Path, max_bytes: int, max_members: int) -> None:
+    """Look at every member before anything is written: making a hundred thousand files takes minutes."""
+    number = total = 0
+    with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+        while (member := tar.next()) is not None:
+            # The archive object remembers each member; a refusal must not cost the memory for all of them.
+            tar.members.clear()  # type: ignore[attr-defined]
+            number += 1
+            total += member.size
+            if number > max_members:
+                raise ArchiveError(f"it has more than {max_members} members")
+            if total > max_bytes:
+                raise ArchiveError(f"it unpacks to more than {max_bytes} bytes")
+            _checked_name(member)
+
+
+def pack(folders: Iterable[Path], archive: Path) -> int:
+    """Write the files below ``folders`` into one tar.gz and return how many there are; none: no archive.
+
+    The content of each folder goes to the top of the archive. Where two folders hold the same name, the
+    first one wins. Links to files inside of a folder are stored as files; other links and devices are left out.
+    """
+    entries: dict[str, Path] = {}
+    for folder in folders:
+        for name, path in walk(folder):
+            entries.setdefault(name, path)
+    if not entries:
+        return 0
+    # Weights hardly shrink: level 1 takes a fifth of the time of level 9 for nearly the same size.
+    with tarfile.open(archive, "w:gz", compresslevel=1, dereference=True) as tar:
+        for name in sorted(entries):
+            info = tar.gettarinfo(str(entries[name].resolve()), arcname=name)
+            info.uid = info.gid = 0
+            info.uname = info.gname = "root"
+            with entries[name].open("rb") as file:
+                tar.addfile(info, file)
+    return len(entries)
+
+
+def walk(folder: Path) -> list[tuple[str, Path]]:
+    """The plain files below ``folder`` as (name with slashes, path), sorted by name."""
+    root = folder.resolve()
+    found = []
+    for current, _folders, files in os.walk(root):
+        for name in files:
+            path = Path(current) / name
+            try:
+                real = path.resolve(strict=True)
+            except (OSError, RuntimeError):
+                continue
+            if real.is_file() and real.is_relative_to(root):
+                found.append((path.relative_to(root).as_posix(), path))
+    return sorted(found)
+
+
+def _checked_name(member: tarfile.TarInfo) -> PurePosixPath:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or "\\" in member.name or "\0" in member.name:
+        raise ArchiveError(f"its member {member.name!r} points outside of the folder")
+    if any(":" in part for part in path.parts[:1]):
+        raise ArchiveError(f"its member {member.name!r} points outside of the folder")
+    if member.issym() or member.islnk():
+        raise ArchiveError(f"its member {member.name!r} is a link; only files and folders are unpacked")
+    if not (member.isreg() or member.isdir()):
+        raise ArchiveError(f"its member {member.name!r} is neither a file nor a folder")
+    return path
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,169 @@
+"""The keeper of one child process: starts it, reports how it ends, and never lets anything of it survive.
+
+Run as ``python -I -S keeper.py`` by ``sandbox/core/processes.py``. It talks over two pipes: commands come in on
+standard input (``T`` asks the child to end, ``K`` kills; end of file means that the sandbox is dead and kills
+too), reports go out on the descriptor named in argv (``pid N``, ``exit CODE``, ``failed TEXT``). It adopts
+orphaned grandchildren (on Linux) and kills them when the child is gone, wherever they hid.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+# 15 seconds: on a busy machine a killed process with much memory takes long to end.
+KILL_ROUNDS = 1500
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def _children(pid: int) -> list[int]:
+    """The direct children of a process (Linux); an empty list where there is no /proc."""
+    found = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return []
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/children") as file:  # noqa: PTH123
+                found += [int(text) for text in file.read().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _descendants(pid: int) -> list[int]:
+    found, queue = [], [pid]
+    while queue:
+        for child in _children(queue.pop()):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _kill_all(group: int) -> None:
+    """Kill the child's group and every descendant, until there are none."""
+    for _ in range(KILL_ROUNDS):
+        _signal_group(group, signal.SIGKILL)
+        left = _descendants(os.getpid())
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if not _reap_some() and not left:
+            return
+        time.sleep(0.01)
+
+
+def _reap_some() -> bool:
+    """Collect ended children; True while any child is left."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if pid == 0:
+            return True
+
+
+def _start(argv: list[str], keeper: int) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setpgid(0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:
+            os._exit(127)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.execvpe(argv[0], argv, os.environ)  # noqa: S606
+    except OSError as exc:
+        os.write(2, f"{argv[0]}: {exc.strerror}\n".encode())
+    os._exit(127)
+
+
+def main() -> int:
+    """Keep ``argv[2:]``; ``argv[1]`` is the descriptor for reports."""
+    report_fd, argv = int(sys.argv[1]), sys.argv[2:]
+    os.set_inheritable(report_fd, False)
+
+    def report(text: str) -> None:
+        try:
+            os.write(report_fd, text.encode() + b"\n")
+        except OSError:
+            return
+
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    child = _start(argv, os.getpid())
+    try:
+        os.setpgid(child, child)
+    except OSError:
+        # The child did it first, or is already another program.
+        pass
+    report(f"pid {child}")
+    status = _watch(child, wake_read)
+    _kill_all(child)
+    if status is not None:
+        report(f"exit {os.waitstatus_to_exitcode(status)}")
+    return 0
+
+
+def _watch(child: int, wake: int) -> int | None:
+    """The child's wait status; None when the sandbox is gone or asked to kill before it ended."""
+    listening = [0, wake]
+    killed = False
+    while True:
+        ready, _, _ = select.select(listening, [], [], 5.0)
+        if wake in ready:
+            os.read(wake, 4096)
+        if 0 in ready:
+            command = os.read(0, 4096)
+            if not command:
+                _kill_all(child)
+                return None
+            if b"K" in command:
+                killed = True
+                _signal_group(child, signal.SIGKILL)
+            elif b"T" in command and not killed:
+                _signal_group(child, signal.SIGTERM)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if pid == child:
+                return status
+            if pid == 0:
+                break
+
+
+if __name__ == "__main__":
+    sys.exit(main())

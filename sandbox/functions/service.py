@@ -1,0 +1,308 @@
+"""Lambda's control operations: functions, code, configuration, versions, aliases, concurrency, permissions, tags."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.core.numbers import whole
+from sandbox.functions.code import Code, CodeStore
+from sandbox.functions.invoke import Invoker
+from sandbox.functions.policy import FunctionPolicies
+from sandbox.functions.pool import ACCOUNT_CONCURRENCY
+from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
+from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.messages import Caller, RestRequest, RestResponse, SandboxContext, Service
+from sandbox.wire.rest_json import RestJson
+from sandbox.wire.validation import validate
+
+# AWS keeps this many concurrent calls for functions without a reservation.
+UNRESERVED_MINIMUM = 100
+MAX_ENVIRONMENT_BYTES = 4096
+# botocore's model does not know this limit.
+MAX_TIMEOUT = 900
+_RESERVED_VARIABLES = re.compile(r"AWS_(?!LAMBDA_EXEC_WRAPPER$).*|LAMBDA_.*|_HANDLER")
+_CONFIGURABLE = ("Description", "Timeout", "MemorySize", "Handler", "Runtime", "Role", "Layers")
+_DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128}
+_PAGE = 50
+
+Result = dict[str, Any] | None
+
+
+class LambdaService(Service):
+    """The service ``lambda``. Python functions from a zip; what it does not have answers NotImplemented."""
+
+    name = "lambda"
+    rest = True
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Open the records and the code; nothing runs until a call comes."""
+        self._ctx = ctx
+        self._model = RestJson("lambda")
+        self._store = FunctionStore(ctx.state.db, ctx.region)
+        self._code = CodeStore(ctx.state.path / "functions")
+        self._invoker = Invoker(ctx, self._store, self._code)
+        self._policies = FunctionPolicies(self._store, lambda arn: ctx.access.principal(arn) is not None)
+        self._operations: dict[str, Callable[[dict[str, Any], Caller], Result]] = {
+            "CreateFunction": self._create,
+            "GetFunction": self._get,
+            "GetFunctionConfiguration": lambda given, _: self._find(given),
+            "ListFunctions": self._list,
+            "DeleteFunction": self._delete,
+            "UpdateFunctionCode": self._update_code,
+            "UpdateFunctionConfiguration": self._update_configuration,
+            "PublishVersion": self._publish,
+            "ListVersionsByFunction": self._list_versions,
+            "CreateAlias": self._create_alias,
+            "UpdateAlias": self._update_alias,
+            "GetAlias": lambda given, _: self._store.alias(self._name(given), given["Name"]),
+            "ListAliases": self._list_aliases,
+            "DeleteAlias": lambda given, _: self._store.delete_alias(self._name(given), given["Name"]),
+            "Invoke": self._invoke,
+            "PutFunctionConcurrency": self._put_concurrency,
+            "GetFunctionConcurrency": lambda given, _: self._concurrency(self._name(given)),
+            "DeleteFunctionConcurrency": self._delete_concurrency,
+            "GetAccountSettings": self._account_settings,
+            "AddPermission": lambda given, _: self._policies.add(given),
+            "RemovePermission": lambda given, _: self._policies.remove(given),
+            "GetPolicy": lambda given, _: self._policies.get(given),
+            "ListTags": lambda given, _: {"Tags": self._tags(split_name(given["Resource"])[0])},
+            "TagResource": self._tag,
+            "UntagResource": self._untag,
+        }
+
+    def busy(self) -> bool:
+        """True while a call is under way or an asynchronous one waits for its next try."""
+        return self._invoker.busy()
+
+    def stop(self) -> None:
+        """End every function process."""
+        self._invoker.close()
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Answer one request of Lambda's REST API."""
+        operation, given = self._model.parse(request)
+        handler = self._operations.get(operation)
+        if handler is None:
+            raise not_implemented("lambda", operation)
+        payload = given.pop("Payload", None)
+        try:
+            given = validate("lambda", operation, given)
+        except AwsError as error:
+            if error.code == "ValidationException":
+                raise AwsError(error.code, error.message, 400, Type="User") from None
+            raise
+        if payload is not None:
+            given["Payload"] = payload
+        return self._model.render(operation, handler(given, caller))
+
+    def _name(self, given: dict[str, Any]) -> str:
+        name = split_name(given["FunctionName"])[0]
+        self._store.get(name)
+        return name
+
+    def _find(self, given: dict[str, Any]) -> Config:
+        name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
+        return self._store.get(name, qualifier)
+
+    def _create(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = split_name(given["FunctionName"])[0]
+        if self._store.exists(name):
+            raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409, Type="User")
+        if given.get("PackageType", "Zip") != "Zip":
+            raise _invalid("The sandbox runs functions from a zip, not from a container image.")
+        if not given.get("Handler") or not given.get("Runtime"):
+            raise _invalid(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+            )
+        config: Config = {
+            "FunctionName": name,
+            "FunctionArn": self._store.function_arn(name),
+            "Version": LATEST,
+            "PackageType": "Zip",
+            "Architectures": ["x86_64"],
+            "EphemeralStorage": {"Size": 512},
+            "TracingConfig": {"Mode": "PassThrough"},
+            "State": "Active",
+            "LastUpdateStatus": "Successful",
+            "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+            **_DEFAULTS,
+        }
+        config = self._configured(config, given)
+        config = _with_code(config, self._code.put(self._zip(given["Code"])))
+        config = self._store.save(config)
+        if given.get("Tags"):
+            self._store.put_setting(name, "tags", json.dumps(given["Tags"]))
+        return self._store.publish(name, None, None, None) if given.get("Publish") else config
+
+    def _get(self, given: dict[str, Any], caller: Caller) -> Result:
+        config = self._find(given)
+        name = config["FunctionName"]
+        found: dict[str, Any] = {"Configuration": config, "Tags": self._tags(name), "Code": {"RepositoryType": "S3"}}
+        if concurrency := self._concurrency(name):
+            found["Concurrency"] = concurrency
+        return found
+
+    def _list(self, given: dict[str, Any], caller: Caller) -> Result:
+        names = [name for name in self._store.names() if name > given.get("Marker", "")]
+        page = names[: given.get("MaxItems", _PAGE)]
+        everything = given.get("FunctionVersion") == "ALL"
+        found = [c for name in page for c in (self._store.versions(name) if everything else [self._store.get(name)])]
+        return {"Functions": found} | ({"NextMarker": page[-1]} if len(page) < len(names) else {})
+
+    def _delete(self, given: dict[str, Any], caller: Caller) -> Result:
+        name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
+        self._store.delete(name, qualifier)
+        self._invoker.forget(name)
+        self._code.keep_only(self._store.code_hashes())
+        return None
+
+    def _update_code(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = self._name(given)
+        config = self._store.get(name)
+        self._store.check_revision(config, given.get("RevisionId"))
+        config = _with_code(config, self._code.put(self._zip(given)))
+        if given.get("DryRun"):
+            return config
+        config = self._store.save(config)
+        self._invoker.forget(name)
+        self._code.keep_only(self._store.code_hashes())
+        return self._store.publish(name, None, None, None) if given.get("Publish") else config
+
+    def _update_configuration(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = self._name(given)
+        config = self._store.get(name)
+        self._store.check_revision(config, given.get("RevisionId"))
+        config = self._store.save(self._configured(config, given))
+        self._invoker.forget(name)
+        return config
+
+    def _configured(self, config: Config, given: dict[str, Any]) -> Config:
+        config = dict(config, **{key: given[key] for key in _CONFIGURABLE if key in given})
+        if config["Timeout"] > MAX_TIMEOUT:
+            text = (
+                f"1 validation error detected: Value '{config['Timeout']}' at 'timeout' failed to satisfy constraint: "
+                f"Member must have value less than or equal to {MAX_TIMEOUT}"
+            )
+            raise AwsError("ValidationException", text, 400, Type="User")
+        if not config["Runtime"].startswith("python3"):
+            raise _invalid(f"The sandbox runs Python functions; the runtime {config['Runtime']} is not one.")
+        if config.get("Layers"):
+            raise _invalid("The sandbox has no layers; put what the function needs into its zip.")
+        self._invoker.check_role(config["Role"], self._store.function_arn(config["FunctionName"]))
+        if "Environment" in given:
+            variables = given["Environment"].get("Variables", {})
+            reserved = sorted(name for name in variables if _RESERVED_VARIABLES.fullmatch(name))
+            if reserved:
+                raise _invalid(
+                    "Lambda was unable to configure your environment variables because the environment variables you "
+                    "have provided contains reserved keys that are currently not supported for modification. "
+                    f"Reserved keys used in this request: {', '.join(reserved)}"
+                )
+            if len(json.dumps(variables)) > MAX_ENVIRONMENT_BYTES:
+                raise _invalid("Environment variables size exceeded the 4KB limit.")
+            config["Environment"] = {"Variables": variables}
+        return config
+
+    def _zip(self, given: dict[str, Any]) -> bytes:
+        if "ZipFile" in given:
+            data: bytes = given["ZipFile"]
+            return data
+        if "S3Bucket" in given and "S3Key" in given:
+            try:
+                return self._ctx.s3.get_bytes(given["S3Bucket"], given["S3Key"], given.get("S3ObjectVersion"))
+            except AwsError as error:
+                text = f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+                raise _invalid(text) from None
+        raise _invalid("Please provide a source for function code.")
+
+    def _publish(self, given: dict[str, Any], caller: Caller) -> Result:
+        revision = given.get("RevisionId")
+        return self._store.publish(self._name(given), given.get("Description"), given.get("CodeSha256"), revision)
+
+    def _list_versions(self, given: dict[str, Any], caller: Caller) -> Result:
+        versions = self._store.versions(self._name(given))
+        start, size = whole(given.get("Marker", "0")), given.get("MaxItems", _PAGE)
+        if start is None:
+            raise _invalid("The Marker is not one that was given.")
+        end = start + size
+        return {"Versions": versions[start:end]} | ({"NextMarker": str(end)} if end < len(versions) else {})
+
+    def _create_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = self._name(given)
+        if any(one["Name"] == given["Name"] for one in self._store.aliases(name)):
+            arn = self._store.function_arn(name, given["Name"])
+            raise AwsError("ResourceConflictException", f"Alias already exists: {arn}", 409, Type="User")
+        record = {key: given[key] for key in ("Name", "FunctionVersion", "RoutingConfig") if key in given}
+        return self._store.put_alias(name, record | {"Description": given.get("Description", "")})
+
+    def _update_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = self._name(given)
+        record = self._store.alias(name, given["Name"])
+        self._store.check_revision(record, given.get("RevisionId"))
+        changes = {key: given[key] for key in ("FunctionVersion", "Description", "RoutingConfig") if key in given}
+        return self._store.put_alias(name, record | changes)
+
+    def _list_aliases(self, given: dict[str, Any], caller: Caller) -> Result:
+        wanted = given.get("FunctionVersion")
+        aliases = self._store.aliases(self._name(given))
+        return {"Aliases": [one for one in aliases if wanted in (None, one["FunctionVersion"])]}
+
+    def _invoke(self, given: dict[str, Any], caller: Caller) -> Result:
+        name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
+        self._store.get(name, qualifier)
+        config = self._store.get(name, self._store.routed(name, qualifier))
+        return self._invoker.invoke(config, qualifier, given)
+
+    def _put_concurrency(self, given: dict[str, Any], caller: Caller) -> Result:
+        name, wanted = self._name(given), given["ReservedConcurrentExecutions"]
+        others = self._invoker.reserved_in_all() - (self._invoker.reserved(name) or 0)
+        if others + wanted > ACCOUNT_CONCURRENCY - UNRESERVED_MINIMUM:
+            text = (
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+            )
+            raise _invalid(f"{text}below its minimum value of [{UNRESERVED_MINIMUM}].")
+        self._store.put_setting(name, "reserved", str(wanted))
+        return self._concurrency(name)
+
+    def _delete_concurrency(self, given: dict[str, Any], caller: Caller) -> Result:
+        self._store.put_setting(self._name(given), "reserved", None)
+        return None
+
+    def _concurrency(self, name: str) -> dict[str, Any]:
+        reserved = self._invoker.reserved(name)
+        return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+    def _account_settings(self, given: dict[str, Any], caller: Caller) -> Result:
+        configs = [self._store.get(name) for name in self._store.names()]
+        unreserved = ACCOUNT_CONCURRENCY - self._invoker.reserved_in_all()
+        limits = {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": unreserved}
+        usage = {"FunctionCount": len(configs), "TotalCodeSize": sum(config["CodeSize"] for config in configs)}
+        return {"AccountLimit": limits, "AccountUsage": usage}
+
+    def _tags(self, name: str) -> dict[str, str]:
+        tags: dict[str, str] = json.loads(self._store.setting(name, "tags") or "{}")
+        return tags
+
+    def _tag(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = split_name(given["Resource"])[0]
+        self._store.get(name)
+        self._store.put_setting(name, "tags", json.dumps(self._tags(name) | given["Tags"]))
+        return None
+
+    def _untag(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = split_name(given["Resource"])[0]
+        self._store.get(name)
+        rest = {key: value for key, value in self._tags(name).items() if key not in given["TagKeys"]}
+        self._store.put_setting(name, "tags", json.dumps(rest))
+        return None
+
+
+def _with_code(config: Config, code: Code) -> Config:
+    return dict(config, CodeSha256=code.sha256, CodeSize=code.size)
+
+
+def _invalid(text: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", text, 400, Type="User")

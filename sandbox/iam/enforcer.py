@@ -1,0 +1,217 @@
+"""IAM, enforced: may this caller do what it asks? Asked between the signature and the service, and by services.
+
+The operator is the account's administrator: only the policy of a bucket can deny it something, so its requests cost
+next to nothing here. Everybody else (sessions of roles, IAM users) may do what the policies of ``iam_principals`` and
+``iam_resources`` allow by the rules of ``policy``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn, bucket_arn
+from sandbox.core.account import arn as account_arn
+from sandbox.iam.needs import Need, needs_of
+from sandbox.iam.needs_s3 import delete_need, is_delete_objects, s3_needs
+from sandbox.iam.principals import Principal, Principals, Source
+from sandbox.iam.refusal import refusal
+from sandbox.iam.resource_policies import ResourcePolicies
+from sandbox.moto_host.bridge import MotoBridge
+from sandbox.policy.document import parsed
+from sandbox.policy.evaluate import Decision, evaluate, trusts
+from sandbox.policy.text import as_list
+from sandbox.s3.deletions import objects_to_delete
+from sandbox.s3.routes import split_path
+from sandbox.s3.store import Store
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, RestRequest
+
+_NOBODY = Principal("")
+_ALL = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+_ADMINISTRATOR = Principal(OPERATOR_ARN, (Source("AdministratorAccess", "aws-managed", _ALL),))
+_SERVICE_SESSION = "SageMaker"
+_POLICY_ACTIONS = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
+_HEADERS = {"user-agent": "aws:UserAgent", "referer": "aws:Referer"}
+
+
+class Iam:
+    """Decides about requests and about what services do for a role."""
+
+    def __init__(self, bridge: MotoBridge, store: Store) -> None:
+        self.principals = Principals(bridge)
+        self._resources = ResourcePolicies(store, self.principals)
+        self._store = store
+
+    def authorize(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> None:
+        """Raise AWS's refusal when ``caller`` may not make this request."""
+        if caller.arn == OPERATOR_ARN:
+            if request.service == "s3":
+                self._check_bucket_policy(request, caller)
+            return
+        needs = needs_of(request, protocol, operation, self.principals.role_arn)
+        context = _request_context(request)
+        if request.service == "s3" and is_delete_objects(request):
+            self._sort_out(request, caller, context)
+            return
+        for need in needs:
+            self._require(caller, need, context, protocol, request.region)
+        if request.service == "s3" and needs[0].action == "s3:GetObject":
+            self._hide_missing(request, caller, needs[0], context)
+
+    def _check_bucket_policy(self, request: RestRequest, caller: Caller) -> None:
+        """The operator's own policies allow everything, but a bucket's policy may deny it something, as on AWS.
+
+        The policy itself the operator can always read, replace and remove, as the account's root user can.
+        """
+        bucket = split_path(request.raw_path, request.headers.get("host", ""))[0]
+        policy = self._resources.of_bucket(bucket)
+        if policy is None or not any(one.get("Effect") == "Deny" for one in as_list(policy.get("Statement", []))):
+            return
+        context = _request_context(request)
+        if is_delete_objects(request):
+            self._sort_out(request, caller, context)
+            return
+        for need in (Need(*one) for one in s3_needs(request)):
+            if need.action not in _POLICY_ACTIONS:
+                self._require(caller, need, context, "s3", request.region)
+
+    def authorize_role(
+        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise the refusal that a service gets which does this with the role of a job or an endpoint."""
+        caller = Caller(assumed_role_arn(role_arn, _SERVICE_SESSION), ACCOUNT_ID, "", role_arn)
+        protocol = "s3" if action.startswith("s3:") else "json"
+        self._require(caller, Need(action, resource, context or {}), {}, protocol, REGION)
+
+    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether the role may; for what AWS leaves out silently when it may not."""
+        try:
+            self.authorize_role(role_arn, action, resource)
+        except AwsError as error:
+            if error.status == 503:
+                raise
+            return False
+        return True
+
+    def decide(self, caller: Caller, need: Need, context: Mapping[str, str]) -> Decision:
+        """The decision about one permission."""
+        operator = caller.arn == OPERATOR_ARN
+        principal = _ADMINISTRATOR if operator else self._principal(caller)
+        policies = caller.session.policies if caller.session is not None else ()
+        return evaluate(
+            need.action,
+            need.resource,
+            identity=principal.identity,
+            boundary=principal.boundary,
+            session=[parsed(text) for text in policies] or None,
+            resource_policy=self._resources.of(need),
+            principal=caller.arn,
+            role=caller.role_arn or "",
+            context=caller_context(caller, principal) | dict(context) | dict(need.context),
+        )
+
+    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
+        """Raise AWS's refusal when the role's trust policy does not allow ``caller`` one of ``actions``."""
+        role = self.principals.find(role_arn)
+        trust = role.trust if role is not None else None
+        facts = caller_context(caller, self._principal(caller)) | common_context() | dict(context)
+        for action in actions:
+            if trust is None or not trusts(trust, caller.arn, facts, action, caller.role_arn or ""):
+                message = f"User: {caller.arn} is not authorized to perform: {action} on resource: {role_arn}"
+                raise AwsError("AccessDenied", message, 403)
+
+    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
+        """Whether the role exists and its trust policy lets ``service`` use it for ``source_arn``."""
+        role = self.principals.find(role_arn)
+        source = source_arn or account_arn(service.partition(".")[0], "*")
+        facts = {"aws:SourceAccount": ACCOUNT_ID, "aws:SourceArn": source, "aws:PrincipalIsAWSService": "true"}
+        return role is not None and role.trust is not None and trusts(role.trust, service, common_context() | facts)
+
+    def principal(self, arn: str) -> Principal | None:
+        """The role, user or group of this ARN with its policies."""
+        return self.principals.find(arn)
+
+    def _principal(self, caller: Caller) -> Principal:
+        return self.principals.find(caller.role_arn or caller.arn) or _NOBODY
+
+    def _require(self, caller: Caller, need: Need, context: Mapping[str, str], protocol: str, region: str) -> None:
+        shared = {"aws:RequestedRegion": region, **common_context(), **context}
+        decision = self.decide(caller, need, shared)
+        if not decision.allowed:
+            raise refusal(decision, caller.arn, need.action, need.resource, protocol)
+
+    def _sort_out(self, request: RestRequest, caller: Caller, context: Mapping[str, str]) -> None:
+        """DeleteObjects is answered key by key: note which ones the caller may not delete."""
+        bucket = split_path(request.raw_path, request.headers.get("host", ""))[0]
+        for entry in objects_to_delete(request):
+            try:
+                self._require(caller, Need(*delete_need(bucket, entry)), context, "s3", request.region)
+            except AwsError as error:
+                request.refused_keys[entry.key, entry.version] = error
+
+    def _hide_missing(self, request: RestRequest, caller: Caller, need: Need, context: Mapping[str, str]) -> None:
+        """Who may not list a bucket is not told which keys it lacks: a missing one is refused, not NoSuchKey."""
+        bucket, _, key = need.resource.removeprefix("arn:aws:s3:::").partition("/")
+        try:
+            self._store.get(bucket, key)
+        except AwsError as error:
+            if error.code == "NoSuchKey":
+                self._require(caller, Need("s3:ListBucket", bucket_arn(bucket)), context, "s3", request.region)
+
+
+def caller_context(caller: Caller, principal: Principal) -> dict[str, str]:
+    """The condition keys about who asks. A session's tags go before those of its role."""
+    context = {
+        "aws:PrincipalAccount": caller.account,
+        "aws:userid": caller.user_id,
+        "aws:PrincipalIsAWSService": "false",
+        "aws:ViaAWSService": "false",
+        **principal_context(caller.role_arn or caller.arn, principal),
+    }
+    if caller.session is not None:
+        context["aws:MultiFactorAuthPresent"] = "false"
+        if caller.session.issued:
+            context["aws:TokenIssueTime"] = _iso(caller.session.issued)
+        context |= {f"aws:PrincipalTag/{key}": value for key, value in caller.session.tags.items()}
+    return context
+
+
+def principal_context(arn: str, principal: Principal) -> dict[str, str]:
+    """The condition keys that a role, user or group brings with it."""
+    kind, _, path = arn.rpartition(":")[2].partition("/")
+    context = {
+        "aws:PrincipalArn": arn,
+        "aws:PrincipalType": "AssumedRole" if kind == "role" else "User",
+        **{f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()},
+    }
+    if kind == "user":
+        context["aws:username"] = path.rpartition("/")[2]
+    return context
+
+
+def common_context() -> dict[str, str]:
+    """The condition keys that are the same for every request to this account."""
+    now = time.time()
+    return {
+        "aws:CurrentTime": _iso(now),
+        "aws:EpochTime": str(int(now)),
+        "aws:ResourceAccount": ACCOUNT_ID,
+        "s3:ResourceAccount": ACCOUNT_ID,
+        # Nothing leaves the machine, so what asks for an encrypted connection is satisfied.
+        "aws:SecureTransport": "true",
+        "aws:SourceIp": "127.0.0.1",
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _request_context(request: RestRequest) -> dict[str, str]:
+    context = {key: request.headers[name] for name, key in _HEADERS.items() if request.headers.get(name)}
+    if request.service == "s3":
+        context["s3:authType"] = "REST-HEADER" if "authorization" in request.headers else "REST-QUERY-STRING"
+        context["s3:signatureversion"] = "AWS" if "AWSAccessKeyId" in request.query else "AWS4-HMAC-SHA256"
+    return context

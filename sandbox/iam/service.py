@@ -1,0 +1,38 @@
+"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled; `iam.py` enforces it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.iam.enforcer import common_context, principal_context
+from sandbox.iam.simulate import simulate
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, SandboxContext, Service
+
+
+class IamService(Service):
+    """The IAM of the sandbox."""
+
+    name = "iam"
+    moto = True
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Register the operations."""
+        self._ctx = ctx
+        self.operations = {
+            "SimulatePrincipalPolicy": self._simulate,
+            "SimulateCustomPolicy": self._simulate_custom,
+        }
+
+    def _simulate(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        arn = str(params.get("PolicySourceArn") or "")
+        kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
+        if kind not in ("role", "user", "group") or not name:
+            raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
+        principal = self._ctx.access.principal(arn)
+        if principal is None:
+            raise AwsError("NoSuchEntity", f"The {kind} with name {name.rsplit('/', 1)[-1]} cannot be found.", 404)
+        return simulate(params, principal, common_context() | principal_context(arn, principal))
+
+    def _simulate_custom(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return simulate(params, None, common_context())

@@ -1,0 +1,154 @@
+"""STS: who the caller is, and temporary keys."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.auth.credentials import SessionCredentials
+from sandbox.core.account import ACCOUNT_ID
+from sandbox.iam.needs import assume_context
+from sandbox.policy.document import problem
+from sandbox.policy.text import as_list
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, SandboxContext, Service
+
+ROLE_ARN = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)$")
+SESSION_NAME = re.compile(r"^[\w+=,.@-]{2,64}$")
+MIN_SECONDS, MAX_ROLE_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200, 129_600
+MAX_CHAINED_SECONDS = 3600
+MAX_POLICY_ARNS = 10
+MAX_PACKED_CHARACTERS = 2048
+
+
+class StsService(Service):
+    """The STS of the sandbox. Its sessions are known to the signature check and survive a restart."""
+
+    name = "sts"
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Register the operations."""
+        self._ctx = ctx
+        self.operations = {
+            "GetCallerIdentity": self._identity,
+            "AssumeRole": self._assume_role,
+            "GetSessionToken": self._session_token,
+            "GetAccessKeyInfo": self._key_info,
+        }
+
+    def _identity(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
+
+    def _assume_role(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        arn, name = str(params.get("RoleArn", "")), str(params.get("RoleSessionName", ""))
+        match = ROLE_ARN.match(arn)
+        if match is None:
+            raise AwsError("ValidationError", f"{arn} is invalid")
+        if not SESSION_NAME.match(name):
+            raise AwsError("ValidationError", "RoleSessionName must be 2 to 64 characters of [\\w+=,.@-].")
+        role = None
+        if match[1] == ACCOUNT_ID:
+            try:
+                role = self._ctx.call("iam", "GetRole", {"RoleName": match[2].rsplit("/", 1)[-1]})["Role"]
+            except AwsError as exc:
+                if exc.code != "NoSuchEntity":
+                    raise
+        if role is None or role["Arn"] != arn:
+            message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise AwsError("AccessDenied", message, 403)
+        tags = _tags(params)
+        actions = ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
+        context = {**assume_context(params), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
+        self._ctx.access.check_assume(caller, arn, actions, context)
+        seconds = _seconds(params, 3600, MAX_ROLE_SECONDS)
+        if caller.role_arn is not None and seconds > MAX_CHAINED_SECONDS:
+            text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
+            raise AwsError("ValidationError", text)
+        if seconds > int(role.get("MaxSessionDuration") or 3600):
+            text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            raise AwsError("ValidationError", text)
+        policies, packed = self._session_policies(params)
+        keys = self._ctx.credentials.issue_session(arn, name, seconds, role["RoleId"], policies=policies, tags=tags)
+        return {
+            "Credentials": _credentials(keys),
+            "AssumedRoleUser": {"AssumedRoleId": keys.assumed_role_id, "Arn": keys.arn},
+            "PackedPolicySize": packed,
+        }
+
+    def _session_policies(self, params: dict[str, Any]) -> tuple[list[str], int]:
+        """The session policies as texts, and how much of the allowed size they take in percent."""
+        texts, size = [], 0
+        inline = params.get("Policy")
+        if inline:
+            texts.append(_checked(str(inline)))
+            size += len(str(inline))
+        arns = [str(one.get("arn", "")) for one in as_list(params.get("PolicyArns") or []) if isinstance(one, dict)]
+        if len(arns) > MAX_POLICY_ARNS:
+            raise AwsError("ValidationError", f"At most {MAX_POLICY_ARNS} PolicyArns can be given.")
+        for policy_arn in arns:
+            texts.append(self._managed(policy_arn))
+            size += len(policy_arn)
+        percent = math.ceil(100 * size / MAX_PACKED_CHARACTERS)
+        if percent > 100:
+            raise AwsError("PackedPolicyTooLarge", f"Packed policy consumes {percent}% of allotted space")
+        return texts, percent
+
+    def _managed(self, policy_arn: str) -> str:
+        try:
+            version = self._ctx.call("iam", "GetPolicy", {"PolicyArn": policy_arn})["Policy"]["DefaultVersionId"]
+            asked = {"PolicyArn": policy_arn, "VersionId": version}
+            document = self._ctx.call("iam", "GetPolicyVersion", asked)["PolicyVersion"]["Document"]
+        except AwsError as exc:
+            if exc.code != "NoSuchEntity":
+                raise
+            raise AwsError("ValidationError", f"The policy {policy_arn} does not exist.") from None
+        return unquote(document) if isinstance(document, str) else json.dumps(document)
+
+    def _session_token(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        if caller.role_arn is not None:
+            raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
+        keys = self._ctx.credentials.issue_user_session(caller, _seconds(params, 43_200, MAX_TOKEN_SECONDS))
+        return {"Credentials": _credentials(keys)}
+
+    def _key_info(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        if self._ctx.credentials.find(str(params.get("AccessKeyId", ""))) is None:
+            raise AwsError("InvalidClientTokenId", "The access key is not known to this sandbox.", 403)
+        return {"Account": ACCOUNT_ID}
+
+
+def _checked(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    if wrong := problem(document, for_resource=False):
+        raise AwsError("MalformedPolicyDocument", wrong)
+    return text
+
+
+def _tags(params: dict[str, Any]) -> dict[str, str]:
+    given = [one for one in as_list(params.get("Tags") or []) if isinstance(one, dict) and one.get("Key")]
+    return {str(one["Key"]): str(one.get("Value", "")) for one in given}
+
+
+def _seconds(params: dict[str, Any], default: int, largest: int) -> int:
+    try:
+        seconds = int(params.get("DurationSeconds") or default)
+    except ValueError as exc:
+        raise AwsError("ValidationError", "DurationSeconds must be a number.") from exc
+    if not MIN_SECONDS <= seconds <= largest:
+        raise AwsError("ValidationError", f"DurationSeconds must be between {MIN_SECONDS} and {largest}.")
+    return seconds
+
+
+def _credentials(keys: SessionCredentials) -> dict[str, Any]:
+    return {
+        "AccessKeyId": keys.access_key_id,
+        "SecretAccessKey": keys.secret_access_key,
+        "SessionToken": keys.session_token,
+        "Expiration": datetime.fromtimestamp(keys.expires, UTC),
+    }

@@ -1,0 +1,44 @@
+"""Names of log groups, read once: access control and the service must mean the same group."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.core.account import ACCOUNT_ID, arn
+from sandbox.wire.errors import AwsError
+
+_NAME = re.compile(r"[\w./#-]{1,512}")
+_ARN = re.compile(rf"arn:aws:logs:[a-z0-9-]+:{ACCOUNT_ID}:log-group:([^:*]+)(?::\*)?")
+
+
+def group_name(params: dict[str, Any]) -> str:
+    """The group that a call names by ``logGroupName`` or ``logGroupIdentifier`` (a name or an ARN); "" for none.
+
+    Raises ``AwsError`` InvalidParameterException for what is neither, and for both at once.
+    """
+    given = [params[member] for member in ("logGroupName", "logGroupIdentifier") if params.get(member)]
+    if not given:
+        return ""
+    if len(given) == 2:
+        raise _invalid("LogGroupName and logGroupIdentifier cannot be given together.")
+    text = given[0]
+    if not isinstance(text, str):
+        raise _invalid("logGroupName must be a string.")
+    found = _ARN.fullmatch(text)
+    name = found[1] if found else text
+    if not _NAME.fullmatch(name):
+        raise _invalid(
+            "1 validation error detected: Value at 'logGroupName' failed to satisfy constraint: "
+            "1 to 512 characters of letters, digits, '_', '-', '/', '.' and '#'"
+        )
+    return name
+
+
+def log_stream_arn(group: str, stream: str, region: str) -> str:
+    """The ARN that CloudWatch Logs asks IAM about; without a stream for a whole group."""
+    return arn("logs", f"log-group:{group}:log-stream:{stream}", region)
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)

@@ -1,0 +1,300 @@
+"""CloudWatch Logs: its JSON operations over ``logs_store``."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+from sandbox.core.account import arn
+from sandbox.core.numbers import whole
+from sandbox.logs.names import group_name
+from sandbox.logs.patterns import compile_pattern
+from sandbox.logs.store import Event, Logs
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, SandboxContext, Service
+
+STREAM_NAME = re.compile(r"[^:*]{1,512}")
+RETENTIONS = frozenset(
+    {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+MAX_PAGE_EVENTS = 10_000
+MAX_PAGE_BYTES = 1024 * 1024
+MAX_SCANNED = 200_000
+SEQUENCE_TOKEN = "49600000000000000000000000000000000000000000000000000000"  # noqa: S105
+Params = dict[str, Any]
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
+
+
+def _limit(params: Params, default: int, largest: int) -> int:
+    value = params.get("limit") or default
+    if not isinstance(value, int) or not 1 <= value <= largest:
+        raise _invalid(f"limit must be between 1 and {largest}.")
+    return value
+
+
+def _encode(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+def _decode(token: str) -> Any:
+    try:
+        return json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, RecursionError) as exc:
+        raise _invalid("The specified nextToken is invalid.") from exc
+
+
+class LogsService(Service):
+    """The CloudWatch Logs of the sandbox."""
+
+    name = "logs"
+    target = "Logs_20140328"
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Register the operations."""
+        self._logs: Logs = ctx.logs
+        self.operations = {
+            "CreateLogGroup": self._create_group,
+            "DeleteLogGroup": self._delete_group,
+            "DescribeLogGroups": self._describe_groups,
+            "ListLogGroups": self._list_groups,
+            "CreateLogStream": self._create_stream,
+            "DeleteLogStream": self._delete_stream,
+            "DescribeLogStreams": self._describe_streams,
+            "PutLogEvents": self._put,
+            "GetLogEvents": self._get,
+            "FilterLogEvents": self._filter,
+            "PutRetentionPolicy": self._put_retention,
+            "DeleteRetentionPolicy": self._delete_retention,
+        }
+
+    def _group_name(self, params: Params) -> str:
+        name = group_name(params)
+        if not name:
+            raise _invalid("logGroupName must have 1 to 512 characters.")
+        return name
+
+    def _stream_name(self, params: Params) -> str:
+        name = params.get("logStreamName")
+        if not isinstance(name, str) or not STREAM_NAME.fullmatch(name):
+            raise _invalid("logStreamName must have 1 to 512 characters, without ':' and '*'.")
+        return name
+
+    def _create_group(self, params: Params, caller: Caller) -> Params:
+        self._logs.create_group(self._group_name(params))
+        return {}
+
+    def _delete_group(self, params: Params, caller: Caller) -> Params:
+        self._logs.delete_group(self._group_name(params))
+        return {}
+
+    def _create_stream(self, params: Params, caller: Caller) -> Params:
+        self._logs.create_stream(self._group_name(params), self._stream_name(params))
+        return {}
+
+    def _delete_stream(self, params: Params, caller: Caller) -> Params:
+        self._logs.delete_stream(self._group_name(params), self._stream_name(params))
+        return {}
+
+    def _put_retention(self, params: Params, caller: Caller) -> Params:
+        days = params.get("retentionInDays")
+        if days not in RETENTIONS:
+            raise _invalid(f"retentionInDays must be one of {sorted(RETENTIONS)}.")
+        self._logs.set_retention(self._group_name(params), days)
+        return {}
+
+    def _delete_retention(self, params: Params, caller: Caller) -> Params:
+        self._logs.set_retention(self._group_name(params), None)
+        return {}
+
+    def _describe_groups(self, params: Params, caller: Caller) -> Params:
+        limit = _limit(params, 50, 50)
+        prefix, pattern = params.get("logGroupNamePrefix") or "", params.get("logGroupNamePattern") or ""
+        after = _decode(params["nextToken"]) if params.get("nextToken") else ""
+        rows = self._logs.db.query(
+            "SELECT g.*, (SELECT coalesce(sum(bytes),0) FROM log_streams WHERE grp=g.name) AS bytes"
+            " FROM log_groups g WHERE name > ? ORDER BY name",
+            (after,),
+        )
+        found = [row for row in rows if row["name"].startswith(prefix) and pattern in row["name"]]
+        groups = []
+        for row in found[:limit]:
+            group = {
+                "logGroupName": row["name"],
+                "creationTime": row["created"],
+                "metricFilterCount": 0,
+                "arn": arn("logs", f"log-group:{row['name']}:*"),
+                "logGroupArn": arn("logs", f"log-group:{row['name']}"),
+                "storedBytes": row["bytes"],
+                "logGroupClass": "STANDARD",
+            }
+            if row["retention"] is not None:
+                group["retentionInDays"] = row["retention"]
+            groups.append(group)
+        answer: Params = {"logGroups": groups}
+        if len(found) > limit:
+            answer["nextToken"] = _encode(found[limit - 1]["name"])
+        return answer
+
+    def _list_groups(self, params: Params, caller: Caller) -> Params:
+        page = self._describe_groups({**params, "limit": min(params.get("limit") or 50, 50)}, caller)
+        names = ("logGroupName", "logGroupArn", "logGroupClass")
+        answer: Params = {"logGroups": [{name: group[name] for name in names} for group in page["logGroups"]]}
+        if "nextToken" in page:
+            answer["nextToken"] = page["nextToken"]
+        return answer
+
+    def _describe_streams(self, params: Params, caller: Caller) -> Params:
+        group = self._group_name(params)
+        self._logs.group(group)
+        limit, prefix = _limit(params, 50, 50), params.get("logStreamNamePrefix") or ""
+        by_time = params.get("orderBy") == "LastEventTime"
+        if by_time and prefix:
+            raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+        rows = self._logs.db.query("SELECT * FROM log_streams WHERE grp=? ORDER BY name", (group,))
+        rows = [row for row in rows if row["name"].startswith(prefix)]
+        if by_time:
+            rows.sort(key=lambda row: (row["last"] or 0, row["name"]))
+        if params.get("descending"):
+            rows.reverse()
+        offset = _decode(params["nextToken"]) if params.get("nextToken") else 0
+        streams = []
+        for row in rows[offset : offset + limit]:
+            stream = {
+                "logStreamName": row["name"],
+                "creationTime": row["created"],
+                "arn": arn("logs", f"log-group:{group}:log-stream:{row['name']}"),
+                "storedBytes": 0,
+            }
+            if row["last"] is not None:
+                stream["firstEventTimestamp"] = row["first"]
+                stream["lastEventTimestamp"] = row["last"]
+                stream["lastIngestionTime"] = row["ingested"]
+                stream["uploadSequenceToken"] = SEQUENCE_TOKEN
+            streams.append(stream)
+        answer: Params = {"logStreams": streams}
+        if offset + limit < len(rows):
+            answer["nextToken"] = _encode(offset + limit)
+        return answer
+
+    def _put(self, params: Params, caller: Caller) -> Params:
+        events = params.get("logEvents")
+        if not isinstance(events, list) or not 1 <= len(events) <= 10_000:
+            raise _invalid("logEvents must hold 1 to 10000 events.")
+        lines = []
+        for event in events:
+            if not isinstance(event, dict) or not isinstance(event.get("timestamp"), int) or not event.get("message"):
+                raise _invalid("Each log event must have a timestamp and a message.")
+            lines.append((event["timestamp"], str(event["message"])))
+        if any(left[0] > right[0] for left, right in pairwise(lines)):
+            raise _invalid("Log events in a single PutLogEvents request must be in chronological order.")
+        group, stream = self._group_name(params), self._stream_name(params)
+        self._logs.stream(group, stream)
+        self._logs.append(group, stream, lines)
+        return {"nextSequenceToken": SEQUENCE_TOKEN}
+
+    def _get(self, params: Params, caller: Caller) -> Params:
+        row = self._logs.stream(self._group_name(params), self._stream_name(params))
+        limit = _limit(params, MAX_PAGE_EVENTS, MAX_PAGE_EVENTS)
+        start, end = params.get("startTime") or 0, params.get("endTime")
+        token = params.get("nextToken") or ""
+        after, before, tail = 0, 0, not params.get("startFromHead")
+        if token:
+            kind, _, number = token.partition("/")
+            place = whole(number.lstrip("0") or "0") if number else None
+            if kind not in ("f", "b") or place is None:
+                raise _invalid("The specified nextToken is invalid.")
+            tail = kind == "b"
+            after, before = (0, place) if tail else (place, 0)
+        if token.startswith("b/") and before == 0:
+            events: list[Event] = []
+        else:
+            events = self._logs.read(
+                row["id"],
+                after=after,
+                before=before,
+                start=start,
+                end=(1 << 62) if end is None else end,
+                limit=limit,
+                tail=tail,
+            )
+        events = _fit(events, tail)
+        first = events[0].seq if events else (before or after + 1)
+        last = events[-1].seq if events else _end_of_nothing(token, after, before, row["next"])
+        return {
+            "events": [{"timestamp": e.at, "message": e.message, "ingestionTime": e.ingested} for e in events],
+            "nextForwardToken": f"f/{last:056d}",
+            "nextBackwardToken": f"b/{first:056d}",
+        }
+
+    def _filter(self, params: Params, caller: Caller) -> Params:
+        group = self._group_name(params)
+        self._logs.group(group)
+        limit = _limit(params, MAX_PAGE_EVENTS, MAX_PAGE_EVENTS)
+        matches = compile_pattern(params.get("filterPattern") or "")
+        names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
+        if names and prefix:
+            raise _invalid("logStreamNames and logStreamNamePrefix exclude each other.")
+        rows = self._logs.db.query("SELECT id, name FROM log_streams WHERE grp=? ORDER BY id", (group,))
+        if names:
+            for name in names:
+                self._logs.stream(group, name)
+        chosen = {
+            row["id"]: row["name"]
+            for row in rows
+            if (not names or row["name"] in names) and (not prefix or row["name"].startswith(prefix))
+        }
+        start, end = params.get("startTime") or 0, params.get("endTime")
+        after = (0, 0, 0)
+        if params.get("nextToken"):
+            after = tuple(_decode(params["nextToken"]))
+        found: list[Event] = []
+        size, more = 0, False
+        events = self._logs.scan(list(chosen), start, (1 << 62) if end is None else end + 1, after)
+        for scanned, event in enumerate(events):
+            if len(found) >= limit or size > MAX_PAGE_BYTES or scanned >= MAX_SCANNED:
+                more = True
+                break
+            after = (event.at, event.stream_id, event.seq)
+            if matches(event.message):
+                size += len(event.message) + 26
+                found.append(event)
+        answer: Params = {
+            "events": [
+                {
+                    "logStreamName": chosen[event.stream_id],
+                    "timestamp": event.at,
+                    "message": event.message,
+                    "ingestionTime": event.ingested,
+                    "eventId": f"{event.at:020d}{event.stream_id:016d}{event.seq:020d}",
+                }
+                for event in found
+            ],
+            "searchedLogStreams": [],
+        }
+        if more:
+            answer["nextToken"] = _encode(after)
+        return answer
+
+
+def _end_of_nothing(token: str, after: int, before: int, following: int) -> int:
+    """Where a follower goes on after an empty page, so that no later line is missed."""
+    if token.startswith("f/"):
+        return after
+    return max(before - 1, 0) if token else following - 1
+
+
+def _fit(events: list[Event], tail: bool) -> list[Event]:
+    """As many events as fit into one page of 1 MiB, from the end (``tail``) or from the start."""
+    size, kept = 0, 0
+    for event in reversed(events) if tail else events:
+        size += len(event.message) + 26
+        if size > MAX_PAGE_BYTES and kept:
+            break
+        kept += 1
+    return events[len(events) - kept :] if tail else events[:kept]

@@ -1,0 +1,61 @@
+"""Whether a document can be a policy at all: the grammar's outer form, checked before one is kept.
+
+Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from sandbox.policy.text import as_list
+
+_ELEMENTS = {
+    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+}  # fmt: skip
+_VERSIONS = ("2012-10-17", "2008-10-17")
+
+
+def problem(document: Any, *, for_resource: bool) -> str:
+    """What is wrong with a policy document, or an empty string. ``for_resource``: it must name principals."""
+    if not isinstance(document, Mapping):
+        return "The policy is not a JSON object."
+    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
+        return f"The policy's Version must be {_VERSIONS[0]}."
+    statements = as_list(document.get("Statement") or [])
+    if not statements:
+        return "Missing required field Statement"
+    return next(filter(None, (_statement_problem(one, for_resource) for one in statements)), "")
+
+
+def _statement_problem(statement: Any, for_resource: bool) -> str:
+    if not isinstance(statement, Mapping):
+        return "A Statement is not a JSON object."
+    unknown = sorted(set(statement) - _ELEMENTS)
+    if unknown:
+        return f"Unknown field {unknown[0]}"
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        return "The Effect must be Allow or Deny."
+    pairs = [("Action", "NotAction"), ("Resource", "NotResource")]
+    if for_resource:
+        pairs.append(("Principal", "NotPrincipal"))
+    elif statement.keys() & {"Principal", "NotPrincipal"}:
+        return "Policy document should not specify a principal."
+    for one, other in pairs:
+        if (one in statement) == (other in statement):
+            return f"A Statement needs {one} or {other}, and not both."
+        if one != "Principal" and not all(isinstance(text, str) for text in as_list(statement.get(one, ""))):
+            return f"The {one} must be text or a list of texts."
+    condition = statement.get("Condition", {})
+    if not isinstance(condition, Mapping) or not all(isinstance(keys, Mapping) for keys in condition.values()):
+        return "The Condition must map operators to keys and values."
+    return ""
+
+
+@lru_cache(maxsize=256)
+def parsed(text: str) -> Mapping[str, Any]:
+    """A kept policy's document. It must not be changed: the same one is given to everybody who asks."""
+    document: Mapping[str, Any] = json.loads(text)
+    return document

@@ -1,0 +1,396 @@
+"""S3's operations on single objects, over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sandbox.core.numbers import whole
+from sandbox.s3 import xml
+from sandbox.s3.blobs import Blob
+from sandbox.s3.checksums import PREFIX, announced, check
+from sandbox.s3.copy_source import parse_copy_source
+from sandbox.s3.store import ObjectInfo, Store, check_key
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import FileBody, RestRequest, RestResponse
+
+MAX_PUT_BYTES = 5 * 1024**3
+MAX_USER_METADATA = 2048
+STORED_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-content-disposition": "Content-Disposition",
+    "response-cache-control": "Cache-Control",
+    "response-content-encoding": "Content-Encoding",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+}
+ENCRYPTED = {"x-amz-server-side-encryption": "AES256"}
+
+
+def received_meta(headers: Mapping[str, str]) -> dict[str, Any]:
+    """What is kept of the headers of PutObject and CreateMultipartUpload."""
+    meta: dict[str, Any] = {}
+    kept = {name: headers[name] for name in STORED_HEADERS if name in headers}
+    encoding = [part.strip() for part in kept.get("content-encoding", "").split(",")]
+    if "aws-chunked" in encoding:
+        rest = ",".join(part for part in encoding if part != "aws-chunked")
+        if rest:
+            kept["content-encoding"] = rest
+        else:
+            del kept["content-encoding"]
+    if kept:
+        meta["headers"] = kept
+    refuse_grants(headers)
+    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
+        meta["class"] = headers["x-amz-storage-class"]
+    user = {name[11:]: value for name, value in headers.items() if name.startswith("x-amz-meta-")}
+    if user:
+        if sum(len(name) + len(value) for name, value in user.items()) > MAX_USER_METADATA:
+            raise AwsError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
+        meta["user"] = user
+    if "x-amz-tagging" in headers:
+        meta["tags"] = check_tags(parse_qsl(headers["x-amz-tagging"], keep_blank_values=True))
+    return meta
+
+
+def refuse_grants(headers: Mapping[str, str]) -> None:
+    """Raise AccessControlListNotSupported for whatever would let others in."""
+    given = [name for name in headers if name.startswith("x-amz-grant-")]
+    if given or headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+def storage_class(info: ObjectInfo) -> str:
+    """The storage class that the object was written with."""
+    return str(info.meta.get("class", "STANDARD"))
+
+
+def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Tags as a dict. Raises InvalidTag beyond AWS's limits."""
+    tags = dict(pairs)
+    if len(tags) != len(pairs):
+        raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
+    if len(tags) > 50 or any(not 0 < len(name) <= 128 or len(value) > 256 for name, value in pairs):
+        raise AwsError("InvalidTag", "The TagKey or TagValue you have provided is invalid, or there are too many.")
+    return tags
+
+
+def write_conditions(headers: Mapping[str, str]) -> Callable[[ObjectInfo | None], None] | None:
+    """The check that If-None-Match and If-Match of a write ask for."""
+    none_match, match = headers.get("if-none-match"), headers.get("if-match")
+    if none_match is None:
+        return matching(match)
+    if none_match != "*":
+        raise AwsError("NotImplemented", "If-None-Match of a write must be *.", 501)
+    also = matching(match)
+
+    def condition(current: ObjectInfo | None) -> None:
+        if current is not None:
+            raise _precondition("If-None-Match")
+        if also is not None:
+            also(current)
+
+    return condition
+
+
+def matching(etag: str | None) -> Callable[[ObjectInfo | None], None] | None:
+    """The check that what is there now has this ETag (If-Match); a star means anything."""
+    if etag is None:
+        return None
+
+    def condition(current: ObjectInfo | None) -> None:
+        if current is None:
+            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+        if etag != "*" and etag.strip('"') != current.etag:
+            raise _precondition("If-Match")
+
+    return condition
+
+
+def _precondition(name: str) -> AwsError:
+    return AwsError(
+        "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412, Condition=name
+    )
+
+
+def write_body(store: Store, request: RestRequest) -> Blob:
+    """The body of a PutObject or UploadPart as a new blob, every digest that came with it verified."""
+    payload = request.payload
+    if payload.length is not None and payload.length > MAX_PUT_BYTES:
+        raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
+    said = announced(request.headers)
+    algorithm = said[0] if said else None
+    blob = store.blobs.write(payload.blocks(), algorithm, getattr(payload, "sha256", None))
+    try:
+        expected = said[1] if said else None
+        if expected is None and algorithm is not None:
+            expected = payload.trailers.get(PREFIX + algorithm)
+        if expected is not None and algorithm is not None:
+            check(algorithm, expected, blob.checksum or "")
+        content_md5 = request.headers.get("content-md5")
+        if content_md5 is not None:
+            actual = base64.b64encode(blob.md5).decode()
+            if not hmac.compare_digest(content_md5.encode(), actual.encode()):
+                raise AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+    except BaseException:
+        store.blobs.drop_unrecorded(blob)
+        raise
+    return blob
+
+
+def put_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """PutObject."""
+    headers = request.headers
+    store.bucket(bucket)
+    check_key(key)
+    meta = received_meta(headers)
+    condition = write_conditions(headers)
+    blob = write_body(store, request)
+    if blob.algorithm is not None:
+        meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
+    info = store.put(bucket, key, blob, headers.get("content-type") or "binary/octet-stream", meta, condition)
+    answer = {"ETag": f'"{info.etag}"', **ENCRYPTED}
+    if blob.algorithm is not None:
+        answer[PREFIX + blob.algorithm] = blob.checksum or ""
+        answer["x-amz-checksum-type"] = "FULL_OBJECT"
+    if store.bucket(bucket).versioning:
+        answer["x-amz-version-id"] = info.version
+    return RestResponse(200, answer)
+
+
+def get_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """GetObject and HeadObject."""
+    info = store.get(bucket, key, request.query.get("versionId"))
+    headers = object_headers(store, request, info)
+    if _not_modified(request.headers, info):
+        return RestResponse(304, {"ETag": headers["ETag"], "Last-Modified": headers["Last-Modified"]})
+    start, length, status = 0, info.size, 200
+    part = request.query.get("partNumber")
+    if part is not None:
+        start, length = _part_range(info, part)
+        status = 206
+        headers["x-amz-mp-parts-count"] = str(len(info.meta.get("parts", [0])))
+    elif "range" in request.headers:
+        chosen = _range(request.headers["range"], info.size)
+        if chosen is not None:
+            start, length = chosen
+            status = 206
+    if status == 206:
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{info.size}"
+    if (status == 200 or length == info.size) and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+        headers.update(checksum_headers(info))
+    headers["Content-Length"] = str(length)
+    if request.method == "HEAD":
+        return RestResponse(status, headers)
+    for name, header in OVERRIDES.items():
+        if name in request.query:
+            headers[header] = request.query[name]
+    file = store.blobs.path(info.blob or "").open("rb")
+    return RestResponse(status, headers, FileBody(file, start, length))
+
+
+def object_headers(store: Store, request: RestRequest, info: ObjectInfo) -> dict[str, str]:
+    """The headers that describe an object."""
+    headers = {
+        "ETag": f'"{info.etag}"',
+        "Last-Modified": xml.http_date(info.modified),
+        "Content-Type": info.content_type,
+        "Accept-Ranges": "bytes",
+        **ENCRYPTED,
+    }
+    for name, value in info.meta.get("headers", {}).items():
+        headers[name.title()] = value
+    for name, value in info.meta.get("user", {}).items():
+        headers[f"x-amz-meta-{name}"] = value
+    if "class" in info.meta:
+        headers["x-amz-storage-class"] = info.meta["class"]
+    if info.meta.get("tags"):
+        headers["x-amz-tagging-count"] = str(len(info.meta["tags"]))
+    if store.bucket(info.bucket).versioning:
+        headers["x-amz-version-id"] = info.version
+    return headers
+
+
+def checksum_headers(info: ObjectInfo) -> dict[str, str]:
+    """The stored checksum as headers."""
+    if "checksum" not in info.meta:
+        return {}
+    algorithm, value, kind = info.meta["checksum"]
+    return {PREFIX + algorithm: value, "x-amz-checksum-type": kind}
+
+
+def _not_modified(headers: Mapping[str, str], info: ObjectInfo) -> bool:
+    """True for an answer 304; raises PreconditionFailed (RFC 9110, section 13.2.2)."""
+    if "if-match" in headers:
+        if headers["if-match"] != "*" and info.etag not in _etags(headers["if-match"]):
+            raise _precondition("If-Match")
+    elif "if-unmodified-since" in headers:
+        limit = xml.parse_http_date(headers["if-unmodified-since"])
+        if limit is not None and int(info.modified) > limit:
+            raise _precondition("If-Unmodified-Since")
+    if "if-none-match" in headers:
+        return headers["if-none-match"] == "*" or info.etag in _etags(headers["if-none-match"])
+    if "if-modified-since" in headers:
+        since = xml.parse_http_date(headers["if-modified-since"])
+        return since is not None and int(info.modified) <= since and since <= time.time()
+    return False
+
+
+def _etags(text: str) -> set[str]:
+    return {piece.strip().removeprefix("W/").strip('"') for piece in text.split(",")}
+
+
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """(start, length) of a single range; None for what is to be ignored (RFC 9110, section 14.2)."""
+    unit, _, spec = header.partition("=")
+    first, dash, last = spec.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or "," in spec:
+        return None
+    begin, until = whole(first), whole(last)
+    if (first and begin is None) or (last and until is None) or (begin is None and until is None):
+        return None
+    unsatisfiable = AwsError(
+        "InvalidRange",
+        "The requested range is not satisfiable",
+        416,
+        headers={"Content-Range": f"bytes */{size}"},
+        RangeRequested=header,
+        ActualObjectSize=size,
+    )
+    if begin is None:
+        length = min(until or 0, size)
+        if length == 0:
+            raise unsatisfiable
+        return size - length, length
+    if until is not None and until < begin:
+        return None
+    if begin >= size:
+        raise unsatisfiable
+    end = size - 1 if until is None else min(until, size - 1)
+    return begin, end - begin + 1
+
+
+def _part_range(info: ObjectInfo, text: str) -> tuple[int, int]:
+    parts = info.meta.get("parts", [info.size])
+    number = whole(text)
+    if number is None or not 1 <= number <= len(parts):
+        raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)
+    return sum(parts[: number - 1]), parts[number - 1]
+
+
+def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """DeleteObject."""
+    version, marker = store.delete(
+        bucket, key, request.query.get("versionId"), matching(request.headers.get("if-match"))
+    )
+    headers = {"x-amz-version-id": version} if version is not None else {}
+    if marker:
+        headers["x-amz-delete-marker"] = "true"
+    return RestResponse(204, headers)
+
+
+def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
+    """The object that x-amz-copy-source names, its copy conditions checked."""
+    source = parse_copy_source(headers["x-amz-copy-source"])
+    info = store.get(source.bucket, source.key, source.version)
+    conditions = {
+        name.removeprefix("x-amz-copy-source-"): value
+        for name, value in headers.items()
+        if name.startswith("x-amz-copy-source-if-")
+    }
+    if _not_modified(conditions, info):
+        raise _precondition("x-amz-copy-source-If-None-Match")
+    return info
+
+
+def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """CopyObject: the bytes are copied, so that each blob belongs to one object."""
+    headers = request.headers
+    store.bucket(bucket)
+    check_key(key)
+    source = copy_source(store, headers)
+    replace = headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
+    if (source.bucket, source.key) == (bucket, key) and not replace and not request.query.get("versionId"):
+        raise AwsError(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+            "object's metadata, storage class, website redirect location or encryption attributes.",
+        )
+    meta = (
+        received_meta(headers)
+        if replace
+        else {name: source.meta[name] for name in source.meta if name not in ("parts", "class")}
+    )
+    refuse_grants(headers)
+    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
+        meta["class"] = headers["x-amz-storage-class"]
+    if headers.get("x-amz-tagging-directive", "COPY").upper() == "COPY":
+        meta.pop("tags", None)
+        if "tags" in source.meta:
+            meta["tags"] = source.meta["tags"]
+    elif "x-amz-tagging" in headers:
+        meta["tags"] = check_tags(parse_qsl(headers["x-amz-tagging"], keep_blank_values=True))
+    wanted = headers.get("x-amz-checksum-algorithm", "").lower() or (source.meta.get("checksum") or [None])[0]
+    with store.blobs.path(source.blob or "").open("rb") as file:
+        blob = store.blobs.write(iter(lambda: file.read(1024 * 1024), b""), wanted)
+    meta.pop("checksum", None)
+    if blob.algorithm is not None:
+        meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
+    content_type = headers.get("content-type", "binary/octet-stream") if replace else source.content_type
+    info = store.put(bucket, key, blob, content_type, meta, write_conditions(headers))
+    children: list[xml.Node] = [("LastModified", xml.iso(info.modified)), ("ETag", f'"{info.etag}"')]
+    if blob.algorithm is not None:
+        children.append((f"Checksum{blob.algorithm.upper()}", blob.checksum or ""))
+    answer = {"Content-Type": "application/xml", **ENCRYPTED}
+    if store.bucket(bucket).versioning:
+        answer["x-amz-version-id"] = info.version
+    return RestResponse(200, answer, xml.document("CopyObjectResult", children))
+
+
+def tagging(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """GetObjectTagging, PutObjectTagging, DeleteObjectTagging."""
+    info = store.get(bucket, key, request.query.get("versionId"))
+    if request.method == "GET":
+        tags = info.meta.get("tags", {})
+        return RestResponse(200, {"Content-Type": "application/xml"}, tag_document(tags))
+    meta = {name: value for name, value in info.meta.items() if name != "tags"}
+    if request.method == "PUT":
+        meta["tags"] = tags_from(request.body(xml.MAX_BYTES))
+    store.update_meta(info, meta)
+    return RestResponse(200 if request.method == "PUT" else 204)
+
+
+def tag_document(tags: Mapping[str, str]) -> bytes:
+    """``<Tagging>`` of these tags."""
+    items: list[xml.Node] = [("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()]
+    return xml.document("Tagging", [("TagSet", items)])
+
+
+def tags_from(body: bytes) -> dict[str, str]:
+    """The tags of a ``<Tagging>`` document."""
+    return check_tags([(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")])
+
+
+def attributes(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """GetObjectAttributes."""
+    info = store.get(bucket, key, request.query.get("versionId"))
+    wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
+    children: list[xml.Node] = []
+    if "ETag" in wanted:
+        children.append(("ETag", info.etag))
+    if "Checksum" in wanted and "checksum" in info.meta:
+        algorithm, value, kind = info.meta["checksum"]
+        children.append(("Checksum", [(f"Checksum{algorithm.upper()}", value), ("ChecksumType", kind)]))
+    if "ObjectParts" in wanted and "parts" in info.meta:
+        children.append(("ObjectParts", [("PartsCount", len(info.meta["parts"]))]))
+    if "StorageClass" in wanted:
+        children.append(("StorageClass", storage_class(info)))
+    if "ObjectSize" in wanted:
+        children.append(("ObjectSize", info.size))
+    headers = {"Content-Type": "application/xml", "Last-Modified": xml.http_date(info.modified)}
+    return RestResponse(200, headers, xml.document("GetObjectAttributesResponse", children))

@@ -1,0 +1,314 @@
+"""S3: which operation a request is. Whatever is not in this table is refused, never taken for a neighbour.
+
+S3 names an operation by method, path and query together: ``DELETE /bucket/key?annotation`` deletes an annotation,
+``DELETE /bucket/key`` the object. So a query name that the sandbox does not know may mean an operation that it does
+not know, and a header may turn a write into another one (``x-amz-write-offset-bytes`` appends). A request is carried
+out only if each of its query names and ``x-amz-*`` headers is known for its operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sandbox.auth.old_urls import AUTHENTICATION
+from sandbox.s3.checksums import ALGORITHMS, PREFIX
+from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.messages import RestRequest
+
+COPY_SOURCE = "x-amz-copy-source"
+COMMON_HEADERS = frozenset(
+    {
+        *("x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"),
+        *("x-amz-decoded-content-length", "x-amz-trailer", "x-amz-te", "x-amz-sdk-checksum-algorithm"),
+        *("x-amz-expected-bucket-owner", "x-amz-request-payer"),
+        # Nothing here is ever held, so there is nothing to bypass.
+        "x-amz-bypass-governance-retention",
+    }
+)
+_CHECKSUMS = frozenset(PREFIX + name for name in ALGORITHMS)
+_DOCUMENT = _CHECKSUMS | {"x-amz-checksum-algorithm"}
+_GRANTS = frozenset(
+    {"x-amz-acl", *(f"x-amz-grant-{name}" for name in ("full-control", "read", "read-acp", "write", "write-acp"))}
+)
+# The sandbox encrypts nothing and says AES256 to all; a key of the caller's own would be another promise.
+_ENCRYPTION = frozenset(
+    {
+        "x-amz-server-side-encryption",
+        *(f"x-amz-server-side-encryption-{name}" for name in ("aws-kms-key-id", "bucket-key-enabled", "context")),
+    }
+)
+_NEW_OBJECT = (
+    _GRANTS | _ENCRYPTION | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
+)
+_SOURCE = frozenset(
+    {
+        *(COPY_SOURCE, "x-amz-source-expected-bucket-owner"),
+        *(f"{COPY_SOURCE}-if-{name}" for name in ("match", "none-match", "modified-since", "unmodified-since")),
+    }
+)
+# Headers that are understood with these values only.
+VALUES = {
+    "x-amz-storage-class": frozenset(
+        {"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
+    ),
+    "x-amz-bucket-object-lock-enabled": frozenset({"false", "False"}),
+    "x-amz-object-ownership": frozenset({"BucketOwnerEnforced"}),
+}
+_VERSION = frozenset({"versionId"})
+_PAGES = frozenset({"delimiter", "encoding-type", "prefix"})
+_RESPONSE = frozenset(
+    {
+        *("response-cache-control", "response-content-disposition", "response-content-encoding"),
+        *("response-content-language", "response-content-type", "response-expires"),
+    }
+)
+# They sign a URL. Other names that begin with ``x-`` are the caller's own, for access logs; S3 ignores them.
+_SIGNING = frozenset(
+    {
+        *("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"),
+        *("x-amz-signature", "x-amz-security-token", "x-amz-content-sha256"),
+        # What SDKs put into the URLs that they sign, and what changes nothing here.
+        *("x-amz-user-agent", "x-amz-request-payer", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-mode"),
+        *_CHECKSUMS,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. ``sub``: the query name that selects it, or empty; ``query`` and ``headers``: what else it
+    understands; ``copies``: whether it has a copy source.
+    """
+
+    name: str
+    method: str
+    where: str
+    sub: str = ""
+    query: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
+    copies: bool = False
+    user_metadata: bool = False
+
+
+def _bucket_settings() -> list[Route]:
+    """The operations on one setting of a bucket each: (name in the operation, query name, methods)."""
+    settings = (
+        ("BucketAcl", "acl", "GET PUT"),
+        ("BucketEncryption", "encryption", "GET PUT DELETE"),
+        ("BucketOwnershipControls", "ownershipControls", "GET PUT DELETE"),
+        ("BucketPolicy", "policy", "GET PUT DELETE"),
+        ("BucketTagging", "tagging", "GET PUT DELETE"),
+        ("BucketVersioning", "versioning", "GET PUT"),
+        ("PublicAccessBlock", "publicAccessBlock", "GET PUT DELETE"),
+        ("BucketAccelerateConfiguration", "accelerate", "GET"),
+        ("BucketCors", "cors", "GET"),
+        ("BucketLifecycleConfiguration", "lifecycle", "GET"),
+        ("BucketLocation", "location", "GET"),
+        ("BucketLogging", "logging", "GET"),
+        ("BucketNotificationConfiguration", "notification", "GET"),
+        ("BucketPolicyStatus", "policyStatus", "GET"),
+        ("BucketReplication", "replication", "GET"),
+        ("BucketRequestPayment", "requestPayment", "GET"),
+        ("BucketWebsite", "website", "GET"),
+        ("ObjectLockConfiguration", "object-lock", "GET"),
+    )
+    headers = {"PUT": _DOCUMENT | {"x-amz-confirm-remove-self-bucket-access"}}
+    return [
+        Route(
+            f"{method.title()}{name}",
+            method,
+            "bucket",
+            sub,
+            headers=headers.get(method, frozenset()) | (_GRANTS if (sub, method) == ("acl", "PUT") else frozenset()),
+        )
+        for name, sub, methods in settings
+        for method in methods.split()
+    ]
+
+
+ROUTES = (
+    Route("ListBuckets", "GET", "", query=frozenset({"max-buckets", "continuation-token", "prefix", "bucket-region"})),
+    Route("HeadBucket", "HEAD", "bucket"),
+    Route(
+        "CreateBucket",
+        "PUT",
+        "bucket",
+        headers=_GRANTS | {"x-amz-bucket-object-lock-enabled", "x-amz-object-ownership"},
+    ),
+    Route("DeleteBucket", "DELETE", "bucket"),
+    Route(
+        "ListObjects",
+        "GET",
+        "bucket",
+        query=_PAGES | {"marker", "max-keys"},
+        headers=frozenset({"x-amz-optional-object-attributes"}),
+    ),
+    Route(
+        "ListObjectsV2",
+        "GET",
+        "bucket",
+        "list-type",
+        query=_PAGES | {"max-keys", "continuation-token", "fetch-owner", "start-after"},
+        headers=frozenset({"x-amz-optional-object-attributes"}),
+    ),
+    Route(
+        "ListObjectVersions",
+        "GET",
+        "bucket",
+        "versions",
+        query=_PAGES | {"key-marker", "max-keys", "version-id-marker"},
+        headers=frozenset({"x-amz-optional-object-attributes"}),
+    ),
+    Route(
+        "ListMultipartUploads",
+        "GET",
+        "bucket",
+        "uploads",
+        query=_PAGES | {"key-marker", "max-uploads", "upload-id-marker"},
+    ),
+    Route("DeleteObjects", "POST", "bucket", "delete", headers=_DOCUMENT),
+    *_bucket_settings(),
+    Route(
+        "GetObject",
+        "GET",
+        "key",
+        query=_RESPONSE | _VERSION | {"partNumber"},
+        headers=frozenset({"x-amz-checksum-mode"}),
+    ),
+    Route(
+        "HeadObject",
+        "HEAD",
+        "key",
+        query=_RESPONSE | _VERSION | {"partNumber"},
+        headers=frozenset({"x-amz-checksum-mode"}),
+    ),
+    Route("PutObject", "PUT", "key", headers=_NEW_OBJECT | _CHECKSUMS, user_metadata=True),
+    Route(
+        "CopyObject",
+        "PUT",
+        "key",
+        headers=_NEW_OBJECT
+        | _SOURCE
+        | {"x-amz-metadata-directive", "x-amz-tagging-directive", "x-amz-object-annotation-directive"},
+        copies=True,
+        user_metadata=True,
+    ),
+    Route("DeleteObject", "DELETE", "key", query=_VERSION),
+    Route("GetObjectAcl", "GET", "key", "acl", query=_VERSION),
+    Route("PutObjectAcl", "PUT", "key", "acl", query=_VERSION, headers=_DOCUMENT | _GRANTS),
+    Route("GetObjectTagging", "GET", "key", "tagging", query=_VERSION),
+    Route("PutObjectTagging", "PUT", "key", "tagging", query=_VERSION, headers=_DOCUMENT),
+    Route("DeleteObjectTagging", "DELETE", "key", "tagging", query=_VERSION),
+    Route(
+        "GetObjectAttributes",
+        "GET",
+        "key",
+        "attributes",
+        query=_VERSION,
+        headers=frozenset({"x-amz-object-attributes", "x-amz-max-parts", "x-amz-part-number-marker"}),
+    ),
+    Route("CreateMultipartUpload", "POST", "key", "uploads", headers=_NEW_OBJECT, user_metadata=True),
+    Route(
+        "UploadPart",
+        "PUT",
+        "key",
+        "uploadId",
+        query=frozenset({"partNumber"}),
+        headers=_CHECKSUMS | {"x-amz-checksum-algorithm"},
+    ),
+    Route(
+        "UploadPartCopy",
+        "PUT",
+        "key",
+        "uploadId",
+        query=frozenset({"partNumber"}),
+        headers=_SOURCE | {f"{COPY_SOURCE}-range"},
+        copies=True,
+    ),
+    Route(
+        "CompleteMultipartUpload",
+        "POST",
+        "key",
+        "uploadId",
+        headers=_CHECKSUMS | {"x-amz-checksum-type", "x-amz-mp-object-size"},
+    ),
+    Route("AbortMultipartUpload", "DELETE", "key", "uploadId"),
+    Route("ListParts", "GET", "key", "uploadId", query=frozenset({"max-parts", "part-number-marker"})),
+)
+_TABLE = {(route.where, route.method, route.sub, route.copies): route for route in ROUTES}
+_SUBS = frozenset(route.sub for route in ROUTES if route.sub)
+
+
+def virtual_bucket(host: str) -> str:
+    """The bucket of a virtual-hosted request (``BUCKET.localhost``, ``BUCKET.s3.localhost``), or empty."""
+    name = host.rsplit(":", 1)[0].lower()
+    for suffix in (".s3.localhost", ".localhost"):
+        if name.endswith(suffix) and name != "s3.localhost":
+            return name.removesuffix(suffix)
+    return ""
+
+
+def split_path(raw_path: str, host: str) -> tuple[str, str]:
+    """Bucket and key of a request; the key may hold anything that UTF-8 can write."""
+    path = raw_path.removeprefix("/")
+    bucket = virtual_bucket(host)
+    if bucket:
+        key = path
+    else:
+        bucket, _, key = path.partition("/")
+    try:
+        return unquote(bucket, errors="strict"), unquote(key, errors="strict")
+    except UnicodeDecodeError as exc:
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI: the key is not UTF-8.") from exc
+
+
+def route_of(request: RestRequest) -> Route:
+    """The one operation that a request is. Raises NotImplemented, or MethodNotAllowed for a method alone.
+
+    Access control asks here, too: it must never decide about another operation than the one that is carried out.
+    """
+    bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
+    where = "key" if key else "bucket" if bucket else ""
+    names = [name for name in request.query if not _ignored(name)] if request.query else []
+    sub = next((name for name in names if name in _SUBS), "")
+    # Only a write to a key copies: there is no other operation that a copy source could mean.
+    copies = COPY_SOURCE in request.headers
+    route = _TABLE.get((where, request.method, sub, copies))
+    if route is None:
+        if names or copies:
+            raise _unknown(request, ", ".join([*names, *([COPY_SOURCE] if copies else [])]))
+        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+    unknown = [name for name in names if name != sub and name not in route.query]
+    if unknown or (sub == "list-type" and request.query[sub] != "2"):
+        raise _unknown(request, ", ".join(unknown or names))
+    if request.query.get("x-id", route.name) != route.name:
+        raise _unknown(request, f"x-id={request.query['x-id']}")
+    _check_headers(route, request.headers)
+    return route
+
+
+def _ignored(name: str) -> bool:
+    lower = name.lower()
+    if lower.startswith("x-amz-"):
+        return lower in _SIGNING
+    return lower.startswith("x-") or name in AUTHENTICATION
+
+
+def _unknown(request: RestRequest, names: str) -> AwsError:
+    return not_implemented("s3", f"{request.method} {request.path[:200]} with {names[:200]}")
+
+
+def _check_headers(route: Route, headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not name.startswith("x-amz-") or name in COMMON_HEADERS:
+            continue
+        known = name in route.headers or (route.user_metadata and name.startswith("x-amz-meta-"))
+        if not known or value not in VALUES.get(name, (value,)):
+            raise AwsError(
+                "NotImplemented",
+                "A header you provided implies functionality that is not implemented",
+                501,
+                Header=name,
+            )

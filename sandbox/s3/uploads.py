@@ -1,0 +1,186 @@
+"""S3's multipart operations, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sandbox.core.numbers import whole
+from sandbox.s3 import xml
+from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
+from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart
+from sandbox.s3.objects import ENCRYPTED, copy_source, received_meta, write_body, write_conditions
+from sandbox.s3.store import Store
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import RestRequest, RestResponse
+
+XML = {"Content-Type": "application/xml"}
+_PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
+
+
+def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """CreateMultipartUpload."""
+    algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower() or None
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise AwsError("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    kind = request.headers.get("x-amz-checksum-type") or ("FULL_OBJECT" if algorithm == "crc64nvme" else "COMPOSITE")
+    if kind == "FULL_OBJECT" and algorithm is not None and algorithm not in FULL_OBJECT_ALGORITHMS:
+        raise AwsError("InvalidRequest", f"FULL_OBJECT is not possible for {algorithm.upper()}.")
+    content_type = request.headers.get("content-type") or "binary/octet-stream"
+    upload = multipart.create(bucket, key, content_type, received_meta(request.headers), algorithm, kind)
+    headers = {**XML, **ENCRYPTED}
+    if algorithm is not None:
+        headers["x-amz-checksum-algorithm"] = algorithm.upper()
+        headers["x-amz-checksum-type"] = kind
+    body = xml.document("InitiateMultipartUploadResult", [("Bucket", bucket), ("Key", key), ("UploadId", upload.id)])
+    return RestResponse(200, headers, body)
+
+
+def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """UploadPart and UploadPartCopy."""
+    upload = multipart.get(bucket, key, request.query["uploadId"])
+    number = _part_number(request.query.get("partNumber", ""))
+    if "x-amz-copy-source" in request.headers:
+        return _copy_part(store, multipart, request, bucket, key, number)
+    said = announced(request.headers)
+    if upload.algorithm is not None and said is not None and said[0] != upload.algorithm:
+        raise AwsError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm}, "
+            f"actual checksum Type: {said[0]}",
+        )
+    if upload.algorithm is not None and said is None:
+        blob = store.blobs.write(request.payload.blocks(), upload.algorithm, getattr(request.payload, "sha256", None))
+    else:
+        blob = write_body(store, request)
+    try:
+        multipart.put_part(upload, number, blob)
+    except BaseException:
+        store.blobs.drop_unrecorded(blob)
+        raise
+    headers = {"ETag": f'"{blob.etag}"', **ENCRYPTED}
+    if blob.algorithm is not None:
+        headers[PREFIX + blob.algorithm] = blob.checksum or ""
+    return RestResponse(200, headers)
+
+
+def _part_number(text: str) -> int:
+    number = whole(text)
+    if number is None or not 1 <= number <= MAX_PARTS:
+        raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+    return number
+
+
+def _copy_part(
+    store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str, number: int
+) -> RestResponse:
+    upload = multipart.get(bucket, key, request.query["uploadId"])
+    source = copy_source(store, request.headers)
+    start, end = 0, source.size - 1
+    given = request.headers.get("x-amz-copy-source-range")
+    if given is not None:
+        first, _, last = given.removeprefix("bytes=").partition("-")
+        begin, until = whole(first), whole(last)
+        if begin is None or until is None or not begin <= until < source.size:
+            raise AwsError("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last")
+        start, end = begin, until
+
+    def blocks() -> Iterable[bytes]:
+        left = end - start + 1
+        with store.blobs.path(source.blob or "").open("rb") as file:
+            file.seek(start)
+            while left > 0 and (block := file.read(min(left, 1024 * 1024))):
+                left -= len(block)
+                yield block
+
+    blob = store.blobs.write(blocks(), upload.algorithm)
+    try:
+        multipart.put_part(upload, number, blob)
+    except BaseException:
+        store.blobs.drop_unrecorded(blob)
+        raise
+    children: list[xml.Node] = [("LastModified", xml.iso(source.modified)), ("ETag", f'"{blob.etag}"')]
+    if blob.algorithm is not None:
+        children.append((f"Checksum{blob.algorithm.upper()}", blob.checksum or ""))
+    return RestResponse(200, {**XML, **ENCRYPTED}, xml.document("CopyPartResult", children))
+
+
+def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """CompleteMultipartUpload."""
+    upload = multipart.get(bucket, key, request.query["uploadId"])
+    wanted = []
+    for part in xml.parse(request.body(xml.MAX_BYTES)).iter("Part"):
+        checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
+        wanted.append((_part_number(xml.text_of(part, "PartNumber")), xml.text_of(part, "ETag"), checksum or None))
+    expected = request.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
+    size = request.headers.get("x-amz-mp-object-size")
+    info = multipart.complete(upload, wanted, write_conditions(request.headers), expected, size)
+    children: list[xml.Node] = [
+        ("Location", f"/{bucket}/{key}"),
+        ("Bucket", bucket),
+        ("Key", key),
+        ("ETag", f'"{info.etag}"'),
+    ]
+    if "checksum" in info.meta:
+        algorithm, value, kind = info.meta["checksum"]
+        children += [(f"Checksum{algorithm.upper()}", value), ("ChecksumType", kind)]
+    headers = {**XML, **ENCRYPTED}
+    if store.bucket(bucket).versioning:
+        headers["x-amz-version-id"] = info.version
+    return RestResponse(200, headers, xml.document("CompleteMultipartUploadResult", children))
+
+
+def abort(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """AbortMultipartUpload."""
+    multipart.abort(multipart.get(bucket, key, request.query["uploadId"]))
+    return RestResponse(204)
+
+
+def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    """ListParts."""
+    upload = multipart.get(bucket, key, request.query["uploadId"])
+    after, limit = (whole(request.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
+    if after is None or limit is None:
+        raise AwsError("InvalidArgument", "Provided max-parts or part-number-marker not an integer")
+    limit = min(limit, 1000)
+    rest = [part for part in multipart.parts(upload) if part.number > after]
+    shown = rest[:limit]
+    children: list[xml.Node] = [
+        ("Bucket", bucket),
+        ("Key", key),
+        ("UploadId", upload.id),
+        ("PartNumberMarker", after),
+        ("NextPartNumberMarker", shown[-1].number if shown else 0),
+        ("MaxParts", limit),
+        ("IsTruncated", len(rest) > limit),
+        ("StorageClass", "STANDARD"),
+    ]
+    for part in shown:
+        entry: list[xml.Node] = [
+            ("PartNumber", part.number),
+            ("LastModified", xml.iso(part.modified)),
+            ("ETag", f'"{part.etag}"'),
+            ("Size", part.size),
+        ]
+        if part.checksum and upload.algorithm:
+            entry.append((f"Checksum{upload.algorithm.upper()}", part.checksum))
+        children.append(("Part", entry))
+    return RestResponse(200, dict(XML), xml.document("ListPartsResult", children))
+
+
+def list_uploads(multipart: Multipart, request: RestRequest, bucket: str) -> RestResponse:
+    """ListMultipartUploads."""
+    prefix = request.query.get("prefix", "")
+    children: list[xml.Node] = [("Bucket", bucket), ("Prefix", prefix), ("MaxUploads", 1000), ("IsTruncated", False)]
+    for upload in multipart.uploads(bucket, prefix):
+        children.append(
+            (
+                "Upload",
+                [
+                    ("Key", upload.key),
+                    ("UploadId", upload.id),
+                    ("StorageClass", "STANDARD"),
+                    ("Initiated", xml.iso(upload.started)),
+                ],
+            )
+        )
+    return RestResponse(200, dict(XML), xml.document("ListMultipartUploadsResult", children))

@@ -1,0 +1,396 @@
+"""Endpoints: their operations, and the work behind each status."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sandbox.billing.quotas import ENDPOINT, Quotas
+from sandbox.containers.process import spawn
+from sandbox.logs.pump import LogPump
+from sandbox.roles.access import RoleLogs, RoleS3
+from sandbox.roles.keys import RoleKeys
+from sandbox.sagemaker.hosting.fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
+from sandbox.sagemaker.hosting.link import HostListener
+from sandbox.sagemaker.hosting.models import Models
+from sandbox.sagemaker.records import Records, Tags
+from sandbox.sagemaker.training.request import invalid
+from sandbox.wire.messages import Caller, SandboxContext
+from sandbox.wire.validation import validate
+
+# Requests that are on their way to the old instances of an update get this long.
+DRAIN_SECONDS = 60.0
+# Kept in the record, left out of the answers.
+_PENDING = "PendingDeploymentSummary"
+_DEPLOYMENT = "_Deployment"
+_SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+
+
+class LiveEndpoint:
+    """An endpoint of this process: its record, its fleet, and the one piece of work that changes it."""
+
+    def __init__(self, name: str, record: dict[str, Any]) -> None:
+        self.name = name
+        self.record = record
+        self.fleet: Fleet | None = None
+        self.lock = threading.RLock()
+        self.deleting = threading.Event()
+        self.work: threading.Thread | None = None
+        # Instances by type that count against the account's quota; those of an update are counted before they are up.
+        self.reserved: Counter[str] = Counter()
+
+
+class Endpoints:
+    """All endpoints of the sandbox. ``live`` finds one for an invocation."""
+
+    def __init__(self, ctx: SandboxContext, logs: LogPump, models: Models) -> None:
+        self._ctx = ctx
+        self._models = models
+        self.region = ctx.region
+        self.records = Records(ctx.state.db, "endpoint")
+        self._tags = Tags(ctx.state.db)
+        self._quotas = Quotas(ctx.state.db)
+        self._listener = HostListener()
+        self._lock = threading.RLock()
+        self._live: dict[str, LiveEndpoint] = {}
+        self._closed = False
+        self._tools = FleetTools(
+            listener=self._listener,
+            logs=lambda role: RoleLogs(logs, ctx.access, role, ctx.region),
+            s3=lambda role: RoleS3(ctx.s3, ctx.access, role),
+            cache=ctx.state.path / "cache",
+            spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
+            keys=self._keys,
+        )
+        self.operations = {
+            "CreateEndpoint": self._create,
+            "DescribeEndpoint": self._describe,
+            "ListEndpoints": self._list,
+            "UpdateEndpoint": self._update,
+            "UpdateEndpointWeightsAndCapacities": self._update_weights,
+            "DeleteEndpoint": self._delete,
+        }
+
+    def recover(self) -> None:
+        """Bring the endpoints of a former sandbox back, and finish what it was deleting."""
+        for folder in self._ctx.state.endpoints.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+        for record in self.records.all():
+            name, status = record["EndpointName"], record["EndpointStatus"]
+            if status == "Deleting":
+                self.records.delete(name)
+            elif status != "Failed":
+                endpoint = self._adopt(name, record, [Variant(**one) for one in record.get(_DEPLOYMENT, [])])
+                if status == "Updating":
+                    self._save(endpoint, "InService")
+                self._work(endpoint, self._bring_up)
+
+    def close(self) -> None:
+        """End all instances; the records stay as they are."""
+        with self._lock:
+            self._closed = True
+            endpoints = list(self._live.values())
+        closers = [threading.Thread(target=self._end, args=(one,), daemon=True) for one in endpoints]
+        for thread in closers:
+            thread.start()
+        for thread in closers:
+            thread.join(timeout=15)
+        self._listener.close()
+
+    def busy(self) -> bool:
+        """True while an endpoint is being made, changed or deleted."""
+        with self._lock:
+            return any(one.work is not None and one.work.is_alive() for one in self._live.values())
+
+    def live(self, name: str) -> LiveEndpoint | None:
+        """The endpoint of this name, or None."""
+        return self._live.get(name)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The Describe answer of an endpoint; ValidationException when there is none."""
+        record = self.records.get(name)
+        if record is None:
+            raise invalid(f'Could not find endpoint "{self.records.arn(name)}".')
+        return {member: value for member, value in record.items() if member != _DEPLOYMENT}
+
+    def _create(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = validate("sagemaker", "CreateEndpoint", request)
+        name, arn, now = request["EndpointName"], self.records.arn(request["EndpointName"]), time.time()
+        variants = self._variants(request["EndpointConfigName"])
+        record = {
+            "EndpointName": name,
+            "EndpointArn": arn,
+            "EndpointConfigName": request["EndpointConfigName"],
+            "EndpointStatus": "Creating",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "ProductionVariants": [_variant_summary(variant, 0) for variant in variants],
+            _DEPLOYMENT: [variant.to_record() for variant in variants],
+        }
+        # Under the lock, so that two requests at once cannot both have the last instance.
+        with self._lock:
+            with self._ctx.state.db.transaction():
+                if not self.records.add(name, record, status="Creating", created=now):
+                    raise invalid(f'Cannot create already existing endpoint "{arn}".')
+                self._tags.add(arn, request.get("Tags", []))
+                self._quotas.require(ENDPOINT, _instances(variants), self._in_use())
+            endpoint = self._adopt(name, record, variants)
+        self._work(endpoint, self._bring_up)
+        return {"EndpointArn": arn}
+
+    def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        return self.describe(validate("sagemaker", "DescribeEndpoint", request)["EndpointName"])
+
+    def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = validate("sagemaker", "ListEndpoints", request)
+        found, token = self.records.page(
+            request, lambda record: {member: record[member] for member in _SUMMARY}, sort_order="Descending"
+        )
+        return {"Endpoints": found} | ({"NextToken": token} if token else {})
+
+    def _update(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = validate("sagemaker", "UpdateEndpoint", request)
+        endpoint = self._in_service(request["EndpointName"])
+        config = request["EndpointConfigName"]
+        variants = self._variants(config)
+        if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
+            for variant in variants:
+                old = endpoint.fleet.variants.get(variant.name)
+                if old is not None:
+                    variant.count, variant.weight = old.count, old.weight
+        # The old instances serve until the new ones do, so both count.
+        self._begin_update(endpoint, _instances(variants), config)
+        self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants))
+        return {"EndpointArn": self.records.arn(endpoint.name)}
+
+    def _update_weights(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        request = validate("sagemaker", "UpdateEndpointWeightsAndCapacities", request)
+        endpoint = self._in_service(request["EndpointName"])
+        fleet = endpoint.fleet
+        if fleet is None:
+            raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(endpoint.name)}".')
+        changes = request["DesiredWeightsAndCapacities"]
+        for change in changes:
+            if change["VariantName"] not in fleet.variants:
+                raise invalid(f"The endpoint has no production variant {change['VariantName']}.")
+            if change.get("DesiredInstanceCount", 1) < 1:
+                raise invalid("DesiredInstanceCount must be at least 1.")
+        more: Counter[str] = Counter()
+        for change in changes:
+            variant = fleet.variants[change["VariantName"]]
+            if variant.instance_type:
+                more[variant.instance_type] += max(0, change.get("DesiredInstanceCount", 0) - variant.count)
+        self._begin_update(endpoint, more)
+        self._work(endpoint, lambda endpoint: self._rescale(endpoint, fleet, changes))
+        return {"EndpointArn": self.records.arn(endpoint.name)}
+
+    def _delete(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        name = validate("sagemaker", "DeleteEndpoint", request)["EndpointName"]
+        self.describe(name)
+        with self._lock:
+            endpoint = self._live.get(name)
+        if endpoint is None:
+            self.records.delete(name)
+            return {}
+        with endpoint.lock:
+            if endpoint.deleting.is_set():
+                return {}
+            endpoint.deleting.set()
+            self._save(endpoint, "Deleting")
+        if endpoint.fleet is not None:
+            endpoint.fleet.poke()
+        previous = endpoint.work
+        self._work(endpoint, lambda endpoint: self._remove(endpoint, previous))
+        return {}
+
+    def _bring_up(self, endpoint: LiveEndpoint) -> None:
+        """Creating (or coming back after a restart) until InService or Failed."""
+        fleet = endpoint.fleet
+        if fleet is None:
+            return
+        try:
+            fleet.start()
+            fleet.wait_ready(lambda: endpoint.deleting.is_set() or self._closed)
+        except FleetError as error:
+            self._end(endpoint)
+            self._fail(endpoint, str(error))
+            return
+        if not endpoint.deleting.is_set() and not self._closed:
+            self._save(endpoint, "InService")
+
+    def _fail(self, endpoint: LiveEndpoint, reason: str) -> None:
+        with endpoint.lock:
+            if not endpoint.deleting.is_set() and not self._closed:
+                endpoint.record["FailureReason"] = reason
+                self._save(endpoint, "Failed")
+
+    def _replace(self, endpoint: LiveEndpoint, config: str, variants: list[Variant]) -> None:
+        """Updating: new instances first, then the switch, then the old ones end; on failure all stays."""
+        old = endpoint.fleet
+        fleet = self._fleet(endpoint, variants)
+        try:
+            fleet.start()
+            ready = fleet.wait_ready(lambda: endpoint.deleting.is_set() or self._closed)
+        except FleetError as error:
+            fleet.close()
+            endpoint.record["FailureReason"] = f"The update was rolled back. {error}"[:1024]
+            self._save(endpoint, "InService")
+            return
+        if not ready:
+            fleet.close()
+            return
+        with endpoint.lock:
+            endpoint.fleet = fleet
+            endpoint.record["EndpointConfigName"] = config
+            endpoint.record.pop("FailureReason", None)
+        self._save(endpoint, "InService")
+        if old is not None:
+            old.drain(DRAIN_SECONDS, endpoint.deleting.is_set)
+            old.close()
+
+    def _rescale(self, endpoint: LiveEndpoint, fleet: Fleet, changes: list[dict[str, Any]]) -> None:
+        before = {variant.name: variant.count for variant in fleet.variants.values()}
+        try:
+            for change in changes:
+                variant = fleet.variants[change["VariantName"]]
+                variant.weight = change.get("DesiredWeight", variant.weight)
+                if "DesiredInstanceCount" in change:
+                    fleet.resize(variant.name, change["DesiredInstanceCount"])
+            fleet.wait_ready(lambda: endpoint.deleting.is_set() or self._closed)
+        except FleetError as error:
+            for name, count in before.items():
+                fleet.resize(name, count)
+            endpoint.record["FailureReason"] = str(error)
+        self._save(endpoint, "InService")
+
+    def _remove(self, endpoint: LiveEndpoint, previous: threading.Thread | None) -> None:
+        if previous is not None:
+            previous.join()
+        self._end(endpoint)
+        shutil.rmtree(self._ctx.state.endpoints / endpoint.name, ignore_errors=True)
+        with self._lock:
+            self._live.pop(endpoint.name, None)
+        self.records.delete(endpoint.name)
+
+    def _end(self, endpoint: LiveEndpoint) -> None:
+        with endpoint.lock:
+            fleet, endpoint.fleet = endpoint.fleet, None
+        if fleet is not None:
+            fleet.close()
+
+    def _variants(self, config_name: str) -> list[Variant]:
+        """The variants of a configuration with their models; ValidationException when one is missing."""
+        return [
+            Variant(
+                name=one["VariantName"],
+                model=self._models.model(one["ModelName"]),
+                count=1 if "ServerlessConfig" in one else one["InitialInstanceCount"],
+                weight=one["InitialVariantWeight"],
+                startup_seconds=one.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                instance_type=one.get("InstanceType", ""),
+            )
+            for one in self._models.config(config_name)["ProductionVariants"]
+        ]
+
+    def _fleet(self, endpoint: LiveEndpoint, variants: list[Variant]) -> Fleet:
+        folder = self._ctx.state.endpoints / endpoint.name / secrets.token_hex(4)
+        return Fleet(endpoint.name, folder, variants, self._tools)
+
+    def _in_service(self, name: str) -> LiveEndpoint:
+        status = self.describe(name)["EndpointStatus"]
+        endpoint = self.live(name)
+        if endpoint is None or status != "InService":
+            raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(name)}": its status is {status}.')
+        return endpoint
+
+    def _in_use(self) -> Counter[str]:
+        """Instances by type of all endpoints; the caller holds the lock."""
+        used: Counter[str] = Counter()
+        for endpoint in self._live.values():
+            used.update(endpoint.reserved)
+        return used
+
+    def _begin_update(self, endpoint: LiveEndpoint, more: Counter[str], config: str = "") -> None:
+        """Enter Updating (to ``config``) with ``more`` instances reserved, if the quota allows them."""
+        with self._lock, endpoint.lock:
+            if endpoint.record["EndpointStatus"] != "InService":
+                raise invalid(f'Cannot update in-progress endpoint "{self.records.arn(endpoint.name)}".')
+            self._quotas.require(ENDPOINT, more, self._in_use())
+            endpoint.reserved += more
+            endpoint.record.pop("FailureReason", None)
+            if config:
+                endpoint.record[_PENDING] = {"EndpointConfigName": config, "StartTime": time.time()}
+            self._save(endpoint, "Updating")
+
+    def _adopt(self, name: str, record: dict[str, Any], variants: list[Variant]) -> LiveEndpoint:
+        endpoint = LiveEndpoint(name, record)
+        endpoint.fleet = self._fleet(endpoint, variants)
+        endpoint.reserved = _instances(variants)
+        with self._lock:
+            self._live[name] = endpoint
+        return endpoint
+
+    def _work(self, endpoint: LiveEndpoint, work: Callable[[LiveEndpoint], None]) -> None:
+        name = f"endpoint {endpoint.name}"
+        endpoint.work = threading.Thread(target=self._guarded, args=(endpoint, work), name=name, daemon=True)
+        endpoint.work.start()
+
+    def _guarded(self, endpoint: LiveEndpoint, work: Callable[[LiveEndpoint], None]) -> None:
+        """Run ``work``; whatever goes wrong in it, the endpoint does not stay in a passing status."""
+        try:
+            work(endpoint)
+        except Exception as error:
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+            if endpoint.record["EndpointStatus"] == "Updating":
+                endpoint.record["FailureReason"] = reason
+                self._save(endpoint, "InService")
+            else:
+                self._end(endpoint)
+                self._fail(endpoint, reason)
+            raise
+
+    def _save(self, endpoint: LiveEndpoint, status: str) -> None:
+        with endpoint.lock:
+            if endpoint.deleting.is_set() and status != "Deleting":
+                return
+            now = time.time()
+            endpoint.record |= {"EndpointStatus": status, "LastModifiedTime": now}
+            if status != "Updating":
+                endpoint.record.pop(_PENDING, None)
+            if endpoint.fleet is not None:
+                variants = list(endpoint.fleet.variants.values())
+                endpoint.record["ProductionVariants"] = [_variant_summary(one, len(one.instances)) for one in variants]
+                endpoint.record[_DEPLOYMENT] = [variant.to_record() for variant in variants]
+            if status in ("InService", "Failed"):
+                endpoint.reserved = _instances(endpoint.fleet.variants.values() if endpoint.fleet else ())
+            self.records.save(endpoint.name, endpoint.record, status=status, modified=now)
+
+    def _keys(self, role_arn: str, folder: Path) -> RoleKeys:
+        return RoleKeys(self._ctx.credentials, role_arn, folder, self._ctx.region, self._ctx.endpoint_url)
+
+
+def _instances(variants: Iterable[Variant]) -> Counter[str]:
+    """Instances by type; serverless variants have none."""
+    counts: Counter[str] = Counter()
+    for variant in variants:
+        if variant.instance_type:
+            counts[variant.instance_type] += variant.count
+    return counts
+
+
+def _variant_summary(variant: Variant, running: int) -> dict[str, Any]:
+    image = container_of(variant.model)["Image"]
+    return {
+        "VariantName": variant.name,
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": time.time()}],
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.weight,
+        "CurrentInstanceCount": running,
+        "DesiredInstanceCount": variant.count,
+    }

@@ -1,0 +1,288 @@
+"""The instances behind one endpoint: made from models, shared by requests, grown and shrunk."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.containers.archive import ArchiveError, unpack
+from sandbox.containers.opt_ml import HostFolder
+from sandbox.containers.process import Command, Spawned
+from sandbox.containers.python import JobPython, host_program
+from sandbox.core.os_words import plain_words
+from sandbox.logs.pump import LogStreams
+from sandbox.roles.keys import RoleKeys
+from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
+from sandbox.sagemaker.hosting.link import HostListener
+from sandbox.sagemaker.training.files import ObjectStore
+from sandbox.sagemaker.training.request import S3Place, channel_files
+from sandbox.wire.errors import AwsError
+
+LOG_GROUP = "/aws/sagemaker/Endpoints"
+DEFAULT_PROGRAM = "inference.py"
+DEFAULT_SUBMIT_DIRECTORY = "/opt/ml/model/code"
+STARTUP_SECONDS = 300.0
+_MOST_THREADS = 2
+
+
+class FleetError(Exception):
+    """The endpoint cannot serve; the text is its FailureReason."""
+
+
+@dataclass(frozen=True)
+class FleetTools:
+    """What a fleet needs of the sandbox. ``keys`` makes a role's keys in a folder, ``s3``
+    and ``logs`` are a role's."""
+
+    listener: HostListener
+    logs: Callable[[str], LogStreams]
+    s3: Callable[[str], ObjectStore]
+    cache: Path
+    spawn: Callable[[str, Command], Spawned]
+    keys: Callable[[str, Path], RoleKeys]
+
+
+@dataclass
+class Variant:
+    """A production variant: its model and its instances."""
+
+    name: str
+    model: Mapping[str, Any]
+    count: int
+    weight: float
+    startup_seconds: float = STARTUP_SECONDS
+    # Empty for a serverless variant, which no quota of instances counts.
+    instance_type: str = ""
+    instances: list[Instance] = field(default_factory=list)
+    turn: itertools.count[int] = field(default_factory=itertools.count)
+
+    def to_record(self) -> dict[str, Any]:
+        """What is needed to make the variant again after a restart, even if its model's record is deleted."""
+        return {
+            "name": self.name,
+            "model": dict(self.model),
+            "count": self.count,
+            "weight": self.weight,
+            "startup_seconds": self.startup_seconds,
+            "instance_type": self.instance_type,
+        }
+
+
+class Fleet:
+    """All variants of one deployment of an endpoint, in ``folder``."""
+
+    def __init__(self, endpoint: str, folder: Path, variants: list[Variant], tools: FleetTools) -> None:
+        self.endpoint = endpoint
+        self.variants = {variant.name: variant for variant in variants}
+        self._folder = folder
+        self._tools = tools
+        self._condition = threading.Condition()
+        self._size_lock = threading.Lock()
+        self._closed = False
+        # Of each variant, from its first instance on.
+        self._keys: dict[str, RoleKeys] = {}
+
+    def start(self) -> None:
+        """Unpack the models and start the instances. Raises ``FleetError`` when a model cannot be used."""
+        for variant in self.variants.values():
+            try:
+                store = self._tools.s3(variant.model["ExecutionRoleArn"])
+                prepare_model(HostFolder(self._folder / variant.name), variant.model, store)
+            except (ArchiveError, AwsError, OSError, ValueError) as error:
+                text = error.message if isinstance(error, AwsError) else plain_words(error)
+                raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
+            JobPython(self._folder / variant.name / "python").create()
+        for variant in self.variants.values():
+            self.resize(variant.name, variant.count)
+
+    def wait_ready(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until every instance answers; False when ``cancelled`` (call ``poke`` after it changes).
+
+        Raises ``FleetError`` with the last lines of the log when a model does not load, or not in time.
+        """
+        limit = max(variant.startup_seconds for variant in self.variants.values())
+        deadline = time.monotonic() + limit
+        with self._condition:
+            while not (self._closed or cancelled()):
+                states = [(variant, one) for variant in self.variants.values() for one in variant.instances]
+                for variant, one in states:
+                    if one.failed_to_load:
+                        raise FleetError(_not_healthy(variant, one.reason()))
+                if all(one.state == "ready" for _variant, one in states):
+                    return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    slow, one = next(pair for pair in states if pair[1].state != "ready")
+                    raise FleetError(_not_healthy(slow, f"The model was not loaded after {limit:.0f} s."))
+                self._condition.wait(left)
+        return False
+
+    def poke(self) -> None:
+        """Have the waiting threads look again."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def pick(self, target: str | None, timeout: float) -> tuple[Variant, Instance] | None:
+        """An instance that can answer, the least busy one in turn; waits up to ``timeout`` s for one.
+
+        ``target`` names the variant, else the weights decide. None: no instance came up in time.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            variant = self.variants[target] if target else self._by_weight()
+            instances = variant.instances
+            first = next(variant.turn)
+            order = [instances[(first + n) % len(instances)] for n in range(len(instances))] if instances else []
+            ready = [one for one in order if one.state == "ready"]
+            if ready:
+                return variant, min(ready, key=lambda one: one.waiting)
+            with self._condition:
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closed:
+                    return None
+                # A bounded wait, for a state may have changed between the look and the wait.
+                self._condition.wait(min(left, 0.2))
+
+    def resize(self, name: str, count: int) -> None:
+        """Start or end instances so that the variant has ``count`` of them."""
+        variant = self.variants[name]
+        variant.count = count
+        while len(variant.instances) < count:
+            # Under the lock, so that ``close`` sees every instance that was ever started.
+            with self._size_lock:
+                if self._closed:
+                    return
+                variant.instances = [*variant.instances, self._instance(variant)]
+        gone, variant.instances = variant.instances[count:], variant.instances[:count]
+        for instance in gone:
+            instance.close()
+
+    def instances(self) -> list[Instance]:
+        """All instances of all variants."""
+        return [one for variant in self.variants.values() for one in variant.instances]
+
+    def close(self) -> None:
+        """End all processes and remove the files."""
+        with self._size_lock, self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        threads = [threading.Thread(target=one.close, daemon=True) for one in self.instances()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for keys in self._keys.values():
+            keys.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
+        """Wait until no request is on its way any more, at most ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while any(one.waiting for one in self.instances()) and time.monotonic() < deadline and not cancelled():
+            time.sleep(0.02)
+
+    def _by_weight(self) -> Variant:
+        variants = list(self.variants.values())
+        if len(variants) == 1:
+            return variants[0]
+        weights = [variant.weight if variant.count else 0.0 for variant in variants]
+        return random.choices(variants, weights)[0] if any(weights) else variants[0]
+
+    def _instance(self, variant: Variant) -> Instance:
+        threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // max(1, variant.count)))
+        base = self._folder / variant.name
+        if variant.name not in self._keys:
+            self._keys[variant.name] = self._tools.keys(variant.model["ExecutionRoleArn"], base / "aws")
+        environment = self._keys[variant.name].environment
+
+        def command(address: str, token: str) -> Command:
+            env = container_environment(HostFolder(base), variant.model, self._tools.cache, threads)
+            env |= environment | {"SANDBOX_HOST_ADDRESS": address, "SANDBOX_HOST_TOKEN": token}
+            return Command(host_program("inference.py"), env, HostFolder(base).root)
+
+        return Instance(
+            InstanceTools(
+                listener=self._tools.listener,
+                logs=self._tools.logs(variant.model["ExecutionRoleArn"]),
+                log_group=f"{LOG_GROUP}/{self.endpoint}",
+                variant=variant.name,
+                command=command,
+                spawn=lambda stream, command: self._tools.spawn(f"{self.endpoint}/{stream}", command),
+                changed=self.poke,
+                public=HostFolder(base).public,
+            )
+        )
+
+
+def container_of(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one container of a model."""
+    return model.get("PrimaryContainer") or model["Containers"][0]
+
+
+def model_place(container: Mapping[str, Any]) -> tuple[S3Place, bool] | None:
+    """Where the model's data is, and whether it is an archive; None when the model has no data."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    if source:
+        return S3Place.parse(source["S3Uri"], "ModelDataSource"), source["CompressionType"] == "Gzip"
+    if container.get("ModelDataUrl"):
+        return S3Place.parse(container["ModelDataUrl"], "ModelDataUrl"), True
+    return None
+
+
+def prepare_model(folder: HostFolder, model: Mapping[str, Any], s3: ObjectStore) -> None:
+    """Lay out /opt/ml of an inference container: the model's files and the code."""
+    folder.create()
+    container = container_of(model)
+    place = model_place(container)
+    if place and place[1]:
+        unpack(s3.open_path(place[0].bucket, place[0].key), folder.model)
+    elif place:
+        keys = [info.key for info in s3.list(place[0].bucket, place[0].key)]
+        for key, name in channel_files(place[0].key, keys).items():
+            target = folder.model / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(place[0].bucket, key, target)
+    submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if submitted.startswith("s3://"):
+        source = S3Place.parse(submitted, "SAGEMAKER_SUBMIT_DIRECTORY")
+        unpack(s3.open_path(source.bucket, source.key), folder.code)
+    folder.rewrite_scripts(_code_folder(folder, submitted))
+
+
+def container_environment(folder: HostFolder, model: Mapping[str, Any], cache: Path, threads: int) -> dict[str, str]:
+    """Variables of an inference container."""
+    given = container_of(model).get("Environment", {})
+    code = _code_folder(folder, given.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+    env = JobPython(folder.base / "python").environment(cache, first=code)
+    env |= {
+        "SM_MODEL_DIR": str(folder.model),
+        "HOME": str(folder.home),
+        "TMPDIR": str(folder.tmp),
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+    }
+    env |= {name: folder.local(value) for name, value in given.items()}
+    program = given.get("SAGEMAKER_PROGRAM") or (DEFAULT_PROGRAM if (code / DEFAULT_PROGRAM).is_file() else "")
+    return env | {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": str(code)}
+
+
+def _code_folder(folder: HostFolder, submitted: str) -> Path:
+    if submitted.startswith("s3://"):
+        return folder.code
+    return folder.path(submitted.removeprefix("file://") or DEFAULT_SUBMIT_DIRECTORY)
+
+
+def _not_healthy(variant: Variant, reason: str) -> str:
+    text = (
+        f"The primary container for production variant {variant.name} did not pass the ping health check. Please check "
+        f"CloudWatch logs for this endpoint. Last lines: {reason}"
+    )
+    return text[:1024]

@@ -1,0 +1,156 @@
+"""InvokeEndpoint: from a request's bytes to an instance and back, with AWS's statuses."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.core.account import ACCOUNT_ID
+from sandbox.core.account import arn as make_arn
+from sandbox.sagemaker.hosting.endpoints import Endpoints, LiveEndpoint
+from sandbox.sagemaker.hosting.fleet import LOG_GROUP, Variant
+from sandbox.sagemaker.hosting.instance import Instance
+from sandbox.sagemaker.hosting.link import HostDied, HostTimeout
+from sandbox.sagemaker.service import SageMakerService
+from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.messages import Caller, RestRequest, RestResponse, Service
+
+MAX_BODY_BYTES = 6 * 1024 * 1024
+INVOCATION_SECONDS = 60.0
+_PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+_CUSTOM = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+class SageMakerRuntimeService(Service):
+    """The runtime API beside the control plane, whose endpoints it asks."""
+
+    name = "sagemaker-runtime"
+    signing_name = "sagemaker"
+    rest = True
+
+    def __init__(self, control: SageMakerService, seconds: float = INVOCATION_SECONDS) -> None:
+        super().__init__()
+        self._control = control
+        self._seconds = seconds
+
+    def claims(self, request: RestRequest) -> bool:
+        """True for the runtime's paths; the control plane has none of its own."""
+        return request.raw_path.startswith("/endpoints/")
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Answer InvokeEndpoint."""
+        match = _PATH.fullmatch(request.raw_path)
+        if match is None or request.method != "POST":
+            raise not_implemented("sagemaker-runtime", f"{request.method} {request.path}")
+        started = time.perf_counter()
+        name = unquote(match.group(1))
+        endpoints, metrics = self._control.endpoints, self._control.invocations
+        try:
+            body = request.body(MAX_BODY_BYTES)
+        except AwsError as error:
+            raise _too_large(error) from error
+        endpoint = _in_service(endpoints, name)
+        fleet = endpoint.fleet
+        target = request.headers.get("x-amzn-sagemaker-target-variant")
+        if fleet is None:
+            raise _unavailable(name)
+        if target and target not in fleet.variants:
+            raise AwsError("ValidationError", f"Variant {target} of endpoint {name} not found.")
+        while True:
+            picked = fleet.pick(target, max(0.001, self._seconds - (time.perf_counter() - started)))
+            if picked is None:
+                raise _unavailable(name)
+            variant, instance = picked
+            try:
+                left = max(0.001, self._seconds - (time.perf_counter() - started))
+                status, headers, answer, model_seconds = instance.ask(_model_headers(request), body, left)
+                break
+            except (HostTimeout, HostDied) as error:
+                if isinstance(error, HostDied) and not error.asked:
+                    continue
+                overhead = time.perf_counter() - started
+                metrics.add(name, variant.name, 500, model_seconds=None, overhead_seconds=overhead)
+                raise _model_error(endpoints, name, variant, instance, *_died(error, instance)) from error
+        overhead = max(0.0, time.perf_counter() - started - model_seconds)
+        metrics.add(name, variant.name, status, model_seconds=model_seconds, overhead_seconds=overhead)
+        if status >= 400:
+            text = answer.decode("utf-8", "replace")
+            raise _model_error(endpoints, name, variant, instance, status, text)
+        return RestResponse(200, _answer_headers(headers, variant), answer)
+
+
+def _in_service(endpoints: Endpoints, name: str) -> LiveEndpoint:
+    endpoint = endpoints.live(name)
+    if endpoint is None and endpoints.records.get(name) is None:
+        raise AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+    status = endpoint.record["EndpointStatus"] if endpoint is not None else "Failed"
+    if endpoint is None or status not in ("InService", "Updating"):
+        raise AwsError(
+            "ValidationError",
+            f"Endpoint {name} of account {ACCOUNT_ID} is not in service: its status is {status}.",
+        )
+    return endpoint
+
+
+def _model_headers(request: RestRequest) -> dict[str, str]:
+    headers = {
+        "Content-Type": request.headers.get("content-type", ""),
+        "Accept": request.headers.get("accept", ""),
+    }
+    for name in (_CUSTOM, "X-Amzn-SageMaker-Inference-Id", "X-Amzn-SageMaker-Target-Model"):
+        value = request.headers.get(name.lower())
+        if value is not None:
+            headers[name] = value
+    return headers
+
+
+def _answer_headers(headers: dict[str, str], variant: Variant) -> dict[str, str]:
+    answer = {
+        "Content-Type": headers.get("Content-Type", "application/json"),
+        "x-Amzn-Invoked-Production-Variant": variant.name,
+    }
+    custom = next((value for name, value in headers.items() if name.lower() == _CUSTOM.lower()), None)
+    return answer | ({_CUSTOM: custom} if custom is not None else {})
+
+
+def _died(error: HostTimeout | HostDied, instance: Instance) -> tuple[int, str]:
+    if isinstance(error, HostTimeout):
+        return 0, (
+            "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
+            "for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+    return 500, f"Worker died. {instance.reason()}".strip()
+
+
+def _model_error(
+    endpoints: Endpoints, name: str, variant: Variant, instance: Instance, status: int, text: str
+) -> AwsError:
+    group = f"{LOG_GROUP}/{name}"
+    side = "client" if 400 <= status < 500 else "server"
+    region = endpoints.region
+    message = (
+        f'Received {side} error ({status}) from primary with message "{text}". See https://{region}.console.aws.amazon.com'
+        f"/cloudwatch/home?region={region}#logEventViewer:group={group} in account {ACCOUNT_ID} for more information."
+    )
+    extra: dict[str, Any] = {
+        "OriginalStatusCode": status,
+        "OriginalMessage": text,
+        "LogStreamArn": make_arn("logs", f"log-group:{group}:log-stream:{instance.stream}"),
+    }
+    return AwsError("ModelError", message, 424, **extra)
+
+
+def _too_large(error: AwsError) -> AwsError:
+    if error.status != 413:
+        return error
+    return AwsError(
+        "RequestEntityTooLarge",
+        f"The request is larger than the {MAX_BODY_BYTES} bytes that InvokeEndpoint takes.",
+        413,
+    )
+
+
+def _unavailable(name: str) -> AwsError:
+    return AwsError("ServiceUnavailable", f"No instance of endpoint {name} is able to answer now. Try again.", 503)

@@ -1,0 +1,78 @@
+"""SageMaker's control plane: which part of it answers which operation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.logs.pump import LogPump
+from sandbox.sagemaker.hosting.endpoints import Endpoints
+from sandbox.sagemaker.hosting.metrics import InvocationMetrics
+from sandbox.sagemaker.hosting.models import Models
+from sandbox.sagemaker.records import Tags
+from sandbox.sagemaker.search import Search
+from sandbox.sagemaker.training.jobs import TrainingJobs
+from sandbox.sagemaker.tuning.jobs import TuningJobs
+from sandbox.wire.messages import Caller, Operation, SandboxContext, Service
+from sandbox.wire.validation import validate
+
+
+class SageMakerService(Service):
+    """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
+
+    name = "sagemaker"
+    target = "SageMaker"
+    moto = True
+
+    training: TrainingJobs
+    tuning: TuningJobs
+    endpoints: Endpoints
+    invocations: InvocationMetrics
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Open the records and bring back what a former sandbox left."""
+        self.logs = LogPump(ctx.logs, _report)
+        tags = Tags(ctx.state.db)
+        self.training = TrainingJobs(ctx, self.logs)
+        self.training.recover()
+        self.tuning = TuningJobs(ctx, self.training)
+        self.tuning.recover()
+        models = Models(ctx)
+        self.invocations = InvocationMetrics(ctx.metrics)
+        self.endpoints = Endpoints(ctx, self.logs, models)
+        self.endpoints.recover()
+        self.operations |= (
+            self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
+        )
+        self.operations |= Search(ctx.state.db).operations
+        self.operations |= {
+            "AddTags": _checked("AddTags", tags.add_tags),
+            "ListTags": _checked("ListTags", tags.list_tags),
+            "DeleteTags": _checked("DeleteTags", tags.delete_tags),
+        }
+
+    def stop(self) -> None:
+        """End all jobs and endpoints; no process is left."""
+        self.tuning.stop_launching()
+        self.training.close()
+        self.tuning.close()
+        self.endpoints.close()
+        self.invocations.close()
+        self.logs.close()
+
+    def busy(self) -> bool:
+        """True while a job runs or waits, or an endpoint changes."""
+        return self.training.busy() or self.tuning.busy() or self.endpoints.busy()
+
+
+def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
+    def run(request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        return answer(validate("sagemaker", operation, request))
+
+    return run
+
+
+def _report(error: Exception) -> None:
+    # The server's own output: there is no stream left to tell it in.
+    sys.stderr.write(f"sagemaker logs: {error}\n")

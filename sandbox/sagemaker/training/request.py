@@ -1,0 +1,225 @@
+"""What CreateTrainingJob accepts, and what it refuses before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from sandbox.containers.opt_ml import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
+from sandbox.core.bounded_regex import BoundedRegex, InvalidExpression
+from sandbox.sagemaker.training.spot import DEFAULT_MAX_RUNTIME, check_spot
+from sandbox.wire.errors import AwsError
+
+_SENT_BACK = (
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "DebugHookConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ExperimentConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "Environment",
+    "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+)
+
+
+class Objects(Protocol):
+    """What the checks ask of S3."""
+
+    def bucket_exists(self, bucket: str) -> bool:
+        """True when the account has this bucket."""
+        ...
+
+    def any_object(self, bucket: str, prefix: str) -> bool:
+        """True when a key of the bucket starts with ``prefix``."""
+        ...
+
+
+@dataclass(frozen=True)
+class S3Place:
+    """A bucket and a key or prefix in it."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: str, member: str = "S3Uri") -> S3Place:
+        """Read ``s3://bucket/key``; anything else is a ValidationException naming ``member``."""
+        parts = urlsplit(uri)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise invalid(f"{member} must be an S3 URI (s3://bucket/prefix), not {uri!r}.")
+        # urlsplit cuts at "?" and "#", which are plain characters of a key.
+        return cls(parts.netloc, uri[len("s3://") + len(parts.netloc) :].lstrip("/"))
+
+    @property
+    def uri(self) -> str:
+        """The place as an S3 URI."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    def below(self, *names: str) -> S3Place:
+        """The place with ``names`` appended as folders."""
+        return S3Place(self.bucket, "/".join(part for part in (self.key.rstrip("/"), *names) if part))
+
+
+def invalid(message: str) -> AwsError:
+    """A ValidationException."""
+    return AwsError("ValidationException", message)
+
+
+def host_count(request: dict[str, Any]) -> tuple[int, str]:
+    """Number of hosts and the instance type, from ResourceConfig or its first instance preference."""
+    resources = request.get("ResourceConfig") or {}
+    if resources.get("InstanceGroups"):
+        groups = resources["InstanceGroups"]
+        return sum(group["InstanceCount"] for group in groups), groups[0]["InstanceType"]
+    preferences = resources.get("InstancePreferences") or [{}]
+    count = resources.get("InstanceCount", preferences[0].get("InstanceCount", 1 if preferences[0] else 0))
+    return count, resources.get("InstanceType", preferences[0].get("InstanceType", ""))
+
+
+def instances_of(request: dict[str, Any]) -> dict[str, int]:
+    """Number of instances by type."""
+    groups = (request.get("ResourceConfig") or {}).get("InstanceGroups")
+    if not groups:
+        count, instance_type = host_count(request)
+        return {instance_type: count}
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts[group["InstanceType"]] += group["InstanceCount"]
+    return dict(counts)
+
+
+def check_request(request: dict[str, Any], objects: Objects, region: str, role_exists: Callable[[str], bool]) -> None:
+    """Refuse, in AWS's words, what cannot run. ``request`` has passed the service model already."""
+    algorithm = request["AlgorithmSpecification"]
+    if not algorithm.get("TrainingImage"):
+        if algorithm.get("AlgorithmName"):
+            raise invalid("The sandbox has no Marketplace algorithms; give a TrainingImage.")
+        raise invalid("Either TrainingImage or AlgorithmName must be provided in the AlgorithmSpecification.")
+    if algorithm["TrainingInputMode"] == "Pipe":
+        raise invalid("The sandbox does not carry the Pipe input mode; use File or FastFile.")
+    count, instance_type = host_count(request)
+    if count < 1 or not instance_type:
+        raise invalid("ResourceConfig must name an InstanceType and an InstanceCount of at least 1.")
+    check_spot(request)
+    hyperparameters = request.get("HyperParameters", {})
+    if not algorithm.get("ContainerEntrypoint") and not is_script_mode(hyperparameters):
+        raise invalid(
+            "The sandbox runs no image of its own: the request needs either AlgorithmSpecification.ContainerEntrypoint "
+            "or the hyperparameters sagemaker_program and sagemaker_submit_directory (script mode)."
+        )
+    for definition in algorithm.get("MetricDefinitions", []):
+        try:
+            BoundedRegex(definition["Regex"])
+        except InvalidExpression as error:
+            raise invalid(f"The regex of the metric {definition['Name']!r} is not valid: {error}.") from error
+    if not role_exists(request["RoleArn"]):
+        raise invalid(
+            f"Could not assume role {request['RoleArn']}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role."
+        )
+    _check_output(request, objects, region)
+    _check_inputs(request, objects, region)
+    submitted = decode_hyperparameters(hyperparameters).get(SUBMIT_DIRECTORY)
+    if isinstance(submitted, str) and submitted.startswith("s3://"):
+        _check_object(S3Place.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
+
+
+def describe_body(request: dict[str, Any]) -> dict[str, Any]:
+    """The members of DescribeTrainingJob that come from the request, with AWS's defaults filled in."""
+    body = {name: request[name] for name in _SENT_BACK if name in request}
+    body["OutputDataConfig"] = {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]}
+    body["StoppingCondition"] = {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME, **request.get("StoppingCondition", {})}
+    body["ResourceConfig"] = {"VolumeSizeInGB": 30, **request.get("ResourceConfig", {})}
+    body["AlgorithmSpecification"] = {
+        "EnableSageMakerMetricsTimeSeries": False,
+        **request["AlgorithmSpecification"],
+    }
+    for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
+        body.setdefault(flag, False)
+    return body
+
+
+def _check_output(request: dict[str, Any], objects: Objects, region: str) -> None:
+    places = [("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])]
+    if "CheckpointConfig" in request:
+        places.append(("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"]))
+    for member, uri in places:
+        place = S3Place.parse(uri, member)
+        if not objects.bucket_exists(place.bucket):
+            raise invalid(
+                f'S3 bucket "{place.bucket}" of {member} does not exist in the region {region}. Create it, or name '
+                "another one."
+            )
+
+
+def _check_inputs(request: dict[str, Any], objects: Objects, region: str) -> None:
+    names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise invalid(f"Channel names must be unique; {', '.join(sorted(twice))} is given more than once.")
+    for channel in request.get("InputDataConfig", []):
+        name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
+        if name in (".", ".."):
+            raise invalid(f"{name!r} cannot be the name of a channel.")
+        if channel.get("InputMode") == "Pipe":
+            raise invalid(f"The sandbox does not carry the Pipe input mode (channel {name}); use File or FastFile.")
+        if source is None:
+            raise invalid(f"The sandbox carries S3 data sources only (channel {name}).")
+        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            raise invalid(f"The sandbox does not carry S3DataType {source['S3DataType']} (channel {name}).")
+        place = S3Place.parse(source["S3Uri"], f"InputDataConfig channel {name}: S3Uri")
+        _check_object(place, objects, region, request["RoleArn"])
+
+
+def _check_object(place: S3Place, objects: Objects, region: str, role: str) -> None:
+    if objects.bucket_exists(place.bucket) and objects.any_object(place.bucket, place.key):
+        return
+    raise invalid(
+        f'No S3 objects found under S3 URL "{place.uri}" given in input data source. Please ensure that the bucket '
+        f"exists in the selected region ({region}), that objects exist under that S3 prefix, and that the role "
+        f'"{role}" has "s3:ListBucket" permissions on bucket "{place.bucket}".'
+    )
+
+
+def channel_files(prefix: str, keys: Iterable[str]) -> dict[str, str]:
+    """File name below the channel's folder for each key under ``prefix``, as SageMaker lays them out.
+
+    Folder markers are left out. Raises ``ValueError`` for a key that is no usable file name (``..``) or that
+    would be a file and a folder at once.
+    """
+    files: dict[str, str] = {}
+    folder = prefix if prefix.endswith("/") or not prefix else prefix + "/"
+    for key in keys:
+        if key.endswith("/"):
+            continue
+        if key.startswith(folder):
+            name = key[len(folder) :]
+        else:
+            name = key[prefix.rfind("/") + 1 :]
+        parts = [part for part in name.split("/") if part]
+        if not parts or any(part in (".", "..") or "\0" in part for part in parts):
+            raise ValueError(f"The object {key!r} has no usable file name; rename it.")
+        files[key] = "/".join(parts)
+    names = set(files.values())
+    for name in names:
+        for end in (n for n, character in enumerate(name) if character == "/"):
+            if name[:end] in names:
+                raise ValueError(f"{name[:end]!r} is both an object and a folder of other objects; rename one of them.")
+    return files

@@ -1,0 +1,361 @@
+"""One training job from its first file to its last: download, run the hosts, upload, say how it ended."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shlex
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.containers.failure import failure_reason
+from sandbox.containers.opt_ml import (
+    PROGRAM,
+    Cluster,
+    HostFolder,
+    decode_hyperparameters,
+    input_data_config,
+    is_script_mode,
+    script_arguments,
+    toolkit_environment,
+    user_hyperparameters,
+    write_config,
+)
+from sandbox.containers.output import MetricReader, Tail
+from sandbox.containers.process import Command, ContainerProcess, Spawned
+from sandbox.containers.python import HOST_PROGRAMS, JobPython, host_program
+from sandbox.core.os_words import os_sentence
+from sandbox.core.processes import StartFailed
+from sandbox.logs.pump import LogStream, LogStreams
+from sandbox.sagemaker.training.checkpoints import Checkpoints
+from sandbox.sagemaker.training.files import Cancelled, JobFiles, JobInputError, ObjectStore
+from sandbox.sagemaker.training.record import JobRecord
+from sandbox.sagemaker.training.request import host_count
+from sandbox.sagemaker.training.spot import run_limit
+from sandbox.wire.errors import AwsError
+
+STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+STOP_GRACE_SECONDS = 120.0
+# When one host has died, the others get this long to end by themselves, then the job has failed.
+PEER_GRACE_SECONDS = 2.0
+_METRIC_SAVE_SECONDS = 1.0
+_MAX_FAILURE_FILE = 4096
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """What a run needs of the sandbox."""
+
+    folder: Path
+    cache: Path
+    s3: ObjectStore
+    logs: LogStreams
+    spawn: Callable[[str, Command], Spawned]
+    account_environment: Mapping[str, str]
+    threads: int
+    put_metrics: Callable[[str, list[tuple[str, float, float]]], None]
+    stop_grace: float = STOP_GRACE_SECONDS
+
+
+@dataclass(frozen=True)
+class _Event:
+    kind: Literal["exit", "stop", "shutdown"]
+    host: int = 0
+    status: int = 0
+
+
+class _Host:
+    """One host of the job: its folder, its log stream, its last lines."""
+
+    def __init__(self, number: int, name: str, folder: HostFolder, log: LogStream) -> None:
+        self.number, self.name, self.folder, self.log = number, name, folder, log
+        self.tail = Tail()
+        self.process: ContainerProcess | None = None
+        self.status: int | None = None
+
+
+class TrainingRun:
+    """Runs one job in the calling thread (``execute``); ``stop`` and ``shut_down`` come from other threads."""
+
+    def __init__(self, record: JobRecord, request: Mapping[str, Any], tools: RunTools) -> None:
+        self._record = record
+        self._request = request
+        self._tools = tools
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._shutdown = threading.Event()
+        definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._metrics = MetricReader(definitions, lambda text: self._hosts[0].log.write([text]))
+        self._metric_lock = threading.Lock()
+        self._metrics_saved = 0.0
+        count, instance_type = host_count(dict(request))
+        self._cluster = Cluster.of(count, instance_type, _free_port())
+        self._python = JobPython(tools.folder / "python")
+        self._checkpoints: Checkpoints | None = None
+        self._command_text = ""
+        self._hosts: list[_Host] = []
+        self._dead: _Host | None = None
+        self._over = ""
+
+    def stop(self) -> None:
+        """End the job: SIGTERM, the grace of 120 s, SIGKILL; what is in the model folder is kept."""
+        self._stopping.set()
+        self._events.put(_Event("stop"))
+
+    def shut_down(self) -> None:
+        """End the job at once because the sandbox ends."""
+        self._shutdown.set()
+        self._stopping.set()
+        self._events.put(_Event("shutdown"))
+
+    def execute(self) -> None:
+        """Run the job to its end and leave its record in a final status."""
+        try:
+            self._record.start_billing()
+            self._prepare()
+            self._run()
+        except Cancelled:
+            self._finish("Stopped")
+        except JobInputError as error:
+            self._finish("Failed", reason=f"ClientError: {error}")
+        except AwsError as error:
+            self._finish("Failed", reason=f"ClientError: {error.code}: {error.message}")
+        except StartFailed as error:
+            self._finish("Failed", reason=f"ClientError: The container could not be started: {error}")
+        except OSError as error:
+            self._finish("Failed", reason=f"InternalServerError: {os_sentence(error)}")
+        except Exception as error:
+            self._finish("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
+            raise
+        finally:
+            self._kill_all()
+            if self._checkpoints is not None:
+                self._checkpoints.finish(upload=False)
+            for host in self._hosts:
+                host.log.flush()
+            shutil.rmtree(self._tools.folder, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        self._record.step("Downloading")
+        stamp = int(time.time())
+        for number, name in enumerate(self._cluster.hosts):
+            folder = HostFolder(self._tools.folder / name)
+            folder.create()
+            log = self._tools.logs.stream(LOG_GROUP, f"{self._record.name}/{name}-{stamp}")
+            self._hosts.append(_Host(number, name, folder, log))
+        self._python.create()
+        files = JobFiles(self._tools.s3, self._request, self._stopping.is_set)
+        installer = HOST_PROGRAMS / "requirements.py"
+        folders = [host.folder for host in self._hosts]
+        files.download(folders, self._cluster.master_port, installer)
+        self._checkpoints = Checkpoints(self._tools.s3, self._request.get("CheckpointConfig"), folders)
+        self._checkpoints.download()
+        self._checkpoints.watch()
+
+    def _run(self) -> None:
+        if self._stopping.is_set():
+            raise Cancelled
+        self._record.step("Training", "Training image download completed. Training in progress.")
+        for host in self._hosts:
+            self._start(host)
+        limit, self._over = run_limit(self._record.body, time.time())
+        outcome = self._wait(limit)
+        self._keep_metrics(final=True)
+        for host in self._hosts:
+            host.log.flush()
+        if self._shutdown.is_set():
+            self._finish("Stopped")
+            return
+        self._upload(outcome)
+
+    def _start(self, host: _Host) -> None:
+        command = self._command(host)
+        self._command_text = self._shown(host, command)
+        process = self._tools.spawn(f"{self._record.name}/{host.name}", command)
+        host.process = ContainerProcess(
+            process,
+            lambda lines: self._take(host, lines),
+            lambda status: self._events.put(_Event("exit", host.number, status)),
+            f"{self._record.name}/{host.name}",
+        )
+
+    def _command(self, host: _Host) -> Command:
+        folder, raw = host.folder, self._request.get("HyperParameters", {})
+        inputs = input_data_config(self._request.get("InputDataConfig", []))
+        write_config(folder, raw, self._cluster.resource_config(host.name), inputs)
+        scripted = is_script_mode(raw)
+        job_name = self._record.name
+        threads = str(self._tools.threads)
+        env = self._python.environment(self._tools.cache, first=folder.code if scripted else None)
+        env |= toolkit_environment(folder, self._cluster, host.name, raw, inputs, job_name)
+        env |= self._tools.account_environment
+        env |= {
+            "HOME": str(folder.home),
+            "TMPDIR": str(folder.tmp),
+            "TRAINING_JOB_NAME": job_name,
+            "TRAINING_JOB_ARN": self._record.body["TrainingJobArn"],
+            "CURRENT_HOST": host.name,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(self._cluster.master_port),
+            "GLOO_SOCKET_IFNAME": env["SM_NETWORK_INTERFACE_NAME"],
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+        }
+        env |= {name: folder.local(value) for name, value in self._request.get("Environment", {}).items()}
+        algorithm = self._request["AlgorithmSpecification"]
+        if algorithm.get("ContainerEntrypoint"):
+            argv = [*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", [])]
+            return Command([folder.local(part) for part in argv], env, folder.root)
+        decoded = decode_hyperparameters({name: folder.local(value) for name, value in raw.items()})
+        arguments = script_arguments(user_hyperparameters(decoded))
+        return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code)
+
+    def _shown(self, host: _Host, command: Command) -> str:
+        """The command for a person: without the programs that the sandbox puts before it."""
+        before = len(host_program("")) if is_script_mode(self._request.get("HyperParameters", {})) else 0
+        parts = ["python3"] * bool(before) + list(command.argv[before:])
+        return shlex.join(host.folder.public(part) for part in parts)
+
+    def _take(self, host: _Host, lines: list[str]) -> None:
+        shown = [host.folder.public(line) for line in lines]
+        host.tail.extend(shown)
+        host.log.write(shown)
+        found = self._metrics.read(shown)
+        if found:
+            now = time.time()
+            points = [(name, value, now) for name, value in found]
+            with self._metric_lock:
+                keep = now - self._metrics_saved >= _METRIC_SAVE_SECONDS
+                if keep:
+                    self._metrics_saved = now
+                self._record.set_metrics(points, keep=keep)
+            self._tools.put_metrics(self._record.name, points)
+
+    def _keep_metrics(self, *, final: bool) -> None:
+        with self._metric_lock:
+            self._record.set_metrics([], keep=final and bool(self._record.body.get("FinalMetricDataList")))
+
+    def _wait(self, limit: float) -> str:
+        """Wait for all hosts. Returns ``done``, ``failed``, ``stopped`` or ``timeout``."""
+        outcome = "done"
+        deadline: float | None = time.monotonic() + limit
+        while any(host.status is None for host in self._hosts):
+            try:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                event = self._events.get(timeout=left)
+            except queue.Empty:
+                if outcome == "done":
+                    outcome = "timeout"
+                    self._record.begin_stopping()
+                    self._terminate_all()
+                    deadline = time.monotonic() + self._tools.stop_grace
+                else:
+                    self._kill_all()
+                    deadline = None
+                continue
+            if event.kind == "shutdown":
+                outcome = "stopped"
+                self._kill_all()
+                deadline = None
+            elif event.kind == "stop" and outcome == "done":
+                outcome = "stopped"
+                self._terminate_all()
+                deadline = time.monotonic() + self._tools.stop_grace
+            elif event.kind == "exit":
+                host = self._hosts[event.host]
+                host.status = event.status
+                if event.status != 0 and outcome == "done":
+                    outcome = "failed"
+                    self._dead = host
+                    deadline = time.monotonic() + PEER_GRACE_SECONDS
+        return outcome
+
+    def _upload(self, outcome: str) -> None:
+        self._record.step("Uploading")
+        folders = [host.folder for host in self._hosts]
+        files = JobFiles(self._tools.s3, self._request, lambda: False)
+        scratch = self._tools.folder
+        files.upload_output(self._record.name, folders, scratch)
+        if self._checkpoints is not None:
+            self._checkpoints.finish(upload=True)
+        if outcome == "failed" and self._dead is not None:
+            host = self._dead
+            reason = failure_reason(
+                host.status or 0,
+                host.tail.lines(),
+                _read_failure(host.folder),
+                self._command_text,
+                host.name,
+                len(self._hosts),
+            )
+            self._finish("Failed", reason=reason)
+            return
+        self._record.set_model(files.upload_model(self._record.name, folders, scratch))
+        if outcome == "timeout":
+            self._finish("Stopped", self._over)
+        elif outcome == "stopped":
+            self._finish("Stopped")
+        else:
+            self._finish("Completed")
+
+    def _finish(self, status: str, secondary: str = "", reason: str = "") -> None:
+        if self._shutdown.is_set():
+            status, secondary, reason = "Failed", "", STOPPED_REASON
+        if missing := sum(host.log.finish() for host in self._hosts):
+            # The log could not say it itself, and whoever reads it must not take its last line for the job's.
+            reason = f"{reason} The last {missing} lines of the log are missing: the sandbox's disk was full.".strip()
+        self._record.finish(status, secondary, reason)
+
+    def _terminate_all(self) -> None:
+        for host in self._hosts:
+            if host.process is not None and host.status is None:
+                host.process.terminate()
+
+    def _kill_all(self) -> None:
+        for host in self._hosts:
+            if host.process is not None:
+                host.process.kill()
+
+
+def account_environment(folder: Path, region: str, endpoint_url: str, keys: Sequence[str]) -> dict[str, str]:
+    """Variables with which a job reaches the sandbox under its role.
+
+    The keys go to a file that only the owner reads, not to the environment: scripts like to print that.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    credentials, config = folder / "credentials", folder / "config"
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    text = "[default]\n" + "".join(f"{name} = {key}\n" for name, key in zip(names, keys, strict=True))
+    descriptor = os.open(credentials, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    config.write_text(f"[default]\nregion = {region}\ns3 =\n  addressing_style = path\n", encoding="utf-8")
+    return {
+        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _read_failure(folder: HostFolder) -> str:
+    try:
+        with folder.failure.open("rb") as file:
+            return folder.public(file.read(_MAX_FAILURE_FILE).decode("utf-8", "replace"))
+    except OSError:
+        return ""

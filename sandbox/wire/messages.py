@@ -1,0 +1,235 @@
+"""The seam between the server and the services: what a request, an answer and a service are.
+
+A service is a subclass of ``Service``. RPC services (JSON 1.0/1.1, query, rpcv2Cbor) fill ``operations``;
+REST services override ``handle``. ``sandbox/services.py`` lists the services that a sandbox has.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from sandbox.wire.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.auth.credentials import Credentials
+    from sandbox.core.processes import Processes
+    from sandbox.core.state import StateDir
+    from sandbox.iam.principals import Principal
+    from sandbox.logs.store import Logs
+    from sandbox.metrics.store import Metrics
+    from sandbox.s3.inside import S3
+
+# A body that is read into memory; objects of S3 are not, they are streamed to the disk.
+MAX_BODY_BYTES = 80 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What a session was made with: its session policies (JSON texts), its tags, when (epoch seconds)."""
+
+    issued: float = 0.0
+    policies: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who signed the request. ``role_arn`` is set for a role's session; ``arn`` is what STS reports.
+
+    ``session`` is None for long-lived keys.
+    """
+
+    arn: str
+    account: str
+    access_key_id: str
+    role_arn: str | None = None
+    user_id: str = ""
+    session: SessionFacts | None = field(default=None, compare=False)
+
+
+class Payload(Protocol):
+    """The body of a request, decoded and verified while it is read (see ``sandbox/auth/payload.py``)."""
+
+    length: int | None
+    trailers: dict[str, str]
+
+    def blocks(self) -> Iterable[bytes]:
+        """Yield the body; raises ``AwsError`` when it does not match its signature or length."""
+        ...
+
+
+@dataclass
+class RestRequest:
+    """One HTTP request whose signature is right. Header names are lower case; ``path`` is decoded."""
+
+    method: str
+    path: str
+    raw_path: str
+    raw_query: str
+    query: dict[str, str]
+    headers: Mapping[str, str]
+    service: str
+    region: str
+    payload: Payload
+    request_id: str
+    # Keys and versions of a DeleteObjects that the caller may not delete: S3 deletes the others and reports these.
+    refused_keys: dict[tuple[str, str | None], AwsError] = field(default_factory=dict, repr=False)
+    _body: bytes | None = field(default=None, repr=False)
+
+    def body(self, limit: int = MAX_BODY_BYTES) -> bytes:
+        """The whole body. More than ``limit`` bytes: RequestEntityTooLarge (413)."""
+        if self._body is None:
+            parts, size = [], 0
+            too_large = AwsError("RequestEntityTooLarge", f"The body is larger than {limit} bytes.", 413)
+            if self.payload.length is not None and self.payload.length > limit:
+                raise too_large
+            for block in self.payload.blocks():
+                size += len(block)
+                if size > limit:
+                    raise too_large
+                parts.append(block)
+            self._body = b"".join(parts)
+        return self._body
+
+
+@dataclass
+class FileBody:
+    """``length`` bytes of an open file from ``offset`` on; the server closes it."""
+
+    file: BinaryIO
+    offset: int
+    length: int
+
+
+@dataclass
+class RestResponse:
+    """An answer. ``body`` is bytes, a ``FileBody``, or an iterable of blocks (sent chunked)."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | FileBody | Iterable[bytes] = b""
+
+
+Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
+
+
+class Access(Protocol):
+    """Decides about roles for the services that use them (see ``sandbox/iam/enforcer.py``)."""
+
+    def authorize_role(
+        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise AWS's refusal when the role may not do this."""
+        ...
+
+    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether the role may, for what AWS leaves out silently when it may not."""
+        ...
+
+    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
+        """Raise AWS's refusal when the role's trust policy does not allow ``caller`` one of ``actions``."""
+        ...
+
+    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
+        """Whether the role exists and its trust policy lets ``service`` (``sagemaker.amazonaws.com``) use it.
+
+        ``source_arn``: the resource on whose behalf the service asks.
+        """
+        ...
+
+    def principal(self, arn: str) -> Principal | None:
+        """The role, user or group of this ARN with its policies."""
+        ...
+
+
+@dataclass
+class SandboxContext:
+    """What a service may use. ``endpoint_url`` is known before the services start. ``access`` decides about what
+    services do for roles.
+    """
+
+    state: StateDir
+    credentials: Credentials
+    processes: Processes
+    s3: S3
+    logs: Logs
+    metrics: Metrics
+    endpoint_url: str
+    region: str
+    call: Callable[[str, str, dict[str, Any]], dict[str, Any]]
+    access: Access
+
+
+class Service:
+    """One AWS service of the sandbox.
+
+    ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
+    caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
+    ``target``: the name before the operation in ``X-Amz-Target``; another service's is refused.
+    ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True lets moto answer what
+    is not in ``operations``.
+    """
+
+    name: str = ""
+    signing_name: str = ""
+    target: str = ""
+    moto: bool = False
+    # A REST service: method and path alone name the operation, whatever a header says.
+    rest: bool = False
+
+    def __init__(self) -> None:
+        self.operations: dict[str, Operation] = {}
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Called once, before the first request. May start threads."""
+
+    def stop(self) -> None:
+        """Called once at an orderly end."""
+
+    def busy(self) -> bool:
+        """True while the sandbox must not end itself for being idle (a running job, an endpoint's work)."""
+        return False
+
+    def claims(self, request: RestRequest) -> bool:
+        """Whether the request is for this service; for services that share a signing name."""
+        return True
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Answer a REST request; ``None`` hands it on to moto (if ``moto``) or to NotImplemented."""
+        return None
+
+
+def as_datetime(value: Any) -> datetime | None:
+    """A timestamp member as an aware ``datetime``: epoch seconds, ISO 8601 text or a ``datetime``."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        text = str(value)
+        if text.replace(".", "", 1).isdigit():
+            return datetime.fromtimestamp(float(text), UTC)
+        parsed = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise AwsError("InvalidParameterValue", f"{value!r} is not a timestamp.") from exc
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+class BytesPayload:
+    """A body that is already in memory (in-process calls and tests)."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.length: int | None = len(data)
+        self.trailers: dict[str, str] = {}
+        self._data = io.BytesIO(data)
+
+    def blocks(self) -> Iterable[bytes]:
+        """Yield the body in one block."""
+        data = self._data.read()
+        return (data,) if data else ()

@@ -1,0 +1,98 @@
+"""A job's own packages: what is installed counts, what is missing is named by its line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.containers.python import JobPython
+from sandbox.programs.requirements import explain, is_satisfied, requirement_lines
+
+
+def test_lines_of_a_requirements_file() -> None:
+    text = "# header\nnumpy>=1  # why\n\ntorch \\\n  ==2\n--index-url https://x/y#z\n"
+    assert list(requirement_lines(text)) == [
+        (2, "numpy>=1"),
+        (4, "torch ==2"),
+        (6, "--index-url https://x/y#z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "satisfied"),
+    [
+        ("numpy", True),
+        ("NumPy>=1.0", True),
+        ("numpy<1", False),
+        ("no-such-package-at-all", False),
+        ("no-such-package-at-all; python_version < '3'", True),
+        ("moto[server]", True),
+        ("--index-url https://x", False),
+        ("-r other.txt", False),
+        ("./local", False),
+        ("numpy @ https://x/numpy.whl", False),
+    ],
+)
+def test_what_counts_as_installed(line: str, satisfied: bool) -> None:
+    assert is_satisfied(line) is satisfied
+
+
+LINES = [(1, "numpy>1"), (3, "cowsay==99.9"), (4, "bad line =="), (5, "cow")]
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (
+            [
+                "ERROR: Could not find a version that satisfies the requirement cowsay==99.9 (from versions: 1.0)",
+                "ERROR: No matching distribution found for cowsay==99.9",
+            ],
+            "requirements.txt, line 3, cowsay==99.9: could not be installed. No matching distribution found",
+        ),
+        (["ERROR: Invalid requirement: 'bad line ==' (from line 4 of r.txt)"], "line 4, bad line =="),
+        (["WARNING: Retrying after connection broken", "ERROR: No matching distribution found for cow"], "line 5, cow"),
+        (["WARNING: Retrying after connection broken", "ERROR: nothing"], "The package index could not be reached"),
+        ([], "requirements.txt: could not be installed. pip said nothing"),
+    ],
+)
+def test_the_guilty_line_is_named(output: list[str], words: str) -> None:
+    assert words in explain("requirements.txt", LINES, output)
+
+
+def test_a_job_sees_the_overlay_and_the_sandboxes_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "operators")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://me:password@index.invalid/simple https://other.invalid")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:password@proxy.invalid")
+    python = JobPython(tmp_path / "python")
+    python.create()
+    (python.site_packages / "only_here.py").write_text("VALUE = 7\n")
+    env = python.environment(tmp_path / "cache", first=tmp_path / "code")
+    assert "password" not in json.dumps(env)
+    assert "operators" not in json.dumps(env)
+    settings = python.folder / "pip.conf"
+    assert "https://me:password@index.invalid" in settings.read_text()
+    assert settings.stat().st_mode & 0o077 == 0
+    program = "import sys, json, only_here, numpy; print(json.dumps([only_here.VALUE, numpy.__file__]))"
+    for command in ("python", str(python.interpreter)):
+        answer = subprocess.run([command, "-c", program], env=env, capture_output=True, text=True, check=True)
+        value, place = json.loads(answer.stdout)
+        assert value == 7
+        assert os.path.realpath(place).startswith(os.path.realpath(sys.prefix))
+
+
+def test_pip_of_a_job_installs_into_the_job(tmp_path: Path) -> None:
+    python = JobPython(tmp_path / "python")
+    python.create()
+    package = tmp_path / "package"
+    package.mkdir()
+    env = python.environment(tmp_path / "cache")
+    answer = subprocess.run(
+        ["pip", "install", "--no-index", "numpy"], env=env, capture_output=True, text=True, check=True, cwd=package
+    )
+    assert "Requirement already satisfied: numpy" in answer.stdout

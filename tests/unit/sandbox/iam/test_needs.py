@@ -1,0 +1,175 @@
+"""Which permissions a request needs, from AWS's Service Authorization Reference."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+
+from sandbox.iam.needs import needs_of
+from sandbox.iam.refusal import refusal
+from sandbox.policy.evaluate import Decision
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import BytesPayload, RestRequest
+from sandbox.wire.rpc import operation_of, protocol_of
+
+ACCOUNT = "123456789012"
+SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:"
+
+
+def needs(
+    service: str, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> list[tuple[str, str, dict[str, str]]]:
+    path, _, query = target.partition("?")
+    given = {"host": "127.0.0.1:1", **(headers or {})}
+    fields = dict(parse_qsl(query, keep_blank_values=True))
+    request = RestRequest(
+        method, path, path, query, fields, given, service, "us-east-1", BytesPayload(body), "r"
+    )  # fmt: skip
+    protocol = protocol_of(method, path, query, given, service)
+    operation = operation_of(request, protocol) if service != "s3" else ""
+    found = needs_of(request, protocol, operation, lambda name: f"arn:aws:iam::{ACCOUNT}:role/path/{name}")
+    return [(need.action, need.resource, dict(need.context)) for need in found]
+
+
+def json_call(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
+    headers = {"x-amz-target": f"Some.{operation}", "content-type": "application/x-amz-json-1.1"}
+    return [one[:2] for one in needs(service, "POST", "/", json.dumps(params).encode(), headers)]
+
+
+def query_call(service: str, operation: str, **params: str) -> list[tuple[str, str]]:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    body = urlencode({"Action": operation, **params}).encode()
+    return [one[:2] for one in needs(service, "POST", "/", body, headers)]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "wanted"),
+    [
+        ("GET", "/", {}, [("s3:ListAllMyBuckets", "arn:aws:s3:::*")]),
+        ("GET", "/b/k%20y", {}, [("s3:GetObject", "arn:aws:s3:::b/k y")]),
+        ("HEAD", "/b/a/k", {}, [("s3:GetObject", "arn:aws:s3:::b/a/k")]),
+        ("PUT", "/b/k", {}, [("s3:PutObject", "arn:aws:s3:::b/k")]),
+        ("POST", "/b/k?uploads", {}, [("s3:PutObject", "arn:aws:s3:::b/k")]),
+        ("PUT", "/b/k?partNumber=1&uploadId=u", {}, [("s3:PutObject", "arn:aws:s3:::b/k")]),
+        ("DELETE", "/b/k?uploadId=u", {}, [("s3:AbortMultipartUpload", "arn:aws:s3:::b/k")]),
+        ("DELETE", "/b/k", {}, [("s3:DeleteObject", "arn:aws:s3:::b/k")]),
+        ("GET", "/b/k?tagging", {}, [("s3:GetObjectTagging", "arn:aws:s3:::b/k")]),
+        (
+            "PUT",
+            "/b/k",
+            {"x-amz-copy-source": "/other/from%20here"},
+            [("s3:PutObject", "arn:aws:s3:::b/k"), ("s3:GetObject", "arn:aws:s3:::other/from here")],
+        ),
+        ("GET", "/b?list-type=2&prefix=p", {}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+        ("HEAD", "/b", {}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+        ("GET", "/b?location", {}, [("s3:GetBucketLocation", "arn:aws:s3:::b")]),
+        ("PUT", "/b?policy", {}, [("s3:PutBucketPolicy", "arn:aws:s3:::b")]),
+        ("DELETE", "/b?policy", {}, [("s3:DeleteBucketPolicy", "arn:aws:s3:::b")]),
+        ("DELETE", "/b?publicAccessBlock", {}, [("s3:PutBucketPublicAccessBlock", "arn:aws:s3:::b")]),
+        ("PUT", "/b", {}, [("s3:CreateBucket", "arn:aws:s3:::b")]),
+        ("GET", "/k", {"host": "b.localhost:1"}, [("s3:GetObject", "arn:aws:s3:::b/k")]),
+    ],
+)
+def test_s3(method: str, target: str, headers: dict[str, str], wanted: list[tuple[str, str]]) -> None:
+    assert [one[:2] for one in needs("s3", method, target, headers=headers)] == wanted
+
+
+def test_s3_condition_keys_and_bodies() -> None:
+    context = needs("s3", "GET", "/b?list-type=2&prefix=a%2Fb&delimiter=%2F&max-keys=5")[0][2]
+    assert context == {"s3:prefix": "a/b", "s3:delimiter": "/", "s3:max-keys": "5"}
+    body = b"<Delete><Object><Key>one</Key></Object><Object><Key>two</Key></Object></Delete>"
+    found = [one[:2] for one in needs("s3", "POST", "/b?delete", body)]
+    assert found == [("s3:DeleteObject", "arn:aws:s3:::b/one"), ("s3:DeleteObject", "arn:aws:s3:::b/two")]
+    with pytest.raises(AwsError, match="MalformedXML"):
+        needs("s3", "POST", "/b?delete", b"<Delete>")
+
+
+def test_sagemaker() -> None:
+    assert json_call("sagemaker", "ListEndpoints") == [("sagemaker:ListEndpoints", "*")]
+    assert json_call("sagemaker", "CreateEndpoint", EndpointName="e", EndpointConfigName="c") == [
+        ("sagemaker:CreateEndpoint", SAGEMAKER + "endpoint/e"),
+        ("sagemaker:CreateEndpoint", SAGEMAKER + "endpoint-config/c"),
+    ]
+    assert json_call("sagemaker", "CreateTrainingJob", TrainingJobName="t", RoleArn=ROLE) == [
+        ("sagemaker:CreateTrainingJob", SAGEMAKER + "training-job/t"),
+        ("iam:PassRole", ROLE),
+    ]
+    assert json_call("sagemaker", "AddTags", ResourceArn=SAGEMAKER + "model/m") == [
+        ("sagemaker:AddTags", SAGEMAKER + "model/m")
+    ]
+    tuning = {"HyperParameterTuningJobName": "h", "TrainingJobDefinition": {"RoleArn": ROLE}}
+    assert json_call("sagemaker", "CreateHyperParameterTuningJob", **tuning)[1] == ("iam:PassRole", ROLE)
+    assert needs("sagemaker", "POST", "/endpoints/a%2Bb/invocations") == [
+        ("sagemaker:InvokeEndpoint", SAGEMAKER + "endpoint/a+b", {})
+    ]
+
+
+def test_rest_json() -> None:
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
+    found = [one[:2] for one in needs("lambda", "POST", "/2015-03-31/functions/f/invocations?Qualifier=live")]
+    assert found == [("lambda:InvokeFunction", f"{function}:live")]
+    assert [one[:2] for one in needs("lambda", "GET", "/2015-03-31/functions/")] == [("lambda:ListFunctions", "*")]
+    body = json.dumps({"FunctionName": "f", "Role": ROLE}).encode()
+    assert needs("lambda", "POST", "/2015-03-31/functions", body) == [
+        ("lambda:CreateFunction", function, {}),
+        ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ]
+    assert needs("lambda", "POST", "/nowhere") == [("lambda:*", "*", {})]
+    assert needs("no-such-service", "GET", "/x") == [("no-such-service:*", "*", {})]
+
+
+def test_other_services() -> None:
+    assert json_call("logs", "PutLogEvents", logGroupName="/g", logStreamName="s") == [
+        ("logs:PutLogEvents", LOGS + "/g:log-stream:s")
+    ]
+    assert json_call("logs", "DescribeLogGroups") == [("logs:DescribeLogGroups", LOGS + ":log-stream:")]
+    assert query_call("iam", "GetRole", RoleName="r") == [("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/path/r")]
+    assert query_call("iam", "ListRoles") == [("iam:ListRoles", "*")]
+    assert query_call("sts", "AssumeRole", RoleArn=ROLE) == [("sts:AssumeRole", ROLE)]
+    assert query_call("sts", "GetCallerIdentity") == []
+    assert json_call("ecr", "GetAuthorizationToken") == [("ecr:GetAuthorizationToken", "*")]
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    body = b"Action=PutMetricData&Namespace=Mine&MetricData.member.1.MetricName=m"
+    assert needs("monitoring", "POST", "/", body, headers) == [
+        ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "Mine"})
+    ]
+
+
+MISSING = "because no {} allows the a:B action"
+DENIED = "with an explicit deny in {}"
+
+
+@pytest.mark.parametrize(
+    ("decision", "protocol", "code", "status", "reason"),
+    [
+        (Decision("implicitDeny"), "rest-json", "AccessDeniedException", 403, MISSING.format("identity-based policy")),
+        (Decision("explicitDeny"), "json", "AccessDeniedException", 400, DENIED.format("an identity-based policy")),
+        (
+            Decision("explicitDeny", "resource-based"),
+            "s3",
+            "AccessDenied",
+            403,
+            DENIED.format("a resource-based policy"),
+        ),
+        (
+            Decision("implicitDeny", "permissions boundary"),
+            "query",
+            "AccessDenied",
+            403,
+            MISSING.format("permissions boundary"),
+        ),
+        (Decision("implicitDeny", "session"), "ec2", "UnauthorizedOperation", 403, MISSING.format("session policy")),
+    ],
+)
+def test_refusals_are_worded_as_on_aws(decision: Decision, protocol: str, code: str, status: int, reason: str) -> None:
+    error = refusal(decision, "arn:aws:sts::1:assumed-role/R/S", "a:B", "R", protocol)
+    assert (error.code, error.status) == (code, status)
+    shown = '"R"' if protocol == "s3" else "R"
+    said = f"User: arn:aws:sts::1:assumed-role/R/S is not authorized to perform: a:B on resource: {shown} {reason}"
+    assert error.message.endswith(said)
+    assert error.message == said or protocol == "ec2"

@@ -1,0 +1,38 @@
+"""What can be kept as a policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.policy.document import problem
+
+GOOD = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "wrong"),
+    [
+        (GOOD, ""),
+        ([GOOD, {**GOOD, "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}], ""),
+        ([], "Statement"),
+        (["text"], "Statement"),
+        ({**GOOD, "Effect": "allow"}, "Effect"),
+        ({**GOOD, "NotAction": "s3:*"}, "Action"),
+        ({"Effect": "Allow", "Action": "s3:*"}, "Resource"),
+        ({**GOOD, "Resource": [1]}, "Resource"),
+        ({**GOOD, "Principal": "*"}, "principal"),
+        ({**GOOD, "Condition": ["x"]}, "Condition"),
+        ({**GOOD, "Actions": "x"}, "Unknown field Actions"),
+    ],
+)
+def test_the_outer_form_of_a_policy(statements: Any, wrong: str) -> None:
+    found = problem({"Version": "2012-10-17", "Statement": statements}, for_resource=False)
+    assert wrong in found if wrong else found == ""
+
+
+def test_a_resource_policy_names_a_principal() -> None:
+    assert "Principal" in problem({"Statement": GOOD}, for_resource=True)
+    assert problem({"Statement": {**GOOD, "Principal": "*"}}, for_resource=True) == ""
+    assert problem([], for_resource=True) and problem({"Version": "1", "Statement": GOOD}, for_resource=False)

@@ -1,0 +1,319 @@
+"""The parts of hosting: links with their tokens, user handlers, and instances that die, hang or do not load."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.containers.process import Command
+from sandbox.containers.python import host_program
+from sandbox.core.processes import Managed, Processes
+from sandbox.core.state import StateDir
+from sandbox.logs.pump import LogPump
+from sandbox.metrics.store import Datum
+from sandbox.programs.handlers import Handlers
+from sandbox.programs.wire import WireClosed, receive, send
+from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
+from sandbox.sagemaker.hosting.link import HostDied, HostLink, HostListener, HostTimeout
+from sandbox.sagemaker.hosting.metrics import InvocationMetrics
+from tests.helpers.sagemaker_jobs import wait_for
+
+BYTES = {"Content-Type": "application/octet-stream"}
+MODEL = """
+import json, os, time
+def model_fn(model_dir): return "m"
+def input_fn(body, content_type): return body
+def predict_fn(data, model):
+    if data == b"hang": time.sleep(600)
+    if data == b"die": os._exit(7)
+    return os.getpid()
+def output_fn(prediction, accept): return json.dumps(prediction), accept
+"""
+
+
+@pytest.fixture
+def listener() -> Iterator[HostListener]:
+    listener = HostListener()
+    yield listener
+    listener.close()
+
+
+def dial(listener: HostListener, token: str) -> socket.socket:
+    host, port = listener.address.split(":")
+    connection = socket.create_connection((host, int(port)))
+    send(connection, {"token": token})
+    return connection
+
+
+def test_a_token_opens_one_link_and_strangers_none(listener: HostListener) -> None:
+    assert listener.address.startswith("127.0.0.1:")
+    links: list[HostLink] = []
+    token = listener.expect(links.append)
+    with dial(listener, "guessed") as stranger, pytest.raises(WireClosed):
+        receive(stranger)
+    with dial(listener, token) as host:
+        wait_for(lambda: links)
+        with dial(listener, token) as second, pytest.raises(WireClosed):
+            receive(second)
+
+        def serve() -> None:
+            header, body = receive(host)
+            send(host, {"status": 200, "headers": header["headers"], "seconds": 0.5}, body * 2)
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert links[0].ask({"Accept": "x"}, bytes(100_000), 60) == (200, {"Accept": "x"}, bytes(200_000), 0.5)
+
+
+def test_a_silent_process_times_out_and_a_gone_one_is_noticed(listener: HostListener) -> None:
+    links: list[HostLink] = []
+    host = dial(listener, listener.expect(links.append))
+    wait_for(lambda: links)
+    with pytest.raises(HostTimeout) as slow:
+        links[0].ask({}, b"", 0.05)
+    assert slow.value.hung
+    other: list[HostLink] = []
+    dial(listener, listener.expect(other.append)).close()
+    wait_for(lambda: other)
+    with pytest.raises(HostDied) as died:
+        other[0].ask({}, b"", 60)
+    assert not died.value.asked
+    host.close()
+
+
+def write_code(folder: Path, code: str) -> Path:
+    (folder / "model" / "code").mkdir(parents=True)
+    (folder / "model" / "code" / "inference.py").write_text(code)
+    return folder / "model"
+
+
+def load(tmp_path: Path, code: str) -> Handlers:
+    model = write_code(tmp_path, code)
+    return Handlers(model / "code", "inference.py", model)
+
+
+@pytest.fixture(autouse=True)
+def forget_modules() -> Iterator[None]:
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    sys.modules.pop("inference", None)
+
+
+def test_handlers_with_and_without_context(tmp_path: Path) -> None:
+    handlers = load(
+        tmp_path,
+        "def model_fn(model_dir, context): return context.system_properties['model_dir']\n"
+        "def input_fn(body, content_type): return type(body).__name__\n"
+        "def predict_fn(data, model, context):\n"
+        "    trace = context.get_request_header(0, 'trace')\n"
+        "    context.set_response_header(0, 'X-Amzn-SageMaker-Custom-Attributes', trace)\n"
+        "    return data\n"
+        "def output_fn(prediction, accept): return prediction\n",
+    )
+    status, headers, body = handlers.answer({"Content-Type": "application/json", "Trace": "t1"}, b"{}")
+    assert (status, body) == (200, b"str")
+    assert headers == {"Content-Type": "application/json", "X-Amzn-SageMaker-Custom-Attributes": "t1"}
+    assert handlers.answer({"Content-Type": "image/png"}, b"")[2] == b"bytes"
+
+
+def test_transform_fn_alone(tmp_path: Path) -> None:
+    code = "def model_fn(d): return 'm'\ndef transform_fn(model, data, content_type, accept): return model, 'text/x'\n"
+    assert load(tmp_path, code).answer({}, b"") == (200, {"Content-Type": "text/x"}, b"m")
+    sys.modules.pop("inference", None)
+    with pytest.raises(ValueError, match="Cannot use transform_fn"):
+        load(tmp_path / "both", code + "def input_fn(a, b): return a\n")
+
+
+def test_default_handlers_are_the_toolkits(tmp_path: Path) -> None:
+    handlers = load(tmp_path, "def model_fn(d): return lambda x: x * 2\n")
+    handlers.model = type("Model", (), {"eval": lambda self: self, "__call__": lambda self, x: x * 2})()
+    assert json.loads(handlers.answer({"Content-Type": "application/json"}, b"[1, 2]")[2]) == [2.0, 4.0]
+    status, headers, body = handlers.answer({"Content-Type": "text/csv", "Accept": "text/csv"}, b"1,2")
+    assert (status, headers["Content-Type"], body) == (200, "text/csv", b"2.0\n4.0\n")
+    status, _headers, body = handlers.answer({"Content-Type": "image/jpeg"}, b"x")
+    assert status == 415
+    assert b"Content type image/jpeg is not supported" in body
+
+
+def test_pickled_arrays_are_not_opened(tmp_path: Path) -> None:
+    import io
+
+    import numpy
+
+    data = io.BytesIO()
+    numpy.save(data, numpy.array([object()], dtype=object), allow_pickle=True)
+    status, _headers, body = load(tmp_path, "def model_fn(d): return None\n").answer(
+        {"Content-Type": "application/x-npy"}, data.getvalue()
+    )
+    assert status == 500
+    assert b"allow_pickle=False" in body
+
+
+def test_a_wrong_number_of_arguments_and_a_missing_program_are_told(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="model_fn takes 3 arguments but 1 were given"):
+        load(tmp_path, "def model_fn(a, b, c): return a\n")
+    with pytest.raises(FileNotFoundError, match=r"which has: inference\.py"):
+        Handlers(tmp_path / "model" / "code", "other.py", tmp_path / "model")
+
+
+class Logs:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def put(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
+        self.lines += [line for _at, line in lines]
+
+    def finish(self, group: str, stream: str) -> int:
+        return 0
+
+
+class Stage:
+    """Real instances in a real process table."""
+
+    def __init__(self, folder: Path, listener: HostListener) -> None:
+        self.state = StateDir(folder / "state")
+        self.processes = Processes(self.state)
+        self.logs = Logs()
+        self.listener = listener
+        self.pump = LogPump(self.logs, lambda error: pytest.fail(str(error)))
+        self.instances: list[Instance] = []
+
+    def instance(self, model: Path) -> Instance:
+        def command(address: str, token: str) -> Command:
+            env = {
+                "PATH": os.environ["PATH"],
+                "SM_MODEL_DIR": str(model),
+                "SAGEMAKER_PROGRAM": "inference.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": str(model / "code"),
+                "SANDBOX_HOST_ADDRESS": address,
+                "SANDBOX_HOST_TOKEN": token,
+            }
+            return Command(host_program("inference.py"), env, model)
+
+        def spawn(name: str, command: Command) -> Managed:
+            return self.processes.spawn(
+                "endpoint",
+                name,
+                command.argv,
+                command.env,
+                command.cwd,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+
+        tools = InstanceTools(
+            listener=self.listener,
+            logs=self.pump,
+            log_group="group",
+            variant="AllTraffic",
+            command=command,
+            spawn=spawn,
+            changed=lambda: None,
+            public=str,
+        )
+        self.instances.append(Instance(tools))
+        return self.instances[-1]
+
+    def close(self) -> None:
+        for instance in self.instances:
+            instance.close()
+        self.pump.close()
+        self.processes.stop_all()
+        self.state.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, listener: HostListener) -> Iterator[Stage]:
+    stage = Stage(tmp_path, listener)
+    yield stage
+    stage.close()
+
+
+def pid_of(instance: Instance) -> int:
+    return int(json.loads(instance.ask(BYTES, b"x", 60)[2]))
+
+
+def test_an_instance_that_dies_or_hangs_is_started_again(stage: Stage, tmp_path: Path) -> None:
+    instance = stage.instance(write_code(tmp_path, MODEL))
+    wait_for(lambda: instance.state == "ready")
+    first = pid_of(instance)
+    with pytest.raises(HostDied) as died:
+        instance.ask(BYTES, b"die", 60)
+    assert died.value.asked
+    wait_for(lambda: instance.state == "ready")
+    second = pid_of(instance)
+    assert second != first
+    with pytest.raises(HostTimeout) as slow:
+        instance.ask(BYTES, b"hang", 0.3)
+    assert slow.value.hung
+    wait_for(lambda: instance.state == "ready")
+    assert pid_of(instance) not in (first, second)
+    instance.close()
+    assert not stage.processes.running()
+    assert any("ended (status 7); it is started again" in line for line in stage.logs.lines)
+    assert any("did not answer within" in line for line in stage.logs.lines)
+
+
+def test_a_waiting_request_gives_up_without_killing_the_busy_process(stage: Stage, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waiting = f"\n        while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    instance = stage.instance(write_code(tmp_path, MODEL.replace(" time.sleep(600)", waiting)))
+    wait_for(lambda: instance.state == "ready")
+    busy = threading.Thread(target=instance.ask, args=(BYTES, b"hang", 60))
+    busy.start()
+    wait_for(lambda: instance.waiting == 1)
+    with pytest.raises(HostTimeout) as waited:
+        instance.ask(BYTES, b"x", 0.2)
+    assert not waited.value.hung
+    gate.touch()
+    busy.join()
+    assert instance.state == "ready"
+
+
+def test_a_model_that_does_not_load_is_not_tried_for_ever(stage: Stage, tmp_path: Path) -> None:
+    instance = stage.instance(write_code(tmp_path, "def model_fn(d):\n    raise KeyError('classes.json')\n"))
+    wait_for(lambda: instance.failed_to_load)
+    assert instance.reason().startswith("KeyError: 'classes.json'")
+    assert instance.state == "dead"
+    assert not stage.processes.running()
+
+
+def test_metrics_are_written_in_batches() -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.data: list[tuple[str, dict[str, str], Datum]] = []
+
+        def put_data(self, namespace: str, data: list[tuple[str, dict[str, str], Datum]]) -> None:
+            assert namespace == "AWS/SageMaker"
+            self.data += data
+
+    store = Store()
+    metrics = InvocationMetrics(store)
+    for status in (200, 200, 400, 500):
+        metrics.add("e", "v", status, model_seconds=0.01, overhead_seconds=0.002)
+    metrics.close()
+    totals = {name: datum.total for name, _dimensions, datum in store.data if datum.unit == "Count"}
+    assert totals == {
+        "Invocations": 4,
+        "Invocation4XXErrors": 1,
+        "Invocation5XXErrors": 1,
+        "InvocationModelErrors": 2,
+    }
+    latencies = [datum.total for name, _dimensions, datum in store.data if name == "ModelLatency"]
+    assert latencies == [pytest.approx(10_000)] * 4
+
+
+def test_a_folder_without_a_model_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    for name in ("features.npz", "labels.json"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(ValueError, match=r"Exactly one .* holds features\.npz, labels\.json\.$") as caught:
+        Handlers(tmp_path, "", tmp_path)
+    assert "has no model.pth" in str(caught.value)
