@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from workers.errors import Fix, SageDeckError
+from workers.errors.tree import Fix, SageDeckError
 
 Cure = tuple[str, Callable[[], object]]
 FixHandler = Callable[[SageDeckError], Callable[[], object] | None]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from console.journal import Journal, without_secrets
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 ActivityState = Literal["running", "done", "failed", "cancelled"]
 

@@ -38,8 +38,8 @@ from console.tabs import TabSpec
 from console.theme import theme
 from console.tray import TrayMessages
 from console.widgets.focus import guard
-from workers import private
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
+from workers.files import private
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Application:
         look: str = "",
         specs: Sequence[TabSpec] | None = None,
     ) -> None:
-        from workers.local_account import default_state_dir
+        from workers.account.sandbox import default_state_dir
 
         private.tighten((files.settings, files.history, files.log))
         self._writer = Writer()

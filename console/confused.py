@@ -13,8 +13,8 @@ from console.models.base_format import count
 from console.models.viewing import Progress, ViewItem
 from console.viewing import Viewing
 from console.widgets.viewer import Action
-from workers.model_input import input_size
-from workers.training_mistakes import mistaken, place_of
+from workers.inference.model_input import input_size
+from workers.training.mistakes import mistaken, place_of
 from workers.types import JobReport, TrainingJob
 
 NOT_NAMED = "The report counts these pictures, but does not name them."

@@ -15,7 +15,7 @@ from console.theme import theme
 from console.widgets.base import label, on_theme
 from console.widgets.buttons import Button
 from console.widgets.progress import ProgressBar
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 LOG_HEIGHT = 132
 

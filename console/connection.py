@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from console.absence import Absence, not_connected
 from console.commands import Affected, Confirmation
 from console.context import AppContext
-from workers.errors import Fix, LocalProblem, SageDeckError
+from workers.errors.tree import Fix, LocalProblem, SageDeckError
 from workers.types import Backend
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ SANDBOX = Choice(SANDBOX_KEY, "Sandbox", "sandbox", "on this computer, nothing i
 
 def list_choices() -> list[Choice]:
     """The sandbox, then the AWS profiles of this machine. Blocking: reads small files."""
-    from workers.profiles import list_profiles
+    from workers.account.profiles import list_profiles
 
     return [SANDBOX] + [
         Choice(
@@ -64,7 +64,7 @@ def list_choices() -> list[Choice]:
 
 def list_problems() -> list[str]:
     """What keeps profiles from being listed, in sentences. Blocking: reads small files."""
-    from workers.profiles import unreadable_files
+    from workers.account.profiles import unreadable_files
 
     return unreadable_files()
 
@@ -170,7 +170,7 @@ class Connection(QObject):
         """Disconnect from the sandbox and end its process; what it stores is kept."""
 
         async def stop() -> None:
-            from workers import local_account
+            from workers.account import sandbox as local_account
 
             await local_account.stop(self.state_dir)
             self.ctx.notify.info("The sandbox was stopped", "What it stores is kept.")
@@ -233,7 +233,7 @@ class Connection(QObject):
         )
 
     async def _sandbox(self, restart: bool) -> Backend:
-        from workers import local_account
+        from workers.account import sandbox as local_account
 
         start: Callable[..., Any] = local_account.restart if restart else local_account.attach_or_start
         backend = await start(self.state_dir, self._status)
@@ -247,7 +247,7 @@ class Connection(QObject):
 
     async def _watch(self, pid: int) -> None:
         """Say when the sandbox's process ends; one that was killed is started again, but not over and over."""
-        from workers import local_account
+        from workers.account import sandbox as local_account
 
         how = await local_account.until_ended(pid, self.state_dir)
         now = time.monotonic()
@@ -311,7 +311,7 @@ def _was_stopped() -> SageDeckError:
 
 
 def _keeps_ending(state_dir: Path) -> SageDeckError:
-    from workers.local_account import log_path
+    from workers.account.sandbox import log_path
 
     return LocalProblem(
         "The sandbox keeps ending",

@@ -21,7 +21,7 @@ from console.notify import Notifier
 from console.settings import Settings
 from console.tasks import TaskRegistry
 from console.theme import Theme
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
     from workers.services import Services

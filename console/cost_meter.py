@@ -8,7 +8,7 @@ from datetime import datetime
 from PySide6.QtCore import QObject, QTimer
 
 from console.context import AppContext
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workers import private
+from workers.files import private
 
 log = logging.getLogger(__name__)
 

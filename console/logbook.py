@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from console.journal import without_secrets
-from workers import private
+from workers.files import private
 
 KEEP_LINES = 2000
 FILE_BYTES = 1_000_000

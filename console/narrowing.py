@@ -12,8 +12,8 @@ from console.context import AppContext
 from console.widgets.banner import Banner
 from console.widgets.buttons import Button
 from console.widgets.policy_diff import PolicyDiff
-from workers.grants import BroadGrant, Narrowing
-from workers.role_check import RoleKind
+from workers.access.grants import BroadGrant, Narrowing
+from workers.access.role_check import RoleKind
 
 if TYPE_CHECKING:
     from workers.services import Services

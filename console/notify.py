@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, overload
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from console.journal import Writer, write_whole
-from workers.os_words import os_words
+from workers.files.os_words import os_words
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication
 
 from console.connection import Connection
 from console.context import AppContext
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 
 class SignIns:
@@ -22,7 +22,7 @@ class SignIns:
         self._ctx.tasks.start(self._sign_in(profile), label="Signing in", key="sign in", scope="window")
 
     async def _sign_in(self, profile: str) -> None:
-        from workers import signing_in
+        from workers.account import signing_in
 
         ctx = self._ctx
         item = ctx.activity.begin(f"Sign in to {profile}", "key", cancellable=lambda: ctx.tasks.cancel("sign in"))

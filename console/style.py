@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QWidget
 
 from console import icons
 from console.theme import CONTROL, CONTROL_SMALL, RADIUS, ROLES, ROW, TOKENS
-from workers import private
+from workers.files import private
 
 if TYPE_CHECKING:
     from console.theme import Theme

@@ -45,7 +45,7 @@ def run_tour(out: Path, *, state_dir: Path | None = None) -> int:
 
 
 async def _play(out: Path, state_dir: Path | None) -> int:
-    from workers import local_account
+    from workers.account import sandbox as local_account
 
     work = Path(tempfile.mkdtemp(prefix="sagedeck-tour-"))
     state = state_dir or work / "sandbox"

@@ -23,9 +23,9 @@ from console.context import AppContext
 from console.models.viewing import ViewItem
 from console.widgets.picture_reading import Reading, read_fitting
 from console.widgets.viewer import Action, Viewer
-from workers.errors import SageDeckError
-from workers.model_input import seen_part
-from workers.os_words import plain_words
+from workers.errors.tree import SageDeckError
+from workers.files.os_words import plain_words
+from workers.inference.model_input import seen_part
 
 # Who holds an arrow key down does not want every picture that flies by to be read.
 PAUSE_SECONDS = 0.06
@@ -159,7 +159,7 @@ def _size_of(source: Path | bytes) -> int | None:
 def _as_seen(item: ViewItem, source: Path | bytes, found: Reading) -> tuple[QImage, QRectF | None, str]:
     """The network's input, where it lies in the picture (0 to 1), and why there is none. Blocking."""
     # Pillow and NumPy: not wanted before somebody looks at a picture.
-    from workers.model_view import Unusable, model_view
+    from workers.inference.model_view import Unusable, model_view
 
     try:
         pixels = model_view(item.sent() if item.sent is not None else source, item.input_size)

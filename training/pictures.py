@@ -1,7 +1,7 @@
 """From a picture file to the bytes of a network's input, the same way for training and inference.
 
 Nothing but Pillow and numpy: this file travels with the model into the endpoint. What it refuses, the check before
-an upload (``workers/datasets_pictures.py``) refuses too: a test damages files of every format and compares both.
+an upload (``workers/datasets/pictures.py``) refuses too: a test damages files of every format and compares both.
 """
 
 from __future__ import annotations

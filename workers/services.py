@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import threading
 
-from workers.costs import PriceTable
-from workers.endpoints import Endpoints
-from workers.functions import Functions
-from workers.grants import Grants
-from workers.inference import Inference
-from workers.launcher import Launcher
-from workers.logs import Logs
-from workers.metrics import Metrics
-from workers.pricing import Pricing
-from workers.quotas import Quotas
-from workers.role_check import RoleChecks
-from workers.roles import Roles
-from workers.session import AwsSession
-from workers.storage import Storage
-from workers.tags import Tags
-from workers.training import Training
-from workers.tuning import Tuning
+from workers.access.grants import Grants
+from workers.access.role_check import RoleChecks
+from workers.access.roles import Roles
+from workers.aws.logs import Logs
+from workers.aws.metrics import Metrics
+from workers.aws.quotas import Quotas
+from workers.aws.session import AwsSession
+from workers.aws.tags import Tags
+from workers.endpoints.service import Endpoints
+from workers.functions.service import Functions
+from workers.inference.invoke import Inference
+from workers.launcher.client import Launcher
+from workers.prices.refresh import Pricing
+from workers.prices.table import PriceTable
+from workers.storage.buckets import Storage
+from workers.training.jobs import Training
+from workers.tuning.jobs import Tuning
 from workers.types import Backend, Identity
-from workers.upload import Uploader
+from workers.upload.uploader import Uploader
 
 
 class Services:

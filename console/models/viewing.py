@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.models.base_cards import Card, class_title
 from console.models.base_format import bytes_text
-from workers.folder_rules import split_of
+from workers.datasets.folder_rules import split_of
 
 Progress = Callable[[int, int], object]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
 from PySide6.QtGui import QImage, QImageIOHandler, QImageReader, QPainter, QPixelFormat
 
-from workers.os_words import os_words
+from workers.files.os_words import os_words
 
 # The same bounds as the training program's: what can be trained on can be looked at.
 MAX_PIXELS = 128_000_000

@@ -28,7 +28,7 @@ from console.app import SWITCH_SECONDS, Application, Files, make_qt_application 
 from console.collector import Collector  # noqa: E402
 from tests.bench.bench_upload import make_files  # noqa: E402
 from tests.helpers.window import until  # noqa: E402
-from workers import local_account  # noqa: E402
+from workers.account import sandbox as local_account  # noqa: E402
 
 GOAL_P99_MS, GOAL_WORST_MS = 16.0, 100.0
 PROBE_SECONDS = 0.005

@@ -31,9 +31,9 @@ sys.path.insert(0, str(ROOT))
 from tests.helpers.pictures import make_folder  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess  # noqa: E402
 from workers.services import Services  # noqa: E402
-from workers.tuning_types import TuningSpec  # noqa: E402
+from workers.tuning.types import TuningSpec  # noqa: E402
 from workers.types import Backend  # noqa: E402
-from workers.upload import Uploader  # noqa: E402
+from workers.upload.uploader import Uploader  # noqa: E402
 
 RATIO_GOAL, HOSTS_GOAL, OVERHEAD_GOAL_SECONDS = 5.0, 1.7, 3.0
 CLASSES = 10

@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 from sandbox.core.client_env import client_environ  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess, clean_environ  # noqa: E402
-from workers.session import AwsSession  # noqa: E402
-from workers.storage import Storage  # noqa: E402
+from workers.aws.session import AwsSession  # noqa: E402
+from workers.storage.buckets import Storage  # noqa: E402
 from workers.types import Backend, UploadResult  # noqa: E402
-from workers.upload import Uploader  # noqa: E402
+from workers.upload.uploader import Uploader  # noqa: E402
 
 FILES = 8351
 CLASSES = 133

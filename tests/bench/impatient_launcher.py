@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from workers import deadlines, launcher_child
+from workers import deadlines
+from workers.launcher import child as launcher_child
 
 deadlines.ATTEMPT_SECONDS, deadlines.CALL_SECONDS = 2.0, 5.0
 

@@ -11,7 +11,7 @@ from console import code_dialog
 from console.code_dialog import CodeDialog, code_problem
 from console.connection import Choice
 from tests.helpers.window import AWS, FakeServices, shown, until
-from workers.errors import Expired, Fix
+from workers.errors.tree import Expired, Fix
 
 WORK = Choice("aws:work", "work", "aws", AWS.region, AWS)
 SERIAL = "arn:aws:iam::123456789012:mfa/phone"

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.commands import Command, Confirmation
 from tests.helpers.window import connect, until
-from workers.errors import Conflict, Left, Unreachable
+from workers.errors.tree import Conflict, Left, Unreachable
 
 
 class Delete(Command):

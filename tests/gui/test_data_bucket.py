@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel
 from console.tabs import TabSpec
 from console.widgets.buttons import Button
 from tests.helpers.window import SANDBOX, FakeServices, until
-from workers.errors import AccessDenied, SageDeckError
+from workers.errors.tree import AccessDenied, SageDeckError
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
 SPECS = [TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")]

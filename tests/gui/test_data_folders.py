@@ -13,7 +13,7 @@ import pytest
 from tests.gui.test_data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
-from workers.samples import make_samples
+from workers.samples.maker import make_samples
 
 pytestmark = pytest.mark.timeout(240)
 

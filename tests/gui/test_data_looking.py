@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from tests.gui.test_data_bucket import NOW, SPECS, NoUploads, PagedStorage
 from tests.gui.test_predict_tab import picture, png
 from tests.helpers.window import SANDBOX, FakeServices, activate, until
-from workers.errors import AccessDenied
+from workers.errors.tree import AccessDenied
 from workers.types import Listing, ObjectPreview, S3Object
 
 Key = Qt.Key

@@ -17,7 +17,7 @@ from tests.gui.test_data_tab import button, checked, connected, dialog_of, in_bu
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
-from workers.errors import Unreachable
+from workers.errors.tree import Unreachable
 from workers.services import Services
 
 pytestmark = pytest.mark.timeout(240)

@@ -24,7 +24,7 @@ from console.widgets.confirm import ConfirmDialog
 from console.widgets.empty_state import EmptyState
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
-from workers.samples import make_samples
+from workers.samples.maker import make_samples
 from workers.services import Services
 from workers.types import Backend, Identity
 

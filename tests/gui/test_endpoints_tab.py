@@ -22,8 +22,8 @@ from console.widgets.buttons import Button
 from console.widgets.confirm import ConfirmDialog
 from tests.helpers.models import NOW, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
-from workers.errors import Unreachable
-from workers.grants import BroadGrant, Narrowing, diff_lines
+from workers.access.grants import BroadGrant, Narrowing, diff_lines
+from workers.errors.tree import Unreachable
 from workers.types import EndpointMetrics
 
 SPECS = [TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab")]

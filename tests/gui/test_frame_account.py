@@ -14,7 +14,7 @@ from console import tray
 from console.activity import ActivityModel
 from console.connection import Choice
 from tests.helpers.window import AWS, FakeServices, RecordingTab, spec, until
-from workers.errors import Expired, Fix, LocalProblem
+from workers.errors.tree import Expired, Fix, LocalProblem
 from workers.types import Backend
 
 EXPIRED = Expired("The sign-in has expired", "Could not sign in.", fix=Fix("Sign in", "sign_in", {"profile": "work"}))
@@ -49,7 +49,7 @@ async def test_the_strip_offers_to_sign_in_and_then_connects(make_application, m
         on_line("open https://example.com and enter ABCD")
         expired.append(True)
 
-    monkeypatch.setattr("workers.signing_in.sign_in", sign_in)
+    monkeypatch.setattr("workers.account.signing_in.sign_in", sign_in)
     application = await shown(make_application)
     application.connection.choose(WORK)
     strip = application.window.strip
@@ -69,7 +69,7 @@ async def test_the_command_can_be_copied_where_it_must_be_typed(make_application
     async def sign_in(way, on_line):
         raise LocalProblem("Sign in to work in a terminal", "No AWS CLI.", "Type it.", details="aws sso login")
 
-    monkeypatch.setattr("workers.signing_in.sign_in", sign_in)
+    monkeypatch.setattr("workers.account.signing_in.sign_in", sign_in)
     application = await shown(make_application)
     application.sign_ins.begin("work")
     await until(lambda: application.notify.notices)

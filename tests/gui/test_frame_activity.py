@@ -126,7 +126,7 @@ async def test_a_long_history_comes_in_pages(make_application):
 
 async def test_the_log_follows_what_the_program_says(make_application):
     application, panel = await opened(make_application)
-    logging.getLogger("workers.storage").info("created the bucket dogs")
+    logging.getLogger("workers.storage.buckets").info("created the bucket dogs")
     application.window.toggle_activity()
     panel.segments.set_current("log")
     assert "created the bucket dogs" in panel.log.toPlainText()

@@ -76,7 +76,7 @@ async def test_the_sandbox_can_be_stopped_from_the_settings(make_application, mo
         stopped.append(state_dir)
         return True
 
-    monkeypatch.setattr("workers.local_account.stop", stop)
+    monkeypatch.setattr("workers.account.sandbox.stop", stop)
     application = await opened(make_application)
     application.window.show_settings()
     dialog = application.window._dialogs["settings"]

@@ -29,7 +29,7 @@ from tests.helpers.window import (
     spec,
     until,
 )
-from workers.errors import Expired, LocalProblem
+from workers.errors.tree import Expired, LocalProblem
 from workers.types import Endpoint, Identity, TrainingJob
 
 
@@ -43,7 +43,7 @@ async def test_the_window_paints_before_it_connects(make_application, monkeypatc
         await gate.wait()
         return SANDBOX
 
-    monkeypatch.setattr("workers.local_account.attach_or_start", slow_start)
+    monkeypatch.setattr("workers.account.sandbox.attach_or_start", slow_start)
     monkeypatch.setattr("console.connection._make_services", FakeServices)
     application = make_application(SPECS)
     application.window.painted.connect(lambda: order.append("painted"))
@@ -74,7 +74,7 @@ async def test_a_failed_start_says_why_and_can_be_tried_again(make_application, 
             )
         return SANDBOX
 
-    monkeypatch.setattr("workers.local_account.attach_or_start", start)
+    monkeypatch.setattr("workers.account.sandbox.attach_or_start", start)
     monkeypatch.setattr("console.connection._make_services", FakeServices)
     application = make_application(SPECS)
     application.show()
@@ -200,7 +200,7 @@ async def test_an_account_that_is_gone_is_told_with_the_reason(make_application,
     credentials = tmp_path / "credentials"
     credentials.write_text("# my keys\n[work\naws_access_key_id = A\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
-    monkeypatch.setattr("workers.local_account.attach_or_start", AsyncMock(return_value=SANDBOX))
+    monkeypatch.setattr("workers.account.sandbox.attach_or_start", AsyncMock(return_value=SANDBOX))
     monkeypatch.setattr("console.connection._make_services", FakeServices)
     (tmp_path / "window").mkdir()
     (tmp_path / "window" / "settings.json").write_text('{"backend": "aws:work"}')
@@ -259,7 +259,7 @@ async def test_changing_the_account_asks_when_something_of_the_window_runs(make_
 
 
 async def test_what_the_sandbox_has_to_tell_is_told_once(make_application, monkeypatch):
-    from workers.local_account import Ready
+    from workers.account.sandbox import Ready
 
     words = "The state folder was of another version; it is kept as sandbox.old."
     ready = Ready("http://127.0.0.1:9", "us-east-1", "123456789012", 1, "a", "b", notice=words)
@@ -268,8 +268,8 @@ async def test_what_the_sandbox_has_to_tell_is_told_once(make_application, monke
         on_status(words if not application.notify.notices else "Connected to the running sandbox")
         return SANDBOX
 
-    monkeypatch.setattr("workers.local_account.attach_or_start", start)
-    monkeypatch.setattr("workers.local_account.read_ready", lambda state_dir: ready)
+    monkeypatch.setattr("workers.account.sandbox.attach_or_start", start)
+    monkeypatch.setattr("workers.account.sandbox.read_ready", lambda state_dir: ready)
     monkeypatch.setattr("console.connection._make_services", FakeServices)
     application = make_application(SPECS)
     application.show()

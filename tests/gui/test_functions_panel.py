@@ -23,8 +23,8 @@ from console.widgets.policy_diff import PolicyDiff
 from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.integration.test_functions_story import INFERENCE
-from workers import local_account
-from workers.grants import diff_lines
+from workers.access.grants import diff_lines
+from workers.account import sandbox as local_account
 
 FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
 

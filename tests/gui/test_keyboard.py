@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from console.tabs import TABS
 from tests.helpers.window import activate, until
-from workers import local_account
+from workers.account import sandbox as local_account
 
 MOST_STOPS = 120
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from console.tabs import TABS
 from console.widgets.buttons import Button
 from tests.helpers.accounts import NamedAccount, said
 from tests.helpers.window import FakeServices, until
-from workers.errors import AccessDenied, Expired, Fix, LocalProblem, Unreachable
+from workers.errors.tree import AccessDenied, Expired, Fix, LocalProblem, Unreachable
 from workers.types import Backend
 
 OLD, NEW = "oldacct", "newacct"

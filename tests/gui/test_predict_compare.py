@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, texts, with_endpoints
 from tests.helpers.models import ModelServices
-from workers.errors import ModelFailed
+from workers.errors.tree import ModelFailed
 
 
 def recorded(services: ModelServices) -> list[tuple[str, bytes]]:

@@ -20,7 +20,7 @@ from console.tabs.predict.tab import PredictTab
 from console.widgets.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
-from workers.errors import ModelFailed, NotFound, Unreachable
+from workers.errors.tree import ModelFailed, NotFound, Unreachable
 from workers.types import JobReport
 
 SPECS = [TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab")]

@@ -24,7 +24,7 @@ from console.tabs import TABS
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess, clean_environ
 from tests.helpers.window import until
-from workers import local_account
+from workers.account import sandbox as local_account
 from workers.services import Services
 from workers.types import Backend, Identity
 

@@ -26,13 +26,13 @@ from console.widgets.table import ResourceTable
 from tests.gui.test_training_form import DATA, shown
 from tests.gui.test_training_lists import FakeAccount, training, trial, tuning
 from tests.helpers.window import connect, until
-from workers.costs import PriceTable
-from workers.errors import AccessDenied
-from workers.function_making import role_of
-from workers.function_types import FunctionSpec
-from workers.quotas import Quota
-from workers.roles import role_name
-from workers.training_spot import SPOT_SAVING
+from workers.access.roles import role_name
+from workers.aws.quotas import Quota
+from workers.errors.tree import AccessDenied
+from workers.functions.making import role_of
+from workers.functions.types import FunctionSpec
+from workers.prices.table import PriceTable
+from workers.training.spot import SPOT_SAVING
 from workers.types import TrainingJob
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

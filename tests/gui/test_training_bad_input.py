@@ -20,10 +20,10 @@ from tests.gui.test_training_form import shown
 from tests.gui.test_training_lists import tuning
 from tests.helpers.models import ModelServices, enter, job
 from tests.helpers.window import until
-from workers.training_curves import CurveReader
-from workers.training_failures import Failure, explain
-from workers.tuning_costs import estimate
-from workers.tuning_types import Trial, TuningJob
+from workers.training.curves import CurveReader
+from workers.training.failures import Failure, explain
+from workers.tuning.costs import estimate
+from workers.tuning.types import Trial, TuningJob
 from workers.types import LogEvent, TrainingJob
 
 HANGING = job("hangs", "Stopped", secondary_status="MaxRuntimeExceeded", max_runtime_seconds=3600)

@@ -18,8 +18,8 @@ from console.tabs.training.form import LaunchForm
 from console.tabs.training.form_values import numbers, pairs, pairs_text
 from console.tabs.training.requirements_dialog import RequirementsDialog, requirements_problem, shipped_requirements
 from tests.helpers.window import connect
-from workers.tuning_costs import estimate
-from workers.tuning_types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec
+from workers.tuning.costs import estimate
+from workers.tuning.types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

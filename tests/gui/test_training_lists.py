@@ -25,9 +25,9 @@ from console.tabs.training.tuning_views import dots, lines, marks, parallel, set
 from console.widgets.parallel import Axis, ParallelChart, Thread
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.scatter import Dot, ScatterChart
-from workers.costs import PriceTable
-from workers.tuning_read import leaderboard
-from workers.tuning_types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage
+from workers.prices.table import PriceTable
+from workers.tuning.answers import leaderboard
+from workers.tuning.types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage
 from workers.types import EpochMetrics, JobPage, JobReport, TrainingJob
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from console.story import Story
 from console.tabs import TABS
-from workers import local_account
+from workers.account import sandbox as local_account
 
 
 @pytest.mark.integration

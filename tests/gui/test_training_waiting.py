@@ -23,11 +23,11 @@ from tests.gui.test_training_bad_input import said
 from tests.gui.test_training_lists import FakeAccount, training, tuning
 from tests.helpers.models import NOW, ModelServices, enter, job
 from tests.helpers.window import until
-from workers.errors import NotFound
-from workers.training_curves import CurveReader
-from workers.training_progress import FeaturesProgress
-from workers.tuning_pending import form_variables
-from workers.tuning_types import TuningJob, TuningPage, TuningSpec
+from workers.errors.tree import NotFound
+from workers.training.curves import CurveReader
+from workers.training.progress import FeaturesProgress
+from workers.tuning.pending import form_variables
+from workers.tuning.types import TuningJob, TuningPage, TuningSpec
 from workers.types import LogEvent, TrainingJob
 
 FORM = TuningSpec("dogs-tuning", "s3://data/dogs", "data")

@@ -26,8 +26,8 @@ from console.widgets import prediction_card
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
 from tests.helpers.models import CLASSES
 from tests.helpers.window import activate, until
-from workers.errors import ModelFailed
-from workers.model_view import model_view
+from workers.errors.tree import ModelFailed
+from workers.inference.model_view import model_view
 from workers.types import JobReport
 
 Key = Qt.Key

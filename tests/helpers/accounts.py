@@ -11,10 +11,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
 from tests.helpers.models import NOW, ModelServices, endpoint, job
-from workers.errors import AccessDenied
-from workers.function_types import Function
-from workers.tuning_costs import estimate
-from workers.tuning_types import ContinuousRange, TuningJob, TuningPage
+from workers.errors.tree import AccessDenied
+from workers.functions.types import Function
+from workers.tuning.costs import estimate
+from workers.tuning.types import ContinuousRange, TuningJob, TuningPage
 from workers.types import Backend, Bucket, BucketSafety, JobPage, Listing, S3Object
 
 

@@ -20,14 +20,17 @@ import pytest
 from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
-from workers import creating, deadlines, training, tuning_request
-from workers.endpoints_update import UpdateSpec
-from workers.errors import SageDeckError
-from workers.function_types import FunctionSpec
-from workers.launcher import Launcher
+from workers import deadlines
+from workers.aws import creating
+from workers.aws.session import AwsSession
+from workers.endpoints.update import UpdateSpec
+from workers.errors.tree import SageDeckError
+from workers.functions.types import FunctionSpec
+from workers.launcher.client import Launcher
 from workers.services import Services
-from workers.session import AwsSession
-from workers.tuning_types import ContinuousRange, TuningSpec
+from workers.training import jobs as training
+from workers.tuning import request as tuning_request
+from workers.tuning.types import ContinuousRange, TuningSpec
 from workers.types import Backend, DeploySpec, TrainingSpec
 
 INFERENCE = """

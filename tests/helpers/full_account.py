@@ -14,13 +14,13 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 
 from tests.helpers.models import NOW, ModelServices, endpoint
-from workers.errors import NotFound
-from workers.function_calls import FunctionCall
-from workers.function_types import Function, FunctionVersion
-from workers.storage import Listing
-from workers.training_curves import CurveReader
-from workers.tuning_costs import estimate
-from workers.tuning_types import (
+from workers.errors.tree import NotFound
+from workers.functions.calls import FunctionCall
+from workers.functions.types import Function, FunctionVersion
+from workers.storage.buckets import Listing
+from workers.training.curves import CurveReader
+from workers.tuning.costs import estimate
+from workers.tuning.types import (
     CategoricalRange,
     ContinuousRange,
     Trial,

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.helpers.window import SANDBOX, FakeServices
-from workers.endpoints_update import EndpointUpdate, UpdateSpec
-from workers.errors import NotFound
+from workers.endpoints.update import EndpointUpdate, UpdateSpec
+from workers.errors.tree import NotFound
 from workers.types import (
     Backend,
     DeletionPlan,

@@ -10,8 +10,8 @@ from typing import Any
 
 from console.tabs import TabSpec
 from console.tabs.base import Tab
-from workers.costs import PriceTable
-from workers.quotas import Quota
+from workers.aws.quotas import Quota
+from workers.prices.table import PriceTable
 from workers.types import Backend, Endpoint, Identity, TrainingJob
 
 SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from workers import local_account
-from workers.datasets import split_folder
-from workers.errors import LocalProblem
-from workers.samples import make_samples
+from workers.account import sandbox as local_account
+from workers.datasets.folder import split_folder
+from workers.errors.tree import LocalProblem
+from workers.samples.maker import make_samples
 from workers.services import Services
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ import pytest
 
 from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
-from workers.endpoints_update import EndpointUpdate, UpdateSpec
-from workers.errors import InvalidInput
+from workers.endpoints.update import EndpointUpdate, UpdateSpec
+from workers.errors.tree import InvalidInput
 from workers.services import Services
 from workers.types import Backend, DeploySpec, Endpoint
 

@@ -19,9 +19,9 @@ from PIL import Image
 from tests.helpers.sagemaker_jobs import Account, wait_for
 from tests.helpers.sandbox import SandboxProcess
 from tests.unit.predict_function.test_handler import bad_events
-from workers.errors import InvalidInput
-from workers.function_code import check_code
-from workers.function_types import FunctionSpec, TestResult
+from workers.errors.tree import InvalidInput
+from workers.functions.code import check_code
+from workers.functions.types import FunctionSpec, TestResult
 from workers.services import Services
 from workers.types import Backend
 

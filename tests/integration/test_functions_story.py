@@ -13,11 +13,11 @@ from PIL import Image
 
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
-from workers.errors import Conflict, InvalidInput, NotFound
-from workers.function_code import package
-from workers.function_making import role_of
-from workers.function_settings import SettingsChange
-from workers.function_types import FunctionSettings, FunctionSpec
+from workers.errors.tree import Conflict, InvalidInput, NotFound
+from workers.functions.code import package
+from workers.functions.making import role_of
+from workers.functions.settings import SettingsChange
+from workers.functions.types import FunctionSettings, FunctionSpec
 from workers.services import Services
 from workers.types import Backend
 

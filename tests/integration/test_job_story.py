@@ -11,10 +11,10 @@ import pytest
 from tests.helpers.pictures import make_folder
 from tests.helpers.processes import children_running
 from tests.helpers.sandbox import SandboxProcess
-from workers.errors import Conflict, InvalidInput, ModelFailed, NotFound
+from workers.errors.tree import Conflict, InvalidInput, ModelFailed, NotFound
 from workers.services import Services
 from workers.types import Backend, DeploySpec, TrainingSpec
-from workers.upload import Uploader
+from workers.upload.uploader import Uploader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -109,7 +109,7 @@ async def story(services, folder):
 
     spec = TrainingSpec(JOB, data, bucket, epochs=3, batch_size=16, hyperparameters=SETTINGS)
     await services.roles.ensure_training_role(bucket)
-    warm = max(children_running("workers.launcher_child"), key=lambda child: child.create_time())
+    warm = max(children_running("workers.launcher.child"), key=lambda child: child.create_time())
     before = warm.cpu_times()
     assert await services.training.launch(spec) == JOB
     after = warm.cpu_times()

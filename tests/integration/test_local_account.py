@@ -7,9 +7,9 @@ import asyncio
 import psutil
 import pytest
 
-from workers import local_account
-from workers.session import AwsSession
-from workers.storage import Storage
+from workers.account import sandbox as local_account
+from workers.aws.session import AwsSession
+from workers.storage.buckets import Storage
 
 pytestmark = pytest.mark.integration
 

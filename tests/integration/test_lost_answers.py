@@ -16,10 +16,10 @@ from tests.helpers.fault_flows import FLOWS, Bench, quick
 from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
-from workers.upload_large import send_large
-from workers.upload_plan import PART_SIZE
-from workers.upload_remote import Remote
-from workers.upload_scan import LocalFile
+from workers.upload.large import send_large
+from workers.upload.plan import PART_SIZE
+from workers.upload.remote import Remote
+from workers.upload.scan import LocalFile
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.helpers.sandbox import SandboxProcess
 from tests.integration.test_upload import backend_of
-from workers.errors import Conflict
-from workers.session import AwsSession
-from workers.storage import Storage
+from workers.aws.session import AwsSession
+from workers.errors.tree import Conflict
+from workers.storage.buckets import Storage
 
 pytestmark = pytest.mark.integration
 

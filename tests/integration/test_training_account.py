@@ -8,9 +8,9 @@ import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.integration.test_job_story import finished, runner, sandbox, services, uploaded  # noqa: F401 - fixtures
-from workers.costs import PriceTable
-from workers.errors import QuotaExceeded
-from workers.tags import job_of_arn
+from workers.aws.tags import job_of_arn
+from workers.errors.tree import QuotaExceeded
+from workers.prices.table import PriceTable
 from workers.types import TrainingSpec
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]

@@ -9,11 +9,11 @@ import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
-from workers.errors import Conflict, InvalidInput, NotFound
+from workers.errors.tree import Conflict, InvalidInput, NotFound
 from workers.services import Services
-from workers.tuning_types import CategoricalRange, ContinuousRange, TuningSpec, TuningStep
+from workers.tuning.types import CategoricalRange, ContinuousRange, TuningSpec, TuningStep
 from workers.types import Backend
-from workers.upload import Uploader
+from workers.upload.uploader import Uploader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.helpers.processes import children_running
 from tests.helpers.sandbox import SandboxProcess
-from workers.errors import NotFound, SageDeckError, ServiceFault, Unreachable
-from workers.session import AwsSession
-from workers.storage import Storage
+from workers.aws.session import AwsSession
+from workers.errors.tree import NotFound, SageDeckError, ServiceFault, Unreachable
+from workers.storage.buckets import Storage
 from workers.types import Backend
-from workers.upload import UploadControl, Uploader
+from workers.upload.uploader import UploadControl, Uploader
 
 pytestmark = pytest.mark.integration
 
@@ -193,7 +193,7 @@ def test_a_killed_child_is_told_and_resumed(sandbox, tmp_path):
     async def body(desk):
         def kill(progress):
             if progress.phase == "uploading" and progress.files_done > 20:
-                for child in children_running("workers.upload_child"):
+                for child in children_running("workers.upload.child"):
                     child.kill()
 
         with pytest.raises(SageDeckError, match="stopped unexpectedly"):
@@ -218,7 +218,7 @@ def test_cancelling_the_task_leaves_no_process(sandbox, tmp_path):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not children_running("workers.upload_child")
+        assert not children_running("workers.upload.child")
 
     at_desk(sandbox, tmp_path, body)
 

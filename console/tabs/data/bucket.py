@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
 from console.models.data import ObjectRow, object_rows
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 from workers.types import Bucket, BucketSafety
 
 SETTING = "bucket"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command
 from console.models.base_format import bytes_text, count, duration
-from workers.samples import MARK as SAMPLES_MARK
+from workers.samples.maker import MARK as SAMPLES_MARK
 from workers.types import Bucket, UploadProgress, UploadResult
-from workers.upload import UploadControl
+from workers.upload.uploader import UploadControl
 
 if TYPE_CHECKING:
     from workers.services import Services

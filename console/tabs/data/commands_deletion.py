@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation
 from console.models.base_format import count
-from workers.storage_removal import Doomed, RemovalResult
+from workers.storage.removal import Doomed, RemovalResult
 
 if TYPE_CHECKING:
     from workers.services import Services

@@ -13,11 +13,11 @@ from PySide6.QtCore import QObject, Signal
 from console.activity import ActivityItem
 from console.context import AppContext
 from console.models.base_format import bytes_text, count, duration
-from workers.datasets import DatasetProgress, SplitResult, check_folder, split_folder
-from workers.errors import SageDeckError
-from workers.samples import SampleProgress, SampleSet, make_samples
+from workers.datasets.folder import DatasetProgress, SplitResult, check_folder, split_folder
+from workers.errors.tree import SageDeckError
+from workers.samples.maker import SampleProgress, SampleSet, make_samples
 from workers.types import DatasetReport
-from workers.upload_scan import mark
+from workers.upload.scan import mark
 
 DatasetState = Literal["none", "checking", "checked", "failed"]
 SETTING = "data_folder"

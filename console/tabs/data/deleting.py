@@ -15,9 +15,9 @@ from console.models.data import ObjectRow
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands_deletion import DeleteBucket, DeleteObjects, RestoreObjects
 from console.tabs.data.deletion_dialog import DeletionDialog
-from workers.errors import SageDeckError
-from workers.storage_dependents import find_dependents, holds_model
-from workers.storage_removal import Doomed, RemovalResult
+from workers.errors.tree import SageDeckError
+from workers.storage.dependents import find_dependents, holds_model
+from workers.storage.removal import Doomed, RemovalResult
 from workers.types import S3Object
 
 if TYPE_CHECKING:

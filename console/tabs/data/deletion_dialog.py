@@ -11,8 +11,8 @@ from console.models.base_format import bytes_text, count
 from console.widgets.base import label
 from console.widgets.confirm import ConfirmDialog
 from console.widgets.lines import CheckLine
-from workers.storage_dependents import Dependents
-from workers.storage_removal import Doomed, total_size
+from workers.storage.dependents import Dependents
+from workers.storage.removal import Doomed, total_size
 
 NAMED_AT_MOST = 6
 

@@ -19,9 +19,8 @@ from console.widgets.fields import IntField, LineEdit
 from console.widgets.form import Form, Hint
 from console.widgets.lines import CheckLine, LineTone
 from console.widgets.table import ResourceTable
-from workers.bucket_names import bucket_name_problem
-from workers.datasets import split_name
-from workers.samples import (
+from workers.datasets.folder import split_name
+from workers.samples.maker import (
     DEFAULT_CLASSES,
     DEFAULT_PER_CLASS,
     MAX_CLASSES,
@@ -31,6 +30,7 @@ from workers.samples import (
     TYPICAL_BYTES,
     destination_problem,
 )
+from workers.storage.names import bucket_name_problem
 from workers.types import DatasetReport, Finding
 
 SAMPLES_NAME = "sample-dogs"

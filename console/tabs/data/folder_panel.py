@@ -14,7 +14,7 @@ from console.widgets.buttons import Button
 from console.widgets.drop_area import DropArea
 from console.widgets.lines import CheckLine, LineAction, LineTone
 from console.widgets.progress import ProgressBar
-from workers.datasets import DatasetProgress
+from workers.datasets.folder import DatasetProgress
 from workers.types import DatasetReport, Finding
 
 TONES: dict[str, LineTone] = {"ok": "ok", "info": "info", "warning": "warn", "error": "err"}

@@ -14,7 +14,7 @@ from console.tabs.data.object_thumbs import ObjectThumbs
 from console.viewing import Viewing
 from console.widgets.table import ResourceTable
 from console.widgets.viewer import Action
-from workers.model_input import DEFAULT_SIZE
+from workers.inference.model_input import DEFAULT_SIZE
 
 CACHE_BYTES = 64_000_000
 _NETWORK = "a model trained with the default settings"

@@ -21,7 +21,7 @@ from console.widgets.base import ElidedLabel, antialias, label, on_theme, set_to
 from console.widgets.buttons import Button
 from console.widgets.picture_painting import paint_fitted, paint_missing
 from console.widgets.picture_reading import Reading, read_fitting
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 from workers.types import ObjectPreview
 
 SIDE = 88

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from console.context import AppContext
 from console.models.data import ObjectRow
 from console.widgets.thumbs import WAITING, thumbnails
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 Twin = Callable[[str, ObjectRow], Path | None]
 

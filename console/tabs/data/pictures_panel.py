@@ -22,8 +22,8 @@ from console.widgets.segmented import Segmented
 from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
 from console.widgets.thumbs import thumbnails
 from console.widgets.viewer import Action
-from workers.datasets import class_pictures
-from workers.model_input import DEFAULT_SIZE
+from workers.datasets.folder import class_pictures
+from workers.inference.model_input import DEFAULT_SIZE
 
 SPLITS = ("train", "valid", "test")
 

@@ -33,8 +33,8 @@ from console.widgets.current_stack import CurrentStack
 from console.widgets.empty_state import EmptyState
 from console.widgets.panes import Panes
 from console.widgets.scroll_area import ScrollArea
-from workers.errors import SageDeckError
-from workers.storage_names import DownloadPlan
+from workers.errors.tree import SageDeckError
+from workers.storage.key_names import DownloadPlan
 from workers.types import Finding, UploadResult
 
 SIDE_WIDTH = 464

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
 from console.tabs.data.commands import Upload, progress_fraction
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 from workers.types import PendingUpload, UploadProgress, UploadResult
 
 UploadState = Literal["idle", "running", "paused", "asks", "done", "cancelled", "failed"]

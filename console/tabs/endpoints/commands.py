@@ -7,10 +7,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
-from workers.deploy_request import deploy_requests
-from workers.endpoints_deletion import ALARM, CONFIG, MODEL, TARGET
-from workers.endpoints_update import EndpointUpdate, UpdateSpec
-from workers.launch_cli import command_line
+from workers.endpoints.deletion import ALARM, CONFIG, MODEL, TARGET
+from workers.endpoints.request import deploy_requests
+from workers.endpoints.update import EndpointUpdate, UpdateSpec
+from workers.launcher.cli import command_line
 from workers.types import DeletionPlan, DeletionResult, DeploySpec
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from console.widgets.base import label
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, IntField, LineEdit
 from console.widgets.form import Form
-from workers.training_accuracy import best_accuracy
-from workers.training_names import name_problem
+from workers.aws.names import name_problem
+from workers.tuning.accuracy import best_accuracy
 from workers.types import DeploySpec, TrainingJob
 
 DEFAULT_INSTANCE = "ml.m5.large"

@@ -23,9 +23,9 @@ from console.widgets.lines import CheckLine, IconLabel
 from console.widgets.log_panel import LogPanel
 from console.widgets.side_panel import SidePanel
 from console.widgets.state_chip import StateChip
-from workers.endpoints_deletion import ALARM, CONFIG, TARGET, UNCHECKED
-from workers.endpoints_failures import explain_endpoint
-from workers.errors import SageDeckError
+from workers.endpoints.deletion import ALARM, CONFIG, TARGET, UNCHECKED
+from workers.endpoints.failures import explain_endpoint
+from workers.errors.tree import SageDeckError
 from workers.types import DeletionPlan, EndpointMetrics
 
 LOG_SECONDS = 3.0

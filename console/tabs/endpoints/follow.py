@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from console.activity import ActivityItem
 from console.context import AppContext
-from workers.endpoints_failures import explain_endpoint
-from workers.endpoints_update import EndpointUpdate
-from workers.errors import NotFound, SageDeckError
+from workers.endpoints.failures import explain_endpoint
+from workers.endpoints.update import EndpointUpdate
+from workers.errors.tree import NotFound, SageDeckError
 from workers.types import Endpoint
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from console.tabs.endpoints.functions_commands import (
 )
 from console.tabs.endpoints.functions_dialogs import AliasDialog, NewFunctionDialog, PublishDialog
 from console.tabs.endpoints.functions_settings import SettingsDialog
-from workers.errors import NotFound, SageDeckError
-from workers.function_calls import refused_call
+from workers.errors.tree import NotFound, SageDeckError
+from workers.functions.calls import refused_call
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

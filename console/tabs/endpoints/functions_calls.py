@@ -9,7 +9,7 @@ from datetime import datetime
 from console.models.base import Column
 from console.models.base_format import day_month, milliseconds
 from console.models.base_states import State
-from workers.function_calls import FunctionCall
+from workers.functions.calls import FunctionCall
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from console.widgets.fields import LineEdit
 from console.widgets.form import Form
 from console.widgets.lines import HintLine
 from console.widgets.segmented import Segmented
-from workers.errors import SageDeckError
-from workers.function_code import HANDLER, OwnCode, read_code
+from workers.errors.tree import SageDeckError
+from workers.functions.code import HANDLER, OwnCode, read_code
 
 OURS, OWN = "ours", "own"
 _KEY = "endpoints:read-code"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
-from workers.function_code import HANDLER, OwnCode
-from workers.function_making import role_of
-from workers.function_settings import SettingsChange
-from workers.function_types import FunctionSpec
-from workers.grants import Grant
+from workers.access.grants import Grant
+from workers.functions.code import HANDLER, OwnCode
+from workers.functions.making import role_of
+from workers.functions.settings import SettingsChange
+from workers.functions.types import FunctionSpec
 from workers.types import DeletionPlan
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from console.widgets.base import antialias, fill_rounded, label, on_theme, round
 from console.widgets.buttons import Button, IconButton
 from console.widgets.lines import IconLabel
 from console.widgets.policy_diff import PolicyDiff
-from workers.grants import Grant
+from workers.access.grants import Grant
 
 _COPIED = "Copied"
 

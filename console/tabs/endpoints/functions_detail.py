@@ -16,9 +16,9 @@ from console.widgets.lines import IconLabel
 from console.widgets.policy_diff import PolicyDiff
 from console.widgets.side_panel import SidePanel
 from console.widgets.state_chip import StateChip
-from workers.errors import SageDeckError
-from workers.function_types import FunctionVersion
-from workers.grants import Narrowing
+from workers.access.grants import Narrowing
+from workers.errors.tree import SageDeckError
+from workers.functions.types import FunctionVersion
 
 _KEY = "endpoints:function-detail"
 VERSIONS_SHOWN = 6

@@ -13,10 +13,10 @@ from console.widgets.fields import ComboBox, IntField, LineEdit
 from console.widgets.form import Form
 from console.widgets.policy_diff import PolicyDiff
 from console.widgets.switch import Switch
-from workers.function_policy import function_policy, policy_values
-from workers.function_types import FunctionSpec, FunctionVersion
-from workers.functions import name_problem
-from workers.grants import diff_lines
+from workers.access.grants import diff_lines
+from workers.functions.role import function_policy, policy_values
+from workers.functions.service import name_problem
+from workers.functions.types import FunctionSpec, FunctionVersion
 
 MEMORY = (128, 256, 512, 1024, 2048, 3008)
 DEFAULT_MEMORY, DEFAULT_TIMEOUT = 256, 30

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.context import AppContext
 from console.theme import theme
 from console.widgets.log_panel import LogPanel
-from workers.errors import NotFound, SageDeckError
+from workers.errors.tree import NotFound, SageDeckError
 
 SECONDS = 2.0
 _KEY = "endpoints:function-log"

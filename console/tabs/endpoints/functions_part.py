@@ -23,11 +23,11 @@ from console.tabs.endpoints.functions_test import TestPanel
 from console.widgets.base import ElidedLabel, label
 from console.widgets.buttons import Button
 from console.widgets.table import ResourceTable
-from workers.errors import SageDeckError
-from workers.function_calls import FunctionCall, refused_in_a_row
-from workers.function_costs import function_per_hour
-from workers.function_types import Function
-from workers.grants import Grant
+from workers.access.grants import Grant
+from workers.errors.tree import SageDeckError
+from workers.functions.calls import FunctionCall, refused_in_a_row
+from workers.functions.costs import function_per_hour
+from workers.functions.types import Function
 
 MOST_CALLS_SHOWN = 12
 _CONCURRENT = 4

@@ -9,10 +9,10 @@ from console.models.base import Column
 from console.models.base_format import ago, milliseconds
 from console.models.base_states import State
 from console.tabs.endpoints.rows import rate_text
-from workers.function_calls import FunctionCall
-from workers.function_policy import INVOKE
-from workers.function_types import Function
-from workers.grants import Grant
+from workers.access.grants import Grant
+from workers.functions.calls import FunctionCall
+from workers.functions.role import INVOKE
+from workers.functions.types import Function
 
 MINUTES_A_DAY = 24 * 60
 

@@ -17,8 +17,8 @@ from console.widgets.form import Form
 from console.widgets.lines import HintLine
 from console.widgets.policy_diff import PolicyDiff
 from console.widgets.switch import Switch
-from workers.function_settings import SettingsChange, SettingsContext
-from workers.function_types import ENDPOINT_VARIABLE, FunctionSettings, description_of
+from workers.functions.settings import SettingsChange, SettingsContext
+from workers.functions.types import ENDPOINT_VARIABLE, FunctionSettings, description_of
 
 MOST_DESCRIPTION = 256
 _MOST_BYTES = 4096

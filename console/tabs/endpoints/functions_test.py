@@ -21,9 +21,9 @@ from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, LineEdit
 from console.widgets.form import Form
 from console.widgets.state_chip import StateChip
-from workers.function_types import TestResult
-from workers.os_words import os_words
-from workers.regular_file import read_regular
+from workers.files.os_words import os_words
+from workers.files.regular_file import read_regular
+from workers.functions.types import TestResult
 
 SETTING = "function_events"
 MOST_PICTURE_BYTES = 4_400_000

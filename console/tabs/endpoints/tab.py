@@ -25,9 +25,9 @@ from console.widgets.empty_state import EmptyState
 from console.widgets.page_scroll import GUTTER, PageScroll
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
-from workers.deployable import no_model_reason
-from workers.errors import NotFound, SageDeckError
-from workers.roles import role_arn
+from workers.access.roles import role_arn
+from workers.endpoints.deployable import no_model_reason
+from workers.errors.tree import NotFound, SageDeckError
 from workers.types import DeploySpec, Endpoint, EndpointMetrics, TrainingJob
 
 SIDE_WIDTH = 384

@@ -11,7 +11,7 @@ from console.widgets.base import label
 from console.widgets.dialog import FormDialog
 from console.widgets.fields import ComboBox, IntField
 from console.widgets.form import Form
-from workers.endpoints_update import UpdateSpec
+from workers.endpoints.update import UpdateSpec
 from workers.types import Endpoint, TrainingJob
 
 

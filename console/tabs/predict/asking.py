@@ -15,8 +15,8 @@ from console.models.base_format import count, duration
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import outcome
-from workers.errors import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
-from workers.os_words import os_words
+from workers.errors.tree import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
+from workers.files.os_words import os_words
 
 CONCURRENT = 4
 # So many questions are worth an entry in the activity panel.

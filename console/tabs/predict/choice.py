@@ -12,7 +12,7 @@ from console.theme import theme
 from console.widgets.base import text_width
 from console.widgets.fields import ComboBox
 from console.widgets.letter_chip import letter_icon
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 from workers.types import Endpoint
 
 SERVING = ("InService", "Updating")

@@ -25,7 +25,7 @@ from console.viewing import Viewing
 from console.widgets.picture_reading import read_fitting
 from console.widgets.prediction_grid import PredictionGrid
 from console.widgets.viewer import Action
-from workers.model_input import input_size
+from workers.inference.model_input import input_size
 from workers.types import JobReport, TrainingJob
 
 # Large enough for a document; a camera's whole picture would take hundreds of megabytes on the clipboard.

@@ -10,7 +10,7 @@ from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.pictures import Picture
 from console.widgets.banner import BannerTone
 from console.widgets.empty_state import EmptyState
-from workers.errors import NotFound, SageDeckError
+from workers.errors.tree import NotFound, SageDeckError
 
 Action = Callable[[], object]
 

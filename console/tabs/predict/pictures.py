@@ -13,8 +13,8 @@ from PySide6.QtGui import QImageWriter
 
 from console.models.base_cards import Answer, Card, class_title
 from console.widgets.picture_reading import read_fitting
-from workers.errors import InvalidInput
-from workers.folder_rules import class_key, split_of
+from workers.datasets.folder_rules import class_key, split_of
+from workers.errors.tree import InvalidInput
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif"})
 MOST_PICTURES = 20_000

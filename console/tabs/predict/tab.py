@@ -26,7 +26,7 @@ from console.widgets.buttons import Button
 from console.widgets.drop_area import DropArea
 from console.widgets.empty_state import EmptyState
 from console.widgets.prediction_grid import PredictionGrid
-from workers.errors import NotFound, SageDeckError
+from workers.errors.tree import NotFound, SageDeckError
 from workers.types import JobReport, TrainingJob
 
 SIDE_WIDTH = 340

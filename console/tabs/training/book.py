@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from console.tabs.training.pending import features_of, pending_rows
 from console.tabs.training.rows import JobRow, cost_of, trial_of
 from console.tabs.training.tag_index import TagIndex
-from workers.errors import AccessDenied, NotFound, Throttled
-from workers.training_progress import FeaturesProgress
-from workers.tuning_pending import awaited_name
-from workers.tuning_types import Trial, TuningJob, TuningSpec
+from workers.errors.tree import AccessDenied, NotFound, Throttled
+from workers.training.progress import FeaturesProgress
+from workers.tuning.pending import awaited_name
+from workers.tuning.types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
-from workers.launch_cli import command_line, training_parameters
-from workers.training import launch_request
+from workers.launcher.cli import command_line, training_parameters
+from workers.training.jobs import launch_request
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
 from console.models.base_format import count
-from workers.quotas import Quota, increase_cli
+from workers.aws.quotas import Quota, increase_cli
 
 if TYPE_CHECKING:
     from workers.services import Services

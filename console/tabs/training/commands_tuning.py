@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from console.commands import Command, Confirmation
 from console.tabs.training.commands import NOWHERE, CliPlace, note, unknown_account
 from console.tabs.training.pending import progress_words
-from workers.launch_cli import CODE_ARCHIVE, DRIVERS, command_line, tuning_parameters
-from workers.training_progress import FeaturesProgress
-from workers.tuning_request import features_once, tuning_request
-from workers.tuning_types import TuningJob, TuningSpec, TuningStep
+from workers.launcher.cli import CODE_ARCHIVE, DRIVERS, command_line, tuning_parameters
+from workers.training.progress import FeaturesProgress
+from workers.tuning.request import features_once, tuning_request
+from workers.tuning.types import TuningJob, TuningSpec, TuningStep
 
 if TYPE_CHECKING:
     from workers.services import Services

@@ -20,7 +20,7 @@ from console.widgets.chart import LineChart
 from console.widgets.panes import Panes
 from console.widgets.switch import Switch
 from console.widgets.table import ResourceTable
-from workers.errors import NotFound, SageDeckError
+from workers.errors.tree import NotFound, SageDeckError
 from workers.types import EpochMetrics
 
 _MOST_PAGES = 200

@@ -10,7 +10,7 @@ from console.models.base_format import dollars, duration
 from console.tabs.training.form_values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
 from console.tabs.training.tuning_views import setting_words, short, words_of
-from workers.tuning_types import CategoricalRange, ParameterRange
+from workers.tuning.types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 
 _UNSET = (DASH, "")

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from console.models.base_format import cost, count, day_month, dollars
 from console.widgets.base import ElidedLabel, label
 from console.widgets.lines import HintLine
-from workers.costs import PriceTable
-from workers.training_spot import SPOT_SAVING
-from workers.tuning_features import features_limit
-from workers.tuning_types import CostEstimate, TuningSpec
+from workers.prices.table import PriceTable
+from workers.training.spot import SPOT_SAVING
+from workers.tuning.features import features_limit
+from workers.tuning.types import CostEstimate, TuningSpec
 
 SECONDS_AN_HOUR = 3600
 

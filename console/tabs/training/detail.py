@@ -31,11 +31,11 @@ from console.widgets.page_scroll import PageScroll
 from console.widgets.panes import Panes
 from console.widgets.progress import ProgressBar
 from console.widgets.segmented import Segmented
-from workers.deployable import no_model_reason, prepares_features
-from workers.errors import NotFound, SageDeckError
-from workers.training_accuracy import best_accuracy
-from workers.training_curves import CurveReader
-from workers.training_progress import ProgressReader
+from workers.endpoints.deployable import no_model_reason, prepares_features
+from workers.errors.tree import NotFound, SageDeckError
+from workers.training.curves import CurveReader
+from workers.training.progress import ProgressReader
+from workers.tuning.accuracy import best_accuracy
 from workers.types import EpochMetrics, JobReport, TrainingJob
 
 POLL_SECONDS = 1.0

@@ -14,8 +14,8 @@ from console.tabs.training.commands import StopTraining
 from console.tabs.training.follow_base import Follower
 from console.tabs.training.pending import progress_words
 from console.tabs.training.rows import accuracy_words, limit_words, seconds
-from workers.training_accuracy import best_accuracy
-from workers.training_progress import FeaturesProgress
+from workers.training.progress import FeaturesProgress
+from workers.tuning.accuracy import best_accuracy
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from console.activity import ActivityItem
 from console.commands import Command
 from console.context import AppContext
-from workers.errors import NotFound, SageDeckError
-from workers.tuning_types import TuningJob
+from workers.errors.tree import NotFound, SageDeckError
+from workers.tuning.types import TuningJob
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:

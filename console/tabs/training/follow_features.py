@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from console.context import AppContext
-from workers.errors import NotFound, SageDeckError
-from workers.training_progress import FeaturesProgress
+from workers.errors.tree import NotFound, SageDeckError
+from workers.training.progress import FeaturesProgress
 from workers.types import TrainingJob
 
 POLL_SECONDS = 2.0

@@ -13,8 +13,8 @@ from console.models.base_format import duration
 from console.tabs.training.commands_tuning import StopTuning
 from console.tabs.training.follow_base import Follower
 from console.tabs.training.rows import accuracy_words
-from workers.training_accuracy import best_of_tuning
-from workers.tuning_types import Trial, TuningJob
+from workers.tuning.accuracy import best_of_tuning
+from workers.tuning.types import Trial, TuningJob
 
 if TYPE_CHECKING:
     from workers.services import Services

@@ -39,10 +39,10 @@ from console.widgets.buttons import Button
 from console.widgets.lines import CheckLine
 from console.widgets.scroll_area import ScrollArea
 from console.widgets.segmented import Segmented
-from workers.errors import SageDeckError
-from workers.roles import role_arn
-from workers.tuning_request import features_note, spec_problem
-from workers.tuning_types import TuningJob, TuningSpec
+from workers.access.roles import role_arn
+from workers.errors.tree import SageDeckError
+from workers.tuning.request import features_note, spec_problem
+from workers.tuning.types import TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 MODES = (("single", "Single job"), ("tuning", "Tuning"), ("hosts", "Several hosts"))

@@ -26,11 +26,11 @@ from console.widgets.form import Form, FormRow, Hint
 from console.widgets.lines import HintLine
 from console.widgets.range_fields import RangeField, ToggleRow
 from console.widgets.switch import Switch
-from workers.tags import tag_problem
-from workers.training_accuracy import BEST
-from workers.training_arguments import argument_problem
-from workers.training_names import name_problem
-from workers.tuning_request import tuning_name_problem
+from workers.aws.names import name_problem
+from workers.aws.tags import tag_problem
+from workers.training.arguments import argument_problem
+from workers.tuning.accuracy import BEST
+from workers.tuning.request import tuning_name_problem
 
 WITH_WEIGHTS = "efficientnet_lite0"
 BATCH_SIZES = (16, 32, 64, 128, 256)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from console.models.base_format import count, typed_numbers
-from workers.training_accuracy import BEST
-from workers.training_names import suggest_name as _suggest
-from workers.tuning_request import combinations, range_problem
-from workers.tuning_types import (
+from workers.aws.names import suggest_name as _suggest
+from workers.tuning.accuracy import BEST
+from workers.tuning.request import combinations, range_problem
+from workers.tuning.types import (
     CategoricalRange,
     ContinuousRange,
     ParameterRange,

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from console.models.base_format import count, duration
 from console.models.base_states import State
 from console.tabs.training.rows import JobRow
-from workers.training_progress import FeaturesProgress
-from workers.tuning_pending import awaited_form, awaited_name
-from workers.tuning_types import TuningJob, TuningSpec
+from workers.training.progress import FeaturesProgress
+from workers.tuning.pending import awaited_form, awaited_name
+from workers.tuning.types import TuningJob, TuningSpec
 from workers.types import TrainingJob
 
 _TROUBLE = {"Failed": "its features could not be prepared", "Stopped": "the job that prepares its features was stopped"}

@@ -11,9 +11,9 @@ from console.tabs.training.quota_words import QuotaWords, instances_at_a_time, q
 from console.theme import theme
 from console.widgets.buttons import Button
 from console.widgets.lines import CheckLine, HintLine
-from workers.errors import SageDeckError
-from workers.quotas import Quota
-from workers.tuning_types import TuningSpec
+from workers.aws.quotas import Quota
+from workers.errors.tree import SageDeckError
+from workers.tuning.types import TuningSpec
 from workers.types import TrainingSpec
 
 PAUSE_MS = 400

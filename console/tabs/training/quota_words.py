@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.models.base_format import count
-from workers.errors import AccessDenied, SageDeckError
-from workers.quotas import Quota
-from workers.tuning_request import combinations
-from workers.tuning_types import TuningSpec
+from workers.aws.quotas import Quota
+from workers.errors.tree import AccessDenied, SageDeckError
+from workers.tuning.request import combinations
+from workers.tuning.types import TuningSpec
 from workers.types import TrainingSpec
 
 

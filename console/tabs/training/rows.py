@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from console.models.base import DASH, Column
 from console.models.base_format import cost, count, duration, fraction, when
-from workers.costs import PriceTable
-from workers.training_accuracy import Accuracy, best_accuracy, best_of_tuning
-from workers.training_spot import SPOT_SAVING
-from workers.tuning_features import is_features_job
-from workers.tuning_types import Trial, TuningJob
+from workers.prices.table import PriceTable
+from workers.training.spot import SPOT_SAVING
+from workers.tuning.accuracy import Accuracy, best_accuracy, best_of_tuning
+from workers.tuning.features import is_features_job
+from workers.tuning.types import Trial, TuningJob
 from workers.types import EpochMetrics, TrainingJob
 
 _ACCURACY_TIP = "Only the last epoch's validation accuracy is known here; the job's curves show the best."

@@ -34,10 +34,10 @@ from console.widgets.panes import Panes
 from console.widgets.scroll_area import ScrollArea
 from console.widgets.search_field import SearchField
 from console.widgets.table import ResourceTable
-from workers.deployable import no_model_reason, prepares_features
-from workers.training_progress import FeaturesProgress
-from workers.tuning_pending import awaited_name
-from workers.tuning_types import Trial, TuningJob, TuningSpec
+from workers.endpoints.deployable import no_model_reason, prepares_features
+from workers.training.progress import FeaturesProgress
+from workers.tuning.pending import awaited_name
+from workers.tuning.types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:

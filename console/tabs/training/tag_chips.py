@@ -13,7 +13,7 @@ from console.tabs.training.tags_dialog import TagsDialog
 from console.theme import theme
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme, text_width
 from console.widgets.buttons import Button
-from workers.errors import SageDeckError
+from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
     from console.context import AppContext

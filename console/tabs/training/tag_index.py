@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from console.tabs.training.rows import tag_words, trial_of
-from workers.tags import job_of_arn
+from workers.aws.tags import job_of_arn
 
 if TYPE_CHECKING:
     from workers.services import Services

@@ -15,7 +15,7 @@ from console.widgets.buttons import Button, IconButton
 from console.widgets.dialog import Dialog
 from console.widgets.fields import LineEdit, set_invalid
 from console.widgets.lines import HintLine
-from workers.tags import MOST_TAGS, RESERVED, tag_problem
+from workers.aws.tags import MOST_TAGS, RESERVED, tag_problem
 
 MOST_ROWS_HIGH = 8
 

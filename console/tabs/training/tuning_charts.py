@@ -21,7 +21,7 @@ from console.widgets.base import label
 from console.widgets.fields import ComboBox
 from console.widgets.parallel import ParallelChart
 from console.widgets.scatter import ScatterChart
-from workers.tuning_types import CategoricalRange, Trial, TuningJob
+from workers.tuning.types import CategoricalRange, Trial, TuningJob
 
 ALL = "*"
 

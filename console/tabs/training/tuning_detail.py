@@ -28,8 +28,8 @@ from console.widgets.lines import Legend
 from console.widgets.log_panel import LogPanel
 from console.widgets.panes import Panes
 from console.widgets.table import ResourceTable
-from workers.errors import SageDeckError
-from workers.tuning_types import Trial, TuningJob
+from workers.errors.tree import SageDeckError
+from workers.tuning.types import Trial, TuningJob
 from workers.types import EpochMetrics, TrainingJob
 
 POLL_SECONDS = 2.0

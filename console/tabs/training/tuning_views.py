@@ -15,7 +15,7 @@ from console.tabs.training.rows import trial_number, trial_seconds
 from console.tabs.training.trial_strip import Mark
 from console.widgets.parallel import Axis, Thread
 from console.widgets.scatter import Dot
-from workers.tuning_types import CategoricalRange, ParameterRange, Trial, TuningJob
+from workers.tuning.types import CategoricalRange, ParameterRange, Trial, TuningJob
 from workers.types import EpochMetrics
 
 TONES = ("series1", "series2", "series3", "series4", "series6", "series5")

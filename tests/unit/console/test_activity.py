@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from console.activity import ActivityModel
 from console.journal import Journal, Writer
-from workers.errors import QuotaExceeded
+from workers.errors.tree import QuotaExceeded
 
 
 def test_an_item_moves_from_running_to_history_and_to_disk(tmp_path):

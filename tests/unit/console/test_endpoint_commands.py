@@ -7,8 +7,17 @@ import json
 
 from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from tests.helpers.cli import read_back
-from tests.unit.workers.test_endpoints import MODEL_URI, SPEC, Account, alarm, deployed, endpoints_of, plan_of, target
-from workers.endpoints_update import UpdateSpec
+from tests.unit.workers.endpoints.test_service import (
+    MODEL_URI,
+    SPEC,
+    Account,
+    alarm,
+    deployed,
+    endpoints_of,
+    plan_of,
+    target,
+)
+from workers.endpoints.update import UpdateSpec
 
 
 def test_the_cli_lines_of_a_deployment_are_the_requests_that_are_sent() -> None:

@@ -9,7 +9,7 @@ def test_lines_are_kept_numbered_and_written_without_secrets(tmp_path):
     logbook = Logbook()
     logbook.install(tmp_path / "window.log")
     try:
-        logging.getLogger("workers.session").info("first")
+        logging.getLogger("workers.aws.session").info("first")
         logging.getLogger("console.x").warning("key AKIAIOSFODNN7EXAMPLE")
         logging.getLogger("console.x").debug("too much")
     finally:
@@ -18,7 +18,7 @@ def test_lines_are_kept_numbered_and_written_without_secrets(tmp_path):
     assert (first.text, second.text) == ("first", "key [access key]")
     assert logbook.since(first.number) == [second]
     text = (tmp_path / "window.log").read_text()
-    assert "workers.session: first" in text and "AKIA" not in text
+    assert "workers.aws.session: first" in text and "AKIA" not in text
     logging.getLogger("console.x").warning("after the end")
     assert len(logbook.since(0)) == 2
 

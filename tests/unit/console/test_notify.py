@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 
 from console.notify import REPEAT_SECONDS, Notifier
-from workers.errors import AccessDenied, Fix
+from workers.errors.tree import AccessDenied, Fix
 
 
 def make():

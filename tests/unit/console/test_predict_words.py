@@ -17,8 +17,8 @@ from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.predict import pictures
 from console.tabs.predict.score import BINS, agreement, bins, certainty, disagrees, ended, is_wrong, score
 from console.widgets import picture_reading
-from workers.errors import InvalidInput
-from workers.training_names import name_problem
+from workers.aws.names import name_problem
+from workers.errors.tree import InvalidInput
 from workers.types import Endpoint, EndpointMetrics
 
 NOW = datetime.now(UTC)

@@ -13,9 +13,10 @@ from console import logbook
 from console.journal import Journal, Writer
 from console.logbook import Logbook
 from console.settings import Settings
-from workers import local_account, private
-from workers.file_lock import FileLock
-from workers.upload_manifest import Manifest
+from workers.account import sandbox as local_account
+from workers.children.file_lock import FileLock
+from workers.files import private
+from workers.upload.manifest import Manifest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the system has no such permissions")
 

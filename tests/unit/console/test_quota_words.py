@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from console.tabs.training.commands_quota import RaiseQuota
 from console.tabs.training.quota_words import instances_at_a_time, quota_words, unknown_words
-from workers.errors import AccessDenied, Throttled
-from workers.quotas import Quota
-from workers.tuning_types import TuningSpec
+from workers.aws.quotas import Quota
+from workers.errors.tree import AccessDenied, Throttled
+from workers.tuning.types import TuningSpec
 from workers.types import TrainingSpec
 
 SINGLE = TrainingSpec("dogs-1", "s3://data/dogs", "data")

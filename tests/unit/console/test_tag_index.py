@@ -11,7 +11,7 @@ import pytest
 from console.tabs.training.commands_tags import EditTags
 from console.tabs.training.form_values import own_tags
 from console.tabs.training.tag_index import KEEP_SECONDS, TagIndex, name_words
-from workers.errors import AccessDenied
+from workers.errors.tree import AccessDenied
 
 ROOT = "arn:aws:sagemaker:us-east-1:123456789012:"
 TAGS = {

@@ -22,8 +22,8 @@ from pictures import MAX_MEGAPIXELS, BadPicture, open_picture, views_of
 from PIL import Image
 
 from tests.helpers.damage import damaged, sound_files
-from workers import datasets_pictures
-from workers.model_view import Unusable, model_view
+from workers.datasets import pictures as datasets_pictures
+from workers.inference.model_view import Unusable, model_view
 
 SOUND = sound_files()
 LIMIT = MAX_MEGAPIXELS * 1_000_000

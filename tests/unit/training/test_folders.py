@@ -10,13 +10,14 @@ import folders
 import pytest
 from data import DataError, read_dataset
 
-from workers import folder_rules, upload_scan
-from workers.datasets_findings import full_report
-from workers.datasets_pictures import Opened
-from workers.datasets_scan import scan
-from workers.datasets_split import plan
-from workers.errors import LocalProblem
+from workers.datasets import folder_rules
+from workers.datasets.findings import full_report
+from workers.datasets.pictures import Opened
+from workers.datasets.scan import scan
+from workers.datasets.split import plan
+from workers.errors.tree import LocalProblem
 from workers.types import DatasetReport
+from workers.upload import scan as upload_scan
 
 CAFE = ("café", unicodedata.normalize("NFD", "café"))
 TOPS = (

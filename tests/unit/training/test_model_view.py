@@ -1,4 +1,6 @@
-"""The window shows what a model sees: ``workers.model_view`` against the training script's own preparation."""
+"""The window shows what a model sees: ``workers.inference.model_view`` against the training script's own
+preparation.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from pictures import CROP_SHARE, BadPicture, centre_crop, open_picture
 from PIL import Image
 from settings import parse
 
-from workers import model_input
-from workers import model_view as shown
+from workers.inference import model_input
+from workers.inference import model_view as shown
 from workers.types import JobReport
 
 RNG = np.random.default_rng(3)

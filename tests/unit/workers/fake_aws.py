@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from tests.helpers.sagemaker_jobs import archive
-from workers.errors import translate
+from workers.errors.tree import translate
 
 
 class Refused(Exception):

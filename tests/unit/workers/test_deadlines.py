@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from workers import deadlines
-from workers.errors import Unreachable
-from workers.session import AwsSession
+from workers.aws.session import AwsSession
+from workers.errors.tree import Unreachable
 from workers.types import Backend
 
 pytestmark = pytest.mark.timeout(60)

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from tests.helpers.processes import children_running
-from workers.errors import LocalProblem, Unreachable
-from workers.launcher import Launcher
+from workers.errors.tree import LocalProblem, Unreachable
+from workers.launcher.client import Launcher
 from workers.services import Services
 from workers.types import Backend
 

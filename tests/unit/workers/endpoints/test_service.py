@@ -1,0 +1,356 @@
+"""Deploying with roll-back, describing, and the deletion of all that belongs to an endpoint and of nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.workers.fake_aws import MISSING, FakeRoles, FakeSession, Refused
+from workers.endpoints.service import Endpoints
+from workers.errors.tree import AccessDenied, InvalidInput, NotFound, QuotaExceeded
+from workers.types import DeletionPlan, DeploySpec
+
+START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+MODEL_URI = "s3://data/sagedeck/jobs/dogs-1/output/model.tar.gz"
+SPEC = DeploySpec("dogs", "dogs-1", "ml.m5.large", 2)
+
+
+class Account(FakeSession):
+    """A SageMaker account in memory, with the refusals a test asks for."""
+
+    def __init__(self, **refused):
+        self.refused = refused
+        self.jobs = {"dogs-1": ("Completed", MODEL_URI)}
+        self.models, self.configs, self.endpoints, self.tags = {}, {}, {}, {}
+        self.targets, self.alarms, self.functions = [], [], []
+        super().__init__()
+
+    async def call(self, service, operation, /, doing="", **parameters):
+        def answer(**_):
+            if operation in self.refused:
+                raise self.refused[operation]
+            return getattr(self, f"on_{operation}")(**parameters)
+
+        self.handlers[operation] = answer
+        return await super().call(service, operation, doing=doing, **parameters)
+
+    def on_describe_training_job(self, TrainingJobName):
+        if TrainingJobName not in self.jobs:
+            raise MISSING
+        status, uri = self.jobs[TrainingJobName]
+        return {"TrainingJobStatus": status, "ModelArtifacts": {"S3ModelArtifacts": uri}}
+
+    def on_create_model(self, ModelName, **more):
+        self.models[ModelName] = more
+        return {}
+
+    def on_create_endpoint_config(self, EndpointConfigName, ProductionVariants, Tags=()):
+        self.configs[EndpointConfigName] = ProductionVariants
+        return {}
+
+    def on_create_endpoint(self, EndpointName, EndpointConfigName, Tags=()):
+        if EndpointName in self.endpoints:
+            raise Refused("ValidationException", "Cannot create already existing endpoint")
+        self.endpoints[EndpointName] = EndpointConfigName
+        self.tags[f"arn:{EndpointName}"] = Tags
+        return {}
+
+    def on_describe_endpoint(self, EndpointName):
+        if EndpointName not in self.endpoints:
+            raise Refused("ValidationException", f'Could not find endpoint "{EndpointName}".')
+        variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 1, "DesiredInstanceCount": 2}
+        return {
+            **self.row(EndpointName),
+            "EndpointConfigName": self.endpoints[EndpointName],
+            "ProductionVariants": [variant],
+        }
+
+    def row(self, name):
+        return {
+            "EndpointName": name,
+            "EndpointArn": f"arn:{name}",
+            "EndpointStatus": "InService",
+            "CreationTime": START,
+            "LastModifiedTime": START,
+        }
+
+    def on_list_endpoints(self, **_):
+        return {"Endpoints": [self.row(name) for name in self.endpoints]}
+
+    def on_list_endpoint_configs(self, **_):
+        return {"EndpointConfigs": [{"EndpointConfigName": name} for name in self.configs]}
+
+    def on_describe_endpoint_config(self, EndpointConfigName):
+        if EndpointConfigName not in self.configs:
+            raise MISSING
+        return {"ProductionVariants": self.configs[EndpointConfigName]}
+
+    def on_describe_model(self, ModelName):
+        if ModelName not in self.models:
+            raise MISSING
+        return {"PrimaryContainer": self.models[ModelName]["PrimaryContainer"]}
+
+    def on_list_tags(self, ResourceArn):
+        return {"Tags": self.tags[ResourceArn]}
+
+    def on_describe_scalable_targets(self, ServiceNamespace):
+        return {"ScalableTargets": self.targets}
+
+    def on_describe_alarms(self, AlarmTypes):
+        return {"MetricAlarms": self.alarms}
+
+    def on_list_functions(self):
+        return {"Functions": self.functions}
+
+    def on_delete_model(self, ModelName):
+        if self.models.pop(ModelName, None) is None:
+            raise MISSING
+        return {}
+
+    def on_delete_endpoint_config(self, EndpointConfigName):
+        if self.configs.pop(EndpointConfigName, None) is None:
+            raise MISSING
+        return {}
+
+    def on_delete_endpoint(self, EndpointName):
+        if self.endpoints.pop(EndpointName, None) is None:
+            raise MISSING
+        return {}
+
+    def on_deregister_scalable_target(self, ResourceId, **_):
+        self.targets = [target for target in self.targets if target["ResourceId"] != ResourceId]
+        return {}
+
+    def on_delete_alarms(self, AlarmNames):
+        self.alarms = [alarm for alarm in self.alarms if alarm["AlarmName"] not in AlarmNames]
+        return {}
+
+
+def endpoints_of(account):
+    return Endpoints(account, FakeRoles())
+
+
+def deployed(account, name="dogs"):
+    asyncio.run(endpoints_of(account).deploy(DeploySpec(name, "dogs-1", "ml.m5.large", 2)))
+    return account
+
+
+def target(name="dogs"):
+    dimension = "sagemaker:variant:DesiredInstanceCount"
+    return {"ResourceId": f"endpoint/{name}/variant/AllTraffic", "ScalableDimension": dimension}
+
+
+def alarm(name, endpoint="dogs"):
+    return {"AlarmName": name, "Dimensions": [{"Name": "EndpointName", "Value": endpoint}]}
+
+
+def test_deploy_makes_model_configuration_and_endpoint_of_the_job():
+    account = Account()
+    assert asyncio.run(endpoints_of(account).deploy(SPEC)) == "dogs"
+    model = account.made("create_model")[0]
+    container = model["PrimaryContainer"]
+    assert container["ModelDataUrl"] == MODEL_URI
+    assert "/pytorch-inference:" in container["Image"]
+    assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
+    assert model["ExecutionRoleArn"].endswith("SageDeckEndpoint-data")
+    variant = account.made("create_endpoint_config")[0]["ProductionVariants"][0]
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.m5.large", 2)
+    assert {"Key": "sagedeck:job", "Value": "dogs-1"} in account.made("create_endpoint")[0]["Tags"]
+    assert account.order == ["create_model", "create_endpoint_config", "create_endpoint"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "undone"),
+    [
+        ("create_model", []),
+        ("create_endpoint_config", ["delete_model"]),
+        ("create_endpoint", ["delete_endpoint_config", "delete_model"]),
+    ],
+)
+def test_a_failed_step_takes_back_what_was_made(refused, undone):
+    account = Account(**{refused: Refused("ResourceLimitExceeded", "The account-level service limit is 0.")})
+    with pytest.raises(QuotaExceeded):
+        asyncio.run(endpoints_of(account).deploy(SPEC))
+    assert [name for name in account.order if name.startswith("delete")] == undone
+    assert (account.models, account.configs, account.endpoints) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("operation", ["create_model", "create_endpoint_config", "create_endpoint"])
+def test_cancelling_a_deployment_takes_back_also_what_was_under_way(operation):
+    account = Account()
+
+    async def body():
+        started = asyncio.Event()
+        original = getattr(account, f"on_{operation}")
+
+        def noticed(**parameters):
+            started.set()
+            return original(**parameters)
+
+        setattr(account, f"on_{operation}", noticed)
+        task = asyncio.create_task(endpoints_of(account).deploy(SPEC))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return account.models, account.configs, account.endpoints
+
+    assert asyncio.run(body()) == ({}, {}, {})
+
+
+def test_a_failure_of_the_roll_back_does_not_hide_the_cause():
+    account = Account(
+        create_endpoint=Refused("ResourceLimitExceeded", "limit"), delete_model=Refused("AccessDenied", "no")
+    )
+    with pytest.raises(QuotaExceeded):
+        asyncio.run(endpoints_of(account).deploy(SPEC))
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Failed"])
+def test_only_a_job_with_a_model_is_deployed(status):
+    account = Account()
+    account.jobs["dogs-1"] = (status, "")
+    with pytest.raises(InvalidInput, match=status):
+        asyncio.run(endpoints_of(account).deploy(SPEC))
+    assert account.order == []
+
+
+def test_a_job_that_does_not_exist_and_a_bad_name_are_refused():
+    with pytest.raises(NotFound):
+        asyncio.run(endpoints_of(Account()).deploy(DeploySpec("dogs", "nothing")))
+    with pytest.raises(InvalidInput, match="a space"):
+        asyncio.run(endpoints_of(Account()).deploy(DeploySpec("my dogs", "dogs-1")))
+
+
+def test_an_endpoint_is_described_with_instances_model_and_job():
+    endpoint = asyncio.run(endpoints_of(deployed(Account())).describe("dogs"))
+    assert (endpoint.instance_type, endpoint.instance_count, endpoint.desired_count) == ("ml.m5.large", 1, 2)
+    assert (endpoint.job_name, endpoint.model_uri) == ("dogs-1", MODEL_URI)
+
+
+def test_the_job_is_found_without_a_tag_and_missing_parts_do_no_harm():
+    account = deployed(Account())
+    account.tags["arn:dogs"] = []
+    assert asyncio.run(endpoints_of(account).describe("dogs")).job_name == "dogs-1"
+    account.models.clear()
+    account.configs.clear()
+    endpoint = asyncio.run(endpoints_of(account).describe("dogs"))
+    assert (endpoint.status, endpoint.instance_type, endpoint.job_name) == ("InService", "", "")
+
+
+def test_the_list_asks_for_configurations_once():
+    account = deployed(deployed(Account(), "cats"))
+    endpoints = endpoints_of(account)
+
+    async def body():
+        await endpoints.list()
+        return await endpoints.list()
+
+    assert {endpoint.instance_type for endpoint in asyncio.run(body())} == {"ml.m5.large"}
+    assert len(account.made("describe_endpoint_config")) == 2
+    assert len(account.made("describe_endpoint")) == 4
+
+
+def plan_of(account, name="dogs"):
+    return asyncio.run(endpoints_of(account).deletion_plan(name))
+
+
+def kinds(parts):
+    return sorted(kind for kind, *_ in parts)
+
+
+def test_a_plan_names_all_that_goes_and_what_it_saves():
+    account = deployed(Account())
+    account.targets = [target(), target("cats")]
+    account.alarms = [alarm("TargetTracking-endpoint/dogs/x"), alarm("pager"), alarm("sagedeck-cats", "cats")]
+    account.functions = [
+        {"FunctionName": "predict-dogs", "Environment": {"Variables": {"ENDPOINT_NAME": "dogs"}}},
+        {"FunctionName": "predict-cats", "Environment": {"Variables": {"ENDPOINT_NAME": "cats"}}},
+        {"FunctionName": "other"},
+    ]
+    plan = plan_of(account)
+    assert kinds(plan.also_deleted) == ["alarm", "endpoint configuration", "model", "scalable target"]
+    assert [(kind, name) for kind, name, _ in plan.stops_working] == [("alarm", "pager"), ("function", "predict-dogs")]
+    assert kinds(plan.kept) == ["model file"]
+    assert plan.saves_per_hour == pytest.approx(2 * 0.115)
+
+
+def test_what_others_use_is_kept():
+    account = deployed(Account())
+    config = account.endpoints["dogs"]
+    account.endpoints["twin"] = config
+    account.tags["arn:twin"] = []
+    plan = plan_of(account)
+    assert plan.also_deleted == ()
+    assert kinds(plan.kept) == ["endpoint configuration", "model", "model file"]
+
+    account = deployed(Account())
+    account.configs["second"] = account.configs[account.endpoints["dogs"]]
+    plan = plan_of(account)
+    assert kinds(plan.also_deleted) == ["endpoint configuration"]
+    assert ("model", account.configs["second"][0]["ModelName"]) in [part[:2] for part in plan.kept]
+
+
+def test_what_may_not_be_read_is_said_and_does_not_stop_the_plan():
+    denied = Refused("AccessDeniedException", "no")
+    account = deployed(Account(list_functions=denied, describe_scalable_targets=denied))
+    plan = plan_of(account)
+    assert kinds(plan.stops_working) == ["not checked", "not checked"]
+    assert kinds(plan.also_deleted) == ["endpoint configuration", "model"]
+
+
+def test_deletion_goes_in_the_order_that_works_and_leaves_nothing():
+    account = deployed(deployed(Account(), "cats"))
+    account.targets = [target(), target("cats")]
+    account.alarms = [alarm("sagedeck-idle-dogs")]
+    result = asyncio.run(endpoints_of(account).delete(plan_of(account)))
+    assert account.order[-5:] == [
+        "deregister_scalable_target",
+        "delete_alarms",
+        "delete_endpoint",
+        "delete_endpoint_config",
+        "delete_model",
+    ]
+    assert len(result.deleted) == 5
+    assert list(account.endpoints) == ["cats"]
+    assert (len(account.models), len(account.configs), account.targets) == (1, 1, [target("cats")])
+
+
+def test_what_is_gone_already_does_not_matter():
+    account = deployed(Account())
+    plan = plan_of(account)
+    account.models.clear()
+    account.endpoints.clear()
+    result = asyncio.run(endpoints_of(account).delete(plan))
+    assert kinds(result.gone) == ["endpoint", "model"]
+    assert account.configs == {}
+
+
+def test_a_scalable_target_that_stays_stops_the_deletion():
+    account = deployed(Account(deregister_scalable_target=Refused("AccessDeniedException", "no")))
+    account.targets = [target()]
+    with pytest.raises(AccessDenied):
+        asyncio.run(endpoints_of(account).delete(plan_of(account)))
+    assert list(account.endpoints) == ["dogs"]
+
+
+def test_a_leftover_is_reported():
+    account = deployed(Account(delete_model=Refused("AccessDeniedException", "no")))
+    result = asyncio.run(endpoints_of(account).delete(plan_of(account)))
+    assert [(kind, name) for kind, name, _ in result.failed] == [("model", next(iter(account.models)))]
+    assert account.endpoints == {}
+
+
+def test_names_are_checked():
+    endpoints = endpoints_of(deployed(Account()))
+    assert "exists already" in asyncio.run(endpoints.check_name("dogs"))
+    assert asyncio.run(endpoints.check_name("cats")) is None
+    assert "_" in asyncio.run(endpoints.check_name("a_b"))
+
+
+def test_a_plan_for_an_endpoint_that_is_gone_is_not_found():
+    with pytest.raises(NotFound):
+        plan_of(Account(), "nothing")
+    assert asyncio.run(endpoints_of(Account()).delete(DeletionPlan("nothing", (), (), (), None))).gone

@@ -1,0 +1,65 @@
+"""The form of a tuning job that waits for its features survives in the job that prepares them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore import session as botocore_session
+from botocore.validate import validate_parameters
+
+from workers.training.jobs import launch_request
+from workers.tuning.features import features_spec
+from workers.tuning.pending import VARIABLE, awaited_form, awaited_name, form_variables
+from workers.tuning.types import CategoricalRange, ContinuousRange, IntegerRange, TuningSpec
+from workers.types import TrainingJob
+
+START = datetime(2026, 1, 31, tzinfo=UTC)
+PLAIN = TuningSpec("dogs-tuning", "s3://data/dögs", "data")
+FULL = TuningSpec(
+    "dogs-tuning",
+    "s3://data/dogs",
+    "data",
+    backbone="resnet18",
+    ranges=(
+        ContinuousRange("learning_rate", 1e-4, 0.1, "Logarithmic"),
+        IntegerRange("epochs", 2, 9),
+        CategoricalRange("batch_size", ("32", "64")),
+    ),
+    max_jobs=None,
+    parents=("before",),
+    hyperparameters={"views": "3"},
+    tags={"team": "vision"},
+    requirements="timm\n" * 200,
+    spot=True,
+)
+
+
+def features(**environment: str) -> TrainingJob:
+    return TrainingJob("features-0123456789ab-1", "InProgress", START, environment=environment)
+
+
+@pytest.mark.parametrize("spec", [PLAIN, FULL])
+def test_a_form_comes_back_as_it_was(spec: TuningSpec) -> None:
+    job = features(**form_variables(spec))
+    assert (awaited_name(job), awaited_form(job)) == ("dogs-tuning", spec)
+
+
+def test_the_job_that_prepares_the_features_carries_the_form_as_aws_takes_it() -> None:
+    made = launch_request(features_spec(FULL, "features-0123456789ab-1"), "us-east-1")["environment"]
+    assert made["PYTHONUNBUFFERED"] == "1" and awaited_form(features(**made)) == FULL
+    shape = botocore_session.get_session().get_service_model("sagemaker").shape_for("TrainingEnvironmentMap")
+    validate_parameters(made, shape)
+    assert all(len(value) <= 512 for value in made.values()) and len(made) <= 100
+
+
+def test_a_form_that_is_too_long_leaves_its_name() -> None:
+    long = TuningSpec("dogs-tuning", "s3://data/dogs", "data", requirements="x" * 100_000)
+    job = features(**form_variables(long))
+    assert (awaited_name(job), awaited_form(job)) == ("dogs-tuning", None)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"unknown": 1}', '{"ranges": [{"kind": "Odd"}]}'])
+def test_what_cannot_be_read_is_no_form(text: str) -> None:
+    assert awaited_form(features(**{VARIABLE: "dogs-tuning", f"{VARIABLE}_0": text})) is None
+    assert (awaited_name(features()), awaited_form(features())) == ("", None)

@@ -1,0 +1,90 @@
+"""Checks or splits a folder of pictures: ``python -m workers.datasets.child``.
+
+Spec: ``do`` (``check`` or ``split``), ``folder``; for a split also ``target``, ``fractions``, ``seed``.
+Reports ``{"phase", "done", "total"}`` at most ten times a second, after the scan ``{"early": report}``, at the
+end ``{"report": report}`` or ``{"split": …}``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workers.children.child import ChildRun, serve
+from workers.datasets.findings import early_report, full_report
+from workers.datasets.pictures import Opened, allow_large_pictures, open_picture
+from workers.datasets.scan import Scan, Stopped, scan
+from workers.datasets.split import make, plan
+from workers.errors.tree import translate
+from workers.types import DatasetReport
+
+AT_ONCE = 64
+
+
+def _work(child: ChildRun) -> None:
+    try:
+        listed = _scan(child)
+        if child.spec["do"] == "check":
+            _check(child, listed)
+        else:
+            try:
+                _split(child, listed)
+            except OSError as error:
+                raise translate(error, "write the split folder") from error
+    except Stopped:
+        return
+
+
+def _scan(child: ChildRun) -> Scan:
+    def tick(count: int) -> None:
+        if child.stop.is_set():
+            raise Stopped
+        if child.due():
+            child.report({"phase": "scanning", "done": count, "total": 0})
+
+    return scan(Path(child.spec["folder"]), tick)
+
+
+def _check(child: ChildRun, listed: Scan) -> None:
+    child.report({"early": _plain(early_report(listed))})
+    allow_large_pictures()
+    opened: dict[str, Opened] = {}
+    total = len(listed.files)
+    workers = max(1, min(4, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, total, AT_ONCE):
+            if child.stop.is_set():
+                raise Stopped
+            part = listed.files[start : start + AT_ONCE]
+            results = pool.map(open_picture, [listed.root / file.path for file in part])
+            opened.update(zip((file.path for file in part), results, strict=True))
+            if child.due():
+                child.report({"phase": "opening", "done": len(opened), "total": total})
+    child.report({"report": _plain(full_report(listed, opened))})
+
+
+def _split(child: ChildRun, listed: Scan) -> None:
+    placed = plan(listed, child.spec["fractions"], int(child.spec["seed"]))
+
+    def tick(done: int) -> None:
+        if child.due():
+            child.report({"phase": "writing", "done": done, "total": len(placed)})
+
+    links, copies = make(placed, listed.root, Path(child.spec["target"]), child.stop.is_set, tick)
+    child.report({"split": {"pictures": len(placed), "links": links, "copies": copies}})
+
+
+def _plain(report: DatasetReport) -> dict[str, Any]:
+    plain = asdict(report)
+    plain["root"] = str(report.root)
+    for entry in plain["classes"]:
+        entry["sample"] = str(entry["sample"]) if entry["sample"] else None
+    return plain
+
+
+if __name__ == "__main__":
+    sys.exit(serve(_work, "check the folder"))

@@ -1,0 +1,192 @@
+"""Checks a folder of pictures before it is uploaded, and splits one that is not split yet.
+
+Both run in a child process at low priority: thousands of pictures are decoded, and the window stays alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from workers.children.parent import ChildFailed, run_child
+from workers.datasets.folder_rules import SPLITS
+from workers.datasets.scan import FLAT, class_files
+from workers.errors.tree import LocalProblem, translate
+from workers.errors.wire import from_wire
+from workers.types import ClassCount, DatasetReport, Finding
+
+DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
+
+
+@dataclass(frozen=True)
+class DatasetProgress:
+    """A snapshot of a check or a split, at most ten a second.
+
+    ``total`` is 0 while the folder is being listed. ``early`` comes once, right after that: the classes and
+    counts by file names, without findings.
+    """
+
+    phase: Literal["scanning", "opening", "writing"]
+    done: int
+    total: int
+    seconds_left: float | None = None
+    early: DatasetReport | None = None
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """A finished split: the new folder, and how many pictures are hard links and how many copies."""
+
+    folder: Path
+    pictures: int
+    links: int
+    copies: int
+
+
+OnProgress = Callable[[DatasetProgress], None]
+
+
+async def check_folder(path: Path, on_progress: OnProgress | None = None) -> DatasetReport:
+    """List and open every picture below ``path`` and say what was found; nothing is changed.
+
+    Raises ``LocalProblem`` when ``path`` is no folder or may not be read. Cancelling stops the child.
+    """
+    folder = await asyncio.to_thread(_folder, path)
+    report: DatasetReport | None = None
+    async for message in _child({"do": "check", "folder": str(folder)}, on_progress):
+        if "report" in message:
+            report = _report(message["report"])
+    if report is None:
+        raise LocalProblem("The check ended early", f"No result came for {folder}.", "Check the folder again.")
+    return report
+
+
+async def split_folder(
+    src: Path,
+    dest: Path | None = None,
+    fractions: Mapping[str, float] | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> SplitResult:
+    """Make train/, valid/ and test/ of ``src`` in the new folder ``dest`` (by default ``NAME-split`` beside it).
+
+    Every class is divided alone, by ``fractions`` and at least one picture each; the same files and seed give the
+    same split. ``src`` is only read: its pictures are hard-linked, or copied where that does not work.
+    Raises ``LocalProblem`` when ``dest`` exists and is not empty, or a class has fewer than three pictures.
+    Cancelling leaves no folder behind.
+    """
+    source = await asyncio.to_thread(_folder, src)
+    target = await asyncio.to_thread(_new_folder, source, dest)
+    making = target.with_name(f".{target.name}.making-{os.getpid()}")
+    spec = {"do": "split", "folder": str(source), "target": str(making), "seed": seed}
+    spec["fractions"] = dict(fractions or DEFAULT_FRACTIONS)
+    result: dict[str, int] | None = None
+    try:
+        async for message in _child(spec, on_progress):
+            result = message.get("split", result)
+        if result is None:
+            raise LocalProblem("The split ended early", f"{target} was not made.", "Split the folder again.")
+        await asyncio.to_thread(_rename, making, target)
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, making, True))
+    return SplitResult(target, result["pictures"], result["links"], result["copies"])
+
+
+def split_name(src: Path) -> Path:
+    """The folder that ``split_folder`` makes for ``src`` when none is given: the first free ``NAME-split``."""
+    candidate, number = src.with_name(f"{src.name}-split"), 2
+    while candidate.exists():
+        candidate, number = src.with_name(f"{src.name}-split-{number}"), number + 1
+    return candidate
+
+
+def class_pictures(report: DatasetReport, entry: ClassCount, split: str = FLAT) -> list[Path]:
+    """The picture files of one class in one split, sorted by name (blocking: lists the folder)."""
+    return class_files(report.root, split if report.splits else FLAT, entry.folder)
+
+
+def _folder(path: Path) -> Path:
+    folder = path.expanduser().absolute()
+    try:
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise LocalProblem("This is not a folder", f"{folder} {what}.", "Choose a folder of pictures.")
+        with os.scandir(folder):
+            return folder
+    except OSError as error:
+        raise translate(error, f"read the folder {folder}") from error
+
+
+def _new_folder(source: Path, dest: Path | None) -> Path:
+    target = (dest or split_name(source)).expanduser().absolute()
+    if target.resolve().is_relative_to(source.resolve()):
+        raise LocalProblem("The new folder lies in the old one", f"{target} is inside {source}.", "Choose another one.")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise LocalProblem(
+            "The folder is not empty", f"{target} holds files. Nothing was changed.", "Choose a new one."
+        )
+    return target
+
+
+def _rename(making: Path, target: Path) -> None:
+    try:
+        if target.exists():
+            target.rmdir()
+        making.rename(target)
+    except OSError as error:
+        raise translate(error, f"write the folder {target}") from error
+
+
+async def _child(spec: dict[str, Any], on_progress: OnProgress | None) -> AsyncIterator[dict[str, Any]]:
+    phase_started: dict[str, float] = {}
+    try:
+        async with aclosing(run_child("workers.datasets.child", spec)) as messages:
+            async for message in messages:
+                if "error" in message:
+                    raise from_wire(message["error"])
+                if on_progress is not None and "early" in message:
+                    early = _report(message["early"])
+                    on_progress(DatasetProgress("opening", 0, early.pictures, None, early))
+                elif on_progress is not None and "phase" in message:
+                    since = phase_started.setdefault(message["phase"], time.monotonic())
+                    on_progress(_progress(message, time.monotonic() - since))
+                yield message
+    except ChildFailed as error:
+        raise LocalProblem(
+            "The check failed", "The checking program ended.", "Try again.", details=str(error)
+        ) from error
+
+
+def _progress(message: dict[str, Any], seconds: float) -> DatasetProgress:
+    done, total = message["done"], message["total"]
+    left = (total - done) * seconds / done if total and done and seconds > 0.5 else None
+    return DatasetProgress(message["phase"], done, total, left)
+
+
+def _report(plain: dict[str, Any]) -> DatasetReport:
+    classes = tuple(
+        ClassCount(entry["name"], entry["folder"], entry["counts"], Path(entry["sample"]) if entry["sample"] else None)
+        for entry in plain["classes"]
+    )
+    findings = tuple(
+        Finding(**{**entry, "paths": tuple(entry["paths"]), "notes": tuple(entry["notes"])})
+        for entry in plain["findings"]
+    )
+    return DatasetReport(
+        Path(plain["root"]),
+        tuple(split for split in SPLITS if split in plain["splits"]),
+        classes,
+        plain["pictures"],
+        plain["bytes"],
+        plain["shortest_side"],
+        plain["formats"],
+        findings,
+        plain["noun"],
+    )

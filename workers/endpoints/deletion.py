@@ -1,0 +1,249 @@
+"""What belongs to an endpoint, and deleting all of it in the order that AWS needs.
+
+A scalable target that is left makes the endpoint undeletable or, worse, is applied to the next endpoint of the
+same name; a configuration and a model that are left are litter. What other resources use is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from workers.aws.creating import FLOW_SECONDS, surely_gone, to_the_end
+from workers.aws.session import AwsSession
+from workers.errors.tree import Left, NotFound, SageDeckError, Unreachable
+from workers.prices.table import PriceTable
+from workers.types import DeletionPlan, DeletionResult, Endpoint
+
+T = TypeVar("T")
+
+TARGET, ALARM, ENDPOINT, CONFIG, MODEL = "scalable target", "alarm", "endpoint", "endpoint configuration", "model"
+FUNCTION, UNCHECKED = "function", "not checked"
+ENDPOINT_VARIABLE = "ENDPOINT_NAME"
+# Application Auto Scaling names the alarms of target tracking so, and deletes them with the target.
+_OWN_ALARM_PREFIXES = ("TargetTracking-endpoint/", "sagedeck-")
+_CONCURRENT_DESCRIBES = 4
+_ORDER = (TARGET, ALARM, ENDPOINT, CONFIG, MODEL)
+_DESCRIBE = {
+    ENDPOINT: ("describe_endpoint", "EndpointName"),
+    CONFIG: ("describe_endpoint_config", "EndpointConfigName"),
+    MODEL: ("describe_model", "ModelName"),
+}
+# Without these gone the endpoint must not be deleted.
+_BEFORE_ENDPOINT = (TARGET,)
+
+
+class Deletion:
+    """Plans and carries out the deletion of one endpoint with everything that belongs to it."""
+
+    def __init__(self, session: AwsSession, prices: PriceTable) -> None:
+        self._session, self._prices = session, prices
+        self._describing = asyncio.Semaphore(_CONCURRENT_DESCRIBES)
+
+    async def plan(self, endpoint: Endpoint) -> DeletionPlan:
+        """Look up what goes along. A part that may not be read is named as ``not checked``."""
+        parts: list[tuple[str, str, str]] = []
+        kept: list[tuple[str, str, str]] = []
+        stops: list[tuple[str, str, str]] = []
+        targets, alarms, functions, others = await asyncio.gather(
+            self._checked("scalable targets", stops, self._targets(endpoint)),
+            self._checked("alarms", stops, self._alarms(endpoint)),
+            self._checked("functions", stops, self._functions(endpoint)),
+            self._checked("other endpoints", kept, self._other_users(endpoint)),
+        )
+        parts += [(TARGET, target, "auto-scaling of this endpoint") for target in targets or ()]
+        for name in alarms or ():
+            if name.startswith(_OWN_ALARM_PREFIXES):
+                parts.append((ALARM, name, "watches only this endpoint"))
+            else:
+                stops.append((ALARM, name, "watches this endpoint and gets no more data"))
+        stops += [(FUNCTION, name, "calls this endpoint") for name in functions or ()]
+        if others is None:
+            # Not knowing who else uses them, they stay: litter is better than a broken endpoint.
+            kept += [(CONFIG, endpoint.config_name, "another endpoint may use it")] if endpoint.config_name else []
+            kept += [(MODEL, name, "another configuration may use it") for name in endpoint.model_names]
+        else:
+            config_user, model_users = others
+            if config_user:
+                kept.append((CONFIG, endpoint.config_name, f"the endpoint {config_user} uses it"))
+            elif endpoint.config_name:
+                parts.append((CONFIG, endpoint.config_name, "only this endpoint uses it"))
+            for name in endpoint.model_names:
+                user = endpoint.config_name if config_user else model_users.get(name)
+                if user:
+                    kept.append((MODEL, name, f"the configuration {user} uses it"))
+                else:
+                    parts.append((MODEL, name, "only this endpoint uses it"))
+        if endpoint.model_uri:
+            kept.append(("model file", endpoint.model_uri, "the training job's result stays in S3"))
+        return DeletionPlan(
+            target=endpoint.name,
+            also_deleted=tuple(parts),
+            kept=tuple(kept),
+            stops_working=tuple(stops),
+            saves_per_hour=self._prices.endpoint_per_hour(endpoint, self._session.region),
+        )
+
+    async def carry_out(self, plan: DeletionPlan) -> DeletionResult:
+        """Delete the parts and the endpoint. Raises when the endpoint itself, or what must go before it, remains.
+
+        Once begun it goes on to its end, also when it is cancelled, and has a deadline. An error tells what is left.
+        """
+        result, cancelled = await to_the_end(self._carry_out(plan))
+        if isinstance(result, SageDeckError):
+            raise result
+        if cancelled:
+            raise asyncio.CancelledError
+        return result
+
+    async def _carry_out(self, plan: DeletionPlan) -> DeletionResult | SageDeckError:
+        todo = sorted(
+            [(ENDPOINT, plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)],
+            key=lambda part: _ORDER.index(part[0]),
+        )
+        deleted: list[tuple[str, str]] = []
+        gone: list[tuple[str, str]] = []
+        failed: list[tuple[str, str, str]] = []
+        ends = time.monotonic() + FLOW_SECONDS
+        for at, (kind, name) in enumerate(todo):
+            try:
+                async with asyncio.timeout(max(0.0, ends - time.monotonic())):
+                    known = await surely_gone(
+                        lambda kind=kind, name=name: self._delete_one(kind, name),  # type: ignore[misc]
+                        lambda kind=kind, name=name: self._is_there(kind, name),  # type: ignore[misc]
+                    )
+                (deleted if known else gone).append((kind, name))
+            except (SageDeckError, TimeoutError) as error:
+                if not isinstance(error, SageDeckError):
+                    error = Unreachable("No answer in time", f"Could not delete the {kind} {name}.", code="Timeout")
+                if kind == ENDPOINT or kind in _BEFORE_ENDPOINT:
+                    return error.leaving([_left(*part, error) for part in todo[at:]])
+                failed.append((kind, name, error.message))
+        return DeletionResult(tuple(deleted), tuple(gone), tuple(failed))
+
+    async def _is_there(self, kind: str, name: str) -> bool:
+        if kind not in _DESCRIBE:
+            # Deleting these twice does no harm, so botocore's own retries have settled it.
+            return True
+        operation, parameter = _DESCRIBE[kind]
+        try:
+            found = await self._session.call("sagemaker", operation, f"look for the {kind} {name}", **{parameter: name})
+        except NotFound:
+            return False
+        return found.get("EndpointStatus") != "Deleting"
+
+    async def _delete_one(self, kind: str, name: str) -> None:
+        doing = f"delete the {kind} {name}"
+        if kind == TARGET:
+            resource, dimension = name.split(" ", 1)
+            await self._session.call(
+                "application-autoscaling",
+                "deregister_scalable_target",
+                doing=doing,
+                ServiceNamespace="sagemaker",
+                ResourceId=resource,
+                ScalableDimension=dimension,
+            )
+        elif kind == ALARM:
+            await self._session.call("cloudwatch", "delete_alarms", doing=doing, AlarmNames=[name])
+        else:
+            operation, parameter = {
+                ENDPOINT: ("delete_endpoint", "EndpointName"),
+                CONFIG: ("delete_endpoint_config", "EndpointConfigName"),
+                MODEL: ("delete_model", "ModelName"),
+            }[kind]
+            await self._session.call("sagemaker", operation, doing=doing, **{parameter: name})
+
+    async def _targets(self, endpoint: Endpoint) -> list[str]:
+        prefix = f"endpoint/{endpoint.name}/variant/"
+        return [
+            f"{target['ResourceId']} {target['ScalableDimension']}"
+            async for target in self._session.paginate(
+                "application-autoscaling",
+                "describe_scalable_targets",
+                "ScalableTargets",
+                doing="look for auto-scaling",
+                ServiceNamespace="sagemaker",
+            )
+            if target["ResourceId"].startswith(prefix)
+        ]
+
+    async def _alarms(self, endpoint: Endpoint) -> list[str]:
+        wanted = {"Name": "EndpointName", "Value": endpoint.name}
+        return [
+            alarm["AlarmName"]
+            async for alarm in self._session.paginate(
+                "cloudwatch", "describe_alarms", "MetricAlarms", doing="look for alarms", AlarmTypes=["MetricAlarm"]
+            )
+            if wanted in _dimensions(alarm)
+        ]
+
+    async def _functions(self, endpoint: Endpoint) -> list[str]:
+        return [
+            function["FunctionName"]
+            async for function in self._session.paginate(
+                "lambda", "list_functions", "Functions", doing="look for functions"
+            )
+            if function.get("Environment", {}).get("Variables", {}).get(ENDPOINT_VARIABLE) == endpoint.name
+        ]
+
+    async def _other_users(self, endpoint: Endpoint) -> tuple[str, dict[str, str]]:
+        """Another endpoint with the same configuration ("" if none), and per model another configuration with it."""
+        config_user = ""
+        names = [
+            item["EndpointName"]
+            async for item in self._session.paginate("sagemaker", "list_endpoints", "Endpoints")
+            if item["EndpointName"] != endpoint.name
+        ]
+        for name, answer in await self._describe_all("describe_endpoint", "EndpointName", names):
+            if answer.get("EndpointConfigName") == endpoint.config_name:
+                config_user = name
+        names = [
+            item["EndpointConfigName"]
+            async for item in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs")
+            if item["EndpointConfigName"] != endpoint.config_name
+        ]
+        model_users: dict[str, str] = {}
+        for name, answer in await self._describe_all("describe_endpoint_config", "EndpointConfigName", names):
+            for variant in answer.get("ProductionVariants", ()):
+                if variant.get("ModelName") in endpoint.model_names:
+                    model_users[variant["ModelName"]] = name
+        return config_user, model_users
+
+    async def _describe_all(self, operation: str, parameter: str, names: list[str]) -> list[tuple[str, dict[str, Any]]]:
+        async def one(name: str) -> tuple[str, dict[str, Any]]:
+            async with self._describing:
+                try:
+                    return name, await self._session.call("sagemaker", operation, **{parameter: name})
+                except NotFound:
+                    return name, {}
+
+        return list(await asyncio.gather(*(one(name) for name in names)))
+
+    async def _checked(self, what: str, notes: list[tuple[str, str, str]], found: Awaitable[T]) -> T | None:
+        try:
+            return await found
+        except SageDeckError as error:
+            notes.append((UNCHECKED, what, error.message))
+            return None
+
+
+def _left(kind: str, name: str, error: SageDeckError) -> Left:
+    if kind in _DESCRIBE:
+        word = kind.replace("configuration", "config").replace(" ", "-")
+        return Left(
+            kind,
+            name,
+            "goes on billing" if kind == ENDPOINT else "",
+            f"aws sagemaker delete-{word} --{word}-name {name}",
+        )
+    return Left(kind, name)
+
+
+def _dimensions(alarm: dict[str, Any]) -> list[dict[str, str]]:
+    dimensions = list(alarm.get("Dimensions", ()))
+    for query in alarm.get("Metrics", ()):
+        dimensions += query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", ())
+    return dimensions

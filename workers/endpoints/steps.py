@@ -1,0 +1,106 @@
+"""What deploying and updating an endpoint share: a job's model, its container, and the steps that make both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from workers.access.role_wait import when_role_is_known
+from workers.aws.creating import Attempt, Part, tagged
+from workers.aws.session import AwsSession
+from workers.aws.times import utc_of
+from workers.endpoints.deployable import no_model, no_model_reason, require_model
+from workers.training.images import image_uri
+from workers.types import TrainingJob
+
+VARIANT = "AllTraffic"
+JOB_TAG = "sagedeck:job"
+CREATOR_TAG = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
+# What the serving containers read: the handler in the model archive, and where they find it.
+CONTAINER_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+}
+
+
+class EndpointRoles(Protocol):
+    """Who makes the execution role of an endpoint (``workers.access.roles.Roles``)."""
+
+    async def ensure_endpoint_role(self, bucket: str) -> str:
+        """The ARN of a role that may read models from ``bucket``."""
+
+
+def tags_of(job_name: str) -> list[Mapping[str, str]]:
+    """The tags of what is made from a job."""
+    return [CREATOR_TAG, {"Key": JOB_TAG, "Value": job_name}]
+
+
+def container(region: str, instance_type: str, model_uri: str) -> dict[str, Any]:
+    """The ``PrimaryContainer`` that serves the archive at ``model_uri`` on instances of this type."""
+    return {
+        "Image": image_uri(region, "inference", instance_type),
+        "ModelDataUrl": model_uri,
+        "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": region},
+    }
+
+
+async def model_of(session: AwsSession, job_name: str) -> str:
+    """Where the model of a finished job lies. Raises ``InvalidInput`` when it has none.
+
+    The archive itself is looked into: what an endpoint cannot load would bill while it tries.
+    """
+    job = await session.call(
+        "sagemaker", "describe_training_job", doing=f"read the job {job_name}", TrainingJobName=job_name
+    )
+    reason = no_model_reason(
+        TrainingJob(
+            job_name,
+            job["TrainingJobStatus"],
+            utc_of(job, "CreationTime") or datetime.now(UTC),
+            hyperparameters=job.get("HyperParameters", {}),
+            model_uri=str(job.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
+        )
+    )
+    if reason:
+        raise no_model(job_name, reason, job["TrainingJobStatus"])
+    uri = str(job["ModelArtifacts"]["S3ModelArtifacts"])
+    await require_model(session, job_name, uri)
+    return uri
+
+
+async def make_model(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+    """CreateModel with the attempt's token, and again while IAM does not know the role. Raises ``SageDeckError``."""
+    name = request["ModelName"]
+    wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}
+    await attempt.make(
+        Part(
+            "model",
+            name,
+            lambda: session.call("sagemaker", "delete_model", doing=doing, ModelName=name),
+            f"aws sagemaker delete-model --model-name {name}",
+            "costs nothing",
+            own_name=True,
+        ),
+        lambda: when_role_is_known(lambda: session.call("sagemaker", "create_model", doing=doing, **wanted)),
+        lambda: tagged(session, "describe_model", attempt, doing, ModelName=name),
+    )
+
+
+async def make_config(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+    """CreateEndpointConfig with the attempt's token. Raises ``SageDeckError``."""
+    name = request["EndpointConfigName"]
+    wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}
+    await attempt.make(
+        Part(
+            "endpoint configuration",
+            name,
+            lambda: session.call("sagemaker", "delete_endpoint_config", doing=doing, EndpointConfigName=name),
+            f"aws sagemaker delete-endpoint-config --endpoint-config-name {name}",
+            "costs nothing",
+            own_name=True,
+        ),
+        lambda: session.call("sagemaker", "create_endpoint_config", doing=doing, **wanted),
+        lambda: tagged(session, "describe_endpoint_config", attempt, doing, EndpointConfigName=name),
+    )

@@ -1,0 +1,155 @@
+"""A launch as AWS CLI lines: made from the very request that the launcher gets, so that they say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+_SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig"})
+# What needs no quotes in the short form.
+_PLAIN = re.compile(r"[\w .:/+@-]*")
+# The SDK's drivers in the folder sm_drivers start the script.
+_ENTRYPOINT = ["/bin/bash"]
+_ARGUMENTS = ["-c", "chmod +x {0} && {0}".format("/opt/ml/input/data/sm_drivers/sm_train.sh")]
+# Where the SDK uploads a tuning job's code is known only once it has done so.
+CODE_ARCHIVE, DRIVERS = "CODE_ARCHIVE", "DRIVERS"
+
+
+def training_parameters(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of CreateTrainingJob for a launcher's request (``workers.training.jobs.launch_request`` and a
+    role).
+
+    The folders of its channels ``code`` and ``sm_drivers`` are uploaded by the launch.
+    """
+    inputs = f"s3://{request['bucket']}/{request['prefix']}/{request['job_name']}/input"
+    channels = {
+        **request["channels"], "code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers",
+    }  # fmt: skip
+    return {
+        "TrainingJobName": request["job_name"],
+        "AlgorithmSpecification": {
+            **_algorithm(request), "ContainerEntrypoint": _ENTRYPOINT, "ContainerArguments": _ARGUMENTS,
+        },
+        **_job(request),
+        "InputDataConfig": [_channel(name, uri) | {"InputMode": "File"} for name, uri in channels.items()],
+        "HyperParameters": request["hyperparameters"],
+        "Tags": _tags(request),
+    }  # fmt: skip
+
+
+def tuning_parameters(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of CreateHyperParameterTuningJob for a launcher's request.
+
+    ``CODE_ARCHIVE`` and ``DRIVERS`` stand for what is uploaded by the launch.
+    """
+    limits = {
+        "MaxParallelTrainingJobs": request["max_parallel"],
+        "MaxNumberOfTrainingJobs": request["max_jobs"],
+        "MaxRuntimeInSeconds": request["tuning_max_runtime_seconds"],
+    }
+    band, warm, seed = request["hyperband"], request["warm_start"], request["random_seed"]
+    config = {
+        "Strategy": request["strategy"],
+        "ResourceLimits": {name: value for name, value in limits.items() if value is not None},
+        "HyperParameterTuningJobObjective": {
+            "Type": request["objective_type"], "MetricName": request["objective_metric"],
+        },
+        "ParameterRanges": _ranges(request["ranges"]),
+        "TrainingJobEarlyStoppingType": request["early_stopping"],
+        **({} if seed is None else {"RandomSeed": seed}),
+    }  # fmt: skip
+    if band is not None:
+        resources = {"MinResource": band["min"], "MaxResource": band["max"]}
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": resources}
+    code = {"sagemaker_program": request["entry_script"], "sagemaker_submit_directory": CODE_ARCHIVE}
+    definition = {
+        "AlgorithmSpecification": _algorithm(request),
+        **_job(request),
+        "StaticHyperParameters": {**request["hyperparameters"], **code},
+        "InputDataConfig": [
+            *(_channel(name, uri) for name, uri in request["channels"].items()),
+            _channel("sm_drivers", DRIVERS) | {"InputMode": "File"},
+        ],
+    }
+    made = {
+        "HyperParameterTuningJobName": request["job_name"],
+        "HyperParameterTuningJobConfig": config,
+        "TrainingJobDefinition": definition,
+        "Tags": _tags(request),
+    }
+    if warm is not None:
+        parents = [{"HyperParameterTuningJobName": name} for name in warm["parents"]]
+        made["WarmStartConfig"] = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": warm["type"]}
+    return made
+
+
+def command_line(operation: str, parameters: Mapping[str, Any]) -> str:
+    """``aws sagemaker OPERATION --parameter value …``; structures are JSON. It is one line for a POSIX shell."""
+    words = ["aws", "sagemaker", operation]
+    for name, value in parameters.items():
+        words.append("--" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
+        if value is not True:
+            words += _value(name, value)
+    return shlex.join(words)
+
+
+def _value(name: str, value: Any) -> list[str]:
+    """As the AWS CLI takes it: text, the short form for a few plain values, JSON for the rest."""
+    if isinstance(value, str):
+        return [value]
+    parts = value if isinstance(value, list) else [value]
+    short = [",".join(f"{key}={item}" for key, item in one.items()) for one in parts if name in _SHORT]
+    plain = all(_PLAIN.fullmatch(str(item)) for one in parts if name in _SHORT for item in one.values())
+    return short if short and plain else [json.dumps(value, separators=(",", ":"))]
+
+
+def _algorithm(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "TrainingImage": request["image"],
+        "TrainingInputMode": "File",
+        "MetricDefinitions": request["metric_definitions"],
+    }
+
+
+def _job(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training job and the definition of a tuning job's trials have alike."""
+    limits = {"MaxRuntimeInSeconds": request["max_runtime_seconds"]}
+    spot = request["max_wait_seconds"] is not None
+    if spot:
+        limits["MaxWaitTimeInSeconds"] = request["max_wait_seconds"]
+    return {
+        "RoleArn": request["role_arn"],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{request['bucket']}/{request['prefix']}"},
+        "ResourceConfig": {
+            "InstanceType": request["instance_type"],
+            "InstanceCount": request["instance_count"],
+            "VolumeSizeInGB": request["volume_gb"],
+        },
+        "StoppingCondition": limits,
+        "Environment": request["environment"],
+        **({"EnableManagedSpotTraining": True} if spot else {}),
+    }
+
+
+def _channel(name: str, uri: str) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def _ranges(given: list[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    made: dict[str, list[dict[str, Any]]] = {}
+    for one in given:
+        entry: dict[str, Any] = {"Name": one["name"]}
+        if one["kind"] == "Categorical":
+            entry["Values"] = one["values"]
+        else:
+            entry |= {"MinValue": str(one["low"]), "MaxValue": str(one["high"]), "ScalingType": one["scaling"]}
+        made.setdefault(f"{one['kind']}ParameterRanges", []).append(entry)
+    return made
+
+
+def _tags(request: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in request["tags"].items()]

@@ -1,0 +1,181 @@
+"""What things cost an hour, from a dated price table (``resources/prices.json``). An estimate, never a bill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from workers.paths import RESOURCES
+from workers.prices.billing import billed_fleets, bills_now
+from workers.training.spot import SPOT_SAVING
+from workers.types import Endpoint, TrainingJob
+
+PRICE_FILE = RESOURCES / "prices.json"
+Kind = Literal["training", "hosting"]
+
+
+@dataclass(frozen=True)
+class InstanceOffer:
+    """An instance type one can choose: its size and its price an hour in one region (US dollars)."""
+
+    name: str
+    vcpus: int
+    memory_gib: int
+    gpus: int
+    gpu: str
+    per_hour: float
+
+
+@dataclass(frozen=True)
+class HourlyTotal:
+    """What runs now costs an hour. ``unpriced`` names the instance types that the table does not know."""
+
+    per_hour: float
+    training: float
+    hosting: float
+    unpriced: tuple[str, ...] = ()
+    functions: float = 0.0
+
+
+class PriceTable:
+    """On-demand list prices of SageMaker instances, with the date they were collected."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+
+    @classmethod
+    def load(cls, path: Path = PRICE_FILE) -> PriceTable:
+        """Read the table that comes with the program. Raises ``OSError`` or ``ValueError`` for a broken file."""
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    def learn(
+        self,
+        region: str,
+        kind: Kind,
+        prices: Mapping[str, float],
+        sizes: Mapping[str, Mapping[str, Any]],
+        as_of: str,
+        source: str,
+    ) -> None:
+        """Take these prices (US dollars an hour by instance type) for one kind in one region, instead of its own.
+
+        ``sizes`` has ``vcpus`` and ``memory_gib`` of each type. Date and source are then told for the whole table.
+        """
+        known = {kind: dict(self._prices(region).get(kind, {})) for kind in ("training", "hosting")}
+        self._data = {
+            **self._data,
+            "as_of": as_of or self.as_of,
+            "source": source,
+            "prices": {**self._data["prices"], region: {**known, kind: dict(prices)}},
+            "instances": {**sizes, **self._data["instances"]},
+        }
+
+    @property
+    def as_of(self) -> str:
+        """The date of the prices, ``YYYY-MM-DD``; to be shown wherever a price is."""
+        return str(self._data["as_of"])
+
+    @property
+    def source(self) -> str:
+        """Where the prices were collected."""
+        return str(self._data["source"])
+
+    def caption(self) -> str:
+        """One line to stand beside a price: list price, date, source."""
+        return f"On-demand list prices of {self.as_of}, without storage, transfer and taxes. {self.source}."
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions the table has prices for."""
+        return tuple(self._data["prices"])
+
+    def per_hour(self, instance_type: str, kind: Kind, region: str) -> float | None:
+        """US dollars for one instance and hour, or ``None`` when the table does not know it."""
+        price = self._prices(region).get(kind, {}).get(instance_type)
+        return None if price is None else float(price)
+
+    def offers(self, kind: Kind, region: str) -> tuple[InstanceOffer, ...]:
+        """The priced instance types of ``kind`` in ``region``, cheapest first; empty for an unknown region."""
+        offers = [
+            InstanceOffer(
+                name=name,
+                vcpus=size["vcpus"],
+                memory_gib=size["memory_gib"],
+                gpus=size.get("gpus", 0),
+                gpu=size.get("gpu", ""),
+                per_hour=float(price),
+            )
+            for name, price in self._prices(region).get(kind, {}).items()
+            for size in (self._data["instances"][name],)
+        ]
+        return tuple(sorted(offers, key=lambda offer: (offer.per_hour, offer.name)))
+
+    def job_cost(self, job: TrainingJob, region: str, now: datetime | None = None) -> float | None:
+        """US dollars of a training job so far: billable seconds times instances times the hourly price.
+
+        ``BillableTimeInSeconds`` is wall-clock time, to be multiplied by the number of instances (DescribeTrainingJob's
+        reference); a spot job's are fewer than it trained, by what it saved. While the job runs AWS reports none, so
+        the time since it started is taken, on spot instances less what they usually save.
+        """
+        price = self.per_hour(job.instance_type, "training", region)
+        if price is None:
+            return None
+        seconds = float(job.billable_seconds)
+        if not seconds and job.running and job.started is not None:
+            seconds = max(0.0, ((now or datetime.now(UTC)) - job.started).total_seconds()) * price_share(job)
+        return seconds / 3600 * price * max(1, job.instance_count)
+
+    def function_prices(self, region: str) -> Mapping[str, float] | None:
+        """Lambda's prices in a region: ``request``, ``duration`` and ``provisioned_duration`` (GB-seconds),
+        ``provisioned`` (GB-seconds kept ready), US dollars each. ``None`` when they are not known.
+        """
+        prices = self._data.get("lambda", {}).get("prices", {}).get(region)
+        if isinstance(prices, str):
+            prices = self._data["lambda"]["prices"][prices]
+        return prices or None
+
+    def endpoint_per_hour(self, endpoint: Endpoint, region: str) -> float | None:
+        """US dollars an hour that an endpoint costs in its present state (``workers.prices.billing``); 0 when it
+        costs none.
+
+        ``None`` when an instance type has no known price, or its instances are not known yet.
+        """
+        fleets = billed_fleets(endpoint)
+        prices = [self.per_hour(fleet.instance_type, "hosting", region) for fleet in fleets]
+        if None in prices or not (endpoint.instance_type or fleets):
+            return None
+        return sum((price or 0.0) * fleet.current for price, fleet in zip(prices, fleets, strict=True))
+
+    def hourly_total(
+        self, jobs: Iterable[TrainingJob], endpoints: Iterable[Endpoint], region: str, functions: float = 0.0
+    ) -> HourlyTotal:
+        """What the running ones of these jobs and endpoints cost an hour, and ``functions`` dollars for functions."""
+        training = hosting = 0.0
+        unpriced: dict[str, None] = {}
+        for job in jobs:
+            if bills_now(job) and job.instance_type:
+                price = self.per_hour(job.instance_type, "training", region)
+                if price is None:
+                    unpriced[job.instance_type] = None
+                else:
+                    training += price * max(1, job.instance_count) * price_share(job)
+        for endpoint in endpoints:
+            cost = self.endpoint_per_hour(endpoint, region)
+            hosting += cost or 0.0
+            if cost is None:
+                types = {fleet.instance_type for fleet in billed_fleets(endpoint)}
+                unpriced |= {one: None for one in sorted(types) if self.per_hour(one, "hosting", region) is None}
+        return HourlyTotal(training + hosting + functions, training, hosting, tuple(unpriced), functions)
+
+    def _prices(self, region: str) -> Mapping[str, Mapping[str, float]]:
+        prices = self._data["prices"].get(region, {})
+        # A region may name another one with the same prices.
+        return self._data["prices"][prices] if isinstance(prices, str) else prices
+
+
+def price_share(job: TrainingJob) -> float:
+    """What part of the on-demand price a running job usually costs: 1, or less on spot instances."""
+    return 1 - SPOT_SAVING if job.spot else 1.0

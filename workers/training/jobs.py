@@ -1,0 +1,332 @@
+"""Training jobs: launch, list, follow, stop, and read what they left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import IO, Any, Protocol, cast
+
+from workers.access.role_wait import when_role_is_known
+from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
+from workers.aws.logs import TRAINING_GROUP, Logs
+from workers.aws.names import name_problem
+from workers.aws.pages import every_job, page_request
+from workers.aws.session import AwsSession
+from workers.aws.times import utc, utc_of
+from workers.errors.tree import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled
+from workers.launcher.client import LAUNCH_SECONDS, START_SECONDS, Launcher
+from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
+from workers.training.curves import CurveReader
+from workers.training.failures import Failure, explain
+from workers.training.images import image_uri
+from workers.training.progress import FeaturesProgress, ProgressReader
+from workers.training.report import find_report, parse_report
+from workers.training.spot import max_wait_seconds
+from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
+
+PREFIX = "sagedeck/jobs"
+CHANNEL = "training"
+ENTRY_SCRIPT, REQUIREMENTS = "train.py", "requirements.txt"
+PAGE_SIZE = 50
+# DescribeTrainingJob is throttled at a few calls a second.
+CONCURRENT_DESCRIBES = 4
+FAILURE_LOG_EVENTS = 200
+# The launcher may have to start first, and it uploads the code.
+LAUNCH_FLOW_SECONDS = START_SECONDS + LAUNCH_SECONDS
+_S3_URI = re.compile(r"s3://([^/]+)/(.*)")
+
+
+class TrainingRoles(Protocol):
+    """Who makes the execution role of a job (``workers.access.roles.Roles``)."""
+
+    async def ensure_training_role(self, bucket: str) -> str:
+        """The ARN of a role that may train on ``bucket``."""
+
+
+class Training:
+    """Everything about training jobs of one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, launcher: Launcher, roles: TrainingRoles) -> None:
+        self._session, self._launcher, self._roles = session, launcher, roles
+        self._logs = Logs(session)
+        self._progress: dict[str, ProgressReader] = {}
+        self._finished: dict[tuple[str, datetime], TrainingJob] = {}
+        self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
+
+    async def launch(self, spec: TrainingSpec) -> str:
+        """Upload the training code and create the job; returns the job's name once it exists.
+
+        A job that was created although the launch failed or was cancelled is stopped; see ``SageDeckError.left``.
+        """
+        request = launch_request(spec, self._session.region)
+        request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
+        name = spec.job_name
+
+        async def create(attempt: Attempt) -> str:
+            request["tags"] = {**request["tags"], ATTEMPT_TAG: attempt.token}
+            # The launcher may have died or hung, too: whether the job was created before that, only AWS knows.
+            await attempt.make(
+                Part(
+                    "training job",
+                    name,
+                    lambda: self.stop(name),
+                    f"aws sagemaker stop-training-job --training-job-name {name}",
+                    "runs and bills",
+                ),
+                lambda: when_role_is_known(lambda: self._launcher.launch(request)),
+                lambda: tagged(
+                    self._session, "describe_training_job", attempt, f"look for the job {name}", TrainingJobName=name
+                ),
+            )
+            return name
+
+        return await as_one(create, f"start the job {name}", LAUNCH_FLOW_SECONDS)
+
+    async def check_name(self, name: str) -> str | None:
+        """What is wrong with a name for a new job, in a sentence; ``None`` when it is good and free."""
+        problem = name_problem(name, "The job name")
+        if problem is None and await self._created(name) is not None:
+            problem = "A job with this name exists already; job names cannot be used twice."
+        return problem
+
+    async def list(
+        self, *, search: str = "", status: str | None = None, token: str | None = None, size: int = PAGE_SIZE
+    ) -> JobPage:
+        """One page of jobs, newest first. ``search`` is a part of the name, ``status`` a ``JobState``.
+
+        ListTrainingJobs knows neither instances nor times of billing: see ``complete``.
+        """
+        parameters = page_request(search, status, token, size)
+        answer = await self._session.call(
+            "sagemaker", "list_training_jobs", doing="list the training jobs", **parameters
+        )
+        jobs = tuple(self._known(_summary(item)) for item in answer["TrainingJobSummaries"])
+        return JobPage(jobs, answer.get("NextToken"))
+
+    def jobs(self, *, search: str = "", status: str | None = None) -> AsyncIterator[TrainingJob]:
+        """All jobs, newest first, page by page as they are asked for; there is no upper limit."""
+        return every_job(lambda token: self.list(search=search, status=status, token=token, size=100))
+
+    async def complete(self, jobs: Iterable[TrainingJob]) -> tuple[TrainingJob, ...]:
+        """The same jobs with their details (instances, times, metrics), a few calls at a time.
+
+        A finished job is asked for once. One whose details cannot be had now stays as it is.
+        """
+
+        async def one(job: TrainingJob) -> TrainingJob:
+            job = self._known(job)
+            if job.instance_type:
+                return job
+            try:
+                async with self._describing:
+                    return await self.describe(job.name)
+            except (NotFound, Throttled, AccessDenied):
+                return job
+
+        return tuple(await asyncio.gather(*(one(job) for job in jobs)))
+
+    async def describe(self, name: str) -> TrainingJob:
+        """One job with all details. Raises ``NotFound``."""
+        answer = await self._session.call(
+            "sagemaker", "describe_training_job", doing=f"read the job {name}", TrainingJobName=name
+        )
+        job = _detail(answer)
+        if not job.running:
+            self._finished[job.name, job.created] = job
+        return job
+
+    async def stop(self, name: str) -> None:
+        """Ask the job to stop: SIGTERM, 120 s to save its model, then SIGKILL. Returns before it has stopped."""
+        doing = f"stop the job {name}"
+
+        async def stopping() -> Any:
+            found = await self._session.call("sagemaker", "describe_training_job", doing=doing, TrainingJobName=name)
+            return found if found["TrainingJobStatus"] in ("Stopping", "Stopped") else None
+
+        await surely(
+            lambda: self._session.call("sagemaker", "stop_training_job", doing=doing, TrainingJobName=name), stopping
+        )
+
+    async def log(
+        self, name: str, token: str | None = None, *, from_end: bool = False
+    ) -> tuple[tuple[LogEvent, ...], str]:
+        """One page of the job's log and where to go on (see ``Logs.read``)."""
+        return await self._logs.read(TRAINING_GROUP, f"{name}/", token, from_end=from_end)
+
+    async def features_progress(self, name: str) -> FeaturesProgress | None:
+        """How far a running job is in its pass over the pictures; ``None`` before it, after it, and without one."""
+        reader = self._progress.setdefault(name, ProgressReader())
+        events, reader.token = await self.log(name, reader.token, from_end=reader.token is None)
+        return reader.feed(events)
+
+    def curve_reader(self, job: TrainingJob) -> CurveReader:
+        """Reads loss and accuracy from the job's log as it comes, by the job's own metric definitions."""
+        return CurveReader(job.metric_definitions)
+
+    def curves(self, job: TrainingJob, events: Iterable[LogEvent]) -> tuple[EpochMetrics, ...]:
+        """The epochs found in these log events."""
+        reader = self.curve_reader(job)
+        reader.feed(events)
+        return reader.epochs
+
+    async def failure(self, job: TrainingJob) -> Failure:
+        """Why a job failed; looks into the end of its log, where the script's own words are."""
+        try:
+            events, _ = await self._logs.read(TRAINING_GROUP, f"{job.name}/", limit=FAILURE_LOG_EVENTS, from_end=True)
+        except SageDeckError:
+            # The reason that AWS gives is shown all the same.
+            events = ()
+        return explain(job.failure_reason, [event.message for event in events])
+
+    async def report(self, job: TrainingJob) -> JobReport:
+        """The report that the training script left. Raises ``NotFound`` when there is none."""
+        for uri in (job.output_uri, job.model_uri):
+            match = _S3_URI.fullmatch(uri)
+            if match is None:
+                continue
+            try:
+                data = await self._session.run(
+                    f"read the report of {job.name}", self._read_report, match[1], match[2], service="s3"
+                )
+            except NotFound:
+                continue
+            if data is not None:
+                return parse_report(data)
+        raise NotFound(
+            "No report",
+            f"The job {job.name} left no report.json.",
+            "Only jobs that finished with SageDeck's training script have one.",
+        )
+
+    def _read_report(self, bucket: str, key: str) -> bytes | None:
+        body = self._session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        try:
+            return find_report(cast("IO[bytes]", body))
+        finally:
+            # Closing without reading to the end drops the connection instead of downloading the rest.
+            body.close()
+
+    async def _created(self, name: str) -> datetime | None:
+        """When the job of this name was created; ``None`` when there is none."""
+        try:
+            answer = await self._session.call(
+                "sagemaker", "describe_training_job", doing=f"look for the job {name}", TrainingJobName=name
+            )
+        except NotFound:
+            return None
+        return utc(answer["CreationTime"])
+
+    def _known(self, job: TrainingJob) -> TrainingJob:
+        return self._finished.get((job.name, job.created), job)
+
+
+def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
+    """The request for ``workers.launcher.sdk`` of a form, without the role. Raises ``InvalidInput``."""
+    problem = name_problem(spec.job_name, "The job name") or _spec_problem(spec)
+    if problem:
+        raise InvalidInput("The job cannot start like this", problem)
+    return {
+        "job_name": spec.job_name,
+        "bucket": spec.output_bucket,
+        "prefix": PREFIX,
+        "image": image_uri(region, "training", spec.instance_type),
+        "source_dir": str(TRAINING_SOURCE),
+        "entry_script": ENTRY_SCRIPT,
+        "requirements": REQUIREMENTS,
+        "requirements_text": spec.requirements,
+        "instance_type": spec.instance_type,
+        "instance_count": spec.instance_count,
+        "volume_gb": spec.volume_gb,
+        "max_runtime_seconds": spec.max_runtime_seconds,
+        "max_wait_seconds": max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
+        "hyperparameters": {
+            "backbone": spec.backbone,
+            "epochs": str(spec.epochs),
+            "learning_rate": format(spec.learning_rate, "g"),
+            "batch_size": str(spec.batch_size),
+            **spec.hyperparameters,
+        },
+        # Without it Python holds the log back in blocks, and nothing can be followed live.
+        "environment": {"PYTHONUNBUFFERED": "1", **spec.environment},
+        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
+        "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
+        # With the slash, a neighbour whose name begins alike (breeds-2) does not belong to the prefix.
+        "channels": {CHANNEL: spec.data_uri.rstrip("/") + "/"},
+    }
+
+
+def _spec_problem(spec: TrainingSpec) -> str | None:
+    for value, least, what in (
+        (spec.instance_count, 1, "The number of instances"),
+        (spec.epochs, 1, "The number of epochs"),
+        (spec.batch_size, 1, "The batch size"),
+        (spec.volume_gb, 1, "The volume size in GB"),
+        (spec.max_runtime_seconds, 1, "The longest run time"),
+    ):
+        if value < least:
+            return f"{what} must be at least {least}."
+    if not 0 < spec.learning_rate < math.inf:
+        return "The learning rate must be a number greater than 0."
+    if not _S3_URI.fullmatch(spec.data_uri):
+        return "The data must be a folder in S3 (s3://bucket/folder)."
+    if not spec.output_bucket:
+        return "The bucket for the results is missing."
+    return None
+
+
+def _summary(item: Mapping[str, Any]) -> TrainingJob:
+    return TrainingJob(
+        name=item["TrainingJobName"],
+        status=item["TrainingJobStatus"],
+        created=utc(item["CreationTime"]),
+        ended=utc_of(item, "TrainingEndTime"),
+        secondary_status=item.get("SecondaryStatus", ""),
+        arn=item.get("TrainingJobArn", ""),
+    )
+
+
+def _detail(answer: Mapping[str, Any]) -> TrainingJob:
+    name = answer["TrainingJobName"]
+    resources = answer.get("ResourceConfig", {})
+    output = answer.get("OutputDataConfig", {}).get("S3OutputPath", "").rstrip("/")
+    reason = answer.get("FailureReason", "")
+    return TrainingJob(
+        name=name,
+        status=answer["TrainingJobStatus"],
+        created=utc(answer["CreationTime"]),
+        started=utc_of(answer, "TrainingStartTime"),
+        ended=utc_of(answer, "TrainingEndTime"),
+        secondary_status=answer.get("SecondaryStatus", ""),
+        failure_reason=reason,
+        instance_type=resources.get("InstanceType", ""),
+        instance_count=resources.get("InstanceCount", 0),
+        max_runtime_seconds=answer.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
+        billable_seconds=answer.get("BillableTimeInSeconds", 0),
+        training_seconds=answer.get("TrainingTimeInSeconds", 0),
+        spot=answer.get("EnableManagedSpotTraining", False),
+        hyperparameters=dict(answer.get("HyperParameters", {})),
+        metric_definitions=tuple(
+            (item["Name"], item["Regex"])
+            for item in answer.get("AlgorithmSpecification", {}).get("MetricDefinitions", ())
+        ),
+        final_metrics={item["MetricName"]: item["Value"] for item in answer.get("FinalMetricDataList", ())},
+        data_uri=_channel_uri(answer.get("InputDataConfig", ())),
+        model_uri=answer.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""),
+        output_uri=f"{output}/{name}/output/output.tar.gz" if output else "",
+        arn=answer.get("TrainingJobArn", ""),
+        role_arn=answer.get("RoleArn", ""),
+        environment=dict(answer.get("Environment", {})),
+    )
+
+
+def _channel_uri(channels: Sequence[Mapping[str, Any]]) -> str:
+    uris = {
+        channel.get("ChannelName"): channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
+        for channel in channels
+    }
+    ours = [uri for name, uri in uris.items() if name not in ("code", "sm_drivers", "recipe")]
+    return uris.get(CHANNEL) or (ours[0] if ours else "")

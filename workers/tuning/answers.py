@@ -1,0 +1,171 @@
+"""SageMaker's answers about tuning jobs as values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from workers.aws.times import utc, utc_of
+from workers.tuning.request import DATA_VARIABLE
+from workers.tuning.types import (
+    CategoricalRange,
+    ContinuousRange,
+    IntegerRange,
+    ParameterRange,
+    Trial,
+    TrialCounts,
+    TuningJob,
+)
+
+_TOOLKIT = ("sagemaker_", "_tuning_objective_metric")
+
+
+def plain(value: str) -> str:
+    """A hyperparameter without the JSON quotes that some SDKs put around text."""
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    return decoded if isinstance(decoded, str) else value
+
+
+def read_summary(item: Mapping[str, Any]) -> TuningJob:
+    """One entry of ListHyperParameterTuningJobs."""
+    limits = item.get("ResourceLimits", {})
+    return TuningJob(
+        name=item["HyperParameterTuningJobName"],
+        status=item["HyperParameterTuningJobStatus"],
+        created=utc(item["CreationTime"]),
+        ended=utc_of(item, "HyperParameterTuningEndTime"),
+        strategy=item.get("Strategy", ""),
+        counts=_counts(item.get("TrainingJobStatusCounters", {})),
+        max_jobs=limits.get("MaxNumberOfTrainingJobs"),
+        max_parallel=limits.get("MaxParallelTrainingJobs", 0),
+        arn=item.get("HyperParameterTuningJobArn", ""),
+    )
+
+
+def read_detail(answer: Mapping[str, Any]) -> TuningJob:
+    """The answer of DescribeHyperParameterTuningJob."""
+    config = answer["HyperParameterTuningJobConfig"]
+    definition: Mapping[str, Any] = answer.get("TrainingJobDefinition") or next(
+        iter(answer.get("TrainingJobDefinitions", ())), {}
+    )
+    objective = definition.get("TuningObjective") or config.get("HyperParameterTuningJobObjective", {})
+    resources = _resources(definition)
+    channels = {
+        channel["ChannelName"]: channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
+        for channel in definition.get("InputDataConfig", ())
+    }
+    best = answer.get("BestTrainingJob")
+    return dataclasses.replace(
+        read_summary(
+            {
+                **answer,
+                "Strategy": config.get("Strategy", ""),
+                "ResourceLimits": config.get("ResourceLimits", {}),
+            }
+        ),
+        ranges=tuple(read_ranges(definition.get("HyperParameterRanges") or config.get("ParameterRanges", {}))),
+        objective_metric=objective.get("MetricName", ""),
+        maximize=objective.get("Type", "Maximize") == "Maximize",
+        early_stopping=config.get("TrainingJobEarlyStoppingType", "Off"),
+        max_runtime_seconds=config.get("ResourceLimits", {}).get("MaxRuntimeInSeconds"),
+        static_hyperparameters={
+            name: plain(value)
+            for name, value in definition.get("StaticHyperParameters", {}).items()
+            if not name.startswith(_TOOLKIT)
+        },
+        instance_type=resources.get("InstanceType", ""),
+        instance_count=resources.get("InstanceCount", 0),
+        volume_gb=resources.get("VolumeSizeInGB", 0),
+        trial_seconds=definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 0),
+        spot=definition.get("EnableManagedSpotTraining", False),
+        data_uri=definition.get("Environment", {}).get(DATA_VARIABLE) or channels.get("training", ""),
+        features_uri=channels.get("features", ""),
+        output_uri=definition.get("OutputDataConfig", {}).get("S3OutputPath", ""),
+        parents=tuple(
+            parent["HyperParameterTuningJobName"]
+            for parent in answer.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", ())
+        ),
+        best=read_trial(best) if best else None,
+        failure_reason=answer.get("FailureReason", ""),
+        metric_definitions=tuple(
+            (item["Name"], item["Regex"])
+            for item in definition.get("AlgorithmSpecification", {}).get("MetricDefinitions", ())
+        ),
+    )
+
+
+def read_trial(item: Mapping[str, Any]) -> Trial:
+    """One HyperParameterTrainingJobSummary."""
+    objective = item.get("FinalHyperParameterTuningJobObjectiveMetric", {})
+    return Trial(
+        name=item["TrainingJobName"],
+        status=item["TrainingJobStatus"],
+        created=utc(item["CreationTime"]),
+        started=utc_of(item, "TrainingStartTime"),
+        ended=utc_of(item, "TrainingEndTime"),
+        hyperparameters={
+            name: plain(value)
+            for name, value in item.get("TunedHyperParameters", {}).items()
+            if not name.startswith(_TOOLKIT)
+        },
+        objective=objective.get("Value"),
+        objective_metric=objective.get("MetricName", ""),
+        failure_reason=item.get("FailureReason", ""),
+        arn=item.get("TrainingJobArn", ""),
+    )
+
+
+def leaderboard(job: TuningJob, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The trials with rank and early-stopped flag, the best first, then those without an objective by age.
+
+    AWS reports only ``Stopped``. The tuner did it when the tuning job itself was not stopped, or when it went on
+    with another trial afterwards.
+    """
+    trials = list(trials)
+    latest = max((trial.created for trial in trials), default=None)
+    whole = job.status in ("Stopping", "Stopped")
+
+    def early(trial: Trial) -> bool:
+        if trial.status not in ("Stopped", "Stopping") or trial.failure_reason:
+            return False
+        return not whole or bool(trial.ended and latest and trial.ended < latest)
+
+    scored = sorted(
+        (trial for trial in trials if trial.objective is not None),
+        key=lambda trial: (-1 if job.maximize else 1) * cast("float", trial.objective),
+    )
+    ranked = [dataclasses.replace(trial, rank=n, early_stopped=early(trial)) for n, trial in enumerate(scored, start=1)]
+    others = sorted((trial for trial in trials if trial.objective is None), key=lambda trial: trial.created)
+    return (*ranked, *(dataclasses.replace(trial, early_stopped=early(trial)) for trial in others))
+
+
+def read_ranges(given: Mapping[str, Any]) -> Iterable[ParameterRange]:
+    """The ranges of a request or answer."""
+    for one in given.get("ContinuousParameterRanges", ()):
+        yield ContinuousRange(one["Name"], float(one["MinValue"]), float(one["MaxValue"]), one.get("ScalingType"))
+    for one in given.get("IntegerParameterRanges", ()):
+        yield IntegerRange(
+            one["Name"], int(float(one["MinValue"])), int(float(one["MaxValue"])), one.get("ScalingType")
+        )
+    for one in given.get("CategoricalParameterRanges", ()):
+        yield CategoricalRange(one["Name"], tuple(plain(value) for value in one["Values"]))
+
+
+def _counts(counters: Mapping[str, int]) -> TrialCounts:
+    return TrialCounts(
+        completed=counters.get("Completed", 0),
+        running=counters.get("InProgress", 0),
+        stopped=counters.get("Stopped", 0),
+        failed=counters.get("RetryableError", 0) + counters.get("NonRetryableError", 0),
+    )
+
+
+def _resources(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    # SDK 2 sends HyperParameterTuningResourceConfig, in one of two forms, instead of ResourceConfig.
+    own: Mapping[str, Any] = definition.get("HyperParameterTuningResourceConfig", {})
+    return definition.get("ResourceConfig") or next(iter(own.get("InstanceConfigs", ())), own)

@@ -1,0 +1,160 @@
+"""Features once: one job computes the frozen backbone's features, all trials train on them.
+
+The job is an ordinary training job whose model.tar.gz holds the features. Its name carries a hash of all that the
+features depend on, so that a later tuning job finds it, also from another computer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Callable
+
+from workers.aws.session import AwsSession
+from workers.errors.tree import InvalidInput, NotFound, ServiceFault
+from workers.paths import TRAINING_SOURCE
+from workers.training.jobs import Training
+from workers.tuning.pending import form_variables
+from workers.tuning.request import FEATURE_SETTINGS
+from workers.tuning.types import TuningSpec, TuningStep
+from workers.types import TrainingJob, TrainingSpec
+
+# Short, because it stands in a list of jobs; earlier versions put "sagedeck-" before it and had a longer hash, and
+# the search by a part of the name finds these, too.
+NAME = "features-"
+_KEY_LENGTH = 12
+_JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
+# The pass over all pictures takes longer than a trial, whose limit the operator set.
+LEAST_RUNTIME = 4 * 3600
+_POLL_SECONDS = (0.5, 5.0)
+_S3_URI = re.compile(r"s3://([^/]+)/(.*)")
+
+OnStep = Callable[[TuningStep], None]
+
+
+class Features:
+    """Finds or makes the prepared features of a tuning job."""
+
+    def __init__(self, session: AwsSession, training: Training) -> None:
+        self._session, self._training = session, training
+
+    async def key(self, spec: TuningSpec) -> str:
+        """A hash of what the features depend on: names and ETags of the data, backbone, sizes, the script itself.
+
+        Raises ``InvalidInput`` when there is no data.
+        """
+        match = _S3_URI.fullmatch(spec.data_uri)
+        if match is None:
+            raise InvalidInput("The data cannot be read", "The data must be a folder in S3 (s3://bucket/folder).")
+        prefix = match[2].rstrip("/") + "/"
+        digest = hashlib.sha256()
+        settings = {
+            name: value for name, value in spec.hyperparameters.items() if name.replace("-", "_") in FEATURE_SETTINGS
+        }
+        facts = [spec.backbone, sorted(settings.items()), spec.output_bucket, _script_hash()]
+        digest.update(json.dumps(facts).encode())
+        count = 0
+        async for item in self._session.paginate(
+            "s3", "list_objects_v2", "Contents", doing="list the data", Bucket=match[1], Prefix=prefix
+        ):
+            digest.update(f"\n{item['Key'][len(prefix) :]}\t{item['ETag']}".encode())
+            count += 1
+        if not count:
+            raise InvalidInput("There is no data", f"{spec.data_uri} is empty.", "Upload a folder with pictures first.")
+        return digest.hexdigest()[:_KEY_LENGTH]
+
+    async def ensure(self, spec: TuningSpec, on_step: OnStep) -> str:
+        """The S3 URI of the prepared features of this form; runs the job and waits for it when there are none.
+
+        Cancelling leaves the job running; the next launch finds it. Raises ``SageDeckError``.
+        """
+        key = await self.key(spec)
+        earlier = [job async for job in self._training.jobs(search=NAME + key)]
+        for job in [*(job for job in earlier if job.status == "Completed"), *(job for job in earlier if job.running)]:
+            found = await self._usable(job, on_step)
+            if found:
+                return found
+        name = f"{NAME}{key}-{len(earlier) + 1}"
+        on_step(TuningStep("features", name, "Computing the features of all pictures once"))
+        await self._training.launch(features_spec(spec, name))
+        return await self._finished(name)
+
+    async def _usable(self, job: TrainingJob, on_step: OnStep) -> str:
+        """The features of an earlier job, or "" when they are not there any more."""
+        if job.running:
+            on_step(TuningStep("features", job.name, "Waiting for the features that are being computed"))
+            return await self._finished(job.name)
+        detail = await self._training.describe(job.name)
+        match = _S3_URI.fullmatch(detail.model_uri)
+        if match is None:
+            return ""
+        try:
+            await self._session.call("s3", "head_object", doing="look for the features", Bucket=match[1], Key=match[2])
+        except NotFound:
+            return ""
+        on_step(TuningStep("features", job.name, "The features of these pictures are there already", reused=True))
+        return detail.model_uri
+
+    async def _finished(self, name: str) -> str:
+        wait, longest = _POLL_SECONDS
+        while (job := await self._training.describe(name)).running:
+            await asyncio.sleep(wait)
+            wait = min(longest, wait * 1.3)
+        if job.status == "Completed" and job.model_uri:
+            return job.model_uri
+        if job.status == "Stopped":
+            raise InvalidInput(
+                "The features were not prepared",
+                f"The job {name} was stopped before it had all features. No tuning job was created.",
+                "Start again, or switch off “features once”.",
+            )
+        failure = await self._training.failure(job)
+        raise ServiceFault(
+            "The features could not be prepared",
+            f"The job {name} failed, and no tuning job was created. {failure.summary}",
+            failure.hint or "Look at the job's log.",
+            code="FeaturesFailed",
+            details=failure.details,
+        )
+
+
+def is_features_job(name: str) -> bool:
+    """Whether a training job of this name prepares features for tuning jobs."""
+    return _JOB_NAME.fullmatch(name) is not None
+
+
+def features_limit(spec: TuningSpec) -> int:
+    """Seconds that the job which prepares the features may run."""
+    return max(spec.trial_seconds, LEAST_RUNTIME)
+
+
+def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
+    """The training job that prepares the features of a tuning form."""
+    settings = {
+        name: value for name, value in spec.hyperparameters.items() if name.replace("-", "_") in FEATURE_SETTINGS
+    }
+    return TrainingSpec(
+        job_name=name,
+        data_uri=spec.data_uri,
+        output_bucket=spec.output_bucket,
+        backbone=spec.backbone,
+        epochs=1,
+        instance_type=spec.instance_type,
+        instance_count=spec.instance_count,
+        max_runtime_seconds=features_limit(spec),
+        volume_gb=spec.volume_gb,
+        hyperparameters={**settings, "prepare_features": "true"},
+        tags=spec.tags,
+        spot=spec.spot,
+        environment=form_variables(spec),
+    )
+
+
+def _script_hash() -> str:
+    """Another version of the training script may make other features."""
+    digest = hashlib.sha256()
+    for path in sorted(TRAINING_SOURCE.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

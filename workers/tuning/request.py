@@ -1,0 +1,203 @@
+"""From the tuning form to the launcher's request, with everything that can be checked without a network."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from workers.aws.names import name_problem
+from workers.errors.tree import InvalidInput
+from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
+from workers.training.images import image_uri
+from workers.training.spot import max_wait_seconds
+from workers.tuning.types import CategoricalRange, IntegerRange, ParameterRange, TuningSpec
+
+PREFIX = "sagedeck/jobs"
+# CreateHyperParameterTuningJob: 32 characters, because AWS appends "-001-" and a hash to name the training jobs.
+MAX_NAME = 32
+# CreateHyperParameterTuningJob refuses less.
+LEAST_RUNTIME = 120
+DATA_VARIABLE = "SAGEDECK_DATA_URI"
+# Other settings of these make other features: tuning them means that every job computes its own.
+FEATURE_SETTINGS = frozenset({"backbone", "weights", "views", "image_size", "seed", "unfreeze", "data_dir"})
+_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
+
+
+def tuning_name_problem(name: str) -> str | None:
+    """What is wrong with the name of a tuning job, or ``None``. No network."""
+    problem = name_problem(name, "The tuning job's name")
+    if problem is None and len(name) > MAX_NAME:
+        problem = f"The tuning job's name has {len(name)} characters; at most {MAX_NAME} are allowed."
+    return problem
+
+
+def range_problem(one: ParameterRange) -> str | None:
+    """What is wrong with one range, in a sentence, or ``None``."""
+    if not one.name:
+        return "A range has no hyperparameter."
+    if isinstance(one, CategoricalRange):
+        if not one.values or any(not value.strip() for value in one.values):
+            return f"{one.name} needs at least one value, and none may be empty."
+        if len(set(one.values)) < len(one.values):
+            return f"{one.name} has the same value twice."
+        return None
+    if not (math.isfinite(one.low) and math.isfinite(one.high)):
+        return f"The bounds of {one.name} must be numbers."
+    if one.low > one.high:
+        return f"The range of {one.name} is upside down: {one.low:g} is more than {one.high:g}."
+    if one.scaling == "Logarithmic" and one.low <= 0:
+        return f"The range of {one.name} has a logarithmic scale, so it must start above 0, not at {one.low:g}."
+    if one.scaling == "ReverseLogarithmic":
+        if isinstance(one, IntegerRange):
+            return f"{one.name} takes whole numbers, which cannot have a reverse logarithmic scale."
+        if not 0 <= one.low <= one.high < 1:
+            return f"The range of {one.name} has a reverse logarithmic scale, so it must lie from 0 to below 1."
+    if one.name.replace("-", "_") == "learning_rate" and one.low <= 0:
+        return "The learning rate must be greater than 0."
+    return None
+
+
+def combinations(ranges: Iterable[ParameterRange]) -> int | None:
+    """How many combinations a grid has, or ``None`` when a range is not categorical."""
+    sizes = [len(one.values) if isinstance(one, CategoricalRange) else None for one in ranges]
+    return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+
+def spec_problem(spec: TuningSpec) -> str | None:
+    """What is wrong with a form, in a sentence, or ``None``. No network."""
+    problems = [
+        tuning_name_problem(spec.tuning_name),
+        *(range_problem(one) for one in spec.ranges),
+        _names_problem(spec),
+        _limits_problem(spec),
+    ]
+    return next((problem for problem in problems if problem), None)
+
+
+def features_once(spec: TuningSpec) -> bool:
+    """Whether the features are computed once for all jobs: asked for, and the same for every job."""
+    varied = {one.name.replace("-", "_") for one in spec.ranges} & FEATURE_SETTINGS
+    unfreeze = _setting(spec, "unfreeze") or "0"
+    return spec.features_once and not varied and unfreeze in ("0", "")
+
+
+def features_note(spec: TuningSpec) -> str:
+    """Why every job computes its own features, or that they are computed once; a line for the form."""
+    varied = sorted({one.name.replace("-", "_") for one in spec.ranges} & FEATURE_SETTINGS)
+    if not spec.features_once:
+        return "Every job computes the features itself."
+    if varied:
+        return f"Every job computes the features itself, because {', '.join(varied)} differs from job to job."
+    if not features_once(spec):
+        return "Every job computes the features itself, because layers of the backbone are trained too."
+    return "The features are computed once, and every job trains the head on them."
+
+
+def tuning_request(spec: TuningSpec, region: str, features_uri: str = "") -> dict[str, Any]:
+    """The request for ``workers.launcher.sdk_tuning``, without the role. Raises ``InvalidInput``.
+
+    With ``features_uri`` the jobs get these features instead of the pictures.
+    """
+    problem = spec_problem(spec)
+    if problem:
+        raise InvalidInput("The tuning job cannot start like this", problem)
+    data_uri = spec.data_uri.rstrip("/") + "/"
+    return {
+        "kind": "tuning",
+        "job_name": spec.tuning_name,
+        "bucket": spec.output_bucket,
+        "prefix": PREFIX,
+        "image": image_uri(region, "training", spec.instance_type),
+        "source_dir": str(TRAINING_SOURCE),
+        "entry_script": "train.py",
+        "requirements": "requirements.txt",
+        "requirements_text": spec.requirements,
+        "instance_type": spec.instance_type,
+        "instance_count": spec.instance_count,
+        "volume_gb": spec.volume_gb,
+        "max_runtime_seconds": spec.trial_seconds,
+        "max_wait_seconds": max_wait_seconds(spec.trial_seconds) if spec.spot else None,
+        "hyperparameters": static_hyperparameters(spec),
+        # The jobs with prepared features do not get the data, but a person wants to know where they come from.
+        "environment": {"PYTHONUNBUFFERED": "1", DATA_VARIABLE: data_uri},
+        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
+        "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
+        "channels": {"features": features_uri} if features_uri else {"training": data_uri},
+        "ranges": [_range(one) for one in spec.ranges],
+        "objective_metric": spec.objective_metric,
+        "objective_type": "Maximize" if spec.maximize else "Minimize",
+        "strategy": spec.strategy,
+        "max_jobs": spec.max_jobs if spec.max_jobs is not None else combinations(spec.ranges),
+        "max_parallel": spec.max_parallel,
+        "tuning_max_runtime_seconds": spec.max_runtime_seconds,
+        "early_stopping": spec.early_stopping,
+        "hyperband": {"min": 1, "max": spec.epochs} if spec.strategy == "Hyperband" else None,
+        "warm_start": {"type": spec.warm_start, "parents": list(spec.parents)} if spec.parents else None,
+        "random_seed": spec.random_seed,
+    }
+
+
+def static_hyperparameters(spec: TuningSpec) -> dict[str, str]:
+    """The hyperparameters that are the same for every job."""
+    values = {"backbone": spec.backbone, "epochs": str(spec.epochs), **spec.hyperparameters}
+    tuned = {one.name.replace("-", "_") for one in spec.ranges}
+    return {name: value for name, value in values.items() if name.replace("-", "_") not in tuned}
+
+
+def _names_problem(spec: TuningSpec) -> str | None:
+    names = [one.name for one in spec.ranges]
+    if not names:
+        return "No hyperparameter has a range: there is nothing to tune."
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return f"{', '.join(twice)} has more than one range."
+    metrics = [item["Name"] for item in json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8"))]
+    if spec.objective_metric not in metrics:
+        return f"The objective {spec.objective_metric!r} is not a metric of the training script: {', '.join(metrics)}."
+    if not _S3_URI.fullmatch(spec.data_uri):
+        return "The data must be a folder in S3 (s3://bucket/folder)."
+    if not spec.output_bucket:
+        return "The bucket for the results is missing."
+    return None
+
+
+def _limits_problem(spec: TuningSpec) -> str | None:
+    for value, least, what in (
+        (spec.instance_count, 1, "The number of instances"),
+        (spec.epochs, 1, "The number of epochs"),
+        (spec.volume_gb, 1, "The volume size in GB"),
+        (spec.trial_seconds, 1, "The longest run time of a job"),
+        (spec.max_parallel, 1, "The number of parallel jobs"),
+        (1 if spec.max_jobs is None else spec.max_jobs, 1, "The number of jobs"),
+    ):
+        if value < least:
+            return f"{what} must be at least {least}."
+    if spec.max_runtime_seconds is not None and spec.max_runtime_seconds < LEAST_RUNTIME:
+        return f"The longest run time of the tuning job must be at least {LEAST_RUNTIME} seconds."
+    size = combinations(spec.ranges)
+    if spec.strategy == "Grid" and size is None:
+        return "Grid search takes sets of values only; give ranges of numbers another strategy."
+    if spec.strategy == "Grid" and spec.max_jobs is not None and spec.max_jobs != size:
+        return f"The grid has {size} combinations, so the number of jobs must be {size} or left open."
+    jobs = spec.max_jobs if spec.max_jobs is not None else size
+    if jobs is None:
+        return "The number of jobs is missing; only a grid knows it by itself."
+    if spec.max_parallel > jobs:
+        return f"{spec.max_parallel} parallel jobs are more than the {jobs} jobs there are in all."
+    if spec.strategy == "Hyperband" and spec.early_stopping == "Auto":
+        return "Hyperband stops jobs by itself; early stopping must be off."
+    return None
+
+
+def _range(one: ParameterRange) -> dict[str, Any]:
+    if isinstance(one, CategoricalRange):
+        return {"kind": "Categorical", "name": one.name, "values": list(one.values)}
+    kind = "Integer" if isinstance(one, IntegerRange) else "Continuous"
+    return {"kind": kind, "name": one.name, "low": one.low, "high": one.high, "scaling": one.scaling}
+
+
+def _setting(spec: TuningSpec, name: str) -> str:
+    return next((value for key, value in spec.hyperparameters.items() if key.replace("-", "_") == name), "")
