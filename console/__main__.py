@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.tour is not None:
         if not has_display():
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        from console.tour import run_tour
+        from console.tour.player import run_tour
 
         code: int = run_tour(options.tour, state_dir=options.state)
         return code

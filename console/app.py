@@ -20,24 +20,24 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop
 
-from console import icons
-from console.activity import ActivityModel
-from console.code_dialog import CodeQuestions
+from console.activity.logbook import Logbook
+from console.activity.model import ActivityModel
 from console.collector import Collector
 from console.commands import Affected, Confirmation
 from console.connection import Connection
 from console.context import AppContext
-from console.cost_meter import CostMeter
 from console.journal import Journal, Writer
-from console.logbook import Logbook
-from console.main_window import MainWindow
+from console.look import icons
+from console.look.theme import theme
 from console.notify import Notifier
 from console.settings import Settings
-from console.sign_in import SignIns
 from console.tabs import TabSpec
-from console.theme import theme
-from console.tray import TrayMessages
-from console.widgets.focus import guard
+from console.widgets.forms.focus import guard
+from console.window.code_dialog import CodeQuestions
+from console.window.cost_meter import CostMeter
+from console.window.main_window import MainWindow
+from console.window.sign_in import SignIns
+from console.window.tray import TrayMessages
 from workers.errors.tree import SageDeckError
 from workers.files import private
 
@@ -140,7 +140,7 @@ class Application:
 
     async def ask(self, confirmation: Confirmation, cli: str = "") -> bool:
         """Show a confirmation and wait for the answer; other tasks go on meanwhile."""
-        from console.widgets.confirm import ConfirmDialog
+        from console.widgets.frames.confirm import ConfirmDialog
 
         return await ConfirmDialog(confirmation, cli, self.window).ask()
 

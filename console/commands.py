@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from console.activity import ActivityItem
+    from console.activity.model import ActivityItem
     from workers.services import Services
     from workers.types import DeletionPlan
 

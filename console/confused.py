@@ -8,11 +8,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
-from console.models.base_cards import class_title
-from console.models.base_format import count
+from console.models.cards import class_title
+from console.models.format import count
 from console.models.viewing import Progress, ViewItem
 from console.viewing import Viewing
-from console.widgets.viewer import Action
+from console.widgets.pictures.viewer import Action
 from workers.inference.model_input import input_size
 from workers.training.mistakes import mistaken, place_of
 from workers.types import JobReport, TrainingJob

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from console.absence import Absence
-from console.activity import ActivityModel
+from console.activity.model import ActivityModel
 from console.commands import Command, Confirmation, Outcome
+from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
 from console.tasks import TaskRegistry
-from console.theme import Theme
 from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.commands import Affected, Command, Confirmation
 from console.context import AppContext
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button
-from console.widgets.policy_diff import PolicyDiff
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.banner import Banner
+from console.widgets.text.policy_diff import PolicyDiff
 from workers.access.grants import BroadGrant, Narrowing
 from workers.access.role_check import RoleKind
 

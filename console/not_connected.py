@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.absence import Absence
 from console.context import AppContext
-from console.theme import PAGE_HEAD, PAGE_PADDING
+from console.look.theme import PAGE_HEAD, PAGE_PADDING
 from console.widgets.base import label
-from console.widgets.empty_state import EmptyState
+from console.widgets.frames.empty_state import EmptyState
 
 
 class NotConnected(QWidget):

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.context import AppContext
 from console.models.viewing import ViewItem
-from console.widgets.picture_reading import Reading, read_fitting
-from console.widgets.viewer import Action, Viewer
+from console.widgets.pictures.reading import Reading, read_fitting
+from console.widgets.pictures.viewer import Action, Viewer
 from workers.errors.tree import SageDeckError
 from workers.files.os_words import plain_words
 from workers.inference.model_input import seen_part

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from console.models.base_cards import Card, class_title
-from console.models.base_format import bytes_text
+from console.models.cards import Card, class_title
+from console.models.format import bytes_text
 from workers.datasets.folder_rules import split_of
 
 Progress = Callable[[int, int], object]

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBo
 
 from console.absence import Absence
 from console.context import AppContext
-from console.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
+from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 from console.widgets.base import ElidedLabel, label
 
 
@@ -168,8 +168,8 @@ class Tab(QWidget):
 
     def set_side(self, panel: QWidget, label: str, icon: str = "columns", width: int = 424) -> None:
         """Give the page a side panel: beside it when the window is wide, behind a button in the head when narrow."""
-        from console.widgets.buttons import Button
-        from console.widgets.edge import Edge
+        from console.widgets.forms.buttons import Button
+        from console.widgets.frames.edge import Edge
 
         holder = QFrame()
         holder.setObjectName("side")

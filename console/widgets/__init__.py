@@ -1,11 +1,11 @@
 """Painted and styled widgets of the window; each module's text shows its use. Import from the modules.
 
 ==================  =================================================================================================
-table               ``ResourceTable(columns, key, noun=, sort=)`` + ``console.models.base.Column``: every list
+table               ``ResourceTable(columns, key, noun=, sort=)`` + ``console.models.columns.Column``: every list
 buttons             ``Button(text, kind, icon, small=, on=)``, ``IconButton(icon, name, on=)``
 segmented, switch   ``Segmented([(key, text)], current)`` → ``changed(str)``, ``Switch(text, checked)`` → ``toggled``
 search_field        ``SearchField(placeholder)`` → ``searched(str)``
-state_chip          ``StateChip(word or State)``; words and tones in ``console.models.base_states``
+state_chip          ``StateChip(word or State)``; words and tones in ``console.models.states``
 fields              ``LineEdit``, ``NumberField``, ``IntField``, ``ComboBox``: ``value()``, ``set_value``, ``edited``
 range_fields        ``RangeField(low, high)``, ``ToggleRow([(key, text)], chosen)``: fields of search ranges
 form                ``Form().add(key, title, field, check=)``, ``FormRow``, ``Hint``: checked while one types
@@ -29,5 +29,5 @@ confusion_matrix    ``ConfusionMatrix()``; sums in ``models.base_confusion``
 base                ``label(text, role, tone, wrap=, copy=)``, ``set_tone``, painting helpers, ``on_theme(widget)``
 ==================  =================================================================================================
 
-Words for numbers and times (``bytes_text``, ``duration``, ``ago`` …) are in ``console.models.base_format``.
+Words for numbers and times (``bytes_text``, ``duration``, ``ago`` …) are in ``console.models.format``.
 """

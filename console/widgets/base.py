@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from console import icons
-from console.theme import theme
+from console.look import icons
+from console.look.theme import theme
 
 FOCUS_WIDTH = 2.0
 
@@ -164,7 +164,7 @@ class ElidedLabel(QLabel):
 def set_tone(widget: QLabel, tone: str) -> None:
     """Give a label another colour token."""
     if widget.property("tone") != tone:
-        from console.style import restyle
+        from console.look.style import restyle
 
         widget.setProperty("tone", tone)
         restyle(widget)

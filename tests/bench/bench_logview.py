@@ -20,9 +20,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication
 
-from console.models.base_log import LogLine
-from console.theme import theme
-from console.widgets.log_view import LogView
+from console.look.theme import theme
+from console.models.log import LogLine
+from console.widgets.text.log_view import LogView
 
 PROBE_MS = 5
 P99_GOAL_MS = 16.0

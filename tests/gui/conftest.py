@@ -125,7 +125,7 @@ def dressed(qapp: Any) -> Any:
 @pytest.fixture(autouse=True)
 def _as_the_program(dressed: Any) -> Iterator[None]:
     """The program's light colours."""
-    from console.theme import theme
+    from console.look.theme import theme
 
     theme().set_preference("light")
     theme().apply()

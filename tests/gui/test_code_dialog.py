@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from console import code_dialog
-from console.code_dialog import CodeDialog, code_problem
 from console.connection import Choice
+from console.window import code_dialog
+from console.window.code_dialog import CodeDialog, code_problem
 from tests.helpers.window import AWS, FakeServices, shown, until
 from workers.errors.tree import Expired, Fix
 

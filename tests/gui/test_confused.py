@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.confused import NOT_NAMED, RIGHT
-from console.widgets.confusion_matrix import ConfusionMatrix
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, png, texts, with_endpoints
 from tests.helpers import full_account
 from tests.helpers.models import CLASSES, ModelServices

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtWidgets import QLabel
 
 from console.tabs import TabSpec
-from console.widgets.buttons import Button
+from console.widgets.forms.buttons import Button
 from tests.helpers.window import SANDBOX, FakeServices, until
 from workers.errors.tree import AccessDenied, SageDeckError
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object

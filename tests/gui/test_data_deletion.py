@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QLabel
 
 from console.tabs.data.deletion_dialog import DeletionDialog
 from console.tabs.data.tab import DataTab
-from console.widgets.confirm import ConfirmDialog
-from console.widgets.lines import CheckLine
+from console.widgets.forms.lines import CheckLine
+from console.widgets.frames.confirm import ConfirmDialog
 from tests.gui.test_data_tab import connected, dialog_of, in_bucket, open_tab
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until

@@ -19,9 +19,9 @@ from console.tabs import TabSpec
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
 from console.tabs.data.tab import DataTab
-from console.widgets.buttons import Button
-from console.widgets.confirm import ConfirmDialog
-from console.widgets.empty_state import EmptyState
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.confirm import ConfirmDialog
+from console.widgets.frames.empty_state import EmptyState
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
 from workers.samples.maker import make_samples

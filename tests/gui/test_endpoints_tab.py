@@ -17,9 +17,9 @@ from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.tab import EndpointsTab
 from console.tabs.endpoints.update_dialog import UpdateDialog
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button
-from console.widgets.confirm import ConfirmDialog
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.banner import Banner
+from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.models import NOW, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines

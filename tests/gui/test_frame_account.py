@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from console import tray
-from console.activity import ActivityModel
+from console.activity.model import ActivityModel
 from console.connection import Choice
+from console.window import tray
 from tests.helpers.window import AWS, FakeServices, RecordingTab, spec, until
 from workers.errors.tree import Expired, Fix, LocalProblem
 from workers.types import Backend

@@ -10,11 +10,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
-from console.activity import ActivityItem
-from console.activity_rows import FinishedRow, RunningRow, duration
-from console.popover import SHADOW
-from console.widgets.buttons import Button
-from console.widgets.progress import ProgressBar
+from console.activity.model import ActivityItem
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button
+from console.window.activity_rows import FinishedRow, RunningRow, duration
+from console.window.popover import SHADOW
 from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, shown, spec, until
 
 
@@ -189,7 +189,7 @@ async def test_a_message_s_button_acts_once_and_goes(make_application):
 
 
 async def test_a_success_goes_by_itself_and_an_error_stays(make_application, monkeypatch):
-    monkeypatch.setattr("console.toasts.SECONDS", {"success": 0.05, "error": 0, "info": 1, "warn": 1})
+    monkeypatch.setattr("console.window.toasts.SECONDS", {"success": 0.05, "error": 0, "info": 1, "warn": 1})
     application, _ = await opened(make_application)
     application.notify.success("Uploaded")
     application.notify.error("Failed")

@@ -7,8 +7,8 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
-from console.shortcuts import KEYS
-from console.theme import theme
+from console.look.theme import theme
+from console.window.shortcuts import KEYS
 from tests.helpers.window import activate, connect, until
 
 
@@ -56,7 +56,7 @@ async def test_another_state_folder_is_used_from_the_next_connection_on(make_app
 
 
 async def test_a_state_folder_fixed_by_the_environment_cannot_be_changed(make_application, monkeypatch):
-    from console.widgets.buttons import Button
+    from console.widgets.forms.buttons import Button
 
     monkeypatch.setenv("SAGEDECK_STATE", "/somewhere")
     application = await opened(make_application)
@@ -68,7 +68,7 @@ async def test_a_state_folder_fixed_by_the_environment_cannot_be_changed(make_ap
 
 
 async def test_the_sandbox_can_be_stopped_from_the_settings(make_application, monkeypatch, tmp_path):
-    from console.widgets.buttons import Button
+    from console.widgets.forms.buttons import Button
 
     stopped = []
 

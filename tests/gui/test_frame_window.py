@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QToolTip
 
 from console.connection import SANDBOX as SANDBOX_CHOICE
 from console.connection import Choice
-from console.widgets.buttons import Button
+from console.widgets.forms.buttons import Button
 from tests.helpers.window import (
     AWS,
     SANDBOX,
@@ -348,7 +348,7 @@ async def test_arrows_and_return_work_in_the_navigation(make_application):
 async def test_ctrl_f_goes_to_the_nearest_search_field(make_application):
     from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-    from console.widgets.search_field import SearchField
+    from console.widgets.tables.search_field import SearchField
 
     application = await shown(make_application)
     window, tab = application.window, application.window.pages.current_tab

@@ -18,8 +18,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from console.tabs.endpoints.functions_test import SETTING, pretty
-from console.widgets.policy_diff import PolicyDiff
+from console.tabs.endpoints.functions.test_panel import SETTING, pretty
+from console.widgets.text.policy_diff import PolicyDiff
 from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.integration.test_functions_story import INFERENCE

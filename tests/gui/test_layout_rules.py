@@ -14,19 +14,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.models.base import Column
-from console.models.base_log import LogLine
+from console.look.theme import theme
+from console.models.columns import Column
+from console.models.log import LogLine
 from console.models.log_rows import LogRows
-from console.popover import SHADOW
-from console.theme import theme
-from console.widgets.buttons import Button
-from console.widgets.edge import Edge
-from console.widgets.log_panel import LogPanel
-from console.widgets.log_view import LogView
-from console.widgets.panes import Handle, Panes
-from console.widgets.table import ResourceTable
-from console.widgets.table_columns import Choice, plan
-from console.widgets.thumbs import ThumbnailLoader
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.edge import Edge
+from console.widgets.frames.panes import Handle, Panes
+from console.widgets.pictures.thumbs import ThumbnailLoader
+from console.widgets.tables.columns import Choice, plan
+from console.widgets.tables.table import ResourceTable
+from console.widgets.text.log_panel import LogPanel
+from console.widgets.text.log_view import LogView
+from console.window.popover import SHADOW
 from tests.gui.test_layouts import stage_of
 from tests.helpers.faults import faults
 from tests.helpers.full_account import long_name, pictures

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.theme import theme
+from console.look.theme import theme
 from tests.helpers.faults import faults
 from tests.helpers.scenes import SCALES, SCENES, SPECS, Stage
 

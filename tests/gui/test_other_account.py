@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QDialog, QFileDialog, QWidget
 from console.connection import Choice
 from console.not_connected import NotConnected
 from console.tabs import TABS
-from console.widgets.buttons import Button
+from console.widgets.forms.buttons import Button
 from tests.helpers.accounts import NamedAccount, said
 from tests.helpers.window import FakeServices, until
 from workers.errors.tree import AccessDenied, Expired, Fix, LocalProblem, Unreachable

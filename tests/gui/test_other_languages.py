@@ -9,7 +9,7 @@ from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
 
 from console.app import dress
-from console.widgets.fields import IntField, NumberField
+from console.widgets.forms.fields import IntField, NumberField
 
 
 @pytest.mark.parametrize("language", ["de_DE", "ar_EG", "fa_IR"])

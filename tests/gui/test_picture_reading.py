@@ -17,9 +17,9 @@ from PIL import Image
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from console.theme import theme
-from console.widgets.picture_painting import fitted, paint_fitted
-from console.widgets.picture_reading import DAMAGED, EMPTY, NO_PICTURE, NOT_A_FILE, read_fitting
+from console.look.theme import theme
+from console.widgets.pictures.painting import fitted, paint_fitted
+from console.widgets.pictures.reading import DAMAGED, EMPTY, NO_PICTURE, NOT_A_FILE, read_fitting
 
 RED = (200, 40, 40)
 KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")

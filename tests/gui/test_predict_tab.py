@@ -13,11 +13,11 @@ from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QLabel
 
-from console.models.base_cards import Card
+from console.models.cards import Card
 from console.tabs import TabSpec
 from console.tabs.predict import pictures
 from console.tabs.predict.tab import PredictTab
-from console.widgets.buttons import Button
+from console.widgets.forms.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
 from tests.helpers.window import until
 from workers.errors.tree import ModelFailed, NotFound, Unreachable

@@ -8,9 +8,9 @@ import pytest
 from PySide6.QtCore import QPoint, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from console import icons
-from console.style import style_sheet
-from console.theme import ROLES, TOKENS, theme
+from console.look import icons
+from console.look.style import style_sheet
+from console.look.theme import ROLES, TOKENS, theme
 from tests.helpers.pixels import color_at
 from tests.helpers.window import connect
 

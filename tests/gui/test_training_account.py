@@ -13,16 +13,16 @@ from typing import Any
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from console.tabs.endpoints.functions_commands import CreateFunction
+from console.tabs.endpoints.functions.commands import CreateFunction
 from console.tabs.training.book import TAGGED_AT_ONCE, JobBook
 from console.tabs.training.commands import LaunchTraining, launch_cli
-from console.tabs.training.commands_tuning import tuning_cli
-from console.tabs.training.form import LaunchForm
+from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.rows import JobRow, cost_of, spot_words
 from console.tabs.training.tab import TrainingTab
-from console.tabs.training.tag_chips import TagChips, TagLine, in_order
-from console.tabs.training.tags_dialog import TagsDialog
-from console.widgets.table import ResourceTable
+from console.tabs.training.tags.chips import TagChips, TagLine, in_order
+from console.tabs.training.tags.dialog import TagsDialog
+from console.tabs.training.tuning.commands import tuning_cli
+from console.widgets.tables.table import ResourceTable
 from tests.gui.test_training_form import DATA, shown
 from tests.gui.test_training_lists import FakeAccount, training, trial, tuning
 from tests.helpers.window import connect, until

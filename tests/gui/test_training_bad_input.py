@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QLabel, QPlainTextEdit
 
-from console.tabs.training import tuning_detail
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow import JobFollower
-from console.tabs.training.form import LaunchForm
+from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.rows import limit_words
-from console.widgets.banner import Banner
+from console.tabs.training.tuning import detail as tuning_detail
+from console.widgets.frames.banner import Banner
 from tests.gui.test_training_form import shown
 from tests.gui.test_training_lists import tuning
 from tests.helpers.models import ModelServices, enter, job

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QLabel
 
-from console.tabs.training.commands_tuning import tuning_cli
-from console.tabs.training.form import LaunchForm
-from console.tabs.training.form_values import numbers, pairs, pairs_text
-from console.tabs.training.requirements_dialog import RequirementsDialog, requirements_problem, shipped_requirements
+from console.tabs.training.form.form import LaunchForm
+from console.tabs.training.form.requirements_dialog import (
+    RequirementsDialog,
+    requirements_problem,
+    shipped_requirements,
+)
+from console.tabs.training.form.values import numbers, pairs, pairs_text
+from console.tabs.training.tuning.commands import tuning_cli
 from tests.helpers.window import connect
 from workers.tuning.costs import estimate
 from workers.tuning.types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec

@@ -13,18 +13,18 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
-from console.models.base_format import dollars, duration, fraction
+from console.models.format import dollars, duration, fraction
 from console.tabs.training.book import JobBook
 from console.tabs.training.compare_facts import facts
-from console.tabs.training.follow_tuning import time_left
 from console.tabs.training.rows import JobRow, columns, cost_of, trial_number
 from console.tabs.training.tab import TrainingTab
-from console.tabs.training.trial_strip import Mark, TrialStrip
-from console.tabs.training.tuning_charts import Explorer
-from console.tabs.training.tuning_views import dots, lines, marks, parallel, setting_words, short
-from console.widgets.parallel import Axis, ParallelChart, Thread
-from console.widgets.range_fields import RangeField, ToggleRow
-from console.widgets.scatter import Dot, ScatterChart
+from console.tabs.training.tuning.charts import Explorer
+from console.tabs.training.tuning.follow import time_left
+from console.tabs.training.tuning.trial_strip import Mark, TrialStrip
+from console.tabs.training.tuning.views import dots, lines, marks, parallel, setting_words, short
+from console.widgets.charts.parallel import Axis, ParallelChart, Thread
+from console.widgets.charts.scatter import Dot, ScatterChart
+from console.widgets.forms.range_fields import RangeField, ToggleRow
 from workers.prices.table import PriceTable
 from workers.tuning.answers import leaderboard
 from workers.tuning.types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from console.story import Story
 from console.tabs import TABS
+from console.tour.story import Story
 from workers.account import sandbox as local_account
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from console.models.base_states import State
+from console.models.states import State
 from console.tabs.training import follow_features
 from console.tabs.training.book import JobBook
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.pending import PendingRow, pending_rows, progress_words
 from console.tabs.training.tab import TrainingTab
-from console.widgets.buttons import Button
-from console.widgets.progress import ProgressBar
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button
 from tests.gui.test_training_bad_input import said
 from tests.gui.test_training_lists import FakeAccount, training, tuning
 from tests.helpers.models import NOW, ModelServices, enter, job

@@ -16,13 +16,13 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from console.models.base_cards import Answer, Card
+from console.look.theme import theme
+from console.models.cards import Answer, Card
 from console.models.viewing import ViewItem
 from console.tabs import TabSpec
 from console.tabs.base import Tab
-from console.theme import theme
 from console.viewing import CANCELLED, Viewing
-from console.widgets import prediction_card
+from console.widgets.pictures import prediction_card
 from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
 from tests.helpers.models import CLASSES
 from tests.helpers.window import activate, until

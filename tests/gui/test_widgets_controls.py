@@ -10,19 +10,19 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from console.models.base_states import State, state_of
+from console.look.theme import theme
+from console.models.states import State, state_of
 from console.tabs.base import PageHead
-from console.theme import theme
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button, IconButton
-from console.widgets.drop_area import DropArea
-from console.widgets.empty_state import EmptyState
-from console.widgets.key_values import KeyValues
-from console.widgets.progress import ProgressBar
-from console.widgets.search_field import SearchField
-from console.widgets.segmented import Segmented
-from console.widgets.state_chip import StateChip
-from console.widgets.switch import Switch
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.drop_area import DropArea
+from console.widgets.forms.segmented import Segmented
+from console.widgets.forms.switch import Switch
+from console.widgets.frames.banner import Banner
+from console.widgets.frames.empty_state import EmptyState
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.state_chip import StateChip
+from console.widgets.text.key_values import KeyValues
 
 
 def test_segments_by_key_and_mouse(qtbot: QtBot) -> None:

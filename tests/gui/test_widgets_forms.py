@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.commands import Affected, Confirmation
-from console.widgets.confirm import ConfirmDialog
-from console.widgets.dialog import FormDialog
-from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
-from console.widgets.form import Form, Hint
+from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
+from console.widgets.forms.form import Form, Hint
+from console.widgets.frames.confirm import ConfirmDialog
+from console.widgets.frames.dialog import FormDialog
 from tests.helpers.window import until
 
 

@@ -9,9 +9,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from console.models.base_log import LogLine
-from console.widgets.log_panel import LogPanel
-from console.widgets.log_view import LogView
+from console.models.log import LogLine
+from console.widgets.text.log_panel import LogPanel
+from console.widgets.text.log_view import LogView
 
 AT = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
 

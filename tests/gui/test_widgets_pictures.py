@@ -10,16 +10,16 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from console.models.base_cards import Answer, Card
-from console.models.base_chart import Event, Series, Threshold
-from console.models.base_confusion import most_confused
-from console.widgets.chart import LineChart
-from console.widgets.confusion_matrix import ConfusionMatrix
-from console.widgets.prediction_card import PredictionCard
-from console.widgets.prediction_grid import PredictionGrid
-from console.widgets.sparkline import Histogram, Sparkline, StackedBar
-from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
-from console.widgets.thumbs import ThumbnailLoader
+from console.models.cards import Answer, Card
+from console.models.chart import Event, Series, Threshold
+from console.models.confusion import most_confused
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.charts.sparkline import Histogram, Sparkline, StackedBar
+from console.widgets.pictures.prediction_card import PredictionCard
+from console.widgets.pictures.prediction_grid import PredictionGrid
+from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid
+from console.widgets.pictures.thumbs import ThumbnailLoader
 
 
 def picture(path: Path, width: int = 300, height: int = 200) -> Path:

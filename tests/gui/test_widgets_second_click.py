@@ -8,8 +8,8 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from console.widgets.buttons import Button, IconButton
-from console.widgets.second_click import Press, SecondClickGuard, is_second_click
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.second_click import Press, SecondClickGuard, is_second_click
 
 FIRST = Press(1000, QPointF(5, 5), 1, "Upload")
 

@@ -10,10 +10,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from console.models.base import Column
-from console.theme import theme
+from console.look.theme import theme
+from console.models.columns import Column
 from console.widgets.base import text_width
-from console.widgets.table import ResourceTable
+from console.widgets.tables.table import ResourceTable
 from tests.helpers.pixels import color_at
 
 

@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from console.popover import Popover
 from console.widgets.base import ElidedLabel
-from console.widgets.chart import LineChart
-from console.widgets.log_view import LogView
-from console.widgets.table_view import TableView
+from console.widgets.charts.chart import LineChart
+from console.widgets.tables.view import TableView
+from console.widgets.text.log_view import LogView
+from console.window.popover import Popover
 
 LOG_LINES = 6
 TABLE_ROWS = 3

@@ -18,36 +18,36 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.commands import Affected, Confirmation
-from console.models.base import Column
-from console.models.base_cards import Answer, Card
-from console.models.base_chart import Event, Series, Threshold
-from console.models.base_confusion import most_confused
-from console.models.base_format import fraction
-from console.models.base_log import LogLine
-from console.models.base_states import State
-from console.theme import theme
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button, IconButton
-from console.widgets.chart import LineChart
-from console.widgets.confirm import ConfirmDialog
-from console.widgets.confusion_matrix import ConfusionMatrix
-from console.widgets.drop_area import DropArea
-from console.widgets.empty_state import EmptyState
-from console.widgets.fields import ComboBox, IntField, LineEdit, NumberField
-from console.widgets.form import Form
-from console.widgets.key_values import KeyValues
-from console.widgets.lines import CheckLine
-from console.widgets.log_panel import LogPanel
-from console.widgets.prediction_grid import PredictionGrid
-from console.widgets.progress import ProgressBar
-from console.widgets.search_field import SearchField
-from console.widgets.segmented import Segmented
-from console.widgets.side_panel import SidePanel
-from console.widgets.sparkline import Histogram, StackedBar
-from console.widgets.state_chip import StateChip
-from console.widgets.switch import Switch
-from console.widgets.table import ResourceTable
-from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
+from console.look.theme import theme
+from console.models.cards import Answer, Card
+from console.models.chart import Event, Series, Threshold
+from console.models.columns import Column
+from console.models.confusion import most_confused
+from console.models.format import fraction
+from console.models.log import LogLine
+from console.models.states import State
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.charts.sparkline import Histogram, StackedBar
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.drop_area import DropArea
+from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
+from console.widgets.forms.form import Form
+from console.widgets.forms.lines import CheckLine
+from console.widgets.forms.segmented import Segmented
+from console.widgets.forms.switch import Switch
+from console.widgets.frames.banner import Banner
+from console.widgets.frames.confirm import ConfirmDialog
+from console.widgets.frames.empty_state import EmptyState
+from console.widgets.frames.side_panel import SidePanel
+from console.widgets.pictures.prediction_grid import PredictionGrid
+from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.state_chip import StateChip
+from console.widgets.tables.table import ResourceTable
+from console.widgets.text.key_values import KeyValues
+from console.widgets.text.log_panel import LogPanel
 
 Page = Callable[[], QWidget]
 

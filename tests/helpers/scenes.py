@@ -17,9 +17,9 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
+from console.look.theme import theme
 from console.tabs import TABS
-from console.theme import theme
-from console.widgets.viewer import Viewer
+from console.widgets.pictures.viewer import Viewer
 from tests.helpers import full_account as full
 from tests.helpers.faults import faults
 from tests.helpers.models import enter

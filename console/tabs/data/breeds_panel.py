@@ -6,16 +6,16 @@ from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.models.base_format import plural_of
-from console.models.data import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
+from console.look.theme import theme
+from console.models.format import plural_of
+from console.tabs.data.rows import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
 from console.tabs.data.whole_rows import WholeRows
-from console.theme import theme
 from console.widgets.base import antialias, draw_text, fill_rounded, label, on_theme, text_width
-from console.widgets.fields import ComboBox
-from console.widgets.search_field import SearchField
-from console.widgets.sparkline import Histogram
-from console.widgets.table import ResourceTable
-from console.widgets.thumbs import thumbnails
+from console.widgets.charts.sparkline import Histogram
+from console.widgets.forms.fields import ComboBox
+from console.widgets.pictures.thumbs import thumbnails
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.table import ResourceTable
 from workers.types import DatasetReport
 
 SORTS = (("name", "A to Z"), ("-total", "Most first"), ("total", "Fewest first"))

@@ -7,7 +7,7 @@ import asyncio
 from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
-from console.models.data import ObjectRow, object_rows
+from console.tabs.data.rows import ObjectRow, object_rows
 from workers.errors.tree import SageDeckError
 from workers.types import Bucket, BucketSafety
 

@@ -7,19 +7,19 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.base import Column
-from console.models.data import ObjectRow, modified_text, size_text
+from console.look.theme import theme
+from console.models.columns import Column
 from console.tabs.data.bucket import COUNT_AT_MOST, BucketBrowser
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.object_looking import ObjectLooking
 from console.tabs.data.object_preview import ObjectPreviewPanel
 from console.tabs.data.object_thumbs import ObjectThumbs, Twin
-from console.theme import theme
+from console.tabs.data.rows import ObjectRow, modified_text, size_text
 from console.widgets.base import ElidedLabel, label
-from console.widgets.buttons import Button, IconButton
-from console.widgets.fields import ComboBox
-from console.widgets.lines import IconLabel
-from console.widgets.table import MenuEntry, ResourceTable
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.fields import ComboBox
+from console.widgets.forms.lines import IconLabel
+from console.widgets.tables.table import MenuEntry, ResourceTable
 
 SCROLL_PAUSE_MS = 120
 SIDES = (24, 20)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands import Command
-from console.models.base_format import bytes_text, count, duration
+from console.models.format import bytes_text, count, duration
 from workers.samples.maker import MARK as SAMPLES_MARK
 from workers.types import Bucket, UploadProgress, UploadResult
 from workers.upload.uploader import UploadControl

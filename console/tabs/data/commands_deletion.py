@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation
-from console.models.base_format import count
+from console.models.format import count
 from workers.storage.removal import Doomed, RemovalResult
 
 if TYPE_CHECKING:

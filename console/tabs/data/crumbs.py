@@ -8,11 +8,11 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
+from console.look.theme import theme
 from console.tabs.data.bucket import crumbs
-from console.theme import theme
 from console.widgets.base import ElidedLabel, control_height, text_width
-from console.widgets.buttons import Button, IconButton
-from console.widgets.lines import IconLabel
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.lines import IconLabel
 
 STEP = 26
 

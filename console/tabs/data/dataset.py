@@ -10,9 +10,9 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from console.activity import ActivityItem
+from console.activity.model import ActivityItem
 from console.context import AppContext
-from console.models.base_format import bytes_text, count, duration
+from console.models.format import bytes_text, count, duration
 from workers.datasets.folder import DatasetProgress, SplitResult, check_folder, split_folder
 from workers.errors.tree import SageDeckError
 from workers.samples.maker import SampleProgress, SampleSet, make_samples

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QWidget
 
 from console.commands import Affected, Confirmation
 from console.context import AppContext
-from console.models.base_format import count
-from console.models.data import ObjectRow
+from console.models.format import count
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands_deletion import DeleteBucket, DeleteObjects, RestoreObjects
 from console.tabs.data.deletion_dialog import DeletionDialog
+from console.tabs.data.rows import ObjectRow
 from workers.errors.tree import SageDeckError
 from workers.storage.dependents import find_dependents, holds_model
 from workers.storage.removal import Doomed, RemovalResult

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.commands import Affected, Confirmation
-from console.models.base_format import bytes_text, count
+from console.models.format import bytes_text, count
 from console.widgets.base import label
-from console.widgets.confirm import ConfirmDialog
-from console.widgets.lines import CheckLine
+from console.widgets.forms.lines import CheckLine
+from console.widgets.frames.confirm import ConfirmDialog
 from workers.storage.dependents import Dependents
 from workers.storage.removal import Doomed, total_size
 

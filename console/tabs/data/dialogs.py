@@ -8,17 +8,17 @@ from pathlib import Path
 from PySide6.QtCore import QStandardPaths, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.models.base import Column
-from console.models.base_format import bytes_text, count, duration
+from console.look.theme import theme
+from console.models.columns import Column
+from console.models.format import bytes_text, count, duration
 from console.tabs.data.dataset import short_path
-from console.theme import theme
 from console.widgets.base import label
-from console.widgets.buttons import Button
-from console.widgets.dialog import Dialog, FormDialog
-from console.widgets.fields import IntField, LineEdit
-from console.widgets.form import Form, Hint
-from console.widgets.lines import CheckLine, LineTone
-from console.widgets.table import ResourceTable
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.fields import IntField, LineEdit
+from console.widgets.forms.form import Form, Hint
+from console.widgets.forms.lines import CheckLine, LineTone
+from console.widgets.frames.dialog import Dialog, FormDialog
+from console.widgets.tables.table import ResourceTable
 from workers.datasets.folder import split_name
 from workers.samples.maker import (
     DEFAULT_CLASSES,

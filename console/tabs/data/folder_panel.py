@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from console.models.base_format import bytes_text, count, duration
+from console.models.format import bytes_text, count, duration
 from console.tabs.data.dataset import Dataset, short_path
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button
-from console.widgets.drop_area import DropArea
-from console.widgets.lines import CheckLine, LineAction, LineTone
-from console.widgets.progress import ProgressBar
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.drop_area import DropArea
+from console.widgets.forms.lines import CheckLine, LineAction, LineTone
+from console.widgets.frames.banner import Banner
 from workers.datasets.folder import DatasetProgress
 from workers.types import DatasetReport, Finding
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from PySide6.QtGui import QGuiApplication
 
 from console.context import AppContext
-from console.models.data import ObjectRow
 from console.models.viewing import Progress, ViewItem, class_folder
 from console.tabs.data.object_thumbs import ObjectThumbs
+from console.tabs.data.rows import ObjectRow
 from console.viewing import Viewing
-from console.widgets.table import ResourceTable
-from console.widgets.viewer import Action
+from console.widgets.pictures.viewer import Action
+from console.widgets.tables.table import ResourceTable
 from workers.inference.model_input import DEFAULT_SIZE
 
 CACHE_BYTES = 64_000_000

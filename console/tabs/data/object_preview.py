@@ -12,15 +12,15 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.base_format import bytes_text
-from console.models.data import ObjectRow
+from console.look.theme import theme
+from console.models.format import bytes_text
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.object_thumbs import ObjectThumbs
-from console.theme import theme
+from console.tabs.data.rows import ObjectRow
 from console.widgets.base import ElidedLabel, antialias, label, on_theme, set_tone
-from console.widgets.buttons import Button
-from console.widgets.picture_painting import paint_fitted, paint_missing
-from console.widgets.picture_reading import Reading, read_fitting
+from console.widgets.forms.buttons import Button
+from console.widgets.pictures.painting import paint_fitted, paint_missing
+from console.widgets.pictures.reading import Reading, read_fitting
 from workers.errors.tree import SageDeckError
 from workers.types import ObjectPreview
 

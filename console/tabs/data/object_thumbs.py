@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
-from console.models.data import ObjectRow
-from console.widgets.thumbs import WAITING, thumbnails
+from console.tabs.data.rows import ObjectRow
+from console.widgets.pictures.thumbs import WAITING, thumbnails
 from workers.errors.tree import SageDeckError
 
 Twin = Callable[[str, ObjectRow], Path | None]

@@ -10,18 +10,18 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.data import BreedRow
+from console.look.theme import theme
 from console.models.viewing import ViewItem
 from console.tabs.data.dataset import Dataset
+from console.tabs.data.rows import BreedRow
 from console.tabs.data.whole_rows import WholeRows
-from console.theme import theme
 from console.viewing import Viewing
 from console.widgets.base import ElidedLabel, control_height, label
-from console.widgets.buttons import IconButton
-from console.widgets.segmented import Segmented
-from console.widgets.thumbnail_grid import Thumb, ThumbnailGrid
-from console.widgets.thumbs import thumbnails
-from console.widgets.viewer import Action
+from console.widgets.forms.buttons import IconButton
+from console.widgets.forms.segmented import Segmented
+from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid
+from console.widgets.pictures.thumbs import thumbnails
+from console.widgets.pictures.viewer import Action
 from workers.datasets.folder import class_pictures
 from workers.inference.model_input import DEFAULT_SIZE
 

@@ -8,7 +8,7 @@ from typing import Literal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.widgets.base import label, set_tone
-from console.widgets.lines import IconLabel
+from console.widgets.forms.lines import IconLabel
 
 StepState = Literal["done", "now", "run", "later", "warn", "err"]
 Step = tuple[str, StepState]

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
 from console.context import AppContext
-from console.models.base_format import count
-from console.models.data import BreedRow, ObjectRow
+from console.models.format import count
 from console.not_connected import NotConnected
 from console.tabs.base import Tab
 from console.tabs.data.breeds_panel import BreedsPanel
@@ -26,13 +25,14 @@ from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog,
 from console.tabs.data.folder_panel import TONES, FolderPanel
 from console.tabs.data.following import UploadFollower
 from console.tabs.data.pictures_panel import PicturesPanel
+from console.tabs.data.rows import BreedRow, ObjectRow
 from console.tabs.data.upload_panel import UploadPanel
 from console.tabs.data.uploading import Course, Uploading
-from console.widgets.buttons import Button
-from console.widgets.current_stack import CurrentStack
-from console.widgets.empty_state import EmptyState
-from console.widgets.panes import Panes
-from console.widgets.scroll_area import ScrollArea
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.current_stack import CurrentStack
+from console.widgets.frames.empty_state import EmptyState
+from console.widgets.frames.panes import Panes
+from console.widgets.frames.scroll_area import ScrollArea
 from workers.errors.tree import SageDeckError
 from workers.storage.key_names import DownloadPlan
 from workers.types import Finding, UploadResult

@@ -10,20 +10,20 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.base_format import bytes_text, count, when
+from console.look.theme import theme
+from console.models.format import bytes_text, count, when
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands import how_it_ended, progress_text
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.steps import Step, Steps
 from console.tabs.data.upload_words import figures, free_prefix, kept, other_set
 from console.tabs.data.uploading import Course, Uploading
-from console.theme import theme
 from console.widgets.base import ElidedLabel, label, set_tone, text_width
-from console.widgets.buttons import Button
-from console.widgets.fields import LineEdit, set_invalid
-from console.widgets.lines import CheckLine, IconLabel
-from console.widgets.progress import ProgressBar
-from console.widgets.sparkline import Sparkline
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.charts.sparkline import Sparkline
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.fields import LineEdit, set_invalid
+from console.widgets.forms.lines import CheckLine, IconLabel
 from workers.types import PendingUpload, UploadResult
 
 STATE_ICONS = {"done": ("ok", "ok"), "cancelled": ("stopped", "text2"), "failed": ("err", "err")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.models.base_format import bytes_text, count, duration
+from console.models.format import bytes_text, count, duration
 from console.tabs.data.commands import PHASES
 from workers.types import UploadProgress, UploadResult
 

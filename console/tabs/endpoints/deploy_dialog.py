@@ -7,12 +7,12 @@ from datetime import datetime
 from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
-from console.models.base_format import dollars, fraction, when
+from console.models.format import dollars, fraction, when
 from console.tabs.endpoints.names import suggest_endpoint_name
 from console.widgets.base import label
-from console.widgets.dialog import FormDialog
-from console.widgets.fields import ComboBox, IntField, LineEdit
-from console.widgets.form import Form
+from console.widgets.forms.fields import ComboBox, IntField, LineEdit
+from console.widgets.forms.form import Form
+from console.widgets.frames.dialog import FormDialog
 from workers.aws.names import name_problem
 from workers.tuning.accuracy import best_accuracy
 from workers.types import DeploySpec, TrainingJob

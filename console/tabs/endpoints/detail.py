@@ -9,20 +9,20 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.commands import KIND_ICONS
 from console.context import AppContext
-from console.models.base_chart import Series
-from console.models.base_format import milliseconds, when
+from console.look.theme import theme
+from console.models.chart import Series
+from console.models.format import milliseconds, when
 from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
-from console.theme import theme
-from console.widgets.banner import Banner
 from console.widgets.base import label, on_theme
-from console.widgets.buttons import Button
-from console.widgets.chart import LineChart
-from console.widgets.key_values import KeyValues
-from console.widgets.lines import CheckLine, IconLabel
-from console.widgets.log_panel import LogPanel
-from console.widgets.side_panel import SidePanel
-from console.widgets.state_chip import StateChip
+from console.widgets.charts.chart import LineChart
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.lines import CheckLine, IconLabel
+from console.widgets.frames.banner import Banner
+from console.widgets.frames.side_panel import SidePanel
+from console.widgets.tables.state_chip import StateChip
+from console.widgets.text.key_values import KeyValues
+from console.widgets.text.log_panel import LogPanel
 from workers.endpoints.deletion import ALARM, CONFIG, TARGET, UNCHECKED
 from workers.endpoints.failures import explain_endpoint
 from workers.errors.tree import SageDeckError

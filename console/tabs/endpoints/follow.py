@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from console.activity import ActivityItem
+from console.activity.model import ActivityItem
 from console.context import AppContext
 from workers.endpoints.failures import explain_endpoint
 from workers.endpoints.update import EndpointUpdate

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from console.models.base import Column
-from console.models.base_format import ago, milliseconds
-from console.models.base_states import State
+from console.models.columns import Column
+from console.models.format import ago, milliseconds
+from console.models.states import State
 from workers.types import Endpoint, EndpointMetrics
 
 # Who pays for an endpoint that nothing has called for this long wants to know.

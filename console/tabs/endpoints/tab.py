@@ -10,21 +10,21 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.context import AppContext
-from console.models.base_format import count, dollars
+from console.look.theme import PAGE_PADDING, PAGE_PADDING_NARROW
+from console.models.format import count, dollars
 from console.tabs.base import Tab
 from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import EndpointPanel
 from console.tabs.endpoints.follow import EndpointFollower
-from console.tabs.endpoints.functions_part import FunctionsPart
+from console.tabs.endpoints.functions.part import FunctionsPart
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.endpoints.update_dialog import UpdateDialog
-from console.theme import PAGE_PADDING, PAGE_PADDING_NARROW
-from console.widgets.buttons import Button
-from console.widgets.empty_state import EmptyState
-from console.widgets.page_scroll import GUTTER, PageScroll
-from console.widgets.search_field import SearchField
-from console.widgets.table import ResourceTable
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.empty_state import EmptyState
+from console.widgets.frames.page_scroll import GUTTER, PageScroll
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.table import ResourceTable
 from workers.access.roles import role_arn
 from workers.endpoints.deployable import no_model_reason
 from workers.errors.tree import NotFound, SageDeckError

@@ -5,12 +5,12 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
-from console.models.base_format import dollars
+from console.models.format import dollars
 from console.tabs.endpoints.deploy_dialog import instance_types, job_title
 from console.widgets.base import label
-from console.widgets.dialog import FormDialog
-from console.widgets.fields import ComboBox, IntField
-from console.widgets.form import Form
+from console.widgets.forms.fields import ComboBox, IntField
+from console.widgets.forms.form import Form
+from console.widgets.frames.dialog import FormDialog
 from workers.endpoints.update import UpdateSpec
 from workers.types import Endpoint, TrainingJob
 

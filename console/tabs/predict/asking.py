@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from console.activity import ActivityItem
+from console.activity.model import ActivityItem
 from console.context import AppContext
-from console.models.base_cards import Answer
-from console.models.base_format import count, duration
+from console.models.cards import Answer
+from console.models.format import count, duration
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import outcome

@@ -8,10 +8,10 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.context import AppContext
-from console.theme import theme
+from console.look.theme import theme
 from console.widgets.base import text_width
-from console.widgets.fields import ComboBox
-from console.widgets.letter_chip import letter_icon
+from console.widgets.forms.fields import ComboBox
+from console.widgets.tables.letter_chip import letter_icon
 from workers.errors.tree import SageDeckError
 from workers.types import Endpoint
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from console.context import AppContext
-from console.models.base_format import count
+from console.models.format import count
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
-from console.widgets.thumbs import thumbnails
+from console.widgets.pictures.thumbs import thumbnails
 
 
 async def collect(ctx: AppContext, paths: list[Path]) -> list[Picture]:

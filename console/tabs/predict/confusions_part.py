@@ -5,13 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console.models.base_confusion import most_confused, top_confusions
-from console.theme import theme
+from console.look.theme import theme
+from console.models.confusion import most_confused, top_confusions
 from console.widgets.base import label
-from console.widgets.buttons import Button
-from console.widgets.confusion_matrix import ConfusionMatrix
-from console.widgets.dialog import Dialog
-from console.widgets.segmented import Segmented
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.segmented import Segmented
+from console.widgets.frames.dialog import Dialog
 from workers.types import JobReport
 
 CLASSES_SHOWN = 10

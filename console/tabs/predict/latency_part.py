@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from console.models.base_cards import LETTERS
-from console.models.base_chart import Series
-from console.models.base_format import count, milliseconds
+from console.look.theme import theme
+from console.models.cards import LETTERS
+from console.models.chart import Series
+from console.models.format import count, milliseconds
 from console.tabs.predict.score import BINS, Score, bins
-from console.theme import theme
 from console.widgets.base import ElidedLabel, label
-from console.widgets.chart import LineChart
-from console.widgets.letter_chip import LetterChip, series_of
-from console.widgets.sparkline import StackedBar
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.sparkline import StackedBar
+from console.widgets.tables.letter_chip import LetterChip, series_of
 
 _CHART_HEIGHT = 130
 _NO_ANSWERS = "No answers yet"

@@ -9,13 +9,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from console.models.base_cards import LETTERS, Card
+from console.models.cards import LETTERS, Card
 from console.tabs.predict.score import certainty, disagrees, is_wrong
 from console.widgets.base import label
-from console.widgets.fields import ComboBox
-from console.widgets.letter_chip import series_of
-from console.widgets.lines import Legend
-from console.widgets.segmented import Segmented
+from console.widgets.forms.fields import ComboBox
+from console.widgets.forms.lines import Legend
+from console.widgets.forms.segmented import Segmented
+from console.widgets.tables.letter_chip import series_of
 
 _ORDERS = (
     ("given", "As dropped"),

@@ -15,16 +15,16 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from console.confused import ConfusedPictures
 from console.context import AppContext
-from console.models.base_cards import LETTERS, Answer
-from console.models.base_format import count
+from console.look.theme import theme
+from console.models.cards import LETTERS, Answer
+from console.models.format import count
 from console.models.viewing import ViewItem
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
-from console.theme import theme
 from console.viewing import Viewing
-from console.widgets.picture_reading import read_fitting
-from console.widgets.prediction_grid import PredictionGrid
-from console.widgets.viewer import Action
+from console.widgets.pictures.prediction_grid import PredictionGrid
+from console.widgets.pictures.reading import read_fitting
+from console.widgets.pictures.viewer import Action
 from workers.inference.model_input import input_size
 from workers.types import JobReport, TrainingJob
 

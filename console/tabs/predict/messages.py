@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from console.models.base_format import count
+from console.models.format import count
 from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.pictures import Picture
-from console.widgets.banner import BannerTone
-from console.widgets.empty_state import EmptyState
+from console.widgets.frames.banner import BannerTone
+from console.widgets.frames.empty_state import EmptyState
 from workers.errors.tree import NotFound, SageDeckError
 
 Action = Callable[[], object]

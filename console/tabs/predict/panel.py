@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from console.models.base_cards import Card
-from console.models.base_format import count
+from console.models.cards import Card
+from console.models.format import count
 from console.tabs.predict.confusions_part import ConfusionsPart
 from console.tabs.predict.latency_part import LatencyPart
 from console.tabs.predict.raw_part import RawPart
 from console.tabs.predict.result_part import ResultPart
 from console.tabs.predict.score import score
 from console.widgets.base import label
-from console.widgets.side_panel import SidePanel
+from console.widgets.frames.side_panel import SidePanel
 from workers.types import JobReport
 
 

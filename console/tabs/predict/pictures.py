@@ -11,8 +11,8 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QImageWriter
 
-from console.models.base_cards import Answer, Card, class_title
-from console.widgets.picture_reading import read_fitting
+from console.models.cards import Answer, Card, class_title
+from console.widgets.pictures.reading import read_fitting
 from workers.datasets.folder_rules import class_key, split_of
 from workers.errors.tree import InvalidInput
 

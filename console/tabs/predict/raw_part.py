@@ -7,10 +7,10 @@ import json
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from console.models.base_cards import LETTERS, Card
-from console.theme import theme
+from console.look.theme import theme
+from console.models.cards import LETTERS, Card
 from console.widgets.base import on_theme
-from console.widgets.buttons import Button
+from console.widgets.forms.buttons import Button
 
 _LINES = 400
 _HEIGHT = 180

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.models.base_cards import LETTERS, Card
+from console.models.cards import LETTERS, Card
 from console.tabs.predict.score import Score, agreement
 from console.widgets.base import label
-from console.widgets.letter_chip import LetterChip
+from console.widgets.tables.letter_chip import LetterChip
 
 _BESIDE = 3
 

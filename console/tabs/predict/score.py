@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.models.base_cards import LETTERS, Answer, Card
+from console.models.cards import LETTERS, Answer, Card
 
 BINS = 24
 

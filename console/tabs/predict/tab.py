@@ -11,7 +11,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.context import AppContext
-from console.models.base_cards import LETTERS, Answer, Card
+from console.models.cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
 from console.tabs.predict import collecting, messages, pictures
 from console.tabs.predict.asking import Asker
@@ -21,11 +21,11 @@ from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import ended
-from console.widgets.banner import Banner
-from console.widgets.buttons import Button
-from console.widgets.drop_area import DropArea
-from console.widgets.empty_state import EmptyState
-from console.widgets.prediction_grid import PredictionGrid
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.drop_area import DropArea
+from console.widgets.frames.banner import Banner
+from console.widgets.frames.empty_state import EmptyState
+from console.widgets.pictures.prediction_grid import PredictionGrid
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import JobReport, TrainingJob
 

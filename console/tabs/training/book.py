@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.tabs.training.pending import features_of, pending_rows
 from console.tabs.training.rows import JobRow, cost_of, trial_of
-from console.tabs.training.tag_index import TagIndex
+from console.tabs.training.tags.index import TagIndex
 from workers.errors.tree import AccessDenied, NotFound, Throttled
 from workers.training.progress import FeaturesProgress
 from workers.tuning.pending import awaited_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
-from console.models.base_format import count
+from console.models.format import count
 from workers.aws.quotas import Quota, increase_cli
 
 if TYPE_CHECKING:

@@ -8,18 +8,18 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.base import Column
-from console.models.base_chart import Series
-from console.models.base_format import count, fraction
+from console.models.chart import Series
+from console.models.columns import Column
+from console.models.format import count, fraction
 from console.tabs.training.compare_facts import Fact, facts
 from console.tabs.training.rows import JobRow, trial_number
-from console.tabs.training.tuning_views import TONES, points, share
+from console.tabs.training.tuning.views import TONES, points, share
 from console.widgets.base import label
-from console.widgets.buttons import Button
-from console.widgets.chart import LineChart
-from console.widgets.panes import Panes
-from console.widgets.switch import Switch
-from console.widgets.table import ResourceTable
+from console.widgets.charts.chart import LineChart
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.switch import Switch
+from console.widgets.frames.panes import Panes
+from console.widgets.tables.table import ResourceTable
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import EpochMetrics
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from console.models.base import DASH
-from console.models.base_format import dollars, duration
-from console.tabs.training.form_values import OBJECTIVES
+from console.models.columns import DASH
+from console.models.format import dollars, duration
+from console.tabs.training.form.values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
-from console.tabs.training.tuning_views import setting_words, short, words_of
+from console.tabs.training.tuning.views import setting_words, short, words_of
 from workers.tuning.types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 

@@ -11,26 +11,26 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.confused import ConfusedPictures
 from console.context import AppContext
-from console.models.base_chart import Series
-from console.models.base_format import dollars, duration, fraction
+from console.look.theme import theme
+from console.models.chart import Series
+from console.models.format import dollars, duration, fraction
 from console.narrowing import RoleNotice
 from console.tabs.training.pending import job_title, progress_words
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
-from console.tabs.training.tag_chips import TagLine
-from console.tabs.training.tuning_views import epoch_words, points, setting_words, share
-from console.theme import theme
-from console.widgets.banner import Banner, Fix
+from console.tabs.training.tags.chips import TagLine
+from console.tabs.training.tuning.views import epoch_words, points, setting_words, share
 from console.widgets.base import ElidedLabel, label
-from console.widgets.buttons import Button
-from console.widgets.chart import LineChart
-from console.widgets.current_stack import CurrentStack
-from console.widgets.key_values import KeyValues
-from console.widgets.log_panel import LogPanel
-from console.widgets.page_scroll import PageScroll
-from console.widgets.panes import Panes
-from console.widgets.progress import ProgressBar
-from console.widgets.segmented import Segmented
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.segmented import Segmented
+from console.widgets.frames.banner import Banner, Fix
+from console.widgets.frames.current_stack import CurrentStack
+from console.widgets.frames.page_scroll import PageScroll
+from console.widgets.frames.panes import Panes
+from console.widgets.text.key_values import KeyValues
+from console.widgets.text.log_panel import LogPanel
 from workers.endpoints.deployable import no_model_reason, prepares_features
 from workers.errors.tree import NotFound, SageDeckError
 from workers.training.curves import CurveReader

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.activity import ActivityItem
+from console.activity.model import ActivityItem
 from console.commands import Command
 from console.context import AppContext
-from console.models.base_format import duration
+from console.models.format import duration
 from console.tabs.training.commands import StopTraining
 from console.tabs.training.follow_base import Follower
 from console.tabs.training.pending import progress_words

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from console.activity import ActivityItem
+from console.activity.model import ActivityItem
 from console.commands import Command
 from console.context import AppContext
 from workers.errors.tree import NotFound, SageDeckError

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.models.base_format import count, duration
-from console.models.base_states import State
+from console.models.format import count, duration
+from console.models.states import State
 from console.tabs.training.rows import JobRow
 from workers.training.progress import FeaturesProgress
 from workers.tuning.pending import awaited_form, awaited_name

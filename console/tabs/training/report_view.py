@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from console.models.base import Column
-from console.models.base_cards import class_title
-from console.models.base_format import count, fraction
+from console.models.cards import class_title
+from console.models.columns import Column
+from console.models.format import count, fraction
 from console.settings import Settings
 from console.widgets.base import label
-from console.widgets.buttons import Button
-from console.widgets.confusion_matrix import ConfusionMatrix
-from console.widgets.dialog import Dialog
-from console.widgets.panes import Panes
-from console.widgets.table import ResourceTable
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.dialog import Dialog
+from console.widgets.frames.panes import Panes
+from console.widgets.tables.table import ResourceTable
 from workers.types import ClassScore, JobReport
 
 _SCORES = [

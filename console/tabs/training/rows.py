@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from console.models.base import DASH, Column
-from console.models.base_format import cost, count, duration, fraction, when
+from console.models.columns import DASH, Column
+from console.models.format import cost, count, duration, fraction, when
 from workers.prices.table import PriceTable
 from workers.training.spot import SPOT_SAVING
 from workers.tuning.accuracy import Accuracy, best_accuracy, best_of_tuning

@@ -11,29 +11,29 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from console.commands import Command
 from console.context import AppContext
-from console.models.base_format import count
+from console.models.format import count
 from console.tabs.base import Tab
 from console.tabs.training.book import JobBook
 from console.tabs.training.commands import LaunchTraining, StopTraining
-from console.tabs.training.commands_tuning import LaunchTuning, StopTuning
 from console.tabs.training.compare import CompareView
 from console.tabs.training.detail import JobDetail
-from console.tabs.training.drawer import FormDrawer
 from console.tabs.training.follow import JobFollower
 from console.tabs.training.follow_features import FeaturesFollower
-from console.tabs.training.follow_tuning import TuningFollower
-from console.tabs.training.form import LaunchForm
-from console.tabs.training.form_values import base_name
+from console.tabs.training.form.drawer import FormDrawer
+from console.tabs.training.form.form import LaunchForm
+from console.tabs.training.form.values import base_name
 from console.tabs.training.pending import PendingRow
 from console.tabs.training.rows import JobRow, columns, tag_words
-from console.tabs.training.tag_index import TERM, name_words
-from console.tabs.training.tuning_detail import TuningDetail
-from console.widgets.buttons import Button
-from console.widgets.current_stack import CurrentStack
-from console.widgets.panes import Panes
-from console.widgets.scroll_area import ScrollArea
-from console.widgets.search_field import SearchField
-from console.widgets.table import ResourceTable
+from console.tabs.training.tags.index import TERM, name_words
+from console.tabs.training.tuning.commands import LaunchTuning, StopTuning
+from console.tabs.training.tuning.detail import TuningDetail
+from console.tabs.training.tuning.follow import TuningFollower
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.current_stack import CurrentStack
+from console.widgets.frames.panes import Panes
+from console.widgets.frames.scroll_area import ScrollArea
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.table import ResourceTable
 from workers.endpoints.deployable import no_model_reason, prepares_features
 from workers.training.progress import FeaturesProgress
 from workers.tuning.pending import awaited_name

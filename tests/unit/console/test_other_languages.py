@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.models.base_format import day_month, typed_number, typed_numbers
+from console.models.format import day_month, typed_number, typed_numbers
 
 CONSOLE = Path(__file__).parents[3] / "console"
 # What strftime takes from the language that Qt has told the C library.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from console import logbook
+from console.activity import logbook
+from console.activity.logbook import Logbook
 from console.journal import Journal, Writer
-from console.logbook import Logbook
 from console.settings import Settings
 from workers.account import sandbox as local_account
 from workers.children.file_lock import FileLock

@@ -1,0 +1,389 @@
+"""The launch form: defaults that work, checked while one types, with the cost above the button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.format import count
+from console.tabs.training.commands import CliPlace, LaunchTraining
+from console.tabs.training.form.cost_block import CostBlock
+from console.tabs.training.form.fields import MAIN, MORE, LaunchFields
+from console.tabs.training.form.quota_line import QuotaLine
+from console.tabs.training.form.requirements_dialog import RequirementsDialog
+from console.tabs.training.form.values import (
+    DEFAULT_COUNTS,
+    DEFAULT_INSTANCES,
+    as_tuning,
+    base_name,
+    launch_words,
+    own_tags,
+    place_words,
+    suggest_name,
+    training_spec,
+    tuning_spec,
+    values_of_job,
+    values_of_spec,
+    values_of_tuning,
+)
+from console.tabs.training.tuning.commands import LaunchTuning
+from console.widgets.base import label
+from console.widgets.forms.buttons import Button
+from console.widgets.forms.lines import CheckLine
+from console.widgets.forms.segmented import Segmented
+from console.widgets.frames.scroll_area import ScrollArea
+from workers.access.roles import role_arn
+from workers.errors.tree import SageDeckError
+from workers.tuning.request import features_note, spec_problem
+from workers.tuning.types import TuningJob, TuningSpec
+from workers.types import TrainingJob, TrainingSpec
+
+MODES = (("single", "Single job"), ("tuning", "Tuning"), ("hosts", "Several hosts"))
+_COMMON_FAMILIES = ("ml.m5.", "ml.c5.", "ml.m6i.", "ml.c6i.", "ml.g4dn.", "ml.g5.", "ml.p3.")
+
+
+class LaunchForm(QFrame):
+    """Signals: ``launchRequested(TrainingSpec | TuningSpec)``."""
+
+    launchRequested = Signal(object)
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self.busy = False
+        self.requirements: str | None = None
+        self._pictures: dict[str, int] = {}
+        self._parent_data: dict[str, str] = {}
+        self._suggestion = ""
+        self.modes = Segmented(MODES, "single", name="Kind of job", small=True)
+        self.modes.changed.connect(self._mode_changed)
+        self.form = LaunchFields()
+        self.cost = CostBlock()
+        self.quota = QuotaLine(ctx)
+        self._role = CheckLine("ok", "Permissions", "a role for this bucket alone", small=True)
+        self.launch_button = Button("Launch job", "primary", "play", on=self._launch)
+        self.copy_button = Button("Copy as CLI", "ghost", "terminal", on=self._copy)
+        self._lay_out()
+        self.form.changed.connect(self.update_state)
+        ctx.pricesChanged.connect(self._take_prices)
+        self.form.row("name").edited.connect(self._name_edited)
+        self.form.row("data").edited.connect(self._count_pictures)
+        # Showing other rows checks all of them again, which takes the number of pictures away.
+        self.form.more_button.toggled.connect(lambda _: self._count_pictures())
+        self.form.requirements_button.clicked.connect(self._edit_requirements)
+        self._suggest("")
+        self.update_state()
+
+    @property
+    def mode(self) -> str:
+        """``single``, ``tuning`` or ``hosts``."""
+        return self.modes.current
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(24, 0, 24, 4)
+        column.addWidget(self.form)
+        column.addStretch(1)
+        area = ScrollArea("New job")
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(inner)
+        head = QVBoxLayout()
+        head.setContentsMargins(24, 22, 24, 14)
+        head.setSpacing(14)
+        head.addWidget(label("New job", "section"))
+        head.addWidget(self.modes)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(24, 4, 24, 16)
+        foot.setSpacing(8)
+        foot.addWidget(self.cost)
+        checks = QVBoxLayout()
+        checks.setSpacing(0)
+        checks.addWidget(self.quota)
+        checks.addWidget(self._role)
+        foot.addLayout(checks)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.launch_button)
+        buttons.addWidget(self.copy_button)
+        buttons.addStretch(1)
+        foot.addLayout(buttons)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(head)
+        whole.addWidget(area, 1)
+        whole.addLayout(foot)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Leave more of a low drawer to the fields."""
+        self.cost.set_compact(narrow)
+
+    # Contents from outside
+
+    def connect_account(self) -> None:
+        """Offer the instance types and data of the account in force."""
+        services = self.ctx.services
+        if services is None:
+            return
+        self._offer_instances()
+        self._prewarm()
+        self.load_data()
+        self.update_state()
+
+    def forget_account(self) -> None:
+        """Offer nothing of the account that was left; what was typed stays."""
+        self._pictures.clear()
+        self._parent_data.clear()
+        self.form.row("data").field.set_items([], None)  # type: ignore[attr-defined]
+        self.form.row("data").hint("")
+        self.offer_parents(())
+        self.update_state()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Get ready for a launch."""
+        super().showEvent(event)
+        self._prewarm()
+
+    def _prewarm(self) -> None:
+        services = self.ctx.services
+        # The SDK takes seconds and much memory to start: not for who never looks at this form, and for who does it is
+        # ready by the time the form is filled in. A failure shows at the launch.
+        if services is not None and self.isVisible():
+            self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
+
+    def _offer_instances(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        offers = services.prices.offers("training", services.region)
+        common = [offer for offer in offers if offer.name.startswith(_COMMON_FAMILIES)]
+        if common:
+            field = self.form.row("instance").field
+            items = [(offer.name, offer.name) for offer in common]
+            field.set_items(items, field.value() or DEFAULT_INSTANCES[self.mode])  # type: ignore[attr-defined]
+
+    def _take_prices(self) -> None:
+        self._offer_instances()
+        self.update_state()
+
+    def load_data(self) -> None:
+        """Look for picture folders in the account's buckets."""
+        if self.ctx.services is not None:
+            self.ctx.tasks.start(
+                self._load_data(), label="Look for data", key="training:data-folders", on_error=self._data_failed
+            )
+
+    async def _load_data(self) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        found: list[str] = []
+        for bucket in await services.storage.buckets():
+            listing = await services.storage.list(bucket.name)
+            found += [f"s3://{bucket.name}/{folder.rstrip('/')}" for folder in listing.folders]
+        self.offer_data([uri for uri in found if not uri.endswith("/sagedeck")])
+
+    def _data_failed(self, error: BaseException) -> None:
+        words = error.title if isinstance(error, SageDeckError) else str(error)
+        self.form.row("data").hint(f"The buckets could not be listed: {words}", "err")
+
+    def offer_data(self, uris: list[str]) -> None:
+        """Offer these ``s3://bucket/folder`` places; the last upload is chosen first."""
+        last = self.ctx.settings.value("last_data_uri", "").rstrip("/")
+        field = self.form.row("data").field
+        chosen = field.value() or (last if last in uris else None)  # type: ignore[attr-defined]
+        items = [(uri, place_words(uri)) for uri in uris]
+        field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))  # type: ignore[attr-defined]
+        self.form.row("data").check()
+        self._count_pictures()
+        self.update_state()
+
+    def choose_data(self, uri: str) -> None:
+        """Choose a place, for example what has just been uploaded."""
+        field = self.form.row("data").field
+        uri = uri.rstrip("/")
+        known = [field.itemData(at) for at in range(field.count())]  # type: ignore[attr-defined]
+        if uri not in known:
+            items = [(one, place_words(one)) for one in [uri, *known]]
+            field.set_items(items, uri)  # type: ignore[attr-defined]
+        field.set_value(uri)  # type: ignore[attr-defined]
+        self._pictures.pop(uri, None)
+        self._count_pictures()
+
+    def offer_parents(self, jobs: Iterable[TuningJob]) -> None:
+        """Offer tuning jobs that have ended as the start of another one."""
+        ended = [job for job in jobs if not job.running]
+        self._parent_data = {job.name: job.data_uri.rstrip("/") for job in ended}
+        names = [(name, name) for name in self._parent_data]
+        self.form.row("parent").field.set_items([("", "No earlier tuning job"), *names])  # type: ignore[attr-defined]
+
+    def clone(self, job: TrainingJob | TuningJob, tags: Mapping[str, str] | None = None) -> None:
+        """Put a job's settings in, under a new name, with the operator's own of its tags."""
+        own = {"tags": own_tags(tags or {})}
+        if isinstance(job, TuningJob):
+            self._fill("tuning", values_of_tuning(job) | own, job.name, job.data_uri)
+        else:
+            mode = "hosts" if job.instance_count > 1 else "single"
+            self._fill(mode, values_of_job(job) | own, job.name, job.data_uri)
+
+    def fill(self, spec: TrainingSpec) -> None:
+        """Put a job that is to be launched in ("train with these"), under the name that it has."""
+        mode = "hosts" if spec.instance_count > 1 else "single"
+        self._fill(mode, values_of_spec(spec), spec.job_name, spec.data_uri)
+
+    def _fill(self, mode: str, values: dict[str, Any], name: str, data_uri: str) -> None:
+        self.modes.set_current(mode)
+        self._suggest(base_name(name))
+        instance = values.get("instance")
+        field = self.form.row("instance").field
+        if instance and field.findData(instance) < 0:  # type: ignore[attr-defined]
+            field.addItem(instance, instance)  # type: ignore[attr-defined]
+        self.form.set_values(values)
+        if data_uri:
+            self.choose_data(data_uri)
+        self.form.check()
+        self._count_pictures()
+        self.update_state()
+
+    def renew_name(self) -> None:
+        """Suggest another name after a launch."""
+        self._suggest(base_name(self.form.value("name")))
+
+    def _suggest(self, base: str) -> None:
+        self._suggestion = suggest_name(self.mode, datetime.now(), base)
+        self.form.set_values({"name": self._suggestion})
+
+    # The form itself
+
+    def _mode_changed(self, mode: str) -> None:
+        before = self.form.mode
+        self.form.show_mode(mode)
+        values: dict[str, Any] = {"count": DEFAULT_COUNTS[mode]}
+        if self.form.value("instance") == DEFAULT_INSTANCES[before]:
+            values["instance"] = DEFAULT_INSTANCES[mode]
+        self.form.set_values(values)
+        if self.form.value("name") == self._suggestion or not self.form.row("name").valid:
+            self._suggest("")
+        self.form.check()
+        self._count_pictures()
+        self.update_state()
+
+    def spec(self) -> TrainingSpec | TuningSpec | None:
+        """What the form says, or None while it is not valid."""
+        given = self.form.given()
+        if not self.form.mode_valid or not given["data"] or not given["instance"]:
+            return None
+        if self.mode == "tuning":
+            spec = tuning_spec(given, self.requirements, self.form.features_once.isChecked())
+            # SageMaker takes results over from other data only when it is told so.
+            other = self._parent_data.get(given["parent"] or "") not in (None, "", spec.data_uri.rstrip("/"))
+            return replace(spec, warm_start="TransferLearning") if other else spec
+        return training_spec(given, self.requirements)
+
+    def update_state(self) -> None:
+        """Cost, quota, permissions and buttons from the fields."""
+        spec = self.spec()
+        problem = spec_problem(spec) if isinstance(spec, TuningSpec) else None
+        usable = spec is not None and problem is None
+        self.launch_button.setEnabled(usable and self.ctx.connected and not self.ctx.read_only and not self.busy)
+        self.launch_button.setText(launch_words(spec))
+        self.copy_button.setEnabled(usable)
+        self._role.setVisible(usable)
+        self.quota.check(spec if usable else None)
+        services = self.ctx.services
+        if services is None or spec is None or problem:
+            self.cost.show_nothing(problem or "")
+            return
+        tuning = spec if isinstance(spec, TuningSpec) else as_tuning(spec)
+        made = services.tuning.estimate(tuning, services.prices, self._pictures.get(spec.data_uri, 0))
+        note = features_note(tuning) if isinstance(spec, TuningSpec) else ""
+        self.form.features_once.setToolTip(note)
+        self.cost.show_estimate(tuning, made, services.prices, services.region, note)
+
+    def _count_pictures(self) -> None:
+        uri = self.form.value("data")
+        services = self.ctx.services
+        if not uri or services is None:
+            return
+        if uri in self._pictures:
+            self._say_pictures(uri)
+            return
+        self.ctx.tasks.start(
+            self._read_pictures(uri), label="Count the pictures", key="training:pictures", on_error=lambda _: None
+        )
+
+    async def _read_pictures(self, uri: str) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        self._pictures[uri] = await services.tuning.pictures(uri)
+        if uri == self.form.value("data"):
+            self._say_pictures(uri)
+            self.update_state()
+
+    def _say_pictures(self, uri: str) -> None:
+        found = self._pictures[uri]
+        self.form.row("data").hint(
+            count(found, "picture") if found else "This folder is empty.", "ok" if found else "err"
+        )
+
+    def _name_edited(self) -> None:
+        if self.ctx.services is not None and self.form.row("name").valid:
+            self.ctx.tasks.start(
+                self._check_name(self.form.value("name"), self.mode), label="Check the name",
+                key="training:check-name", on_error=lambda _: None,
+            )  # fmt: skip
+
+    async def _check_name(self, name: str, mode: str) -> None:
+        services = self.ctx.services
+        if services is None:
+            return
+        who = services.tuning if mode == "tuning" else services.training
+        problem = await who.check_name(name)
+        if problem and (name, mode) == (self.form.value("name"), self.mode):
+            self.form.row("name").hint(problem, "err")
+            self.update_state()
+
+    def _edit_requirements(self) -> None:
+        self.ctx.tasks.start(self._ask_requirements(), label="Edit requirements.txt", key="training:requirements")
+
+    async def _ask_requirements(self) -> None:
+        dialog = RequirementsDialog(self.requirements, self.window())
+        if await dialog.ask():
+            self.requirements = dialog.value
+            edited = self.requirements is not None
+            self.form.requirements_button.setText("requirements.txt, edited…" if edited else "Edit requirements.txt…")
+
+    def _launch(self) -> None:
+        spec = self.spec()
+        if spec is None:
+            rows = MAIN[self.mode] | MORE[self.mode]
+            wrong = next((key for key in rows if not self.form.row(key).valid), None)
+            if wrong is not None:
+                self.form.row(wrong).field.setFocus()
+            return
+        self.launchRequested.emit(spec)
+
+    def _copy(self) -> None:
+        spec = self.spec()
+        if spec is not None:
+            place = self.cli_place(spec)
+            tuning = isinstance(spec, TuningSpec)
+            command = LaunchTuning(spec, place=place) if isinstance(spec, TuningSpec) else LaunchTraining(spec, place)
+            QGuiApplication.clipboard().setText(command.cli())
+            words = "Its comments say which parts are placeholders." if tuning or place is None else ""
+            self.ctx.notify.info("Copied", f"The AWS CLI line is on the clipboard. {words}".strip())
+
+    def cli_place(self, spec: TrainingSpec | TuningSpec) -> CliPlace | None:
+        """What a command line needs of the account; None while none is connected."""
+        services, identity = self.ctx.services, self.ctx.identity
+        if services is None or identity is None:
+            return None
+        return CliPlace(services.region, role_arn("Training", spec.output_bucket, identity))

@@ -1,0 +1,175 @@
+"""Toasts: the newest messages, over the list at the bottom right, gone by themselves unless they are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.look.theme import theme
+from console.notify import Notice, Notifier
+from console.widgets.forms.buttons import Button, IconButton
+from console.window.activity_rows import Glyph, WrapLabel
+from console.window.popover import SHADOW, Popover
+
+WIDTH = 380
+SHOWN = 3
+GAP = 10
+SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
+# What only tells goes when the operator turns to something else.
+PASSING = ("info", "success")
+LOOK = {"info": ("info", "accent"), "success": ("ok", "ok"), "warn": ("warn", "warn"), "error": ("err", "err")}
+
+
+class Toast(Popover):
+    """One message with its action and a cross; waits while the pointer is on it."""
+
+    def __init__(self, notice: Notice, gone: Callable[[Toast], object], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self._gone = gone
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.dismiss)
+        icon, token = LOOK[notice.level]
+        row = QHBoxLayout()
+        row.setContentsMargins(14, 10, 8, 10)
+        row.setSpacing(10)
+        row.addWidget(Glyph(icon, token), 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.setContentsMargins(0, 0, 0, 2)
+        self._title = WrapLabel("", "strong")
+        self._text = WrapLabel(notice.text, "small", "text2", copy=True)
+        words.addWidget(self._title)
+        words.addWidget(self._text)
+        self._text.setVisible(bool(notice.text))
+        self._action = Button("", "link", small=True, on=self._act)
+        words.addWidget(self._action, 0, Qt.AlignmentFlag.AlignLeft)
+        words.addStretch(1)
+        row.addLayout(words, 1)
+        row.addWidget(IconButton("close", "Dismiss", on=self.dismiss), 0, Qt.AlignmentFlag.AlignTop)
+        self.column.addLayout(row)
+        self.say()
+
+    def say(self) -> None:
+        """Show the notice's count and action, and begin its time again."""
+        notice = self.notice
+        times = f" ({notice.count} times)" if notice.count > 1 else ""
+        self._title.setText(notice.title + times)
+        self.setAccessibleName(f"{notice.level}: {notice.title}. {notice.text}")
+        self._action.setVisible(notice.action is not None)
+        if notice.action is not None:
+            self._action.setText(notice.action[0])
+            self._action.setAccessibleName(notice.action[0])
+        seconds = SECONDS[notice.level]
+        if seconds:
+            self._timer.start(seconds * 1000)
+
+    def height_for(self, width: int) -> int:
+        """Height of the box for a width of the box, both without the shadow."""
+        return self.column.heightForWidth(width + 2 * SHADOW) - 2 * SHADOW
+
+    def dismiss(self) -> None:
+        """Take it away."""
+        self._timer.stop()
+        self._gone(self)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Do not vanish under the pointer."""
+        self._timer.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Count again."""
+        self.say()
+        super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape dismisses the toast that has the keyboard."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        else:
+            super().keyPressEvent(event)
+
+    def _act(self) -> None:
+        action = self.notice.action
+        self.dismiss()
+        if action is not None:
+            action[1]()
+
+
+class Toasts:
+    """Shows a notifier's messages in a window, upwards from the point that ``corner()`` gives (right, bottom)."""
+
+    def __init__(self, notify: Notifier, parent: QWidget, corner: Callable[[], tuple[int, int]]) -> None:
+        self._parent = parent
+        self._corner = corner
+        self.shown: list[Toast] = []
+        notify.listen(self.show)
+
+    def show(self, notice: Notice) -> None:
+        """Show a message, or count it on the toast that shows it already."""
+        for toast in self.shown:
+            if toast.notice is notice:
+                toast.say()
+                return
+        toast = Toast(notice, self._remove, self._parent)
+        self.shown.append(toast)
+        while len(self.shown) > SHOWN:
+            self._remove(self.shown[0])
+        toast.show()
+        self.place()
+        if QApplication.platformName() != "offscreen":
+            QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
+
+    def place(self) -> None:
+        """Stack the toasts in their corner."""
+        right, bottom = self._corner()
+        width = min(theme().pixels(WIDTH), max(240, self._parent.width() - 32))
+        bottom = self._clear_of_buttons(
+            right - width, right, bottom, sum(one.height_for(width) + GAP for one in self.shown)
+        )
+        for toast in reversed(self.shown):
+            height = toast.height_for(width)
+            bottom -= height
+            toast.place(max(16, right - width), bottom, width, height)
+            toast.raise_()
+            bottom -= GAP
+
+    def _clear_of_buttons(self, left: int, right: int, bottom: int, height: int) -> int:
+        """Where the stack ends so that what is to be pressed next stays free: above the buttons in its way."""
+        given = bottom
+        for top in sorted(self._buttons_between(left, right), key=lambda one: -one.bottom()):
+            if bottom - height < top.bottom() + GAP and bottom + GAP > top.top():
+                bottom = top.top() - GAP
+        # In a window too low for both, the message is read first.
+        return bottom if bottom - height > 0 else given
+
+    def _buttons_between(self, left: int, right: int) -> list[QRect]:
+        found = []
+        for button in self._parent.findChildren(Button):
+            if button.is_main and button.isVisible() and button.window() is self._parent.window():
+                place = QRect(button.mapTo(self._parent, QPoint(0, 0)), button.size())
+                if place.right() >= left and place.left() <= right:
+                    found.append(place)
+        return found
+
+    def clear_passing(self) -> None:
+        """Take those away that only told something."""
+        for toast in [one for one in self.shown if one.notice.level in PASSING]:
+            self._remove(toast)
+
+    def clear(self) -> None:
+        """Take all away."""
+        for toast in list(self.shown):
+            self._remove(toast)
+
+    def _remove(self, toast: Toast) -> None:
+        if toast in self.shown:
+            self.shown.remove(toast)
+            toast.hide()
+            toast.deleteLater()
+            self.place()
