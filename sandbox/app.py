@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.auth.credentials import Credentials
 from sandbox.auth.signatures import Verifier
+from sandbox.context import SandboxContext
 from sandbox.core.account import ACCOUNT_ID, REGION
 from sandbox.core.client_env import write_shim
 from sandbox.core.processes import Processes
@@ -24,7 +25,6 @@ from sandbox.moto_host.bridge import MotoBridge
 from sandbox.moto_host.calls import Calls
 from sandbox.s3.inside import S3
 from sandbox.services import all_services
-from sandbox.wire.messages import SandboxContext
 
 IDLE_CHECK_SECONDS = 1.0
 
@@ -54,13 +54,11 @@ class Sandbox:
             state,
             self.credentials,
             self.processes,
-            self.s3,
-            self.logs,
-            self.metrics,
             self._server.url,
             REGION,
             calls.call,
             iam,
+            (self.s3, self.logs, self.metrics, iam),
         )
 
     def _listen(self, port: int) -> HttpServer:

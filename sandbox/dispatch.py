@@ -6,18 +6,18 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from sandbox.auth.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload, Stream
+from sandbox.auth.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload
 from sandbox.auth.signatures import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.numbers import whole
-from sandbox.http.http1 import Disconnected
+from sandbox.http.http1 import Disconnected, RawRequest
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented, render
-from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse, Service
+from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse
 from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of, write_answer
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
@@ -25,17 +25,6 @@ from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of, wr
 MAX_RPC_BYTES = 16 * 1024 * 1024
 MAX_BODIES = {"lambda": 80 * 1024 * 1024, "sagemaker": 32 * 1024 * 1024}
 BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
-
-
-@dataclass(frozen=True)
-class RawRequest:
-    """What the HTTP server read: header names in lower case, the target as it was sent, the unread body."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    stream: Stream
-    length: int | None
 
 
 class Fallback(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.wire.messages import Service
+from sandbox.service import Service
 
 
 def all_services() -> list[Service]:

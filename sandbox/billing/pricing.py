@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sandbox.context import SandboxContext
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 from sandbox.wire.paging import page
 from sandbox.wire.validation import validate
 

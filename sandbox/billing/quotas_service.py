@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sandbox.billing.quotas import SERVICE_CODE, SERVICE_NAME, Quota, Quotas, Raise, catalogue, quota_of
+from sandbox.context import SandboxContext
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 from sandbox.wire.paging import page
 from sandbox.wire.validation import validate
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from sandbox.containers.output import LineSplitter
-from sandbox.wire.messages import SandboxContext
+from sandbox.context import SandboxContext
 
 _READ_BYTES = 256 * 1024
 # Once the process group is gone its pipe closes; longer than this only a stranger can hold it.

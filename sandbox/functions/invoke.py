@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.core.processes import Managed
 from sandbox.functions.code import CodeStore
 from sandbox.functions.environment import Answer, Environment
@@ -21,10 +22,11 @@ from sandbox.functions.log import log_lines
 from sandbox.functions.pool import ACCOUNT_CONCURRENCY, IDLE_SECONDS, MAX_AGE_SECONDS, Pool
 from sandbox.functions.queue import EventQueue
 from sandbox.functions.store import Config, FunctionStore
+from sandbox.logs.store import Logs
+from sandbox.metrics.store import Metrics
 from sandbox.programs import function as function_host
 from sandbox.roles.access import may_write_log
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import SandboxContext
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
@@ -213,9 +215,9 @@ class Invoker:
         group = f"/aws/lambda/{config['FunctionName']}"
         if may_write_log(self._ctx.access, config["Role"], group, stream, self._ctx.region):
             now = int(time.time() * 1000)
-            self._ctx.logs.put(group, stream, [(now, line) for line in lines])
+            self._ctx.part(Logs).put(group, stream, [(now, line) for line in lines])
 
     def _measure(self, name: str, **values: float) -> None:
         now = time.time()
         for metric, value in values.items():
-            self._ctx.metrics.put("AWS/Lambda", metric, {"FunctionName": name}, value, now)
+            self._ctx.part(Metrics).put("AWS/Lambda", metric, {"FunctionName": name}, value, now)

@@ -7,14 +7,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.core.numbers import whole
 from sandbox.functions.code import Code, CodeStore
 from sandbox.functions.invoke import Invoker
 from sandbox.functions.policy import FunctionPolicies
 from sandbox.functions.pool import ACCOUNT_CONCURRENCY
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
+from sandbox.s3.inside import S3
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestRequest, RestResponse, SandboxContext, Service
+from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.rest_json import RestJson
 from sandbox.wire.validation import validate
 
@@ -44,7 +47,7 @@ class LambdaService(Service):
         self._store = FunctionStore(ctx.state.db, ctx.region)
         self._code = CodeStore(ctx.state.path / "functions")
         self._invoker = Invoker(ctx, self._store, self._code)
-        self._policies = FunctionPolicies(self._store, lambda arn: ctx.access.principal(arn) is not None)
+        self._policies = FunctionPolicies(self._store, ctx.access.exists)
         self._operations: dict[str, Callable[[dict[str, Any], Caller], Result]] = {
             "CreateFunction": self._create,
             "GetFunction": self._get,
@@ -212,7 +215,7 @@ class LambdaService(Service):
             return data
         if "S3Bucket" in given and "S3Key" in given:
             try:
-                return self._ctx.s3.get_bytes(given["S3Bucket"], given["S3Key"], given.get("S3ObjectVersion"))
+                return self._ctx.part(S3).get_bytes(given["S3Bucket"], given["S3Key"], given.get("S3ObjectVersion"))
             except AwsError as error:
                 text = f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
                 raise _invalid(text) from None

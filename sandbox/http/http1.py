@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sandbox.auth.payload import Stream
 from sandbox.core.numbers import whole
 from sandbox.wire.errors import AwsError
 
@@ -282,3 +283,14 @@ class Body:
         while self.read(RECEIVE_BYTES):
             continue
         return True
+
+
+@dataclass(frozen=True)
+class RawRequest:
+    """What the HTTP server read: header names in lower case, the target as it was sent, the unread body."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    stream: Stream
+    length: int | None

@@ -21,8 +21,7 @@ from http.client import responses
 
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.os_words import os_words
-from sandbox.dispatch import RawRequest
-from sandbox.http.http1 import BadRequest, Body, Disconnected, Head, Reader
+from sandbox.http.http1 import BadRequest, Body, Disconnected, Head, RawRequest, Reader
 from sandbox.wire.errors import AwsError, render
 from sandbox.wire.messages import FileBody, RestResponse
 

@@ -129,9 +129,9 @@ class Iam:
         facts = {"aws:SourceAccount": ACCOUNT_ID, "aws:SourceArn": source, "aws:PrincipalIsAWSService": "true"}
         return role is not None and role.trust is not None and trusts(role.trust, service, common_context() | facts)
 
-    def principal(self, arn: str) -> Principal | None:
-        """The role, user or group of this ARN with its policies."""
-        return self.principals.find(arn)
+    def exists(self, arn: str) -> bool:
+        """Whether the account has a role, user or group of this ARN."""
+        return self.principals.find(arn) is not None
 
     def _principal(self, caller: Caller) -> Principal:
         return self.principals.find(caller.role_arn or caller.arn) or _NOBODY

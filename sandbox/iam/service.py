@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.iam.enforcer import common_context, principal_context
+from sandbox.context import SandboxContext
+from sandbox.iam.enforcer import Iam, common_context, principal_context
 from sandbox.iam.simulate import simulate
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 
 
 class IamService(Service):
@@ -29,7 +31,7 @@ class IamService(Service):
         kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
         if kind not in ("role", "user", "group") or not name:
             raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
-        principal = self._ctx.access.principal(arn)
+        principal = self._ctx.part(Iam).principals.find(arn)
         if principal is None:
             raise AwsError("NoSuchEntity", f"The {kind} with name {name.rsplit('/', 1)[-1]} cannot be found.", 404)
         return simulate(params, principal, common_context() | principal_context(arn, principal))

@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from sandbox.auth.credentials import SessionCredentials
+from sandbox.context import SandboxContext
 from sandbox.core.account import ACCOUNT_ID
 from sandbox.iam.needs import assume_context
 from sandbox.policy.document import problem
 from sandbox.policy.text import as_list
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 
 ROLE_ARN = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)$")
 SESSION_NAME = re.compile(r"^[\w+=,.@-]{2,64}$")

@@ -8,13 +8,15 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.core.account import arn
 from sandbox.core.numbers import whole
 from sandbox.logs.names import group_name
 from sandbox.logs.patterns import compile_pattern
 from sandbox.logs.store import Event, Logs
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 
 STREAM_NAME = re.compile(r"[^:*]{1,512}")
 RETENTIONS = frozenset(
@@ -57,7 +59,7 @@ class LogsService(Service):
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
-        self._logs: Logs = ctx.logs
+        self._logs: Logs = ctx.part(Logs)
         self.operations = {
             "CreateLogGroup": self._create_group,
             "DeleteLogGroup": self._delete_group,

@@ -6,10 +6,12 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.core.state import utc_ms
 from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, statistic
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, RestRequest, RestResponse, SandboxContext, Service, as_datetime
+from sandbox.wire.messages import Caller, RestRequest, RestResponse, as_datetime
 from sandbox.wire.rpc import protocol_of, read_call, write_answer
 
 MAX_PUT = 1000
@@ -28,7 +30,7 @@ class MetricsService(Service):
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
-        self._metrics: Metrics = ctx.metrics
+        self._metrics: Metrics = ctx.part(Metrics)
         self._call = ctx.call
         self.operations = {
             "PutMetricData": self._put,

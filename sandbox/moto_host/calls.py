@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from sandbox.auth.credentials import Credentials
 from sandbox.moto_host.bridge import MotoBridge
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import BytesPayload, RestRequest, Service
+from sandbox.wire.messages import BytesPayload, RestRequest
 from sandbox.wire.rpc import protocol_of
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.context import Access
 from sandbox.core.account import bucket_arn, object_arn
 from sandbox.logs.names import log_stream_arn
 from sandbox.logs.pump import LogPump, LogStream
 from sandbox.s3.inside import S3
 from sandbox.s3.store import ObjectInfo
-from sandbox.wire.messages import Access
 
 _LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 

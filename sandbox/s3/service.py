@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sandbox.context import SandboxContext
 from sandbox.s3 import buckets, objects, settings, uploads
+from sandbox.s3.inside import S3
 from sandbox.s3.multipart import Multipart
 from sandbox.s3.routes import Route, route_of, split_path
 from sandbox.s3.store import Store
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, RestRequest, RestResponse, SandboxContext, Service
+from sandbox.wire.messages import Caller, RestRequest, RestResponse
 
 Answer = Callable[[Store, RestRequest, str], RestResponse]
 AnswerForKey = Callable[[Store, RestRequest, str, str], RestResponse]
@@ -48,8 +51,8 @@ class S3Service(Service):
 
     def start(self, ctx: SandboxContext) -> None:
         """Use the context's store."""
-        self._store: Store = ctx.s3.store
-        self._multipart: Multipart = ctx.s3.multipart
+        self._store: Store = ctx.part(S3).store
+        self._multipart: Multipart = ctx.part(S3).multipart
 
     def handle(self, request: RestRequest, caller: Caller) -> RestResponse:
         """Answer one request."""

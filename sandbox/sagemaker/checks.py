@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sandbox.context import SandboxContext
+from sandbox.s3.inside import S3
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import SandboxContext
 
 PRINCIPAL = "sagemaker.amazonaws.com"
 
@@ -20,7 +21,7 @@ def role_exists(ctx: SandboxContext, role_arn: str) -> bool:
 def bucket_exists(ctx: SandboxContext, bucket: str) -> bool:
     """True when the account has this bucket."""
     try:
-        ctx.s3.store.bucket(bucket)
+        ctx.part(S3).store.bucket(bucket)
     except AwsError:
         return False
     return True
@@ -28,4 +29,4 @@ def bucket_exists(ctx: SandboxContext, bucket: str) -> bool:
 
 def any_object(ctx: SandboxContext, bucket: str, prefix: str) -> bool:
     """True when a key of the bucket starts with ``prefix``."""
-    return next(iter(ctx.s3.list(bucket, prefix)), None) is not None
+    return next(iter(ctx.part(S3).list(bucket, prefix)), None) is not None

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.logs.pump import LogPump
+from sandbox.logs.store import Logs
+from sandbox.metrics.store import Metrics
 from sandbox.sagemaker.hosting.endpoints import Endpoints
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics
 from sandbox.sagemaker.hosting.models import Models
@@ -14,7 +17,8 @@ from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.tuning.jobs import TuningJobs
-from sandbox.wire.messages import Caller, Operation, SandboxContext, Service
+from sandbox.service import Operation, Service
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 
@@ -32,14 +36,14 @@ class SageMakerService(Service):
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records and bring back what a former sandbox left."""
-        self.logs = LogPump(ctx.logs, _report)
+        self.logs = LogPump(ctx.part(Logs), _report)
         tags = Tags(ctx.state.db)
         self.training = TrainingJobs(ctx, self.logs)
         self.training.recover()
         self.tuning = TuningJobs(ctx, self.training)
         self.tuning.recover()
         models = Models(ctx)
-        self.invocations = InvocationMetrics(ctx.metrics)
+        self.invocations = InvocationMetrics(ctx.part(Metrics))
         self.endpoints = Endpoints(ctx, self.logs, models)
         self.endpoints.recover()
         self.operations |= (

@@ -7,11 +7,13 @@ import binascii
 import json
 from typing import Any
 
+from sandbox.context import SandboxContext
 from sandbox.core.account import arn as make_arn
 from sandbox.core.state import Database
 from sandbox.sagemaker.records import Tags
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext, Service
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 DEFAULT_PAGE = 50

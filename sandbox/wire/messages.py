@@ -1,27 +1,14 @@
-"""The seam between the server and the services: what a request, an answer and a service are.
-
-A service is a subclass of ``Service``. RPC services (JSON 1.0/1.1, query, rpcv2Cbor) fill ``operations``;
-REST services override ``handle``. ``sandbox/services.py`` lists the services that a sandbox has.
-"""
+"""What travels between the server and the services: a request, an answer, and who asks."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sandbox.wire.errors import AwsError
-
-if TYPE_CHECKING:
-    from sandbox.auth.credentials import Credentials
-    from sandbox.core.processes import Processes
-    from sandbox.core.state import StateDir
-    from sandbox.iam.principals import Principal
-    from sandbox.logs.store import Logs
-    from sandbox.metrics.store import Metrics
-    from sandbox.s3.inside import S3
 
 # A body that is read into memory; objects of S3 are not, they are streamed to the disk.
 MAX_BODY_BYTES = 80 * 1024 * 1024
@@ -112,95 +99,6 @@ class RestResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | FileBody | Iterable[bytes] = b""
-
-
-Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
-
-
-class Access(Protocol):
-    """Decides about roles for the services that use them (see ``sandbox/iam/enforcer.py``)."""
-
-    def authorize_role(
-        self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
-    ) -> None:
-        """Raise AWS's refusal when the role may not do this."""
-        ...
-
-    def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
-        """Whether the role may, for what AWS leaves out silently when it may not."""
-        ...
-
-    def check_assume(self, caller: Caller, role_arn: str, actions: Sequence[str], context: Mapping[str, str]) -> None:
-        """Raise AWS's refusal when the role's trust policy does not allow ``caller`` one of ``actions``."""
-        ...
-
-    def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
-        """Whether the role exists and its trust policy lets ``service`` (``sagemaker.amazonaws.com``) use it.
-
-        ``source_arn``: the resource on whose behalf the service asks.
-        """
-        ...
-
-    def principal(self, arn: str) -> Principal | None:
-        """The role, user or group of this ARN with its policies."""
-        ...
-
-
-@dataclass
-class SandboxContext:
-    """What a service may use. ``endpoint_url`` is known before the services start. ``access`` decides about what
-    services do for roles.
-    """
-
-    state: StateDir
-    credentials: Credentials
-    processes: Processes
-    s3: S3
-    logs: Logs
-    metrics: Metrics
-    endpoint_url: str
-    region: str
-    call: Callable[[str, str, dict[str, Any]], dict[str, Any]]
-    access: Access
-
-
-class Service:
-    """One AWS service of the sandbox.
-
-    ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
-    caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
-    ``target``: the name before the operation in ``X-Amz-Target``; another service's is refused.
-    ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True lets moto answer what
-    is not in ``operations``.
-    """
-
-    name: str = ""
-    signing_name: str = ""
-    target: str = ""
-    moto: bool = False
-    # A REST service: method and path alone name the operation, whatever a header says.
-    rest: bool = False
-
-    def __init__(self) -> None:
-        self.operations: dict[str, Operation] = {}
-
-    def start(self, ctx: SandboxContext) -> None:
-        """Called once, before the first request. May start threads."""
-
-    def stop(self) -> None:
-        """Called once at an orderly end."""
-
-    def busy(self) -> bool:
-        """True while the sandbox must not end itself for being idle (a running job, an endpoint's work)."""
-        return False
-
-    def claims(self, request: RestRequest) -> bool:
-        """Whether the request is for this service; for services that share a signing name."""
-        return True
-
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
-        """Answer a REST request; ``None`` hands it on to moto (if ``moto``) or to NotImplemented."""
-        return None
 
 
 def as_datetime(value: Any) -> datetime | None:

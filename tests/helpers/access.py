@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.iam.principals import Principal
 from sandbox.wire.messages import Caller
 
 
@@ -27,6 +26,6 @@ class Unrestricted:
         """Always."""
         return True
 
-    def principal(self, arn: str) -> Principal | None:
+    def exists(self, arn: str) -> bool:
         """Knows nobody."""
-        return None
+        return False

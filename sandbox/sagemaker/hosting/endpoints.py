@@ -13,15 +13,17 @@ from typing import Any
 
 from sandbox.billing.quotas import ENDPOINT, Quotas
 from sandbox.containers.process import spawn
+from sandbox.context import SandboxContext
 from sandbox.logs.pump import LogPump
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.roles.keys import RoleKeys
+from sandbox.s3.inside import S3
 from sandbox.sagemaker.hosting.fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
 from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
-from sandbox.wire.messages import Caller, SandboxContext
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 # Requests that are on their way to the old instances of an update get this long.
@@ -63,7 +65,7 @@ class Endpoints:
         self._tools = FleetTools(
             listener=self._listener,
             logs=lambda role: RoleLogs(logs, ctx.access, role, ctx.region),
-            s3=lambda role: RoleS3(ctx.s3, ctx.access, role),
+            s3=lambda role: RoleS3(ctx.part(S3), ctx.access, role),
             cache=ctx.state.path / "cache",
             spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
             keys=self._keys,

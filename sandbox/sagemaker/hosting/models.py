@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.context import SandboxContext
+from sandbox.s3.inside import S3
 from sandbox.sagemaker.checks import bucket_exists, role_exists
 from sandbox.sagemaker.hosting.fleet import container_of, model_place
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
-from sandbox.wire.messages import Caller, SandboxContext
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 _MODEL_MEMBERS = (
@@ -97,7 +99,7 @@ class Models:
             return
         place, archive = found
         if bucket_exists(self._ctx, place.bucket):
-            keys = (info.key for info in self._ctx.s3.list(place.bucket, place.key))
+            keys = (info.key for info in self._ctx.part(S3).list(place.bucket, place.key))
             if any(key == place.key or not archive for key in keys):
                 return
         raise invalid(f"Could not find model data at {place.uri}.")

@@ -14,8 +14,9 @@ from sandbox.sagemaker.hosting.fleet import LOG_GROUP, Variant
 from sandbox.sagemaker.hosting.instance import Instance
 from sandbox.sagemaker.hosting.link import HostDied, HostTimeout
 from sandbox.sagemaker.service import SageMakerService
+from sandbox.service import Service
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestRequest, RestResponse, Service
+from sandbox.wire.messages import Caller, RestRequest, RestResponse
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATION_SECONDS = 60.0

@@ -13,9 +13,11 @@ from typing import Any
 
 from sandbox.billing.quotas import SPOT, TRAINING, Quotas
 from sandbox.containers.process import Command, Spawned, spawn
+from sandbox.context import SandboxContext
 from sandbox.logs.pump import LogPump
-from sandbox.metrics.store import one_value
+from sandbox.metrics.store import Metrics, one_value
 from sandbox.roles.access import RoleLogs, RoleS3
+from sandbox.s3.inside import S3
 from sandbox.sagemaker.checks import any_object, bucket_exists, role_exists
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.record import FINAL_STATUSES, JobRecord
@@ -29,7 +31,7 @@ from sandbox.sagemaker.training.run import (
 )
 from sandbox.sagemaker.training.spot import is_spot, wait_limit
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
@@ -295,7 +297,7 @@ class TrainingJobs:
         return RunTools(
             folder=folder,
             cache=ctx.state.path / "cache",
-            s3=RoleS3(ctx.s3, ctx.access, entry.request["RoleArn"]),
+            s3=RoleS3(ctx.part(S3), ctx.access, entry.request["RoleArn"]),
             logs=RoleLogs(self._logs, ctx.access, entry.request["RoleArn"], ctx.region),
             spawn=self._spawn,
             account_environment=environment,
@@ -310,7 +312,7 @@ class TrainingJobs:
     def _put_metrics(self, name: str, points: list[tuple[str, float, float]]) -> None:
         dimensions = {"TrainingJobName": name}
         data = [(metric, dimensions, one_value(value, at)) for metric, value, at in points]
-        self._ctx.metrics.put_data(METRIC_NAMESPACE, data)
+        self._ctx.part(Metrics).put_data(METRIC_NAMESPACE, data)
         for observer in self.metric_observers:
             observer(name, points)
 

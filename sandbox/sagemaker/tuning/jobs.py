@@ -10,13 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sandbox.context import SandboxContext
+from sandbox.logs.store import Logs
 from sandbox.sagemaker.records import DEFAULT_PAGE, Records, Tags
 from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.training.request import invalid
 from sandbox.sagemaker.tuning.record import best_of, final_value, trial_summary, tuning_objective
 from sandbox.sagemaker.tuning.run import TuningRun, standing
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, SandboxContext
+from sandbox.wire.messages import Caller
 from sandbox.wire.validation import validate
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class TuningJobs:
             if not self.records.add(name, body, status="InProgress", created=now):
                 self._refuse_taken(name)
             self._tags.add(body["HyperParameterTuningJobArn"], request.get("Tags", []))
-        run = TuningRun(plan, body, self.records, self._jobs, self._ctx.logs, self._claim, self._release)
+        run = TuningRun(plan, body, self.records, self._jobs, self._ctx.part(Logs), self._claim, self._release)
         with self._lock:
             self._runs[name] = run
         run.thread.start()

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from botocore.session import Session
 
+from sandbox.service import Service
 from sandbox.services import all_services
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Service
 from sandbox.wire.rest_json import RestJson
 from tests.helpers.aws_requests import operations, parameters, written
 

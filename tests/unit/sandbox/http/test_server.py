@@ -17,10 +17,9 @@ from botocore.model import ServiceModel
 
 from sandbox import dispatch
 from sandbox.auth.payload import STREAMING_UNSIGNED
-from sandbox.dispatch import RawRequest
 from sandbox.http import http1 as http_body
 from sandbox.http import server as server_module
-from sandbox.http.http1 import BadRequest, parse_head
+from sandbox.http.http1 import BadRequest, RawRequest, parse_head
 from sandbox.http.server import HttpServer, PortTaken
 from sandbox.wire import cbor
 from sandbox.wire.errors import AwsError, render

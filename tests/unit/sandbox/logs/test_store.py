@@ -35,7 +35,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 @pytest.fixture
 def service(logs: Logs) -> LogsService:
     made = LogsService()
-    made.start(SimpleNamespace(logs=logs))  # type: ignore[arg-type]
+    made.start(SimpleNamespace(part=lambda kind: logs))  # type: ignore[arg-type]
     return made
 
 

@@ -31,7 +31,7 @@ def metrics(tmp_path: Path) -> Iterator[Metrics]:
 @pytest.fixture
 def service(metrics: Metrics) -> MetricsService:
     made = MetricsService()
-    made.start(SimpleNamespace(metrics=metrics, call=None))  # type: ignore[arg-type]
+    made.start(SimpleNamespace(part=lambda kind: metrics, call=None))  # type: ignore[arg-type]
     return made
 
 

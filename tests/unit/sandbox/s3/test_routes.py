@@ -39,7 +39,7 @@ class Account:
     def __init__(self, state: StateDir) -> None:
         self.s3 = S3(state)
         self.service = S3Service()
-        self.service.start(cast(Any, SimpleNamespace(s3=self.s3)))
+        self.service.start(cast(Any, SimpleNamespace(part=lambda kind: self.s3)))
         self.caller = Credentials(state).operator.caller
         for name in ("bucket", "empty"):
             self.s3.store.create_bucket(name)

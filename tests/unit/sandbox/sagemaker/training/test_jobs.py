@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.auth.credentials import Credentials
+from sandbox.context import SandboxContext
 from sandbox.core.processes import Processes
 from sandbox.core.state import StateDir
 from sandbox.logs.pump import LogPump
@@ -21,7 +22,6 @@ from sandbox.s3.inside import S3
 from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.tuning.unseen import last_lines
 from sandbox.wire.errors import AwsError, disk_full
-from sandbox.wire.messages import SandboxContext
 from tests.helpers.access import Unrestricted
 from tests.helpers.sagemaker_jobs import archive, wait_for
 
@@ -41,13 +41,11 @@ class Bench:
             state=self.state,
             credentials=Credentials(self.state),
             processes=self.processes,
-            s3=self.s3,
-            logs=self.logs,
-            metrics=self.metrics,
             endpoint_url="http://127.0.0.1:9",
             region="us-east-1",
             call=lambda service, operation, params: {"Role": {"Arn": ROLE}},
             access=Unrestricted(),
+            parts=(self.s3, self.logs, self.metrics),
         )
         self.pump = LogPump(self.logs, lambda error: None)
         self.jobs = TrainingJobs(context, self.pump, stop_grace=grace)
