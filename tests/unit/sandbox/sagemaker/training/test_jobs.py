@@ -165,7 +165,7 @@ def test_a_full_disk_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     bench.jobs.stop("full")
     job = bench.end("full")
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "InternalServerError: No space left on device (model.tar.gz)"
+    assert job["FailureReason"] == "InternalServerError: No space left on device: model.tar.gz"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
