@@ -94,11 +94,11 @@ def test_motos_back_door_is_shut_for_signed_requests_too(sandbox: SandboxProcess
 
 
 def test_the_ready_file_is_private_and_whole(sandbox: SandboxProcess) -> None:
-    for path in (sandbox.ready_file, sandbox.core.state / "ready.json"):
+    for path in (sandbox.ready_file, sandbox.state / "ready.json"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert json.loads(path.read_text())["pid"] == sandbox.process.pid  # type: ignore[union-attr]
     assert set(sandbox.ready) >= {"endpoint_url", "region", "account_id", "access_key_id", "secret_access_key", "pid"}
-    assert stat.S_IMODE(sandbox.core.state.stat().st_mode) == 0o700
+    assert stat.S_IMODE(sandbox.state.stat().st_mode) == 0o700
 
 
 def test_who_the_caller_is(sandbox: SandboxProcess) -> None:
@@ -243,7 +243,7 @@ def _observe(sandbox: SandboxProcess, session: dict[str, Any]) -> dict[str, Any]
 def test_a_second_one_on_the_same_state_is_refused_and_the_first_stays_reachable(sandbox: SandboxProcess) -> None:
     ready_before = sandbox.ready_file.read_text()
     second = subprocess.run(
-        [sys.executable, "-m", "sandbox", "--state", str(sandbox.core.state), "--ready-file", str(sandbox.ready_file)],
+        [sys.executable, "-m", "sandbox", "--state", str(sandbox.state), "--ready-file", str(sandbox.ready_file)],
         env=clean_environ(),
         capture_output=True,
         text=True,
@@ -298,7 +298,7 @@ def test_it_ends_in_order_and_takes_its_ready_files_along(tmp_path: Path) -> Non
     assert sandbox.stop() == 0
     assert not sandbox.ready_file.exists()
     assert not (tmp_path / "state" / "ready.json").exists()
-    assert sandbox.wire.errors() == ""
+    assert sandbox.errors() == ""
 
 
 def test_it_ends_by_itself_when_nobody_needs_it(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_an_unreadable_state_is_moved_aside_and_told(tmp_path: Path) -> None:
     with sandbox:
         (old,) = tmp_path.glob("state.old-*")
         assert str(old) in sandbox.ready["notice"]
-        assert str(old) in sandbox.wire.errors()
+        assert str(old) in sandbox.errors()
         assert sandbox.client("s3").list_buckets()["Buckets"] == []
         assert (old / "sandbox.db").exists()
 
@@ -388,7 +388,7 @@ def test_the_aws_cli(sandbox: SandboxProcess, tmp_path: Path) -> None:
 
 def test_env_prints_what_the_cli_needs(sandbox: SandboxProcess) -> None:
     script = (
-        f'eval "$({sys.executable} -m sandbox env --state {sandbox.core.state})" && '
+        f'eval "$({sys.executable} -m sandbox env --state {sandbox.state})" && '
         f"{Path(sys.executable).with_name('aws')} sts get-caller-identity --query Account --output text"
     )
     shown = subprocess.run(["sh", "-c", script], env=clean_environ(), capture_output=True, text=True, timeout=300)

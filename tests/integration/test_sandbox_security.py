@@ -170,7 +170,7 @@ def test_the_back_door_of_the_emulator_is_shut(sandbox: SandboxProcess, service:
 
 
 def test_names_lead_nowhere(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    outside = sandbox.core.state.parent
+    outside = sandbox.state.parent
     before = {entry.name for entry in outside.iterdir()}
     s3 = sandbox.client("s3")
     for key in ("../../evil", "/etc/evil", "a/../../../evil", "..", "x\\..\\..\\evil", "%2e%2e%2fevil", "~/evil"):
@@ -192,7 +192,7 @@ def test_names_lead_nowhere(sandbox: SandboxProcess, tmp_path: Path) -> None:
             sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c")
         assert error.value.response["Error"]["Code"] == "ValidationException"
     assert {entry.name for entry in outside.iterdir()} == before
-    assert not anywhere_in(sandbox.core.state, "evil")
+    assert not anywhere_in(sandbox.state, "evil")
 
 
 def test_a_models_archive_stays_in_its_folder(tmp_path: Path) -> None:
@@ -261,9 +261,9 @@ def test_large_and_deep_bodies_are_refused_early(sandbox: SandboxProcess) -> Non
 
 def test_files_are_their_owners_alone(sandbox: SandboxProcess) -> None:
     sandbox.client("s3").put_object(Bucket="bucket", Key="private", Body=b"x")
-    below = [Path(folder, name) for folder, *names in os.walk(sandbox.core.state) for some in names for name in some]
+    below = [Path(folder, name) for folder, *names in os.walk(sandbox.state) for some in names for name in some]
     assert len(below) > 10
-    for place in (sandbox.core.state, sandbox.ready_file, *below):
+    for place in (sandbox.state, sandbox.ready_file, *below):
         try:
             mode = stat.S_IMODE(os.lstat(place).st_mode)
         except FileNotFoundError:
@@ -302,7 +302,7 @@ def test_secrets_are_neither_in_arguments_nor_in_the_log(sandbox: SandboxProcess
     arguments = [" ".join(process.cmdline()) for process in family(sandbox)]
     assert len(arguments) > 2
     for secret in secrets:
-        assert secret not in sandbox.wire.errors()
+        assert secret not in sandbox.errors()
         assert not [line for line in arguments if secret in line]
 
 
