@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.commands import Affected, Confirmation
+from console.tabs.data.dialogs import SamplesDialog
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form, Hint
 from console.widgets.frames.confirm import ConfirmDialog
@@ -230,3 +231,18 @@ def test_a_dialog_makes_room_for_a_hint_of_two_lines(qtbot):
 
     qtbot.waitUntil(seen)
     assert not dialog._scroll.verticalScrollBar().isVisible()
+
+
+def test_a_dialog_that_is_done_goes_in_silence(qtbot):
+    """Python takes a closed dialog's form away before Qt has taken both apart, and lays the form out once more."""
+    with qtbot.captureExceptions() as raised:
+        dialog = SamplesDialog()
+        qtbot.addWidget(dialog)
+        dialog.show()
+        QTest.qWaitForWindowExposed(dialog)
+        dialog.reject()
+        form = dialog.form
+        del dialog.form
+        QApplication.sendEvent(form, QEvent(QEvent.Type.LayoutRequest))
+        dialog.form = form
+    assert raised == []

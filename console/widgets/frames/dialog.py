@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -136,13 +136,22 @@ class FormDialog(Dialog):
         self.buttons.addWidget(self.cancel_button)
         self.buttons.addWidget(self.ok_button)
         form.changed.connect(self.update_ok)
-        form.installEventFilter(self)
         self.update_ok()
 
     def update_ok(self) -> None:
         """Let the primary button work or not, and make room for new hints."""
         self.ok_button.setEnabled(self.form.valid and (self._extra_check is None or self._extra_check()))
         self._fit_form()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the form while it is in sight, and not while the dialog is taken apart: it has no form then."""
+        super().showEvent(event)
+        self.form.installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop following the form."""
+        self.form.removeEventFilter(self)
+        super().hideEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A hint that takes two lines gets both as soon as the form has laid itself out."""
