@@ -17,6 +17,7 @@ from console.window.popover import SHADOW, Popover
 WIDTH = 380
 SHOWN = 3
 GAP = 10
+FOLLOW_MS = 250
 SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
 # What only tells goes when the operator turns to something else.
 PASSING = ("info", "success")
@@ -108,6 +109,9 @@ class Toasts:
         self._parent = parent
         self._corner = corner
         self.shown: list[Toast] = []
+        # A button may come into sight under a message that is there already.
+        self._follow = QTimer(parent, interval=FOLLOW_MS)
+        self._follow.timeout.connect(self._follow_page)
         notify.listen(self.show)
 
     def show(self, notice: Notice) -> None:
@@ -122,6 +126,7 @@ class Toasts:
             self._remove(self.shown[0])
         toast.show()
         self.place()
+        self._follow.start()
         if QApplication.platformName() != "offscreen":
             QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
 
@@ -138,6 +143,12 @@ class Toasts:
             toast.place(max(16, right - width), bottom, width, height)
             toast.raise_()
             bottom -= GAP
+
+    def _follow_page(self) -> None:
+        if self.shown:
+            self.place()
+        else:
+            self._follow.stop()
 
     def _clear_of_buttons(self, left: int, right: int, bottom: int, height: int) -> int:
         """Where the stack ends so that what is to be pressed next stays free: above the buttons in its way."""

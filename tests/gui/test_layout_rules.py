@@ -190,6 +190,27 @@ async def test_a_toast_covers_no_primary_button(make_application: Callable[..., 
     assert stage.window.rect().contains(box)
 
 
+async def test_a_button_that_comes_into_sight_under_a_toast_is_freed(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    stage = await stage_of(make_application, tmp_path, (1024, 700))
+    await stage.show("data")
+    panel = stage.tab("data").upload_panel
+    panel.upload_button.hide()
+    stage.ctx.notify.error(RuntimeError("no room on the disk"), "The pictures could not be sent")
+    await until(lambda: stage.window.toasts.shown)
+    [toast] = stage.window.toasts.shown
+
+    def free() -> bool:
+        box = toast.geometry().adjusted(SHADOW, SHADOW, -SHADOW, -SHADOW)
+        return not box.intersects(QRect(button.mapTo(stage.window, QPoint(0, 0)), button.size()))
+
+    button = panel.upload_button
+    button.show()
+    await until(lambda: button.isVisible() and not free())
+    await until(free)
+
+
 def test_the_keyboard_comes_to_a_button_that_deletes_only_by_hand(qtbot: QtBot) -> None:
     page = QWidget()
     qtbot.addWidget(page)

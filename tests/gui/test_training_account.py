@@ -223,7 +223,8 @@ async def test_tags_are_shown_and_changed(make_application: Callable[..., Any]) 
     line.changed.connect(lambda arn, tags: heard.append((arn, tags)))
     line.show_job("job", "dogs-1", ARN + "dogs-1")
     await until(lambda: line.tags)
-    assert line.chips.texts == ["old", "team=vision", "sagedeck:backbone=resnet18"]
+    assert line.chips.texts == ["old", "team=vision"], "what the program needs for itself is in the tool tip"
+    assert line.chips.toolTip().splitlines() == ["old", "team=vision", "sagedeck:backbone=resnet18"]
     line.edit()
     dialog: TagsDialog = await _dialog(TagsDialog)
     assert not dialog.ok_button.isEnabled(), "nothing is changed yet"

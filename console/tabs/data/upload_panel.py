@@ -67,7 +67,7 @@ class UploadPanel(QFrame):
         self.cancel_button = Button("Cancel", on=uploading.cancel)
         self.close_button = Button("Close", "ghost", on=self._close)
         self.again_button = Button("Go on", icon="play", on=self._again)
-        self.train_button = Button("Train on it…", icon="training", on=self._train)
+        self.train_button = Button("Train on it…", "primary", "training", on=self._train)
         self.bucket_button = Button("Create a bucket…", "primary", "plus", on=self.bucketWanted.emit)
         self.upload_button = Button("Upload", "primary", "upload", on=self.start)
         self.replace_button = Button("Replace it…", "dangerText", "trash", on=self._replace)

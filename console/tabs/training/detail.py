@@ -13,7 +13,8 @@ from console.confused import ConfusedPictures
 from console.context import AppContext
 from console.look.theme import theme
 from console.models.chart import Series
-from console.models.format import dollars, duration, fraction
+from console.models.format import cost as spent
+from console.models.format import duration, fraction
 from console.narrowing import RoleNotice
 from console.tabs.training.pending import job_title, progress_words
 from console.tabs.training.report_view import ReportView
@@ -350,7 +351,7 @@ class JobDetail(QWidget):
                 "Test accuracy",
                 fraction(report.test_accuracy) if report is not None and report.test_accuracy is not None else "",
             ),
-            ("Cost so far" if job.running else "Cost", dollars(cost, 3) if cost is not None else ""),
+            ("Cost so far" if job.running else "Cost", spent(cost) if cost is not None else ""),
             ("Features" if features else "Model", job.model_uri.removeprefix("s3://")),
             ("Deploy", f"not offered: {reason[:1].lower()}{reason[1:]}" if reason and not job.running else ""),
         ]

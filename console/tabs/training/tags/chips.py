@@ -28,7 +28,9 @@ def in_order(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 class TagChips(QWidget):
-    """``set_tags`` shows them as chips; those that do not fit are a number with all of them as its tool tip."""
+    """``set_tags`` shows the operator's own as chips; those that do not fit are a number. The tool tip has them all,
+    with those that this program and AWS set.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,9 +45,10 @@ class TagChips(QWidget):
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Show these."""
-        self._texts = [f"{key}={value}" if value else key for key, value in in_order(tags).items()]
+        texts = {key: f"{key}={value}" if value else key for key, value in in_order(tags).items()}
+        self._texts = [text for key, text in texts.items() if not key.startswith((OWN_PREFIX, "aws:"))]
         self.setAccessibleName("Tags: " + ", ".join(self._texts) if self._texts else "No tags")
-        self.setToolTip("\n".join(self._texts))
+        self.setToolTip("\n".join(texts.values()))
         self.update()
 
     def sizeHint(self) -> QSize:
