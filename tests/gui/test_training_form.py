@@ -287,3 +287,24 @@ async def test_fifty_hosts_are_never_five(make_application: Callable[..., Any], 
     assert field.value() == 32 and (spec is None or spec.instance_count == 32)
     words = " ".join(one.text() for one in form.form.row("count").findChildren(QLabel))
     assert "32" in words, "what became of the 50 is said"
+
+
+async def test_a_job_is_called_after_the_set_that_it_is_trained_on(make_application: Callable[..., Any]) -> None:
+    form = await shown(make_application, "single")
+    names = {
+        "s3://bucket/furniture/": "furniture-2",
+        "s3://bucket/sample-dogs": "dogs-2",
+        "s3://bucket/sets/Früchte 1": "Fr-chte-1-2",
+        "s3://bucket": "pictures-2",
+    }
+    for uri, start in names.items():
+        form.choose_data(uri)
+        assert form.form.value("name").startswith(start)
+        form.renew_name()
+        assert form.form.value("name").startswith(start)
+    form.modes.set_current("tuning")
+    form.choose_data("s3://bucket/a-very-long-name-of-a-set")
+    assert form.form.value("name").startswith("a-very-lo-tuning-2") and form.form.row("name").valid
+    form.form.set_values({"name": "mine"})
+    form.choose_data("s3://bucket/furniture")
+    assert form.form.value("name") == "mine"

@@ -74,6 +74,7 @@ class LaunchForm(QFrame):
         self.form.changed.connect(self.update_state)
         ctx.pricesChanged.connect(self._take_prices)
         self.form.row("name").edited.connect(self._name_edited)
+        self.form.row("data").edited.connect(self._name_after_data)
         self.form.row("data").edited.connect(self._count_pictures)
         # Showing other rows checks all of them again, which takes the number of pictures away.
         self.form.more_button.toggled.connect(lambda _: self._count_pictures())
@@ -202,6 +203,7 @@ class LaunchForm(QFrame):
         items = [(uri, place_words(uri)) for uri in uris]
         field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))  # type: ignore[attr-defined]
         self.form.row("data").check()
+        self._name_after_data()
         self._count_pictures()
         self.update_state()
 
@@ -215,6 +217,7 @@ class LaunchForm(QFrame):
             field.set_items(items, uri)  # type: ignore[attr-defined]
         field.set_value(uri)  # type: ignore[attr-defined]
         self._pictures.pop(uri, None)
+        self._name_after_data()
         self._count_pictures()
 
     def offer_parents(self, jobs: Iterable[TuningJob]) -> None:
@@ -254,10 +257,18 @@ class LaunchForm(QFrame):
 
     def renew_name(self) -> None:
         """Suggest another name after a launch."""
-        self._suggest(base_name(self.form.value("name")))
+        name = self.form.value("name")
+        self._suggest("" if name == self._suggestion and not self._base else base_name(name))
+
+    def _name_after_data(self) -> None:
+        """A job is called after the set that it is trained on, unless it was named otherwise."""
+        if self.form.value("name") == self._suggestion and not self._base:
+            self._suggest("")
 
     def _suggest(self, base: str) -> None:
-        self._suggestion = suggest_name(self.mode, datetime.now(), base)
+        """``base``: what the name begins with; empty for the set that is chosen."""
+        self._base = base
+        self._suggestion = suggest_name(self.mode, datetime.now(), base, self.form.value("data") or "")
         self.form.set_values({"name": self._suggestion})
 
     # The form itself

@@ -44,17 +44,30 @@ SCALE_WORDS = {
     "ReverseLogarithmic": "reverse log scale",
     "Auto": "scale chosen by SageMaker",
 }
-_NAME_BASES = {"single": "dogs", "tuning": "dogs-tuning", "hosts": "dogs-hosts"}
+_NAME_ENDS = {"single": "", "tuning": "-tuning", "hosts": "-hosts"}
 _STAMP = 16
 _TUNING_NAME_MOST = 32
 _FORM_PARAMETERS = frozenset(("backbone", "epochs", "learning_rate", "batch_size", "views"))
 _PAIR = re.compile(r"\s*([^=\s][^=]*?)\s*=\s*(.*?)\s*")
 
 
-def suggest_name(mode: str, now: Any, base: str = "") -> str:
-    """A name that is free in all likelihood; a tuning job's is at most 32 characters long."""
-    base = base or _NAME_BASES[mode]
-    return _suggest(base[: _TUNING_NAME_MOST - _STAMP] if mode == "tuning" else base, now)
+def suggest_name(mode: str, now: Any, base: str = "", data_uri: str = "") -> str:
+    """A name that is free in all likelihood, after the set in ``data_uri`` where no ``base`` is given.
+
+    A tuning job's is at most 32 characters long.
+    """
+    most = _TUNING_NAME_MOST - _STAMP if mode == "tuning" else None
+    if not base:
+        end = _NAME_ENDS[mode]
+        base = _set_name(data_uri)[: None if most is None else most - len(end)].rstrip("-") + end
+    return _suggest(base[:most], now)
+
+
+def _set_name(data_uri: str) -> str:
+    """``furniture`` for ``s3://bucket/furniture/``; the drawn dogs are dogs."""
+    bucket, _, place = data_uri.removeprefix("s3://").strip("/").partition("/")
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", place.rpartition("/")[2].removeprefix("sample-")).strip("-")
+    return name or ("pictures" if bucket else "dogs")
 
 
 def base_name(name: str) -> str:
