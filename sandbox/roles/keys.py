@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sandbox.auth.credentials import Credentials
 
-# Renewed every RENEW_SECONDS, of which the newest three stay valid: a life beyond three renewals would be cut short, one
-# under a renewal would end too soon.
+# Renewed every RENEW_SECONDS, and the newest three stay valid: a life beyond three renewals would be cut short, a life
+# under one renewal would end too soon.
 LIFE_SECONDS = 2 * 3600.0
 # Early enough that what the file holds is never about to expire.
 RENEW_SECONDS = 3600.0
