@@ -1,8 +1,8 @@
 """IAM, enforced: may this caller do what it asks? Asked between the signature and the service, and by services.
 
 The operator is the account's administrator: only the policy of a bucket can deny it something, so its requests cost
-next to nothing here. Everybody else (sessions of roles, IAM users) may do what the policies of ``iam_principals`` and
-``iam_resources`` allow by the rules of ``policy``.
+next to nothing here. Everybody else (sessions of roles, IAM users) may do what the policies of ``principals`` and
+``resource_policies`` allow by the rules of ``sandbox.policy``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled; `iam.py` enforces it."""
+"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled; ``enforcer`` enforces it."""
 
 from __future__ import annotations
 
