@@ -1,39 +1,14 @@
-"""The tabs of the window, in order.
+"""The tabs of the window, in order. Each package says in ``TAB`` what its tab is called and where it stands.
 
-A tab is named by its module and class, so that none is imported before the operator opens it. Only tabs that are
-built are listed.
+A tab's class is named, not imported, so that none is read from the disk before the start is over or the operator
+opens it: the ``__init__`` of a tab's package imports nothing of the tab.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING
+from console.tabs import data, endpoints, predict, training
+from console.tabs.spec import TabSpec
 
-if TYPE_CHECKING:
-    from console.tabs.base import Tab
+__all__ = ["TABS", "TabSpec"]
 
-
-@dataclass(frozen=True)
-class TabSpec:
-    """How a tab looks in the navigation, and where its class is (``module:Class``)."""
-
-    id: str
-    title: str
-    icon: str
-    order: int
-    target: str
-
-    def load(self) -> type[Tab]:
-        """Import the tab's class."""
-        module, name = self.target.split(":")
-        loaded: type[Tab] = getattr(import_module(module), name)
-        return loaded
-
-
-TABS: list[TabSpec] = [
-    TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab"),
-    TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab"),
-    TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab"),
-    TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab"),
-]
+TABS: list[TabSpec] = sorted((data.TAB, training.TAB, endpoints.TAB, predict.TAB), key=lambda spec: spec.order)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBo
 from console.absence import Absence
 from console.context import AppContext
 from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
+from console.tabs.spec import TabSpec
 from console.widgets.base import ElidedLabel, label
 
 
@@ -66,19 +67,15 @@ class Tab(QWidget):
     """One page of the window.
 
     A subclass fills ``self.body`` (and, if it has one, calls ``set_side``), and overrides ``refresh``, and where it
-    needs them ``activate``, ``forget_account``, ``backend_changed`` and ``accept_drop``. ``id``, ``title``, ``icon``
-    and ``order`` are those of its ``TabSpec``. While no account is in force the window shows why in its place, but for
-    a tab that ``works_alone``.
+    needs them ``activate``, ``forget_account``, ``backend_changed`` and ``accept_drop``. ``spec`` is the ``TAB`` of its
+    package. While no account is in force the window shows why in its place, but for a tab that ``works_alone``.
 
     Signals: ``badgeChanged(icon, text, colour token)``: what the navigation shows beside the name; all empty: nothing.
     """
 
     badgeChanged = Signal(str, str, str)
 
-    id: ClassVar[str] = ""
-    title: ClassVar[str] = ""
-    icon: ClassVar[str] = ""
-    order: ClassVar[int] = 0
+    spec: ClassVar[TabSpec]
     subtitle: ClassVar[str] = ""
     works_alone: ClassVar[bool] = False
 
@@ -98,7 +95,7 @@ class Tab(QWidget):
         self.body = QVBoxLayout(page)
         self.body.setContentsMargins(PAGE_PADDING, 0, PAGE_PADDING, 16)
         self.body.setSpacing(16)
-        self.head = PageHead(self.title, self.subtitle)
+        self.head = PageHead(self.spec.title, self.subtitle)
         self.body.addWidget(self.head)
         row.addWidget(page, 1)
         self._page = page
@@ -150,16 +147,16 @@ class Tab(QWidget):
         on_error: Callable[[BaseException], None] | None = None,
     ) -> asyncio.Task[Any]:
         """Run a coroutine; a ``key`` belongs to this tab alone (see ``TaskRegistry.start``)."""
-        own = f"{self.id}:{key}" if key else None
+        own = f"{self.spec.id}:{key}" if key else None
         return self.ctx.tasks.start(coro, label=label, key=own, scope=scope, on_error=on_error)
 
     def cancel(self, key: str) -> None:
         """Cancel what ``start`` runs under ``key``."""
-        self.ctx.tasks.cancel(f"{self.id}:{key}")
+        self.ctx.tasks.cancel(f"{self.spec.id}:{key}")
 
     def running(self, key: str) -> bool:
         """True while what ``start`` runs under ``key`` goes on."""
-        return self.ctx.tasks.running(f"{self.id}:{key}")
+        return self.ctx.tasks.running(f"{self.spec.id}:{key}")
 
     def show_side(self) -> None:
         """Bring the side panel into sight where it is behind its button."""
@@ -176,7 +173,7 @@ class Tab(QWidget):
         column = QHBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(Edge(holder, self.ctx.settings, f"side.{self.id}", width))
+        column.addWidget(Edge(holder, self.ctx.settings, f"side.{self.spec.id}", width))
         column.addWidget(panel, 1)
         holder.setAutoFillBackground(True)
         self._side = holder

@@ -36,7 +36,7 @@ from console.window.header import Header
 from console.window.navigation import Navigation
 from console.window.pages import Pages
 from console.window.popover import SHADOW
-from console.window.shortcuts import KEYS, ShortcutsDialog
+from console.window.shortcuts import KEYS, ShortcutsDialog, tab_keys
 from console.window.status_bar import StatusBar
 from console.window.toasts import Toasts
 
@@ -49,7 +49,6 @@ SMALLEST = (900, 600)
 MARGIN = 16
 GAP_BELOW = 12
 GAP_ABOVE_PANEL = 10
-NUMBERED = 9
 
 
 class MainWindow(QWidget):
@@ -270,7 +269,7 @@ class MainWindow(QWidget):
         tab = self.pages.current_tab
         if not pictures(paths) and not event.mimeData().hasImage():
             self.veil.show_text("Drop to use this folder")
-        elif tab is not None and tab.id == "predict":
+        elif tab is not None and tab.spec.id == "predict":
             self.veil.show_text("Drop to classify")
         else:
             self.veil.show_text("Drop the pictures")
@@ -368,8 +367,8 @@ class MainWindow(QWidget):
         for key in KEYS:
             if key.action:
                 QShortcut(QKeySequence(key.keys), self, actions[key.action])
-        for number, spec in enumerate(self._specs[:NUMBERED], 1):
-            QShortcut(QKeySequence(f"Ctrl+{number}"), self, lambda tab_id=spec.id: self.show_tab(tab_id))
+        for tab_id, keys in tab_keys(self._specs).items():
+            QShortcut(QKeySequence(keys), self, lambda tab_id=tab_id: self.show_tab(tab_id))
 
     def _open_dialog(self, name: str, make: Callable[[], QDialog]) -> None:
         dialog = self._dialogs.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
@@ -12,6 +12,7 @@ from console.look import icons
 from console.look.theme import GRID, ICON_CHIP, ICON_NAVIGATION, NAVIGATION, RADIUS, RAIL, theme
 from console.tabs import TabSpec
 from console.widgets.base import fill_rounded, focus_ring, on_theme
+from console.window.shortcuts import tab_keys
 
 ITEM = 36
 GAP = 4
@@ -108,7 +109,7 @@ class Navigation(QWidget):
     shortcutsWanted = Signal()
     settingsWanted = Signal()
 
-    def __init__(self, specs: Iterable[TabSpec], parent: QWidget | None = None) -> None:
+    def __init__(self, specs: Sequence[TabSpec], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Navigation")
         self._group = QButtonGroup(self)
@@ -117,9 +118,10 @@ class Navigation(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, TOP, GRID, TOP)
         column.setSpacing(GAP)
-        for number, spec in enumerate(specs, 1):
+        keys = tab_keys(specs)
+        for spec in specs:
             button = NavButton(spec.icon, spec.title, tab=True)
-            button.setAccessibleDescription(f"Ctrl+{number}")
+            button.setAccessibleDescription(keys.get(spec.id, ""))
             button.clicked.connect(lambda _=False, tab_id=spec.id: self.chosen.emit(tab_id))
             self._group.addButton(button)
             self.buttons[spec.id] = button

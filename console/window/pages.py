@@ -94,7 +94,7 @@ class Pages(QStackedWidget):
         if tab is None:
             return
         away = absence is not None and absence.as_of is None and not tab.works_alone
-        self.absent.heading.setText(tab.title)
+        self.absent.heading.setText(tab.spec.title)
         self.setCurrentWidget(self.absent if away else tab)
 
     def refresh(self) -> None:

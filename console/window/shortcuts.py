@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from console.tabs import TabSpec
 from console.widgets.base import label
 from console.widgets.forms.buttons import Button
 
@@ -44,6 +46,15 @@ KEYS = (
     Key("Menu", "What can be done with it", "Pictures"),
     Key("Delete", "Take it out of Predict", "Pictures"),
 )
+
+
+# Ctrl+0 opens nothing: nine keys have a digit that says which tab they open.
+NUMBERED = 9
+
+
+def tab_keys(specs: Sequence[TabSpec]) -> dict[str, str]:
+    """Which keys open which tab (by id): Ctrl+1 the first of ``specs``, and so on."""
+    return {spec.id: f"Ctrl+{number}" for number, spec in enumerate(specs[:NUMBERED], 1)}
 
 
 def native(keys: str) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 
 from PySide6.QtWidgets import QLabel
 
-from console.tabs import TabSpec
+from console.tabs.data import TAB
 from console.widgets.forms.buttons import Button
 from tests.helpers.window import SANDBOX, FakeServices, until
 from workers.errors.tree import AccessDenied, SageDeckError
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
-SPECS = [TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")]
+SPECS = [TAB]
 PAGE = 1000
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 

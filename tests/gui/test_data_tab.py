@@ -15,7 +15,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 
-from console.tabs import TabSpec
+from console.tabs.data import TAB
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
 from console.tabs.data.tab import DataTab
@@ -28,7 +28,7 @@ from workers.samples.maker import make_samples
 from workers.services import Services
 from workers.types import Backend, Identity
 
-SPECS = [TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")]
+SPECS = [TAB]
 pytestmark = pytest.mark.timeout(600)
 
 

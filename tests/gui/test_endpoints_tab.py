@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QLabel
 
-from console.tabs import TabSpec
-from console.tabs.endpoints import follow
+from console.tabs.endpoints import TAB, follow
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.tab import EndpointsTab
@@ -26,7 +25,7 @@ from workers.access.grants import BroadGrant, Narrowing, diff_lines
 from workers.errors.tree import Unreachable
 from workers.types import EndpointMetrics
 
-SPECS = [TabSpec("endpoints", "Endpoints", "endpoints", 5, "console.tabs.endpoints.tab:EndpointsTab")]
+SPECS = [TAB]
 
 
 def open_tab(make_application: Callable[..., Any], services: ModelServices | None = None) -> tuple[Any, EndpointsTab]:

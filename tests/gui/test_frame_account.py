@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from console.activity.model import ActivityModel
 from console.connection import Choice
 from console.window import tray
-from tests.helpers.window import AWS, FakeServices, RecordingTab, spec, until
+from tests.helpers.window import AWS, FakeServices, RecordingTab, until
 from workers.errors.tree import Expired, Fix, LocalProblem
 from workers.types import Backend
 
@@ -22,7 +22,7 @@ WORK = Choice("aws:work", "work", "aws", AWS.region, AWS)
 
 
 async def shown(make_application):
-    application = make_application([spec(RecordingTab)])
+    application = make_application([RecordingTab.spec])
     painted = asyncio.Event()
     application.window.painted.connect(painted.set)
     application.show(connect=False)

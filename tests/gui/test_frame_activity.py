@@ -15,7 +15,7 @@ from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
 from console.window.activity_rows import FinishedRow, RunningRow, duration
 from console.window.popover import SHADOW
-from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, shown, spec, until
+from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, shown, until
 
 
 async def opened(make_application):
@@ -199,7 +199,7 @@ async def test_a_success_goes_by_itself_and_an_error_stays(make_application, mon
 
 
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):
-    application = await shown(make_application, [spec(RecordingTab), spec(RefusingTab)])
+    application = await shown(make_application, [RecordingTab.spec, RefusingTab.spec])
     tab = application.window.pages.current_tab
     tab.set_side(QWidget(), "Details", width=400)
     application.notify.success("Uploaded")

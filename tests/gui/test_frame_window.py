@@ -26,7 +26,6 @@ from tests.helpers.window import (
     activate,
     connect,
     shown,
-    spec,
     until,
 )
 from workers.errors.tree import Expired, LocalProblem
@@ -383,12 +382,12 @@ async def test_f5_reads_again_and_the_status_bar_says_when(make_application):
 
 
 async def test_a_tab_that_fails_is_told_and_the_others_work(make_application, caplog):
-    application = await shown(make_application, [spec(RecordingTab), spec(BrokenTab)])
+    application = await shown(make_application, [RecordingTab.spec, BrokenTab.spec])
     application.window.show_tab("endpoints")
     [notice] = [notice for notice in application.notify.notices if notice.level == "error"]
     assert "Endpoints" in notice.title and "no such widget" in notice.text
     application.window.show_tab("data")
-    assert application.window.pages.current_tab.id == "data"
+    assert application.window.pages.current_tab.spec.id == "data"
 
 
 async def test_under_1200_px_names_give_way_to_icons_and_the_side_panel_to_a_button(make_application):

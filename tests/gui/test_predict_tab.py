@@ -14,8 +14,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QLabel
 
 from console.models.cards import Card
-from console.tabs import TabSpec
-from console.tabs.predict import pictures
+from console.tabs.predict import TAB, pictures
 from console.tabs.predict.tab import PredictTab
 from console.widgets.forms.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
@@ -23,7 +22,7 @@ from tests.helpers.window import until
 from workers.errors.tree import ModelFailed, NotFound, Unreachable
 from workers.types import JobReport
 
-SPECS = [TabSpec("predict", "Predict", "predict", 7, "console.tabs.predict.tab:PredictTab")]
+SPECS = [TAB]
 AKITA, PUG, HUSKY = CLASSES
 STILL_SECONDS = 0.5
 

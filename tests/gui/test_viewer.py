@@ -34,11 +34,11 @@ Key = Qt.Key
 
 
 class PageTab(Tab):
-    id, title, icon, order = "data", "Data", "data", 1
+    spec = TabSpec("data", "Data", "data", 1, f"{__name__}:PageTab")
     works_alone = True
 
 
-SPECS = [TabSpec("data", "Data", "data", 1, f"{__name__}:PageTab")]
+SPECS = [PageTab.spec]
 
 
 def shapes(folder: Path, number: int) -> list[Path]:

@@ -44,7 +44,7 @@ class Stage:
 
     def tab(self, tab_id: str) -> Any:
         """The tab, shown."""
-        if self.window.pages.current_tab is None or self.window.pages.current_tab.id != tab_id:
+        if self.window.pages.current_tab is None or self.window.pages.current_tab.spec.id != tab_id:
             self.window.show_tab(tab_id)
         return self.window.pages.current_tab
 

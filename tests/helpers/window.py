@@ -87,7 +87,7 @@ class FakeServices:
 class RecordingTab(Tab):
     """Records ``(what, value)`` of every call."""
 
-    id, title, icon, order = "data", "Data", "data", 1
+    spec = TabSpec("data", "Data", "data", 1, f"{__name__}:RecordingTab")
     takes = True
 
     def __init__(self, ctx: Any) -> None:
@@ -116,23 +116,19 @@ class RecordingTab(Tab):
 
 
 class RefusingTab(RecordingTab):
-    id, title, icon, order = "training", "Training", "training", 2
+    spec = TabSpec("training", "Training", "training", 2, f"{__name__}:RefusingTab")
     takes = False
 
 
 class PredictTab(RecordingTab):
-    id, title, icon, order = "predict", "Predict", "predict", 7
+    spec = TabSpec("predict", "Predict", "predict", 7, f"{__name__}:PredictTab")
 
 
 class BrokenTab(Tab):
-    id, title, icon, order = "endpoints", "Endpoints", "endpoints", 5
+    spec = TabSpec("endpoints", "Endpoints", "endpoints", 5, f"{__name__}:BrokenTab")
 
     def __init__(self, ctx: Any) -> None:
         raise RuntimeError("no such widget")
-
-
-def spec(tab: type[Tab]) -> TabSpec:
-    return TabSpec(tab.id, tab.title, tab.icon, tab.order, f"{tab.__module__}:{tab.__name__}")
 
 
 async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
@@ -157,7 +153,7 @@ async def connect(application: Any, backend: Backend = SANDBOX) -> FakeServices:
     return services
 
 
-SPECS = [spec(RecordingTab), spec(RefusingTab), spec(PredictTab)]
+SPECS = [RecordingTab.spec, RefusingTab.spec, PredictTab.spec]
 
 
 async def shown(make_application: Any, specs: Any = SPECS, size: tuple[int, int] = (1440, 900), **options: Any) -> Any:

@@ -1,5 +1,5 @@
 """The Data tab: a folder of pictures, what is in it, and the bucket that it goes to."""
 
-from console.tabs.data.tab import DataTab
+from console.tabs.spec import TabSpec
 
-__all__ = ["DataTab"]
+TAB = TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")

@@ -15,6 +15,7 @@ from console.context import AppContext
 from console.models.format import count
 from console.not_connected import NotConnected
 from console.tabs.base import Tab
+from console.tabs.data import TAB
 from console.tabs.data.breeds_panel import BreedsPanel
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.bucket_panel import BucketPanel
@@ -43,7 +44,7 @@ SIDE_WIDTH = 464
 class DataTab(Tab):
     """Payloads of ``activate``: ``{"folder": Path}`` checks that folder."""
 
-    id, title, icon, order = "data", "Data", "data", 2
+    spec = TAB
     subtitle = "on this computer"
     works_alone = True
 

@@ -13,6 +13,7 @@ from console.context import AppContext
 from console.look.theme import PAGE_PADDING, PAGE_PADDING_NARROW
 from console.models.format import count, dollars
 from console.tabs.base import Tab
+from console.tabs.endpoints import TAB
 from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import EndpointPanel
@@ -40,7 +41,7 @@ _CONCURRENT_METRICS = 4
 class EndpointsTab(Tab):
     """Deploy, watch and delete endpoints."""
 
-    id, title, icon, order = "endpoints", "Endpoints", "endpoints", 5
+    spec = TAB
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)

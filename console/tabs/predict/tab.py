@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.context import AppContext
 from console.models.cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
-from console.tabs.predict import collecting, messages, pictures
+from console.tabs.predict import TAB, collecting, messages, pictures
 from console.tabs.predict.asking import Asker
 from console.tabs.predict.choice import EndpointChoice
 from console.tabs.predict.list_head import ListHead
@@ -41,7 +41,7 @@ _ASK = "ask"
 class PredictTab(Tab):
     """Drop pictures or folders; one or two endpoints say what they show."""
 
-    id, title, icon, order = "predict", "Predict", "predict", 7
+    spec = TAB
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)

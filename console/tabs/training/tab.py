@@ -13,6 +13,7 @@ from console.commands import Command
 from console.context import AppContext
 from console.models.format import count
 from console.tabs.base import Tab
+from console.tabs.training import TAB
 from console.tabs.training.book import JobBook
 from console.tabs.training.commands import LaunchTraining, StopTraining
 from console.tabs.training.compare import CompareView
@@ -51,7 +52,7 @@ _NAME_PART = re.compile(r"[A-Za-z0-9-]+")
 class TrainingTab(Tab):
     """Launch, watch, stop, compare and read training and tuning jobs."""
 
-    id, title, icon, order = "training", "Training", "training", 3
+    spec = TAB
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)
