@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from PySide6.QtCore import QLocale, QMessageLogContext, QStandardPaths, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QLocale, QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop
@@ -38,6 +38,7 @@ from console.window.cost_meter import CostMeter
 from console.window.main_window import MainWindow
 from console.window.sign_in import SignIns
 from console.window.tray import TrayMessages
+from workers import paths
 from workers.errors.tree import SageDeckError
 from workers.files import private
 
@@ -68,13 +69,8 @@ class Files:
         override = os.environ.get("SAGEDECK_CONFIG")
         if override:
             return cls.inside(Path(override))
-        config = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation))
-        data = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation))
-        return cls(
-            config / "sagedeck" / "settings.json",
-            data / "sagedeck" / "activity.jsonl",
-            data / "sagedeck" / "window.log",
-        )
+        data = paths.user_data()
+        return cls(paths.user_config() / "settings.json", data / "activity.jsonl", data / "window.log")
 
     @classmethod
     def inside(cls, folder: Path) -> Files:

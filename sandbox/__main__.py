@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
 
@@ -27,13 +29,7 @@ def default_state() -> Path:
     override = os.environ.get("SAGEDECK_STATE")
     if override:
         return Path(override)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
-    return base / "sagedeck" / "sandbox"
+    return platformdirs.user_data_path("sagedeck", appauthor=False) / "sandbox"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,6 +108,8 @@ def serve(state_path: Path, port: int, ready_file: Path | None, idle_exit: float
         return _run(sandbox, state.notice)
     except StateInUse:
         ready = read_ready(state_path) or {}
+        # One that was killed left its file, and the next has not written its own yet.
+        ready = ready if _alive(int(ready.get("pid", 0))) else {}
         where = f"process {ready.get('pid')}, {ready.get('endpoint_url')}" if ready else "still starting"
         print(f"A sandbox already runs on {state_path} ({where}). Use that one, or end it first.", file=sys.stderr)
         return EXIT_IN_USE

@@ -17,12 +17,12 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QWidget
 
 from console.look import icons
 from console.look.theme import CONTROL, CONTROL_SMALL, RADIUS, ROLES, ROW, TOKENS
+from workers import paths
 from workers.files import private
 
 if TYPE_CHECKING:
@@ -260,8 +260,7 @@ def _with_stroke(text: str, stroke: float) -> str:
 
 
 def _image_folder() -> Path:
-    cache = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericCacheLocation)
-    folder = Path(cache or tempfile.gettempdir()) / "sagedeck" / "style"
+    folder = paths.user_cache() / "style"
     try:
         private.make_folder(folder)
     except OSError:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from sandbox.core.os_words import os_words, plain_words
 from sandbox.wire.errors import is_disk_full
 
@@ -27,6 +29,8 @@ MAX_IDLE_LOG_BYTES = 32 * 1024 * 1024
 MAX_LOG_BYTES = 64 * 1024 * 1024
 GIVE_BACK_PAGES = 256
 OUR_NAMES = frozenset({"version", "lock", "sandbox.db", "blobs", "jobs", "endpoints", "ready.json"})
+# What a window holds while it starts the sandbox; it may be there before anything else is.
+START_LOCK = "start.lock"
 
 
 class StateError(Exception):
@@ -203,7 +207,7 @@ class StateDir:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().absolute()
         self.notice = ""
-        self._lock_file = _prepare(self.path)
+        self._folder_lock = _prepare(self.path)
         self.spend_reserve()
         problem = _problem(self.path)
         if problem:
@@ -270,8 +274,8 @@ class StateDir:
                 f"The state folder {self.path} cannot be used ({problem}) and cannot be moved aside: "
                 f"{os_words(exc)}. Nothing was changed. Move it away or choose another folder with --state."
             ) from exc
-        self._lock_file.close()
-        self._lock_file = _prepare(self.path)
+        self._folder_lock.release()
+        self._folder_lock = _prepare(self.path)
         self.notice = (
             f"The state folder could not be used: {problem}. It was moved to {target}; nothing was deleted. "
             "The sandbox started empty."
@@ -298,16 +302,16 @@ class StateDir:
     def close(self) -> None:
         """Close the database and give up the lock."""
         self.db.close()
-        self._lock_file.close()
+        self._folder_lock.release()
 
 
-def _prepare(path: Path) -> Any:
-    """Make the folder (0700) and take its lock; the returned file holds it."""
+def _prepare(path: Path) -> FileLock:
+    """Make the folder (0700) and take its lock, which is free again when this process dies."""
     if path.exists() and not path.is_dir():
         raise StateError(f"{path} is not a folder. Choose another one with --state.")
     if path.is_dir():
         try:
-            names = {entry.name for entry in path.iterdir()}
+            names = {entry.name for entry in path.iterdir()} - {START_LOCK}
         except OSError as exc:
             raise StateError(f"The state folder {path} cannot be read: {os_words(exc)}.") from exc
         if names and not names & OUR_NAMES:
@@ -315,37 +319,20 @@ def _prepare(path: Path) -> Any:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
-        handle = (path / "lock").open("a+")
+        # A soft lock would stay behind when this process is killed: better no sandbox on such a disk.
+        lock = FileLock(path / "lock", mode=0o600, thread_local=False, fallback_to_soft=False)
+        lock.acquire(timeout=0)
+    except Timeout as exc:
+        raise StateInUse(f"Another sandbox uses {path}.") from exc
     except OSError as exc:
         raise StateError(f"The state folder {path} cannot be written: {os_words(exc)}.") from exc
-    if not _lock(handle):
-        handle.close()
-        raise StateInUse(f"Another sandbox uses {path}.")
-    return handle
-
-
-def _lock(handle: Any) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    return lock
 
 
 def _problem(path: Path) -> str:
     """Why the folder's content cannot be used, or an empty string."""
     version = path / "version"
-    others = {entry.name for entry in path.iterdir()} - {"lock", "version.new", "reserve"}
+    others = {entry.name for entry in path.iterdir()} - {"lock", START_LOCK, "version.new", "reserve"}
     if not version.exists():
         return "it says no version" if others else ""
     try:

@@ -124,16 +124,12 @@ def _pip(file: Path) -> tuple[int, list[str]]:
 def _one_at_a_time() -> Iterator[None]:
     """Hosts of one job share the overlay: the second one waits and then finds everything installed."""
     folder = os.environ.get("PIP_PYTHON")
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     if not folder:
         yield
         return
-    with (Path(folder).parent / "requirements.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    from filelock import FileLock
+
+    with FileLock(Path(folder).parent / "requirements.lock"):
         yield
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -22,9 +23,9 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import platformdirs
+from filelock import FileLock, Timeout
 
-from workers.children.file_lock import FileLock
+from workers import paths
 from workers.errors.tree import Fix, LocalProblem, SageDeckError, translate
 from workers.files import private
 from workers.files.os_words import os_words
@@ -80,7 +81,7 @@ def default_state_dir() -> Path:
     override = os.environ.get("SAGEDECK_STATE")
     if override:
         return Path(override).expanduser().absolute()
-    return platformdirs.user_data_path("sagedeck", appauthor=False) / "sandbox"
+    return paths.user_data() / "sandbox"
 
 
 async def attach_or_start(state_dir: Path | None = None, on_status: Status = lambda text: None) -> Backend:
@@ -98,10 +99,13 @@ async def attach_or_start(state_dir: Path | None = None, on_status: Status = lam
     on_status("Starting the sandbox…")
     deadline = time.monotonic() + START_SECONDS
     _make_folder(state_dir.parent)
-    lock = FileLock(_beside(state_dir, ".lock"))
+    try:
+        lock = await asyncio.to_thread(start_lock, state_dir)
+    except OSError as exc:
+        raise translate(exc, "start the sandbox") from exc
     try:
         # Two windows opened at once: the second waits for what the first starts.
-        while not lock.acquire():
+        while not _acquired(lock):
             await asyncio.sleep(POLL_SECONDS)
             ready = await asyncio.to_thread(_find_live, state_dir)
             if ready is not None:
@@ -214,6 +218,26 @@ def log_path(state_dir: Path) -> Path:
 
 def _beside(state_dir: Path, suffix: str) -> Path:
     return state_dir.with_name(state_dir.name + suffix)
+
+
+def start_lock(state_dir: Path) -> FileLock:
+    """Who holds it starts the sandbox. It lies beside the folder, which may be moved aside; where others may write
+    there, in the folder, so that nobody else can take it or put a link in its place. Raises ``OSError``."""
+    path = _beside(state_dir, ".lock")
+    if os.name == "posix" and state_dir.parent.stat().st_mode & stat.S_IWOTH:
+        state_dir.mkdir(private.FOLDER, exist_ok=True)
+        path = state_dir / "start.lock"
+    private.tighten((path,))
+    # A soft lock would stay behind when this process is killed.
+    return FileLock(path, mode=private.FILE, thread_local=False, fallback_to_soft=False)
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
 
 
 def _make_folder(folder: Path) -> None:

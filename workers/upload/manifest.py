@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import platformdirs
-
+from workers import paths
 from workers.files import private
 from workers.types import PendingUpload
 from workers.upload.scan import LocalFile
@@ -62,7 +61,7 @@ class Sent:
 
 def default_path() -> Path:
     """The manifest's place in the user's cache folder."""
-    return platformdirs.user_cache_path("sagedeck", appauthor=False) / f"uploads-{VERSION}.sqlite"
+    return paths.user_cache() / f"uploads-{VERSION}.sqlite"
 
 
 class Manifest:

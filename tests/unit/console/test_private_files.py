@@ -14,7 +14,7 @@ from console.activity.logbook import Logbook
 from console.journal import Journal, Writer
 from console.settings import Settings
 from workers.account import sandbox as local_account
-from workers.children.file_lock import FileLock
+from workers.account.sandbox import start_lock
 from workers.files import private
 from workers.upload.manifest import Manifest
 
@@ -68,9 +68,8 @@ def write_manifest(folder: Path) -> None:
 
 def write_lock(folder: Path) -> None:
     private.make_folder(folder)
-    lock = FileLock(folder / "sandbox.lock")
-    assert lock.acquire()
-    lock.release()
+    with start_lock(folder / "sandbox"):
+        pass
 
 
 WRITERS = {

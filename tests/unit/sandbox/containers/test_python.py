@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.containers.python import JobPython
+from sandbox.programs import requirements
 from sandbox.programs.requirements import explain, is_satisfied, requirement_lines
 
 
@@ -96,3 +97,28 @@ def test_pip_of_a_job_installs_into_the_job(tmp_path: Path) -> None:
         ["pip", "install", "--no-index", "numpy"], env=env, capture_output=True, text=True, check=True, cwd=package
     )
     assert "Requirement already satisfied: numpy" in answer.stdout
+
+
+def test_hosts_of_one_job_install_one_after_the_other(tmp_path: Path) -> None:
+    """The second waits while the first holds the overlay, and goes on when the first is killed."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    hold = (
+        "import sys, time; from filelock import FileLock\n"
+        "lock = FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); time.sleep(600)"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path / "bin" / "requirements.lock")], stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    script = Path(requirements.__file__)
+    second = subprocess.Popen(
+        [sys.executable, str(script), "requirements.txt"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PIP_PYTHON": str(tmp_path / "bin" / "python")},
+    )  # fmt: skip
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(1)
+    first.kill()
+    first.communicate()
+    out, _ = second.communicate(timeout=60)
+    assert "all 1 requirements are installed already" in out and second.returncode == 0

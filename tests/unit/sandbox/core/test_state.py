@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.__main__ import EXIT_IN_USE, serve
 from sandbox.core.state import VERSION_TEXT, StateDir, StateError, StateInUse
 from sandbox.moto_host.journal import Journal, MotoRequest, changes_something
 from sandbox.wire.errors import AwsError
@@ -204,3 +206,44 @@ def test_an_unwritable_parent(tmp_path: Path) -> None:
             StateDir(tmp_path / "state")
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_a_folder_with_nothing_but_the_lock_of_a_starting_window_is_new(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    (folder / "start.lock").touch()
+    state = StateDir(folder)
+    assert state.notice == ""
+    state.close()
+
+
+def test_the_lock_of_a_starting_window_makes_no_state_folder_of_anybodys(tmp_path: Path) -> None:
+    (tmp_path / "start.lock").touch()
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(StateError, match="holds other files"):
+        StateDir(tmp_path)
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("pid", "told"),
+    [
+        (os.getpid(), f"process {os.getpid()}, http://127.0.0.1:1"),
+        (2**22 + 5, "still starting"),
+        (None, "still starting"),
+    ],
+)
+def test_the_second_is_told_who_has_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pid: int | None, told: str
+) -> None:
+    state = StateDir(tmp_path / "state")
+    if pid is not None:
+        ready = {"pid": pid, "endpoint_url": "http://127.0.0.1:1"}
+        (state.path / "ready.json").write_text(json.dumps(ready))
+    before = os.umask(0o077)
+    try:
+        assert serve(state.path, 0, None, None) == EXIT_IN_USE
+    finally:
+        os.umask(before)
+    assert told in capsys.readouterr().err
+    state.close()

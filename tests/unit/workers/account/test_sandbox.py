@@ -9,14 +9,17 @@ import asyncio
 import json
 import os
 import signal
+import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+from filelock import Timeout
 
+from workers import paths
 from workers.account import sandbox as local_account
-from workers.children.file_lock import FileLock
 from workers.errors.tree import LocalProblem
 
 STAND_IN = Path(__file__).parent.parent.joinpath("stand_in_sandbox.py")
@@ -183,9 +186,75 @@ def test_the_state_folder_can_be_chosen(monkeypatch, tmp_path):
 
 
 def test_only_one_holds_the_lock(tmp_path):
-    one, two = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
-    assert one.acquire() and not two.acquire()
+    one, two = (local_account.start_lock(tmp_path / "state") for _ in range(2))
+    one.acquire(timeout=0)
+    with pytest.raises(Timeout):
+        two.acquire(timeout=0)
     one.release()
-    one.release()
-    assert two.acquire()
+    two.acquire(timeout=0)
     two.release()
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from workers.account.sandbox import start_lock\n"
+        "lock = start_lock(Path(sys.argv[1])); lock.acquire(timeout=0); print('held', flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "state")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    lock = local_account.start_lock(tmp_path / "state")
+    with pytest.raises(Timeout):
+        lock.acquire(timeout=0)
+    process.kill()
+    process.communicate()
+    lock.acquire(timeout=0)
+    lock.release()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the folders of other systems have no such rights")
+def test_the_lock_never_lies_where_others_may_write(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with local_account.start_lock(shared / "state"):
+        assert [path.name for path in shared.iterdir()] == ["state"]
+    assert stat.S_IMODE((shared / "state").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="making a link needs rights elsewhere")
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    (tmp_path / "state.lock").symlink_to(victim)
+    with pytest.raises(OSError), local_account.start_lock(tmp_path / "state"):
+        pass
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "found"),
+    [("XDG_DATA_HOME", paths.user_data), ("XDG_CONFIG_HOME", paths.user_config), ("XDG_CACHE_HOME", paths.user_cache)],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other places")
+def test_the_folders_of_users_stay_where_they_are(monkeypatch, tmp_path, variable, found):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(variable, raising=False)
+    usual = {"XDG_DATA_HOME": ".local/share", "XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache"}[variable]
+    assert found() == tmp_path / usual / "sagedeck"
+    monkeypatch.setenv(variable, "")
+    assert found() == tmp_path / usual / "sagedeck"
+    monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    assert found() == tmp_path / "elsewhere" / "sagedeck"
+
+
+@pytest.mark.parametrize("given", [None, "", "elsewhere"])
+def test_window_and_sandbox_take_the_same_folder(monkeypatch, tmp_path, given):
+    from sandbox.__main__ import default_state
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SAGEDECK_STATE", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    if given is not None:
+        monkeypatch.setenv("XDG_DATA_HOME", given and str(tmp_path / given))
+    assert default_state() == local_account.default_state_dir()
+    monkeypatch.setenv("SAGEDECK_STATE", str(tmp_path / "x"))
+    assert default_state() == local_account.default_state_dir() == tmp_path / "x"
