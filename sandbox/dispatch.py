@@ -16,9 +16,10 @@ from sandbox.core.diagnostics import tell_exception
 from sandbox.core.numbers import whole
 from sandbox.http.http1 import Disconnected, RawRequest
 from sandbox.service import Service
-from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented, render
+from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented, render_error
 from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse
-from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of, write_answer
+from sandbox.wire.render import render
+from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
 # zip of 50 MB as base64; an endpoint's body), and little for the others.
@@ -89,7 +90,7 @@ class Dispatcher:
         except Exception as exc:
             error = self._unexpected(exc)
         protocol = protocol_of(raw.method, raw_path, raw_query, raw.headers, service)
-        headers, body = render(error, protocol, request_id, unquote(raw_path))
+        headers, body = render_error(error, protocol, request_id, unquote(raw_path))
         return RestResponse(error.status, headers, body)
 
     def _unexpected(self, exc: Exception) -> AwsError:
@@ -167,7 +168,8 @@ class Dispatcher:
                     # The same name in another service may be another operation.
                     raise AwsError("UnknownOperationException", f"{service.name} has no such operation.", 404)
                 call = read_call(request, protocol)
-                return write_answer(call, service.operations[operation](call.params, caller), request.request_id)
+                members = service.operations[operation](call.params, caller)
+                return render(service.name, operation, protocol, members, request.request_id)
             response = service.handle(request, caller)
             if response is not None:
                 return response

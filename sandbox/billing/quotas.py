@@ -23,7 +23,7 @@ from botocore.model import StringShape
 from sandbox.core.account import arn as make_arn
 from sandbox.core.state import Database
 from sandbox.wire.errors import AwsError
-from sandbox.wire.validation import operation_model
+from sandbox.wire.models import operation_model
 
 SERVICE_CODE, SERVICE_NAME = "sagemaker", "Amazon SageMaker"
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"

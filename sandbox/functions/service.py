@@ -18,6 +18,7 @@ from sandbox.s3.inside import S3
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.render import render
 from sandbox.wire.rest_json import RestJson
 from sandbox.wire.validation import validate
 
@@ -99,7 +100,7 @@ class LambdaService(Service):
             raise
         if payload is not None:
             given["Payload"] = payload
-        return self._model.render(operation, handler(given, caller))
+        return render("lambda", operation, "rest-json", handler(given, caller), request.request_id)
 
     def _name(self, given: dict[str, Any]) -> str:
         name = split_name(given["FunctionName"])[0]

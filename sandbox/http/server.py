@@ -22,7 +22,7 @@ from http.client import responses
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.os_words import os_words
 from sandbox.http.http1 import BadRequest, Body, Disconnected, Head, RawRequest, Reader
-from sandbox.wire.errors import AwsError, render
+from sandbox.wire.errors import AwsError, render_error
 from sandbox.wire.messages import FileBody, RestResponse
 
 HOST = "127.0.0.1"
@@ -238,7 +238,7 @@ def _close(listener: socket.socket) -> None:
 
 def _refuse(connection: socket.socket, error: AwsError, linger: bool = True) -> None:
     """Answer a request that could not be read, in the form that every client of AWS understands."""
-    headers, body = render(error, "s3", secrets.token_hex(8).upper())
+    headers, body = render_error(error, "s3", secrets.token_hex(8).upper())
     try:
         _send(connection, RestResponse(error.status, headers | {"x-amzn-ErrorType": error.code}, body), False, False)
         if not linger:

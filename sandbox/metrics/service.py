@@ -12,7 +12,8 @@ from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, st
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestRequest, RestResponse, as_datetime
-from sandbox.wire.rpc import protocol_of, read_call, write_answer
+from sandbox.wire.render import render
+from sandbox.wire.rpc import protocol_of, read_call
 
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
@@ -45,7 +46,8 @@ class MetricsService(Service):
         if protocol != "cbor":
             return None
         call = read_call(request, protocol)
-        return write_answer(call, self._call(self.name, call.operation, call.params), request.request_id)
+        members = self._call(self.name, call.operation, call.params)
+        return render(self.name, call.operation, protocol, members, request.request_id)
 
     def _put(self, params: Params, caller: Caller) -> None:
         namespace = str(params.get("Namespace") or "")

@@ -21,7 +21,8 @@ from sandbox.core.state import Database
 from sandbox.sagemaker.records import DEFAULT_PAGE, Tags
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, as_datetime
-from sandbox.wire.validation import operation_model, validate
+from sandbox.wire.models import operation_model
+from sandbox.wire.validation import validate
 
 _KINDS = {"TrainingJob": "training-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 _TAGS = "Tags."

@@ -55,7 +55,7 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS
 
 
-def render(error: AwsError, protocol: str, request_id: str, resource: str = "") -> tuple[dict[str, str], bytes]:
+def render_error(error: AwsError, protocol: str, request_id: str, resource: str = "") -> tuple[dict[str, str], bytes]:
     """Headers and body of ``error`` for ``protocol``.
 
     Protocols: ``json``, ``rest-json``, ``cbor``, ``s3``, ``rest-xml``, ``query``, ``ec2``.

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
-from botocore.model import ListShape, ServiceModel, Shape
-from botocore.session import Session
+from botocore.model import ListShape, Shape
 
 from sandbox.wire.errors import AwsError
+from sandbox.wire.models import service_model
 
 # Where the service in a signature and botocore's name for it differ.
 _MODELS = {
@@ -52,7 +52,7 @@ def check_query(service: str, operation: str, names: list[str], ec2: bool) -> No
 def _wire_names(service: str, operation: str, ec2: bool) -> frozenset[str] | None:
     """The names of an operation's members on the wire; None when botocore has no model of the service."""
     try:
-        model = _model(_MODELS.get(service, service))
+        model = service_model(_MODELS.get(service, service))
     except UnknownServiceError:
         return None
     if operation not in model.operation_names:
@@ -72,8 +72,3 @@ def _names(name: str, member: Shape, ec2: bool) -> set[str]:
         # Such a list goes by the name of its items.
         names.add(member.member.serialization.get("name", wire))
     return names
-
-
-@cache
-def _model(service: str) -> ServiceModel:
-    return Session().get_service_model(service)

@@ -1,7 +1,7 @@
-"""Routes and codes of a REST-JSON service, taken from botocore's own model of it.
+"""Routes of a REST-JSON service, taken from botocore's own model of it.
 
-Which operation a method and a path mean, where each member travels (path, query, header, body) and how a result is
-written all come from the model, so a service here is only its operations.
+Which operation a method and a path mean and where each member travels (path, query, header, body) come from the model,
+so a service here is only its operations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -19,7 +18,7 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 from botocore.session import Session
 
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import RestRequest, RestResponse
+from sandbox.wire.messages import RestRequest
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
@@ -50,26 +49,6 @@ class RestJson:
                 _refuse_unknown(self.service, operation, fixed, request)
                 return operation.name, _parameters(operation, found, request)
         raise AwsError("UnknownOperationException", f"{request.method} {request.path} is no operation.", 404)
-
-    def render(self, name: str, result: dict[str, Any] | None) -> RestResponse:
-        """Write an operation's result; members that the model does not know are left out."""
-        operation = next(route[3] for route in self._routes if route[3].name == name)
-        status = int(operation.http.get("responseCode", 200))
-        shape, result = operation.output_shape, dict(result or {})
-        if shape is None:
-            return RestResponse(status)
-        headers: dict[str, str] = {}
-        for member, of in shape.members.items():
-            where = of.serialization.get("location")
-            if where == "statusCode":
-                status = int(result.pop(member, status))
-            elif where == "header" and member in result:
-                headers[of.serialization.get("name", member)] = str(result.pop(member))
-        payload = shape.serialization.get("payload")
-        if payload is not None:
-            return RestResponse(status, headers, result.get(payload) or b"")
-        headers["Content-Type"] = "application/json"
-        return RestResponse(status, headers, json.dumps(_encode(shape, result)).encode())
 
 
 def _refuse_unknown(service: str, operation: OperationModel, fixed: dict[str, str], request: RestRequest) -> None:
@@ -139,14 +118,6 @@ def _decode(shape: Shape, value: Any) -> Any:
         except ValueError:
             raise AwsError("InvalidRequestContentException", f"{shape.name} is not valid base64.") from None
     return _walk(shape, value, _decode)
-
-
-def _encode(shape: Shape, value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return _walk(shape, value, _encode)
 
 
 def _walk(shape: Shape, value: Any, each: Callable[[Shape, Any], Any]) -> Any:

@@ -1,7 +1,6 @@
-"""AWS's RPC protocols: which operation a request names, its parameters, and the answer on the wire.
+"""AWS's RPC protocols: which operation a request names, and its parameters.
 
-Shapes are not consulted: parameters come as plain dicts (awsJson, rpcv2Cbor) or are folded from flat names
-(awsQuery); answers are dicts of plain values in which times are ``datetime``.
+Shapes are not consulted: parameters come as plain dicts (awsJson, rpcv2Cbor) or are folded from flat names (awsQuery).
 """
 
 from __future__ import annotations
@@ -10,22 +9,18 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from sandbox.wire import cbor
 from sandbox.wire.errors import AwsError
 from sandbox.wire.members import check_query, own_members
-from sandbox.wire.messages import RestRequest, RestResponse
+from sandbox.wire.messages import RestRequest
 
 CBOR_PATH = re.compile(r"^/service/(\w+)/operation/(\w+)$")
 MAX_DEPTH = 40
 # The largest call of a query service (PutMetricData with 1,000 metrics) has about half of it.
 MAX_FIELDS = 50_000
-JSON_10 = "application/x-amz-json-1.0"
-JSON_11 = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
 # These know only the query protocol, so a header that names an operation means nothing to them.
 QUERY_SERVICES = frozenset(
@@ -44,7 +39,6 @@ class RpcCall:
     protocol: str
     operation: str
     params: dict[str, Any]
-    content_type: str = JSON_11
 
 
 def protocol_of(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str], service: str) -> str:
@@ -118,7 +112,7 @@ def read_call(request: RestRequest, protocol: str) -> RpcCall:
     if not isinstance(value, dict):
         raise AwsError("SerializationException", "The body of the request must be a structure.")
     value = own_members(request.service, operation, value)
-    return RpcCall(protocol, operation, value, request.headers.get("content-type") or JSON_11)
+    return RpcCall(protocol, operation, value)
 
 
 def fold(pairs: list[tuple[str, str]]) -> dict[str, Any]:
@@ -151,41 +145,3 @@ def _lists(node: Any) -> Any:
             return {item["key"]: item["value"] for item in items}
         return items
     return {name: _lists(value) for name, value in node.items()}
-
-
-def write_answer(call: RpcCall, result: dict[str, Any] | None, request_id: str) -> RestResponse:
-    """The members of an answer in the protocol of the call."""
-    headers = {"x-amzn-RequestId": request_id}
-    if call.protocol == "cbor":
-        headers.update({"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"})
-        return RestResponse(200, headers, cbor.dumps(result or {}))
-    if call.protocol == "query":
-        headers["Content-Type"] = "text/xml"
-        name = escape(call.operation)
-        inner = _xml(result or {})
-        body = (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<{name}Response><{name}Result>{inner}</{name}Result>'
-            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
-        )
-        return RestResponse(200, headers, body.encode())
-    headers["Content-Type"] = call.content_type
-    body = json.dumps(result, default=_json_value, separators=(",", ":")) if result is not None else ""
-    return RestResponse(200, headers, body.encode())
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return round(value.timestamp(), 3)
-    raise TypeError(f"{type(value).__name__} cannot be part of an answer")
-
-
-def _xml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "".join(f"<{name}>{_xml(item)}</{name}>" for name, item in value.items() if item is not None)
-    if isinstance(value, list | tuple):
-        return "".join(f"<member>{_xml(item)}</member>" for item in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return escape(str(value))

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
-from botocore.session import Session
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sandbox.wire.errors import AwsError
+from sandbox.wire.models import operation_model
 
 MAX_PROBLEMS = 10
 MAX_SHOWN_VALUE = 200
@@ -38,16 +38,6 @@ def validate(service: str, operation: str, request: dict[str, Any]) -> dict[str,
         plural = "s" if count > 1 else ""
         raise AwsError("ValidationException", f"{count} validation error{plural} detected: {text}")
     return clean
-
-
-def operation_model(service: str, operation: str) -> OperationModel:
-    """botocore's model of one operation, for example ``("sagemaker", "CreateTrainingJob")``."""
-    return _service_model(service).operation_model(operation)
-
-
-@functools.cache
-def _service_model(service: str) -> ServiceModel:
-    return Session().get_service_model(service)
 
 
 def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:

@@ -22,9 +22,9 @@ from sandbox.http import server as server_module
 from sandbox.http.http1 import BadRequest, RawRequest, parse_head
 from sandbox.http.server import HttpServer, PortTaken
 from sandbox.wire import cbor
-from sandbox.wire.errors import AwsError, render
+from sandbox.wire.errors import AwsError, render_error
 from sandbox.wire.messages import FileBody, RestResponse
-from sandbox.wire.rpc import RpcCall, fold, write_answer
+from sandbox.wire.rpc import fold
 from tests.helpers.sagemaker_jobs import wait_for
 
 Answer = Callable[[RawRequest], RestResponse]
@@ -399,7 +399,7 @@ ERROR = AwsError("SomethingException", 'Not <good> & "bad".', 418)
     ],
 )
 def test_botocore_reads_errors_of_every_protocol(protocol: str, service: str, parser: str) -> None:
-    headers, body = render(ERROR, protocol, "REQUEST1", "/path")
+    headers, body = render_error(ERROR, protocol, "REQUEST1", "/path")
     model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
     shape = model.operation_model(model.operation_names[0]).output_shape
     answer = {"headers": {k.lower(): v for k, v in headers.items()}, "status_code": 418, "body": body}
@@ -410,7 +410,7 @@ def test_botocore_reads_errors_of_every_protocol(protocol: str, service: str, pa
 
 def test_members_of_a_modelled_error() -> None:
     error = AwsError("ModelError", "m", 424, OriginalStatusCode=500, OriginalMessage="trace", LogStreamArn="arn")
-    headers, body = render(error, "rest-json", "R")
+    headers, body = render_error(error, "rest-json", "R")
     model = ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2"), "sagemaker-runtime")
     answer = {"headers": {k.lower(): v for k, v in headers.items()}, "status_code": 424, "body": body}
     parser: Any = botocore.parsers.create_parser("rest-json")
@@ -439,16 +439,6 @@ def test_query_names_are_folded() -> None:
     }
     with pytest.raises(AwsError):
         fold([("a", "1"), ("a.b", "2")])
-
-
-def test_query_answers_are_read_by_botocore() -> None:
-    result = {"EvaluationResults": [{"EvalActionName": "s3:<x>", "EvalDecision": "allowed"}], "IsTruncated": False}
-    response = write_answer(RpcCall("query", "SimulatePrincipalPolicy", {}), result, "R")
-    model = ServiceModel(Loader().load_service_model("iam", "service-2"), "iam")
-    shape = model.operation_model("SimulatePrincipalPolicy").output_shape
-    parser: Any = botocore.parsers.create_parser("query")
-    parsed = parser.parse({"headers": {}, "status_code": 200, "body": response.body}, shape)
-    assert parsed["EvaluationResults"] == [{"EvalActionName": "s3:<x>", "EvalDecision": "allowed"}]
 
 
 NUMBERS = [0, 23, 24, 255, 256, 65536, 2**40, -1, -25, -(2**33), 1.5, True, False]
