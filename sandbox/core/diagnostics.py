@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
 
 def tell(text: str) -> None:
     """Print one message; the window that would have read it may have ended long ago."""
-    try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
-    except (OSError, ValueError):
-        return
+    Stream().write(text + "\n")
+
+
+class Stream(io.TextIOBase):
+    """What wants a file to write its messages to."""
+
+    def writable(self) -> bool:
+        """It can be written to."""
+        return True
+
+    def write(self, text: str, /) -> int:
+        """Print it at once."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            # Nobody is left to read it.
+            pass
+        return len(text)
 
 
 def tell_exception(error: BaseException) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -17,7 +16,7 @@ from urllib.parse import unquote
 
 from sandbox.auth.credentials import Credentials, KnownKey
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, OPERATOR_NAME
-from sandbox.core.diagnostics import tell, tell_exception
+from sandbox.core.diagnostics import Stream, tell, tell_exception
 from sandbox.core.state import StateDir
 from sandbox.moto_host.journal import Journal, MotoRequest, changes_something
 from sandbox.moto_host.patches import Control
@@ -328,7 +327,7 @@ def _environ(request: MotoRequest) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": sys.stderr,
+        "wsgi.errors": Stream(),
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from sandbox.context import SandboxContext
+from sandbox.core.diagnostics import tell
 from sandbox.logs.pump import LogPump
 from sandbox.logs.store import Logs
 from sandbox.metrics.store import Metrics
@@ -79,4 +79,4 @@ def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]])
 
 def _report(error: Exception) -> None:
     # The server's own output: there is no stream left to tell it in.
-    sys.stderr.write(f"sagemaker logs: {error}\n")
+    tell(f"sagemaker logs: {error}")

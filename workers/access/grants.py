@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from workers.access.policies import as_text
 from workers.aws.session import AwsSession
+from workers.aws.tags import made_by_sagedeck
 from workers.errors.tree import NotFound, SageDeckError
 
 GRANT_POLICY = "sagedeck-grants"
-CREATED_BY = {"Key": "created-by", "Value": "sagedeck"}
 _DENIAL = re.compile(
     r"User: (?P<user>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
     # S3 puts the resource in quotes, which a function's JSON answer escapes.
@@ -265,7 +265,7 @@ class Grants:
             found = (await self._session.call("iam", "get_role", RoleName=role))["Role"]
         except SageDeckError:
             return False
-        return CREATED_BY in found.get("Tags", [])
+        return made_by_sagedeck(found.get("Tags", []))
 
     async def broad(self, role: str) -> list[BroadGrant]:
         """Where the role may more than least privilege would give it."""

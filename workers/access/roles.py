@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Any
 
 from workers.access.policies import as_text, partition, policy
 from workers.aws.creating import Attempt, Part, as_one
+from workers.aws.names import fitting_role_name
 from workers.aws.session import AwsSession
+from workers.aws.tags import creator_tag, made_by_sagedeck
 from workers.errors.tree import Conflict, NotFound
 from workers.types import Identity
 
 INLINE_POLICY = "sagedeck"
-TAG = {"Key": "created-by", "Value": "sagedeck"}
-NAME_LIMIT = 64
 
 
 def role_name(kind: str, bucket: str) -> str:
-    """``SageDeckTraining-BUCKET``; a name over IAM's 64 characters is cut and made unique by a hash."""
-    name = f"SageDeck{kind}-{bucket}"
-    if len(name) <= NAME_LIMIT:
-        return name
-    digest = hashlib.sha256(bucket.encode()).hexdigest()[:8]
-    return f"{name[: NAME_LIMIT - 9]}-{digest}"
+    """``SageDeckTraining-BUCKET``, within IAM's limit."""
+    return fitting_role_name(f"SageDeck{kind}-", bucket)
 
 
 def role_arn(kind: str, bucket: str, identity: Identity) -> str:
@@ -98,7 +93,7 @@ class Roles:
                 RoleName=name,
                 AssumeRolePolicyDocument=as_text(trust),
                 Description=f"Made by SageDeck for jobs and endpoints that use the bucket {bucket}",
-                Tags=[TAG, attempt.tag],
+                Tags=[creator_tag(), attempt.tag],
             )
             made: dict[str, Any] = answer["Role"]
             return made
@@ -129,7 +124,7 @@ class Roles:
         if role.get("AssumeRolePolicyDocument") == trust:
             return
         name = role["RoleName"]
-        if TAG not in role.get("Tags", []):
+        if not made_by_sagedeck(role.get("Tags", [])):
             raise Conflict(
                 f"The role {name} is not SageDeck's",
                 "A role of this name exists, was made by somebody else and does not trust SageMaker as needed.",

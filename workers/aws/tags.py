@@ -1,10 +1,10 @@
-"""Tags of training and tuning jobs: of one job, and of all of them for a search."""
+"""Who made a thing, by its tag; the tags of training and tuning jobs: of one job, and of all of them for a search."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from workers.aws.session import AwsSession
 
@@ -16,7 +16,21 @@ MOST_TAGS = 50
 LONGEST_KEY, LONGEST_VALUE = 128, 256
 _SIGNS = "_.:/=+-@"
 RESERVED = "aws:"
+# Whatever SageDeck makes and can tag carries this one; the first versions wrote the other one on roles and functions.
+CREATED_BY, CREATOR = "sagedeck:created-by", "sagedeck"
+_CREATED_BY_BEFORE = "created-by"
 _ARN_NAME = re.compile(r"arn:[^:]+:sagemaker:[^:]*:[^:]*:(training-job|hyper-parameter-tuning-job)/(.+)")
+
+
+def creator_tag() -> dict[str, str]:
+    """The tag of what SageDeck makes, as AWS's lists of tags have it."""
+    return {"Key": CREATED_BY, "Value": CREATOR}
+
+
+def made_by_sagedeck(tags: Iterable[Mapping[str, str]]) -> bool:
+    """Whether something with these tags (AWS's list) was made by SageDeck, of whatever version."""
+    found = {tag["Key"]: tag["Value"] for tag in tags}
+    return CREATOR in (found.get(CREATED_BY), found.get(_CREATED_BY_BEFORE))
 
 
 class Tags:

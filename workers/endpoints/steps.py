@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import Attempt, Part, tagged
 from workers.aws.session import AwsSession
+from workers.aws.tags import creator_tag
 from workers.aws.times import utc_of
 from workers.endpoints.deployable import no_model, no_model_reason, require_model
 from workers.training.images import image_uri
@@ -16,7 +17,6 @@ from workers.types import TrainingJob
 
 VARIANT = "AllTraffic"
 JOB_TAG = "sagedeck:job"
-CREATOR_TAG = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
 # What the serving containers read: the handler in the model archive, and where they find it.
 CONTAINER_ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
@@ -34,7 +34,7 @@ class EndpointRoles(Protocol):
 
 def tags_of(job_name: str) -> list[Mapping[str, str]]:
     """The tags of what is made from a job."""
-    return [CREATOR_TAG, {"Key": JOB_TAG, "Value": job_name}]
+    return [creator_tag(), {"Key": JOB_TAG, "Value": job_name}]
 
 
 def container(region: str, instance_type: str, model_uri: str) -> dict[str, Any]:

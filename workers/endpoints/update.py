@@ -13,7 +13,8 @@ from typing import Any
 
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.session import AwsSession
-from workers.endpoints.steps import CREATOR_TAG, EndpointRoles, container, make_config, make_model, model_of, tags_of
+from workers.aws.tags import made_by_sagedeck
+from workers.endpoints.steps import EndpointRoles, container, make_config, make_model, model_of, tags_of
 from workers.errors.tree import InvalidInput, SageDeckError
 from workers.training.images import image_uri
 from workers.types import Endpoint
@@ -148,7 +149,7 @@ class Updates:
     async def _ours(self, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
         arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"
         found = await self._session.call("sagemaker", "list_tags", ResourceArn=arn)
-        return CREATOR_TAG in found.get("Tags", [])
+        return made_by_sagedeck(found.get("Tags", []))
 
     async def _config_used(self, config: str) -> bool:
         async for one in self._session.paginate("sagemaker", "list_endpoints", "Endpoints"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Any
 
 from workers.access.policies import as_text, partition, policy
 from workers.aws.creating import ATTEMPT_TAG, Attempt, Part
+from workers.aws.names import fitting_role_name
 from workers.aws.session import AwsSession
+from workers.aws.tags import CREATED_BY, CREATOR, creator_tag
 from workers.errors.tree import AccessDenied, Conflict, InvalidInput, NotFound
 from workers.functions.code import HANDLER, package
 from workers.functions.role import POLICY_NAME, function_policy
@@ -18,17 +19,13 @@ from workers.functions.types import ENDPOINT_VARIABLE, FunctionSpec, description
 RUNTIME = "python3.12"
 LOG_DAYS = 30
 TAG_ENDPOINT = "sagedeck:endpoint"
-CREATED_BY = {"created-by": "sagedeck"}
 # A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.
 ROLE_RETRY_SECONDS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
 def role_of(function: str) -> str:
-    """The name of the role that SageDeck makes for a function; cut and hashed over IAM's 64 characters."""
-    name = f"{function}-role"
-    if len(name) <= 64:
-        return name
-    return f"{function[:50]}-{hashlib.sha256(function.encode()).hexdigest()[:8]}-role"
+    """The name of the role that SageDeck makes for a function: ``FUNCTION-role``, within IAM's limit."""
+    return fitting_role_name("", function, "-role")
 
 
 def log_group_of(function: str) -> str:
@@ -59,7 +56,6 @@ async def _make_role(session: AwsSession, spec: FunctionSpec, attempt: Attempt) 
         "function": spec.name,
         "endpoint_arn": str(endpoint["EndpointArn"]),
     }
-    tags = [{"Key": key, "Value": value} for key, value in CREATED_BY.items()]
 
     async def create() -> str:
         made = await session.call(
@@ -69,7 +65,7 @@ async def _make_role(session: AwsSession, spec: FunctionSpec, attempt: Attempt) 
             RoleName=name,
             AssumeRolePolicyDocument=as_text(policy("trust_lambda")),
             Description=f"Made by SageDeck for the function {spec.name}",
-            Tags=[*tags, attempt.tag],
+            Tags=[creator_tag(), attempt.tag],
         )
         return str(made["Role"]["Arn"])
 
@@ -167,7 +163,7 @@ async def _make_function(session: AwsSession, spec: FunctionSpec, role_arn: str,
                     MemorySize=spec.memory_mb,
                     Environment={"Variables": variables},
                     Description=description_of(spec.endpoint_name),
-                    Tags=CREATED_BY | {TAG_ENDPOINT: spec.endpoint_name, ATTEMPT_TAG: attempt.token},
+                    Tags={CREATED_BY: CREATOR, TAG_ENDPOINT: spec.endpoint_name, ATTEMPT_TAG: attempt.token},
                 )
                 return str(answer["FunctionArn"])
             except InvalidInput as error:

@@ -16,6 +16,7 @@ from workers.aws.logs import TRAINING_GROUP, Logs
 from workers.aws.names import name_problem
 from workers.aws.pages import every_job, page_request
 from workers.aws.session import AwsSession
+from workers.aws.tags import CREATED_BY, CREATOR
 from workers.aws.times import utc, utc_of
 from workers.errors.tree import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled
 from workers.launcher.client import LAUNCH_SECONDS, START_SECONDS, Launcher
@@ -252,7 +253,7 @@ def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
         },
         # Without it Python holds the log back in blocks, and nothing can be followed live.
         "environment": {"PYTHONUNBUFFERED": "1", **spec.environment},
-        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
+        "tags": {CREATED_BY: CREATOR, "sagedeck:backbone": spec.backbone, **spec.tags},
         "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
         # With the slash, a neighbour whose name begins alike (breeds-2) does not belong to the prefix.
         "channels": {CHANNEL: spec.data_uri.rstrip("/") + "/"},

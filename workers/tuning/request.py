@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from workers.aws.names import name_problem
+from workers.aws.tags import CREATED_BY, CREATOR
 from workers.errors.tree import InvalidInput
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 from workers.training.images import image_uri
@@ -123,7 +124,7 @@ def tuning_request(spec: TuningSpec, region: str, features_uri: str = "") -> dic
         "hyperparameters": static_hyperparameters(spec),
         # The jobs with prepared features do not get the data, but a person wants to know where they come from.
         "environment": {"PYTHONUNBUFFERED": "1", DATA_VARIABLE: data_uri},
-        "tags": {"sagedeck:created-by": "sagedeck", "sagedeck:backbone": spec.backbone, **spec.tags},
+        "tags": {CREATED_BY: CREATOR, "sagedeck:backbone": spec.backbone, **spec.tags},
         "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
         "channels": {"features": features_uri} if features_uri else {"training": data_uri},
         "ranges": [_range(one) for one in spec.ranges],

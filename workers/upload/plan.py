@@ -15,7 +15,8 @@ from workers.upload.scan import LocalFile, Scan
 
 KEY_BYTES = 1024
 HASH_THREADS = 2
-# Larger files go in parts of this size, as with the AWS CLI; an ETag then is the MD5 of the parts' MD5s.
+# Bytes. Larger files go in parts of this size. It is the size that the AWS CLI and boto3 take: an ETag is the MD5 of
+# the parts' MD5s, so what they uploaded is known by its ETag, and what is here is known to them.
 PART_SIZE = 8 * 2**20
 
 _TYPES = mimetypes.MimeTypes()

@@ -22,6 +22,7 @@ from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, S3RetryConfig
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from workers.aws.session import USER_AGENT
+from workers.upload.plan import PART_SIZE
 from workers.upload.remote import Destination
 
 CONNECTIONS = 16
@@ -31,8 +32,6 @@ CONNECT_MS = 5000
 RETRIES = 4
 BACKOFF_MS = 250
 LONGEST_BACKOFF_S = 8
-# Larger than any file sent this way: one PutObject, never parts.
-PART_SIZE = 16 * 2**20
 CANCELLED = "AWS_ERROR_S3_CANCELED"
 BUSY = {"AWS_ERROR_S3_SLOW_DOWN": b"SlowDown", "AWS_ERROR_S3_INTERNAL_ERROR": b"InternalError"}
 
@@ -71,7 +70,8 @@ class Sender:
             tls_mode=S3RequestTlsMode.ENABLED if destination.secure else S3RequestTlsMode.DISABLED,
             tls_connection_options=tls,
             credential_provider=self._provider(),
-            part_size=PART_SIZE,
+            # Larger than any file sent this way: one PutObject, never parts.
+            part_size=2 * PART_SIZE,
             max_active_connections_override=CONNECTIONS,
             connect_timeout_ms=CONNECT_MS,
             retry_config=S3RetryConfig(

@@ -10,9 +10,26 @@ from moto import mock_aws
 
 from workers.access.policies import policy
 from workers.access.roles import INLINE_POLICY, Roles, role_name
+from workers.aws.names import fitting_role_name
 from workers.aws.session import AwsSession
 from workers.errors.tree import Conflict
 from workers.types import Backend
+
+
+@pytest.mark.parametrize(
+    ("start", "of", "end", "name"),
+    [
+        ("SageDeckTraining-", "photos", "", "SageDeckTraining-photos"),
+        ("SageDeckTraining-", "b" * 47, "", "SageDeckTraining-" + "b" * 47),
+        # As the first versions named them: these roles exist.
+        ("SageDeckTraining-", "b" * 48, "", "SageDeckTraining-" + "b" * 38 + "-720228e4"),
+        ("", "f" * 59, "-role", "f" * 59 + "-role"),
+        ("", "f" * 60, "-role", "f" * 50 + "-47625d4c-role"),
+    ],
+)
+def test_names_of_roles_fit_and_stay_as_they_were(start, of, end, name):
+    assert fitting_role_name(start, of, end) == name and len(name) <= 64
+
 
 EC2_TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tests.unit.workers.fake_aws import FakeSession
-from workers.aws.tags import Tags, job_of_arn, tag_problem
+from workers.aws.tags import Tags, creator_tag, job_of_arn, made_by_sagedeck, tag_problem
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
+
+
+@pytest.mark.parametrize(
+    ("tags", "ours"),
+    [
+        ([creator_tag()], True),
+        ([{"Key": "team", "Value": "vision"}, {"Key": "sagedeck:created-by", "Value": "sagedeck"}], True),
+        # What the first versions wrote on roles and functions.
+        ([{"Key": "created-by", "Value": "sagedeck"}], True),
+        ([{"Key": "created-by", "Value": "terraform"}, creator_tag()], True),
+        ([{"Key": "created-by", "Value": "terraform"}], False),
+        ([{"Key": "sagedeck:created-by", "Value": "me"}], False),
+        ([{"Key": "sagedeck", "Value": "created-by"}], False),
+        ([], False),
+    ],
+)
+def test_what_sagedeck_made_is_known_by_its_tag_of_now_and_of_before(tags, ours):
+    assert made_by_sagedeck(tags) is ours
+
+
+def test_the_tag_is_written_in_one_place_only():
+    """Whoever spells the key out would write another one some day."""
+    root = Path(__file__).parents[4]
+    files = [file for name in ("workers", "console") for file in (root / name).rglob("*.py")]
+    assert [file.name for file in files if "created-by" in file.read_text("utf-8")] == ["tags.py"]
 
 
 def test_tags_are_read_set_and_removed():

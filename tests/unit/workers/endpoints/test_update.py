@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.workers.fake_aws import MISSING, FakeRoles, FakeSession, Refused
 from workers.aws.names import suggest_name
-from workers.endpoints.steps import CREATOR_TAG
+from workers.aws.tags import creator_tag
 from workers.endpoints.update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors.tree import InvalidInput
 from workers.training.images import image_uri
@@ -48,7 +48,7 @@ class SageMaker(FakeSession):
                 },
                 "list_endpoints": lambda: {"Endpoints": [{"EndpointName": "dogs"}, {"EndpointName": "cats"}]},
                 "list_endpoint_configs": lambda: {"EndpointConfigs": []},
-                "list_tags": lambda ResourceArn: {"Tags": [] if "foreign" in ResourceArn else [CREATOR_TAG]},
+                "list_tags": lambda ResourceArn: {"Tags": [] if "foreign" in ResourceArn else [creator_tag()]},
                 **{name: lambda **_: {} for name in (
                     "create_model", "create_endpoint_config", "update_endpoint", "delete_model",
                     "delete_endpoint_config",

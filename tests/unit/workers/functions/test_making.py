@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from console.tabs.endpoints.functions.commands import CreateFunction
 from tests.unit.workers.fake_aws import FakeSession, Refused
 from workers.aws import creating
 from workers.errors.tree import Conflict, QuotaExceeded, ServiceFault, Unreachable
@@ -165,6 +166,85 @@ def test_a_function_that_cannot_be_made_leaves_neither_role_nor_log_group() -> N
     with pytest.raises(QuotaExceeded) as told:
         asyncio.run(Functions(account).create(SPEC))
     assert account.has == [] and told.value.left == ()
+
+
+STEPS = ["describe_endpoint", "create_role", "put_role_policy", "describe_log_groups", "create_log_group",
+         "put_retention_policy", "create_function"]  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", STEPS)
+def test_whichever_step_fails_nothing_is_left(operation: str) -> None:
+    account = Account()
+
+    def broken(**_: Any) -> Any:
+        raise Refused("InternalFailure", "oh", 500)
+
+    setattr(account, f"on_{operation}", broken)
+    with pytest.raises(ServiceFault) as told:
+        asyncio.run(Functions(account).create(SPEC))
+    assert account.has == [] and told.value.left == ()
+
+
+@pytest.mark.parametrize("operation", STEPS)
+@pytest.mark.parametrize("again", [False, True])
+def test_a_cancelled_creation_is_taken_back_to_its_end(operation: str, again: bool) -> None:
+    """Cancelled during any step, and once more during the roll-back: nothing is left."""
+
+    async def body() -> list[str]:
+        account = Account()
+        doing, undoing = getattr(account, f"on_{operation}"), account.on_delete_role
+        task: asyncio.Task[str] | None = None
+
+        def cancelled(**parameters: Any) -> Any:
+            result = doing(**parameters)
+            assert task is not None
+            task.cancel()
+            return result
+
+        def cancelled_again(RoleName: str) -> Any:
+            assert task is not None
+            if again:
+                task.cancel()
+            return undoing(RoleName)
+
+        setattr(account, f"on_{operation}", cancelled)
+        account.on_delete_role = cancelled_again  # type: ignore[method-assign]
+        task = asyncio.create_task(Functions(account).create(SPEC))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return account.has
+
+    assert asyncio.run(body()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "ours"), [("sagedeck:created-by", True), ("created-by", True), ("sagedeck:endpoint", False)]
+)
+def test_the_role_is_deleted_along_by_the_tag_of_now_and_of_before(key: str, ours: bool) -> None:
+    account = Account()
+    asyncio.run(Functions(account).create(SPEC))
+    assert {"Key": "sagedeck:created-by", "Value": "sagedeck"} in account.roles["ask-role"]["Tags"]
+    assert account.functions["ask"]["Tags"]["sagedeck:created-by"] == "sagedeck"
+    account.roles["ask-role"]["Tags"] = [{"Key": key, "Value": "sagedeck"}]
+    functions = Functions(account)
+
+    async def plan() -> DeletionPlan:
+        found = account.on_get_function_configuration("ask")
+        functions.describe = lambda name: _described(found)  # type: ignore[method-assign]
+        functions.list_all = _no_others  # type: ignore[method-assign]
+        return await functions.deletion_plan("ask")
+
+    made = asyncio.run(plan())
+    assert [name for kind, name, _ in made.also_deleted if kind == "role"] == (["ask-role"] if ours else [])
+
+
+@pytest.mark.parametrize("length", [1, 59, 60, 64])
+def test_the_line_for_the_cli_names_the_role_that_is_made(length: int) -> None:
+    spec = FunctionSpec("f" * length, "dogs")
+    account = Account()
+    asyncio.run(Functions(account).create(spec))
+    (role,) = account.roles
+    assert len(role) <= 64 and CreateFunction(spec).cli().count(f"--role-name {role} ") == 2
 
 
 def test_a_log_group_of_an_earlier_function_is_kept() -> None:
