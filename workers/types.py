@@ -123,7 +123,8 @@ class UploadResult:
     ``failed`` are (path, reason); ``ignored`` are hidden files, system files and dead links: never sent.
     ``others`` are keys under the prefix that are not of this folder. With ``asks`` nothing was sent, because the
     prefix holds another set: ``others``, and ``overwrites`` of its objects would be replaced. ``twins`` are files
-    whose names differ only in how accents are written (NFC and NFD).
+    whose names differ only in how accents are written (NFC and NFD). ``missing``: where it was only looked, how many
+    files are not there.
     """
 
     sent: int
@@ -139,11 +140,12 @@ class UploadResult:
     overwrites: int = 0
     asks: bool = False
     twins: tuple[str, ...] = ()
+    missing: int = 0
 
     @property
     def whole(self) -> bool:
         """True when the prefix has everything of the folder as it was."""
-        return not (self.cancelled or self.asks or self.failed or self.changed_during_upload)
+        return not (self.cancelled or self.asks or self.failed or self.changed_during_upload or self.missing)
 
     @property
     def exact(self) -> bool:

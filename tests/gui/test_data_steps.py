@@ -257,3 +257,55 @@ async def test_names_that_look_the_same_are_told_after_the_upload(
     await checked(tab, dogs)
     await uploaded(tab)
     assert any("2 file names differ only in how accents are written" in line for line in lines(tab))
+
+
+async def test_what_is_uploaded_is_found_again_in_the_account(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    """Also where it was sent elsewhere than it would go now; a new start of the window is the same."""
+    dogs, _ = sets
+    application, tab, _ = await opened(make_application, sandbox, "steps-again")
+    panel = tab.upload_panel
+    await checked(tab, dogs)
+    panel.prefix.set_value("mine")
+    panel.prefix.edited.emit()
+    await uploaded(tab)
+    application.ctx.leave()
+    assert tab.uploading.of(dogs) is None
+    services = await connected(application, sandbox)
+    await until(lambda: panel.train_button.isVisible() and panel.train_button.isEnabled())
+    assert panel.title == "Uploaded to steps-again/mine/"
+    assert panel.steps.steps[2:] == (("Uploaded", "done"), ("Train", "now"))
+
+    # Put away, it is not brought back until something changes.
+    panel.close_button.click()
+    tab.refresh()
+    await until(lambda: not application.ctx.tasks.running("data:buckets"))
+    assert panel.upload_button.isVisible()
+
+    # What the account no longer has as a whole is not called uploaded.
+    keys = [item.key async for item in services.storage.objects("steps-again")]
+    await services.storage.delete("steps-again", keys[:1])
+    application.ctx.leave()
+    await connected(application, sandbox)
+    await until(lambda: tab.browser.listed and tab.lookup.settled)
+    assert not panel.train_button.isVisible() and panel.upload_button.isVisible()
+
+
+async def test_a_second_upload_takes_the_bucket_along_unless_somebody_looks_elsewhere(
+    make_application: Callable[..., Any], sandbox: SandboxProcess, sets: tuple[Path, Path]
+) -> None:
+    dogs, cats = sets
+    _, tab, _ = await opened(make_application, sandbox, "steps-follows")
+    await checked(tab, dogs)
+    await uploaded(tab)
+    await until(lambda: tab.browser.prefix == "dogs/")
+    await checked(tab, cats)
+    await uploaded(tab)
+    await until(lambda: tab.browser.prefix == "cats/")
+    tab.browser.open("cats/train/")
+    await checked(tab, dogs)
+    tab.upload_panel.close_button.click()
+    tab.upload_panel.prefix.set_value("dogs-2")
+    await uploaded(tab)
+    assert tab.browser.prefix == "cats/train/"

@@ -61,7 +61,8 @@ def main() -> None:
     try:
         remote = Remote(backend, spec["bucket"])
         where = (spec["target"], Path(spec["folder"]), spec["prefix"])
-        upload = Upload(remote, manifest, *where, meter, control, merge=spec.get("merge", False))
+        wishes = {name: spec.get(name, False) for name in ("merge", "look")}
+        upload = Upload(remote, manifest, *where, meter, control, **wishes)
         message = {"result": asdict(upload.run())}
     except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
         error = translate_for(backend, exc, "upload the folder", "s3")

@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS sent (
 CREATE TABLE IF NOT EXISTS uploads (
     target TEXT, folder TEXT, bucket TEXT, prefix TEXT, started REAL, files_total INTEGER,
     PRIMARY KEY (target, folder, prefix)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS places (
+    target TEXT, folder TEXT, bucket TEXT, prefix TEXT, seen REAL,
+    PRIMARY KEY (target, folder, prefix)) WITHOUT ROWID;
 """
 
 
@@ -131,6 +134,9 @@ class Manifest:
         row = (target, str(folder), bucket, prefix, time.time(), files_total)
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._db.execute(
+                "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)", (target, str(folder), bucket, prefix, row[4])
+            )
 
     def finish(self, target: str, folder: Path, prefix: str) -> None:
         """The upload came to its end; forget what nobody asked for in half a year."""
@@ -141,6 +147,7 @@ class Manifest:
             )
             self._db.execute("DELETE FROM hashes WHERE seen < ?", limit)
             self._db.execute("DELETE FROM sent WHERE seen < ?", limit)
+            self._db.execute("DELETE FROM places WHERE seen < ?", limit)
 
     def pending(self, account: str) -> list[PendingUpload]:
         """Uploads of ``account`` that have not come to their end and whose folder still exists, newest first."""
@@ -154,6 +161,14 @@ class Manifest:
             for folder, bucket, prefix, started, files_total in rows
         ]
         return [upload for upload in found if upload.folder.is_dir()]
+
+    def places(self, account: str, folder: Path) -> list[tuple[str, str]]:
+        """``(bucket, prefix)`` of where ``folder`` was sent in ``account``, newest first."""
+        rows = self._db.execute(
+            "SELECT bucket, prefix FROM places WHERE folder = ? AND substr(target, 1, ?) = ? ORDER BY seen DESC",
+            (str(folder), len(account) + 1, account + "/"),
+        )
+        return [(bucket, prefix) for bucket, prefix in rows]
 
     def close(self) -> None:
         """Close the file."""

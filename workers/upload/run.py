@@ -26,7 +26,8 @@ RETRY_SECONDS = 1.0
 class Upload:
     """Sends ``folder`` to ``bucket``/``prefix``. Call ``run`` once.
 
-    Nothing is sent to a prefix that holds another set, unless ``merge`` says that this is known.
+    Nothing is sent to a prefix that holds another set, unless ``merge`` says that this is known. With ``look`` nothing
+    is sent at all: the result tells what is there and how much is ``missing``.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Upload:
         control: Control,
         sender: Callable[[Any], Sender] = Sender,
         merge: bool = False,
+        look: bool = False,
     ) -> None:
         self._remote, self._manifest, self._target = remote, manifest, target
         self._folder, self._prefix = folder, clean_prefix(prefix)
         self._meter, self._control = meter, control
-        self._make_sender, self._merge = sender, merge
+        self._make_sender, self._merge, self._look = sender, merge, look
         self._others = Others((), 0)
         self._twins: tuple[str, ...] = ()
         self._sent: dict[str, Sent] = {}
@@ -66,6 +68,8 @@ class Upload:
         self._twins = find_twins(file.name for file in found.files)
         if not self._merge and (self._others.extra or self._others.overwrites):
             return self._result(found, plan, (), asks=True)
+        if self._look:
+            return self._result(found, plan, (), self._gone(found, listing), missing=len(plan.send))
         target = (self._target, self._folder)
         self._remember_own(plan, listing)
         remember(lambda: self._manifest.begin(*target, self._remote.bucket, self._prefix, len(found.files)))
@@ -78,10 +82,7 @@ class Upload:
             self._send(sender, plan.send)
             if not self._control.cancelled:
                 found, changed = self._look_again(sender, plan)
-        sent_keys = (self._prefix + name for name in self._delivery.sent)
-        others = set(self._others.extra)
-        keys = (key for key in {**listing, **dict.fromkeys(sent_keys)} if key not in others)
-        gone = gone_keys(found, self._prefix, keys)
+        gone = self._gone(found, listing)
         if not self._control.cancelled and not self._delivery.failed and not changed:
             remember(lambda: self._manifest.finish(*target, self._prefix))
         return self._result(found, plan, changed, gone)
@@ -135,6 +136,12 @@ class Upload:
         if rows:
             remember(lambda: self._manifest.remember_sent(self._target, rows))
 
+    def _gone(self, found: Scan, listing: dict[str, RemoteObject]) -> tuple[str, ...]:
+        sent_keys = (self._prefix + name for name in self._delivery.sent)
+        others = set(self._others.extra)
+        keys = (key for key in {**listing, **dict.fromkeys(sent_keys)} if key not in others)
+        return gone_keys(found, self._prefix, keys)
+
     def _send(self, sender: Sender, files: Iterable[LocalFile]) -> None:
         """One pass over ``files``. Raises ``SageDeckError`` when there is no use in going on."""
         try:
@@ -187,7 +194,13 @@ class Upload:
         return error
 
     def _result(
-        self, found: Scan, plan: Plan, changed: tuple[str, ...], gone: tuple[str, ...] = (), asks: bool = False
+        self,
+        found: Scan,
+        plan: Plan,
+        changed: tuple[str, ...],
+        gone: tuple[str, ...] = (),
+        asks: bool = False,
+        missing: int = 0,
     ) -> UploadResult:
         delivery = self._delivery
         return UploadResult(
@@ -204,6 +217,7 @@ class Upload:
             overwrites=self._others.overwrites,
             asks=asks,
             twins=self._twins,
+            missing=missing,
         )
 
 

@@ -84,9 +84,24 @@ class Uploader:
         ``SageDeckError`` when it cannot go on at all (``details`` of the error are kept). Either way, and when the
         awaiting task is cancelled, what was sent stays, and the next upload goes on from there.
         """
-        control = control or UploadControl()
         identity = await self._session.identity()
         spec = {**self._spec(identity.account, folder, bucket, prefix), "merge": merge}
+        return await self._run(spec, on_progress, control or UploadControl())
+
+    async def look(self, folder: Path, bucket: str, prefix: str, *, merge: bool = False) -> UploadResult:
+        """What ``bucket``/``prefix`` has of ``folder``, by content; nothing is sent. Arguments as of ``upload``."""
+        identity = await self._session.identity()
+        spec = {**self._spec(identity.account, folder, bucket, prefix), "merge": merge, "look": True}
+        return await self._run(spec, lambda progress: None, UploadControl())
+
+    async def places(self, folder: Path) -> list[tuple[str, str]]:
+        """``(bucket, prefix)`` of where this computer sent ``folder`` in this account, newest first."""
+        identity = await self._session.identity()
+        return await asyncio.to_thread(self._read_places, identity.account, folder)
+
+    async def _run(
+        self, spec: dict[str, Any], on_progress: Callable[[UploadProgress], None], control: UploadControl
+    ) -> UploadResult:
         child = Child(MODULE, spec, environ=child_environ(self._session.backend))
         try:
             await child.start()
@@ -141,6 +156,13 @@ class Uploader:
         manifest = Manifest(self._manifest)
         try:
             return manifest.pending(account)
+        finally:
+            manifest.close()
+
+    def _read_places(self, account: str, folder: Path) -> list[tuple[str, str]]:
+        manifest = Manifest(self._manifest)
+        try:
+            return manifest.places(account, folder.absolute())
         finally:
             manifest.close()
 

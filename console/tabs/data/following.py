@@ -16,7 +16,8 @@ PERIOD_SECONDS = 5.0
 class UploadFollower(QObject):
     """Opens the folder that an upload goes to as soon as something is in it, and reads it again now and then.
 
-    It opens it only from a folder above: whoever looks elsewhere stays there.
+    It opens it only from a folder above, or from where it went with an earlier upload: whoever looks elsewhere stays
+    there.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class UploadFollower(QObject):
         super().__init__(parent)
         self._browser, self._uploading = browser, uploading
         self._opened = False
+        self._went: tuple[str, str] | None = None
         self._clock = clock
         self._read_at = 0.0
         uploading.changed.connect(self._changed)
@@ -62,5 +64,10 @@ class UploadFollower(QObject):
         self._opened = True
         self._read_at = self._clock()
         self._browser.uncounted()
-        if command.prefix != self._browser.prefix and command.prefix.startswith(self._browser.prefix):
+        here = (self._browser.name, self._browser.prefix)
+        if command.prefix != self._browser.prefix and (
+            command.prefix.startswith(self._browser.prefix) or here == self._went
+        ):
             self._browser.open(command.prefix)
+        if command.prefix == self._browser.prefix:
+            self._went = (command.bucket, command.prefix)

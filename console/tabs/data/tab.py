@@ -28,6 +28,7 @@ from console.tabs.data.following import UploadFollower
 from console.tabs.data.pictures_panel import PicturesPanel
 from console.tabs.data.rows import BreedRow, ObjectRow
 from console.tabs.data.upload_panel import UploadPanel
+from console.tabs.data.uploaded_before import UploadedBefore
 from console.tabs.data.uploading import Course, Uploading
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.current_stack import CurrentStack
@@ -60,6 +61,8 @@ class DataTab(Tab):
         self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
         self.deleting = Deleting(ctx, self.browser, self.uploading.removed, self)
         self._follower = UploadFollower(self.browser, self.uploading, self)
+        where = self.upload_panel.wanted_prefix
+        self.lookup = UploadedBefore(ctx, self.dataset, self.browser, self.uploading, where, self)
         self._restored = False
         self._lay_out()
         self._connect()

@@ -122,6 +122,15 @@ class Uploading(QObject):
         self._ctx.tasks.start(self._run(course), label=course.command.title, key="data:upload")
         self.changed.emit()
 
+    def found(self, folder: Path, place: tuple[str, str], contents: str, result: UploadResult) -> None:
+        """``folder`` lies in the account already, at ``place`` (bucket, prefix): as if its upload had just ended."""
+        if folder in self._courses:
+            return
+        command = Upload(folder, *place, self._remember)
+        command.result = result
+        self._courses[folder] = Course(command, contents, "done")
+        self.changed.emit()
+
     def again(self, course: Course, *, merge: bool = False) -> None:
         """Start the same upload again: it sends what is missing."""
         command = course.command

@@ -93,9 +93,11 @@ def write(folder: Path, name: str, data: bytes, age: int = LONG_AGO):
     os.utime(path, (age, age))
 
 
-def upload(bucket, folder, control=None, prefix="p", merge=False):
+def upload(bucket, folder, control=None, prefix="p", merge=False, look=False):
     manifest = Manifest(folder.parent / "manifest.sqlite")
-    job = Upload(bucket, manifest, "1/photos", folder, prefix, Meter(), control or Control(), lambda _: bucket, merge)
+    job = Upload(
+        bucket, manifest, "1/photos", folder, prefix, Meter(), control or Control(), lambda _: bucket, merge, look
+    )
     try:
         return job.run()
     finally:
@@ -195,6 +197,29 @@ def test_the_same_content_belongs_to_whoever_has_it(bucket, folder, tmp_path):
     assert (again.asks, again.sent, again.skipped) == (False, 0, 3)
     (moved / "a/1.jpg").unlink()
     assert upload(bucket, moved).gone == ("p/a/1.jpg",)
+
+
+def test_looking_sends_nothing_and_tells_what_is_there(bucket, folder):
+    upload(bucket, folder)
+    puts = list(bucket.puts)
+    there = upload(bucket, folder, look=True)
+    assert there.whole and there.exact and there.skipped == 3
+    write(folder, "b/4.jpg", b"new")
+    bucket.objects["p/a/9.jpg"] = b"somebody's"
+    assert upload(bucket, folder, look=True).asks
+    merged = upload(bucket, folder, look=True, merge=True)
+    assert (merged.missing, merged.others) == (1, ("p/a/9.jpg",)) and not merged.whole
+    assert bucket.puts == puts
+
+
+def test_where_a_folder_was_sent_is_remembered_for_its_account(bucket, folder, tmp_path):
+    manifest = Manifest(tmp_path / "places.sqlite")
+    for target, prefix in (("1/photos", "dogs/"), ("1/photos", "mine/"), ("12/photos", "other/")):
+        manifest.begin(target, folder, "photos", prefix, 3)
+        manifest.finish(target, folder, prefix)
+    assert manifest.places("1", folder) == [("photos", "mine/"), ("photos", "dogs/")]
+    assert manifest.places("1", folder / "a") == []
+    manifest.close()
 
 
 def test_one_bad_file_does_not_stop_the_rest_and_gets_a_second_chance(bucket, folder):
