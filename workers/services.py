@@ -12,6 +12,7 @@ from workers.aws.metrics import Metrics
 from workers.aws.quotas import Quotas
 from workers.aws.session import AwsSession
 from workers.aws.tags import Tags
+from workers.compute.service import Compute
 from workers.endpoints.service import Endpoints
 from workers.functions.service import Functions
 from workers.inference.invoke import Inference
@@ -44,6 +45,7 @@ class Services:
         self.quotas = Quotas(self.session, self.training)
         self.tags = Tags(self.session)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
+        self.compute = Compute(self.session, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.grants = Grants(self.session)

@@ -15,7 +15,7 @@ from workers.training.spot import SPOT_SAVING
 from workers.types import Endpoint, TrainingJob
 
 PRICE_FILE = RESOURCES / "prices.json"
-Kind = Literal["training", "hosting"]
+Kind = Literal["training", "hosting", "ec2"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class HourlyTotal:
 
 
 class PriceTable:
-    """On-demand list prices of SageMaker instances, with the date they were collected."""
+    """On-demand list prices of SageMaker's and EC2's instances, with the date they were collected."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._data = data
@@ -65,7 +65,7 @@ class PriceTable:
 
         ``sizes`` has ``vcpus`` and ``memory_gib`` of each type. Date and source are then told for the whole table.
         """
-        known = {kind: dict(self._prices(region).get(kind, {})) for kind in ("training", "hosting")}
+        known = {other: dict(by_type) for other, by_type in self._prices(region).items()}
         self._data = {
             **self._data,
             "as_of": as_of or self.as_of,
