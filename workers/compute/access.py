@@ -9,7 +9,7 @@ from workers.access.policies import as_text, partition, policy
 from workers.access.roles import INLINE_POLICY, NAME_LIMIT, role_name
 from workers.aws.creating import Attempt, Part
 from workers.aws.session import AwsSession
-from workers.compute.types import CREATED_BY
+from workers.aws.tags import creator_tag
 from workers.errors.tree import Conflict, InvalidInput, NotFound
 
 KIND = "Instance"
@@ -18,7 +18,7 @@ CORE_POLICY = "AmazonSSMManagedInstanceCore"
 CLOSED_GROUP = "sagedeck-no-inbound"
 SSH_GROUP = "sagedeck-ssh-"
 SSH_PORT = 22
-_TAG = {"Key": CREATED_BY[0], "Value": CREATED_BY[1]}
+_TAG = creator_tag()
 
 
 def profile_name(bucket: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.session import AwsSession
+from workers.aws.tags import CREATED_BY, CREATOR
 from workers.compute.access import InstanceAccess, ssh_problem
 from workers.compute.preflight import Preflight
-from workers.compute.types import AT_END_TAG, CREATED_BY, InstanceSpec
+from workers.compute.types import AT_END_TAG, InstanceSpec
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
 
 # EC2 learns of a new instance profile some seconds later.
@@ -121,7 +122,7 @@ def run_request(spec: InstanceSpec, profile: str, group: str, attempt: Attempt) 
     tags = {
         **spec.tags,
         "Name": spec.name,
-        CREATED_BY[0]: CREATED_BY[1],
+        CREATED_BY: CREATOR,
         AT_END_TAG: spec.at_end,
         attempt.tag["Key"]: attempt.tag["Value"],
     }

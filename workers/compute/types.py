@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from workers.aws.tags import made_by_sagedeck
+
 InstanceState = Literal["pending", "running", "shutting-down", "terminated", "stopping", "stopped"]
 CommandState = Literal["Pending", "InProgress", "Success", "Failed", "TimedOut", "Cancelled", "Cancelling"]
 AtEnd = Literal["stop", "terminate"]
 ENDED: frozenset[str] = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
 # DescribeInstances does not tell what an instance does when it shuts itself down; the tag does.
 AT_END_TAG = "sagedeck:at-end"
-CREATED_BY = ("sagedeck:created-by", "sagedeck")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Instance:
     @property
     def ours(self) -> bool:
         """True when SageDeck launched it."""
-        return self.tags.get(CREATED_BY[0]) == CREATED_BY[1]
+        return made_by_sagedeck([{"Key": key, "Value": value} for key, value in self.tags.items()])
 
 
 @dataclass(frozen=True)
