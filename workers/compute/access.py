@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from workers.access.policies import as_text, partition, policy
-from workers.access.roles import INLINE_POLICY, NAME_LIMIT, role_name
+from workers.access.roles import INLINE_POLICY, role_name
 from workers.aws.creating import Attempt, Part
 from workers.aws.session import AwsSession
 from workers.aws.tags import creator_tag
@@ -23,7 +23,7 @@ _TAG = creator_tag()
 
 def profile_name(bucket: str) -> str:
     """The name of the role and of the instance profile for a bucket, at most 64 characters."""
-    return role_name(KIND, bucket)[:NAME_LIMIT]
+    return role_name(KIND, bucket)
 
 
 def ssh_problem(address: str) -> str | None:
