@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -20,7 +20,7 @@ from console.commands import Command, Confirmation, Outcome
 from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
-from console.tasks import TaskRegistry
+from console.tasks import ErrorHandler, TaskRegistry
 from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from workers.types import Backend, Identity
 
 log = logging.getLogger(__name__)
+
+Rest = TypeVarTuple("Rest")
 
 Ask = Callable[[Confirmation, str], Awaitable[bool]]
 
@@ -94,6 +96,23 @@ class AppContext(QObject):
         if on != self._read_only:
             self._read_only = on
             self.readOnlyChanged.emit(on)
+
+    def with_services(
+        self,
+        work: Callable[[Services, *Rest], Coroutine[Any, Any, Any]],
+        *rest: *Rest,
+        label: str,
+        key: str | None = None,
+        on_error: ErrorHandler | None = None,
+    ) -> asyncio.Task[Any] | None:
+        """Run ``work(services, *rest)`` with the account in force; None, and nothing runs, while there is none.
+
+        When the account is left the task is cancelled: ``work`` never sees another one, and need not ask whether
+        there is one. For the rest see ``TaskRegistry.start``.
+        """
+        if self.services is None:
+            return None
+        return self.tasks.start(work(self.services, *rest), label=label, key=key, on_error=on_error)
 
     def navigate(self, tab_id: str, payload: Any = None) -> None:
         """Show the tab ``tab_id``; its ``activate`` gets ``payload``."""

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QLabel
 
-from console.tabs.endpoints import TAB, follow
+from console.tabs.endpoints import TAB
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import latency_series
+from console.tabs.endpoints.follow import EndpointFollower
 from console.tabs.endpoints.tab import EndpointsTab
 from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.widgets.forms.buttons import Button
@@ -220,7 +221,7 @@ async def test_a_finished_job_is_deployed_under_a_free_name(make_application: Ca
 async def test_an_update_shows_its_price_and_is_followed_to_its_end(
     make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(EndpointFollower, "poll_seconds", 0.02)
     services = ModelServices()
     services.endpoint_rows = [endpoint("dogs", job_name="dogs-1")]
     services.job_rows = [job("dogs-1"), job("dogs-2")]
@@ -248,7 +249,7 @@ async def test_an_update_shows_its_price_and_is_followed_to_its_end(
 async def test_an_update_that_did_not_come_up_says_that_all_stayed(
     make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(EndpointFollower, "poll_seconds", 0.02)
     services = ModelServices()
     services.endpoint_rows = [endpoint("dogs")]
     application, tab = open_tab(make_application, services)
@@ -405,7 +406,7 @@ async def test_features_are_not_offered_as_a_model_and_asked_for_they_are_named(
 async def test_a_traceback_of_a_failed_endpoint_is_told_as_a_sentence(
     make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(EndpointFollower, "poll_seconds", 0.02)
     reason = (
         "The primary container for production variant AllTraffic did not pass the ping health check. Please check "
         "CloudWatch logs for this endpoint. Last lines: Traceback (most recent call last):\n  File x\n"

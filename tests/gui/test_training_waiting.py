@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from console.models.states import State
-from console.tabs.training import follow_features
 from console.tabs.training.book import JobBook
 from console.tabs.training.detail import JobDetail
+from console.tabs.training.follow_features import FeaturesFollower
 from console.tabs.training.pending import PendingRow, pending_rows, progress_words
 from console.tabs.training.tab import TrainingTab
 from console.widgets.charts.progress import ProgressBar
@@ -152,7 +152,7 @@ class Account(ModelServices):
 
 
 def opened(make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, TrainingTab, Account]:
-    monkeypatch.setattr(follow_features, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(FeaturesFollower, "poll_seconds", 0.01)
     application = make_application([])
     application.show(connect=False)
     services = Account()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from console.tabs import TabSpec
 from console.tabs.base import Tab
+from tests.helpers.waiting import until
 from workers.aws.quotas import Quota
 from workers.prices.table import PriceTable
 from workers.types import Backend, Endpoint, Identity, TrainingJob
@@ -129,13 +130,6 @@ class BrokenTab(Tab):
 
     def __init__(self, ctx: Any) -> None:
         raise RuntimeError("no such widget")
-
-
-async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Let the event loop run until ``condition()`` holds; AssertionError after ``seconds``."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - conditions of widgets have no event
-            await asyncio.sleep(0.005)
 
 
 async def activate(window: Any) -> None:

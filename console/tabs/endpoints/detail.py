@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.commands import KIND_ICONS
 from console.context import AppContext
+from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import milliseconds, when
@@ -28,12 +29,14 @@ from workers.endpoints.failures import explain_endpoint
 from workers.errors.tree import SageDeckError
 from workers.types import DeletionPlan, EndpointMetrics
 
+if TYPE_CHECKING:
+    from workers.services import Services
+
 LOG_SECONDS = 3.0
 # So many quarters of an hour with calls make a curve of the day.
 LEAST_QUARTERS = 6
 _ICONS = {TARGET: "scaling", ALARM: "bell", "config": "settings", UNCHECKED: "warn"}
 _KINDS = {CONFIG: "config"}
-_PLAN_KEY, _LOG_KEY = "endpoints:plan", "endpoints:log"
 
 
 class EndpointPanel(SidePanel):
@@ -58,7 +61,7 @@ class EndpointPanel(SidePanel):
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
         self._log.remember(ctx.settings)
-        self._log.view.set_placeholder("No lines yet")
+        self._log_follower = LogFollower(ctx, self._log.view, "endpoints:log", seconds=LOG_SECONDS)
         self._touched = QWidget()
         self._touched_lines = QVBoxLayout(self._touched)
         self._touched_lines.setContentsMargins(0, 0, 0, 0)
@@ -93,24 +96,30 @@ class EndpointPanel(SidePanel):
         self.role.show_role("endpoint", row.endpoint.role_arn, row.endpoint.model_uri)
         if changed or configuration != row.endpoint.config_name:
             self._show_touched(None)
-            self.ctx.tasks.start(
-                self._load_plan(row.name), label="Read what belongs to it", key=_PLAN_KEY, on_error=self._plan_failed
+            self.ctx.with_services(
+                self._load_plan,
+                row.name,
+                label="Read what belongs to it",
+                key="endpoints:plan",
+                on_error=self._plan_failed,
             )
         if changed:
-            self._log.view.clear()
             self.follow()
 
     def follow(self) -> None:
         """Follow the log of the endpoint shown."""
-        if self._row is not None and self.ctx.services is not None:
-            self._log.view.clear()
-            self.ctx.tasks.start(
-                self._follow(self._row.name), label="Follow the log", key=_LOG_KEY, on_error=self._log_failed
-            )
+        name = self.name
+        if not name:
+            return
+
+        async def read(services: Services, position: str | None) -> Page:
+            return await services.endpoints.log(name, position, from_end=True)
+
+        self._log_follower.follow(read, waiting="No lines yet")
 
     def pause(self) -> None:
         """Stop asking for the log."""
-        self.ctx.tasks.cancel(_LOG_KEY)
+        self._log_follower.stop()
 
     def forget(self) -> None:
         """Show no endpoint."""
@@ -118,23 +127,10 @@ class EndpointPanel(SidePanel):
         self.role.forget()
         self._row = None
 
-    async def _follow(self, name: str) -> None:
-        token: str | None = None
-        while (services := self.ctx.services) is not None:
-            events, token = await services.endpoints.log(name, token, from_end=True)
-            self._log.view.append_events(events)
-            await asyncio.sleep(LOG_SECONDS)
-
-    def _log_failed(self, error: BaseException) -> None:
-        words = error.title if isinstance(error, SageDeckError) else str(error)
-        self._log.view.set_placeholder(f"The log cannot be read: {words}")
-
-    async def _load_plan(self, name: str) -> None:
-        services = self.ctx.services
-        if services is not None:
-            plan = await services.endpoints.deletion_plan(name)
-            if name == self.name:
-                self._show_touched(plan)
+    async def _load_plan(self, services: Services, name: str) -> None:
+        plan = await services.endpoints.deletion_plan(name)
+        if name == self.name:
+            self._show_touched(plan)
 
     def _plan_failed(self, error: BaseException) -> None:
         words = error.title if isinstance(error, SageDeckError) else str(error)

@@ -2,107 +2,105 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from console.activity.model import ActivityItem
 from console.context import AppContext
+from console.follow.background import Follower
 from workers.endpoints.failures import explain_endpoint
 from workers.endpoints.update import EndpointUpdate
-from workers.errors.tree import NotFound, SageDeckError
+from workers.errors.tree import SageDeckError
 from workers.types import Endpoint
 
+if TYPE_CHECKING:
+    from workers.services import Services
+
 log = logging.getLogger(__name__)
-
-POLL_SECONDS = 2.0
-
 
 _WORDS = {"Creating": "coming up", "Updating": "being updated"}
 
 
-class EndpointFollower:
-    """One activity entry for each endpoint that is being created or updated."""
+class EndpointFollower(Follower[Endpoint]):
+    """Endpoints that are being created or updated; see ``Follower``."""
+
+    kind, tab, noun, icon = "endpoint", "endpoints", "endpoint", "endpoints"
+    poll_seconds = 2.0
+    # Ten minutes: on AWS an endpoint takes four to six, and the operator waits for it.
+    eager_polls = 300
 
     def __init__(self, ctx: AppContext) -> None:
-        self._ctx = ctx
-        self._followed: set[str] = set()
+        super().__init__(ctx)
         self._updates: dict[str, EndpointUpdate] = {}
+        self._begun: dict[str, str] = {}
 
     def expect(self, update: EndpointUpdate, endpoint: Endpoint) -> None:
         """This update was begun here: how it ended is told by its configuration, and what is left is tidied up."""
         self._updates[update.endpoint_name] = update
         self.follow(replace(endpoint, status="Updating"))
 
-    def follow(self, endpoint: Endpoint) -> None:
-        """Follow an endpoint that is being created or updated, once."""
-        name = endpoint.name
-        if endpoint.status in _WORDS and name not in self._followed:
-            self._followed.add(name)
-            task = self._ctx.tasks.start(self._follow(endpoint), label=f"Follow {name}", key=f"endpoints:new:{name}")
-            task.add_done_callback(lambda _: self._followed.discard(name))
+    def under_way(self, endpoint: Endpoint) -> bool:
+        """While it is being created or updated."""
+        return endpoint.status in _WORDS
 
-    async def _follow(self, endpoint: Endpoint) -> None:
-        name, begun = endpoint.name, endpoint.status
-        going_on = f"the endpoint goes on {_WORDS[begun]}"
-        item = self._ctx.activity.begin(f"{begun} {name}", "endpoints")
+    def verb_for(self, endpoint: Endpoint) -> str:
+        """Creating or Updating, as AWS says it."""
+        return endpoint.status
+
+    def goes_on(self, endpoint: Endpoint) -> str:
+        """It comes up without the window."""
+        return f"goes on {_WORDS[self._begun[endpoint.name]]}"
+
+    def begun(self, endpoint: Endpoint) -> None:
+        """Open the entry, and remember what was begun."""
+        self._begun[endpoint.name] = endpoint.status
+        super().begun(endpoint)
+
+    async def read(self, services: Services, name: str) -> Endpoint:
+        """One DescribeEndpoint with its configuration."""
+        return await services.endpoints.describe(name)
+
+    def show(self, item: ActivityItem, endpoint: Endpoint) -> None:
+        """AWS gives no percentage."""
         item.progress(None, "usually 4 to 6 min on AWS, seconds in the sandbox; no percentage is given")
-        try:
-            while endpoint.status == begun:
-                await asyncio.sleep(POLL_SECONDS)
-                services = self._ctx.services
-                if services is None:
-                    item.cancelled(f"disconnected; {going_on}")
-                    return
-                try:
-                    endpoint = await services.endpoints.describe(name)
-                except NotFound:
-                    item.cancelled("deleted")
-                    return
-                except SageDeckError as error:
-                    item.progress(None, error.title)
-        except asyncio.CancelledError:
-            item.cancelled(f"not followed any more; {going_on}")
-            raise
-        if begun == "Updating":
-            await self._updated(endpoint, item)
-            return
-        if endpoint.status == "InService":
-            item.done("in service")
-            self._ctx.notify.success(
-                f"{name} is in service", "", action=("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
-            )
-        else:
-            reason = explain_endpoint(endpoint.failure_reason).summary
-            item.fail(reason)
-            self._ctx.notify.error(
-                f"{name} did not come up",
-                reason,
-                action=("Show", lambda: self._ctx.navigate("endpoints", {"endpoint": name})),
-            )
-        self._ctx.resourceChanged.emit("endpoint", name)
 
-    async def _updated(self, endpoint: Endpoint, item: ActivityItem) -> None:
+    def gone(self, endpoint: Endpoint) -> None:
+        """Somebody deleted it, which is no failure."""
+        self._items.pop(endpoint.name).cancelled("deleted")
+
+    async def ended(self, services: Services, endpoint: Endpoint) -> None:
+        """Say how it ended; after an update that succeeded delete what it left."""
+        await super().ended(services, endpoint)
+        update = self._updates.pop(endpoint.name, None)
+        if update is not None and endpoint.status == "InService":
+            try:
+                await services.endpoints.tidy(update)
+            except SageDeckError as error:
+                log.info("what the update of %s left could not be tidied up: %s", endpoint.name, error)
+
+    def tell_end(self, item: ActivityItem, endpoint: Endpoint) -> None:
+        """In service, updated, or why not."""
+        name, reason = endpoint.name, explain_endpoint(endpoint.failure_reason).summary
+        if self._begun.pop(name) == "Updating":
+            self._tell_update(item, endpoint, reason)
+        elif endpoint.status == "InService":
+            item.done("in service")
+            test = ("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
+            self._ctx.notify.success(f"{name} is in service", "", action=test)
+        else:
+            item.fail(reason)
+            self._ctx.notify.error(f"{name} did not come up", reason, action=self.shown(name))
+
+    def _tell_update(self, item: ActivityItem, endpoint: Endpoint, reason: str) -> None:
         name = endpoint.name
-        update = self._updates.pop(name, None)
+        update = self._updates.get(name)
         reached = endpoint.config_name == update.config_name if update is not None else not endpoint.failure_reason
         if endpoint.status == "InService" and reached:
             size = f"{endpoint.instance_count or endpoint.desired_count} × {endpoint.instance_type}"
             item.done(f"in service with {size}")
             self._ctx.notify.success(f"{name} is updated", f"It has {size} now.")
         else:
-            reason = explain_endpoint(endpoint.failure_reason).summary
             item.fail(reason)
             kept = "All is as it was before." if endpoint.status == "InService" else f"It is {endpoint.status}."
-            self._ctx.notify.error(
-                f"{name} was not updated",
-                f"{reason} {kept}",
-                action=("Show", lambda: self._ctx.navigate("endpoints", {"endpoint": name})),
-            )
-        services = self._ctx.services
-        if update is not None and services is not None and endpoint.status == "InService":
-            try:
-                await services.endpoints.tidy(update)
-            except SageDeckError as error:
-                log.info("what the update of %s left could not be tidied up: %s", name, error)
-        self._ctx.resourceChanged.emit("endpoint", name)
+            self._ctx.notify.error(f"{name} was not updated", f"{reason} {kept}", action=self.shown(name))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.confused import ConfusedPictures
 from console.context import AppContext
+from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import cost as spent
@@ -37,12 +40,14 @@ from workers.errors.tree import NotFound, SageDeckError
 from workers.training.curves import CurveReader
 from workers.training.progress import ProgressReader
 from workers.tuning.accuracy import best_accuracy
-from workers.types import EpochMetrics, JobReport, TrainingJob
+from workers.types import EpochMetrics, JobReport, LogEvent, TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 POLL_SECONDS = 1.0
 _SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
 _DESCRIBE_EVERY = 3
-_LOG_MOST_PAGES = 200
 _ONE_LINE = 880
 
 
@@ -53,6 +58,9 @@ class JobDetail(QWidget):
         super().__init__(parent)
         self.ctx = ctx
         self._job: TrainingJob | None = None
+        # As it was read last; ``_job`` may also come from the list.
+        self._described: TrainingJob | None = None
+        self._turns = 0
         self._reader: CurveReader | None = None
         self._report: JobReport | None = None
         self._title = ElidedLabel("", "section", middle=True, least=16)
@@ -76,6 +84,7 @@ class JobDetail(QWidget):
         self.role = RoleNotice(ctx, "training")
         self.log = LogPanel("Log")
         self.log.remember(ctx.settings)
+        self._follower = LogFollower(ctx, self.log.view, "training:detail", seconds=POLL_SECONDS, failed=self._failed)
         self._report_view = ReportView(ctx.settings)
         self._report_view.cellChosen.connect(self._look_at_cell)
         self.confused = ConfusedPictures(ctx, self)
@@ -173,8 +182,6 @@ class JobDetail(QWidget):
             return
         self._job, self._reader, self._report = job, None, None
         self._features, self._loaded = ProgressReader(), False
-        self.log.view.clear()
-        self.log.view.set_placeholder("Waiting for the first line…")
         self._draw(())
         self._banner.hide()
         self._pages.set_current("live")
@@ -184,14 +191,25 @@ class JobDetail(QWidget):
 
     def resume(self) -> None:
         """Go on following, for example when the tab is shown again."""
-        if self._job is not None and self.ctx.services is not None:
-            self.ctx.tasks.start(
-                self._follow(self._job.name), label="Follow the job", key="training:detail", on_error=self._failed
-            )
+        if self._job is None:
+            return
+        name = self._job.name
+
+        async def read(services: Services, position: str | None) -> Page:
+            return await services.training.log(name, position)
+
+        async def goes_on(services: Services) -> bool:
+            return await self._describe(services, name)
+
+        self._described, self._turns = None, 0
+        self._follower.follow(
+            read, label="Follow the job", goes_on=goes_on, lines=self._take_lines, ended=self._conclude,
+            nothing="The job wrote no log.",
+        )  # fmt: skip
 
     def pause(self) -> None:
         """Stop asking."""
-        self.ctx.tasks.cancel("training:detail")
+        self._follower.stop()
 
     def forget(self) -> None:
         """Show no job."""
@@ -199,54 +217,33 @@ class JobDetail(QWidget):
         self.role.forget()
         self._job = None
 
-    async def _follow(self, name: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
-        self.log.view.clear()
-        job = await services.training.describe(name)
-        self._reader = services.training.curve_reader(job)
-        self._set_job(job)
-        token: str | None = None
-        turn = 0
-        while True:
-            was_running = job.running
-            token = await self._read_log(name, token)
-            if not was_running:
-                break
-            await asyncio.sleep(POLL_SECONDS)
-            turn += 1
-            if turn % _DESCRIBE_EVERY == 0:
-                job = await services.training.describe(name)
-                self._set_job(job)
-                if not job.running:
-                    self.ctx.resourceChanged.emit("job", name)
-        self.log.view.set_placeholder("The job wrote no log.")
-        await self._conclude(job)
+    async def _describe(self, services: Services, name: str) -> bool:
+        turn, self._turns = self._turns, self._turns + 1
+        if self._described is None or turn % _DESCRIBE_EVERY == 0:
+            first = self._described is None
+            job = self._described = await services.training.describe(name)
+            if first:
+                self._reader = services.training.curve_reader(job)
+            self._set_job(job)
+            if not first and not job.running:
+                self.ctx.resourceChanged.emit("job", name)
+        return self._described.running
+
+    async def _take_lines(self, events: Sequence[LogEvent]) -> None:
+        told = self._features.progress
+        if self._features.feed(events) != told:
+            self._say_progress()
+        if self._reader is not None and await asyncio.to_thread(self._reader.feed, events):
+            self._draw(self._reader.epochs)
+
+    async def _conclude(self, services: Services) -> None:
+        if self._described is not None:
+            await self._show_end(services, self._described)
         self._loaded = True
         if not self._charts_filled():
             self._draw(())
 
-    async def _read_log(self, name: str, token: str | None) -> str | None:
-        services = self.ctx.services
-        if services is None:
-            return token
-        for _ in range(_LOG_MOST_PAGES):
-            events, token = await services.training.log(name, token)
-            if not events:
-                break
-            self.log.view.append_events(events)
-            told = self._features.progress
-            if self._features.feed(events) != told:
-                self._say_progress()
-            if self._reader is not None and await asyncio.to_thread(self._reader.feed, events):
-                self._draw(self._reader.epochs)
-        return token
-
-    async def _conclude(self, job: TrainingJob) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _show_end(self, services: Services, job: TrainingJob) -> None:
         if job.status == "Failed":
             failure = await services.training.failure(job)
             self._banner.set_content(

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.activity.model import ActivityItem
-from console.commands import Command
 from console.context import AppContext
+from console.follow.background import Follower
 from console.models.format import duration
 from console.tabs.training.commands import StopTraining
-from console.tabs.training.follow_base import Follower
 from console.tabs.training.pending import progress_words
 from console.tabs.training.rows import accuracy_words, limit_words, seconds
 from workers.training.progress import FeaturesProgress
@@ -25,15 +24,19 @@ if TYPE_CHECKING:
 class JobFollower(Follower[TrainingJob]):
     """See ``Follower``."""
 
-    kind, verb = "job", "Training"
+    kind, tab, verb, icon = "job", "training", "Training", "training"
 
     def __init__(self, ctx: AppContext, watched: Callable[[], bool] = lambda: False) -> None:
         super().__init__(ctx, watched)
         self._features: dict[str, FeaturesProgress | None] = {}
 
-    def stop(self, job: TrainingJob) -> Command:
+    def under_way(self, job: TrainingJob) -> bool:
+        """Until it has completed, failed or stopped."""
+        return job.running
+
+    def canceller(self, job: TrainingJob) -> Callable[[], object]:
         """Ask it to stop."""
-        return StopTraining([job])
+        return lambda: self._ctx.start(StopTraining([job]))
 
     async def read(self, services: Services, name: str) -> TrainingJob:
         """One DescribeTrainingJob; before the first epoch also how far the pass over the pictures is."""
@@ -52,7 +55,7 @@ class JobFollower(Follower[TrainingJob]):
         else:
             item.progress(None, (job.secondary_status or job.status).lower())
 
-    def ended(self, item: ActivityItem, job: TrainingJob) -> None:
+    def tell_end(self, item: ActivityItem, job: TrainingJob) -> None:
         """Accuracy and time, the limit it ran into, or why it failed."""
         name, took = job.name, seconds(job)
         words = f"in {duration(took)}" if took is not None else ""
@@ -71,4 +74,4 @@ class JobFollower(Follower[TrainingJob]):
                     f"{name} was {limit}", "What its script had saved is kept.", action=self.shown(name)
                 )
         else:
-            self.failed(item, job, "Its reason and log are in Training.")
+            self.failed(item, job, job.failure_reason, "Its reason and log are in Training.")

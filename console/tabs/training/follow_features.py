@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from console.context import AppContext
-from workers.errors.tree import NotFound, SageDeckError
+from console.follow.background import Poller
 from workers.training.progress import FeaturesProgress
 from workers.types import TrainingJob
 
-POLL_SECONDS = 2.0
+if TYPE_CHECKING:
+    from workers.services import Services
 
 Seen = Callable[[TrainingJob, FeaturesProgress | None], None]
 
 
-class FeaturesFollower:
+class FeaturesFollower(Poller[TrainingJob]):
     """``seen`` is given each job as it was read, with its progress. The launch has an activity entry of its own."""
 
+    kind, tab = "job", "training"
+    # The pass over the pictures takes half a minute in the sandbox: its bar must move.
+    poll_seconds = 2.0
+
     def __init__(self, ctx: AppContext, seen: Seen) -> None:
-        self._ctx, self._seen = ctx, seen
-        self._followed: set[str] = set()
+        super().__init__(ctx)
+        self._seen = seen
+        self._progress: dict[str, FeaturesProgress | None] = {}
 
-    def follow(self, job: TrainingJob) -> None:
-        """Follow a running job, once."""
-        if job.running and job.name not in self._followed:
-            self._followed.add(job.name)
-            task = self._ctx.tasks.start(
-                self._follow(job), label=f"Follow {job.name}", key=f"training:features:{job.name}"
-            )
-            task.add_done_callback(lambda _: self._followed.discard(job.name))
+    def pause(self, polls: int) -> float:
+        """The first reading at once: the list does not say how far a job is."""
+        return super().pause(polls) if polls else 0.0
 
-    async def _follow(self, job: TrainingJob) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
-        while job.running:
-            try:
-                job = await services.training.describe(job.name)
-                progress = await services.training.features_progress(job.name) if job.running else None
-                if services is not self._ctx.services:
-                    return
-                self._seen(job, progress)
-            except NotFound:
-                return
-            except SageDeckError:
-                # One failed poll is no failed job; the tables tell when the account is out of reach.
-                pass
-            await asyncio.sleep(POLL_SECONDS)
-        self._ctx.resourceChanged.emit("job", job.name)
+    def under_way(self, job: TrainingJob) -> bool:
+        """Until it has completed, failed or stopped."""
+        return job.running
+
+    async def read(self, services: Services, name: str) -> TrainingJob:
+        """One DescribeTrainingJob, and its log as long as it runs."""
+        job = await services.training.describe(name)
+        self._progress[name] = await services.training.features_progress(name) if job.running else None
+        return job
+
+    def seen(self, job: TrainingJob) -> None:
+        """Hand it on, once it was read."""
+        if job.name in self._progress:
+            self._seen(job, self._progress[job.name])
+
+    async def ended(self, services: Services, job: TrainingJob) -> None:
+        """Hand on its last state."""
+        self._progress.pop(job.name, None)
+        self._seen(job, None)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.widgets.text.log_panel import LogPanel
-from workers.errors.tree import NotFound, SageDeckError
 
+if TYPE_CHECKING:
+    from workers.services import Services
+
+# A call that was just made in Test… should be seen at once; Lambda's own log takes seconds to arrive.
 SECONDS = 2.0
-_KEY = "endpoints:function-log"
 
 
 class FunctionLog(QWidget):
@@ -20,12 +23,11 @@ class FunctionLog(QWidget):
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.ctx = ctx
         self.function = ""
         self.panel = LogPanel("Log")
         self.panel.remember(ctx.settings)
-        self.panel.view.set_placeholder("No lines yet")
         self.panel.setFixedHeight(theme().pixels(260))
+        self._follower = LogFollower(ctx, self.panel.view, "endpoints:function-log", seconds=SECONDS)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.panel)
@@ -37,26 +39,15 @@ class FunctionLog(QWidget):
             return
         self.function = name
         self.panel.set_title(f"Log of {name}")
-        self.panel.view.clear()
         self.show()
-        self.ctx.tasks.start(self._follow(name), label=f"Follow the log of {name}", key=_KEY, on_error=self._failed)
+
+        async def read(services: Services, position: str | None) -> Page:
+            return await services.logs.read(f"/aws/lambda/{name}", "", position, from_end=True)
+
+        self._follower.follow(read, label=f"Follow the log of {name}", waiting="No lines yet")
 
     def close_log(self) -> None:
         """Stop following and hide."""
         self.function = ""
-        self.ctx.tasks.cancel(_KEY)
+        self._follower.stop()
         self.hide()
-
-    async def _follow(self, name: str) -> None:
-        token: str | None = None
-        while (services := self.ctx.services) is not None:
-            try:
-                events, token = await services.logs.read(f"/aws/lambda/{name}", "", token, from_end=True)
-                self.panel.view.append_events(events)
-            except NotFound:
-                self.panel.view.set_placeholder("It has not been called yet, so there is no log")
-            await asyncio.sleep(SECONDS)
-
-    def _failed(self, error: BaseException) -> None:
-        words = error.title if isinstance(error, SageDeckError) else str(error)
-        self.panel.view.set_placeholder(f"The log cannot be read: {words}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.format import count, duration, fraction
 from console.tabs.training.rows import trial_number
@@ -32,11 +33,13 @@ from workers.errors.tree import SageDeckError
 from workers.tuning.types import Trial, TuningJob
 from workers.types import EpochMetrics, TrainingJob
 
+if TYPE_CHECKING:
+    from workers.services import Services
+
 POLL_SECONDS = 2.0
 LOG_SECONDS = 1.0
 # In polls: whether the objective shows up in the log is looked at every ten seconds.
 OBJECTIVE_EVERY = 5
-_LOG_MOST_PAGES = 200
 _ONE_LINE = 880
 
 Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
@@ -75,6 +78,7 @@ class TuningDetail(QWidget):
         self.explorer = Explorer()
         self.log = LogPanel("Log")
         self.log.remember(ctx.settings)
+        self._log_follower = LogFollower(ctx, self.log.view, "training:trial-log", seconds=LOG_SECONDS)
         self.train_button = Button("Train with these…", small=True, icon="play", on=self._train)
         self._features: TrainingJob | None = None
         self.features_button = Button("Features", "link", small=True, on=self._ask_for_features)
@@ -160,26 +164,23 @@ class TuningDetail(QWidget):
 
     def resume(self) -> None:
         """Go on following, for example when the tab is shown again."""
-        if self.job is not None and self.ctx.services is not None:
-            self.ctx.tasks.start(
-                self._follow(self.job.name), label="Follow the trials", key="training:tuning", on_error=self._failed
+        if self.job is not None:
+            self.ctx.with_services(
+                self._follow, self.job.name, label="Follow the trials", key="training:tuning", on_error=self._failed
             )
             self._follow_log()
 
     def pause(self) -> None:
         """Stop asking."""
         self.ctx.tasks.cancel("training:tuning")
-        self.ctx.tasks.cancel("training:trial-log")
+        self._log_follower.stop()
 
     def forget(self) -> None:
         """Show no job."""
         self.pause()
         self.job = None
 
-    async def _follow(self, name: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _follow(self, services: Services, name: str) -> None:
         turn = 0
         while True:
             job = await services.tuning.describe(name)
@@ -248,36 +249,30 @@ class TuningDetail(QWidget):
 
     def _follow_log(self) -> None:
         self.log.view.clear()
-        if self.chosen and self.ctx.services is not None:
-            self.ctx.tasks.start(
-                self._read_log(self.chosen), label="Read the trial's log", key="training:trial-log",
-                on_error=lambda error: self.log.view.set_placeholder(str(error)),
-            )  # fmt: skip
-
-    async def _read_log(self, name: str) -> None:
-        services = self.ctx.services
-        if services is None:
+        name = self.chosen
+        if not name:
             return
-        self.log.view.set_placeholder("Waiting for the first line…")
-        token: str | None = None
-        while True:
+
+        async def read(services: Services, position: str | None) -> Page:
+            return await services.training.log(name, position)
+
+        async def goes_on(_: Services) -> bool:
             trial = self.trial()
-            running = trial is not None and trial.running
-            self.log.view.set_live(running)
-            for _ in range(_LOG_MOST_PAGES):
-                events, token = await services.training.log(name, token)
-                if not events:
-                    break
-                self.log.view.append_events(events)
-            if not running:
-                break
-            await asyncio.sleep(LOG_SECONDS)
-        self.log.view.set_placeholder("The trial wrote no log.")
-        if trial is not None and trial.status == "Failed":
-            failure = await services.training.failure(await services.training.describe(name))
-            words = f"Trial {trial_number(name)}: {failure.summary}"
-            self._banner.set_content("err", words, failure.hint, details=failure.details)
-            self._banner.show()
+            return trial is not None and trial.running
+
+        self._log_follower.follow(
+            read, label="Read the trial's log", goes_on=goes_on, ended=self._trial_ended,
+            nothing="The trial wrote no log.",
+        )  # fmt: skip
+
+    async def _trial_ended(self, services: Services) -> None:
+        trial = self.trial()
+        if trial is None or trial.status != "Failed":
+            return
+        failure = await services.training.failure(await services.training.describe(trial.name))
+        words = f"Trial {trial_number(trial.name)}: {failure.summary}"
+        self._banner.set_content("err", words, failure.hint, details=failure.details)
+        self._banner.show()
 
     # Contents
 

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.activity.model import ActivityItem
-from console.commands import Command
 from console.context import AppContext
+from console.follow.background import Follower
 from console.models.format import duration
-from console.tabs.training.follow_base import Follower
 from console.tabs.training.rows import accuracy_words
 from console.tabs.training.tuning.commands import StopTuning
 from workers.tuning.accuracy import best_of_tuning
@@ -25,7 +24,8 @@ Seen = Callable[[TuningJob, tuple[Trial, ...]], None]
 class TuningFollower(Follower[TuningJob]):
     """``seen`` is given every job as it was read, with its trials; for the rest see ``Follower``."""
 
-    kind, verb, noun = "tuning", "Tuning", "tuning job"
+    kind, tab, verb, noun = "tuning", "training", "Tuning", "tuning job"
+    # A poll reads every trial, too. Five minutes: so long an operator looks on; the rest of the hours can wait.
     slow_poll_seconds = 20.0
     eager_polls = 100
 
@@ -33,9 +33,13 @@ class TuningFollower(Follower[TuningJob]):
         super().__init__(ctx, watched)
         self._seen = seen
 
-    def stop(self, job: TuningJob) -> Command:
+    def under_way(self, job: TuningJob) -> bool:
+        """Until it has completed, failed or stopped."""
+        return job.running
+
+    def canceller(self, job: TuningJob) -> Callable[[], object]:
         """Ask it to stop, with its trials."""
-        return StopTuning([job])
+        return lambda: self._ctx.start(StopTuning([job]))
 
     async def read(self, services: Services, name: str) -> TuningJob:
         """The tuning job, told to ``seen`` with its trials."""
@@ -54,7 +58,7 @@ class TuningFollower(Follower[TuningJob]):
             words += f", about {duration(max(1.0, left))} left"
         item.progress(min(1.0, job.counts.finished / job.max_jobs), words)
 
-    def ended(self, item: ActivityItem, job: TuningJob) -> None:
+    def tell_end(self, item: ActivityItem, job: TuningJob) -> None:
         """The best result, or why it failed."""
         words = best_words(job)
         if job.status == "Completed":
@@ -64,7 +68,7 @@ class TuningFollower(Follower[TuningJob]):
         elif job.status == "Stopped":
             item.cancelled(f"stopped; {words}")
         else:
-            self.failed(item, job, "Its reason and trials are in Training.")
+            self.failed(item, job, job.failure_reason, "Its reason and trials are in Training.")
 
 
 def best_words(job: TuningJob) -> str:

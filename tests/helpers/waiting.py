@@ -1,0 +1,35 @@
+"""Waiting for what must happen, never for a time: the one place in the tests that sleeps between two looks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+async def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "", every: float = 0.005) -> Any:
+    """The first true value of ``condition()``, which may be a coroutine; other tasks go on meanwhile.
+
+    AssertionError, with ``what`` it was waited for, after ``seconds``. ``every``: seconds between two looks, more for
+    those that ask a server.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if inspect.isawaitable(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what or condition} did not come within {seconds:.0f} s"
+        await asyncio.sleep(every)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "", every: float = 0.01) -> Any:
+    """As ``until``, where no event loop runs."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what or condition} did not come within {seconds:.0f} s"
+        time.sleep(every)
+    return found
