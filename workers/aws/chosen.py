@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from workers.errors.rules import is_local
@@ -48,6 +49,11 @@ REDIRECTING = frozenset(
         "SAGEMAKER_ADMIN_CONFIG_OVERRIDE",
     }
 )
+# What names a file, for botocore and for the libraries below it.
+_FILES = (
+    "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -57,6 +63,8 @@ def child_environ(backend: Backend, environ: Mapping[str, str] | None = None) ->
     Keys of its own are the whole truth: then no profile, certificate, proxy or file of this computer counts.
     """
     kept = dict(os.environ if environ is None else environ)
+    # A child runs in another folder: what is named from the window's has to be found all the same.
+    kept |= {name: str(Path(kept[name]).absolute()) for name in _FILES if kept.get(name, "~")[:1] not in ("~", "")}
     if backend.access_key_id is not None:
         kept = {name: value for name, value in kept.items() if not _is_aws(name) and name.lower() not in _PROXIES}
         nothing = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)

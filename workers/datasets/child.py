@@ -1,14 +1,13 @@
 """Checks or splits a folder of pictures: ``python -m workers.datasets.child``.
 
 Spec: ``do`` (``check`` or ``split``), ``folder``; for a split also ``target``, ``fractions``, ``seed``.
-Reports ``{"phase", "done", "total"}`` at most ten times a second, after the scan ``{"early": report}``, at the
-end ``{"report": report}`` or ``{"split": …}``.
+Progress: ``{"phase", "done", "total"}`` at most ten times a second, after the scan ``{"early": report}``. Result:
+``{"report": report}`` or ``{"split": …}``.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -25,18 +24,17 @@ from workers.types import DatasetReport
 AT_ONCE = 64
 
 
-def _work(child: ChildRun) -> None:
+def _work(child: ChildRun) -> dict[str, Any] | None:
     try:
         listed = _scan(child)
         if child.spec["do"] == "check":
-            _check(child, listed)
-        else:
-            try:
-                _split(child, listed)
-            except OSError as error:
-                raise translate(error, "write the split folder") from error
+            return _check(child, listed)
+        try:
+            return _split(child, listed)
+        except OSError as error:
+            raise translate(error, "write the split folder") from error
     except Stopped:
-        return
+        return None
 
 
 def _scan(child: ChildRun) -> Scan:
@@ -44,13 +42,13 @@ def _scan(child: ChildRun) -> Scan:
         if child.stop.is_set():
             raise Stopped
         if child.due():
-            child.report({"phase": "scanning", "done": count, "total": 0})
+            child.progress({"phase": "scanning", "done": count, "total": 0})
 
     return scan(Path(child.spec["folder"]), tick)
 
 
-def _check(child: ChildRun, listed: Scan) -> None:
-    child.report({"early": _plain(early_report(listed))})
+def _check(child: ChildRun, listed: Scan) -> dict[str, Any]:
+    child.progress({"early": _plain(early_report(listed))})
     allow_large_pictures()
     opened: dict[str, Opened] = {}
     total = len(listed.files)
@@ -63,19 +61,19 @@ def _check(child: ChildRun, listed: Scan) -> None:
             results = pool.map(open_picture, [listed.root / file.path for file in part])
             opened.update(zip((file.path for file in part), results, strict=True))
             if child.due():
-                child.report({"phase": "opening", "done": len(opened), "total": total})
-    child.report({"report": _plain(full_report(listed, opened))})
+                child.progress({"phase": "opening", "done": len(opened), "total": total})
+    return {"report": _plain(full_report(listed, opened))}
 
 
-def _split(child: ChildRun, listed: Scan) -> None:
+def _split(child: ChildRun, listed: Scan) -> dict[str, Any]:
     placed = plan(listed, child.spec["fractions"], int(child.spec["seed"]))
 
     def tick(done: int) -> None:
         if child.due():
-            child.report({"phase": "writing", "done": done, "total": len(placed)})
+            child.progress({"phase": "writing", "done": done, "total": len(placed)})
 
     links, copies = make(placed, listed.root, Path(child.spec["target"]), child.stop.is_set, tick)
-    child.report({"split": {"pictures": len(placed), "links": links, "copies": copies}})
+    return {"split": {"pictures": len(placed), "links": links, "copies": copies}}
 
 
 def _plain(report: DatasetReport) -> dict[str, Any]:
@@ -87,4 +85,4 @@ def _plain(report: DatasetReport) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(_work, "check the folder"))
+    serve(_work, "check the folder")

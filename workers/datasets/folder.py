@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from workers.children.parent import ChildFailed, run_child
 from workers.datasets.folder_rules import SPLITS
 from workers.datasets.scan import FLAT, class_files
 from workers.errors.tree import LocalProblem, translate
-from workers.errors.wire import from_wire
 from workers.types import ClassCount, DatasetReport, Finding
 
 DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
@@ -59,13 +58,7 @@ async def check_folder(path: Path, on_progress: OnProgress | None = None) -> Dat
     Raises ``LocalProblem`` when ``path`` is no folder or may not be read. Cancelling stops the child.
     """
     folder = await asyncio.to_thread(_folder, path)
-    report: DatasetReport | None = None
-    async for message in _child({"do": "check", "folder": str(folder)}, on_progress):
-        if "report" in message:
-            report = _report(message["report"])
-    if report is None:
-        raise LocalProblem("The check ended early", f"No result came for {folder}.", "Check the folder again.")
-    return report
+    return _report((await _child({"do": "check", "folder": str(folder)}, on_progress))["report"])
 
 
 async def split_folder(
@@ -87,12 +80,8 @@ async def split_folder(
     making = target.with_name(f".{target.name}.making-{os.getpid()}")
     spec = {"do": "split", "folder": str(source), "target": str(making), "seed": seed}
     spec["fractions"] = dict(fractions or DEFAULT_FRACTIONS)
-    result: dict[str, int] | None = None
     try:
-        async for message in _child(spec, on_progress):
-            result = message.get("split", result)
-        if result is None:
-            raise LocalProblem("The split ended early", f"{target} was not made.", "Split the folder again.")
+        result = (await _child(spec, on_progress))["split"]
         await asyncio.to_thread(_rename, making, target)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, making, True))
@@ -144,27 +133,29 @@ def _rename(making: Path, target: Path) -> None:
         raise translate(error, f"write the folder {target}") from error
 
 
-async def _child(spec: dict[str, Any], on_progress: OnProgress | None) -> AsyncIterator[dict[str, Any]]:
+async def _child(spec: dict[str, Any], on_progress: OnProgress | None) -> Mapping[str, Any]:
+    """The result of a child; tells its progress. Raises ``SageDeckError``."""
     phase_started: dict[str, float] = {}
+    result: Mapping[str, Any] = {}
     try:
         async with aclosing(run_child("workers.datasets.child", spec)) as messages:
             async for message in messages:
-                if "error" in message:
-                    raise from_wire(message["error"])
-                if on_progress is not None and "early" in message:
-                    early = _report(message["early"])
+                if message.kind == "result":
+                    result = message.value
+                elif on_progress is not None and "early" in message.value:
+                    early = _report(message.value["early"])
                     on_progress(DatasetProgress("opening", 0, early.pictures, None, early))
-                elif on_progress is not None and "phase" in message:
-                    since = phase_started.setdefault(message["phase"], time.monotonic())
-                    on_progress(_progress(message, time.monotonic() - since))
-                yield message
+                elif on_progress is not None:
+                    since = phase_started.setdefault(message.value["phase"], time.monotonic())
+                    on_progress(_progress(message.value, time.monotonic() - since))
     except ChildFailed as error:
         raise LocalProblem(
             "The check failed", "The checking program ended.", "Try again.", details=str(error)
         ) from error
+    return result
 
 
-def _progress(message: dict[str, Any], seconds: float) -> DatasetProgress:
+def _progress(message: Mapping[str, Any], seconds: float) -> DatasetProgress:
     done, total = message["done"], message["total"]
     left = (total - done) * seconds / done if total and done and seconds > 0.5 else None
     return DatasetProgress(message["phase"], done, total, left)

@@ -1,7 +1,7 @@
 """The warm launcher process, seen from the window: one child for one backend.
 
 The SageMaker SDK takes seconds to import, so the child is started when a backend is chosen and answers the
-first click in a fraction of a second. Keys travel only in the first line of its standard input.
+first click in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-import json
-import subprocess
-import sys
 import threading
-from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from workers.aws.chosen import child_environ
-from workers.errors.tree import LocalProblem, Unreachable
-from workers.errors.wire import from_wire
+from workers.children.parent import error_of, updated_meanwhile
+from workers.children.process import ChildProcess, End
+from workers.children.protocol import Frame, OtherVersion
+from workers.errors.tree import LocalProblem, SageDeckError, Unreachable
 from workers.types import Backend
 
 MODULE = "workers.launcher.child"
 START_SECONDS = 300.0
 LAUNCH_SECONDS = 120.0
 STOP_SECONDS = 3.0
-_LAST_WORDS = 40
+# One that still imports the SDK has nothing to finish.
+WARM_UP_STOP_SECONDS = 0.2
 
 
 class Launcher:
@@ -55,7 +55,7 @@ class Launcher:
                 code="LauncherTimeout",
             ) from None
 
-    async def launch(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def launch(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send one launch request (see ``workers.launcher.sdk``) and return ``{"job_name", "job_arn", "seconds"}``.
 
         Cancelling does not take the request back: the job may still start. Raises ``SageDeckError``.
@@ -72,8 +72,6 @@ class Launcher:
                 "Look at the list of jobs before you try again.",
                 code="LauncherTimeout",
             ) from None
-        if "error" in answer:
-            raise from_wire(answer["error"])
         return answer
 
     def close(self) -> None:
@@ -98,98 +96,59 @@ class _Child:
 
     def __init__(self, module: str, backend: Backend) -> None:
         self.ready: Future[None] = Future()
-        self._waiting: dict[int, Future[dict[str, Any]]] = {}
+        self._waiting: dict[int, Future[Mapping[str, Any]]] = {}
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._ended = False
-        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=child_environ(backend),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        self._end: End | None = None
+        self._process = ChildProcess(
+            module, dataclasses.asdict(backend), self._hear, self._ended, environ=child_environ(backend)
         )
-        self._errors = threading.Thread(target=self._read_errors, name="launcher stderr", daemon=True)
-        self._errors.start()
-        threading.Thread(target=self._read_answers, name="launcher stdout", daemon=True).start()
-        self._write(dataclasses.asdict(backend))
 
     @property
     def alive(self) -> bool:
         """False once the process has ended: its answers will not come any more."""
-        return not self._ended and self._process.poll() is None
+        return self._end is None and self._process.running
 
-    def send(self, request: dict[str, Any]) -> Future[dict[str, Any]]:
-        future: Future[dict[str, Any]] = Future()
+    def send(self, request: Mapping[str, Any]) -> Future[Mapping[str, Any]]:
+        """Ask for a launch; the future gets its result or its error."""
+        future: Future[Mapping[str, Any]] = Future()
         number = next(self._ids)
         with self._lock:
-            if self._ended:
-                future.set_exception(self._death())
+            if self._end is not None:
+                future.set_exception(_death(self._end))
                 return future
             self._waiting[number] = future
-        self._write({"id": number, **request})
+        self._process.write(Frame("request", request, number))
         return future
 
     def stop(self) -> None:
         """Close its input, which ends it; kill it when it does not."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            pass
-        try:
-            self._process.wait(0.2 if not self.ready.done() else STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.stop(STOP_SECONDS if self.ready.done() else WARM_UP_STOP_SECONDS)
 
-    def _write(self, message: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
-        except (OSError, ValueError):
-            # It is dead or being stopped; the reading thread fails what waits for an answer.
-            return
-
-    def _read_answers(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            if "ready" in answer:
-                self._settle(self.ready, None, from_wire(answer["error"]) if "error" in answer else None)
-                continue
+    def _hear(self, frame: Frame | OtherVersion) -> None:
+        if isinstance(frame, OtherVersion):
+            self._fail(updated_meanwhile())
+        elif frame.kind == "ready":
+            self._settle(self.ready, None, None)
+        elif frame.id == 0 and frame.kind == "error":
+            self._settle(self.ready, None, error_of(frame))
+        else:
             with self._lock:
-                future = self._waiting.pop(answer["id"], None)
+                future = self._waiting.pop(frame.id, None)
             if future is not None:
-                self._settle(future, answer, None)
-        self._process.wait()
-        self._errors.join(2)
+                self._settle(future, frame.value, error_of(frame) if frame.kind == "error" else None)
+
+    def _ended(self, end: End) -> None:
         with self._lock:
-            self._ended = True
+            self._end = end
+        self._fail(_death(end))
+
+    def _fail(self, error: SageDeckError) -> None:
+        with self._lock:
             waiting, self._waiting = list(self._waiting.values()), {}
+        self._settle(self.ready, None, error)
         for future in waiting:
-            self._settle(future, None, self._death())
-        self._settle(self.ready, None, self._death())
-
-    def _read_errors(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._last_words.append(line)
-
-    def _death(self) -> LocalProblem:
-        return LocalProblem(
-            "The launcher stopped",
-            "The process with the SageMaker SDK ended before it answered.",
-            "Look at the list of jobs, then try again: it starts anew.",
-            code="LauncherDied",
-            details="".join(self._last_words)[-2000:],
-        )
+            self._settle(future, None, error)
 
     @staticmethod
     def _settle(future: Future[Any], result: Any, error: Exception | None) -> None:
@@ -198,3 +157,13 @@ class _Child:
         except InvalidStateError:
             # Settled already, or nobody waits any more.
             return
+
+
+def _death(end: End) -> LocalProblem:
+    return LocalProblem(
+        "The launcher stopped",
+        "The process with the SageMaker SDK ended before it answered.",
+        "Look at the list of jobs, then try again: it starts anew.",
+        code="LauncherDied",
+        details=end.last_words[-2000:],
+    )

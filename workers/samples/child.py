@@ -1,12 +1,11 @@
 """Draws one share of a sample set: ``python -m workers.samples.child``.
 
-Spec: ``folder``, ``classes`` (breed names), ``per_class``, ``seed``, ``share`` and ``shares``. Reports
-``{"done", "bytes"}`` as it goes on, and once more at the end.
+Spec: ``folder``, ``classes`` (breed names), ``per_class``, ``seed``, ``share`` and ``shares``. Progress and
+result: ``{"done", "bytes"}``.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from workers.children.child import ChildRun, serve
@@ -25,7 +24,7 @@ def file_name(breed_name: str, index: int) -> str:
     return f"{breed_name.replace(' ', '_')}_{index:05d}.jpg"
 
 
-def _draw(child: ChildRun) -> None:
+def _draw(child: ChildRun) -> dict[str, int] | None:
     spec, breeds = child.spec, catalogue()
     root, per_class, seed = Path(spec["folder"]), int(spec["per_class"]), int(spec["seed"])
     sizes = split_sizes(per_class)
@@ -42,14 +41,14 @@ def _draw(child: ChildRun) -> None:
                 if position % spec["shares"] != spec["share"]:
                     continue
                 if child.stop.is_set():
-                    return
+                    return None
                 data = picture_bytes(breed, f"{seed}/{name}/{index}")
                 (folder / file_name(name, index)).write_bytes(data)
                 done, written = done + 1, written + len(data)
                 if child.due():
-                    child.report({"done": done, "bytes": written})
-    child.report({"done": done, "bytes": written})
+                    child.progress({"done": done, "bytes": written})
+    return {"done": done, "bytes": written}
 
 
 if __name__ == "__main__":
-    sys.exit(serve(_draw, "draw the sample pictures"))
+    serve(_draw, "draw the sample pictures")

@@ -19,7 +19,6 @@ from typing import Any
 
 from workers.children.parent import run_child
 from workers.errors.tree import InvalidInput, LocalProblem, translate
-from workers.errors.wire import from_wire
 from workers.files.os_words import os_words
 
 MAX_CLASSES = 133
@@ -126,9 +125,7 @@ async def _draw(
         spec = {"folder": str(folder), "classes": names, "per_class": per_class, "seed": seed}
         async with aclosing(run_child("workers.samples.child", {**spec, "share": share, "shares": shares})) as lines:
             async for line in lines:
-                if "error" in line:
-                    raise from_wire(line["error"])
-                done[share], size[share] = line["done"], line["bytes"]
+                done[share], size[share] = line.value["done"], line.value["bytes"]
                 if on_progress is not None:
                     on_progress(_progress(sum(done), total, time.monotonic() - started))
 

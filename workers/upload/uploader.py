@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from workers.aws.chosen import child_environ
 from workers.aws.session import AwsSession
 from workers.children.parent import Child, ChildFailed
 from workers.errors.tree import LocalProblem, translate
-from workers.errors.wire import from_wire
 from workers.types import PendingUpload, UploadProgress, UploadResult
 from workers.upload.manifest import Manifest, default_path
 
@@ -113,7 +112,7 @@ class Uploader:
                 "Its process ended with an error. What was sent is kept.",
                 "Start it again: it goes on where it stopped.",
                 code=f"exit {exc.returncode}",
-                details=exc.stderr,
+                details=exc.last_words,
             ) from exc
         except OSError as exc:
             raise translate(exc, "start the upload") from exc
@@ -142,15 +141,13 @@ class Uploader:
         }
 
     async def _follow(self, child: Child, on_progress: Callable[[UploadProgress], None]) -> UploadResult:
-        last: dict[str, Any] = {}
+        result: Mapping[str, Any] = {}
         async for message in child.messages():
-            if "progress" in message:
-                on_progress(UploadProgress(**message["progress"]))
+            if message.kind == "progress":
+                on_progress(UploadProgress(**message.value))
             else:
-                last = message
-        if last.get("error"):
-            raise from_wire(last["error"])
-        return _result(last["result"])
+                result = message.value
+        return _result(result)
 
     def _read_pending(self, account: str) -> list[PendingUpload]:
         manifest = Manifest(self._manifest)
@@ -174,7 +171,7 @@ class Uploader:
             manifest.close()
 
 
-def _result(wire: dict[str, Any]) -> UploadResult:
+def _result(wire: Mapping[str, Any]) -> UploadResult:
     lists = {name: tuple(wire[name]) for name in ("changed_during_upload", "gone", "ignored", "others", "twins")}
     failed = tuple((name, reason) for name, reason in wire["failed"])
     return UploadResult(**{**wire, **lists, "failed": failed})

@@ -151,6 +151,19 @@ def test_a_child_gets_nothing_that_sends_it_elsewhere(shell, name):
     assert environ["PATH"] == os.environ["PATH"]
 
 
+def test_a_child_finds_files_that_are_named_from_the_windows_folder(shell, tmp_path):
+    work = backend("work")
+    shell.chdir(tmp_path)
+    shell.setenv("AWS_CONFIG_FILE", "mine/config")
+    shell.setenv("AWS_CA_BUNDLE", "proxy.pem")
+    shell.setenv("AWS_SHARED_CREDENTIALS_FILE", "~/keys")
+    shell.setenv("SSL_CERT_FILE", "/etc/ssl.pem")
+    environ = child_environ(work)
+    assert environ["AWS_CONFIG_FILE"] == str(tmp_path / "mine" / "config")
+    assert environ["AWS_CA_BUNDLE"] == str(tmp_path / "proxy.pem")
+    assert (environ["AWS_SHARED_CREDENTIALS_FILE"], environ["SSL_CERT_FILE"]) == ("~/keys", "/etc/ssl.pem")
+
+
 def test_every_child_is_started_with_that_environment(shell, monkeypatch):
     shell.setenv("AWS_ENDPOINT_URL", ELSEWHERE)
     given = []

@@ -81,6 +81,10 @@ def test_a_child_that_hangs_is_killed():
     launcher.close()
 
 
+def test_what_the_sdk_prints_is_no_answer(launcher):
+    assert asyncio.run(launcher.launch({"job_name": "chatty"}))["job_name"] == "chatty"
+
+
 def test_an_error_arrives_whole(launcher):
     with pytest.raises(AccessDenied) as caught:
         asyncio.run(launcher.launch({"job_name": "taken"}))

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from workers.children.parent import run_child
-from workers.errors.tree import Expired, LocalProblem
-from workers.errors.wire import from_wire
+from workers.errors.tree import Expired, LocalProblem, SageDeckError
 from workers.upload.uploader import UploadControl
 
 
 def messages_of(spec):
-    async def main():
-        return [message async for message in run_child("workers.upload.child", spec)]
+    """What it tells, and the error that it ends with."""
+    heard = []
 
-    return asyncio.run(asyncio.wait_for(main(), 120))
+    async def main():
+        async for message in run_child("workers.upload.child", spec):
+            heard.append(message)
+
+    with pytest.raises(SageDeckError) as told:
+        asyncio.run(asyncio.wait_for(main(), 120))
+    return heard, told.value
 
 
 def spec(tmp_path, **backend):
@@ -29,18 +36,16 @@ def spec(tmp_path, **backend):
 
 
 def test_a_profile_that_is_gone_is_told_as_such(tmp_path):
-    last = messages_of(spec(tmp_path, profile_name="no-such-profile"))[-1]
-    error = from_wire(last["error"])
+    _, error = messages_of(spec(tmp_path, profile_name="no-such-profile"))
     assert isinstance(error, Expired) and error.fix.action == "choose_backend"
 
 
 def test_progress_comes_before_the_end_and_an_empty_folder_is_told(tmp_path):
     (tmp_path / "set").mkdir()
-    messages = messages_of(spec(tmp_path, access_key_id="AK", secret_access_key="SK"))
-    assert messages[0]["progress"]["phase"] == "scanning"
-    error = from_wire(messages[-1]["error"])
+    messages, error = messages_of(spec(tmp_path, access_key_id="AK", secret_access_key="SK"))
+    assert messages[0].value["phase"] == "scanning"
     assert isinstance(error, LocalProblem) and error.code == "EmptyFolder"
-    assert messages[-1]["result"]["sent"] == 0
+    assert {message.kind for message in messages} == {"progress"}
 
 
 def test_wishes_from_before_the_start_are_told_to_the_child():
