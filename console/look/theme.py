@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 import resources
 from console.look import icons
+from console.look.listeners import Listeners
 
 Preference = Literal["system", "light", "dark"]
 
@@ -132,7 +133,8 @@ def _mono_family() -> str:
 class Theme(QObject):
     """The tokens of the scheme in force, fonts by role, and icons in token colours.
 
-    Signals: ``changed()`` after the scheme or the text size changed and the style sheet was replaced.
+    Signals: ``changed()`` after the scheme or the text size changed and the style sheet was replaced. What comes and
+    goes, as widgets do, is one of its ``listeners`` instead.
     """
 
     changed = Signal()
@@ -144,6 +146,7 @@ class Theme(QObject):
         self._fonts: dict[str, QFont] = {}
         self._metrics: dict[str, QFontMetrics] = {}
         self._applied: tuple[bool, float] | None = None
+        self.listeners = Listeners()
         self.dark = self._system_is_dark()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
 
@@ -237,6 +240,7 @@ class Theme(QObject):
         app.setPalette(self.palette())
         app.setFont(self.font("body"))
         app.setStyleSheet(style_sheet(self))
+        self.listeners.tell()
         self.changed.emit()
 
     def _system_is_dark(self) -> bool:

@@ -25,6 +25,7 @@ from console.collector import Collector
 from console.look.theme import theme
 from console.tour.hands import StoryFailed
 from console.tour.story import Story
+from console.widgets.base import below
 
 SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
@@ -110,7 +111,7 @@ class _Camera:
         window = self._application.window
         picture = window.grab().toImage()
         ratio = picture.devicePixelRatio()
-        for dialog in window.findChildren(QDialog):
+        for dialog in below(window, QDialog):
             if dialog.isVisible():
                 painter = QPainter(picture)
                 painter.fillRect(window.rect(), QColor(0, 0, 0, _VEIL))

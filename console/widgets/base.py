@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen
@@ -12,14 +13,28 @@ from console.look import icons
 from console.look.theme import theme
 
 FOCUS_WIDTH = 2.0
+W = TypeVar("W", bound=QWidget)
+
+
+def below(root: QWidget, kind: type[W]) -> Iterator[W]:
+    """The widgets of ``kind`` inside ``root``, also in its dialogs, each before what is inside of it.
+
+    Not ``findChildren``: PySide makes who asks the owner of what it found, and a window that found a dialog's button
+    then keeps the dialog for ever.
+    """
+    for child in root.children():
+        if isinstance(child, QWidget):
+            if isinstance(child, kind):
+                yield child
+            yield from below(child, kind)
 
 
 def on_theme(widget: QWidget, slot: Callable[[], None] | None = None) -> None:
     """Call ``slot`` (default: the widget's ``update``) after every theme change, as long as the widget lives.
 
-    ``slot`` must be a bound method of ``widget``, so that Qt drops the connection with it.
+    ``slot`` must be a bound method of ``widget`` without arguments.
     """
-    theme().changed.connect(slot if slot is not None else widget.update)
+    theme().listeners.add(slot if slot is not None else widget.update)
 
 
 def antialias(painter: QPainter) -> None:

@@ -28,7 +28,7 @@ from console.context import AppContext
 from console.look.theme import theme
 from console.tabs import TABS, TabSpec
 from console.tabs.base import is_narrow
-from console.widgets.base import on_theme
+from console.widgets.base import below, on_theme
 from console.widgets.forms.drops import PASTED_NAME, DropVeil, image_bytes, local_paths, pictures
 from console.widgets.tables.search_field import SearchField
 from console.window.connecting import ConnectingStrip
@@ -146,7 +146,7 @@ class MainWindow(QWidget):
         """Go to the search field nearest to where the keyboard is: of the same panel, else of the page."""
         place: QWidget | None = self.focusWidget() or self.pages
         while place is not None:
-            field = next((one for one in place.findChildren(SearchField) if one.isVisible()), None)
+            field = next((one for one in below(place, SearchField) if one.isVisible()), None)
             if field is not None:
                 field.setFocus(Qt.FocusReason.ShortcutFocusReason)
                 field.selectAll()
@@ -379,7 +379,7 @@ class MainWindow(QWidget):
 
     def _close_dialogs(self) -> None:
         """What was asked or shown about the account that is left is answered with Cancel."""
-        for dialog in self.findChildren(QDialog):
+        for dialog in tuple(below(self, QDialog)):
             if dialog.isVisible() and dialog not in self._dialogs.values():
                 dialog.reject()
 

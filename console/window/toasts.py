@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.notify import Notice, Notifier
+from console.widgets.base import below
 from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import Glyph, WrapLabel
 from console.window.popover import SHADOW, Popover
@@ -161,7 +162,7 @@ class Toasts:
 
     def _buttons_between(self, left: int, right: int) -> list[QRect]:
         found = []
-        for button in self._parent.findChildren(Button):
+        for button in below(self._parent, Button):
             if button.is_main and button.isVisible() and button.window() is self._parent.window():
                 place = QRect(button.mapTo(self._parent, QPoint(0, 0)), button.size())
                 if place.right() >= left and place.left() <= right:

@@ -59,6 +59,9 @@ class NoUploads:
     async def pending(self) -> list[Any]:
         return []
 
+    async def places(self, _: Any) -> list[Any]:
+        return []
+
 
 async def open_bucket(make_application: Callable[..., Any], pages: int = 3) -> tuple[Any, Any, PagedStorage]:
     application = make_application(SPECS)

@@ -58,7 +58,7 @@ class NamedAccount(ModelServices):
             buckets=self._buckets, list=self._listing, safety=self._safety, objects=lambda *_: self._each(()),
             preview=refused.anything,
         )  # fmt: skip
-        self.uploader = SimpleNamespace(pending=self._pending)
+        self.uploader = SimpleNamespace(pending=self._pending, places=self._places)
         self.tuning = SimpleNamespace(
             list=self._tunings, describe=refused.anything, trials=refused.anything, check_name=self._nothing,
             pictures=self._pictures,
@@ -109,6 +109,9 @@ class NamedAccount(ModelServices):
 
     async def _pending(self) -> Any:
         return ()
+
+    async def _places(self, _: Any) -> list[Any]:
+        return []
 
     async def _tunings(self, **_: Any) -> TuningPage:
         await self._answered()

@@ -42,6 +42,7 @@ from workers.types import (
     LogEvent,
     S3Object,
     TrainingJob,
+    UploadResult,
 )
 
 LONG = 63
@@ -229,7 +230,7 @@ class FullServices(ModelServices):
         self.storage = SimpleNamespace(
             buckets=self._buckets, list=self._listing, safety=self._safety, objects=self._objects, preview=self._preview
         )
-        self.uploader = SimpleNamespace(pending=self._none)
+        self.uploader = SimpleNamespace(pending=self._none, places=self._none, look=self._look)
         self.role_checks = SimpleNamespace(check=self._role)
         self.grants = SimpleNamespace()
 
@@ -241,6 +242,9 @@ class FullServices(ModelServices):
 
     async def _none(self, *_: Any) -> list[Any]:
         return []
+
+    async def _look(self, *_: Any, **__: Any) -> UploadResult:
+        return UploadResult(0, 0, 0, 0.0, missing=1)
 
     async def _no_problem(self, *_: Any) -> str:
         return ""

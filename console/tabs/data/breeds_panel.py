@@ -105,7 +105,7 @@ class BreedsPanel(QWidget):
         self.histogram.chosen.connect(self._bar_chosen)
         self.table.selectionChanged.connect(self._row_chosen)
         self.table.model.applied.connect(self._show_bars)
-        thumbnails().ready.connect(self._thumb_ready)
+        thumbnails().listeners.add(self._thumb_ready)
         self._call_them("class")
 
     @property

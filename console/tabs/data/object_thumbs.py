@@ -32,7 +32,7 @@ class ObjectThumbs(QObject):
         self._twins: dict[tuple[str, str], Path | None] = {}
         self._data: OrderedDict[str, None] = OrderedDict()
         self._failed: set[str] = set()
-        thumbnails().ready.connect(self._ready)
+        thumbnails().listeners.add(self._ready)
 
     def forget(self) -> None:
         """Look for local files anew, and try again what could not be fetched."""

@@ -34,7 +34,10 @@ def fit_height(dialog: QDialog) -> None:
 
 
 class Dialog(QDialog):
-    """Title, one sentence, a body, and buttons at the right. ``body`` and ``buttons`` are layouts to fill."""
+    """Title, one sentence, a body, and buttons at the right. ``body`` and ``buttons`` are layouts to fill.
+
+    Connect its parts' signals to bound methods: a lambda that names the dialog would keep it for ever.
+    """
 
     def __init__(self, title: str, text: str = "", *, width: int = WIDTH, parent: QWidget | None = None) -> None:
         super().__init__(parent)

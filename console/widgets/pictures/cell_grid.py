@@ -35,7 +35,7 @@ class CellGrid(QAbstractScrollArea):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        thumbnails().ready.connect(self.repaint_soon)
+        thumbnails().listeners.add(self.repaint_soon)
         on_theme(self, self.lay_out)
 
     # What a subclass says

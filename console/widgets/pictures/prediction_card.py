@@ -174,7 +174,7 @@ class PredictionCard(QWidget):
         super().__init__(parent)
         self._card = card
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        thumbnails().ready.connect(self._picture_ready)
+        thumbnails().listeners.add(self._picture_ready)
         self.set_card(card)
         on_theme(self, self.updateGeometry)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QImage, QPixmap
 
+from console.look.listeners import Listeners
 from console.widgets.pictures.reading import read_fitting
 
 # Stands for a picture whose bytes have not come yet: a quiet box, no failure.
@@ -48,13 +49,15 @@ class _Decode(QRunnable):
 class ThumbnailLoader(QObject):
     """Decodes pictures in at most two threads, the newest wish first, and keeps the latest ones.
 
-    Signals: ``ready(str source)`` when a wish was answered, also when the picture cannot be read.
+    Signals: ``ready(str source)`` when a wish was answered, also when the picture cannot be read. Widgets, which come
+    and go, are its ``listeners`` instead.
     """
 
     ready = Signal(str)
 
     def __init__(self, parent: QObject | None = None, *, threads: int = 2) -> None:
         super().__init__(parent)
+        self.listeners = Listeners()
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(threads)
         self._signals = _Signals(self)
@@ -99,7 +102,7 @@ class ThumbnailLoader(QObject):
         for key in dropped:
             del self._pending[key]
         for source in {source for source, _ in dropped}:
-            self.ready.emit(source)
+            self._tell(source)
 
     def wait(self, milliseconds: int = 5000) -> bool:
         """Wait until every wish is decoded (at the end of the program)."""
@@ -124,6 +127,11 @@ class ThumbnailLoader(QObject):
         while self._bytes > CACHE_BYTES and len(self._cache) > 1:
             (_, dropped), _picture = self._cache.popitem(last=False)
             self._bytes -= dropped * dropped * 4
+        self._tell(source)
+
+    def _tell(self, source: str) -> None:
+        if not self.signalsBlocked():
+            self.listeners.tell(source)
         self.ready.emit(source)
 
 

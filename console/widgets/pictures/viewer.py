@@ -18,7 +18,7 @@ from console.look.theme import theme
 from console.models.cards import Card, class_title, error_of, verdict
 from console.models.format import bytes_text, milliseconds
 from console.models.viewing import ViewItem, facts, model_words, spoken
-from console.widgets.base import ElidedLabel, label, on_theme
+from console.widgets.base import ElidedLabel, below, label, on_theme
 from console.widgets.forms.buttons import IconButton
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.pictures.reading import Reading
@@ -255,7 +255,7 @@ class Viewer(QWidget):
         ring: list[QWidget] = [self]
         ring += [
             one
-            for one in self.findChildren(QWidget)
+            for one in below(self, QWidget)
             if one.isVisible() and one.isEnabled() and one.focusPolicy() & Qt.FocusPolicy.TabFocus
         ]
         now = self.window().focusWidget()

@@ -51,10 +51,13 @@ class DeployCodeDialog(FormDialog):
             width=480, extra_check=lambda: self.source.current == OURS or self._read is not None, parent=parent,
         )  # fmt: skip
         self.foot.addWidget(self._said)
-        self.area.dropped.connect(lambda paths: self.use_file(paths[0]))
+        self.area.dropped.connect(self._use_first)
         self.area.chooseRequested.connect(self._choose)
-        self.source.changed.connect(lambda _: self._show_source())
+        self.source.changed.connect(self._show_source)
         self._show_source()
+
+    def _use_first(self, paths: list[Path]) -> None:
+        self.use_file(paths[0])
 
     @property
     def code(self) -> OwnCode | None:

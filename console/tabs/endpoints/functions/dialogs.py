@@ -64,7 +64,7 @@ class NewFunctionDialog(FormDialog):
         self.policy = PolicyDiff(ground="sunken")
         self.foot.addWidget(self._policy_title)
         self.foot.addWidget(self.policy)
-        self.allow.toggled.connect(lambda _: self._show_policy())
+        self.allow.toggled.connect(self._show_policy)
         form.changed.connect(self._show_policy)
         self._show_policy()
 

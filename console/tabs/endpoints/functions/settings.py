@@ -93,7 +93,7 @@ class SettingsDialog(FormDialog):
         self.policy = PolicyDiff(ground="sunken")
         for part in (self._consequence, self._title, self.policy):
             self.foot.addWidget(part)
-        self.adapt.toggled.connect(lambda _: self._show_role())
+        self.adapt.toggled.connect(self._show_role)
         form.row("endpoint").edited.connect(self._describe)
         form.changed.connect(self._show_role)
         self._show_role()

@@ -29,7 +29,8 @@ class _Row(QWidget):
         self.key.setAccessibleName("Key")
         self.value.setAccessibleName("Value")
         remove = IconButton("trash", f"Remove {key}" if key else "Remove this tag")
-        remove.clicked.connect(lambda: dialog.drop(self))
+        self._dialog = dialog
+        remove.clicked.connect(self._drop)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
@@ -41,6 +42,9 @@ class _Row(QWidget):
             part.setEnabled(not key.startswith(RESERVED))
         for field in (self.key, self.value):
             field.edited.connect(dialog.check)
+
+    def _drop(self) -> None:
+        self._dialog.drop(self)
 
 
 class TagsDialog(Dialog):
