@@ -1,14 +1,53 @@
-"""For all tests: drawn examples are the same in every run, and a slow machine does not fail them."""
+"""For all tests: drawn examples are the same in every run, a slow machine fails none, no answer leaves its model."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+# Every sandbox that a test starts inherits it and checks its answers (sandbox/wire/answer_check.py).
+_FOLDER = tempfile.TemporaryDirectory(prefix="sagedeck-answers-")
+DEVIATIONS = Path(_FOLDER.name) / "deviations"
+os.environ["SAGEDECK_CHECK_ANSWERS"] = str(DEVIATIONS)
+
+
+def _new_deviations() -> str:
+    """What sandboxes wrote since the last look."""
+    global _seen
+    if not DEVIATIONS.exists():
+        return ""
+    with DEVIATIONS.open("rb") as file:
+        file.seek(_seen)
+        found = file.read()
+    _seen += len(found)
+    return found.decode()
+
+
+_seen = 0
+
+
+@pytest.fixture(autouse=True)
+def answers_in_their_models() -> Iterator[None]:
+    """Fail the test in which an answer of a sandbox was not as AWS's model of its operation says."""
+    yield
+    found = _new_deviations()
+    assert not found, f"answers that are not in their models:\n{found}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def answers_in_their_models_to_the_end() -> Iterator[None]:
+    """The same for what is asked after the last test, while shared sandboxes are taken down."""
+    yield
+    found = _new_deviations()
+    assert not found, f"answers that are not in their models:\n{found}"
 
 
 @pytest.fixture(scope="session", autouse=True)

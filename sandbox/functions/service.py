@@ -161,7 +161,7 @@ class LambdaService(Service):
         self._store.delete(name, qualifier)
         self._invoker.forget(name)
         self._code.keep_only(self._store.code_hashes())
-        return None
+        return {"StatusCode": 204}
 
     def _update_code(self, given: dict[str, Any], caller: Caller) -> Result:
         name = self._name(given)

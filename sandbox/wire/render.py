@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape, StructureShape
 
-from sandbox.wire import cbor
+from sandbox.wire import answer_check, cbor
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.models import operation_model
 from sandbox.wire.render_plain import plain
@@ -41,9 +41,17 @@ def render(
     a blob, its member may also be a ``FileBody`` or an iterable of blocks, which are handed through untouched.
     ``root``: the root element of a rest-xml body, ``xmlns`` and all, where the model does not tell it (S3).
 
-    Raises botocore's OperationNotFoundError or UnknownServiceError for what the models do not have.
+    Raises botocore's OperationNotFoundError or UnknownServiceError for what the models do not have; in the test mode
+    of ``answer_check`` also AnswerNotInModel.
     """
-    return _writer(service, operation, protocol, root)(result or {}, request_id)
+    given, write = result or {}, _writer(service, operation, protocol, root)
+    if not answer_check.wanted():
+        return write(given, request_id)
+    model = operation_model(service, operation)
+    answer_check.check_members(model, given)
+    answer = write(given, request_id)
+    answer_check.check_answer(model, protocol, given, answer)
+    return answer
 
 
 @cache
