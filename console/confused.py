@@ -13,6 +13,7 @@ from console.models.format import count
 from console.models.viewing import Progress, ViewItem
 from console.viewing import Viewing
 from console.widgets.pictures.viewer import Action
+from workers.aws.s3_uri import S3Uri
 from workers.inference.model_input import input_size
 from workers.training.mistakes import mistaken, place_of
 from workers.types import JobReport, TrainingJob
@@ -56,10 +57,10 @@ class ConfusedPictures:
             return await services.storage.read(bucket, key, progress)
 
         return ViewItem(
-            PurePosixPath(key).name, f"s3://{bucket}/{key}", words, fetch=fetch, input_size=size,
+            PurePosixPath(key).name, str(S3Uri(bucket, key)), words, fetch=fetch, input_size=size,
             network=f"the model of {job}",
         )  # fmt: skip
 
     def _actions(self, at: int) -> list[Action]:
-        uri = "s3://{}/{}".format(*self._places[at])
+        uri = str(S3Uri(*self._places[at]))
         return [("Copy address", "copy", lambda: QGuiApplication.clipboard().setText(uri))]

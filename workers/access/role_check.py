@@ -8,6 +8,7 @@ from typing import Literal
 from workers.access.grants import BroadGrant, Grants, Narrowing, broad_reasons, diff_lines
 from workers.access.policies import partition, policy
 from workers.access.roles import INLINE_POLICY
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.errors.tree import AccessDenied, NotFound
 
@@ -37,7 +38,7 @@ class RoleChecks:
             attached = await self._grants.attached_policies(role)
         except (AccessDenied, NotFound):
             return (), None
-        buckets = {uri.removeprefix("s3://").split("/")[0] for uri in uris if uri.startswith("s3://")}
+        buckets = {place.bucket for place in map(S3Uri.find, uris) if place is not None}
         if len(buckets) != 1:
             return broad, None
         document = policy(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from workers.aws.names import name_problem
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.compute.commands import LONGEST_SECONDS, Commands
 from workers.compute.host import AFTER_LIMIT_MINUTES
@@ -38,7 +38,6 @@ from workers.types import JobState, TrainingJob
 # The host saves the model after the limit; SSM must not kill it before that.
 _MARGIN_SECONDS = AFTER_LIMIT_MINUTES * 60
 STOP_SECONDS = 60
-_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 _CONCURRENT_READS = 8
 
 
@@ -90,7 +89,7 @@ class InstanceJob:
             metric_definitions=self.metric_definitions,
             data_uri=self.data_uri,
             model_uri=self.model_uri,
-            output_uri=f"s3://{self.bucket}/{job_prefix(self.name)}/output/output.tar.gz",
+            output_uri=str(S3Uri(self.bucket, f"{job_prefix(self.name)}/output/output.tar.gz")),
         )
 
 
@@ -218,7 +217,7 @@ def job_problem(spec: JobSpec) -> str | None:
     problem = name_problem(spec.name, "The job name")
     if problem:
         return problem
-    if not _S3_URI.fullmatch(spec.data_uri):
+    if S3Uri.find(spec.data_uri) is None:
         return "The data must be a folder in S3 (s3://bucket/folder)."
     if not spec.bucket:
         return "The bucket for the results is missing."

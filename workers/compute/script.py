@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workers.aws.s3_uri import S3Uri
 from workers.compute.types import JobSpec
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 
@@ -52,7 +53,7 @@ def job_prefix(name: str) -> str:
 
 def model_uri(bucket: str, name: str) -> str:
     """Where a job's model lies once it has ended."""
-    return f"s3://{bucket}/{job_prefix(name)}/output/model.tar.gz"
+    return str(S3Uri(bucket, f"{job_prefix(name)}/output/model.tar.gz"))
 
 
 def job_description(spec: JobSpec, region: str) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import tarfile
 from collections.abc import Iterable
 from typing import IO, Any
 
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.errors.tree import AccessDenied, InvalidInput, NotFound, SageDeckError
 from workers.tuning.features import is_features_job
@@ -18,7 +18,6 @@ FEATURES = "manifest.json"
 # An archive is looked into as far as this, in its unpacked size: then the model is taken to be in order.
 MAX_READ_BYTES = 512 * 1024**2
 MAX_MEMBERS = 10_000
-_S3_ARCHIVE = re.compile(r"s3://([^/]+)/(.+\.tar\.gz)")
 _NOT_ENDED = {"InProgress": "It is still running: its model is there when it has finished.",
               "Stopping": "It is being stopped: its model is there when it has ended."}  # fmt: skip
 
@@ -34,7 +33,7 @@ def no_model_reason(job: TrainingJob) -> str:
         return _NOT_ENDED[job.status]
     if job.status == "Failed":
         return "It failed, so it left no model."
-    if not job.model_uri.startswith("s3://"):
+    if S3Uri.find(job.model_uri) is None:
         return "It was stopped before it saved a model." if job.status == "Stopped" else "It left no model."
     return ""
 
@@ -45,17 +44,24 @@ def prepares_features(job: TrainingJob) -> bool:
     return is_features_job(job.name) or given.get("prepare_features", "false") not in ("false", "0", "")
 
 
+def job_of_model(uri: str) -> str:
+    """The job that left the archive at ``uri``; "" when it does not lie where jobs put theirs."""
+    place = S3Uri.find(uri)
+    parts = place.parts if place is not None else ()
+    return parts[-3] if len(parts) >= 3 and parts[-2:] == ("output", "model.tar.gz") else ""
+
+
 async def require_model(session: AwsSession, job_name: str, uri: str) -> None:
     """Look into the archive that an endpoint is to load. Raises ``InvalidInput`` when it holds no model.
 
     An archive that may not be read, or that is no ``.tar.gz``, is left to the endpoint.
     """
-    match = _S3_ARCHIVE.fullmatch(uri)
-    if match is None:
+    place = S3Uri.find(uri)
+    if place is None or not place.key.endswith(".tar.gz"):
         return
     try:
         problem = await session.run(
-            f"look into the model of {job_name}", _read, session, match[1], match[2], service="s3"
+            f"look into the model of {job_name}", _read, session, place.bucket, place.key, service="s3"
         )
     except NotFound:
         problem = f"Its model file is not there: {uri}."

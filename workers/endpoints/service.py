@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from workers.aws.names import name_problem
 from workers.aws.session import AwsSession
 from workers.aws.times import utc, utc_of
 from workers.endpoints.deletion import Deletion
+from workers.endpoints.deployable import job_of_model
 from workers.endpoints.request import deploy_requests
 from workers.endpoints.steps import (
     JOB_TAG,
@@ -29,7 +29,6 @@ from workers.prices.table import PriceTable
 from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
 
 CONCURRENT_DESCRIBES = 4
-_MODEL_OF_JOB = re.compile(r"s3://[^/]+/.*?([^/]+)/output/model\.tar\.gz")
 
 
 class Endpoints:
@@ -186,7 +185,6 @@ class Endpoints:
         )
         uri = container.get("ModelDataUrl", "")
         tagged = {tag["Key"]: tag["Value"] for tag in tags.get("Tags", ())}
-        match = _MODEL_OF_JOB.fullmatch(uri)
         return {
             "models": names,
             "instance_type": variants[0].get("InstanceType", "") if variants else "",
@@ -199,7 +197,7 @@ class Endpoints:
             "model_uri": uri,
             "role": role,
             # An update changes the model, not the endpoint's tags.
-            "job": match[1] if match else tagged.get(JOB_TAG, ""),
+            "job": job_of_model(uri) or tagged.get(JOB_TAG, ""),
         }
 
     async def _optional(self, operation: str, **parameters: Any) -> dict[str, Any]:

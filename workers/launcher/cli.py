@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from workers.aws.s3_uri import S3Uri
+
 _SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig"})
 # What needs no quotes in the short form.
 _PLAIN = re.compile(r"[\w .:/+@-]*")
@@ -24,7 +26,7 @@ def training_parameters(request: Mapping[str, Any]) -> dict[str, Any]:
 
     The folders of its channels ``code`` and ``sm_drivers`` are uploaded by the launch.
     """
-    inputs = f"s3://{request['bucket']}/{request['prefix']}/{request['job_name']}/input"
+    inputs = S3Uri(request["bucket"], request["prefix"]).below(request["job_name"], "input")
     channels = {
         **request["channels"], "code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers",
     }  # fmt: skip
@@ -122,7 +124,7 @@ def _job(request: Mapping[str, Any]) -> dict[str, Any]:
         limits["MaxWaitTimeInSeconds"] = request["max_wait_seconds"]
     return {
         "RoleArn": request["role_arn"],
-        "OutputDataConfig": {"S3OutputPath": f"s3://{request['bucket']}/{request['prefix']}"},
+        "OutputDataConfig": {"S3OutputPath": str(S3Uri(request["bucket"], request["prefix"]))},
         "ResourceConfig": {
             "InstanceType": request["instance_type"],
             "InstanceCount": request["instance_count"],

@@ -32,6 +32,7 @@ from sagemaker.train import model_trainer
 from sagemaker.train.distributed import Torchrun
 
 from workers.aws.chosen import core_session
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import client_config
 from workers.deadlines import bound
 from workers.errors.tree import InvalidInput
@@ -95,7 +96,7 @@ class LaunchSession(Session):
         bucket, root = bucket or self.bucket, Path(path)
         if root.is_file():
             files = [(root, f"{key_prefix}/{root.name}")]
-            uri = f"s3://{bucket}/{key_prefix}/{root.name}"
+            uri = str(S3Uri(bucket, f"{key_prefix}/{root.name}"))
         else:
             files = [
                 (Path(folder, name), f"{key_prefix}/{Path(folder, name).relative_to(root).as_posix()}")
@@ -103,7 +104,7 @@ class LaunchSession(Session):
                 for name in names
                 if Path(folder).name != "__pycache__"
             ]
-            uri = f"s3://{bucket}/{key_prefix}"
+            uri = str(S3Uri(bucket, key_prefix))
 
         def put(item: tuple[Path, str]) -> None:
             self.s3_client.put_object(Bucket=bucket, Key=item[1], Body=item[0].read_bytes(), **(extra_args or {}))
@@ -181,7 +182,7 @@ class SdkLauncher:
                 max_runtime_in_seconds=request["max_runtime_seconds"],
                 max_wait_time_in_seconds=request["max_wait_seconds"],
             ),
-            output_data_config=OutputDataConfig(s3_output_path=f"s3://{request['bucket']}/{request['prefix']}"),
+            output_data_config=OutputDataConfig(s3_output_path=str(S3Uri(request["bucket"], request["prefix"]))),
             hyperparameters=request["hyperparameters"],
             environment=request["environment"],
             tags=[Tag(key=key, value=value) for key, value in request["tags"].items()],

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import SageDeckError
 from workers.storage.removal import Doomed
 from workers.types import Endpoint, JobPage, TrainingJob
@@ -76,14 +77,15 @@ async def find_dependents(
         looked_at("endpoints", endpoints.list(), ()) if any(map(holds_model, keys)) else _nothing(),
         looked_at("running jobs", _running(training), ()),
     )
-    start = f"s3://{bucket}/"
     return Dependents(
         models=models_among(keys),
-        endpoints=tuple(one.name for one in known if one.model_uri.startswith(start) and _key(one.model_uri) in keys),
+        endpoints=tuple(one.name for one in known if _key(one.model_uri, bucket) in keys),
         jobs=tuple(
             job.name
             for job in running
-            if job.data_uri.startswith(start) and any(_within(key, _key(job.data_uri)) for key in keys)
+            if (data := S3Uri.find(job.data_uri)) is not None
+            and data.bucket == bucket
+            and any(key.startswith(data.folder) for key in keys)
         ),
         unchecked=tuple(unchecked),
     )
@@ -97,9 +99,7 @@ async def _running(training: JobList) -> tuple[TrainingJob, ...]:
     return await training.complete((await training.list(status="InProgress")).jobs)
 
 
-def _key(uri: str) -> str:
-    return uri.removeprefix("s3://").partition("/")[2]
-
-
-def _within(key: str, prefix: str) -> bool:
-    return not prefix or key.startswith(prefix.rstrip("/") + "/")
+def _key(uri: str, bucket: str) -> str | None:
+    """The key of a place in this bucket."""
+    place = S3Uri.find(uri)
+    return place.key if place is not None and place.bucket == bucket else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any, Protocol, cast
@@ -15,6 +14,7 @@ from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tag
 from workers.aws.logs import TRAINING_GROUP, Logs
 from workers.aws.names import name_problem
 from workers.aws.pages import every_job, page_request
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.aws.tags import CREATED_BY, CREATOR
 from workers.aws.times import utc, utc_of
@@ -38,7 +38,6 @@ CONCURRENT_DESCRIBES = 4
 FAILURE_LOG_EVENTS = 200
 # The launcher may have to start first, and it uploads the code.
 LAUNCH_FLOW_SECONDS = START_SECONDS + LAUNCH_SECONDS
-_S3_URI = re.compile(r"s3://([^/]+)/(.*)")
 
 
 class TrainingRoles(Protocol):
@@ -186,12 +185,12 @@ class Training:
     async def report(self, job: TrainingJob) -> JobReport:
         """The report that the training script left. Raises ``NotFound`` when there is none."""
         for uri in (job.output_uri, job.model_uri):
-            match = _S3_URI.fullmatch(uri)
-            if match is None:
+            place = S3Uri.find(uri)
+            if place is None:
                 continue
             try:
                 data = await self._session.run(
-                    f"read the report of {job.name}", self._read_report, match[1], match[2], service="s3"
+                    f"read the report of {job.name}", self._read_report, place.bucket, place.key, service="s3"
                 )
             except NotFound:
                 continue
@@ -272,7 +271,7 @@ def _spec_problem(spec: TrainingSpec) -> str | None:
             return f"{what} must be at least {least}."
     if not 0 < spec.learning_rate < math.inf:
         return "The learning rate must be a number greater than 0."
-    if not _S3_URI.fullmatch(spec.data_uri):
+    if S3Uri.find(spec.data_uri) is None:
         return "The data must be a folder in S3 (s3://bucket/folder)."
     if not spec.output_bucket:
         return "The bucket for the results is missing."

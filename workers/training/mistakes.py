@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from workers.aws.s3_uri import S3Uri
 from workers.types import JobReport
 
 
@@ -25,7 +26,5 @@ def _is_entry(entry: object) -> bool:
 
 def place_of(data_uri: str, path: str) -> tuple[str, str] | None:
     """Bucket and key of a picture of the set that a job was trained on; ``None`` if that is not known."""
-    bucket, _, prefix = data_uri.removeprefix("s3://").partition("/")
-    if not data_uri.startswith("s3://") or not bucket:
-        return None
-    return bucket, f"{prefix.rstrip('/')}/{path}".lstrip("/")
+    place = S3Uri.find(data_uri)
+    return None if place is None else (place.bucket, place.below(path).key)

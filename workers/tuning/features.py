@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.errors.tree import InvalidInput, NotFound, ServiceFault
 from workers.paths import TRAINING_SOURCE
@@ -29,7 +30,6 @@ _JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 # The pass over all pictures takes longer than a trial, whose limit the operator set.
 LEAST_RUNTIME = 4 * 3600
 _POLL_SECONDS = (0.5, 5.0)
-_S3_URI = re.compile(r"s3://([^/]+)/(.*)")
 
 OnStep = Callable[[TuningStep], None]
 
@@ -45,10 +45,10 @@ class Features:
 
         Raises ``InvalidInput`` when there is no data.
         """
-        match = _S3_URI.fullmatch(spec.data_uri)
-        if match is None:
+        place = S3Uri.find(spec.data_uri)
+        if place is None:
             raise InvalidInput("The data cannot be read", "The data must be a folder in S3 (s3://bucket/folder).")
-        prefix = match[2].rstrip("/") + "/"
+        prefix = place.folder
         digest = hashlib.sha256()
         settings = {
             name: value for name, value in spec.hyperparameters.items() if name.replace("-", "_") in FEATURE_SETTINGS
@@ -57,7 +57,7 @@ class Features:
         digest.update(json.dumps(facts).encode())
         count = 0
         async for item in self._session.paginate(
-            "s3", "list_objects_v2", "Contents", doing="list the data", Bucket=match[1], Prefix=prefix
+            "s3", "list_objects_v2", "Contents", doing="list the data", Bucket=place.bucket, Prefix=prefix
         ):
             digest.update(f"\n{item['Key'][len(prefix) :]}\t{item['ETag']}".encode())
             count += 1
@@ -87,11 +87,13 @@ class Features:
             on_step(TuningStep("features", job.name, "Waiting for the features that are being computed"))
             return await self._finished(job.name)
         detail = await self._training.describe(job.name)
-        match = _S3_URI.fullmatch(detail.model_uri)
-        if match is None:
+        place = S3Uri.find(detail.model_uri)
+        if place is None:
             return ""
         try:
-            await self._session.call("s3", "head_object", doing="look for the features", Bucket=match[1], Key=match[2])
+            await self._session.call(
+                "s3", "head_object", doing="look for the features", Bucket=place.bucket, Key=place.key
+            )
         except NotFound:
             return ""
         on_step(TuningStep("features", job.name, "The features of these pictures are there already", reused=True))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
 from workers.aws.logs import TRAINING_GROUP, Logs
 from workers.aws.pages import every_job, page_request
+from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.errors.tree import InvalidInput, NotFound
 from workers.launcher.client import Launcher
@@ -27,7 +27,6 @@ from workers.types import EpochMetrics, TrainingJob, TrainingSpec
 
 PAGE_SIZE = 50
 CONCURRENT_LOGS = 4
-_S3_URI = re.compile(r"s3://([^/]+)/?(.*)")
 
 
 class Tuning:
@@ -88,13 +87,12 @@ class Tuning:
 
     async def pictures(self, data_uri: str) -> int:
         """How many objects there are under an ``s3://bucket/prefix``."""
-        match = _S3_URI.fullmatch(data_uri)
-        if match is None:
+        place = S3Uri.find(data_uri)
+        if place is None:
             raise InvalidInput("The data cannot be read", "The data must be a folder in S3 (s3://bucket/folder).")
-        prefix = match[2].rstrip("/") + "/" if match[2].rstrip("/") else ""
         count = 0
         async for _ in self._session.paginate(
-            "s3", "list_objects_v2", "Contents", doing="count the pictures", Bucket=match[1], Prefix=prefix
+            "s3", "list_objects_v2", "Contents", doing="count the pictures", Bucket=place.bucket, Prefix=place.folder
         ):
             count += 1
         return count
@@ -213,8 +211,8 @@ class Tuning:
         """The form of a training job with this trial's hyperparameters on the same data ("train with these")."""
         values = {**job.static_hyperparameters, **trial.hyperparameters}
         values = {name.replace("-", "_"): value for name, value in values.items()}
-        match = _S3_URI.fullmatch(job.output_uri)
-        defaults = TrainingSpec(job_name, job.data_uri, match[1] if match else "")
+        output = S3Uri.find(job.output_uri)
+        defaults = TrainingSpec(job_name, job.data_uri, output.bucket if output is not None else "")
         return dataclasses.replace(
             defaults,
             backbone=values.pop("backbone", defaults.backbone),

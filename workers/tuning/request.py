@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from workers.aws.names import name_problem
+from workers.aws.s3_uri import S3Uri
 from workers.aws.tags import CREATED_BY, CREATOR
 from workers.errors.tree import InvalidInput
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
@@ -24,7 +24,6 @@ LEAST_RUNTIME = 120
 DATA_VARIABLE = "SAGEDECK_DATA_URI"
 # Other settings of these make other features: tuning them means that every job computes its own.
 FEATURE_SETTINGS = frozenset({"backbone", "weights", "views", "image_size", "seed", "unfreeze", "data_dir"})
-_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
 
 
 def tuning_name_problem(name: str) -> str | None:
@@ -158,7 +157,7 @@ def _names_problem(spec: TuningSpec) -> str | None:
     metrics = [item["Name"] for item in json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8"))]
     if spec.objective_metric not in metrics:
         return f"The objective {spec.objective_metric!r} is not a metric of the training script: {', '.join(metrics)}."
-    if not _S3_URI.fullmatch(spec.data_uri):
+    if S3Uri.find(spec.data_uri) is None:
         return "The data must be a folder in S3 (s3://bucket/folder)."
     if not spec.output_bucket:
         return "The bucket for the results is missing."

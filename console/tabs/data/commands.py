@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command
 from console.models.format import bytes_text, count, duration
+from workers.aws.s3_uri import S3Uri
 from workers.samples.maker import MARK as SAMPLES_MARK
 from workers.types import Bucket, UploadProgress, UploadResult
 from workers.upload.uploader import UploadControl
@@ -71,7 +72,7 @@ class Upload(Command):
     @property
     def uri(self) -> str:
         """Where the folder goes, without a slash at the end."""
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        return str(S3Uri(self.bucket, self.prefix)).rstrip("/")
 
     async def run(self, services: Services) -> UploadResult:
         """Send what is not there yet."""

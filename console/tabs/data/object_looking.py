@@ -14,6 +14,7 @@ from console.tabs.data.rows import ObjectRow
 from console.viewing import Viewing
 from console.widgets.pictures.viewer import Action
 from console.widgets.tables.table import ResourceTable
+from workers.aws.s3_uri import S3Uri
 from workers.inference.model_input import DEFAULT_SIZE
 
 CACHE_BYTES = 64_000_000
@@ -56,7 +57,7 @@ class ObjectLooking:
             return await self._bytes(bucket, row, progress)
 
         return ViewItem(
-            row.name, f"s3://{bucket}/{row.key}", class_folder(row.key.split("/")[:-1]), row.size, path=local,
+            row.name, str(S3Uri(bucket, row.key)), class_folder(row.key.split("/")[:-1]), row.size, path=local,
             fetch=fetch if local is None else None, input_size=DEFAULT_SIZE, network=_NETWORK,
         )  # fmt: skip
 
@@ -78,7 +79,7 @@ class ObjectLooking:
 
     def _actions(self, at: int) -> list[Action]:
         row, bucket = self._rows[at], self._bucket()
-        uri = f"s3://{bucket}/{row.key}"
+        uri = str(S3Uri(bucket, row.key))
         return [
             ("Download…", "download", lambda: self._download([row])),
             ("Copy address", "copy", lambda: QGuiApplication.clipboard().setText(uri)),

@@ -25,6 +25,7 @@ from console.widgets.tables.state_chip import StateChip
 from console.widgets.text.key_values import KeyValues
 from console.widgets.text.log_panel import LogPanel
 from workers.endpoints.deletion import ALARM, CONFIG, TARGET, UNCHECKED
+from workers.endpoints.deployable import job_of_model
 from workers.endpoints.failures import explain_endpoint
 from workers.errors.tree import SageDeckError
 from workers.types import DeletionPlan, EndpointMetrics
@@ -216,7 +217,7 @@ def _touched_line(kind: str, name: str, why: str, words: str) -> QWidget:
     elif kind == TARGET:
         words = f"{words} first"
     kind = _KINDS.get(kind, kind)
-    shown = f"{kind[:1].upper()}{kind[1:]} {name.rsplit('/', 3)[-3] if name.startswith('s3://') else name}"
+    shown = f"{kind[:1].upper()}{kind[1:]} {job_of_model(name) or name}"
     line = QWidget()
     line.setAccessibleName(f"{kind} {name}: {words}, {why}")
     line.setToolTip(f"{name}: {why}" if why else name)

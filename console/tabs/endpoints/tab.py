@@ -27,6 +27,7 @@ from console.widgets.frames.page_scroll import GUTTER, PageScroll
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.access.roles import role_arn
+from workers.aws.s3_uri import S3Uri
 from workers.endpoints.deployable import no_model_reason
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import DeploySpec, Endpoint, EndpointMetrics, TrainingJob
@@ -334,9 +335,10 @@ class EndpointsTab(Tab):
         """Region, model and role of a deployment, for its AWS CLI lines."""
         services, identity = self.ctx.services, self.ctx.identity
         uri = next((job.model_uri for job in jobs if job.name == spec.job_name), "")
-        if services is None or identity is None or not uri.startswith("s3://"):
+        place = S3Uri.find(uri)
+        if services is None or identity is None or place is None:
             return None
-        return services.region, uri, role_arn("Endpoint", uri.split("/")[2], identity)
+        return services.region, uri, role_arn("Endpoint", place.bucket, identity)
 
     def update_endpoint(self) -> None:
         """Open the update dialog for the chosen endpoint."""

@@ -10,6 +10,7 @@ from console.models.format import dollars, duration
 from console.tabs.training.form.values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
 from console.tabs.training.tuning.views import setting_words, short, words_of
+from workers.aws.s3_uri import without_scheme
 from workers.tuning.types import CategoricalRange, ParameterRange
 from workers.types import EpochMetrics
 
@@ -76,7 +77,7 @@ def _settings(row: JobRow) -> dict[str, tuple[str, str]]:
     if row.tuning is not None:
         job = row.tuning
         found |= {
-            "Data": _plain_uri(job.data_uri),
+            "Data": without_scheme(job.data_uri),
             "Strategy": job.strategy,
             "Early stopping": job.early_stopping,
             "Objective": dict(OBJECTIVES).get(job.objective_metric, job.objective_metric),
@@ -87,7 +88,7 @@ def _settings(row: JobRow) -> dict[str, tuple[str, str]]:
             best = _given(job.best.hyperparameters)
             given |= {f"Best {name[:1].lower()}{name[1:]}": both for name, both in best.items()}
     elif row.job is not None:
-        found["Data"] = _plain_uri(row.job.data_uri)
+        found["Data"] = without_scheme(row.job.data_uri)
         given |= _given(row.job.hyperparameters)
     return {name: (value, value) for name, value in found.items() if value} | given
 
@@ -98,10 +99,6 @@ def _given(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         for name, value in hyperparameters.items()
         if value and not name.startswith(("_", "sagemaker"))
     }
-
-
-def _plain_uri(uri: str) -> str:
-    return uri.removeprefix("s3://").rstrip("/")
 
 
 def _range_text(one: ParameterRange) -> str:

@@ -35,6 +35,7 @@ from console.widgets.frames.page_scroll import PageScroll
 from console.widgets.frames.panes import Panes
 from console.widgets.text.key_values import KeyValues
 from console.widgets.text.log_panel import LogPanel
+from workers.aws.s3_uri import without_scheme
 from workers.endpoints.deployable import no_model_reason, prepares_features
 from workers.errors.tree import NotFound, SageDeckError
 from workers.training.curves import CurveReader
@@ -339,7 +340,7 @@ class JobDetail(QWidget):
         report, services = self._report, self.ctx.services
         cost = services.prices.job_cost(job, services.region) if services is not None else None
         rows = [
-            ("Data", job.data_uri.removeprefix("s3://").rstrip("/")),
+            ("Data", without_scheme(job.data_uri)),
             ("Instances", instances(job) or ""),
             ("Spot", spot_words(job)),
             *((name, setting_words(key, given[key])) for name, key in _SETTINGS.items() if given.get(key)),
@@ -349,7 +350,7 @@ class JobDetail(QWidget):
                 fraction(report.test_accuracy) if report is not None and report.test_accuracy is not None else "",
             ),
             ("Cost so far" if job.running else "Cost", spent(cost) if cost is not None else ""),
-            ("Features" if features else "Model", job.model_uri.removeprefix("s3://")),
+            ("Features" if features else "Model", without_scheme(job.model_uri)),
             ("Deploy", f"not offered: {reason[:1].lower()}{reason[1:]}" if reason and not job.running else ""),
         ]
         full = {name: given[key] for name, key in _SETTINGS.items() if given.get(key)}

@@ -20,10 +20,11 @@ from sandbox.containers.python import JobPython, host_program
 from sandbox.core.os_words import plain_words
 from sandbox.logs.pump import LogStreams
 from sandbox.roles.keys import RoleKeys
+from sandbox.s3.uri import SCHEME, S3Uri
 from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
 from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.training.files import ObjectStore
-from sandbox.sagemaker.training.request import S3Place, channel_files
+from sandbox.sagemaker.training.request import channel_files
 from sandbox.wire.errors import AwsError
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
@@ -227,13 +228,13 @@ def container_of(model: Mapping[str, Any]) -> Mapping[str, Any]:
     return model.get("PrimaryContainer") or model["Containers"][0]
 
 
-def model_place(container: Mapping[str, Any]) -> tuple[S3Place, bool] | None:
+def model_place(container: Mapping[str, Any]) -> tuple[S3Uri, bool] | None:
     """Where the model's data is, and whether it is an archive; None when the model has no data."""
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source:
-        return S3Place.parse(source["S3Uri"], "ModelDataSource"), source["CompressionType"] == "Gzip"
+        return S3Uri.parse(source["S3Uri"], "ModelDataSource"), source["CompressionType"] == "Gzip"
     if container.get("ModelDataUrl"):
-        return S3Place.parse(container["ModelDataUrl"], "ModelDataUrl"), True
+        return S3Uri.parse(container["ModelDataUrl"], "ModelDataUrl"), True
     return None
 
 
@@ -251,8 +252,8 @@ def prepare_model(folder: HostFolder, model: Mapping[str, Any], s3: ObjectStore)
             target.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(place[0].bucket, key, target)
     submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    if submitted.startswith("s3://"):
-        source = S3Place.parse(submitted, "SAGEMAKER_SUBMIT_DIRECTORY")
+    if submitted.startswith(SCHEME):
+        source = S3Uri.parse(submitted, "SAGEMAKER_SUBMIT_DIRECTORY")
         unpack(s3.open_path(source.bucket, source.key), folder.code)
     folder.rewrite_scripts(_code_folder(folder, submitted))
 
@@ -275,7 +276,7 @@ def container_environment(folder: HostFolder, model: Mapping[str, Any], cache: P
 
 
 def _code_folder(folder: HostFolder, submitted: str) -> Path:
-    if submitted.startswith("s3://"):
+    if submitted.startswith(SCHEME):
         return folder.code
     return folder.path(submitted.removeprefix("file://") or DEFAULT_SUBMIT_DIRECTORY)
 

@@ -102,7 +102,7 @@ class Models:
             keys = (info.key for info in self._ctx.part(S3).list(place.bucket, place.key))
             if any(key == place.key or not archive for key in keys):
                 return
-        raise invalid(f"Could not find model data at {place.uri}.")
+        raise invalid(f"Could not find model data at {place}.")
 
     def _describe_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         return self.model(validate("sagemaker", "DescribeModel", request)["ModelName"])

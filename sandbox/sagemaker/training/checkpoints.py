@@ -12,8 +12,9 @@ from typing import Any
 
 from sandbox.containers.archive import walk
 from sandbox.containers.opt_ml import CONTAINER_ROOT, HostFolder
+from sandbox.s3.uri import S3Uri
 from sandbox.sagemaker.training.files import JobInputError, ObjectStore
-from sandbox.sagemaker.training.request import S3Place, channel_files
+from sandbox.sagemaker.training.request import channel_files
 from sandbox.wire.errors import AwsError
 
 DEFAULT_LOCAL_PATH = f"{CONTAINER_ROOT}/checkpoints"
@@ -32,7 +33,7 @@ class Checkpoints:
     ) -> None:
         self._store = store
         self._seconds = seconds
-        self._place = S3Place.parse(config["S3Uri"], "CheckpointConfig.S3Uri") if config else None
+        self._place = S3Uri.parse(config["S3Uri"], "CheckpointConfig.S3Uri") if config else None
         local = (config or {}).get("LocalPath") or DEFAULT_LOCAL_PATH
         self._folders = [_below(host, local) for host in hosts] if config else []
         self._known: dict[Path, tuple[int, int]] = {}
@@ -56,7 +57,7 @@ class Checkpoints:
                     self._known[path.resolve()] = _signature(path)
         except (AwsError, ValueError) as error:
             text = error.message if isinstance(error, AwsError) else str(error)
-            raise JobInputError(f"Checkpoint download failed: {self._place.uri}: {text}") from error
+            raise JobInputError(f"Checkpoint download failed: {self._place}: {text}") from error
 
     def watch(self) -> None:
         """Copy new and changed files to S3 every ``seconds`` until ``finish``."""

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from sandbox.containers.archive import ArchiveError, pack, unpack, walk
 from sandbox.containers.opt_ml import SUBMIT_DIRECTORY, HostFolder, decode_hyperparameters
 from sandbox.core.os_words import os_words, plain_words
-from sandbox.sagemaker.training.request import S3Place, channel_files
+from sandbox.s3.uri import SCHEME, S3Uri
+from sandbox.sagemaker.training.request import channel_files
 from sandbox.wire.errors import AwsError
 
 DRIVERS_CHANNEL = "sm_drivers"
@@ -89,25 +90,25 @@ class JobFiles:
 
     def _upload(self, job_name: str, what: str, sources: Sequence[Path], scratch: Path) -> str:
         output = self._request["OutputDataConfig"]
-        place = S3Place.parse(output["S3OutputPath"]).below(job_name, "output")
+        place = S3Uri.parse(output["S3OutputPath"]).below(job_name, "output")
         if output.get("CompressionType") == "NONE":
             target = place.below(what)
             for source in reversed(sources):
                 for name, path in walk(source):
                     self._store.put_file(target.bucket, target.below(name).key, path)
-            return target.uri + "/"
+            return f"{target}/"
         target = place.below(f"{what}.tar.gz")
         archive = scratch / f"{what}.tar.gz"
         if pack(sources, archive):
             self._store.put_file(target.bucket, target.key, archive)
             archive.unlink()
-        return target.uri
+        return str(target)
 
     def _download_channel(self, channel: Mapping[str, Any], folders: Sequence[HostFolder]) -> None:
         name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
         for folder in folders:
             folder.channel(name).mkdir(parents=True, exist_ok=True)
-        place = S3Place.parse(source["S3Uri"])
+        place = S3Uri.parse(source["S3Uri"])
         try:
             if source["S3DataType"] == "ManifestFile":
                 bucket, files = self._manifest(place)
@@ -132,27 +133,27 @@ class JobFiles:
                     # A copy, never a link: the script may write to its inputs.
                     self._store.download_file(bucket, key, target)
         except AwsError as error:
-            raise JobInputError(f"Data download failed: s3://{bucket}/{key}: {error.message}") from error
+            raise JobInputError(f"Data download failed: {S3Uri(bucket, key)}: {error.message}") from error
         except OSError as error:
             if error.errno not in _BAD_NAME:
                 raise
-            text = f"Data download failed: s3://{bucket}/{key[:300]} cannot be a file: {os_words(error)}"
+            text = f"Data download failed: {S3Uri(bucket, key[:300])} cannot be a file: {os_words(error)}"
             raise JobInputError(text) from error
 
-    def _keys(self, place: S3Place) -> list[str]:
+    def _keys(self, place: S3Uri) -> list[str]:
         try:
             return [info.key for info in self._store.list(place.bucket, place.key)]
         except AwsError as error:
-            raise JobInputError(f"Data download failed: {place.uri}: {error.message}") from error
+            raise JobInputError(f"Data download failed: {place}: {error.message}") from error
 
-    def _manifest(self, place: S3Place) -> tuple[str, dict[str, str]]:
+    def _manifest(self, place: S3Uri) -> tuple[str, dict[str, str]]:
         try:
             entries = json.loads(self._store.open_path(place.bucket, place.key).read_bytes())
         except (ValueError, RecursionError, AwsError) as error:
-            raise ValueError(f"the manifest {place.uri} cannot be read: {error}") from error
+            raise ValueError(f"the manifest {place} cannot be read: {error}") from error
         if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
-            raise ValueError(f"the manifest {place.uri} must be a list that starts with a prefix")
-        prefix = S3Place.parse(str(entries[0].get("prefix", "")), f"prefix of {place.uri}")
+            raise ValueError(f"the manifest {place} must be a list that starts with a prefix")
+        prefix = S3Uri.parse(str(entries[0].get("prefix", "")), f"prefix of {place}")
         keys = [prefix.key + str(entry) for entry in entries[1:]]
         return prefix.bucket, channel_files(prefix.key, keys)
 
@@ -161,8 +162,8 @@ class JobFiles:
         submitted = decoded.get(SUBMIT_DIRECTORY)
         if not isinstance(submitted, str):
             return
-        if submitted.startswith("s3://"):
-            place = S3Place.parse(submitted, SUBMIT_DIRECTORY)
+        if submitted.startswith(SCHEME):
+            place = S3Uri.parse(submitted, SUBMIT_DIRECTORY)
             archive = folder.tmp / "source.tar.gz"
             self._copy(place.bucket, place.key, [archive])
         else:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from sandbox.containers.opt_ml import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
 from sandbox.core.bounded_regex import BoundedRegex, InvalidExpression
+from sandbox.s3.uri import SCHEME, S3Uri
 from sandbox.sagemaker.training.spot import DEFAULT_MAX_RUNTIME, check_spot
 from sandbox.wire.errors import AwsError
 
@@ -49,32 +48,6 @@ class Objects(Protocol):
     def any_object(self, bucket: str, prefix: str) -> bool:
         """True when a key of the bucket starts with ``prefix``."""
         ...
-
-
-@dataclass(frozen=True)
-class S3Place:
-    """A bucket and a key or prefix in it."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, uri: str, member: str = "S3Uri") -> S3Place:
-        """Read ``s3://bucket/key``; anything else is a ValidationException naming ``member``."""
-        parts = urlsplit(uri)
-        if parts.scheme != "s3" or not parts.netloc:
-            raise invalid(f"{member} must be an S3 URI (s3://bucket/prefix), not {uri!r}.")
-        # urlsplit cuts at "?" and "#", which are plain characters of a key.
-        return cls(parts.netloc, uri[len("s3://") + len(parts.netloc) :].lstrip("/"))
-
-    @property
-    def uri(self) -> str:
-        """The place as an S3 URI."""
-        return f"s3://{self.bucket}/{self.key}"
-
-    def below(self, *names: str) -> S3Place:
-        """The place with ``names`` appended as folders."""
-        return S3Place(self.bucket, "/".join(part for part in (self.key.rstrip("/"), *names) if part))
 
 
 def invalid(message: str) -> AwsError:
@@ -137,8 +110,8 @@ def check_request(request: dict[str, Any], objects: Objects, region: str, role_e
     _check_output(request, objects, region)
     _check_inputs(request, objects, region)
     submitted = decode_hyperparameters(hyperparameters).get(SUBMIT_DIRECTORY)
-    if isinstance(submitted, str) and submitted.startswith("s3://"):
-        _check_object(S3Place.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
+    if isinstance(submitted, str) and submitted.startswith(SCHEME):
+        _check_object(S3Uri.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
 
 
 def describe_body(request: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +134,7 @@ def _check_output(request: dict[str, Any], objects: Objects, region: str) -> Non
     if "CheckpointConfig" in request:
         places.append(("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"]))
     for member, uri in places:
-        place = S3Place.parse(uri, member)
+        place = S3Uri.parse(uri, member)
         if not objects.bucket_exists(place.bucket):
             raise invalid(
                 f'S3 bucket "{place.bucket}" of {member} does not exist in the region {region}. Create it, or name '
@@ -184,15 +157,15 @@ def _check_inputs(request: dict[str, Any], objects: Objects, region: str) -> Non
             raise invalid(f"The sandbox carries S3 data sources only (channel {name}).")
         if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
             raise invalid(f"The sandbox does not carry S3DataType {source['S3DataType']} (channel {name}).")
-        place = S3Place.parse(source["S3Uri"], f"InputDataConfig channel {name}: S3Uri")
+        place = S3Uri.parse(source["S3Uri"], f"InputDataConfig channel {name}: S3Uri")
         _check_object(place, objects, region, request["RoleArn"])
 
 
-def _check_object(place: S3Place, objects: Objects, region: str, role: str) -> None:
+def _check_object(place: S3Uri, objects: Objects, region: str, role: str) -> None:
     if objects.bucket_exists(place.bucket) and objects.any_object(place.bucket, place.key):
         return
     raise invalid(
-        f'No S3 objects found under S3 URL "{place.uri}" given in input data source. Please ensure that the bucket '
+        f'No S3 objects found under S3 URL "{place}" given in input data source. Please ensure that the bucket '
         f"exists in the selected region ({region}), that objects exist under that S3 prefix, and that the role "
         f'"{role}" has "s3:ListBucket" permissions on bucket "{place.bucket}".'
     )

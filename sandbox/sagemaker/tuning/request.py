@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.sagemaker.training.request import S3Place, invalid
+from sandbox.s3.uri import S3Uri
+from sandbox.sagemaker.training.request import invalid
 from sandbox.sagemaker.tuning.engine import RangeError, SearchEngine, parse_ranges
 from sandbox.sagemaker.tuning.record import OBJECTIVE_ARGUMENT
 from sandbox.wire.errors import AwsError
@@ -78,8 +79,8 @@ class TuningPlan:
             request["Tags"] = self.tags
         if "CheckpointConfig" in request:
             # A trial must not go on from another one's checkpoints.
-            place = S3Place.parse(request["CheckpointConfig"]["S3Uri"], "CheckpointConfig.S3Uri").below(name)
-            request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": place.uri}
+            place = S3Uri.parse(request["CheckpointConfig"]["S3Uri"], "CheckpointConfig.S3Uri").below(name)
+            request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": str(place)}
         return request
 
     def _check_names(self) -> None:

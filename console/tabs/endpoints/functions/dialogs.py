@@ -14,6 +14,7 @@ from console.widgets.forms.switch import Switch
 from console.widgets.frames.dialog import FormDialog
 from console.widgets.text.policy_diff import PolicyDiff
 from workers.access.grants import diff_lines
+from workers.aws.s3_uri import S3Uri
 from workers.functions.role import function_policy, policy_values
 from workers.functions.service import name_problem
 from workers.functions.types import FunctionSpec, FunctionVersion
@@ -71,7 +72,8 @@ class NewFunctionDialog(FormDialog):
     def spec(self) -> FunctionSpec:
         """What the form says."""
         given = self.form.values()
-        bucket, _, prefix = str(given["s3"]).removeprefix("s3://").partition("/")
+        place = S3Uri.typed(str(given["s3"]))
+        bucket, prefix = (place.bucket, place.key) if place is not None else ("", "")
         return FunctionSpec(
             given["name"], given["endpoint"] or "", given["memory"], given["timeout"], bucket, prefix,
             self.allow.isChecked(),
@@ -137,8 +139,8 @@ def _check_named_alias(alias: str) -> str | None:
 def _check_place(place: str) -> str | None:
     if not place:
         return None
-    bucket, slash, prefix = place.removeprefix("s3://").partition("/")
-    if not bucket or not slash or not prefix:
+    found = S3Uri.typed(place)
+    if found is None or not found.key:
         return "Write bucket/prefix/; a whole bucket is more than a function needs."
     return "A prefix cannot contain * or ?." if set("*?") & set(place) else None
 

@@ -40,6 +40,7 @@ from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.scroll_area import ScrollArea
 from workers.access.roles import role_arn
+from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import SageDeckError
 from workers.tuning.request import features_note, spec_problem
 from workers.tuning.types import TuningJob, TuningSpec
@@ -188,7 +189,7 @@ class LaunchForm(QFrame):
         found: list[str] = []
         for bucket in await services.storage.buckets():
             listing = await services.storage.list(bucket.name)
-            found += [f"s3://{bucket.name}/{folder.rstrip('/')}" for folder in listing.folders]
+            found += [str(S3Uri(bucket.name, folder.rstrip("/"))) for folder in listing.folders]
         self.offer_data([uri for uri in found if not uri.endswith("/sagedeck")])
 
     def _data_failed(self, error: BaseException) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from console.models.format import count, typed_numbers
 from workers.aws.names import suggest_name as _suggest
+from workers.aws.s3_uri import S3Uri
 from workers.tuning.accuracy import BEST
 from workers.tuning.request import combinations, range_problem
 from workers.tuning.types import (
@@ -65,9 +66,10 @@ def suggest_name(mode: str, now: Any, base: str = "", data_uri: str = "") -> str
 
 def _set_name(data_uri: str) -> str:
     """``furniture`` for ``s3://bucket/furniture/``; the drawn dogs are dogs."""
-    bucket, _, place = data_uri.removeprefix("s3://").strip("/").partition("/")
-    name = re.sub(r"[^a-zA-Z0-9]+", "-", place.rpartition("/")[2].removeprefix("sample-")).strip("-")
-    return name or ("pictures" if bucket else "dogs")
+    place = S3Uri.find(data_uri)
+    last = place.parts[-1] if place is not None and place.parts else ""
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", last.removeprefix("sample-")).strip("-")
+    return name or ("dogs" if place is None else "pictures")
 
 
 def base_name(name: str) -> str:
@@ -215,7 +217,8 @@ def tuning_spec(given: Mapping[str, Any], requirements: str | None, features_onc
 
 
 def _bucket(uri: str) -> str:
-    return uri.removeprefix("s3://").split("/", 1)[0]
+    place = S3Uri.find(uri)
+    return place.bucket if place is not None else ""
 
 
 # From jobs
@@ -288,8 +291,10 @@ def _values(given: Mapping[str, str], instance: str, count: int, seconds: int) -
 
 def place_words(uri: str) -> str:
     """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
-    bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    return f"{folder} in {bucket}" if folder else bucket
+    place = S3Uri.find(uri)
+    if place is None:
+        return uri
+    return f"{place.key} in {place.bucket}" if place.key else place.bucket
 
 
 def launch_words(spec: TrainingSpec | TuningSpec | None) -> str:

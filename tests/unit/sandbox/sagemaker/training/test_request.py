@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.sagemaker.training.request import S3Place, channel_files, check_request, host_count, instances_of
+from sandbox.s3.uri import S3Uri
+from sandbox.sagemaker.training.request import channel_files, check_request, host_count, instances_of
 from sandbox.wire.errors import AwsError
 
 
@@ -91,9 +92,9 @@ def test_hosts_of_instance_groups_and_preferences() -> None:
 
 
 def test_places() -> None:
-    assert S3Place.parse("s3://b/a?b#c/d") == S3Place("b", "a?b#c/d")
-    assert S3Place("b", "x/").below("job", "output").uri == "s3://b/x/job/output"
-    assert S3Place("b", "").below("job").uri == "s3://b/job"
+    assert S3Uri.parse("s3://b/a?b#c/d") == S3Uri("b", "a?b#c/d")
+    assert str(S3Uri("b", "x/").below("job", "output")) == "s3://b/x/job/output"
+    assert str(S3Uri("b", "").below("job")) == "s3://b/job"
 
 
 def test_file_names_of_a_channel() -> None:
