@@ -27,9 +27,9 @@ from workers.endpoints.update import UpdateSpec
 from workers.errors.tree import SageDeckError
 from workers.functions.types import FunctionSpec
 from workers.launcher.client import Launcher
+from workers.launcher.request import Launched, LaunchRequest
 from workers.services import Services
-from workers.training import jobs as training
-from workers.tuning import request as tuning_request
+from workers.training import request as training_request
 from workers.tuning.types import ContinuousRange, TuningSpec
 from workers.types import Backend, DeploySpec, TrainingSpec
 
@@ -98,13 +98,13 @@ class DirectLauncher(Launcher):
         super().__init__(backend)
         self._session, self._account = session, account
 
-    async def launch(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def launch(self, request: LaunchRequest) -> Launched:
         """CreateTrainingJob, or CreateHyperParameterTuningJob of it."""
-        tags = [{"Key": key, "Value": value} for key, value in request["tags"].items()]
-        made = self._account.request(request["job_name"], SCRIPT, RoleArn=request["role_arn"])
-        if request.get("kind") != "tuning":
+        tags = [{"Key": key, "Value": value} for key, value in request.tags.items()]
+        made = self._account.request(request.job_name, SCRIPT, RoleArn=request.role_arn)
+        if request.tuning is None:
             await self._session.call("sagemaker", "create_training_job", Tags=tags, **made)
-            return {}
+            return Launched(request.job_name, "")
         made.pop("TrainingJobName")
         made["StaticHyperParameters"] = made.pop("HyperParameters")
         limits = {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
@@ -113,7 +113,7 @@ class DirectLauncher(Launcher):
         await self._session.call(
             "sagemaker",
             "create_hyper_parameter_tuning_job",
-            HyperParameterTuningJobName=request["job_name"],
+            HyperParameterTuningJobName=request.job_name,
             HyperParameterTuningJobConfig={
                 "Strategy": "Random",
                 "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "a"},
@@ -123,7 +123,7 @@ class DirectLauncher(Launcher):
             TrainingJobDefinition=made,
             Tags=tags,
         )
-        return {}
+        return Launched(request.job_name, "")
 
 
 @dataclass
@@ -402,8 +402,7 @@ def quick(source: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standard.ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
         patch.setattr(creating, "LOOK_AGAIN_SECONDS", (0.02, 0.05))
-        patch.setattr(training, "TRAINING_SOURCE", source)
-        patch.setattr(tuning_request, "TRAINING_SOURCE", source)
+        patch.setattr(training_request, "TRAINING_SOURCE", source)
         yield
 
 

@@ -5,6 +5,7 @@ Its spec is the backend (with its keys, if it has any); then come launch request
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import time
@@ -12,7 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workers.children.child import serve_requests
+from workers.children.typed import read
 from workers.errors.tree import translate_for
+from workers.launcher.request import Launched, LaunchRequest
 from workers.types import Backend
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _warm_up(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    backend = Backend(**spec)
+    backend = read(Backend, spec)
     # The SDK's own retry default (10 attempts) would keep a click waiting for minutes.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "4")
     # The training role is made by this program, scoped to one bucket; the SDK's check asks for account-wide
@@ -34,16 +37,16 @@ def _warm_up(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[s
     def launch(request: Mapping[str, Any]) -> Mapping[str, Any]:
         started = time.monotonic()
         try:
-            made = _launch(launcher, dict(request))
+            made = _launch(launcher, LaunchRequest.from_wire(request))
         except Exception as error:
             raise translate_for(backend, error, _doing(request), "sagemaker") from error
-        return {"seconds": round(time.monotonic() - started, 3), **made}
+        return dataclasses.asdict(dataclasses.replace(made, seconds=round(time.monotonic() - started, 3)))
 
     return launch
 
 
-def _launch(launcher: SdkLauncher, request: dict[str, Any]) -> dict[str, Any]:
-    if request.get("kind") != "tuning":
+def _launch(launcher: SdkLauncher, request: LaunchRequest) -> Launched:
+    if request.tuning is None:
         return launcher.launch(request)
     # Most sessions never tune, and the import is not free.
     from workers.launcher.sdk_tuning import SdkTuner

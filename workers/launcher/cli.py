@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workers.aws.s3_uri import S3Uri
+from workers.launcher.request import LaunchRequest, Range
 
 _SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig"})
 # What needs no quotes in the short form.
@@ -20,71 +21,72 @@ _ARGUMENTS = ["-c", "chmod +x {0} && {0}".format("/opt/ml/input/data/sm_drivers/
 CODE_ARCHIVE, DRIVERS = "CODE_ARCHIVE", "DRIVERS"
 
 
-def training_parameters(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of CreateTrainingJob for a launcher's request (``workers.training.jobs.launch_request`` and a
-    role).
+def training_parameters(request: LaunchRequest) -> dict[str, Any]:
+    """The parameters of CreateTrainingJob for a request.
 
     The folders of its channels ``code`` and ``sm_drivers`` are uploaded by the launch.
     """
-    inputs = S3Uri(request["bucket"], request["prefix"]).below(request["job_name"], "input")
+    inputs = S3Uri(request.bucket, request.prefix).below(request.job_name, "input")
     channels = {
-        **request["channels"], "code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers",
+        **request.channels, "code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers",
     }  # fmt: skip
     return {
-        "TrainingJobName": request["job_name"],
+        "TrainingJobName": request.job_name,
         "AlgorithmSpecification": {
             **_algorithm(request), "ContainerEntrypoint": _ENTRYPOINT, "ContainerArguments": _ARGUMENTS,
         },
         **_job(request),
         "InputDataConfig": [_channel(name, uri) | {"InputMode": "File"} for name, uri in channels.items()],
-        "HyperParameters": request["hyperparameters"],
+        "HyperParameters": dict(request.hyperparameters),
         "Tags": _tags(request),
     }  # fmt: skip
 
 
-def tuning_parameters(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of CreateHyperParameterTuningJob for a launcher's request.
+def tuning_parameters(request: LaunchRequest) -> dict[str, Any]:
+    """The parameters of CreateHyperParameterTuningJob for a request with a tuning part.
 
     ``CODE_ARCHIVE`` and ``DRIVERS`` stand for what is uploaded by the launch.
     """
+    part = request.tuning
+    assert part is not None
     limits = {
-        "MaxParallelTrainingJobs": request["max_parallel"],
-        "MaxNumberOfTrainingJobs": request["max_jobs"],
-        "MaxRuntimeInSeconds": request["tuning_max_runtime_seconds"],
+        "MaxParallelTrainingJobs": part.max_parallel,
+        "MaxNumberOfTrainingJobs": part.max_jobs,
+        "MaxRuntimeInSeconds": part.max_runtime_seconds,
     }
-    band, warm, seed = request["hyperband"], request["warm_start"], request["random_seed"]
+    band, warm, seed = part.hyperband, part.warm_start, part.random_seed
     config = {
-        "Strategy": request["strategy"],
+        "Strategy": part.strategy,
         "ResourceLimits": {name: value for name, value in limits.items() if value is not None},
         "HyperParameterTuningJobObjective": {
-            "Type": request["objective_type"], "MetricName": request["objective_metric"],
+            "Type": part.objective_type, "MetricName": part.objective_metric,
         },
-        "ParameterRanges": _ranges(request["ranges"]),
-        "TrainingJobEarlyStoppingType": request["early_stopping"],
+        "ParameterRanges": _ranges(part.ranges),
+        "TrainingJobEarlyStoppingType": part.early_stopping,
         **({} if seed is None else {"RandomSeed": seed}),
     }  # fmt: skip
     if band is not None:
-        resources = {"MinResource": band["min"], "MaxResource": band["max"]}
+        resources = {"MinResource": band.least, "MaxResource": band.most}
         config["StrategyConfig"] = {"HyperbandStrategyConfig": resources}
-    code = {"sagemaker_program": request["entry_script"], "sagemaker_submit_directory": CODE_ARCHIVE}
+    code = {"sagemaker_program": request.entry_script, "sagemaker_submit_directory": CODE_ARCHIVE}
     definition = {
         "AlgorithmSpecification": _algorithm(request),
         **_job(request),
-        "StaticHyperParameters": {**request["hyperparameters"], **code},
+        "StaticHyperParameters": {**request.hyperparameters, **code},
         "InputDataConfig": [
-            *(_channel(name, uri) for name, uri in request["channels"].items()),
+            *(_channel(name, uri) for name, uri in request.channels.items()),
             _channel("sm_drivers", DRIVERS) | {"InputMode": "File"},
         ],
     }
     made = {
-        "HyperParameterTuningJobName": request["job_name"],
+        "HyperParameterTuningJobName": request.job_name,
         "HyperParameterTuningJobConfig": config,
         "TrainingJobDefinition": definition,
         "Tags": _tags(request),
     }
     if warm is not None:
-        parents = [{"HyperParameterTuningJobName": name} for name in warm["parents"]]
-        made["WarmStartConfig"] = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": warm["type"]}
+        parents = [{"HyperParameterTuningJobName": name} for name in warm.parents]
+        made["WarmStartConfig"] = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": warm.type}
     return made
 
 
@@ -108,31 +110,30 @@ def _value(name: str, value: Any) -> list[str]:
     return short if short and plain else [json.dumps(value, separators=(",", ":"))]
 
 
-def _algorithm(request: Mapping[str, Any]) -> dict[str, Any]:
+def _algorithm(request: LaunchRequest) -> dict[str, Any]:
     return {
-        "TrainingImage": request["image"],
+        "TrainingImage": request.image,
         "TrainingInputMode": "File",
-        "MetricDefinitions": request["metric_definitions"],
+        "MetricDefinitions": [{"Name": metric.name, "Regex": metric.regex} for metric in request.metric_definitions],
     }
 
 
-def _job(request: Mapping[str, Any]) -> dict[str, Any]:
+def _job(request: LaunchRequest) -> dict[str, Any]:
     """What a training job and the definition of a tuning job's trials have alike."""
-    limits = {"MaxRuntimeInSeconds": request["max_runtime_seconds"]}
-    spot = request["max_wait_seconds"] is not None
-    if spot:
-        limits["MaxWaitTimeInSeconds"] = request["max_wait_seconds"]
+    limits = {"MaxRuntimeInSeconds": request.max_runtime_seconds}
+    if request.max_wait_seconds is not None:
+        limits["MaxWaitTimeInSeconds"] = request.max_wait_seconds
     return {
-        "RoleArn": request["role_arn"],
-        "OutputDataConfig": {"S3OutputPath": str(S3Uri(request["bucket"], request["prefix"]))},
+        "RoleArn": request.role_arn,
+        "OutputDataConfig": {"S3OutputPath": request.output_uri},
         "ResourceConfig": {
-            "InstanceType": request["instance_type"],
-            "InstanceCount": request["instance_count"],
-            "VolumeSizeInGB": request["volume_gb"],
+            "InstanceType": request.instance_type,
+            "InstanceCount": request.instance_count,
+            "VolumeSizeInGB": request.volume_gb,
         },
         "StoppingCondition": limits,
-        "Environment": request["environment"],
-        **({"EnableManagedSpotTraining": True} if spot else {}),
+        "Environment": dict(request.environment),
+        **({"EnableManagedSpotTraining": True} if request.max_wait_seconds is not None else {}),
     }
 
 
@@ -141,17 +142,18 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
 
-def _ranges(given: list[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _ranges(given: Iterable[Range]) -> dict[str, list[dict[str, Any]]]:
     made: dict[str, list[dict[str, Any]]] = {}
     for one in given:
-        entry: dict[str, Any] = {"Name": one["name"]}
-        if one["kind"] == "Categorical":
-            entry["Values"] = one["values"]
+        entry: dict[str, Any] = {"Name": one.name}
+        if one.kind == "Categorical":
+            entry["Values"] = list(one.values)
         else:
-            entry |= {"MinValue": str(one["low"]), "MaxValue": str(one["high"]), "ScalingType": one["scaling"]}
-        made.setdefault(f"{one['kind']}ParameterRanges", []).append(entry)
+            low, high = one.bounds
+            entry |= {"MinValue": str(low), "MaxValue": str(high), "ScalingType": one.scaling}
+        made.setdefault(f"{one.kind}ParameterRanges", []).append(entry)
     return made
 
 
-def _tags(request: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in request["tags"].items()]
+def _tags(request: LaunchRequest) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in request.tags.items()]

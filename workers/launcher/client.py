@@ -18,7 +18,9 @@ from workers.aws.chosen import child_environ
 from workers.children.parent import error_of, updated_meanwhile
 from workers.children.process import ChildProcess, End
 from workers.children.protocol import Frame, OtherVersion
+from workers.children.typed import read
 from workers.errors.tree import LocalProblem, SageDeckError, Unreachable
+from workers.launcher.request import Launched, LaunchRequest
 from workers.types import Backend
 
 MODULE = "workers.launcher.child"
@@ -55,15 +57,16 @@ class Launcher:
                 code="LauncherTimeout",
             ) from None
 
-    async def launch(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Send one launch request (see ``workers.launcher.sdk``) and return ``{"job_name", "job_arn", "seconds"}``.
+    async def launch(self, request: LaunchRequest) -> Launched:
+        """Create the job of one request.
 
         Cancelling does not take the request back: the job may still start. Raises ``SageDeckError``.
         """
+        wire = request.to_wire()
         await self.prewarm()
         child = await asyncio.to_thread(self._living_child)
         try:
-            answer = await asyncio.wait_for(asyncio.wrap_future(child.send(request)), self._launch_seconds)
+            answer = await asyncio.wait_for(asyncio.wrap_future(child.send(wire)), self._launch_seconds)
         except TimeoutError:
             await asyncio.to_thread(child.stop)
             raise Unreachable(
@@ -72,7 +75,7 @@ class Launcher:
                 "Look at the list of jobs before you try again.",
                 code="LauncherTimeout",
             ) from None
-        return answer
+        return read(Launched, answer)
 
     def close(self) -> None:
         """Stop the child; later launches raise ``Unreachable``. Blocks for at most a few seconds."""

@@ -36,6 +36,7 @@ from workers.aws.s3_uri import S3Uri
 from workers.aws.session import client_config
 from workers.deadlines import bound
 from workers.errors.tree import InvalidInput
+from workers.launcher.request import Launched, LaunchRequest
 from workers.launcher.source import IGNORED_SOURCES, staged_source
 from workers.types import Backend
 
@@ -143,8 +144,8 @@ class SdkLauncher:
         # The SDK makes its own clients for the create call: made now, so that the first click does not wait.
         TrainingJob.get_sagemaker_client(session=self._boto)
 
-    def launch(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Upload the code and create the training job; returns ``{"job_name", "job_arn"}``.
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Upload the code and create the training job; returns what was made.
 
         Raises ``InvalidInput`` for what the SDK refuses; what boto3 raises comes out as it is.
         """
@@ -154,45 +155,45 @@ class SdkLauncher:
         except ValidationError as error:
             # Its own text repeats every argument; only the reasons are of use.
             reasons = "; ".join(str(item["msg"]) for item in error.errors(include_input=False, include_url=False))
-            raise InvalidInput(f"Could not start the training job {request['job_name']}", reasons) from error
+            raise InvalidInput(f"Could not {request.doing}", reasons) from error
 
-    def trainer(self, request: dict[str, Any], source: str) -> model_trainer.ModelTrainer:
+    def trainer(self, request: LaunchRequest, source: str) -> model_trainer.ModelTrainer:
         """The SDK's trainer for a request, with the code in the folder ``source``."""
-        self._session.bucket = request["bucket"]
+        self._session.bucket = request.bucket
         return NamedTrainer(
             sagemaker_session=self._session,
-            role=request["role_arn"],
-            base_job_name=request["job_name"],
-            input_s3_key_prefix=request["prefix"],
-            training_image=request["image"],
+            role=request.role_arn,
+            base_job_name=request.job_name,
+            input_s3_key_prefix=request.prefix,
+            training_image=request.image,
             source_code=SourceCode(
                 source_dir=source,
-                entry_script=request["entry_script"],
-                requirements=request["requirements"],
+                entry_script=request.entry_script,
+                requirements=request.requirements,
                 ignore_patterns=IGNORED_SOURCES,
             ),
-            distributed=Torchrun() if request["instance_count"] > 1 else None,
+            distributed=Torchrun() if request.instance_count > 1 else None,
             compute=Compute(
-                instance_type=request["instance_type"],
-                instance_count=request["instance_count"],
-                volume_size_in_gb=request["volume_gb"],
-                enable_managed_spot_training=request["max_wait_seconds"] is not None or None,
+                instance_type=request.instance_type,
+                instance_count=request.instance_count,
+                volume_size_in_gb=request.volume_gb,
+                enable_managed_spot_training=request.max_wait_seconds is not None or None,
             ),
             stopping_condition=StoppingCondition(
-                max_runtime_in_seconds=request["max_runtime_seconds"],
-                max_wait_time_in_seconds=request["max_wait_seconds"],
+                max_runtime_in_seconds=request.max_runtime_seconds,
+                max_wait_time_in_seconds=request.max_wait_seconds,
             ),
-            output_data_config=OutputDataConfig(s3_output_path=str(S3Uri(request["bucket"], request["prefix"]))),
-            hyperparameters=request["hyperparameters"],
-            environment=request["environment"],
-            tags=[Tag(key=key, value=value) for key, value in request["tags"].items()],
+            output_data_config=OutputDataConfig(s3_output_path=request.output_uri),
+            hyperparameters=dict(request.hyperparameters),
+            environment=dict(request.environment),
+            tags=[Tag(key=key, value=value) for key, value in request.tags.items()],
         )
 
-    def _launch(self, request: dict[str, Any], source: str) -> dict[str, Any]:
+    def _launch(self, request: LaunchRequest, source: str) -> Launched:
         trainer = self.trainer(request, source).with_metric_definitions(
-            [MetricDefinition(name=item["Name"], regex=item["Regex"]) for item in request["metric_definitions"]]
+            [MetricDefinition(name=metric.name, regex=metric.regex) for metric in request.metric_definitions]
         )
-        channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request["channels"].items())]
+        channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request.channels.items())]
         trainer.train(input_data_config=channels, wait=False, logs=False)
         job = trainer._latest_training_job
-        return {"job_name": job.training_job_name, "job_arn": job.training_job_arn}
+        return Launched(job.training_job_name, job.training_job_arn)

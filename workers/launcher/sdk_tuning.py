@@ -7,8 +7,6 @@ the image's own toolkit starts the script, because CreateHyperParameterTuningJob
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import ValidationError
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.resources import HyperParameterTuningJob
@@ -22,6 +20,7 @@ from sagemaker.core.training.configs import InputData
 from sagemaker.train.tuner import HyperparameterTuner
 
 from workers.errors.tree import InvalidInput
+from workers.launcher.request import Hyperband, Launched, LaunchRequest, Range, WarmStart
 from workers.launcher.sdk import SdkLauncher
 from workers.launcher.source import staged_source
 
@@ -32,8 +31,8 @@ class SdkTuner:
     def __init__(self, launcher: SdkLauncher) -> None:
         self._launcher = launcher
 
-    def launch(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Upload the code and create the tuning job; returns ``{"job_name", "job_arn"}``.
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Upload the code and create the tuning job; returns what was made.
 
         Raises ``InvalidInput`` for what the SDK refuses; what boto3 raises comes out as it is.
         """
@@ -44,57 +43,56 @@ class SdkTuner:
             reasons = str(error)
             if isinstance(error, ValidationError):
                 reasons = "; ".join(str(item["msg"]) for item in error.errors(include_input=False, include_url=False))
-            raise InvalidInput(f"Could not start the tuning job {request['job_name']}", reasons) from error
+            raise InvalidInput(f"Could not {request.doing}", reasons) from error
 
-    def _launch(self, request: dict[str, Any], source: str) -> dict[str, Any]:
+    def _launch(self, request: LaunchRequest, source: str) -> Launched:
+        part = request.tuning
+        assert part is not None
         trainer = self._launcher.trainer(request, source)
         # The tuner puts its uploads below this name, at the top of the bucket.
-        trainer.base_job_name = f"{request['prefix']}/{request['job_name']}"
+        trainer.base_job_name = f"{request.prefix}/{request.job_name}"
         tuner = HyperparameterTuner(
             model_trainer=trainer,
-            objective_metric_name=request["objective_metric"],
-            objective_type=request["objective_type"],
-            hyperparameter_ranges={one["name"]: _parameter(one) for one in request["ranges"]},
-            metric_definitions=request["metric_definitions"],
-            strategy=request["strategy"],
-            max_jobs=request["max_jobs"],
-            max_parallel_jobs=request["max_parallel"],
-            max_runtime_in_seconds=request["tuning_max_runtime_seconds"],
-            early_stopping_type=request["early_stopping"],
-            random_seed=request["random_seed"],
-            strategy_config=_strategy_config(request["hyperband"]),
-            warm_start_config=_warm_start(request["warm_start"]),
-            tags=[{"Key": key, "Value": value} for key, value in request["tags"].items()],
+            objective_metric_name=part.objective_metric,
+            objective_type=part.objective_type,
+            hyperparameter_ranges={one.name: _parameter(one) for one in part.ranges},
+            metric_definitions=[{"Name": metric.name, "Regex": metric.regex} for metric in request.metric_definitions],
+            strategy=part.strategy,
+            max_jobs=part.max_jobs,
+            max_parallel_jobs=part.max_parallel,
+            max_runtime_in_seconds=part.max_runtime_seconds,
+            early_stopping_type=part.early_stopping,
+            random_seed=part.random_seed,
+            strategy_config=_strategy_config(part.hyperband),
+            warm_start_config=_warm_start(part.warm_start),
+            tags=[{"Key": key, "Value": value} for key, value in request.tags.items()],
         )
-        channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request["channels"].items())]
-        tuner.tune(inputs=channels, job_name=request["job_name"], wait=False)
+        channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request.channels.items())]
+        tuner.tune(inputs=channels, job_name=request.job_name, wait=False)
         job: HyperParameterTuningJob = tuner.latest_tuning_job
-        return {
-            "job_name": job.hyper_parameter_tuning_job_name,
-            "job_arn": job.hyper_parameter_tuning_job_arn,
-        }
+        return Launched(job.hyper_parameter_tuning_job_name, job.hyper_parameter_tuning_job_arn)
 
 
-def _parameter(one: dict[str, Any]) -> ContinuousParameter | IntegerParameter | CategoricalParameter:
-    if one["kind"] == "Categorical":
-        return CategoricalParameter(one["values"])
-    kind = IntegerParameter if one["kind"] == "Integer" else ContinuousParameter
-    return kind(one["low"], one["high"], one["scaling"])
+def _parameter(one: Range) -> ContinuousParameter | IntegerParameter | CategoricalParameter:
+    if one.kind == "Categorical":
+        return CategoricalParameter(list(one.values))
+    kind = IntegerParameter if one.kind == "Integer" else ContinuousParameter
+    return kind(*one.bounds, one.scaling)
 
 
-def _strategy_config(hyperband: dict[str, int] | None) -> HyperParameterTuningJobStrategyConfig | None:
+def _strategy_config(hyperband: Hyperband | None) -> HyperParameterTuningJobStrategyConfig | None:
     if hyperband is None:
         return None
-    resources = HyperbandStrategyConfig(min_resource=hyperband["min"], max_resource=hyperband["max"])
+    resources = HyperbandStrategyConfig(min_resource=hyperband.least, max_resource=hyperband.most)
     return HyperParameterTuningJobStrategyConfig(hyperband_strategy_config=resources)
 
 
-def _warm_start(warm_start: dict[str, Any] | None) -> HyperParameterTuningJobWarmStartConfig | None:
+def _warm_start(warm_start: WarmStart | None) -> HyperParameterTuningJobWarmStartConfig | None:
     if warm_start is None:
         return None
     return HyperParameterTuningJobWarmStartConfig(
-        warm_start_type=warm_start["type"],
+        warm_start_type=warm_start.type,
         parent_hyper_parameter_tuning_jobs=[
-            ParentHyperParameterTuningJob(hyper_parameter_tuning_job_name=name) for name in warm_start["parents"]
+            ParentHyperParameterTuningJob(hyper_parameter_tuning_job_name=name) for name in warm_start.parents
         ],
     )

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from workers.launcher.request import LaunchRequest
 
 IGNORED_SOURCES = ["__pycache__", "*.pyc", ".*"]
 
 
 @contextmanager
-def staged_source(request: Mapping[str, Any]) -> Iterator[str]:
+def staged_source(request: LaunchRequest) -> Iterator[str]:
     """A temporary copy of ``source_dir`` without what does not belong to it.
 
     ``requirements_text``, when it is not ``None``, replaces the file named by ``requirements``.
     """
     with tempfile.TemporaryDirectory(prefix="sagedeck-source-") as folder:
         copy = Path(folder) / "source"
-        shutil.copytree(request["source_dir"], copy, ignore=shutil.ignore_patterns(*IGNORED_SOURCES))
-        if request.get("requirements_text") is not None:
-            (copy / request["requirements"]).write_text(request["requirements_text"].rstrip() + "\n", encoding="utf-8")
+        shutil.copytree(request.source_dir, copy, ignore=shutil.ignore_patterns(*IGNORED_SOURCES))
+        if request.requirements_text is not None:
+            (copy / request.requirements).write_text(request.requirements_text.rstrip() + "\n", encoding="utf-8")
         yield str(copy)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import IO, Any, Protocol, cast
 
@@ -16,22 +15,16 @@ from workers.aws.names import name_problem
 from workers.aws.pages import every_job, page_request
 from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
-from workers.aws.tags import CREATED_BY, CREATOR
 from workers.aws.times import utc, utc_of
-from workers.errors.tree import AccessDenied, InvalidInput, NotFound, SageDeckError, Throttled
+from workers.errors.tree import AccessDenied, NotFound, SageDeckError, Throttled
 from workers.launcher.client import LAUNCH_SECONDS, START_SECONDS, Launcher
-from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 from workers.training.curves import CurveReader
 from workers.training.failures import Failure, explain
-from workers.training.images import image_uri
 from workers.training.progress import FeaturesProgress, ProgressReader
 from workers.training.report import find_report, parse_report
-from workers.training.spot import max_wait_seconds
+from workers.training.request import CHANNEL, launch_request
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
 
-PREFIX = "sagedeck/jobs"
-CHANNEL = "training"
-ENTRY_SCRIPT, REQUIREMENTS = "train.py", "requirements.txt"
 PAGE_SIZE = 50
 # DescribeTrainingJob is throttled at a few calls a second.
 CONCURRENT_DESCRIBES = 4
@@ -63,11 +56,11 @@ class Training:
         A job that was created although the launch failed or was cancelled is stopped; see ``SageDeckError.left``.
         """
         request = launch_request(spec, self._session.region)
-        request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
+        request = replace(request, role_arn=await self._roles.ensure_training_role(spec.output_bucket))
         name = spec.job_name
 
         async def create(attempt: Attempt) -> str:
-            request["tags"] = {**request["tags"], ATTEMPT_TAG: attempt.token}
+            sent = replace(request, tags={**request.tags, ATTEMPT_TAG: attempt.token})
             # The launcher may have died or hung, too: whether the job was created before that, only AWS knows.
             await attempt.make(
                 Part(
@@ -77,7 +70,7 @@ class Training:
                     f"aws sagemaker stop-training-job --training-job-name {name}",
                     "runs and bills",
                 ),
-                lambda: when_role_is_known(lambda: self._launcher.launch(request)),
+                lambda: when_role_is_known(lambda: self._launcher.launch(sent)),
                 lambda: tagged(
                     self._session, "describe_training_job", attempt, f"look for the job {name}", TrainingJobName=name
                 ),
@@ -222,60 +215,6 @@ class Training:
 
     def _known(self, job: TrainingJob) -> TrainingJob:
         return self._finished.get((job.name, job.created), job)
-
-
-def launch_request(spec: TrainingSpec, region: str) -> dict[str, Any]:
-    """The request for ``workers.launcher.sdk`` of a form, without the role. Raises ``InvalidInput``."""
-    problem = name_problem(spec.job_name, "The job name") or _spec_problem(spec)
-    if problem:
-        raise InvalidInput("The job cannot start like this", problem)
-    return {
-        "job_name": spec.job_name,
-        "bucket": spec.output_bucket,
-        "prefix": PREFIX,
-        "image": image_uri(region, "training", spec.instance_type),
-        "source_dir": str(TRAINING_SOURCE),
-        "entry_script": ENTRY_SCRIPT,
-        "requirements": REQUIREMENTS,
-        "requirements_text": spec.requirements,
-        "instance_type": spec.instance_type,
-        "instance_count": spec.instance_count,
-        "volume_gb": spec.volume_gb,
-        "max_runtime_seconds": spec.max_runtime_seconds,
-        "max_wait_seconds": max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
-        "hyperparameters": {
-            "backbone": spec.backbone,
-            "epochs": str(spec.epochs),
-            "learning_rate": format(spec.learning_rate, "g"),
-            "batch_size": str(spec.batch_size),
-            **spec.hyperparameters,
-        },
-        # Without it Python holds the log back in blocks, and nothing can be followed live.
-        "environment": {"PYTHONUNBUFFERED": "1", **spec.environment},
-        "tags": {CREATED_BY: CREATOR, "sagedeck:backbone": spec.backbone, **spec.tags},
-        "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
-        # With the slash, a neighbour whose name begins alike (breeds-2) does not belong to the prefix.
-        "channels": {CHANNEL: spec.data_uri.rstrip("/") + "/"},
-    }
-
-
-def _spec_problem(spec: TrainingSpec) -> str | None:
-    for value, least, what in (
-        (spec.instance_count, 1, "The number of instances"),
-        (spec.epochs, 1, "The number of epochs"),
-        (spec.batch_size, 1, "The batch size"),
-        (spec.volume_gb, 1, "The volume size in GB"),
-        (spec.max_runtime_seconds, 1, "The longest run time"),
-    ):
-        if value < least:
-            return f"{what} must be at least {least}."
-    if not 0 < spec.learning_rate < math.inf:
-        return "The learning rate must be a number greater than 0."
-    if S3Uri.find(spec.data_uri) is None:
-        return "The data must be a folder in S3 (s3://bucket/folder)."
-    if not spec.output_bucket:
-        return "The bucket for the results is missing."
-    return None
 
 
 def _summary(item: Mapping[str, Any]) -> TrainingJob:

@@ -51,11 +51,12 @@ class Tuning:
         features = await self._features.ensure(spec, on_step) if features_once(spec) else ""
         on_step(TuningStep("creating", spec.tuning_name, "Creating the tuning job"))
         request = tuning_request(spec, self._session.region, features)
-        request["role_arn"] = await self._roles.ensure_training_role(spec.output_bucket)
+        role_arn = await self._roles.ensure_training_role(spec.output_bucket)
+        request = dataclasses.replace(request, role_arn=role_arn)
         name = spec.tuning_name
 
         async def create(attempt: Attempt) -> str:
-            request["tags"] = {**request["tags"], ATTEMPT_TAG: attempt.token}
+            sent = dataclasses.replace(request, tags={**request.tags, ATTEMPT_TAG: attempt.token})
             # The launcher may have died or hung, too: whether the job was created before that, only AWS knows.
             await attempt.make(
                 Part(
@@ -65,7 +66,7 @@ class Tuning:
                     f"aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {name}",
                     "runs and bills",
                 ),
-                lambda: when_role_is_known(lambda: self._launcher.launch(request)),
+                lambda: when_role_is_known(lambda: self._launcher.launch(sent)),
                 lambda: tagged(
                     self._session,
                     "describe_hyper_parameter_tuning_job",

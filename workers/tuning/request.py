@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Literal
 
 from workers.aws.names import name_problem
 from workers.aws.s3_uri import S3Uri
-from workers.aws.tags import CREATED_BY, CREATOR
 from workers.errors.tree import InvalidInput
-from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
-from workers.training.images import image_uri
-from workers.training.spot import max_wait_seconds
+from workers.launcher.request import Hyperband, LaunchRequest, Range, TuningPart, WarmStart
+from workers.training.request import data_folder, launch_request, metric_definitions
 from workers.tuning.types import CategoricalRange, IntegerRange, ParameterRange, TuningSpec
+from workers.types import TrainingSpec
 
-PREFIX = "sagedeck/jobs"
 # CreateHyperParameterTuningJob: 32 characters, because AWS appends "-001-" and a hash to name the training jobs.
 MAX_NAME = 32
 # CreateHyperParameterTuningJob refuses less.
@@ -96,48 +94,58 @@ def features_note(spec: TuningSpec) -> str:
     return "The features are computed once, and every job trains the head on them."
 
 
-def tuning_request(spec: TuningSpec, region: str, features_uri: str = "") -> dict[str, Any]:
-    """The request for ``workers.launcher.sdk_tuning``, without the role. Raises ``InvalidInput``.
+def tuning_request(spec: TuningSpec, region: str, features_uri: str = "", role_arn: str = "") -> LaunchRequest:
+    """The request of a form: one of its jobs, and what the tuning job adds. Raises ``InvalidInput``.
 
     With ``features_uri`` the jobs get these features instead of the pictures.
     """
     problem = spec_problem(spec)
     if problem:
         raise InvalidInput("The tuning job cannot start like this", problem)
-    data_uri = spec.data_uri.rstrip("/") + "/"
-    return {
-        "kind": "tuning",
-        "job_name": spec.tuning_name,
-        "bucket": spec.output_bucket,
-        "prefix": PREFIX,
-        "image": image_uri(region, "training", spec.instance_type),
-        "source_dir": str(TRAINING_SOURCE),
-        "entry_script": "train.py",
-        "requirements": "requirements.txt",
-        "requirements_text": spec.requirements,
-        "instance_type": spec.instance_type,
-        "instance_count": spec.instance_count,
-        "volume_gb": spec.volume_gb,
-        "max_runtime_seconds": spec.trial_seconds,
-        "max_wait_seconds": max_wait_seconds(spec.trial_seconds) if spec.spot else None,
-        "hyperparameters": static_hyperparameters(spec),
+    request = replace(
+        launch_request(_one_job(spec), region, role_arn),
+        hyperparameters=static_hyperparameters(spec),
+        tuning=_tuning_part(spec),
+    )
+    return replace(request, channels={"features": features_uri}) if features_uri else request
+
+
+def _one_job(spec: TuningSpec) -> TrainingSpec:
+    """What each job of the tuning job is like."""
+    return TrainingSpec(
+        job_name=spec.tuning_name,
+        data_uri=spec.data_uri,
+        output_bucket=spec.output_bucket,
+        backbone=spec.backbone,
+        epochs=spec.epochs,
+        instance_type=spec.instance_type,
+        instance_count=spec.instance_count,
+        max_runtime_seconds=spec.trial_seconds,
+        volume_gb=spec.volume_gb,
+        requirements=spec.requirements,
+        tags=spec.tags,
+        spot=spec.spot,
         # The jobs with prepared features do not get the data, but a person wants to know where they come from.
-        "environment": {"PYTHONUNBUFFERED": "1", DATA_VARIABLE: data_uri},
-        "tags": {CREATED_BY: CREATOR, "sagedeck:backbone": spec.backbone, **spec.tags},
-        "metric_definitions": json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8")),
-        "channels": {"features": features_uri} if features_uri else {"training": data_uri},
-        "ranges": [_range(one) for one in spec.ranges],
-        "objective_metric": spec.objective_metric,
-        "objective_type": "Maximize" if spec.maximize else "Minimize",
-        "strategy": spec.strategy,
-        "max_jobs": spec.max_jobs if spec.max_jobs is not None else combinations(spec.ranges),
-        "max_parallel": spec.max_parallel,
-        "tuning_max_runtime_seconds": spec.max_runtime_seconds,
-        "early_stopping": spec.early_stopping,
-        "hyperband": {"min": 1, "max": spec.epochs} if spec.strategy == "Hyperband" else None,
-        "warm_start": {"type": spec.warm_start, "parents": list(spec.parents)} if spec.parents else None,
-        "random_seed": spec.random_seed,
-    }
+        environment={DATA_VARIABLE: data_folder(spec.data_uri)},
+    )
+
+
+def _tuning_part(spec: TuningSpec) -> TuningPart:
+    jobs = spec.max_jobs if spec.max_jobs is not None else combinations(spec.ranges)
+    return TuningPart(
+        ranges=tuple(_range(one) for one in spec.ranges),
+        objective_metric=spec.objective_metric,
+        objective_type="Maximize" if spec.maximize else "Minimize",
+        strategy=spec.strategy,
+        # ``spec_problem`` has seen to it that the number is known.
+        max_jobs=jobs or 0,
+        max_parallel=spec.max_parallel,
+        early_stopping=spec.early_stopping,
+        max_runtime_seconds=spec.max_runtime_seconds,
+        hyperband=Hyperband(1, spec.epochs) if spec.strategy == "Hyperband" else None,
+        warm_start=WarmStart(spec.warm_start, spec.parents) if spec.parents else None,
+        random_seed=spec.random_seed,
+    )
 
 
 def static_hyperparameters(spec: TuningSpec) -> dict[str, str]:
@@ -154,7 +162,7 @@ def _names_problem(spec: TuningSpec) -> str | None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         return f"{', '.join(twice)} has more than one range."
-    metrics = [item["Name"] for item in json.loads(METRIC_DEFINITIONS.read_text(encoding="utf-8"))]
+    metrics = [metric.name for metric in metric_definitions()]
     if spec.objective_metric not in metrics:
         return f"The objective {spec.objective_metric!r} is not a metric of the training script: {', '.join(metrics)}."
     if S3Uri.find(spec.data_uri) is None:
@@ -192,11 +200,11 @@ def _limits_problem(spec: TuningSpec) -> str | None:
     return None
 
 
-def _range(one: ParameterRange) -> dict[str, Any]:
+def _range(one: ParameterRange) -> Range:
     if isinstance(one, CategoricalRange):
-        return {"kind": "Categorical", "name": one.name, "values": list(one.values)}
-    kind = "Integer" if isinstance(one, IntegerRange) else "Continuous"
-    return {"kind": kind, "name": one.name, "low": one.low, "high": one.high, "scaling": one.scaling}
+        return Range("Categorical", one.name, values=one.values)
+    kind: Literal["Integer", "Continuous"] = "Integer" if isinstance(one, IntegerRange) else "Continuous"
+    return Range(kind, one.name, float(one.low), float(one.high), one.scaling)
 
 
 def _setting(spec: TuningSpec, name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
 from workers.launcher.cli import command_line, training_parameters
-from workers.training.jobs import launch_request
+from workers.training.request import launch_request
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def launch_cli(spec: TrainingSpec, place: CliPlace | None = None) -> str:
 
     Without a ``place`` ROLE and IMAGE stand for them.
     """
-    request = launch_request(spec, (place or NOWHERE).region) | {"role_arn": (place or NOWHERE).role_arn}
+    request = launch_request(spec, (place or NOWHERE).region, (place or NOWHERE).role_arn)
     if place is None:
-        request["image"] = "IMAGE"
+        request = replace(request, image="IMAGE")
     return command_line("create-training-job", training_parameters(request))
 
 

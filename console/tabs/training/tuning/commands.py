@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 
-FEATURES = "FEATURES"
+FEATURES = "s3://FEATURES"
 
 
 class LaunchTuning(Command):
@@ -112,7 +113,7 @@ def tuning_cli(spec: TuningSpec, place: CliPlace | None = None) -> str:
     """``aws sagemaker create-hyper-parameter-tuning-job …`` for a form, as ``launch_cli``."""
     where = place or NOWHERE
     features = FEATURES if features_once(spec) else ""
-    request = tuning_request(spec, where.region, features) | {"role_arn": where.role_arn}
+    request = tuning_request(spec, where.region, features, where.role_arn)
     if place is None:
-        request["image"] = "IMAGE"
+        request = replace(request, image="IMAGE")
     return command_line("create-hyper-parameter-tuning-job", tuning_parameters(request))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from tests.helpers.processes import children_running
 from workers.errors.tree import AccessDenied, Fix, LocalProblem, Unreachable
 from workers.launcher.client import Launcher
-from workers.types import Backend
+from workers.training.request import launch_request
+from workers.types import Backend, TrainingSpec
 
 FAKE = "tests.unit.workers.launcher_fake_child"
 SECRET = "wJalrXUtnFEMIexamplekey"
@@ -22,6 +24,10 @@ SECRET = "wJalrXUtnFEMIexamplekey"
 
 def backend(label="ok"):
     return Backend("sandbox", label, "us-east-1", None, "http://127.0.0.1:1", "AKIAEXAMPLE", SECRET)
+
+
+def job(name):
+    return replace(launch_request(TrainingSpec("a", "s3://b/d", "b"), "us-east-1", "arn:role"), job_name=name)
 
 
 @pytest.fixture
@@ -32,37 +38,37 @@ def launcher():
 
 
 def pid_of(answer):
-    return int(answer["job_arn"].removeprefix("pid "))
+    return int(answer.job_arn.removeprefix("pid "))
 
 
 def test_one_child_serves_all_launches(launcher):
     async def body():
         await launcher.prewarm()
-        return await asyncio.gather(*(launcher.launch({"job_name": name}) for name in ("a", "b", "c")))
+        return await asyncio.gather(*(launcher.launch(job(name)) for name in ("a", "b", "c")))
 
     answers = asyncio.run(body())
-    assert [answer["job_name"] for answer in answers] == ["a", "b", "c"]
-    assert len({answer["job_arn"] for answer in answers}) == 1
+    assert [answer.job_name for answer in answers] == ["a", "b", "c"]
+    assert len({answer.job_arn for answer in answers}) == 1
 
 
 def test_a_child_that_died_is_told_and_started_again(launcher):
     async def body():
-        first = await launcher.launch({"job_name": "a"})
+        first = await launcher.launch(job("a"))
         with pytest.raises(LocalProblem) as died:
-            await launcher.launch({"job_name": "die"})
-        return first, died.value, await launcher.launch({"job_name": "b"})
+            await launcher.launch(job("die"))
+        return first, died.value, await launcher.launch(job("b"))
 
     first, died, second = asyncio.run(body())
     assert "as it were" in died.details
-    assert second["job_name"] == "b"
-    assert second["job_arn"] != first["job_arn"]
+    assert second.job_name == "b"
+    assert second.job_arn != first.job_arn
 
 
 def test_every_waiting_launch_fails_when_the_child_dies(launcher):
     async def body():
         await launcher.prewarm()
         names = ("one of three", "one of three", "one of three")
-        return await asyncio.gather(*(launcher.launch({"job_name": n}) for n in names), return_exceptions=True)
+        return await asyncio.gather(*(launcher.launch(job(n)) for n in names), return_exceptions=True)
 
     assert {type(result) for result in asyncio.run(body())} == {LocalProblem}
 
@@ -74,7 +80,7 @@ def test_a_child_that_hangs_is_killed():
         await launcher.prewarm()
         assert children_running(FAKE)
         with pytest.raises(Unreachable):
-            await launcher.launch({"job_name": "hang"})
+            await launcher.launch(job("hang"))
 
     asyncio.run(body())
     assert not children_running(FAKE)
@@ -82,12 +88,12 @@ def test_a_child_that_hangs_is_killed():
 
 
 def test_what_the_sdk_prints_is_no_answer(launcher):
-    assert asyncio.run(launcher.launch({"job_name": "chatty"}))["job_name"] == "chatty"
+    assert asyncio.run(launcher.launch(job("chatty"))).job_name == "chatty"
 
 
 def test_an_error_arrives_whole(launcher):
     with pytest.raises(AccessDenied) as caught:
-        asyncio.run(launcher.launch({"job_name": "taken"}))
+        asyncio.run(launcher.launch(job("taken")))
     error = caught.value
     assert (error.title, error.message, error.hint, error.code, error.request_id, error.details) == (
         "Not allowed", "m", "h", "AccessDenied", "r", "d",
@@ -100,22 +106,22 @@ def test_an_error_arrives_whole(launcher):
 def test_a_child_that_cannot_start_says_so(label, words):
     launcher = Launcher(backend(label), module=FAKE)
     with pytest.raises(LocalProblem, match=words):
-        asyncio.run(launcher.launch({"job_name": "a"}))
+        asyncio.run(launcher.launch(job("a")))
     launcher.close()
 
 
 def test_closing_ends_the_child_and_refuses_launches(launcher):
-    pid = pid_of(asyncio.run(launcher.launch({"job_name": "a"})))
+    pid = pid_of(asyncio.run(launcher.launch(job("a"))))
     launcher.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(Unreachable):
-        asyncio.run(launcher.launch({"job_name": "b"}))
+        asyncio.run(launcher.launch(job("b")))
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
 def test_the_secret_is_neither_in_argv_nor_in_the_environment(launcher):
-    pid = pid_of(asyncio.run(launcher.launch({"job_name": "a"})))
+    pid = pid_of(asyncio.run(launcher.launch(job("a"))))
     for name in ("cmdline", "environ"):
         assert SECRET.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
 
@@ -124,10 +130,10 @@ def test_the_secret_is_neither_in_argv_nor_in_the_environment(launcher):
 def test_the_child_ends_when_the_program_is_killed():
     code = (
         "import asyncio, os\n"
-        "from tests.unit.workers.launcher.test_client import FAKE, backend\n"
+        "from tests.unit.workers.launcher.test_client import FAKE, backend, job\n"
         "from workers.launcher.client import Launcher\n"
-        "answer = asyncio.run(Launcher(backend(), module=FAKE).launch({'job_name': 'a'}))\n"
-        "print(answer['job_arn'].removeprefix('pid '), flush=True)\n"
+        "answer = asyncio.run(Launcher(backend(), module=FAKE).launch(job('a')))\n"
+        "print(answer.job_arn.removeprefix('pid '), flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ from tests.helpers.cli import read_back
 from workers.errors.tree import Conflict, InvalidInput
 from workers.launcher.cli import CODE_ARCHIVE, DRIVERS, command_line, training_parameters, tuning_parameters
 from workers.launcher.client import Launcher
-from workers.training.jobs import launch_request
+from workers.training.request import launch_request
 from workers.tuning.request import tuning_request
 from workers.tuning.types import TuningSpec
 from workers.types import Backend, TrainingSpec
@@ -123,7 +123,7 @@ def recorded(tmp_path_factory):
     launcher = Launcher(Backend("sandbox", "Sandbox", "us-east-1", None, url, "AKIAEXAMPLE", "secret"))
     try:
         asyncio.run(launcher.prewarm())
-        answer = asyncio.run(launcher.launch({**launch_request(SPEC, "us-east-1"), "role_arn": ROLE}))
+        answer = asyncio.run(launcher.launch(launch_request(SPEC, "us-east-1", ROLE)))
         yield launcher, list(server.requests), answer, connections, server
     finally:
         launcher.close()
@@ -137,7 +137,7 @@ def created(recorded):
 
 def test_the_job_has_the_exact_name_and_settings(recorded):
     request = created(recorded)
-    assert recorded[2]["job_name"] == request["TrainingJobName"] == "dogs-20260131-142501"
+    assert recorded[2].job_name == request["TrainingJobName"] == "dogs-20260131-142501"
     assert request["RoleArn"] == ROLE
     assert request["ResourceConfig"] == {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 30}
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
@@ -178,7 +178,7 @@ def test_spot_is_asked_for_with_the_longest_wait(recorded):
     launcher, requests = recorded[0], recorded[4].requests
     before = len(requests)
     spec = dataclasses.replace(SPEC, job_name="dogs-spot", max_runtime_seconds=600, spot=True)
-    asyncio.run(launcher.launch({**launch_request(spec, "us-east-1"), "role_arn": ROLE}))
+    asyncio.run(launcher.launch(launch_request(spec, "us-east-1", ROLE)))
     sent = next(json.loads(body) for _, _, operation, body in requests[before:] if operation == "CreateTrainingJob")
     assert sent["EnableManagedSpotTraining"] is True
     assert sent["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 4200}
@@ -213,17 +213,17 @@ def test_no_connection_but_to_the_backend(recorded):
 
 
 def test_a_taken_name_is_a_conflict(recorded):
-    request = launch_request(TrainingSpec("taken", SPEC.data_uri, BUCKET), "us-east-1")
+    request = launch_request(TrainingSpec("taken", SPEC.data_uri, BUCKET), "us-east-1", ROLE)
     with pytest.raises(Conflict) as caught:
-        asyncio.run(recorded[0].launch({**request, "role_arn": ROLE}))
+        asyncio.run(recorded[0].launch(request))
     assert caught.value.code == "ResourceInUse"
     assert "taken" in caught.value.title
 
 
 def test_what_the_sdk_refuses_is_one_sentence_without_its_arguments(recorded):
-    request = launch_request(TrainingSpec("refused", SPEC.data_uri, BUCKET), "us-east-1")
+    request = launch_request(TrainingSpec("refused", SPEC.data_uri, BUCKET), "us-east-1", ROLE)
     with pytest.raises(InvalidInput) as caught:
-        asyncio.run(recorded[0].launch({**request, "role_arn": ROLE, "requirements": "missing.txt"}))
+        asyncio.run(recorded[0].launch(dataclasses.replace(request, requirements="missing.txt")))
     assert "missing.txt" in caught.value.message
     assert "input_value" not in str(caught.value)
 
@@ -243,9 +243,9 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
         tags={"project": "dogs"},
         spot=True,
     )
-    request = tuning_request(spec, "us-east-1", f"s3://{BUCKET}/features/model.tar.gz")
-    answer = asyncio.run(launcher.launch({**request, "role_arn": ROLE}))
-    assert answer["job_name"] == "tune-dogs" and answer["job_arn"].endswith("hyper-parameter-tuning-job/tune-dogs")
+    request = tuning_request(spec, "us-east-1", f"s3://{BUCKET}/features/model.tar.gz", ROLE)
+    answer = asyncio.run(launcher.launch(request))
+    assert answer.job_name == "tune-dogs" and answer.job_arn.endswith("hyper-parameter-tuning-job/tune-dogs")
     made = server_requests[before:]
     sent = next(json.loads(body) for _, _, operation, body in made if operation == "CreateHyperParameterTuningJob")
     config, definition = sent["HyperParameterTuningJobConfig"], sent["TrainingJobDefinition"]
@@ -289,10 +289,10 @@ def as_set(parameters):
 def test_the_cli_line_of_a_job_is_the_request_that_is_sent(recorded, changes):
     launcher, requests = recorded[0], recorded[4].requests
     before = len(requests)
-    request = launch_request(dataclasses.replace(SPEC, job_name="dogs-cli", **changes), "us-east-1")
-    asyncio.run(launcher.launch({**request, "role_arn": ROLE}))
+    request = launch_request(dataclasses.replace(SPEC, job_name="dogs-cli", **changes), "us-east-1", ROLE)
+    asyncio.run(launcher.launch(request))
     sent = next(json.loads(body) for _, _, operation, body in requests[before:] if operation == "CreateTrainingJob")
-    line = command_line("create-training-job", training_parameters({**request, "role_arn": ROLE}))
+    line = command_line("create-training-job", training_parameters(request))
     assert as_set(read_back(line)) == as_set(sent)
 
 
@@ -308,7 +308,7 @@ def test_the_cli_line_of_a_tuning_job_is_the_request_that_is_sent(recorded, chan
     launcher, requests = recorded[0], recorded[4].requests
     before = len(requests)
     spec = TuningSpec("tune-cli", SPEC.data_uri, BUCKET, **changes)
-    request = {**tuning_request(spec, "us-east-1", features), "role_arn": ROLE}
+    request = tuning_request(spec, "us-east-1", features, ROLE)
     asyncio.run(launcher.launch(request))
     body = next(body for _, _, operation, body in requests[before:] if operation == "CreateHyperParameterTuningJob")
     # Where the code and the drivers were uploaded is known only now; the line says that these are placeholders.

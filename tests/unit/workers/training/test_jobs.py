@@ -14,8 +14,10 @@ from workers.access.role_wait import when_role_is_known
 from workers.aws import creating
 from workers.aws.creating import ATTEMPT_TAG
 from workers.errors.tree import AccessDenied, Conflict, InvalidInput, LocalProblem, Unreachable
+from workers.launcher.request import Launched
 from workers.paths import METRIC_DEFINITIONS
-from workers.training.jobs import Training, launch_request
+from workers.training.jobs import Training
+from workers.training.request import launch_request
 from workers.types import LogEvent, TrainingJob, TrainingSpec
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -34,7 +36,7 @@ class FakeLauncher:
         self.requests.append(request)
         if self.errors:
             raise self.errors.pop(0)
-        return {"job_name": request["job_name"]}
+        return Launched(request.job_name, "arn")
 
 
 def training(launcher=None, **handlers):
@@ -58,9 +60,9 @@ def test_launch_sends_the_form_with_the_buckets_role():
     _, jobs = training(launcher)
     assert asyncio.run(jobs.launch(SPEC)) == "dogs-1"
     request = launcher.requests[0]
-    assert request["role_arn"].endswith("SageDeckTraining-data")
-    assert request["channels"] == {"training": "s3://data/dogs/"}
-    assert request["environment"] == {"PYTHONUNBUFFERED": "1"}
+    assert request.role_arn.endswith("SageDeckTraining-data")
+    assert request.channels == {"training": "s3://data/dogs/"}
+    assert request.environment == {"PYTHONUNBUFFERED": "1"}
 
 
 def test_a_role_that_is_not_known_yet_is_waited_for():
@@ -102,7 +104,7 @@ def launch_that_died(monkeypatch, tags_of, error=None, **handlers):
 
 
 def own_tags(request):
-    return [{"Key": key, "Value": value} for key, value in request["tags"].items()]
+    return [{"Key": key, "Value": value} for key, value in request.tags.items()]
 
 
 def taken(retried):
@@ -148,7 +150,7 @@ def test_cancelling_a_launch_stops_the_job_that_it_made(monkeypatch):
         async def launch(request):
             under_way.set()
             await asyncio.sleep(0)
-            return {"job_name": request["job_name"]}
+            return Launched(request.job_name, "arn")
 
         jobs._launcher.launch = launch
         task = asyncio.ensure_future(jobs.launch(SPEC))

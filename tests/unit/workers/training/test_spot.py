@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.workers.fake_aws import FakeRoles, FakeSession
 from workers.prices.table import PriceTable
-from workers.training.jobs import Training, launch_request
+from workers.training.jobs import Training
+from workers.training.request import launch_request
 from workers.training.spot import SPOT_SAVING, max_wait_seconds
 from workers.tuning.costs import estimate
 from workers.tuning.features import features_spec
@@ -27,10 +28,10 @@ TUNING = TuningSpec("tune-dogs", "s3://data/dogs", "data", spot=True)
 
 def test_a_spot_job_may_wait_for_its_instances():
     spec = TrainingSpec("dogs-1", "s3://data/dogs", "data", max_runtime_seconds=600)
-    assert launch_request(spec, "us-east-1")["max_wait_seconds"] is None
+    assert launch_request(spec, "us-east-1").max_wait_seconds is None
     spot = launch_request(dataclasses.replace(spec, spot=True), "us-east-1")
-    assert spot["max_wait_seconds"] == max_wait_seconds(600) >= 600
-    assert tuning_request(TUNING, "us-east-1")["max_wait_seconds"] >= TUNING.trial_seconds
+    assert spot.max_wait_seconds == max_wait_seconds(600) >= 600
+    assert tuning_request(TUNING, "us-east-1").max_wait_seconds >= TUNING.trial_seconds
     assert features_spec(TUNING, "features-1").spot
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.workers.fake_aws import FakeRoles, FakeSession, Refused
 from workers.aws import creating
 from workers.errors.tree import InvalidInput, LocalProblem, ServiceFault
+from workers.launcher.request import Launched, Range
 from workers.prices.table import PriceTable
 from workers.tuning.answers import leaderboard, read_detail, read_trial
 from workers.tuning.costs import OVERHEAD_SECONDS, estimate
@@ -32,7 +33,7 @@ class FakeLauncher:
         self.requests.append(request)
         if self.errors:
             raise self.errors.pop(0)
-        return {"job_name": request["job_name"]}
+        return Launched(request.job_name, "arn")
 
 
 def changed(**members):
@@ -46,16 +47,10 @@ def one_range(*arguments):
 def test_the_defaults_are_twelve_jobs_three_at_a_time_with_early_stopping():
     assert spec_problem(SPEC) is None
     request = tuning_request(SPEC, "us-east-1")
-    assert (request["max_jobs"], request["max_parallel"], request["early_stopping"]) == (12, 3, "Auto")
-    assert request["ranges"][0] == {
-        "kind": "Continuous",
-        "name": "learning_rate",
-        "low": 1e-4,
-        "high": 1e-1,
-        "scaling": "Logarithmic",
-    }
-    assert request["hyperparameters"] == {"backbone": "efficientnet_lite0", "epochs": "10"}
-    assert request["channels"] == {"training": "s3://data/dogs/"}
+    assert (request.tuning.max_jobs, request.tuning.max_parallel, request.tuning.early_stopping) == (12, 3, "Auto")
+    assert request.tuning.ranges[0] == Range("Continuous", "learning_rate", 1e-4, 1e-1, "Logarithmic")
+    assert request.hyperparameters == {"backbone": "efficientnet_lite0", "epochs": "10"}
+    assert request.channels == {"training": "s3://data/dogs/"}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +88,7 @@ def test_a_grid_knows_its_own_size():
     grid = changed(
         ranges=(CategoricalRange("batch_size", ("8", "16")),), strategy="Grid", max_jobs=None, max_parallel=2
     )
-    assert tuning_request(grid, "us-east-1")["max_jobs"] == 2
+    assert tuning_request(grid, "us-east-1").tuning.max_jobs == 2
     assert "2 combinations" in spec_problem(dataclasses.replace(grid, max_jobs=3))
 
 
@@ -105,8 +100,8 @@ def test_features_are_shared_only_when_they_are_the_same_for_every_job():
     backbones = changed(ranges=(CategoricalRange("backbone", ("resnet18", "resnet50")),))
     assert not features_once(backbones) and "backbone differs" in features_note(backbones)
     request = tuning_request(SPEC, "us-east-1", "s3://data/f/model.tar.gz")
-    assert request["channels"] == {"features": "s3://data/f/model.tar.gz"}
-    assert request["environment"]["SAGEDECK_DATA_URI"] == "s3://data/dogs/"
+    assert request.channels == {"features": "s3://data/f/model.tar.gz"}
+    assert request.environment["SAGEDECK_DATA_URI"] == "s3://data/dogs/"
 
 
 def listing(**etags):
@@ -162,7 +157,7 @@ class Account:
     def describe(self, TrainingJobName):
         if TrainingJobName not in self.jobs:
             for request in self.launcher.requests:
-                if request["job_name"] == TrainingJobName:
+                if request.job_name == TrainingJobName:
                     self.jobs[TrainingJobName] = "Completed"
         return {
             **self.row(TrainingJobName),
@@ -188,12 +183,12 @@ def test_features_are_computed_by_a_job_and_found_again():
     account = Account()
     steps = account.launch()
     features, tuning = account.launcher.requests
-    assert features["job_name"] == f"features-{features_key(a='1')}-1" == steps[0].job_name
-    assert features["hyperparameters"]["prepare_features"] == "true"
-    assert tuning["channels"] == {"features": f"s3://data/{features['job_name']}/model.tar.gz"}
+    assert features.job_name == f"features-{features_key(a='1')}-1" == steps[0].job_name
+    assert features.hyperparameters["prepare_features"] == "true"
+    assert tuning.channels == {"features": f"s3://data/{features.job_name}/model.tar.gz"}
     again = account.launch()
     assert again[0].reused and len(account.launcher.requests) == 3
-    account.gone.add(f"{features['job_name']}/model.tar.gz")
+    account.gone.add(f"{features.job_name}/model.tar.gz")
     anew = account.launch()
     assert anew[0].job_name.endswith("-2") and not anew[0].reused
 
@@ -202,7 +197,7 @@ def test_without_features_once_only_the_tuning_job_is_created():
     account = Account()
     assert [step.phase for step in account.launch(changed(features_once=False))] == ["creating"]
     (request,) = account.launcher.requests
-    assert request["kind"] == "tuning" and request["channels"] == {"training": "s3://data/dogs/"}
+    assert request.tuning is not None and request.channels == {"training": "s3://data/dogs/"}
 
 
 def test_a_failed_preparation_stops_the_launch_and_names_the_job():
@@ -234,7 +229,7 @@ def test_a_launcher_that_died_is_believed_only_when_the_job_is_missing(monkeypat
         account.launch(changed(features_once=False))
 
     def own(**_):
-        return {"Tags": [{"Key": key, "Value": value} for key, value in account.launcher.requests[-1]["tags"].items()]}
+        return {"Tags": [{"Key": key, "Value": value} for key, value in account.launcher.requests[-1].tags.items()]}
 
     account.session.handlers["list_tags"] = own
     account.launcher.errors = [LocalProblem("The launcher stopped", "m")]

@@ -8,7 +8,7 @@ import pytest
 from botocore import session as botocore_session
 from botocore.validate import validate_parameters
 
-from workers.training.jobs import launch_request
+from workers.training.request import launch_request
 from workers.tuning.features import features_spec
 from workers.tuning.pending import VARIABLE, awaited_form, awaited_name, form_variables
 from workers.tuning.types import CategoricalRange, ContinuousRange, IntegerRange, TuningSpec
@@ -46,7 +46,7 @@ def test_a_form_comes_back_as_it_was(spec: TuningSpec) -> None:
 
 
 def test_the_job_that_prepares_the_features_carries_the_form_as_aws_takes_it() -> None:
-    made = launch_request(features_spec(FULL, "features-0123456789ab-1"), "us-east-1")["environment"]
+    made = launch_request(features_spec(FULL, "features-0123456789ab-1"), "us-east-1").environment
     assert made["PYTHONUNBUFFERED"] == "1" and awaited_form(features(**made)) == FULL
     shape = botocore_session.get_session().get_service_model("sagemaker").shape_for("TrainingEnvironmentMap")
     validate_parameters(made, shape)

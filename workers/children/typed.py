@@ -1,0 +1,60 @@
+"""Frozen dataclasses from frames, checked: what one process assembled is what the other one gets, or it is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], value: object) -> T:
+    """``kind`` (a dataclass) from what ``dataclasses.asdict`` made of it and JSON carried.
+
+    Raises ``ValueError`` naming the member that is missing, unknown or of another type.
+    """
+    made: T = _read(kind, value, kind.__name__)
+    return made
+
+
+def _read(kind: Any, value: object, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        (other,) = (one for one in arguments if one is not type(None))
+        return _read(other, value, where)
+    if origin is Literal:
+        return _checked(value in arguments and isinstance(value, str), value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        return tuple(_read(arguments[0], item, f"{where}[{at}]") for at, item in enumerate(value))
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {_read(str, key, where): _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float:
+        return float(_checked(type(value) in (int, float), value, where))
+    return _checked(isinstance(kind, type) and type(value) is kind, value, where)
+
+
+def _dataclass(kind: Any, value: object, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} cannot be {value!r}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    required = {
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    if wrong := sorted(required - value.keys()) or sorted(value.keys() - fields.keys()):
+        raise ValueError(f"{where}: {wrong[0]} is {'missing' if wrong[0] in required else 'unknown'}")
+    hints = get_type_hints(kind)
+    return kind(**{name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+
+
+def _checked(fits: bool, value: Any, where: str) -> Any:
+    if not fits:
+        raise ValueError(f"{where} cannot be {value!r:.80}")
+    return value
