@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
@@ -17,6 +18,9 @@ from workers.aws.s3_uri import S3Uri
 from workers.inference.model_input import input_size
 from workers.training.mistakes import mistaken, place_of
 from workers.types import JobReport, TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 NOT_NAMED = "The report counts these pictures, but does not name them."
 RIGHT = "Those that were recognised are counted, not named."
@@ -37,6 +41,9 @@ class ConfusedPictures:
             return "No test picture is in this cell."
         if truth == answer:
             return RIGHT
+        services = self._ctx.services
+        if services is None:
+            return "They are in the account's bucket, and no account is connected."
         paths = mistaken(report, truth, answer)
         places = [place_of(job.data_uri, path) for path in paths or ()]
         found = [place for place in places if place is not None]
@@ -45,15 +52,13 @@ class ConfusedPictures:
         self._places = found
         words = f"{class_title(report.classes[truth])}, taken for {class_title(report.classes[answer])}"
         size = input_size(report) or 0
-        self.viewing.open(len(found), lambda at: self._item(found[at], words, size, job.name), 0)
+        self.viewing.open(len(found), lambda at: self._item(services, found[at], words, size, job.name), 0)
         return "" if len(found) == number else f"{count(number, 'picture')}, {len(found):,} of which are named."
 
-    def _item(self, place: tuple[str, str], words: str, size: int, job: str) -> ViewItem:
+    def _item(self, services: Services, place: tuple[str, str], words: str, size: int, job: str) -> ViewItem:
         bucket, key = place
 
         async def fetch(progress: Progress) -> bytes:
-            services = self._ctx.services
-            assert services is not None
             return await services.storage.read(bucket, key, progress)
 
         return ViewItem(

@@ -103,13 +103,10 @@ class RoleNotice(QWidget):
         self.hide()
 
     def _look(self) -> None:
-        if self._shown and self._shown[1] and self.ctx.services is not None:
-            self.ctx.tasks.start(self._check(self._shown), label="Check the role", key=self._key)
+        if self._shown and self._shown[1]:
+            self.ctx.with_services(self._check, self._shown, label="Check the role", key=self._key)
 
-    async def _check(self, wanted: tuple[str, ...]) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _check(self, services: Services, wanted: tuple[str, ...]) -> None:
         kind, arn, *uris = wanted
         broad, plan = await services.role_checks.check("training" if kind == "training" else "endpoint", arn, uris)
         if wanted == self._shown:

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.absence import Absence
-from console.context import AppContext
+from console.context import AppContext, Rest
 from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 from console.tabs.spec import TabSpec
 from console.widgets.base import ElidedLabel, label
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 
 class Subtitle(ElidedLabel):
@@ -149,6 +152,18 @@ class Tab(QWidget):
         """Run a coroutine; a ``key`` belongs to this tab alone (see ``TaskRegistry.start``)."""
         own = f"{self.spec.id}:{key}" if key else None
         return self.ctx.tasks.start(coro, label=label, key=own, scope=scope, on_error=on_error)
+
+    def with_services(
+        self,
+        work: Callable[[Services, *Rest], Coroutine[Any, Any, Any]],
+        *rest: *Rest,
+        label: str,
+        key: str | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> asyncio.Task[Any] | None:
+        """Run what needs the account (see ``AppContext.with_services``); a ``key`` belongs to this tab alone."""
+        own = f"{self.spec.id}:{key}" if key else None
+        return self.ctx.with_services(work, *rest, label=label, key=own, on_error=on_error)
 
     def cancel(self, key: str) -> None:
         """Cancel what ``start`` runs under ``key``."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 from console.context import AppContext
 from workers.errors.tree import SageDeckError
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +39,9 @@ class CostMeter(QObject):
     def read(self) -> None:
         """Ask now."""
         if self.ctx.connected:
-            self.ctx.tasks.start(self._read(), label="Reading what runs", key="cost meter")
+            self.ctx.with_services(self._read, label="Reading what runs", key="cost meter")
 
-    async def _read(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _read(self, services: Services) -> None:
         try:
             # A job that is being stopped bills until it has saved its model.
             jobs = {job.name: job for status in RUNNING async for job in services.training.jobs(status=status)}
@@ -57,13 +58,10 @@ class CostMeter(QObject):
         self._timer.start(EVERY_MS)
 
     def _connected(self, backend: object) -> None:
-        self.ctx.tasks.start(self._read_prices(), label="Reading prices", key="prices")
+        self.ctx.with_services(self._read_prices, label="Reading prices", key="prices")
         self.read()
 
-    async def _read_prices(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _read_prices(self, services: Services) -> None:
         try:
             known = await services.pricing.refresh()
         except SageDeckError as error:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtWidgets import QLabel
@@ -25,6 +25,9 @@ from tests.helpers.window import until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
 from workers.errors.tree import Unreachable
 from workers.types import EndpointMetrics
+
+if TYPE_CHECKING:
+    pass
 
 SPECS = [TAB]
 
@@ -394,7 +397,11 @@ async def test_features_are_not_offered_as_a_model_and_asked_for_they_are_named(
     services.job_rows = [job("features-0123456789ab-1"), job("dogs-1"), job("old", "Stopped", model_uri="")]
     application, tab = open_tab(make_application, services)
     await listed(tab, services)
-    assert [one.name for one in await tab._deployable("")] == ["dogs-1"]
+    tab.deploy_button.click()
+    dialog = await dialog_of(DeployDialog, application.window)
+    jobs = dialog.form.row("job").field
+    assert [jobs.itemData(at) for at in range(jobs.count())] == ["dogs-1"]
+    dialog.reject()
     for name, word in (("features-0123456789ab-1", "features"), ("old", "stopped before")):
         tab.activate({"deploy_job": name})
         title = f"{name} has no model to deploy"

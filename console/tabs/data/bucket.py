@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -10,6 +11,9 @@ from console.context import AppContext
 from console.tabs.data.rows import ObjectRow, object_rows
 from workers.errors.tree import SageDeckError
 from workers.types import Bucket, BucketSafety
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SETTING = "bucket"
 COUNT_AT_MOST = 20_000
@@ -53,7 +57,7 @@ class BucketBrowser(QObject):
         """Read buckets, safety and the shown folder again; None without an account."""
         if not self._ctx.connected:
             return None
-        return self._ctx.tasks.start(self._refresh(), label="Reading the buckets", key="data:buckets")
+        return self._ctx.with_services(self._refresh, label="Reading the buckets", key="data:buckets")
 
     def choose(self, name: str) -> None:
         """Look into another bucket."""
@@ -127,10 +131,7 @@ class BucketBrowser(QObject):
         self.loading, self.listed, self.error = False, False, None
         self.safety, self.count, self.count_is_whole = None, None, True
 
-    async def _refresh(self) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
+    async def _refresh(self, services: Services) -> None:
         try:
             self.buckets = await services.storage.buckets()
             self.buckets_error = None
@@ -151,14 +152,12 @@ class BucketBrowser(QObject):
     def _list(self, token: str | None = None) -> None:
         self.loading = True
         self.listingChanged.emit()
-        work = self._read_pages(self.name, self.prefix, token)
-        self._ctx.tasks.start(work, label=f"Listing {self.name}", key="data:list")
+        self._ctx.with_services(
+            self._read_pages, self.name, self.prefix, token, label=f"Listing {self.name}", key="data:list"
+        )
 
-    async def _read_pages(self, name: str, prefix: str, token: str | None) -> None:
+    async def _read_pages(self, services: Services, name: str, prefix: str, token: str | None) -> None:
         """One page more when there is a ``token``, else as many pages as are shown."""
-        services = self._ctx.services
-        if services is None:
-            return
         rows = list(self.rows) if token else []
         missing = 1 if token else self._pages
         try:
@@ -174,11 +173,10 @@ class BucketBrowser(QObject):
         self.listingChanged.emit()
 
     def _read_safety(self) -> None:
-        self._ctx.tasks.start(self._safety_and_count(self.name), label=f"Reading {self.name}", key="data:safety")
+        self._ctx.with_services(self._safety_and_count, self.name, label=f"Reading {self.name}", key="data:safety")
 
-    async def _safety_and_count(self, name: str) -> None:
-        services = self._ctx.services
-        if services is None or not name:
+    async def _safety_and_count(self, services: Services, name: str) -> None:
+        if not name:
             return
         try:
             self.safety = await services.storage.safety(name)

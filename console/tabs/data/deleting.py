@@ -86,11 +86,8 @@ class Deleting:
             self._browser.changed()
         return bool(outcome) and self._whole(bucket, outcome.value)
 
-    async def restore(self, bucket: str, prefix: str) -> bool:
+    async def restore(self, services: Services, bucket: str, prefix: str) -> bool:
         """Bring back what was deleted under ``prefix``, where the bucket keeps versions."""
-        services = self._ctx.services
-        if services is None:
-            return False
         markers = await services.storage.removals.hidden(bucket, prefix)
         if not markers:
             self._ctx.notify.info("Nothing to restore", f"No deleted object is kept in {bucket}/{prefix}.")

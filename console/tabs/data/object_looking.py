@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 
@@ -16,6 +17,9 @@ from console.widgets.pictures.viewer import Action
 from console.widgets.tables.table import ResourceTable
 from workers.aws.s3_uri import S3Uri
 from workers.inference.model_input import DEFAULT_SIZE
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 CACHE_BYTES = 64_000_000
 _NETWORK = "a model trained with the default settings"
@@ -41,33 +45,32 @@ class ObjectLooking:
 
     def look(self, row: object) -> bool:
         """Look at a row, and from it at the other pictures of the table; False if it is no picture."""
-        if not isinstance(row, ObjectRow) or not row.is_picture or not self._ctx.connected:
+        services = self._ctx.services
+        if not isinstance(row, ObjectRow) or not row.is_picture or services is None:
             return False
         bucket = self._bucket()
         rows = [one for one in self._table.model.visible_rows() if isinstance(one, ObjectRow) and one.is_picture]
         at = next((at for at, one in enumerate(rows) if one.key == row.key), -1)
         self._rows = rows
-        self.viewing.open(len(rows), lambda at: self._item(bucket, rows[at]), at, self._moved)
+        self.viewing.open(len(rows), lambda at: self._item(services, bucket, rows[at]), at, self._moved)
         return at >= 0
 
-    def _item(self, bucket: str, row: ObjectRow) -> ViewItem:
+    def _item(self, services: Services, bucket: str, row: ObjectRow) -> ViewItem:
         local = self._thumbs.local(bucket, row)
 
         async def fetch(progress: Progress) -> bytes:
-            return await self._bytes(bucket, row, progress)
+            return await self._bytes(services, bucket, row, progress)
 
         return ViewItem(
             row.name, str(S3Uri(bucket, row.key)), class_folder(row.key.split("/")[:-1]), row.size, path=local,
             fetch=fetch if local is None else None, input_size=DEFAULT_SIZE, network=_NETWORK,
         )  # fmt: skip
 
-    async def _bytes(self, bucket: str, row: ObjectRow, progress: Progress) -> bytes:
+    async def _bytes(self, services: Services, bucket: str, row: ObjectRow, progress: Progress) -> bytes:
         key = (bucket, row.key, row.etag)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        services = self._ctx.services
-        assert services is not None
         data = await services.storage.read(bucket, row.key, progress)
         self._kept[key] = data
         while sum(map(len, self._kept.values())) > CACHE_BYTES and len(self._kept) > 1:

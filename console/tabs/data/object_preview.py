@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent
@@ -23,6 +24,9 @@ from console.widgets.pictures.painting import paint_fitted, paint_missing
 from console.widgets.pictures.reading import Reading, read_fitting
 from workers.errors.tree import SageDeckError
 from workers.types import ObjectPreview
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SIDE = 88
 
@@ -131,13 +135,16 @@ class ObjectPreviewPanel(QWidget):
             self._facts.setText("Folder")
             return
         self._facts.setText(bytes_text(first.size or 0))
-        work = self._read(self._browser.name, first)
-        self._ctx.tasks.start(work, label=f"Opening {first.name}", key="data:preview", on_error=self._failed)
+        self._ctx.with_services(
+            self._read,
+            self._browser.name,
+            first,
+            label=f"Opening {first.name}",
+            key="data:preview",
+            on_error=self._failed,
+        )
 
-    async def _read(self, bucket: str, row: ObjectRow) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
+    async def _read(self, services: Services, bucket: str, row: ObjectRow) -> None:
         shown = await services.storage.preview(bucket, row.key)
         image, facts = await asyncio.to_thread(_decode, shown, theme().pixels(SIDE), self.devicePixelRatioF())
         self._facts.setText(facts)

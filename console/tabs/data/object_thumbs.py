@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -13,6 +14,9 @@ from console.context import AppContext
 from console.tabs.data.rows import ObjectRow
 from console.widgets.pictures.thumbs import WAITING, thumbnails
 from workers.errors.tree import SageDeckError
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 Twin = Callable[[str, ObjectRow], Path | None]
 
@@ -67,23 +71,21 @@ class ObjectThumbs(QObject):
             and (name := _remote(bucket, row)) not in self._data
             and name not in self._failed
         ]
-        if missing and self._ctx.connected:
-            work = self._fetch_all(bucket, missing)
-            self._ctx.tasks.start(work, label="Fetching small pictures", key="data:thumbs")
+        if missing:
+            self._ctx.with_services(
+                self._fetch_all, bucket, missing, label="Fetching small pictures", key="data:thumbs"
+            )
 
-    async def _fetch_all(self, bucket: str, rows: Sequence[ObjectRow]) -> None:
+    async def _fetch_all(self, services: Services, bucket: str, rows: Sequence[ObjectRow]) -> None:
         waiting = asyncio.Semaphore(AT_ONCE)
 
-        async def one(row: ObjectRow) -> None:
+        async def fetch(row: ObjectRow) -> None:
             async with waiting:
-                await self._fetch(bucket, row)
+                await self._fetch(services, bucket, row)
 
-        await asyncio.gather(*(one(row) for row in rows))
+        await asyncio.gather(*(fetch(row) for row in rows))
 
-    async def _fetch(self, bucket: str, row: ObjectRow) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
+    async def _fetch(self, services: Services, bucket: str, row: ObjectRow) -> None:
         name = _remote(bucket, row)
         try:
             shown = await services.storage.preview(bucket, row.key)

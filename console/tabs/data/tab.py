@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
@@ -38,6 +38,9 @@ from console.widgets.frames.scroll_area import ScrollArea
 from workers.errors.tree import SageDeckError
 from workers.storage.key_names import DownloadPlan
 from workers.types import Finding, UploadResult
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SIDE_WIDTH = 464
 
@@ -152,7 +155,7 @@ class DataTab(Tab):
         """Read buckets and the shown folder of the bucket again."""
         self.bucket_panel.thumbs.forget()
         if self.browser.refresh() is not None and not self.uploading.running:
-            self.start(self.uploading.read_pending(), label="Looking for unfinished uploads", key="pending")
+            self.with_services(self.uploading.read_pending, label="Looking for unfinished uploads", key="pending")
 
     def forget_account(self) -> None:
         """The buckets go, and what was sent to them; the folder in hand is of this computer."""
@@ -201,7 +204,7 @@ class DataTab(Tab):
 
     def create_bucket(self) -> None:
         """Ask for a name, and make the bucket."""
-        self.start(self._create_bucket(), label="Creating a bucket", key="dialog")
+        self.with_services(self._create_bucket, label="Creating a bucket", key="dialog")
 
     def show_files(self, finding: Finding) -> None:
         """The files of a finding."""
@@ -250,8 +253,9 @@ class DataTab(Tab):
 
     def restore(self) -> None:
         """Bring back what was deleted in the folder of the bucket that is shown, after a confirmation."""
-        work = self.deleting.restore(self.browser.name, self.browser.prefix)
-        self.start(work, label="Restoring objects", key="dialog")
+        self.with_services(
+            self.deleting.restore, self.browser.name, self.browser.prefix, label="Restoring objects", key="dialog"
+        )
 
     def download(self, rows: list[ObjectRow]) -> None:
         """Ask where to, and fetch objects."""
@@ -268,7 +272,7 @@ class DataTab(Tab):
 
     def download_to(self, bucket: str, keys: list[str], folder: Path) -> None:
         """Fetch objects into ``folder``."""
-        self.start(self._download(bucket, keys, folder), label="Downloading")
+        self.with_services(self._download, bucket, keys, folder, label="Downloading")
 
     # Inside
 
@@ -285,10 +289,7 @@ class DataTab(Tab):
         if await dialog.ask():
             self.dataset.split(dialog.form.value("seed"))
 
-    async def _create_bucket(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _create_bucket(self, services: Services) -> None:
         suggested = await services.storage.suggest_bucket_name()
         taken = [bucket.name for bucket in self.browser.buckets or []]
         dialog = BucketDialog(suggested, taken, self)
@@ -311,10 +312,7 @@ class DataTab(Tab):
         if not result.others or await self.deleting.keys(command.bucket, result.others, why):
             self.uploading.again(course, merge=True)
 
-    async def _download(self, bucket: str, keys: list[str], folder: Path) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _download(self, services: Services, bucket: str, keys: list[str], folder: Path) -> None:
         plan = await services.storage.plan_download(bucket, keys, folder)
         if plan.refused and not await self._without_refused(plan):
             return

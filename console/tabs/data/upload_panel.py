@@ -415,7 +415,7 @@ class UploadPanel(QFrame):
         self._uploading.start(entry.folder, entry.bucket, entry.prefix, self._contents() if own else "")
 
     def _forget(self, entry: PendingUpload) -> None:
-        self._ctx.tasks.start(self._uploading.forget(entry), label="Forgetting an upload")
+        self._ctx.with_services(self._uploading.forget, entry, label="Forgetting an upload")
 
     def _say(self, text: str, where_title_is_short: str = "") -> None:
         self._words, self._long_words = text, where_title_is_short

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
@@ -13,6 +14,9 @@ from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.uploading import Uploading
 from workers.errors.tree import SageDeckError
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 PLACES_AT_MOST = 3
 TASK = "data:uploaded"
@@ -61,19 +65,22 @@ class UploadedBefore(QObject):
             return
         self._looked = wanted
         place = (self._browser.name, self._wanted_prefix())
-        work = self._find(report.root, self._dataset.mark, place)
-        self._ctx.tasks.start(work, label=f"Looking for {report.root.name} in the account", key=TASK)
+        self._ctx.with_services(
+            self._find,
+            report.root,
+            self._dataset.mark,
+            place,
+            label=f"Looking for {report.root.name} in the account",
+            key=TASK,
+        )
 
-    async def _find(self, folder: Path, contents: str, place: tuple[str, str]) -> None:
+    async def _find(self, services: Services, folder: Path, contents: str, place: tuple[str, str]) -> None:
         """Nothing is said where it fails: uploading compares anew and tells what is wrong."""
-        services = self._ctx.services
-        if services is None:
-            return
         with contextlib.suppress(SageDeckError):
             sent_to = (await services.uploader.places(folder))[:PLACES_AT_MOST]
             there = {bucket.name for bucket in self._browser.buckets or ()}
             for bucket, prefix in dict.fromkeys((*sent_to, place)):
-                if bucket not in there or not await self._holds(bucket, prefix):
+                if bucket not in there or not await self._holds(services, bucket, prefix):
                     continue
                 known = (bucket, prefix) in sent_to
                 result = await services.uploader.look(folder, bucket, prefix, merge=known)
@@ -81,9 +88,6 @@ class UploadedBefore(QObject):
                     self._uploading.found(folder, (bucket, prefix), contents, result)
                     return
 
-    async def _holds(self, bucket: str, prefix: str) -> bool:
-        services = self._ctx.services
-        if services is None:
-            return False
+    async def _holds(self, services: Services, bucket: str, prefix: str) -> bool:
         listing = await services.storage.list(bucket, prefix)
         return bool(listing.objects or listing.folders)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -15,6 +15,9 @@ from console.context import AppContext
 from console.tabs.data.commands import Upload, progress_fraction
 from workers.errors.tree import SageDeckError
 from workers.types import PendingUpload, UploadProgress, UploadResult
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 UploadState = Literal["idle", "running", "paused", "asks", "done", "cancelled", "failed"]
 SETTING = "last_data_uri"
@@ -191,18 +194,14 @@ class Uploading(QObject):
         self._courses, self.current, self.pending = {}, None, []
         self.changed.emit()
 
-    async def read_pending(self) -> None:
+    async def read_pending(self, services: Services) -> None:
         """Look for uploads that an earlier run did not finish."""
-        services = self._ctx.services
-        if services is None:
-            return
         self.pending = [entry for entry in await services.uploader.pending() if entry.folder.is_dir()]
         self.changed.emit()
 
-    async def forget(self, upload: PendingUpload) -> None:
+    async def forget(self, services: Services, upload: PendingUpload) -> None:
         """Offer an unfinished upload no more."""
-        if self._ctx.services is not None:
-            await self._ctx.services.uploader.forget(upload)
+        await services.uploader.forget(upload)
         self.pending = [entry for entry in self.pending if entry != upload]
         self.changed.emit()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
-from console.context import AppContext
 from console.models.format import dollars, fraction, when
 from console.tabs.endpoints.names import suggest_endpoint_name
 from console.widgets.base import label
@@ -16,6 +16,9 @@ from console.widgets.frames.dialog import FormDialog
 from workers.aws.names import name_problem
 from workers.tuning.accuracy import best_accuracy
 from workers.types import DeploySpec, TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 DEFAULT_INSTANCE = "ml.m5.large"
 _FAMILIES = ("ml.t2.", "ml.m5.", "ml.c5.", "ml.m6i.", "ml.c6i.", "ml.g4dn.", "ml.g5.")
@@ -27,13 +30,13 @@ class DeployDialog(FormDialog):
 
     def __init__(
         self,
-        ctx: AppContext,
+        services: Services,
         jobs: list[TrainingJob],
         taken: set[str],
         job_name: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        self.ctx = ctx
+        self._services = services
         self._taken = taken
         form = Form()
         names = [job.name for job in jobs]
@@ -43,7 +46,7 @@ class DeployDialog(FormDialog):
         form.add("name", "Endpoint name", LineEdit(suggested, chars=24), check=self._check_name)
         self._suggested = suggested
         form.add_pair(
-            ("instance", "Instance", ComboBox([(name, name) for name in instance_types(ctx)], DEFAULT_INSTANCE)),
+            ("instance", "Instance", ComboBox([(name, name) for name in instance_types(services)], DEFAULT_INSTANCE)),
             ("count", "Count", IntField(1, 1, 20)),
         )
         super().__init__(
@@ -73,9 +76,8 @@ class DeployDialog(FormDialog):
             self.form.set_values({"name": self._suggested})
 
     def _show_price(self) -> None:
-        services = self.ctx.services
         given = self.form.values()
-        price = services.prices.per_hour(given["instance"], "hosting", services.region) if services else None
+        price = self._services.prices.per_hour(given["instance"], "hosting", self._services.region)
         if price is None:
             self._price.setText("No list price is known for this instance.")
             return
@@ -83,10 +85,9 @@ class DeployDialog(FormDialog):
         self._price.setText(f"{dollars(hourly, 3)} an hour, {dollars(hourly * _HOURS_PER_MONTH, 0)} a month")
 
 
-def instance_types(ctx: AppContext) -> list[str]:
+def instance_types(services: Services) -> list[str]:
     """The instance types that are offered for endpoints: those with a known price."""
-    services = ctx.services
-    offers = services.prices.offers("hosting", services.region) if services is not None else ()
+    offers = services.prices.offers("hosting", services.region)
     return [offer.name for offer in offers if offer.name.startswith(_FAMILIES)] or [DEFAULT_INSTANCE]
 
 

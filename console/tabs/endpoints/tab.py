@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -31,6 +31,9 @@ from workers.aws.s3_uri import S3Uri
 from workers.endpoints.deployable import no_model_reason
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import DeploySpec, Endpoint, EndpointMetrics, TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SIDE_WIDTH = 384
 # While an endpoint comes up or goes, the list is read this often.
@@ -141,11 +144,11 @@ class EndpointsTab(Tab):
 
     def refresh(self) -> None:
         """Read the endpoints and their figures again."""
-        if self.ctx.services is None:
+        if not self.ctx.connected:
             return
         if not self._rows:
             self.table.set_loading("Reading the endpoints")
-        self.start(self._refresh(), label="Read the endpoints", key="list", on_error=self._refresh_failed)
+        self.with_services(self._refresh, label="Read the endpoints", key="list", on_error=self._refresh_failed)
         self.functions.refresh()
 
     def endpoint(self, name: str) -> Endpoint | None:
@@ -155,13 +158,10 @@ class EndpointsTab(Tab):
 
     # Rows
 
-    async def _refresh(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _refresh(self, services: Services) -> None:
         endpoints = await services.endpoints.list()
-        self._take(endpoints)
-        figures = await asyncio.gather(*(self._figures(endpoint.name) for endpoint in endpoints))
+        self._take(services, endpoints)
+        figures = await asyncio.gather(*(self._figures(services, endpoint.name) for endpoint in endpoints))
         for name, metrics in figures:
             if name in self._rows:
                 row = self._rows[name]
@@ -169,10 +169,7 @@ class EndpointsTab(Tab):
         self._show()
         self.ctx.mark_refreshed()
 
-    async def _figures(self, name: str) -> tuple[str, EndpointMetrics | None]:
-        services = self.ctx.services
-        if services is None:
-            return name, None
+    async def _figures(self, services: Services, name: str) -> tuple[str, EndpointMetrics | None]:
         try:
             async with self._gate:
                 return name, await services.endpoints.metrics(name)
@@ -183,12 +180,11 @@ class EndpointsTab(Tab):
     def _refresh_failed(self, error: BaseException) -> None:
         self.table.set_error(error, fix=("Try again", self.refresh))
 
-    def _take(self, endpoints: tuple[Endpoint, ...]) -> None:
-        services = self.ctx.services
+    def _take(self, services: Services, endpoints: tuple[Endpoint, ...]) -> None:
         rows = {}
         for endpoint in endpoints:
             known = self._rows.get(endpoint.name)
-            cost = services.prices.endpoint_per_hour(endpoint, services.region) if services is not None else None
+            cost = services.prices.endpoint_per_hour(endpoint, services.region)
             rows[endpoint.name] = Row(
                 endpoint, cost, known.metrics if known else None, known is not None and known.asked
             )
@@ -297,14 +293,12 @@ class EndpointsTab(Tab):
 
     def deploy(self, job_name: str = "") -> None:
         """Open the deploy dialog, for ``job_name`` if it is given."""
-        self.start(self._deploy(job_name if isinstance(job_name, str) else ""), label="Deploy", key="deploy")
-
-    async def _deploy(self, job_name: str) -> None:
-        services = self.ctx.services
-        if services is None:
+        wanted = job_name if isinstance(job_name, str) else ""
+        if self.with_services(self._deploy, wanted, label="Deploy", key="deploy") is None:
             self.ctx.notify.info("Not connected", "A model is deployed once an account is connected.")
-            return
-        jobs = await self._deployable(job_name)
+
+    async def _deploy(self, services: Services, job_name: str) -> None:
+        jobs = await self._deployable(services, job_name)
         reason = no_model_reason(jobs[0]) if jobs and jobs[0].name == job_name else ""
         if reason:
             self.ctx.notify.info(f"{job_name} has no model to deploy", reason)
@@ -317,26 +311,26 @@ class EndpointsTab(Tab):
             )
             return
         taken = {endpoint.name for endpoint in await services.endpoints.list(details=False)}
-        dialog = DeployDialog(self.ctx, jobs, taken, job_name, self.window())
+        dialog = DeployDialog(services, jobs, taken, job_name, self.window())
         agreed = await dialog.ask()
         self._focus_list()
         if not agreed:
             return
         spec = dialog.spec()
         self._wanted = spec.endpoint_name
-        await self.ctx.run(DeployEndpoint(spec, self._cli_place(spec, jobs)))
+        await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec, jobs)))
 
     def _focus_list(self) -> None:
         """After a dialog: what had the focus before may be on another page, and the next in turn is Delete."""
         view = self.table.view
         (view if view.isVisible() else self.deploy_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _cli_place(self, spec: DeploySpec, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
+    def _cli_place(self, services: Services, spec: DeploySpec, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
         """Region, model and role of a deployment, for its AWS CLI lines."""
-        services, identity = self.ctx.services, self.ctx.identity
+        identity = self.ctx.identity
         uri = next((job.model_uri for job in jobs if job.name == spec.job_name), "")
         place = S3Uri.find(uri)
-        if services is None or identity is None or place is None:
+        if identity is None or place is None:
             return None
         return services.region, uri, role_arn("Endpoint", place.bucket, identity)
 
@@ -344,19 +338,16 @@ class EndpointsTab(Tab):
         """Open the update dialog for the chosen endpoint."""
         row = self.table.current_row()
         if row is not None:
-            self.start(self._update_endpoint(row), label=f"Update {row.name}", key="update")
+            self.with_services(self._update_endpoint, row, label=f"Update {row.name}", key="update")
 
-    async def _update_endpoint(self, row: Row) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _update_endpoint(self, services: Services, row: Row) -> None:
         try:
             endpoint = await services.endpoints.describe(row.name)
         except NotFound:
             self.ctx.notify.info(f"{row.name} is gone already")
             self.refresh()
             return
-        dialog = UpdateDialog(self.ctx, endpoint, await self._deployable(""), self.window())
+        dialog = UpdateDialog(services, endpoint, await self._deployable(services, ""), self.window())
         agreed = await dialog.ask()
         self._focus_list()
         if agreed:
@@ -364,10 +355,7 @@ class EndpointsTab(Tab):
             if outcome:
                 self.follower.expect(outcome.value, endpoint)
 
-    async def _deployable(self, job_name: str) -> list[TrainingJob]:
-        services = self.ctx.services
-        if services is None:
-            return []
+    async def _deployable(self, services: Services, job_name: str) -> list[TrainingJob]:
         page = await services.training.list(status="Completed", size=JOBS_OFFERED)
         jobs = [job for job in await services.training.complete(page.jobs) if not no_model_reason(job)]
         if job_name and all(job.name != job_name for job in jobs):
@@ -378,12 +366,9 @@ class EndpointsTab(Tab):
         """Ask for the deletion of the chosen endpoint, showing everything that goes with it."""
         row = self.table.current_row()
         if row is not None:
-            self.start(self._delete(row), label=f"Delete {row.name}", key="delete")
+            self.with_services(self._delete, row, label=f"Delete {row.name}", key="delete")
 
-    async def _delete(self, row: Row) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _delete(self, services: Services, row: Row) -> None:
         try:
             plan = await services.endpoints.deletion_plan(row.name)
         except NotFound:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtWidgets import QWidget
 
-from console.context import AppContext
 from console.models.format import dollars
 from console.tabs.endpoints.deploy_dialog import instance_types, job_title
 from console.widgets.base import label
@@ -14,19 +15,22 @@ from console.widgets.frames.dialog import FormDialog
 from workers.endpoints.update import UpdateSpec
 from workers.types import Endpoint, TrainingJob
 
+if TYPE_CHECKING:
+    from workers.services import Services
+
 
 class UpdateDialog(FormDialog):
     """Ask with ``ask()``, then read ``spec()``."""
 
     def __init__(
-        self, ctx: AppContext, endpoint: Endpoint, jobs: list[TrainingJob], parent: QWidget | None = None
+        self, services: Services, endpoint: Endpoint, jobs: list[TrainingJob], parent: QWidget | None = None
     ) -> None:
-        self.ctx, self._endpoint = ctx, endpoint
+        self._services, self._endpoint = services, endpoint
         present = endpoint.job_name or ", ".join(endpoint.model_names)
         form = Form()
         models = [(job.name, job_title(job)) for job in jobs if job.name != endpoint.job_name]
         form.add("job", "Model of the job", ComboBox([("", f"{present} (as it is)"), *models], ""))
-        types = list(dict.fromkeys([endpoint.instance_type, *instance_types(ctx)]))
+        types = list(dict.fromkeys([endpoint.instance_type, *instance_types(services)]))
         self._count = endpoint.desired_count or endpoint.instance_count or 1
         form.add_pair(
             ("instance", "Instance", ComboBox([(name, name) for name in types], endpoint.instance_type)),
@@ -59,8 +63,7 @@ class UpdateDialog(FormDialog):
     def _show_price(self) -> None:
         spec = self.spec()
         after = self._per_hour(spec.instance_type, spec.instance_count)
-        services = self.ctx.services
-        before = services.prices.endpoint_per_hour(self._endpoint, services.region) if services else None
+        before = self._services.prices.endpoint_per_hour(self._endpoint, self._services.region)
         if after is None:
             self._price.setText("No list price is known for this instance.")
         elif before is None or abs(before - after) < 0.0005:
@@ -69,6 +72,5 @@ class UpdateDialog(FormDialog):
             self._price.setText(f"{dollars(after, 3)} an hour, now {dollars(before, 3)}")
 
     def _per_hour(self, instance_type: str, count: int) -> float | None:
-        services = self.ctx.services
-        price = services.prices.per_hour(instance_type, "hosting", services.region) if services else None
+        price = self._services.prices.per_hour(instance_type, "hosting", self._services.region)
         return None if price is None else price * count

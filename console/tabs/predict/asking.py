@@ -7,6 +7,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from console.activity.model import ActivityItem
 from console.context import AppContext
@@ -17,6 +18,9 @@ from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import outcome
 from workers.errors.tree import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
 from workers.files.os_words import os_words
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 CONCURRENT = 4
 # So many questions are worth an entry in the activity panel.
@@ -47,7 +51,9 @@ class Asker:
         self.seconds, self.questions = None, 0
         self.stopped = {}
 
-    async def ask(self, asked: Sequence[Picture], names: Sequence[str], cancel: Callable[[], object]) -> None:
+    async def ask(
+        self, services: Services, asked: Sequence[Picture], names: Sequence[str], cancel: Callable[[], object]
+    ) -> None:
         """Ask each of ``names`` about each picture without an answer; ``cancel`` ends this from the activity panel."""
         waiting = deque(_in_turns(asked, names))
         total, began = sum(len(whom) for _, whom in waiting), time.monotonic()
@@ -67,7 +73,7 @@ class Asker:
             while waiting:
                 picture, whom = waiting.popleft()
                 for name in whom:
-                    answer = picture.answers[name] = await self._ask(picture, name)
+                    answer = picture.answers[name] = await self._ask(services, picture, name)
                     done, failed = done + 1, failed + bool(answer.error)
                     self._answered(picture)
                     if item is not None:
@@ -90,10 +96,7 @@ class Asker:
         else:
             item.done(f"{outcome(total, failed)} in {duration(self.seconds)}")
 
-    async def _ask(self, picture: Picture, name: str) -> Answer:
-        services = self._ctx.services
-        if services is None:
-            return Answer(error="Not connected.")
+    async def _ask(self, services: Services, picture: Picture, name: str) -> Answer:
         if name in self.stopped:
             return Answer(error=f"Not asked: {words(self.stopped[name])}")
         try:

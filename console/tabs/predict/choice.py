@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
@@ -14,6 +14,9 @@ from console.widgets.forms.fields import ComboBox
 from console.widgets.tables.letter_chip import letter_icon
 from workers.errors.tree import SageDeckError
 from workers.types import Endpoint
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SERVING = ("InService", "Updating")
 COMING = "Creating"
@@ -94,11 +97,8 @@ class EndpointChoice(QWidget):
         """Choose this endpoint when the list is read next."""
         self._wanted = name
 
-    async def read(self) -> None:
+    async def read(self, services: Services) -> None:
         """Read the account's endpoints; raises ``SageDeckError``."""
-        services = self._ctx.services
-        if services is None:
-            return
         try:
             found = await services.endpoints.list()
         except SageDeckError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -28,6 +28,9 @@ from console.widgets.frames.empty_state import EmptyState
 from console.widgets.pictures.prediction_grid import PredictionGrid
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import JobReport, TrainingJob
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 SIDE_WIDTH = 340
 _REDRAW_SECONDS = 0.15
@@ -127,8 +130,7 @@ class PredictTab(Tab):
 
     def refresh(self) -> None:
         """Read which endpoints are in service."""
-        if self.ctx.services is not None:
-            self.start(self._refresh(), label="Read the endpoints", key="endpoints", on_error=self._refresh_failed)
+        self.with_services(self._refresh, label="Read the endpoints", key="endpoints", on_error=self._refresh_failed)
 
     def accept_drop(self, paths: list[Path]) -> bool:
         """Take dropped pictures and folders."""
@@ -144,8 +146,8 @@ class PredictTab(Tab):
 
     # Endpoints
 
-    async def _refresh(self) -> None:
-        await self.choice.read()
+    async def _refresh(self, services: Services) -> None:
+        await self.choice.read(services)
         self.ctx.mark_refreshed()
         self._show()
         if self.choice.coming and self.active:
@@ -156,16 +158,16 @@ class PredictTab(Tab):
         self.ctx.notify.error(error, "" if isinstance(error, SageDeckError) else "The endpoints cannot be read")
 
     def _endpoints_changed(self) -> None:
-        self.start(self._load_reports(self.choice.asked), label="Read the models' reports", key="report")
+        self.with_services(self._load_reports, self.choice.asked, label="Read the models' reports", key="report")
         self._show()
         self._run()
 
-    async def _load_reports(self, names: list[str]) -> None:
+    async def _load_reports(self, services: Services, names: list[str]) -> None:
         reports: dict[str, tuple[str, JobReport]] = {}
         jobs: dict[str, TrainingJob] = {}
         for letter, name in zip(LETTERS, names, strict=False):
-            services, endpoint = self.ctx.services, self.choice.endpoint(name)
-            if services is None or endpoint is None or not endpoint.job_name:
+            endpoint = self.choice.endpoint(name)
+            if endpoint is None or not endpoint.job_name:
                 continue
             try:
                 job = await services.training.describe(endpoint.job_name)
@@ -268,12 +270,14 @@ class PredictTab(Tab):
             self.run_again()
 
     def _run(self) -> None:
-        if self._lacking() and self.ctx.services is not None:
-            task = self.start(self._ask(self._answering()), label="Classify pictures", key=_ASK)
+        if not self._lacking():
+            return
+        task = self.with_services(self._ask, self._answering(), label="Classify pictures", key=_ASK)
+        if task is not None:
             task.add_done_callback(lambda _: self._ended())
 
-    async def _ask(self, names: list[str]) -> None:
-        await self._asker.ask(self._pictures, names, lambda: self.cancel(_ASK))
+    async def _ask(self, services: Services, names: list[str]) -> None:
+        await self._asker.ask(services, self._pictures, names, lambda: self.cancel(_ASK))
         if any(isinstance(self._asker.stopped.get(name), NotFound) for name in names):
             self.refresh()
 

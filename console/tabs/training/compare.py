@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -22,6 +23,9 @@ from console.widgets.frames.panes import Panes
 from console.widgets.tables.table import ResourceTable
 from workers.errors.tree import NotFound, SageDeckError
 from workers.types import EpochMetrics
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 _MOST_PAGES = 200
 _LETTERS = 26
@@ -87,8 +91,8 @@ class CompareView(QWidget):
         self._title.setText(f"Comparing {count(len(rows), 'job')}")
         self._fill()
         self._draw()
-        self.ctx.tasks.start(
-            self._read(), label="Read the jobs to compare", key="training:compare", on_error=self._failed
+        self.ctx.with_services(
+            self._read, label="Read the jobs to compare", key="training:compare", on_error=self._failed
         )
 
     def forget(self) -> None:
@@ -106,22 +110,21 @@ class CompareView(QWidget):
         found = facts(self.rows, self.curves)
         return [fact for fact in found if fact.result or fact.differs or not self.differences.isChecked()]
 
-    async def _read(self) -> None:
+    async def _read(self, services: Services) -> None:
         for row in self.rows:
             if row.key not in self.curves or row.running:
-                self.curves[row.key] = await self._curve(row)
+                self.curves[row.key] = await self._curve(services, row)
                 self._draw()
         self._read_all = True
         self._note.setText("")
         self._fill()
         self._draw()
 
-    async def _curve(self, row: JobRow) -> tuple[EpochMetrics, ...]:
-        services = self.ctx.services
+    async def _curve(self, services: Services, row: JobRow) -> tuple[EpochMetrics, ...]:
         name = row.name
         if row.tuning is not None:
             name = row.tuning.best.name if row.tuning.best is not None else ""
-        if services is None or not name:
+        if not name:
             return ()
         try:
             job = await services.training.describe(name)

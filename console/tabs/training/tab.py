@@ -175,12 +175,12 @@ class TrainingTab(Tab):
 
     def refresh(self) -> None:
         """Read the newest jobs again."""
-        if self.ctx.services is None:
+        if not self.ctx.connected:
             return
         if not self.table.model.total:
             self.table.set_loading("Reading the jobs")
         self.form.quota.renew()
-        self.start(self._refresh(), label="Read the jobs", key="list", on_error=self._refresh_failed)
+        self.with_services(self._refresh, label="Read the jobs", key="list", on_error=self._refresh_failed)
 
     def set_narrow(self, narrow: bool) -> None:
         """Turn the form into a drawer in a narrow window."""
@@ -200,29 +200,23 @@ class TrainingTab(Tab):
 
     # Jobs
 
-    async def _refresh(self) -> None:
-        services = self.ctx.services
-        if services is not None:
-            await self.book.refresh(services)
-            self.form.offer_parents(self.book.tunings)
-            self.ctx.mark_refreshed()
+    async def _refresh(self, services: Services) -> None:
+        await self.book.refresh(services)
+        self.form.offer_parents(self.book.tunings)
+        self.ctx.mark_refreshed()
 
     def _refresh_failed(self, error: BaseException) -> None:
         self.table.set_error(error, fix=("Try again", self.refresh))
 
     def _load_more(self) -> None:
-        services = self.ctx.services
-        if services is not None and self.book.more:
-            self.start(self.book.older(services), label="Read older jobs", key="older")
+        if self.book.more:
+            self.with_services(self.book.older, label="Read older jobs", key="older")
 
     def _find(self, text: str) -> None:
-        services = self.ctx.services
         part = _NAME_PART.search(name_words(text))
-        if services is None:
-            return
-        self.start(self.book.find(services, part[0] if part else ""), label="Search the jobs", key="find")
-        self.start(
-            self._find_tagged(services, text), label="Search the tags", key="find-tags",
+        self.with_services(self.book.find, part[0] if part else "", label="Search the jobs", key="find")
+        self.with_services(
+            self._find_tagged, text, label="Search the tags", key="find-tags",
             on_error=lambda error: self._tags_unread(text, error),
         )  # fmt: skip
 

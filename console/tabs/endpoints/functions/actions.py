@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from console.context import AppContext
+from console.context import AppContext, Rest
 from console.narrowing import NarrowRole
 from console.tabs.endpoints.functions.code import DeployCodeDialog
 from console.tabs.endpoints.functions.commands import (
@@ -22,10 +22,11 @@ from workers.errors.tree import NotFound, SageDeckError
 from workers.functions.calls import refused_call
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from console.tabs.endpoints.functions.part import FunctionsPart
+    from workers.services import Services
 
 _KEY = "endpoints:function-action"
 
@@ -38,7 +39,7 @@ class FunctionActions:
 
     def create(self, endpoint: str = "") -> None:
         """Open the dialog for a new function, for ``endpoint`` if it is given."""
-        self._start(self._create(endpoint), "New function")
+        self._with_services(self._create, endpoint, label="New function")
 
     def update_code(self) -> None:
         """Put SageDeck's handler or a zip of one's own into the chosen function."""
@@ -46,7 +47,7 @@ class FunctionActions:
 
     def settings(self) -> None:
         """Change the settings of the chosen function."""
-        self._start(self._settings(), "Change the settings")
+        self._with_services(self._settings, label="Change the settings")
 
     def publish(self) -> None:
         """Publish a version of the chosen function."""
@@ -58,7 +59,7 @@ class FunctionActions:
 
     def delete(self) -> None:
         """Delete the chosen function with its role and log group."""
-        self._start(self._delete(), "Delete the function")
+        self._with_services(self._delete, label="Delete the function")
 
     def narrow(self) -> None:
         """Take the broad policies of the chosen function's role away."""
@@ -72,15 +73,17 @@ class FunctionActions:
 
     def test(self, event: str, qualifier: str = "") -> None:
         """Call the function of the test panel."""
-        self._start(self._test(self._part.test.function, event, qualifier), "Test the function")
+        self._with_services(self._test, self._part.test.function, event, qualifier, label="Test the function")
 
     def _start(self, coro: Coroutine[Any, Any, None], label: str) -> None:
         self.ctx.tasks.start(coro, label=label, key=_KEY)
 
-    async def _create(self, endpoint: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    def _with_services(
+        self, work: Callable[[Services, *Rest], Coroutine[Any, Any, None]], *rest: *Rest, label: str
+    ) -> None:
+        self.ctx.with_services(work, *rest, label=label, key=_KEY)
+
+    async def _create(self, services: Services, endpoint: str) -> None:
         endpoints = [(one.name, one.arn) for one in await services.endpoints.list(details=False)]
         if not endpoints:
             self.ctx.notify.info(
@@ -103,9 +106,9 @@ class FunctionActions:
         if await dialog.ask():
             await self.ctx.run(UpdateFunctionCode(row.name, dialog.code, dialog.handler()))
 
-    async def _settings(self) -> None:
-        row, services = self._part.current(), self.ctx.services
-        if row is None or services is None:
+    async def _settings(self, services: Services) -> None:
+        row = self._part.current()
+        if row is None:
             return
         try:
             context = await services.functions.changes.context(row.name)
@@ -137,9 +140,9 @@ class FunctionActions:
             given = dialog.form.values()
             await self.ctx.run(MoveAlias(row.name, given["alias"], given["version"]))
 
-    async def _delete(self) -> None:
-        row, services = self._part.current(), self.ctx.services
-        if row is None or services is None:
+    async def _delete(self, services: Services) -> None:
+        row = self._part.current()
+        if row is None:
             return
         try:
             plan = await services.functions.deletion_plan(row.name)
@@ -156,10 +159,8 @@ class FunctionActions:
             self._part.forget_refusal(row.name)
             self.ctx.notify.success(f"{row.name} may now call {grant.denial.resource.rsplit('/', 1)[-1]}")
 
-    async def _test(self, name: str, event: str, qualifier: str) -> None:
-        services, panel = self.ctx.services, self._part.test
-        if services is None:
-            return
+    async def _test(self, services: Services, name: str, event: str, qualifier: str) -> None:
+        panel = self._part.test
         panel.set_busy(True)
         try:
             result = await services.functions.test(name, event, qualifier)
@@ -172,6 +173,6 @@ class FunctionActions:
         if panel.function == name:
             panel.set_result(result)
         self._part.note_test(name, refused_call(result.denial) if result.denial is not None else None)
-        await self._part.read_one(name)
+        await self._part.read_one(services, name)
         if result.denial is not None and not self._part.denial.isHidden():
             self._part.sight.emit(self._part.denial)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -19,6 +21,9 @@ from console.widgets.text.policy_diff import PolicyDiff
 from workers.access.grants import Narrowing
 from workers.errors.tree import SageDeckError
 from workers.functions.types import FunctionVersion
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 _KEY = "endpoints:function-detail"
 VERSIONS_SHOWN = 6
@@ -88,17 +93,14 @@ class FunctionPanel(SidePanel):
 
     def read_versions(self) -> None:
         """Read the versions and aliases again."""
-        if self.row is not None and self.ctx.services is not None:
+        if self.row is not None and self.ctx.connected:
             self.versions = ()
             self._show_lines([("wait", "Reading…", "")])
-            self.ctx.tasks.start(
-                self._read(self.row.name), label="Read the versions", key=_KEY, on_error=self._versions_failed
+            self.ctx.with_services(
+                self._read, self.row.name, label="Read the versions", key=_KEY, on_error=self._versions_failed
             )
 
-    async def _read(self, name: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _read(self, services: Services, name: str) -> None:
         versions = await services.functions.versions(name)
         if name == self.name:
             self.versions = versions
@@ -152,11 +154,10 @@ class FunctionPanel(SidePanel):
             "warn", "Its role may more than it needs", f"{what}.",
             fix=("Narrow…", self.narrowAsked.emit), primary_fix=False,
         )  # fmt: skip
-        self.ctx.tasks.start(self._plan_narrowing(row), label="Find the narrower policy", key=f"{_KEY}:narrow")
+        self.ctx.with_services(self._plan_narrowing, row, label="Find the narrower policy", key=f"{_KEY}:narrow")
 
-    async def _plan_narrowing(self, row: FunctionRow) -> None:
-        services = self.ctx.services
-        if services is None or not row.function.endpoint_name:
+    async def _plan_narrowing(self, services: Services, row: FunctionRow) -> None:
+        if not row.function.endpoint_name:
             return
         plan = await services.functions.narrower(row.function)
         if row.name == self.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -28,6 +28,9 @@ from workers.errors.tree import SageDeckError
 from workers.functions.calls import FunctionCall, refused_in_a_row
 from workers.functions.costs import function_per_hour
 from workers.functions.types import Function
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 MOST_CALLS_SHOWN = 12
 _CONCURRENT = 4
@@ -168,11 +171,11 @@ class FunctionsPart(QWidget):
 
     def refresh(self) -> None:
         """Read the functions, their figures and their last calls again."""
-        if self.ctx.services is None:
+        if not self.ctx.connected:
             return
         if not self.rows:
             self.table.set_loading("Reading the functions")
-        self.ctx.tasks.start(self._refresh(), label="Read the functions", key=_LIST_KEY, on_error=self.table.set_error)
+        self.ctx.with_services(self._refresh, label="Read the functions", key=_LIST_KEY, on_error=self.table.set_error)
 
     def open_test(self) -> None:
         """Open the test of the chosen function."""
@@ -189,18 +192,15 @@ class FunctionsPart(QWidget):
 
     # Rows
 
-    async def _refresh(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _refresh(self, services: Services) -> None:
         found = [function async for function in services.functions.list_all()]
         self.rows = {one.name: self._merged(one) for one in found}
         self._show()
         watched = await services.functions.measured(self._watched(found))
         for one in watched:
-            self._put(one)
+            self._put(services, one)
         self._show()
-        await asyncio.gather(*(self._read_on(one) for one in watched))
+        await asyncio.gather(*(self._read_on(services, one) for one in watched))
         self._show()
 
     def _merged(self, function: Function) -> FunctionRow:
@@ -214,9 +214,9 @@ class FunctionsPart(QWidget):
         others = [one for one in functions if one not in asking]
         return [*asking, *others[: max(0, MOST_WATCHED - len(asking))]]
 
-    def _put(self, function: Function) -> None:
-        services, known = self.ctx.services, self.rows.get(function.name)
-        if services is not None and known is not None:
+    def _put(self, services: Services, function: Function) -> None:
+        known = self.rows.get(function.name)
+        if known is not None:
             function = replace(
                 function,
                 reserved_concurrency=known.function.reserved_concurrency,
@@ -226,10 +226,10 @@ class FunctionsPart(QWidget):
             price = function_per_hour(services.prices, function, services.region)
             self.rows[function.name] = replace(known, function=function, per_hour=price)
 
-    async def _read_on(self, function: Function) -> None:
+    async def _read_on(self, services: Services, function: Function) -> None:
         """What changes seldom, from time to time; the last calls of one that was called since, or is looked at."""
-        services, row, current = self.ctx.services, self.rows.get(function.name), self.current()
-        if services is None or row is None:
+        row, current = self.rows.get(function.name), self.current()
+        if row is None:
             return
         chosen = current is not None and current.name == function.name
         use = (function.invocations, function.errors, function.last_invocation)
@@ -238,51 +238,44 @@ class FunctionsPart(QWidget):
             async with self._gate:
                 detailed = await services.functions.detailed(function, fresh=chosen)
                 if wanted:
-                    await self._take(detailed)
+                    await self._take(services, detailed)
                     self._uses[function.name] = use
                 else:
-                    self._set_row(replace(row, function=detailed))
+                    self._set_row(services, replace(row, function=detailed))
         except SageDeckError:
             # The list is worth showing without figures.
             return
         self._soon.start()
 
-    async def read_one(self, name: str) -> None:
+    async def read_one(self, services: Services, name: str) -> None:
         """Read one function's figures, calls and what would end its refusal now."""
-        services = self.ctx.services
-        if services is None or name not in self.rows:
+        if name not in self.rows:
             return
         try:
             async with self._gate:
-                await self._take(await services.functions.describe(name))
+                await self._take(services, await services.functions.describe(name))
         except SageDeckError:
             return
         self._show()
 
-    async def _take(self, function: Function) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _take(self, services: Services, function: Function) -> None:
         calls = await services.functions.calls(function.name)
         refused = refused_in_a_row(calls) or [one for one in (self._refused_here.get(function.name),) if one]
         refused = [call for call in refused if still_asked(call, function)]
-        grant = await self._grant_for(refused)
+        grant = await self._grant_for(services, refused)
         if grant is None:
             # Granted since: the next call will tell.
             refused = []
-        if self.ctx.services is services:
-            self._set_row(FunctionRow(function, calls, tuple(refused), grant))
+        self._set_row(services, FunctionRow(function, calls, tuple(refused), grant))
 
-    def _set_row(self, row: FunctionRow) -> None:
-        services = self.ctx.services
-        if services is not None and row.name in self.rows:
+    def _set_row(self, services: Services, row: FunctionRow) -> None:
+        if row.name in self.rows:
             price = function_per_hour(services.prices, row.function, services.region)
             self.rows[row.name] = replace(row, per_hour=price)
 
-    async def _grant_for(self, refused: list[FunctionCall]) -> Grant | None:
-        services = self.ctx.services
+    async def _grant_for(self, services: Services, refused: list[FunctionCall]) -> Grant | None:
         denial = refused[0].denial if refused else None
-        if services is None or denial is None:
+        if denial is None:
             return None
         service = denial.action.split(":")[0]
         if service not in self._wider:

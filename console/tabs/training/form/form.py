@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication, QShowEvent
@@ -45,6 +45,9 @@ from workers.errors.tree import SageDeckError
 from workers.tuning.request import features_note, spec_problem
 from workers.tuning.types import TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 MODES = (("single", "Single job"), ("tuning", "Tuning"), ("hosts", "Several hosts"))
 _COMMON_FAMILIES = ("ml.m5.", "ml.c5.", "ml.m6i.", "ml.c6i.", "ml.g4dn.", "ml.g5.", "ml.p3.")
@@ -131,9 +134,6 @@ class LaunchForm(QFrame):
 
     def connect_account(self) -> None:
         """Offer the instance types and data of the account in force."""
-        services = self.ctx.services
-        if services is None:
-            return
         self._offer_instances()
         self._prewarm()
         self.load_data()
@@ -154,11 +154,12 @@ class LaunchForm(QFrame):
         self._prewarm()
 
     def _prewarm(self) -> None:
-        services = self.ctx.services
         # The SDK takes seconds and much memory to start: not for who never looks at this form, and for who does it is
         # ready by the time the form is filled in. A failure shows at the launch.
-        if services is not None and self.isVisible():
-            self.ctx.tasks.start(services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None)
+        if self.isVisible():
+            self.ctx.with_services(
+                lambda services: services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None
+            )
 
     def _offer_instances(self) -> None:
         services = self.ctx.services
@@ -177,15 +178,11 @@ class LaunchForm(QFrame):
 
     def load_data(self) -> None:
         """Look for picture folders in the account's buckets."""
-        if self.ctx.services is not None:
-            self.ctx.tasks.start(
-                self._load_data(), label="Look for data", key="training:data-folders", on_error=self._data_failed
-            )
+        self.ctx.with_services(
+            self._load_data, label="Look for data", key="training:data-folders", on_error=self._data_failed
+        )
 
-    async def _load_data(self) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _load_data(self, services: Services) -> None:
         found: list[str] = []
         for bucket in await services.storage.buckets():
             listing = await services.storage.list(bucket.name)
@@ -321,20 +318,16 @@ class LaunchForm(QFrame):
 
     def _count_pictures(self) -> None:
         uri = self.form.value("data")
-        services = self.ctx.services
-        if not uri or services is None:
+        if not uri:
             return
         if uri in self._pictures:
             self._say_pictures(uri)
             return
-        self.ctx.tasks.start(
-            self._read_pictures(uri), label="Count the pictures", key="training:pictures", on_error=lambda _: None
+        self.ctx.with_services(
+            self._read_pictures, uri, label="Count the pictures", key="training:pictures", on_error=lambda _: None
         )
 
-    async def _read_pictures(self, uri: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _read_pictures(self, services: Services, uri: str) -> None:
         self._pictures[uri] = await services.tuning.pictures(uri)
         if uri == self.form.value("data"):
             self._say_pictures(uri)
@@ -347,16 +340,13 @@ class LaunchForm(QFrame):
         )
 
     def _name_edited(self) -> None:
-        if self.ctx.services is not None and self.form.row("name").valid:
-            self.ctx.tasks.start(
-                self._check_name(self.form.value("name"), self.mode), label="Check the name",
+        if self.form.row("name").valid:
+            self.ctx.with_services(
+                self._check_name, self.form.value("name"), self.mode, label="Check the name",
                 key="training:check-name", on_error=lambda _: None,
             )  # fmt: skip
 
-    async def _check_name(self, name: str, mode: str) -> None:
-        services = self.ctx.services
-        if services is None:
-            return
+    async def _check_name(self, services: Services, name: str, mode: str) -> None:
         who = services.tuning if mode == "tuning" else services.training
         problem = await who.check_name(name)
         if problem and (name, mode) == (self.form.value("name"), self.mode):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -15,6 +17,9 @@ from workers.aws.quotas import Quota
 from workers.errors.tree import SageDeckError
 from workers.tuning.types import TuningSpec
 from workers.types import TrainingSpec
+
+if TYPE_CHECKING:
+    from workers.services import Services
 
 PAUSE_MS = 400
 
@@ -67,17 +72,14 @@ class QuotaLine(QWidget):
 
     def _ask(self) -> None:
         spec = self._spec
-        if spec is None or self._ctx.services is None:
+        if spec is None or not self._ctx.connected:
             return
         self._asked = (spec.instance_type, spec.spot)
-        self._ctx.tasks.start(
-            self._read(*self._asked), label="Read the quota", key="training:quota", on_error=lambda _: None
+        self._ctx.with_services(
+            self._read, *self._asked, label="Read the quota", key="training:quota", on_error=lambda _: None
         )
 
-    async def _read(self, instance_type: str, spot: bool) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
+    async def _read(self, services: Services, instance_type: str, spot: bool) -> None:
         kind = (instance_type, spot)
         try:
             self._known[kind] = await services.quotas.training(instance_type, spot)

@@ -17,6 +17,7 @@ from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
     from console.context import AppContext
+    from workers.services import Services
 
 OWN_PREFIX = "sagedeck:"
 _PAD, _GAP = 8, 6
@@ -120,15 +121,12 @@ class TagLine(QWidget):
         self._read()
 
     def _read(self) -> None:
-        if self._job[2] and self._ctx.services is not None:
-            self._ctx.tasks.start(
-                self._ask(self._job[2]), label="Read the tags", key="training:tags", on_error=self._failed
+        if self._job[2]:
+            self._ctx.with_services(
+                self._ask, self._job[2], label="Read the tags", key="training:tags", on_error=self._failed
             )
 
-    async def _ask(self, arn: str) -> None:
-        services = self._ctx.services
-        if services is None:
-            return
+    async def _ask(self, services: Services, arn: str) -> None:
         tags = await services.tags.of(arn)
         if arn == self._job[2]:
             self.tags = tags
