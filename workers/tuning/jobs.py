@@ -98,7 +98,7 @@ class Tuning:
             count += 1
         return count
 
-    def estimate(self, spec: TuningSpec, prices: PriceTable, pictures: int) -> CostEstimate:
+    def estimate(self, spec: TrainingSpec | TuningSpec, prices: PriceTable, pictures: int) -> CostEstimate:
         """What this form will take and cost. No network."""
         return estimate(spec, prices, self._session.region, pictures)
 

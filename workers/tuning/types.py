@@ -203,7 +203,7 @@ class TuningPage:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a tuning job will cost, in US dollars. ``most``: if every job runs to its time limit, at no discount.
+    """What a job or a tuning job will cost, in US dollars. ``most``: if each runs to its time limit, at no discount.
 
     ``saved``: how much less than on demand ``expected`` is on spot instances, 0 without them.
     ``seconds`` is wall-clock time for the whole. Prices are ``None`` for an instance type that the table does not

@@ -13,6 +13,7 @@ from workers.prices.table import PriceTable
 from workers.training.spot import SPOT_SAVING
 from workers.tuning.features import features_limit
 from workers.tuning.types import CostEstimate, TuningSpec
+from workers.types import TrainingSpec
 
 SECONDS_AN_HOUR = 3600
 
@@ -49,7 +50,9 @@ class CostBlock(QWidget):
         parts = [self._work.text(), f"{self._spot.text()} {self._saved.text()}".strip(), self._most.text()]
         return f"{self.total.text()}: {', '.join(part for part in parts if part)}"
 
-    def show_estimate(self, spec: TuningSpec, made: CostEstimate, prices: PriceTable, region: str, note: str) -> None:
+    def show_estimate(
+        self, spec: TrainingSpec | TuningSpec, made: CostEstimate, prices: PriceTable, region: str, note: str
+    ) -> None:
         """The sum for ``spec``; ``note`` says how sure it is."""
         price = prices.per_hour(spec.instance_type, "training", region)
         self._problem.say("")
@@ -94,11 +97,12 @@ class CostBlock(QWidget):
             part.setVisible(bool(words) and not self._compact)
 
 
-def _limits(spec: TuningSpec, made: CostEstimate) -> str:
+def _limits(spec: TrainingSpec | TuningSpec, made: CostEstimate) -> str:
     """``12 × 60 min + 4 h 00 min, no spot``: what the most is made of."""
     factors = [str(number) for number in (made.jobs, spec.instance_count) if number > 1]
-    limit = " × ".join([*factors, _minutes(spec.trial_seconds)])
-    if made.features_seconds:
+    each = spec.max_runtime_seconds if isinstance(spec, TrainingSpec) else spec.trial_seconds
+    limit = " × ".join([*factors, _minutes(each)])
+    if isinstance(spec, TuningSpec) and made.features_seconds:
         limit += f" + {_minutes(features_limit(spec))}"
     return f"{limit}, no spot" if spec.spot else limit
 

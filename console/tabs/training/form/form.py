@@ -21,7 +21,6 @@ from console.tabs.training.form.requirements_dialog import RequirementsDialog
 from console.tabs.training.form.values import (
     DEFAULT_COUNTS,
     DEFAULT_INSTANCES,
-    as_tuning,
     base_name,
     launch_words,
     own_tags,
@@ -310,11 +309,10 @@ class LaunchForm(QFrame):
         if services is None or spec is None or problem:
             self.cost.show_nothing(problem or "")
             return
-        tuning = spec if isinstance(spec, TuningSpec) else as_tuning(spec)
-        made = services.tuning.estimate(tuning, services.prices, self._pictures.get(spec.data_uri, 0))
-        note = features_note(tuning) if isinstance(spec, TuningSpec) else ""
+        made = services.tuning.estimate(spec, services.prices, self._pictures.get(spec.data_uri, 0))
+        note = features_note(spec) if isinstance(spec, TuningSpec) else ""
         self.form.features_once.setToolTip(note)
-        self.cost.show_estimate(tuning, made, services.prices, services.region, note)
+        self.cost.show_estimate(spec, made, services.prices, services.region, note)
 
     def _count_pictures(self) -> None:
         uri = self.form.value("data")

@@ -304,23 +304,3 @@ def launch_words(spec: TrainingSpec | TuningSpec | None) -> str:
     if isinstance(spec, TrainingSpec) and spec.instance_count > 1:
         return f"Launch {spec.instance_count} hosts"
     return "Launch job"
-
-
-def as_tuning(spec: TrainingSpec) -> TuningSpec:
-    """One job as a tuning job of one, for the same estimate."""
-    return TuningSpec(
-        spec.job_name,
-        spec.data_uri,
-        spec.output_bucket,
-        backbone=spec.backbone,
-        epochs=spec.epochs,
-        ranges=(CategoricalRange("batch_size", (str(spec.batch_size),)),),
-        max_jobs=1,
-        max_parallel=1,
-        trial_seconds=spec.max_runtime_seconds,
-        instance_type=spec.instance_type,
-        instance_count=spec.instance_count,
-        hyperparameters=spec.hyperparameters,
-        features_once=False,
-        spot=spec.spot,
-    )
