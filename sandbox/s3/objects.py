@@ -11,25 +11,30 @@ from urllib.parse import parse_qsl
 
 from sandbox.core.numbers import whole
 from sandbox.s3 import xml
+from sandbox.s3.answers import Answer, Members
 from sandbox.s3.blobs import Blob
 from sandbox.s3.checksums import PREFIX, announced, check
 from sandbox.s3.copy_source import parse_copy_source
 from sandbox.s3.store import ObjectInfo, Store, check_key
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestRequest, RestResponse
+from sandbox.wire.render_xml import http_date
 
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_USER_METADATA = 2048
-STORED_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
-OVERRIDES = {
-    "response-content-type": "Content-Type",
-    "response-content-disposition": "Content-Disposition",
-    "response-cache-control": "Cache-Control",
-    "response-content-encoding": "Content-Encoding",
-    "response-content-language": "Content-Language",
-    "response-expires": "Expires",
+# What is kept and handed back as it was sent, and the member that it is; Expires may be any text, so it is none.
+STORED_MEMBERS = {
+    "cache-control": "CacheControl",
+    "content-disposition": "ContentDisposition",
+    "content-encoding": "ContentEncoding",
+    "content-language": "ContentLanguage",
 }
-ENCRYPTED = {"x-amz-server-side-encryption": "AES256"}
+STORED_HEADERS = (*STORED_MEMBERS, "expires")
+OVERRIDES = {
+    **{f"response-{name}": member for name, member in STORED_MEMBERS.items()},
+    "response-content-type": "ContentType",
+}
+ENCRYPTED = {"ServerSideEncryption": "AES256"}
 
 
 def received_meta(headers: Mapping[str, str]) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def write_body(store: Store, request: RestRequest) -> Blob:
     return blob
 
 
-def put_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def put_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """PutObject."""
     headers = request.headers
     store.bucket(bucket)
@@ -154,74 +159,74 @@ def put_object(store: Store, request: RestRequest, bucket: str, key: str) -> Res
     if blob.algorithm is not None:
         meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
     info = store.put(bucket, key, blob, headers.get("content-type") or "binary/octet-stream", meta, condition)
-    answer = {"ETag": f'"{info.etag}"', **ENCRYPTED}
-    if blob.algorithm is not None:
-        answer[PREFIX + blob.algorithm] = blob.checksum or ""
-        answer["x-amz-checksum-type"] = "FULL_OBJECT"
-    if store.bucket(bucket).versioning:
-        answer["x-amz-version-id"] = info.version
-    return RestResponse(200, answer)
+    return {"ETag": f'"{info.etag}"', **ENCRYPTED, **checksum_members(info), **version_member(store, info)}
 
 
-def get_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def version_member(store: Store, info: ObjectInfo) -> Members:
+    """The version of an object, where its bucket has versions."""
+    return {"VersionId": info.version} if store.bucket(info.bucket).versioning else {}
+
+
+def get_object(store: Store, request: RestRequest, bucket: str, key: str) -> Answer | RestResponse:
     """GetObject and HeadObject."""
     info = store.get(bucket, key, request.query.get("versionId"))
-    headers = object_headers(store, request, info)
+    members = object_members(store, info)
     if _not_modified(request.headers, info):
-        return RestResponse(304, {"ETag": headers["ETag"], "Last-Modified": headers["Last-Modified"]})
+        return RestResponse(304, {"ETag": members["ETag"], "Last-Modified": http_date(info.modified)})
+    answer = Answer(members)
+    if expires := request.query.get("response-expires") or info.meta.get("headers", {}).get("expires"):
+        answer.headers["Expires"] = expires
     start, length, status = 0, info.size, 200
     part = request.query.get("partNumber")
     if part is not None:
         start, length = _part_range(info, part)
         status = 206
-        headers["x-amz-mp-parts-count"] = str(len(info.meta.get("parts", [0])))
+        members["PartsCount"] = len(info.meta.get("parts", [0]))
     elif "range" in request.headers:
         chosen = _range(request.headers["range"], info.size)
         if chosen is not None:
             start, length = chosen
             status = 206
     if status == 206:
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{info.size}"
+        answer.status = status
+        members["ContentRange"] = f"bytes {start}-{start + length - 1}/{info.size}"
     if (status == 200 or length == info.size) and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
-        headers.update(checksum_headers(info))
-    headers["Content-Length"] = str(length)
+        members.update(checksum_members(info))
+    members["ContentLength"] = length
     if request.method == "HEAD":
-        return RestResponse(status, headers)
-    for name, header in OVERRIDES.items():
-        if name in request.query:
-            headers[header] = request.query[name]
+        return answer
+    members.update((member, request.query[name]) for name, member in OVERRIDES.items() if name in request.query)
     file = store.blobs.path(info.blob or "").open("rb")
-    return RestResponse(status, headers, FileBody(file, start, length))
+    members["Body"] = FileBody(file, start, length)
+    return answer
 
 
-def object_headers(store: Store, request: RestRequest, info: ObjectInfo) -> dict[str, str]:
-    """The headers that describe an object."""
-    headers = {
+def object_members(store: Store, info: ObjectInfo) -> Members:
+    """The members that describe an object."""
+    kept = info.meta.get("headers", {})
+    members = {
         "ETag": f'"{info.etag}"',
-        "Last-Modified": xml.http_date(info.modified),
-        "Content-Type": info.content_type,
-        "Accept-Ranges": "bytes",
+        "LastModified": info.modified,
+        "ContentType": info.content_type,
+        "AcceptRanges": "bytes",
         **ENCRYPTED,
+        **{member: kept[name] for name, member in STORED_MEMBERS.items() if name in kept},
+        "Metadata": info.meta.get("user", {}),
+        **version_member(store, info),
     }
-    for name, value in info.meta.get("headers", {}).items():
-        headers[name.title()] = value
-    for name, value in info.meta.get("user", {}).items():
-        headers[f"x-amz-meta-{name}"] = value
     if "class" in info.meta:
-        headers["x-amz-storage-class"] = info.meta["class"]
+        members["StorageClass"] = info.meta["class"]
     if info.meta.get("tags"):
-        headers["x-amz-tagging-count"] = str(len(info.meta["tags"]))
-    if store.bucket(info.bucket).versioning:
-        headers["x-amz-version-id"] = info.version
-    return headers
+        members["TagCount"] = len(info.meta["tags"])
+    return members
 
 
-def checksum_headers(info: ObjectInfo) -> dict[str, str]:
-    """The stored checksum as headers."""
+def checksum_members(info: ObjectInfo) -> Members:
+    """The stored checksum of an object and what it was made of."""
     if "checksum" not in info.meta:
         return {}
     algorithm, value, kind = info.meta["checksum"]
-    return {PREFIX + algorithm: value, "x-amz-checksum-type": kind}
+    return {f"Checksum{algorithm.upper()}": value, "ChecksumType": kind}
 
 
 def _not_modified(headers: Mapping[str, str], info: ObjectInfo) -> bool:
@@ -283,15 +288,12 @@ def _part_range(info: ObjectInfo, text: str) -> tuple[int, int]:
     return sum(parts[: number - 1]), parts[number - 1]
 
 
-def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """DeleteObject."""
     version, marker = store.delete(
         bucket, key, request.query.get("versionId"), matching(request.headers.get("if-match"))
     )
-    headers = {"x-amz-version-id": version} if version is not None else {}
-    if marker:
-        headers["x-amz-delete-marker"] = "true"
-    return RestResponse(204, headers)
+    return {"VersionId": version, "DeleteMarker": True if marker else None}
 
 
 def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
@@ -308,7 +310,7 @@ def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
     return info
 
 
-def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """CopyObject: the bytes are copied, so that each blob belongs to one object."""
     headers = request.headers
     store.bucket(bucket)
@@ -343,32 +345,25 @@ def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> Re
         meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
     content_type = headers.get("content-type", "binary/octet-stream") if replace else source.content_type
     info = store.put(bucket, key, blob, content_type, meta, write_conditions(headers))
-    children: list[xml.Node] = [("LastModified", xml.iso(info.modified)), ("ETag", f'"{info.etag}"')]
-    if blob.algorithm is not None:
-        children.append((f"Checksum{blob.algorithm.upper()}", blob.checksum or ""))
-    answer = {"Content-Type": "application/xml", **ENCRYPTED}
-    if store.bucket(bucket).versioning:
-        answer["x-amz-version-id"] = info.version
-    return RestResponse(200, answer, xml.document("CopyObjectResult", children))
+    result = {"LastModified": info.modified, "ETag": f'"{info.etag}"', **checksum_members(info)}
+    return {"CopyObjectResult": result, **ENCRYPTED, **version_member(store, info)}
 
 
-def tagging(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def tagging(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """GetObjectTagging, PutObjectTagging, DeleteObjectTagging."""
     info = store.get(bucket, key, request.query.get("versionId"))
     if request.method == "GET":
-        tags = info.meta.get("tags", {})
-        return RestResponse(200, {"Content-Type": "application/xml"}, tag_document(tags))
+        return tag_set(info.meta.get("tags", {}))
     meta = {name: value for name, value in info.meta.items() if name != "tags"}
     if request.method == "PUT":
         meta["tags"] = tags_from(request.body(xml.MAX_BYTES))
     store.update_meta(info, meta)
-    return RestResponse(200 if request.method == "PUT" else 204)
+    return {}
 
 
-def tag_document(tags: Mapping[str, str]) -> bytes:
-    """``<Tagging>`` of these tags."""
-    items: list[xml.Node] = [("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()]
-    return xml.document("Tagging", [("TagSet", items)])
+def tag_set(tags: Mapping[str, str]) -> Members:
+    """The member ``TagSet`` with these tags."""
+    return {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
 
 
 def tags_from(body: bytes) -> dict[str, str]:
@@ -376,21 +371,19 @@ def tags_from(body: bytes) -> dict[str, str]:
     return check_tags([(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")])
 
 
-def attributes(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def attributes(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """GetObjectAttributes."""
     info = store.get(bucket, key, request.query.get("versionId"))
     wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
-    children: list[xml.Node] = []
+    members: Members = {"LastModified": info.modified}
     if "ETag" in wanted:
-        children.append(("ETag", info.etag))
+        members["ETag"] = info.etag
     if "Checksum" in wanted and "checksum" in info.meta:
-        algorithm, value, kind = info.meta["checksum"]
-        children.append(("Checksum", [(f"Checksum{algorithm.upper()}", value), ("ChecksumType", kind)]))
+        members["Checksum"] = checksum_members(info)
     if "ObjectParts" in wanted and "parts" in info.meta:
-        children.append(("ObjectParts", [("PartsCount", len(info.meta["parts"]))]))
+        members["ObjectParts"] = {"TotalPartsCount": len(info.meta["parts"])}
     if "StorageClass" in wanted:
-        children.append(("StorageClass", storage_class(info)))
+        members["StorageClass"] = storage_class(info)
     if "ObjectSize" in wanted:
-        children.append(("ObjectSize", info.size))
-    headers = {"Content-Type": "application/xml", "Last-Modified": xml.http_date(info.modified)}
-    return RestResponse(200, headers, xml.document("GetObjectAttributesResponse", children))
+        members["ObjectSize"] = info.size
+    return members

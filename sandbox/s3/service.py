@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sandbox.context import SandboxContext
 from sandbox.s3 import buckets, objects, settings, uploads
+from sandbox.s3.answers import Answer, Members, write
 from sandbox.s3.inside import S3
 from sandbox.s3.multipart import Multipart
 from sandbox.s3.routes import Route, route_of, split_path
@@ -14,10 +15,11 @@ from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 
-Answer = Callable[[Store, RestRequest, str], RestResponse]
-AnswerForKey = Callable[[Store, RestRequest, str, str], RestResponse]
+Answered = Members | Answer | RestResponse
+OnBucket = Callable[[Store, RestRequest, str], Answered]
+OnKey = Callable[[Store, RestRequest, str, str], Answered]
 
-BUCKETS: dict[str, Answer] = {
+BUCKETS: dict[str, OnBucket] = {
     "HeadBucket": buckets.head_bucket,
     "CreateBucket": buckets.create_bucket,
     "DeleteBucket": buckets.delete_bucket,
@@ -32,7 +34,7 @@ BUCKETS: dict[str, Answer] = {
     **dict.fromkeys(("GetBucketVersioning", "PutBucketVersioning"), settings.versioning),
     **dict.fromkeys(("GetBucketAcl", "PutBucketAcl"), settings.acl),
 }
-OBJECTS: dict[str, AnswerForKey] = {
+OBJECTS: dict[str, OnKey] = {
     "GetObject": objects.get_object,
     "HeadObject": objects.get_object,
     "PutObject": objects.put_object,
@@ -62,6 +64,9 @@ class S3Service(Service):
             # Whoever decides and whoever reads could otherwise mean different versions.
             raise AwsError("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")
         route = route_of(request)
+        return write(route.name, self._answered(route, request, bucket, key), request.request_id)
+
+    def _answered(self, route: Route, request: RestRequest, bucket: str, key: str) -> Answered:
         if not bucket:
             return buckets.list_buckets(self._store, request)
         if key:
@@ -70,9 +75,9 @@ class S3Service(Service):
             return BUCKETS[route.name](self._store, request, bucket)
         if route.name == "ListMultipartUploads":
             return uploads.list_uploads(self._multipart, request, bucket)
-        return settings.document(self._store, request, bucket, route.sub)
+        return settings.document(self._store, request, bucket, route)
 
-    def _object(self, route: Route, request: RestRequest, bucket: str, key: str) -> RestResponse:
+    def _object(self, route: Route, request: RestRequest, bucket: str, key: str) -> Answered:
         if route.name in OBJECTS:
             return OBJECTS[route.name](self._store, request, bucket, key)
         store, multipart = self._store, self._multipart

@@ -7,19 +7,23 @@ import json
 from sandbox.core.account import ACCOUNT_ID
 from sandbox.policy.document import problem
 from sandbox.s3 import xml
-from sandbox.s3.buckets import OWNER, OWNER_ID, XML, answer
-from sandbox.s3.objects import refuse_grants, tag_document, tags_from
+from sandbox.s3.answers import Answer, Members, members_of_document
+from sandbox.s3.answers import location as location_of
+from sandbox.s3.buckets import OWNER, OWNER_ID
+from sandbox.s3.objects import refuse_grants, tags_from
+from sandbox.s3.routes import Route
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 
-DEFAULT_ENCRYPTION: list[xml.Node] = [
-    (
-        "Rule",
-        [("ApplyServerSideEncryptionByDefault", [("SSEAlgorithm", "AES256")]), ("BucketKeyEnabled", False)],
-    )
-]
-# Documents that are kept and handed back as they were sent: (query name, root, error when there is none).
+DEFAULT_ENCRYPTION: Members = {
+    "ServerSideEncryptionConfiguration": {
+        "Rules": [
+            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False},
+        ]
+    }
+}
+# Documents that are kept: (query name, root, error when there is none).
 DOCUMENTS = {
     "publicAccessBlock": (
         "PublicAccessBlockConfiguration",
@@ -42,18 +46,15 @@ ABSENT = {
     "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
     "object-lock": ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
 }
-EMPTY = {
-    "logging": "BucketLoggingStatus",
-    "notification": "NotificationConfiguration",
-    "accelerate": "AccelerateConfiguration",
-}
+EMPTY = frozenset({"logging", "notification", "accelerate"})
 
 
-def document(store: Store, request: RestRequest, bucket: str, name: str) -> RestResponse:
+def document(store: Store, request: RestRequest, bucket: str, route: Route) -> Members | Answer:
     """Get, put or delete one of ``DOCUMENTS``; read what is never set here."""
+    name = route.sub
     store.bucket(bucket)
     if name in EMPTY:
-        return answer(EMPTY[name], [])
+        return {}
     if name in ABSENT:
         raise AwsError(*ABSENT[name], 404, BucketName=bucket)
     root, code, message = DOCUMENTS[name]
@@ -63,22 +64,21 @@ def document(store: Store, request: RestRequest, bucket: str, name: str) -> Rest
             raise AwsError("MalformedXML", f"The document must be a {root}.")
         if name == "tagging":
             tags_from(body)
+        members_of_document(route.name.replace("Put", "Get", 1), body)
         store.set_setting(bucket, name, body.decode("utf-8", "replace"))
-        return RestResponse(204 if name == "tagging" else 200)
+        return Answer({}, 204 if name == "tagging" else None)
     if request.method == "DELETE":
         store.set_setting(bucket, name, None)
-        return RestResponse(204)
+        return {}
     kept = store.setting(bucket, name)
     if kept is None and name == "encryption":
-        return answer(root, DEFAULT_ENCRYPTION)
+        return DEFAULT_ENCRYPTION
     if kept is None:
         raise AwsError(code, message, 404, BucketName=bucket)
-    if name == "tagging":
-        return RestResponse(200, dict(XML), tag_document(tags_from(kept.encode())))
-    return RestResponse(200, dict(XML), kept.encode())
+    return members_of_document(route.name, kept.encode())
 
 
-def policy(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def policy(store: Store, request: RestRequest, bucket: str) -> Members | Answer:
     """GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy."""
     store.bucket(bucket)
     if request.method == "PUT":
@@ -90,17 +90,17 @@ def policy(store: Store, request: RestRequest, bucket: str) -> RestResponse:
         if wrong := problem(parsed, for_resource=True):
             raise AwsError("MalformedPolicy", wrong)
         store.set_setting(bucket, "policy", text)
-        return RestResponse(204)
+        return Answer({}, 204)
     if request.method == "DELETE":
         store.set_setting(bucket, "policy", None)
-        return RestResponse(204)
+        return {}
     kept = store.setting(bucket, "policy")
     if kept is None:
         raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
-    return RestResponse(200, {"Content-Type": "application/json"}, kept.encode())
+    return Answer({"Policy": kept}, headers={"Content-Type": "application/json"})
 
 
-def policy_status(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def policy_status(store: Store, request: RestRequest, bucket: str) -> Members:
     """GetBucketPolicyStatus: public when a statement allows everybody without a condition."""
     kept = store.setting(bucket, "policy")
     if kept is None:
@@ -111,10 +111,10 @@ def policy_status(store: Store, request: RestRequest, bucket: str) -> RestRespon
         item.get("Effect") == "Allow" and item.get("Principal") in ("*", {"AWS": "*"}) and not item.get("Condition")
         for item in (statements if isinstance(statements, list) else [statements])
     )
-    return answer("PolicyStatus", [("IsPublic", public)])
+    return {"PolicyStatus": {"IsPublic": public}}
 
 
-def versioning(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def versioning(store: Store, request: RestRequest, bucket: str) -> Members:
     """GetBucketVersioning and PutBucketVersioning."""
     if request.method == "PUT":
         root = xml.parse(request.body(xml.MAX_BYTES))
@@ -124,46 +124,38 @@ def versioning(store: Store, request: RestRequest, bucket: str) -> RestResponse:
         if status not in ("Enabled", "Suspended"):
             raise AwsError("IllegalVersioningConfigurationException", "Status must be Enabled or Suspended.")
         store.set_setting(bucket, "versioning", status)
-        return RestResponse(200)
-    status = store.bucket(bucket).versioning
-    return answer("VersioningConfiguration", [("Status", status)] if status else [])
+        return {}
+    return {"Status": store.bucket(bucket).versioning or None}
 
 
-def acl(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def acl(store: Store, request: RestRequest, bucket: str) -> Members:
     """GetBucketAcl, GetObjectAcl: the owner has full control; nothing else can be granted."""
     store.bucket(bucket)
     if request.method == "PUT":
         refuse_grants(request.headers)
         if request.body() or "x-amz-acl" not in request.headers:
             raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-        return RestResponse(200)
-    grant: list[xml.Node] = [("Grantee", [("ID", OWNER_ID)]), ("Permission", "FULL_CONTROL")]
-    body = xml.document("AccessControlPolicy", [("Owner", OWNER), ("AccessControlList", [("Grant", grant)])])
-    typed = b'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
-    return RestResponse(200, dict(XML), body.replace(b"<Grantee>", typed))
+        return {}
+    grantee = {"Type": "CanonicalUser", "ID": OWNER_ID}
+    return {"Owner": OWNER, "Grants": [{"Grantee": grantee, "Permission": "FULL_CONTROL"}]}
 
 
-def object_acl(store: Store, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def object_acl(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
     """GetObjectAcl, PutObjectAcl: as the bucket's."""
     store.get(bucket, key, request.query.get("versionId"))
     return acl(store, request, bucket)
 
 
-def request_payment(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def request_payment(store: Store, request: RestRequest, bucket: str) -> Members:
     """GetBucketRequestPayment: the owner pays."""
     store.bucket(bucket)
-    return answer("RequestPaymentConfiguration", [("Payer", "BucketOwner")])
+    return {"Payer": "BucketOwner"}
 
 
 def location(store: Store, request: RestRequest, bucket: str) -> RestResponse:
     """GetBucketLocation; us-east-1 is the empty one, as on AWS."""
     region = store.bucket(bucket).region
-    inner = "" if region == "us-east-1" else xml.escape(region)
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<LocationConstraint xmlns="{xml.NAMESPACE}">{inner}</LocationConstraint>'
-    )
-    return RestResponse(200, dict(XML), body.encode())
+    return location_of("" if region == "us-east-1" else region)
 
 
 def check_owner(request: RestRequest, caller: Caller) -> None:

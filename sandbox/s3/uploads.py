@@ -6,18 +6,26 @@ from collections.abc import Iterable
 
 from sandbox.core.numbers import whole
 from sandbox.s3 import xml
+from sandbox.s3.answers import Members
 from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
 from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart
-from sandbox.s3.objects import ENCRYPTED, copy_source, received_meta, write_body, write_conditions
+from sandbox.s3.objects import (
+    ENCRYPTED,
+    checksum_members,
+    copy_source,
+    received_meta,
+    version_member,
+    write_body,
+    write_conditions,
+)
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import RestRequest, RestResponse
+from sandbox.wire.messages import RestRequest
 
-XML = {"Content-Type": "application/xml"}
 _PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
 
 
-def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
     """CreateMultipartUpload."""
     algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower() or None
     if algorithm is not None and algorithm not in ALGORITHMS:
@@ -27,15 +35,13 @@ def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str
         raise AwsError("InvalidRequest", f"FULL_OBJECT is not possible for {algorithm.upper()}.")
     content_type = request.headers.get("content-type") or "binary/octet-stream"
     upload = multipart.create(bucket, key, content_type, received_meta(request.headers), algorithm, kind)
-    headers = {**XML, **ENCRYPTED}
+    members: Members = {"Bucket": bucket, "Key": key, "UploadId": upload.id, **ENCRYPTED}
     if algorithm is not None:
-        headers["x-amz-checksum-algorithm"] = algorithm.upper()
-        headers["x-amz-checksum-type"] = kind
-    body = xml.document("InitiateMultipartUploadResult", [("Bucket", bucket), ("Key", key), ("UploadId", upload.id)])
-    return RestResponse(200, headers, body)
+        members |= {"ChecksumAlgorithm": algorithm.upper(), "ChecksumType": kind}
+    return members
 
 
-def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
     """UploadPart and UploadPartCopy."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
     number = _part_number(request.query.get("partNumber", ""))
@@ -57,10 +63,11 @@ def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket
     except BaseException:
         store.blobs.drop_unrecorded(blob)
         raise
-    headers = {"ETag": f'"{blob.etag}"', **ENCRYPTED}
-    if blob.algorithm is not None:
-        headers[PREFIX + blob.algorithm] = blob.checksum or ""
-    return RestResponse(200, headers)
+    return {"ETag": f'"{blob.etag}"', **ENCRYPTED, **_checksum(blob.algorithm, blob.checksum)}
+
+
+def _checksum(algorithm: str | None, value: str | None) -> Members:
+    return {f"Checksum{algorithm.upper()}": value} if algorithm and value else {}
 
 
 def _part_number(text: str) -> int:
@@ -70,9 +77,7 @@ def _part_number(text: str) -> int:
     return number
 
 
-def _copy_part(
-    store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str, number: int
-) -> RestResponse:
+def _copy_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str, number: int) -> Members:
     upload = multipart.get(bucket, key, request.query["uploadId"])
     source = copy_source(store, request.headers)
     start, end = 0, source.size - 1
@@ -98,13 +103,11 @@ def _copy_part(
     except BaseException:
         store.blobs.drop_unrecorded(blob)
         raise
-    children: list[xml.Node] = [("LastModified", xml.iso(source.modified)), ("ETag", f'"{blob.etag}"')]
-    if blob.algorithm is not None:
-        children.append((f"Checksum{blob.algorithm.upper()}", blob.checksum or ""))
-    return RestResponse(200, {**XML, **ENCRYPTED}, xml.document("CopyPartResult", children))
+    result = {"LastModified": source.modified, "ETag": f'"{blob.etag}"', **_checksum(blob.algorithm, blob.checksum)}
+    return {"CopyPartResult": result, **ENCRYPTED}
 
 
-def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
     """CompleteMultipartUpload."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
     wanted = []
@@ -114,28 +117,24 @@ def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: s
     expected = request.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
     size = request.headers.get("x-amz-mp-object-size")
     info = multipart.complete(upload, wanted, write_conditions(request.headers), expected, size)
-    children: list[xml.Node] = [
-        ("Location", f"/{bucket}/{key}"),
-        ("Bucket", bucket),
-        ("Key", key),
-        ("ETag", f'"{info.etag}"'),
-    ]
-    if "checksum" in info.meta:
-        algorithm, value, kind = info.meta["checksum"]
-        children += [(f"Checksum{algorithm.upper()}", value), ("ChecksumType", kind)]
-    headers = {**XML, **ENCRYPTED}
-    if store.bucket(bucket).versioning:
-        headers["x-amz-version-id"] = info.version
-    return RestResponse(200, headers, xml.document("CompleteMultipartUploadResult", children))
+    return {
+        "Location": f"/{bucket}/{key}",
+        "Bucket": bucket,
+        "Key": key,
+        "ETag": f'"{info.etag}"',
+        **ENCRYPTED,
+        **checksum_members(info),
+        **version_member(store, info),
+    }
 
 
-def abort(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def abort(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
     """AbortMultipartUpload."""
     multipart.abort(multipart.get(bucket, key, request.query["uploadId"]))
-    return RestResponse(204)
+    return {}
 
 
-def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> RestResponse:
+def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
     """ListParts."""
     upload = multipart.get(bucket, key, request.query["uploadId"])
     after, limit = (whole(request.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
@@ -144,43 +143,38 @@ def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str
     limit = min(limit, 1000)
     rest = [part for part in multipart.parts(upload) if part.number > after]
     shown = rest[:limit]
-    children: list[xml.Node] = [
-        ("Bucket", bucket),
-        ("Key", key),
-        ("UploadId", upload.id),
-        ("PartNumberMarker", after),
-        ("NextPartNumberMarker", shown[-1].number if shown else 0),
-        ("MaxParts", limit),
-        ("IsTruncated", len(rest) > limit),
-        ("StorageClass", "STANDARD"),
-    ]
-    for part in shown:
-        entry: list[xml.Node] = [
-            ("PartNumber", part.number),
-            ("LastModified", xml.iso(part.modified)),
-            ("ETag", f'"{part.etag}"'),
-            ("Size", part.size),
-        ]
-        if part.checksum and upload.algorithm:
-            entry.append((f"Checksum{upload.algorithm.upper()}", part.checksum))
-        children.append(("Part", entry))
-    return RestResponse(200, dict(XML), xml.document("ListPartsResult", children))
+    return {
+        "Bucket": bucket,
+        "Key": key,
+        "UploadId": upload.id,
+        "PartNumberMarker": after,
+        "NextPartNumberMarker": shown[-1].number if shown else 0,
+        "MaxParts": limit,
+        "IsTruncated": len(rest) > limit,
+        "StorageClass": "STANDARD",
+        "Parts": [
+            {
+                "PartNumber": part.number,
+                "LastModified": part.modified,
+                "ETag": f'"{part.etag}"',
+                "Size": part.size,
+                **_checksum(upload.algorithm, part.checksum),
+            }
+            for part in shown
+        ],
+    }
 
 
-def list_uploads(multipart: Multipart, request: RestRequest, bucket: str) -> RestResponse:
+def list_uploads(multipart: Multipart, request: RestRequest, bucket: str) -> Members:
     """ListMultipartUploads."""
     prefix = request.query.get("prefix", "")
-    children: list[xml.Node] = [("Bucket", bucket), ("Prefix", prefix), ("MaxUploads", 1000), ("IsTruncated", False)]
-    for upload in multipart.uploads(bucket, prefix):
-        children.append(
-            (
-                "Upload",
-                [
-                    ("Key", upload.key),
-                    ("UploadId", upload.id),
-                    ("StorageClass", "STANDARD"),
-                    ("Initiated", xml.iso(upload.started)),
-                ],
-            )
-        )
-    return RestResponse(200, dict(XML), xml.document("ListMultipartUploadsResult", children))
+    return {
+        "Bucket": bucket,
+        "Prefix": prefix,
+        "MaxUploads": 1000,
+        "IsTruncated": False,
+        "Uploads": [
+            {"Key": upload.key, "UploadId": upload.id, "StorageClass": "STANDARD", "Initiated": upload.started}
+            for upload in multipart.uploads(bucket, prefix)
+        ],
+    }

@@ -1,48 +1,14 @@
-"""XML of the S3 protocol: writing answers, reading request bodies."""
+"""XML of the S3 protocol: reading request bodies; dates in headers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
 from sandbox.wire.errors import AwsError
 
-NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 # The largest XML request is a DeleteObjects of 1,000 keys.
 MAX_BYTES = 8 * 1024 * 1024
-Node = tuple[str, "str | int | bool | Iterable[Node]"]
-_SPECIAL = re.compile(r'[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f]')
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-
-
-def escape(text: str) -> str:
-    """``text`` as XML character data."""
-    return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0]) or f"&#{ord(match[0])};", text)
-
-
-def document(root: str, children: Iterable[Node], namespace: str = NAMESPACE) -> bytes:
-    """A whole document; children are ``(name, text or children)`` in order."""
-    out = [f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{namespace}">']
-    _write(children, out)
-    out.append(f"</{root}>")
-    return "".join(out).encode("utf-8", "surrogateescape")
-
-
-def _write(children: Iterable[Node], out: list[str]) -> None:
-    for name, value in children:
-        if isinstance(value, str):
-            out.append(f"<{name}>{escape(value)}</{name}>")
-        elif isinstance(value, bool):
-            out.append(f"<{name}>{'true' if value else 'false'}</{name}>")
-        elif isinstance(value, int):
-            out.append(f"<{name}>{value}</{name}>")
-        else:
-            out.append(f"<{name}>")
-            _write(value, out)
-            out.append(f"</{name}>")
 
 
 def parse(body: bytes) -> ElementTree.Element:
@@ -67,17 +33,6 @@ def text_of(element: ElementTree.Element, name: str, default: str = "") -> str:
     """The text of the first child ``name``."""
     found = element.find(name)
     return (found.text or "") if found is not None else default
-
-
-def iso(seconds: float) -> str:
-    """Epoch seconds as S3 lists them."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def http_date(seconds: float) -> str:
-    """Epoch seconds as an HTTP header."""
-    return formatdate(int(seconds), usegmt=True)
 
 
 def parse_http_date(text: str) -> float | None:

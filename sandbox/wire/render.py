@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from botocore.model import OperationModel, Shape, StructureShape
+from botocore.parsers import ResponseParserError, create_parser
 
 from sandbox.wire import answer_check, cbor
 from sandbox.wire.messages import RestResponse
@@ -52,6 +53,21 @@ def render(
     answer = write(given, request_id)
     answer_check.check_answer(model, protocol, given, answer)
     return answer
+
+
+def read_members(service: str, operation: str, protocol: str, body: bytes) -> dict[str, Any]:
+    """The members that a client finds in a body, if it is the answer of ``operation``.
+
+    Raises ValueError for what cannot be read.
+    """
+    parser: Any = create_parser(protocol)
+    try:
+        parsed = parser.parse(
+            {"status_code": 200, "headers": {}, "body": body}, operation_model(service, operation).output_shape
+        )
+    except ResponseParserError as exc:
+        raise ValueError(str(exc)) from exc
+    return {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
 
 
 @cache

@@ -37,11 +37,9 @@ class Dialect:
 
 def iso(moment: datetime | float, milliseconds: bool) -> str:
     """A time (epoch seconds or aware ``datetime``) in ISO 8601, in UTC."""
-    if not isinstance(moment, datetime):
-        moment = datetime.fromtimestamp(moment, UTC)
-    moment = moment.astimezone(UTC)
-    fraction = f".{moment.microsecond // 1000:03d}" if milliseconds else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    in_utc = moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    text = in_utc.isoformat(timespec="milliseconds" if milliseconds else "seconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
 def number(value: float) -> str:

@@ -427,3 +427,25 @@ def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
         assert set(keys.values()) == {50_000}
     finally:
         sandbox.stop()
+
+
+def test_any_text_of_expires_comes_back_as_it_was_sent(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Expires="Thu, 01 Dec 1994 16:00:00 GMT")
+    assert s3.head_object(Bucket=bucket, Key="k")["ExpiresString"] == "Thu, 01 Dec 1994 16:00:00 GMT"
+    shown = s3.get_object(Bucket=bucket, Key="k", ResponseExpires="Fri, 02 Dec 1994 16:00:00 GMT")
+    assert shown["ExpiresString"] == "Fri, 02 Dec 1994 16:00:00 GMT"
+
+
+def test_a_kept_document_is_answered_in_the_shape_of_its_model(sandbox: SandboxProcess, bucket: str) -> None:
+    s3 = sandbox.client("s3")
+    inner = b"<BlockPublicAcls>true</BlockPublicAcls><Nonsense>1</Nonsense>"
+    document = b"<PublicAccessBlockConfiguration>" + inner + b"</PublicAccessBlockConfiguration>"
+    send = "before-call.s3.PutPublicAccessBlock"
+    s3.meta.events.register(send, lambda params, **_: params.update(body=document))
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={})
+    with urllib.request.urlopen(s3.generate_presigned_url("get_public_access_block", {"Bucket": bucket})) as answer:
+        assert answer.read() == (
+            b'<?xml version="1.0" encoding="UTF-8"?>\n'
+            b'<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            b"<BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>"
+        )
