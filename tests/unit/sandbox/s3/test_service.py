@@ -437,7 +437,7 @@ def test_any_text_of_expires_comes_back_as_it_was_sent(s3: Any, bucket: str) -> 
 
 
 def test_a_kept_document_is_answered_in_the_shape_of_its_model(sandbox: SandboxProcess, bucket: str) -> None:
-    s3 = sandbox.client("s3")
+    s3 = sandbox.client("s3", config=Config(signature_version="s3v4"))
     inner = b"<BlockPublicAcls>true</BlockPublicAcls><Nonsense>1</Nonsense>"
     document = b"<PublicAccessBlockConfiguration>" + inner + b"</PublicAccessBlockConfiguration>"
     send = "before-call.s3.PutPublicAccessBlock"
