@@ -169,7 +169,7 @@ class Application:
         if self.settings.problem:
             self.notify.warn("Settings were reset", self.settings.problem)
         self.ctx.tasks.start(self._restore_history(), label="Reading the history", scope="window")
-        self.ctx.tasks.start(self.window.pages.prepare(), label="Importing the tabs", scope="window")
+        self.window.pages.begin()
         if self._connect_at_start:
             self.connection.choose_remembered()
 

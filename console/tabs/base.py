@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,9 +69,13 @@ class PageHead(QWidget):
 class Tab(QWidget):
     """One page of the window.
 
-    A subclass fills ``self.body`` (and, if it has one, calls ``set_side``), and overrides ``refresh``, and where it
-    needs them ``activate``, ``forget_account``, ``backend_changed`` and ``accept_drop``. ``spec`` is the ``TAB`` of its
-    package. While no account is in force the window shows why in its place, but for a tab that ``works_alone``.
+    A subclass fills ``self.body`` (and, if it has one, calls ``set_side``) in ``build``, and overrides ``refresh``, and
+    where it needs them ``activate``, ``forget_account``, ``backend_changed``, ``resource_changed`` and ``accept_drop``.
+    ``spec`` is the ``TAB`` of its package. While no account is in force the window shows why in its place, but for a
+    tab that ``works_alone``.
+
+    ``Tab(ctx)`` is whole; with ``whole=False`` it is a head, and ``build_on`` adds a piece at each call. Built ahead,
+    it is told of accounts and changes from when it is first shown on: before that it knows of none.
 
     Signals: ``badgeChanged(icon, text, colour token)``: what the navigation shows beside the name; all empty: nothing.
     """
@@ -80,12 +84,13 @@ class Tab(QWidget):
 
     spec: ClassVar[TabSpec]
     subtitle: ClassVar[str] = ""
-    works_alone: ClassVar[bool] = False
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.ctx = ctx
         self.active = False
+        self.whole = False
+        self._ahead = not whole
         self.narrow = False
         self._side: QWidget | None = None
         self._side_button: QAbstractButton | None = None
@@ -102,12 +107,32 @@ class Tab(QWidget):
         self.body.addWidget(self.head)
         row.addWidget(page, 1)
         self._page = page
-        ctx.backendChanged.connect(self._backend_changed)
-        ctx.accountForgotten.connect(self.forget_account)
-        ctx.absenceChanged.connect(self._show_age)
-        self._show_age(ctx.absence)
+        self._pieces = self.build()
+        while whole and self.build_on():
+            pass
+
+    def build_on(self) -> bool:
+        """Build one more piece of a tab that is not whole; False when it is."""
+        for _ in self._pieces:
+            return True
+        if not self.whole:
+            self.whole = True
+            ctx = self.ctx
+            ctx.backendChanged.connect(self._backend_changed)
+            ctx.accountForgotten.connect(self._account_forgotten)
+            ctx.absenceChanged.connect(self._show_age)
+            ctx.resourceChanged.connect(self._resource_changed)
+            self._show_age(ctx.absence)
+        return False
 
     # What a tab overrides
+
+    def build(self) -> Iterator[None]:
+        """Put the page's parts together. Yields between pieces that each take less than 20 ms on a usual computer.
+
+        The window answers between them, so an account may come or go meanwhile: nothing of it is kept here.
+        """
+        yield from ()
 
     def activate(self, payload: Any = None) -> None:
         """The tab is shown; ``payload`` is what ``ctx.navigate`` was given. Reads again."""
@@ -129,6 +154,9 @@ class Tab(QWidget):
         """An account is in force, maybe the one before: forget its rows. By default a shown tab reads again."""
         if self.active:
             self.refresh()
+
+    def resource_changed(self, kind: str, name: str) -> None:
+        """A command changed something of the account ("bucket", "dogs-1")."""
 
     def accept_drop(self, paths: list[Path]) -> bool:
         """Take dropped files or folders; False: not for this tab (pictures then go to Predict)."""
@@ -215,6 +243,7 @@ class Tab(QWidget):
 
     def enter(self, payload: Any = None) -> None:
         """Make this the shown tab."""
+        self._ahead = False
         self.active = True
         self.activate(payload)
 
@@ -243,11 +272,20 @@ class Tab(QWidget):
         self._place_drawer()
 
     def _backend_changed(self, backend: object) -> None:
-        self.backend_changed()
+        if not self._ahead:
+            self.backend_changed()
+
+    def _account_forgotten(self) -> None:
+        if not self._ahead:
+            self.forget_account()
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if not self._ahead:
+            self.resource_changed(kind, name)
 
     def _show_age(self, absence: Absence | None) -> None:
         """Rows of an account that does not answer just now stay in sight with their age, and nothing can be done."""
-        as_of = absence.as_of if absence is not None and not self.works_alone else None
+        as_of = absence.as_of if absence is not None and not self.spec.works_alone else None
         self.head.show_age(as_of)
         self.setEnabled(as_of is None)
 

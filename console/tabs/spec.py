@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ class TabSpec:
     """How a tab looks in the navigation, and where its class is (``module:Class``).
 
     ``id`` is what ``ctx.navigate``, the settings and the tour call it; tabs stand in the order of ``order``, and
-    Ctrl+1 opens the first.
+    Ctrl+1 opens the first. ``works_alone``: its page is of use without an account.
     """
 
     id: str
@@ -23,6 +24,13 @@ class TabSpec:
     icon: str
     order: int
     target: str
+    works_alone: bool = False
+
+    @property
+    def loaded(self) -> bool:
+        """True when the tab's class was imported already."""
+        module, name = self.target.split(":")
+        return hasattr(sys.modules.get(module), name)
 
     def load(self) -> type[Tab]:
         """Import the tab's class."""

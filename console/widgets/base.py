@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -35,6 +35,12 @@ def on_theme(widget: QWidget, slot: Callable[[], None] | None = None) -> None:
     ``slot`` must be a bound method of ``widget`` without arguments.
     """
     theme().listeners.add(slot if slot is not None else widget.update)
+
+
+def at_once(pieces: Iterable[None]) -> None:
+    """Build in one go what can be built in pieces: all of what a ``build`` generator does."""
+    for _ in pieces:
+        pass
 
 
 def antialias(painter: QPainter) -> None:

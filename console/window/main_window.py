@@ -175,6 +175,9 @@ class MainWindow(QWidget):
 
     def paste(self) -> None:
         """Hand the clipboard's picture or files to the shown tab, or to Predict."""
+        if self.pages.coming:
+            self.pages.then(self.paste)
+            return
         mime = QGuiApplication.clipboard().mimeData()
         paths = local_paths(mime)
         if paths:
@@ -188,6 +191,9 @@ class MainWindow(QWidget):
 
     def take_paths(self, paths: list[Path]) -> None:
         """Hand dropped files to the shown tab; what it does not want goes to Predict (pictures) or Data (folders)."""
+        if self.pages.coming:
+            self.pages.then(lambda: self.take_paths(paths))
+            return
         tab = self.pages.current_tab
         if tab is not None and tab.accept_drop(paths):
             return
@@ -266,10 +272,9 @@ class MainWindow(QWidget):
         if not paths and not event.mimeData().hasImage():
             return
         event.acceptProposedAction()
-        tab = self.pages.current_tab
         if not pictures(paths) and not event.mimeData().hasImage():
             self.veil.show_text("Drop to use this folder")
-        elif tab is not None and tab.spec.id == "predict":
+        elif self.pages.current_id == "predict":
             self.veil.show_text("Drop to classify")
         else:
             self.veil.show_text("Drop the pictures")

@@ -71,7 +71,7 @@ async def open_bucket(make_application: Callable[..., Any], pages: int = 3) -> t
     services.storage, services.uploader = storage, NoUploads()
     application.connection.state = "ready"
     application.ctx.enter(SANDBOX, services, await services.identity())
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("data")
     await until(lambda: tab.browser.listed and tab.browser.count is not None)
     return application, tab, storage
 

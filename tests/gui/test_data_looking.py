@@ -52,7 +52,7 @@ async def open_bucket(make_application: Callable[..., Any]) -> tuple[Any, Any, P
     application.connection.state = "ready"
     application.ctx.enter(SANDBOX, services, await services.identity())
     application.connection.changed.emit()
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("data")
     await until(lambda: tab.bucket_panel.table.model.rowCount() == 4)
     await activate(application.window)
     return application, tab.bucket_panel, storage
@@ -109,7 +109,7 @@ async def test_pictures_of_the_folder_are_looked_at(make_application: Callable[.
     application = make_application(SPECS)
     application.window.resize(1440, 900)
     application.show(connect=False)
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("data")
     tab.dataset.choose(tmp_path / "dogs")
     grid, viewing = tab.pictures.grid, tab.pictures.viewing
     await until(lambda: grid._placeholder == "Listing the pictures…" or grid.cell_count() == 3)

@@ -61,7 +61,7 @@ def backend_of(sandbox: SandboxProcess) -> Backend:
 def open_tab(make_application: Callable[..., Any]) -> tuple[Any, DataTab]:
     application = make_application(SPECS)
     application.show(connect=False)
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("data")
     assert isinstance(tab, DataTab)
     return application, tab
 

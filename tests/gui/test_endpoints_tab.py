@@ -36,7 +36,7 @@ def open_tab(make_application: Callable[..., Any], services: ModelServices | Non
     application = make_application(SPECS)
     application.window.resize(1440, 900)
     application.show(connect=False)
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("endpoints")
     assert isinstance(tab, EndpointsTab)
     if services is not None:
         enter(application, services)

@@ -21,7 +21,7 @@ from workers.types import Backend
 OLD, NEW = "oldacct", "newacct"
 WORDS = {"old": OLD, "new": NEW, "empty": ""}
 TAB_IDS = [spec.id for spec in TABS]
-NEEDING = [spec.id for spec in TABS if not spec.load().works_alone]
+NEEDING = [spec.id for spec in TABS if not spec.works_alone]
 EXPIRED = Expired("The sign-in has expired", "Could not sign in.", fix=Fix("Sign in", "sign_in", {"profile": "bad"}))
 
 
@@ -80,6 +80,7 @@ def desk(make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) 
         application.show(connect=False)
         for spec in TABS:
             application.window.show_tab(spec.id)
+            application.window.pages.tab(spec.id)
         application.window.show_tab(tab_id)
         return made
 

@@ -63,7 +63,7 @@ async def open_tab(
     application = make_application(SPECS)
     application.window.resize(1440, 900)
     application.show(connect=False)
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("predict")
     assert isinstance(tab, PredictTab)
     if services is not None:
         enter(application, services)

@@ -48,7 +48,7 @@ def run_slow_job(state: Path, name: str) -> Account:
 
 def training(application: Any) -> Any:
     application.ctx.navigate("training")
-    return application.window.pages.current_tab
+    return application.window.pages.tab("training")
 
 
 def status_of(tab: Any, name: str) -> str:
@@ -206,7 +206,7 @@ async def test_a_slow_account_is_waited_for_in_words(make_application: Callable[
         application.connection.state = "ready"
         application.ctx.enter(backend, Services(backend), Identity("123456789012", "arn:aws:iam::123456789012:user/o"))
         application.ctx.navigate(tab_id)
-        tab = application.window.pages.current_tab
+        tab = application.window.pages.tab(tab_id)
         await until(lambda: bool(select.select([silent], [], [], 0)[0]))
         for _ in range(20):
             await asyncio.sleep(0.02)

@@ -34,8 +34,7 @@ Key = Qt.Key
 
 
 class PageTab(Tab):
-    spec = TabSpec("data", "Data", "data", 1, f"{__name__}:PageTab")
-    works_alone = True
+    spec = TabSpec("data", "Data", "data", 1, f"{__name__}:PageTab", works_alone=True)
 
 
 SPECS = [PageTab.spec]

@@ -46,7 +46,7 @@ class Stage:
         """The tab, shown."""
         if self.window.pages.current_tab is None or self.window.pages.current_tab.spec.id != tab_id:
             self.window.show_tab(tab_id)
-        return self.window.pages.current_tab
+        return self.window.pages.tab(tab_id)
 
     async def enter(self) -> None:
         """Put the account in force."""

@@ -2,4 +2,4 @@
 
 from console.tabs.spec import TabSpec
 
-TAB = TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab")
+TAB = TabSpec("data", "Data", "data", 2, "console.tabs.data.tab:DataTab", works_alone=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
-from console.context import AppContext
 from console.models.format import count
 from console.not_connected import NotConnected
 from console.tabs.base import Tab
@@ -50,28 +49,32 @@ class DataTab(Tab):
 
     spec = TAB
     subtitle = "on this computer"
-    works_alone = True
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(ctx, parent)
+    def build(self) -> Iterator[None]:
+        """The folder in hand, what is to be uploaded of it, and the bucket."""
+        ctx = self.ctx
         self.dataset = Dataset(ctx, self)
         self.browser = BucketBrowser(ctx, self)
         self.uploading = Uploading(ctx, self)
         self.folder_panel = FolderPanel(self.dataset)
+        yield
         self.breeds = BreedsPanel()
+        yield
         self.pictures = PicturesPanel(ctx, self.dataset)
         self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)
+        yield
         self.bucket_panel = BucketPanel(ctx, self.browser, self._twin)
         self.deleting = Deleting(ctx, self.browser, self.uploading.removed, self)
         self._follower = UploadFollower(self.browser, self.uploading, self)
         where = self.upload_panel.wanted_prefix
         self.lookup = UploadedBefore(ctx, self.dataset, self.browser, self.uploading, where, self)
         self._restored = False
-        self._lay_out()
+        yield
+        yield from self._lay_out()
         self._connect()
         self._show_dataset()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self) -> Iterator[None]:
         found = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "data.breeds")
         found.add(self.breeds, 57)
         found.add(self.pictures, 43)
@@ -85,6 +88,7 @@ class DataTab(Tab):
         self._nothing = QWidget()
         self._middle = CurrentStack(self._empty, self._nothing, found)
         self._found = found
+        yield
         above = QWidget()
         content = QVBoxLayout(above)
         content.setContentsMargins(0, 0, 0, 0)
@@ -96,10 +100,12 @@ class DataTab(Tab):
         scroll.setWidget(above)
         self.body.setSpacing(6)
         self.body.addWidget(scroll, 1)
+        yield
         self.body.addSpacing(8)
         self.body.addWidget(self.upload_panel)
         self.samples_button = Button("Sample pictures…", "ghost", "paw", on=self.make_samples)
         self.head.add(self.samples_button)
+        yield
         self._side_stack = QStackedWidget()
         self._absent = NotConnected(self.ctx)
         self._bucket_page = ScrollArea("Bucket")
@@ -136,7 +142,6 @@ class DataTab(Tab):
         self.uploading.changed.connect(self._badge)
         self.uploading.changed.connect(self._tell_bucket)
         self.uploading.progressed.connect(self._badge)
-        self.ctx.resourceChanged.connect(self._resource_changed)
         self.ctx.backendChanging.connect(self._backend_leaves)
 
     # What the window calls
@@ -363,7 +368,8 @@ class DataTab(Tab):
         else:
             self.badgeChanged.emit("", "", "")
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read buckets again after one changed, and what is in it."""
         if kind == "bucket" and self.ctx.connected:
             self.bucket_panel.thumbs.forget()
             self.browser.changed()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.context import AppContext
 from console.look.theme import PAGE_PADDING, PAGE_PADDING_NARROW
 from console.models.format import count, dollars
 from console.tabs.base import Tab
@@ -47,18 +47,21 @@ class EndpointsTab(Tab):
 
     spec = TAB
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(ctx, parent)
+    def build(self) -> Iterator[None]:
+        """The two lists, and what shows the chosen endpoint or function."""
+        ctx = self.ctx
         self._rows: dict[str, Row] = {}
         self._wanted = ""
         self._gate = asyncio.Semaphore(_CONCURRENT_METRICS)
         self.follower = EndpointFollower(ctx)
         self.search = SearchField("Filter")
         self.deploy_button = Button("New endpoint…", "primary", "plus", on=self.deploy)
-        self.functions = FunctionsPart(ctx)
+        self.functions = FunctionsPart(ctx, whole=False)
+        yield from self.functions.build()
         self.function_button = Button("New function…", icon="lambda", on=self.functions.acts.create)
         for part in (self.search, self.function_button, self.deploy_button):
             self.head.add(part)
+        yield
         self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
         self.table.set_empty(
             "endpoints",
@@ -78,12 +81,16 @@ class EndpointsTab(Tab):
         self.table.view.share_columns(self.functions.table.view)
         self.functions.changed.connect(self._say_counts)
         self.functions.chosen.connect(self._function_chosen)
+        yield
         self._scroll = PageScroll(self.table, self.functions)
         self.functions.sight.connect(self._bring_to_sight)
+        yield
         self.body.addWidget(self._scroll, 1)
+        yield
         self.panel = EndpointPanel(ctx)
         self.panel.update_button.clicked.connect(self.update_endpoint)
         self.panel.delete_button.clicked.connect(self.delete)
+        yield
         self._sides = QStackedWidget()
         self._sides.addWidget(self.panel)
         self._sides.addWidget(self.functions.panel)
@@ -96,7 +103,6 @@ class EndpointsTab(Tab):
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
         self._eager.timeout.connect(self._eager_refresh)
-        ctx.resourceChanged.connect(self._resource_changed)
         ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
 
     # What the window asks
@@ -382,7 +388,9 @@ class EndpointsTab(Tab):
         await self.ctx.run(DeleteEndpoint(plan, use))
         self.refresh()
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read again after a command; functions are read again only when they changed."""
+        self.functions.resource_changed(kind, name)
         if kind == "endpoint":
             self.refresh()
 

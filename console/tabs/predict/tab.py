@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget
 
-from console.context import AppContext
 from console.models.cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
 from console.tabs.predict import TAB, collecting, messages, pictures
@@ -46,8 +45,9 @@ class PredictTab(Tab):
 
     spec = TAB
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(ctx, parent)
+    def build(self) -> Iterator[None]:
+        """The endpoints, the place to drop on, the cards and the score."""
+        ctx = self.ctx
         self._pictures: list[Picture] = []
         self._collecting = 0
         self._drawn = 0.0
@@ -65,6 +65,7 @@ class PredictTab(Tab):
         self.clear_button = Button("Clear", "ghost", on=self.clear)
         for control in (self.choose_button, self.again_button, self.clear_button):
             self.drop.tail.addWidget(control)
+        yield
         self.banner = Banner()
         self.list_head = ListHead()
         self.list_head.changed.connect(self._show)
@@ -79,6 +80,7 @@ class PredictTab(Tab):
         for part in (self.drop, self.banner, self.list_head):
             self.body.addWidget(part)
         self.body.addWidget(self._stack, 1)
+        yield
         self.panel = ScorePanel()
         self.panel.confusions.cellChosen.connect(self._cell_chosen)
         self.set_side(self.panel, "Result", width=SIDE_WIDTH)
@@ -92,7 +94,6 @@ class PredictTab(Tab):
             go_to_endpoints=lambda: ctx.navigate("endpoints"),
             go_to_training=lambda: ctx.navigate("training"),
         )
-        ctx.resourceChanged.connect(self._resource_changed)
         self._show()
 
     # What the window asks
@@ -179,7 +180,8 @@ class PredictTab(Tab):
         self.looking.set_reports(reports, jobs)
         self.panel.show_reports(reports)
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read which endpoints are in service after one changed."""
         if kind == "endpoint" and self.active:
             self.refresh()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tags.chips import TagLine
 from console.tabs.training.tuning.views import epoch_words, points, setting_words, share
-from console.widgets.base import ElidedLabel, label
+from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
@@ -55,9 +55,15 @@ _ONE_LINE = 880
 class JobDetail(QWidget):
     """Follows the job that it was given by ``show_job`` as long as the tab is shown."""
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.ctx = ctx
+        if whole:
+            at_once(self.build())
+
+    def build(self) -> Iterator[None]:
+        """Put it together in pieces, for ``whole=False``."""
+        ctx = self.ctx
         self._job: TrainingJob | None = None
         # As it was read last; ``_job`` may also come from the list.
         self._described: TrainingJob | None = None
@@ -86,9 +92,11 @@ class JobDetail(QWidget):
         self.log = LogPanel("Log")
         self.log.remember(ctx.settings)
         self._follower = LogFollower(ctx, self.log.view, "training:detail", seconds=POLL_SECONDS, failed=self._failed)
+        yield
         self._report_view = ReportView(ctx.settings)
         self._report_view.cellChosen.connect(self._look_at_cell)
         self.confused = ConfusedPictures(ctx, self)
+        yield
         self._stack = CurrentStack(self._live_page(), self._report_view)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

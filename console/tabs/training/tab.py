@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QWidget
+from PySide6.QtWidgets import QAbstractButton
 
 from console.commands import Command
-from console.context import AppContext
 from console.models.format import count
 from console.tabs.base import Tab
 from console.tabs.training import TAB
@@ -54,8 +54,9 @@ class TrainingTab(Tab):
 
     spec = TAB
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(ctx, parent)
+    def build(self) -> Iterator[None]:
+        """The form, the list, and what shows the chosen job."""
+        ctx = self.ctx
         self._wanted = ""
         self.book = JobBook(self._show_rows)
         self.follower = JobFollower(ctx, lambda: self.active)
@@ -64,33 +65,41 @@ class TrainingTab(Tab):
         self._launching: dict[str, LaunchTuning] = {}
         # The features' job is shown instead of the tuning job that is chosen.
         self._aside = False
-        self.form = LaunchForm(ctx)
+        self.form = LaunchForm(ctx, whole=False)
+        yield from self.form.build()
         self.form.launchRequested.connect(self._launch)
         self._drawer = FormDrawer(self, self.form, self._row)
+        yield
         self._fill_head()
         self.table = self._make_table()
-        self.detail = JobDetail(ctx)
+        yield
+        self.detail = JobDetail(ctx, whole=False)
+        yield from self.detail.build()
         self.detail.clone_button.clicked.connect(self._clone)
         self.detail.tags.changed.connect(self.book.put_tags)
+        yield
         self.tuning = TuningDetail(ctx, self.book.put)
         self.tuning.trainRequested.connect(self._train_with)
         self.tuning.featuresRequested.connect(self._show_features_job)
         self.tuning.tags.changed.connect(self.book.put_tags)
+        yield
         self.compare = CompareView(ctx)
         self.compare.closed.connect(self._close_compare)
-        self._stack = CurrentStack(self.detail, self.tuning, self.compare)
+        self._splitter = Panes(Qt.Orientation.Vertical, ctx.settings, "training.jobs")
+        self.body.addWidget(self._splitter, 1)
+        self._splitter.add(self.table, 210)
         # What does not fit is scrolled to: charts and logs keep a height that is of use.
         self._details = ScrollArea("Details of the job")
-        self._details.setWidget(self._stack)
         self._details.hide()
-        self._splitter = Panes(Qt.Orientation.Vertical, ctx.settings, "training.jobs")
-        self._splitter.add(self.table, 210)
         self._splitter.add(self._details, 580)
-        self.body.addWidget(self._splitter, 1)
+        self._stack = CurrentStack()
+        self._details.setWidget(self._stack)
+        for view in (self.detail, self.tuning, self.compare):
+            yield
+            self._stack.addWidget(view)
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._count_on)
-        ctx.resourceChanged.connect(self._resource_changed)
         ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
         self._update_buttons()
 
@@ -461,7 +470,8 @@ class TrainingTab(Tab):
         self.deploy_best_button.setEnabled(best is not None and best.status in ("Completed", "Stopped"))
         self.form.update_state()
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read again after a launch or a stop; a data set that was uploaded is offered."""
         if kind in ("job", "tuning"):
             self.refresh()
         elif kind == "dataset":

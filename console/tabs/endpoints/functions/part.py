@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from console.tabs.endpoints.functions.log import FunctionLog
 from console.tabs.endpoints.functions.panel import FunctionPanel
 from console.tabs.endpoints.functions.rows import COLUMNS, FunctionRow, still_asked, with_figures
 from console.tabs.endpoints.functions.test_panel import TestPanel
-from console.widgets.base import ElidedLabel, label
+from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.forms.buttons import Button
 from console.widgets.tables.table import ResourceTable
 from workers.access.grants import Grant
@@ -47,9 +47,15 @@ class FunctionsPart(QWidget):
     chosen = Signal(bool)
     sight = Signal(QWidget)
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.ctx = ctx
+        if whole:
+            at_once(self.build())
+
+    def build(self) -> Iterator[None]:
+        """Put it together in pieces, for ``whole=False``."""
+        ctx = self.ctx
         self.rows: dict[str, FunctionRow] = {}
         self._wanted = ""
         self._refused_here: dict[str, FunctionCall] = {}
@@ -67,6 +73,7 @@ class FunctionsPart(QWidget):
         self._count = label("", "body", "text2")
         self.log_button = Button("View log", "ghost", "terminal", small=True, on=self._toggle_log)
         self.code_button = Button("Deploy code…", "ghost", "upload", small=True, on=self.acts.update_code)
+        yield
         self.table = ResourceTable(COLUMNS, key="name", name="Functions", noun="functions", sort=("name", "asc"))
         self.table.set_empty(
             "lambda",
@@ -75,9 +82,11 @@ class FunctionsPart(QWidget):
             ("New function…", self.acts.create),
         )
         self.table.fit_rows()
+        yield
         self.denial = DenialPanel()
         self.test = TestPanel(ctx)
         self.log = FunctionLog(ctx)
+        yield
         self._calls_title = ElidedLabel("", "section", middle=True)
         self.calls = ResourceTable(
             CALL_COLUMNS, key=_call_key, name="Recent calls", noun="calls", sort=("at", "desc"), row_pixels=28
@@ -85,6 +94,7 @@ class FunctionsPart(QWidget):
         self.calls.set_empty("history", "No calls yet", "Test the function, or call it from your program.")
         self.calls.fit_rows(MOST_CALLS_SHOWN)
         self.calls.remember(ctx.settings, "calls")
+        yield
         self._lay_out()
         self._connect()
         self._show_parts()
@@ -127,7 +137,6 @@ class FunctionsPart(QWidget):
         self.panel.delete_button.clicked.connect(self.acts.delete)
         self.panel.narrowAsked.connect(self.acts.narrow)
         self.panel.versionsRead.connect(self._versions_read)
-        self.ctx.resourceChanged.connect(self._resource_changed)
         self.ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
 
     # What the tab asks
@@ -409,7 +418,8 @@ class FunctionsPart(QWidget):
             ]
         return entries
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read again after a function changed."""
         if kind == "function":
             if name == self.panel.name:
                 self.panel.read_versions()

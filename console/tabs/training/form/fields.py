@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from console.tabs.training.form.values import (
     suggest_name,
     text_problem,
 )
+from console.widgets.base import at_once
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form, FormRow, Hint
@@ -54,8 +56,13 @@ MORE: dict[str, set[str]] = {
 class LaunchFields(Form):
     """All rows. ``show_mode`` shows those of one mode; ``mode_valid`` looks only at these."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
         super().__init__()
+        if whole:
+            at_once(self.build())
+
+    def build(self) -> Iterator[None]:
+        """Put the rows together in pieces, for ``whole=False``."""
         self.mode = "single"
         self.more = False
         self.features_once = Switch("Features once", True)
@@ -65,7 +72,9 @@ class LaunchFields(Form):
         self.more_button.setCheckable(True)
         self.requirements_button = Button("Edit requirements.txt…", small=True, icon="file")
         self._column.setSpacing(10)
-        self._fill()
+        yield from self._fill()
+        yield from self._fill_more()
+        yield
         for key in ("data", "backbone", "instance", "parent", "objective", "strategy"):
             # As wide as the panel, not as the longest bucket name.
             box = self.row(key).field
@@ -90,7 +99,7 @@ class LaunchFields(Form):
             self.row(key).edited.connect(lambda others=others: self._check_again(others))
         self.show_mode("single")
 
-    def _fill(self) -> None:
+    def _fill(self) -> Iterator[None]:
         self.add("name", "Name", LineEdit(suggest_name("single", datetime.now())), check=self._check_name)
         self.add("data", "Data", ComboBox(placeholder="Upload pictures first"), check=_check_data)
         self.add("backbone", "Backbone", ComboBox(BACKBONES, WITH_WEIGHTS), check=_check_backbone)
@@ -105,6 +114,7 @@ class LaunchFields(Form):
             ("epochs", "Epochs", IntField(10, 1, 1000)),
             ("rate", "Learning rate", NumberField(0.001), rate_problem),
         )
+        yield
         self.add("range", "Learning rate, log scale", RangeField(0.0001, 0.1), check=self._check_range)
         self.add("rates", "Learning rates of the grid", LineEdit("0.001, 0.01"), check=self._check_rates)
         self.add_pair(
@@ -128,9 +138,9 @@ class LaunchFields(Form):
         self._column.addLayout(line)
         self._column.addWidget(self._spot_hint)
         self.add_widget(self.more_button)
-        self._fill_more()
+        yield
 
-    def _fill_more(self) -> None:
+    def _fill_more(self) -> Iterator[None]:
         strategies = [(name, name) for name in ("Bayesian", "Random", "Hyperband", "Grid")]
         self.add_pair(
             ("strategy", "Strategy", ComboBox(strategies, "Bayesian"), _check_strategy),
@@ -143,6 +153,7 @@ class LaunchFields(Form):
             ("views_more", "Views", IntField(3, 1, 64)),
         )
         self.add("parent", "Warm start from", ComboBox([("", "No earlier tuning job")], ""))
+        yield
         self.add(
             "extra",
             "Other hyperparameters",

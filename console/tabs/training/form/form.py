@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from console.tabs.training.form.values import (
     values_of_tuning,
 )
 from console.tabs.training.tuning.commands import LaunchTuning
-from console.widgets.base import label
+from console.widgets.base import at_once, label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
@@ -57,9 +57,15 @@ class LaunchForm(QFrame):
 
     launchRequested = Signal(object)
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None, *, whole: bool = True) -> None:
         super().__init__(parent)
         self.ctx = ctx
+        if whole:
+            at_once(self.build())
+
+    def build(self) -> Iterator[None]:
+        """Put it together in pieces, for ``whole=False``."""
+        ctx = self.ctx
         self.busy = False
         self.requirements: str | None = None
         self._pictures: dict[str, int] = {}
@@ -67,13 +73,16 @@ class LaunchForm(QFrame):
         self._suggestion = ""
         self.modes = Segmented(MODES, "single", name="Kind of job", small=True)
         self.modes.changed.connect(self._mode_changed)
-        self.form = LaunchFields()
+        self.form = LaunchFields(whole=False)
+        yield from self.form.build()
         self.cost = CostBlock()
         self.quota = QuotaLine(ctx)
         self._role = CheckLine("ok", "Permissions", "a role for this bucket alone", small=True)
         self.launch_button = Button("Launch job", "primary", "play", on=self._launch)
         self.copy_button = Button("Copy as CLI", "ghost", "terminal", on=self._copy)
+        yield
         self._lay_out()
+        yield
         self.form.changed.connect(self.update_state)
         ctx.pricesChanged.connect(self._take_prices)
         self.form.row("name").edited.connect(self._name_edited)
