@@ -58,7 +58,7 @@ class Sandbox:
             REGION,
             calls.call,
             iam,
-            (self.s3, self.logs, self.metrics, iam),
+            (self.s3, self.logs, self.metrics, iam, calls),
         )
 
     def _listen(self, port: int) -> HttpServer:

@@ -9,6 +9,7 @@ def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
     from sandbox.billing.pricing import PricingService
     from sandbox.billing.quotas_service import ServiceQuotasService
+    from sandbox.ec2.service import Ec2Service
     from sandbox.functions.service import LambdaService
     from sandbox.iam.service import IamService
     from sandbox.iam.sts import StsService
@@ -18,9 +19,11 @@ def all_services() -> list[Service]:
     from sandbox.sagemaker.hosting.runtime import SageMakerRuntimeService
     from sandbox.sagemaker.service import SageMakerService
     from sandbox.sagemaker.tagging import TaggingService
+    from sandbox.ssm.service import SsmService
 
     sagemaker = SageMakerService()
     runtime = SageMakerRuntimeService(sagemaker)
+    ec2 = Ec2Service()
     return [
         StsService(),
         IamService(),
@@ -30,6 +33,8 @@ def all_services() -> list[Service]:
         LambdaService(),
         sagemaker,
         runtime,
+        ec2,
+        SsmService(ec2),
         TaggingService(),
         ServiceQuotasService(),
         PricingService(),

@@ -1,10 +1,11 @@
-"""Service quotas of SageMaker: which there are, what they allow now, and how they are raised.
+"""Service quotas of SageMaker and EC2: which there are, what they allow now, and how they are raised.
 
-Names are AWS's own ("ml.m5.2xlarge for training job usage"). The codes are the sandbox's: on AWS each has another
-one, so look a quota up by its name, as one does there. The values are those of an account in use, not of a new one.
+Names are AWS's own ("ml.m5.2xlarge for training job usage"). SageMaker's codes are the sandbox's: on AWS each has
+another one, so look a quota up by its name, as one does there. EC2's codes are AWS's. The values are those of an
+account in use, not of a new one.
 Source: Service Quotas API Reference and User Guide.
 
-A raise is recorded, PENDING for three seconds, then APPROVED and in force, up to 20; what is above 20 stays
+A raise is recorded, PENDING for three seconds, then APPROVED and in force, up to 20 (192 vCPUs); what is above stays
 CASE_OPENED, for there is no AWS Support that could decide.
 """
 
@@ -25,11 +26,13 @@ from sandbox.core.state import Database
 from sandbox.wire.errors import AwsError
 from sandbox.wire.models import operation_model
 
-SERVICE_CODE, SERVICE_NAME = "sagemaker", "Amazon SageMaker"
+SERVICE_CODE = "sagemaker"
+SERVICES = {SERVICE_CODE: "Amazon SageMaker", "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)"}
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
 HOSTS_OF_A_JOB = "Maximum number of instances per training job"
 APPROVAL_SECONDS = 3.0
 MOST_APPROVED = 20.0
+_MOST_VCPUS = 192.0
 _ORDINARY = 8.0
 _SCHEMA = """CREATE TABLE IF NOT EXISTS quota_requests (
     id TEXT PRIMARY KEY, code TEXT NOT NULL, desired REAL NOT NULL, requester TEXT NOT NULL, created REAL NOT NULL)"""
@@ -37,21 +40,23 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS quota_requests (
 
 @dataclass(frozen=True)
 class Quota:
-    """One quota with AWS's default ``value``."""
+    """One quota with AWS's default ``value``. ``known_code``: the code that it has on AWS."""
 
     name: str
     value: float
     adjustable: bool = True
+    service: str = SERVICE_CODE
+    known_code: str = ""
 
     @property
     def code(self) -> str:
         """QuotaCode."""
-        return f"L-{hashlib.sha256(self.name.encode()).hexdigest()[:8].upper()}"
+        return self.known_code or f"L-{hashlib.sha256(self.name.encode()).hexdigest()[:8].upper()}"
 
     @property
     def arn(self) -> str:
         """QuotaArn."""
-        return make_arn("servicequotas", f"{SERVICE_CODE}/{self.code}")
+        return make_arn("servicequotas", f"{self.service}/{self.code}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,10 @@ class Quotas:
             quota = catalogue().get(name)
             if quota is not None:
                 self._fit(quota, delta, used.get(instance_type, 0))
+
+    def vcpus(self, bucket: str) -> float:
+        """How many vCPUs of On-Demand instances may run at once in a bucket of types ("Standard", "P", …)."""
+        return self.limit(_vcpu_quotas()[bucket])
 
     def require_hosts(self, count: int) -> None:
         """Raise ResourceLimitExceeded for a job with more hosts than any job may have."""
@@ -138,13 +147,32 @@ def quota_of(code: str) -> Quota | None:
 
 @functools.cache
 def catalogue() -> dict[str, Quota]:
-    """All quotas by name: three for each instance type that SageMaker's own model names, and one for the hosts."""
+    """All quotas by name: three for each instance type that SageMaker's own model names, the hosts, EC2's vCPUs."""
     training = _types("CreateTrainingJob", ("ResourceConfig", "InstanceType"))
     hosting = _types("CreateEndpointConfig", ("ProductionVariants", "InstanceType"))
     quotas = [Quota(HOSTS_OF_A_JOB, MOST_APPROVED, adjustable=False)]
     quotas += [Quota(f"{one} for {usage}", _default(one)) for usage in (TRAINING, SPOT) for one in training]
     quotas += [Quota(f"{one} for {ENDPOINT}", _default(one)) for one in hosting]
+    quotas += _vcpu_quotas().values()
     return {quota.name: quota for quota in sorted(quotas, key=lambda one: one.name)}
+
+
+@functools.cache
+def _vcpu_quotas() -> dict[str, Quota]:
+    """EC2's quotas of vCPUs by bucket of instance types. Accelerators are given on request only."""
+    return {
+        bucket: Quota(f"Running On-Demand {types} instances", value, service="ec2", known_code=code)
+        for bucket, types, value, code in (
+            ("Standard", "Standard (A, C, D, H, I, M, R, T, Z)", 64.0, "L-1216C47A"),
+            ("G and VT", "G and VT", 8.0, "L-DB2E81BA"),
+            ("P", "P", 0.0, "L-417A185B"),
+            ("X", "X", 0.0, "L-7295265B"),
+            ("F", "F", 0.0, "L-74FC7D96"),
+            ("Inf", "Inf", 0.0, "L-1945791B"),
+            ("Trn", "Trn", 0.0, "L-2C3B7624"),
+            ("DL", "DL", 0.0, "L-6E869C2A"),
+        )
+    }
 
 
 @functools.cache
@@ -172,5 +200,6 @@ def _types(operation: str, path: Iterable[str]) -> tuple[str, ...]:
 def _raise(row: Any, now: float) -> Raise:
     quota = _by_code()[row["code"]]
     decided = row["created"] + APPROVAL_SECONDS
-    status = "PENDING" if now < decided else "APPROVED" if row["desired"] <= MOST_APPROVED else "CASE_OPENED"
+    most = _MOST_VCPUS if quota.service == "ec2" else MOST_APPROVED
+    status = "PENDING" if now < decided else "APPROVED" if row["desired"] <= most else "CASE_OPENED"
     return Raise(row["id"], quota, row["desired"], row["requester"], row["created"], status, min(now, decided))

@@ -1,4 +1,4 @@
-"""The Service Quotas API for SageMaker's quotas."""
+"""The Service Quotas API for the quotas of SageMaker and EC2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sandbox.billing.quotas import SERVICE_CODE, SERVICE_NAME, Quota, Quotas, Raise, catalogue, quota_of
+from sandbox.billing.quotas import SERVICES, Quota, Quotas, Raise, catalogue, quota_of
 from sandbox.context import SandboxContext
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
@@ -46,29 +46,29 @@ class ServiceQuotasService(Service):
 
     def _list_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         validate(_SERVICE, "ListServices", request)
-        return {"Services": [{"ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME}]}
+        return {"Services": [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]}
 
     def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_sagemaker("ListServiceQuotas", request)
+        request = _of_service("ListServiceQuotas", request)
         wanted = request.get("QuotaCode")
-        found = [one for one in catalogue().values() if wanted in (None, one.code)]
+        found = [one for one in _all_of(request) if wanted in (None, one.code)]
         # Only those on the page are looked up.
         return _page(request, "Quotas", found, lambda one: _described(one, self._quotas.limit(one)))
 
     def _get(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        quota = _named(_of_sagemaker("GetServiceQuota", request))
+        quota = _named(_of_service("GetServiceQuota", request))
         return {"Quota": _described(quota, self._quotas.limit(quota))}
 
     def _list_defaults(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_sagemaker("ListAWSDefaultServiceQuotas", request)
-        return _page(request, "Quotas", list(catalogue().values()), lambda one: _described(one, one.value))
+        request = _of_service("ListAWSDefaultServiceQuotas", request)
+        return _page(request, "Quotas", _all_of(request), lambda one: _described(one, one.value))
 
     def _get_default(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        quota = _named(_of_sagemaker("GetAWSDefaultServiceQuota", request))
+        quota = _named(_of_service("GetAWSDefaultServiceQuota", request))
         return {"Quota": _described(quota, quota.value)}
 
     def _request(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        request = _of_sagemaker("RequestServiceQuotaIncrease", request)
+        request = _of_service("RequestServiceQuotaIncrease", request)
         made = self._quotas.request(_named(request), request["DesiredValue"], caller.arn)
         return {"RequestedQuota": _requested(made)}
 
@@ -81,12 +81,14 @@ class ServiceQuotasService(Service):
 
     def _history(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         request = validate(_SERVICE, "ListRequestedServiceQuotaChangeHistory", request)
-        if request.get("ServiceCode", SERVICE_CODE) != SERVICE_CODE:
-            raise _no_service(request["ServiceCode"])
-        return self._history_page(request, self._quotas.raises())
+        service = request.get("ServiceCode")
+        if service is not None and service not in SERVICES:
+            raise _no_service(service)
+        found = [one for one in self._quotas.raises() if service in (None, one.quota.service)]
+        return self._history_page(request, found)
 
     def _history_of_quota(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_sagemaker("ListRequestedServiceQuotaChangeHistoryByQuota", request)
+        request = _of_service("ListRequestedServiceQuotaChangeHistoryByQuota", request)
         return self._history_page(request, self._quotas.raises(_named(request).code))
 
     def _history_page(self, request: dict[str, Any], found: Sequence[Raise]) -> dict[str, Any]:
@@ -94,30 +96,35 @@ class ServiceQuotasService(Service):
         return _page(request, "RequestedQuotas", [one for one in found if wanted in (None, one.status)], _requested)
 
 
-def _of_sagemaker(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+def _of_service(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     request = validate(_SERVICE, operation, request)
-    if request["ServiceCode"] != SERVICE_CODE:
+    if request["ServiceCode"] not in SERVICES:
         raise _no_service(request["ServiceCode"])
     return request
 
 
+def _all_of(request: dict[str, Any]) -> list[Quota]:
+    return [one for one in catalogue().values() if one.service == request["ServiceCode"]]
+
+
 def _no_service(code: str) -> AwsError:
     return AwsError(
-        "NoSuchResourceException", f"The specified service {code} does not exist. The sandbox has {SERVICE_CODE} only."
+        "NoSuchResourceException",
+        f"The specified service {code} does not exist. The sandbox has {' and '.join(SERVICES)} only.",
     )
 
 
 def _named(request: dict[str, Any]) -> Quota:
     quota = quota_of(request["QuotaCode"])
-    if quota is None:
+    if quota is None or quota.service != request["ServiceCode"]:
         raise AwsError("NoSuchResourceException", f"The specified quota {request['QuotaCode']} does not exist.")
     return quota
 
 
 def _described(quota: Quota, value: float) -> dict[str, Any]:
     return {
-        "ServiceCode": SERVICE_CODE,
-        "ServiceName": SERVICE_NAME,
+        "ServiceCode": quota.service,
+        "ServiceName": SERVICES[quota.service],
         "QuotaArn": quota.arn,
         "QuotaCode": quota.code,
         "QuotaName": quota.name,
@@ -133,8 +140,8 @@ def _requested(one: Raise) -> dict[str, Any]:
     case = {"CaseId": str(int(one.id[:12], 16))} if one.status == "CASE_OPENED" else {}
     return {
         "Id": one.id,
-        "ServiceCode": SERVICE_CODE,
-        "ServiceName": SERVICE_NAME,
+        "ServiceCode": one.quota.service,
+        "ServiceName": SERVICES[one.quota.service],
         "QuotaCode": one.quota.code,
         "QuotaName": one.quota.name,
         "DesiredValue": one.desired,

@@ -105,6 +105,8 @@ def _own(prefix: str, operation: str, params: Params, region: str, role_arn: Rol
         return [Need(one, str(params["RoleArn"]), assume_context(params)) for one in actions]
     if prefix == "ecr" and isinstance(params.get("repositoryName"), str):
         return [Need(action, arn("ecr", f"repository/{params['repositoryName']}", region))]
+    if prefix == "ec2" and "IamInstanceProfile" in params:
+        return [Need(action), Need("iam:PassRole", context={"iam:PassedToService": "ec2.amazonaws.com"})]
     if prefix == "ec2" and isinstance(params.get("InstanceId"), list):
         return [Need(action, arn("ec2", f"instance/{one}", region)) for one in params["InstanceId"]]
     return [Need(action)]

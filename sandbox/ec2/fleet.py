@@ -1,0 +1,256 @@
+"""The life of instances: pending → running → stopping → stopped → running … → shutting-down → terminated.
+
+Whatever shuts an instance down comes through here: a call, a command in the instance itself, the death of its
+processes. The words of the reasons are EC2's ("EC2 User Guide, Troubleshoot instance termination issues").
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.context import SandboxContext
+from sandbox.core.diagnostics import tell_exception
+from sandbox.core.os_words import plain_words
+from sandbox.core.processes import StartFailed
+from sandbox.ec2.disk import Disk
+from sandbox.ec2.environment import environment_of
+from sandbox.ec2.images import ours
+from sandbox.ec2.machine import Machine
+from sandbox.ec2.metadata import Metadata
+from sandbox.ec2.records import Instance, Instances
+from sandbox.ec2.userdata import script_of
+
+BY_USER = ("Client.UserInitiatedShutdown", "User initiated shutdown")
+BY_INSTANCE = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+BY_SANDBOX = ("Server.InternalError", "The sandbox stopped while the instance was running")
+_NEVER_STARTED = ("Server.InternalError", "Internal error on launch")
+_SHORT = {BY_USER: "User initiated", BY_INSTANCE: "Instance initiated", BY_SANDBOX: "The sandbox stopped"}
+_LEAST_BOOT_SECONDS = 0.3
+
+Reason = tuple[str, str]
+
+
+class Fleet:
+    """All instances that run. ``on_up`` and ``on_down`` (instance id) are told in threads of the instances."""
+
+    def __init__(self, ctx: SandboxContext, instances: Instances) -> None:
+        self.instances = instances
+        self.on_up: list[Callable[[str], None]] = []
+        self.on_down: list[Callable[[str], None]] = []
+        self.metadata = Metadata(ctx, instances)
+        self._ctx = ctx
+        self._folder = ctx.state.path / "instances"
+        self._lock = threading.RLock()
+        self._machines: dict[str, Machine] = {}
+        self._timers: dict[str, tuple[float, threading.Timer]] = {}
+        self._closing = False
+
+    def recover(self) -> None:
+        """What a former sandbox left running is stopped, and says so; what it was terminating is terminated."""
+        for one in self.instances.all():
+            if one.state in ("pending", "running", "stopping"):
+                self._settle(one.id, "stopped", BY_SANDBOX if one.state != "stopping" else None)
+            elif one.state == "shutting-down":
+                self._settle(one.id, "terminated", None)
+
+    def machine(self, instance_id: str) -> Machine | None:
+        """The running instance; None when it is not running."""
+        with self._lock:
+            return self._machines.get(instance_id)
+
+    def machines(self) -> list[Machine]:
+        """All running instances."""
+        with self._lock:
+            return list(self._machines.values())
+
+    def busy(self) -> bool:
+        """True while a program runs in an instance or one is about to shut itself down."""
+        return bool(self._timers) or any(machine.busy() for machine in self.machines())
+
+    def boot(self, instance_id: str) -> None:
+        """Start an instance that is pending, in a thread."""
+        threading.Thread(target=self._boot, args=(instance_id,), name=f"boot {instance_id}", daemon=True).start()
+
+    def disk(self, instance: Instance) -> Disk:
+        """The instance's disk."""
+        image = ours().get(instance.image)
+        return Disk(self._folder / instance.id, image is not None and image.pytorch)
+
+    def _boot(self, instance_id: str, state: str = "pending") -> None:
+        began = time.monotonic()
+        instance = self.instances.get(instance_id)
+        machine = Machine(self._ctx, instance_id, self.disk(instance), lambda order: self._power(instance_id, order))
+        try:
+            env = environment_of(self._ctx, instance, machine.disk, self.metadata.open(instance))
+            machine.boot(env, lambda: self._fell(instance_id, machine))
+        except (OSError, StartFailed) as exc:
+            tell_exception(exc)
+            code, text = _NEVER_STARTED
+            self._settle(instance_id, "stopped", (code, f"{text}: {plain_words(exc)}"))
+            return
+        time.sleep(max(0.0, _LEAST_BOOT_SECONDS - (time.monotonic() - began)))
+        with self._lock:
+            self._machines[instance_id] = machine
+            alive = self._set(instance_id, {state}, "running") and not self._closing and machine.pid
+        if not alive:
+            # Terminated while it booted.
+            machine.shut_down(0.0)
+            return
+        self._user_data(instance, machine)
+        for told in self.on_up:
+            told(instance_id)
+
+    def _user_data(self, instance: Instance, machine: Machine) -> None:
+        disk = machine.disk
+        if disk.booted.exists():
+            return
+        disk.booted.parent.mkdir(parents=True, exist_ok=True)
+        disk.booted.write_text(datetime.now(UTC).isoformat())
+        script, notice = script_of(instance.user_data)
+        log = disk.boot_log.open("ab", buffering=0)
+        log.write(notice.encode())
+        if not script:
+            log.close()
+            return
+        path = disk.booted.parent / "user-data.sh"
+        path.write_text(disk.local(script, self.metadata.url(instance.id)), encoding="utf-8")
+        path.chmod(0o700)
+
+        def keep(data: bytes) -> None:
+            log.write(data)
+
+        # At the end of the boot, as cloud-init's "scripts-user": the SSM agent does not wait for it.
+        machine.run([str(path)], {}, disk.root, (keep, keep), lambda code: _end_of_user_data(log, code))
+
+    def stop(self, instance_id: str, reason: Reason, *, terminate: bool = False, force: bool = False) -> None:
+        """Shut an instance down; returns at once. What is not running is left, or terminated, as it is."""
+        target = "terminated" if terminate else "stopped"
+        passing = "shutting-down" if terminate else "stopping"
+        with self._lock:
+            before = {"pending", "running", "stopping", "stopped"} if terminate else {"pending", "running"}
+            if not self._set(instance_id, before, passing, reason):
+                return
+            machine = self._machines.get(instance_id)
+            self._unschedule(instance_id)
+        threading.Thread(
+            target=self._shut_down, args=(instance_id, machine, target, force), name=f"stop {instance_id}", daemon=True
+        ).start()
+
+    def _shut_down(self, instance_id: str, machine: Machine | None, target: str, force: bool) -> None:
+        if machine is not None:
+            machine.shut_down(0.0 if force else 10.0)
+        with self._lock:
+            self._machines.pop(instance_id, None)
+        self._settle(instance_id, target, None)
+
+    def reboot(self, instance_id: str) -> None:
+        """Shut an instance down and start it again; it is "running" all the while."""
+        with self._lock:
+            machine = self._machines.pop(instance_id, None)
+            self._unschedule(instance_id)
+        if machine is not None:
+            threading.Thread(target=self._reboot, args=(instance_id, machine), daemon=True).start()
+
+    def _reboot(self, instance_id: str, machine: Machine) -> None:
+        machine.shut_down()
+        for told in self.on_down:
+            told(instance_id)
+        if self.instances.get(instance_id).state == "running":
+            self._boot(instance_id, "running")
+
+    def _fell(self, instance_id: str, machine: Machine) -> None:
+        """All processes of an instance are gone; nobody asked for it if the instance is still listed."""
+        with self._lock:
+            expected = self._machines.get(instance_id) is not machine
+        state = self.instances.get(instance_id).state
+        if not expected and state == "running" and not self._closing:
+            self.stop(instance_id, BY_INSTANCE)
+
+    def _power(self, instance_id: str, order: dict[str, Any]) -> None:
+        """A program in the instance asks for a shutdown, a restart, or not to shut down after all."""
+        action, seconds = str(order.get("action")), float(order.get("seconds", 0.0))
+        with self._lock:
+            self._unschedule(instance_id)
+            if action not in ("stop", "reboot"):
+                return
+            timer = threading.Timer(seconds, self._act, (instance_id, action))
+            timer.daemon = True
+            self._timers[instance_id] = (time.time() + seconds, timer)
+            timer.start()
+
+    def _act(self, instance_id: str, action: str) -> None:
+        with self._lock:
+            self._timers.pop(instance_id, None)
+        if action == "reboot":
+            self.reboot(instance_id)
+            return
+        instance = self.instances.get(instance_id)
+        self.stop(instance_id, BY_INSTANCE, terminate=instance.shutdown_behavior == "terminate")
+
+    def _unschedule(self, instance_id: str) -> None:
+        scheduled = self._timers.pop(instance_id, None)
+        if scheduled is not None:
+            scheduled[1].cancel()
+
+    def _set(self, instance_id: str, before: set[str], state: str, reason: Reason | None = None) -> bool:
+        """Change the state if it is one of ``before``."""
+        done = False
+
+        def change(instance: Instance) -> None:
+            nonlocal done
+            if instance.state in before:
+                done = True
+                _enter(instance, state, reason)
+
+        self.instances.change(instance_id, change)
+        return done
+
+    def _settle(self, instance_id: str, state: str, reason: Reason | None) -> None:
+        """An instance has no processes any more."""
+        instance = self.instances.change(instance_id, lambda one: _enter(one, state, reason))
+        self.metadata.close(instance_id)
+        for told in self.on_down:
+            told(instance_id)
+        if state == "terminated":
+            shutil.rmtree(self._folder / instance.id, ignore_errors=True)
+
+    def close(self) -> None:
+        """The sandbox ends: nothing runs any more, and every instance that ran says why it does not."""
+        with self._lock:
+            self._closing = True
+            machines = dict(self._machines)
+            for instance_id in list(self._timers):
+                self._unschedule(instance_id)
+        for machine in machines.values():
+            machine.shut_down(0.0)
+        self.recover()
+        self.metadata.stop()
+
+
+def _enter(instance: Instance, state: str, reason: Reason | None) -> None:
+    now = time.time()
+    instance.state = state
+    if state == "running":
+        instance.reason, instance.state_reason = "", {}
+        instance.started = now
+    if state in ("stopped", "terminated"):
+        instance.public_ip = ""
+    if state == "terminated":
+        instance.ended = now
+        instance.volumes = [one for one in instance.volumes if not one["DeleteOnTermination"]]
+    if reason is not None:
+        code, text = reason
+        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+        instance.reason = f"{_SHORT.get(reason, text)} ({stamp})"
+        instance.state_reason = {"Code": code, "Message": f"{code}: {text}"}
+
+
+def _end_of_user_data(log: Any, code: int) -> None:
+    if code:
+        log.write(f"Failed to run module scripts-user: the script ended with {code}\n".encode())
+    log.close()

@@ -1,0 +1,115 @@
+"""EC2: instances that really run; networks, key pairs and the images of others are moto's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.billing.quotas import Quotas
+from sandbox.context import SandboxContext
+from sandbox.ec2.calls import InstanceCalls
+from sandbox.ec2.catalogue import Catalogue
+from sandbox.ec2.details import Details
+from sandbox.ec2.fleet import Fleet
+from sandbox.ec2.images import parameters
+from sandbox.ec2.network import Network
+from sandbox.ec2.reading import members_of
+from sandbox.ec2.records import Instances
+from sandbox.moto_host.calls import Calls
+from sandbox.service import Operation, Service
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.rpc import operation_of, read_call
+
+# They would change or show instances of moto's, which nobody has.
+_NOT_HERE = frozenset(
+    {
+        *("CreateImage", "CreateFleet", "RequestSpotInstances", "RequestSpotFleet", "RunScheduledInstances"),
+        *("AttachVolume", "DetachVolume", "AttachNetworkInterface", "DetachNetworkInterface", "AssociateAddress"),
+        *("ResetInstanceAttribute", "ReplaceIamInstanceProfileAssociation", "ModifyInstanceCreditSpecification"),
+        *("GetPasswordData", "ModifyInstancePlacement", "SendDiagnosticInterrupt", "BundleInstance"),
+    }
+)
+_NETWORK = frozenset(
+    {"DescribeRouteTables", "DescribeInternetGateways", "DescribeVpcs", "DescribeSubnets", "CreateRoute", "DeleteVpc"}
+)
+
+
+class Ec2Service(Service):
+    """Instances and what belongs to them."""
+
+    name = "ec2"
+    moto = True
+
+    fleet: Fleet
+    instances: Instances
+    network: Network
+
+    def start(self, ctx: SandboxContext) -> None:
+        """Open the records; what ran when the sandbox was killed is stopped."""
+        self._moto = ctx.part(Calls).moto
+        self.instances = Instances(ctx.state.db)
+        self.fleet = Fleet(ctx, self.instances)
+        self.network = Network(self._moto, ctx.state)
+        catalogue = Catalogue(self._moto, self._parameter)
+        quotas = Quotas(ctx.state.db)
+        calls = InstanceCalls(ctx, self.instances, self.fleet, self.network, catalogue.image, quotas)
+        details = Details(self.instances, self.fleet, self._moto, calls.profile)
+        everything = calls.operations | catalogue.operations | details.operations
+        self.operations |= {name: _read(name, answer) for name, answer in everything.items()}
+        self.fleet.recover()
+
+    def stop(self) -> None:
+        """Shut all instances down; no process is left."""
+        self.fleet.close()
+
+    def busy(self) -> bool:
+        """True while a program runs in an instance."""
+        return self.fleet.busy()
+
+    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+        """Before moto answers: what it must not, and what must be so first."""
+        operation = operation_of(request, "ec2")
+        if operation in _NOT_HERE:
+            raise AwsError("UnsupportedOperation", f"The sandbox does not offer {operation}.")
+        if operation in _NETWORK:
+            self.network.complete_default_vpc()
+        if operation in ("DeleteSecurityGroup", "DeleteSubnet"):
+            self._check_unused(operation, read_call(request, "ec2").params)
+        return None
+
+    def _check_unused(self, operation: str, params: dict[str, Any]) -> None:
+        live = [one for one in self.instances.all() if one.state != "terminated"]
+        name = params.get("GroupId") or params.get("GroupName") or params.get("SubnetId")
+        used = [
+            one
+            for one in live
+            if name == one.subnet or any(name in (group["GroupId"], group["GroupName"]) for group in one.groups)
+        ]
+        if used:
+            what = "resource" if operation == "DeleteSecurityGroup" else "subnet"
+            text = (
+                f"{what} {name} has a dependent object"
+                if what == "resource"
+                else f"The subnet '{name}' has dependencies and cannot be deleted."
+            )
+            raise AwsError("DependencyViolation", text)
+
+    def _parameter(self, name: str) -> str | None:
+        """The value of an SSM parameter that names an image."""
+        if name in parameters():
+            return parameters()[name].id
+        try:
+            found = self._moto("ssm", "GetParameters", {"Names": [name]}).get("Parameters") or ()
+        except AwsError as error:
+            if error.status >= 500:
+                raise
+            return None
+        return str(found[0]["Value"]) if found else None
+
+
+def _read(name: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
+    def run(params: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        return answer(members_of(name, params))
+
+    return run

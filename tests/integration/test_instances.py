@@ -1,0 +1,194 @@
+"""EC2 and SSM in a real sandbox process: instances that run, commands that run in them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.helpers.instances import BUCKET, DLAMI, PROFILE, InstanceAccount
+from tests.helpers.sagemaker_jobs import wait_for
+from tests.helpers.sandbox import SandboxProcess
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstanceAccount]:
+    state = tmp_path_factory.mktemp("ec2") / "state"
+    with SandboxProcess(state, environ={"SAGEDECK_EC2_NO_CAPACITY": "m5.large@us-east-1a c5.large"}) as sandbox:
+        yield InstanceAccount(sandbox)
+
+
+@pytest.fixture(scope="module")
+def instance(account: InstanceAccount) -> str:
+    """One instance that runs, for tests that leave it as it is."""
+    return account.launch()
+
+
+def refused(call: Any, **request: Any) -> tuple[str, str]:
+    """Code and message with which a call is refused."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_the_aws_cli_launches_runs_and_stops(account: InstanceAccount) -> None:
+    environ = account.sandbox.shell_environ()
+
+    def aws(*words: str) -> Any:
+        argv = [sys.executable, "-m", "awscli", *words, "--output", "json"]
+        done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    ran = aws("ec2", "run-instances", "--image-id", DLAMI, "--instance-type", "t3.xlarge", "--count", "1",
+              "--iam-instance-profile", f"Name={PROFILE}")  # fmt: skip
+    instance = ran["Instances"][0]["InstanceId"]
+    aws("ec2", "wait", "instance-running", "--instance-ids", instance)
+    account.wait_online(instance)
+    line = "commands=[\"echo trained with $(/opt/pytorch/bin/python -c 'print(6*7)')\"]"
+    sent = aws("ssm", "send-command", "--document-name", "AWS-RunShellScript", "--instance-ids", instance,
+               "--parameters", line)  # fmt: skip
+    command = sent["Command"]["CommandId"]
+    account.wait_command(command, instance)
+    aws("ssm", "wait", "command-executed", "--command-id", command, "--instance-id", instance)
+    got = aws("ssm", "get-command-invocation", "--command-id", command, "--instance-id", instance)
+    assert (got["Status"], got["StandardOutputContent"]) == ("Success", "trained with 42\n")
+    aws("ec2", "stop-instances", "--instance-ids", instance)
+    stopped = account.wait_state(instance, "stopped")
+    assert stopped["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert "User initiated (" in stopped["StateTransitionReason"]
+
+
+def test_a_client_token_makes_one_instance(account: InstanceAccount) -> None:
+    token = {"ClientToken": "once", "UserData": "#!/bin/sh\n"}
+    first = account.launch(online=False, **token)
+    assert account.launch(online=False, **token) == first
+    assert refused(account.launch, online=False, ClientToken="once")[0] == "IdempotentParameterMismatch"
+    account.ec2.terminate_instances(InstanceIds=[first])
+    account.wait_state(first, "terminated")
+
+
+def test_output_goes_to_s3_and_to_the_log(account: InstanceAccount, instance: str) -> None:
+    wanted = {"CloudWatchLogGroupName": "/jobs", "CloudWatchOutputEnabled": True}
+    command = account.send(
+        instance,
+        "i=0; while [ $i -lt 3000 ]; do echo 0123456789; i=$((i+1)); done; printf 'no end \\377'; echo bad >&2; exit 7",
+        OutputS3BucketName=BUCKET,
+        OutputS3KeyPrefix="out",
+        CloudWatchOutputConfig=wanted,
+    )
+    ended = account.wait_command(command, instance)
+    assert (ended["Status"], ended["ResponseCode"]) == ("Failed", 7)
+    assert len(ended["StandardOutputContent"]) == 24_000
+    assert ended["StandardErrorContent"] == "bad\nfailed to run commands: exit status 7"
+    key = f"out/{command}/{instance}/awsrunShellScript/0.awsrunShellScript/stdout"
+    whole = account.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert whole == b"0123456789\n" * 3000 + b"no end \xff"
+    stream = f"{command}/{instance}/aws-runShellScript/stdout"
+    wait_for(lambda: account.log("/jobs", stream).endswith("no end \ufffd"))
+    listed = account.ssm.list_command_invocations(CommandId=command, Details=True)["CommandInvocations"][0]
+    output = listed["CommandPlugins"][0]["Output"]
+    assert len(output) <= 2500 and "---Output truncated---" in output and "----------ERROR-------" in output
+
+
+def test_a_cancel_kills_what_the_command_started(account: InstanceAccount, instance: str) -> None:
+    command = account.send(instance, "sleep 1000 & echo $! > $HOME/child; sleep 1000; echo never")
+    account.wait_command(command, instance, "InProgress")
+    wait_for(lambda: account.run(instance, "cat $HOME/child")["Status"] == "Success")
+    account.ssm.cancel_command(CommandId=command)
+    ended = account.wait_command(command, instance)
+    assert (ended["Status"], ended["StatusDetails"], ended["ResponseCode"]) == ("Cancelled", "Cancelled", 137)
+    assert account.run(instance, "kill -0 $(cat $HOME/child)")["Status"] == "Failed"
+
+
+def test_the_limit_of_a_command_is_its_own(account: InstanceAccount, instance: str) -> None:
+    ended = account.run(instance, "echo so far; sleep 1000", parameters={"executionTimeout": ["1"]})
+    assert (ended["Status"], ended["StatusDetails"]) == ("TimedOut", "ExecutionTimedOut")
+    assert (ended["ResponseCode"], ended["StandardOutputContent"]) == (137, "so far\n")
+
+
+def test_an_instance_shuts_itself_down_after_the_reply(account: InstanceAccount) -> None:
+    instance = account.launch(InstanceInitiatedShutdownBehavior="terminate")
+    ended = account.run(instance, "systemd-run --on-active=1 /sbin/shutdown -h now; echo done")
+    assert (ended["Status"], ended["StandardOutputContent"]) == ("Success", "done\n")
+    gone = account.wait_state(instance, "terminated")
+    assert gone["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    assert account.ping(instance) == ""
+
+
+def test_a_stopped_instance_keeps_its_disk(account: InstanceAccount) -> None:
+    instance = account.launch(UserData="#!/bin/sh\necho once >> /root/boots\n")
+    account.run(instance, "echo kept > /root/mine")
+    account.ec2.stop_instances(InstanceIds=[instance])
+    account.wait_state(instance, "stopped")
+    assert account.ping(instance) == "ConnectionLost"
+    code, message = refused(lambda: account.send(instance, "true"))
+    assert code == "InvalidInstanceId" and f"[[{instance}]] not in a valid state" in message
+    account.ec2.start_instances(InstanceIds=[instance])
+    account.wait_online(instance)
+    assert account.run(instance, "cat /root/mine /root/boots")["StandardOutputContent"] == "kept\nonce\n"
+    account.ec2.terminate_instances(InstanceIds=[instance])
+
+
+def test_after_kill_minus_9_nothing_runs_and_everything_says_so(tmp_path: Path) -> None:
+    with SandboxProcess(tmp_path / "state") as sandbox:
+        account = InstanceAccount(sandbox)
+        instance = account.launch()
+        command = account.send(instance, "echo begun; sleep 1000")
+        account.wait_command(command, instance, "InProgress")
+        sandbox.restart()
+        account.connect()
+        found = account.describe(instance)
+        assert found["State"]["Name"] == "stopped"
+        assert "sandbox stopped" in found["StateReason"]["Message"]
+        ended = account.invocation(command, instance)
+        assert ended["Status"] == "Failed" and "sandbox stopped" in ended["StandardErrorContent"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"InstanceType": "t3.huge"}, "InvalidParameterValue", "Invalid value 't3.huge' for InstanceType."),
+        ({"ImageId": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound", "does not exist"),
+        ({"ImageId": "nonsense"}, "InvalidAMIID.Malformed", 'Invalid id: "nonsense"'),
+        ({"ImageId": "resolve:ssm:/no/such"}, "InvalidParameterValue", "/no/such"),
+        ({"InstanceType": "c5.large"}, "InsufficientInstanceCapacity", "sufficient c5.large capacity"),
+        ({"InstanceType": "t4g.xlarge"}, "InvalidParameterValue", "architecture 'arm64'"),
+        ({"InstanceType": "p4d.24xlarge"}, "VcpuLimitExceeded", "more vCPU capacity than your current vCPU limit"),
+        ({"IamInstanceProfile": {"Name": "nobody"}}, "InvalidParameterValue", "Invalid IAM Instance Profile name"),
+        ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound", "does not exist"),
+        ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound", "does not exist"),
+        ({"KeyName": "nokey"}, "InvalidKeyPair.NotFound", "'nokey'"),
+        ({"DryRun": True}, "DryRunOperation", "would have succeeded"),
+        ({"MinCount": 2}, "InvalidParameterValue", "maxCount"),
+    ],
+)
+def test_run_instances_refuses_in_awss_words(
+    account: InstanceAccount, changes: dict[str, Any], code: str, words: str
+) -> None:
+    found, message = refused(account.launch, online=False, **changes)
+    assert found == code and words in message
+
+
+def test_without_a_default_vpc_a_subnet_must_be_named(tmp_path: Path) -> None:
+    with SandboxProcess(tmp_path / "state") as sandbox:
+        account = InstanceAccount(sandbox)
+        ec2 = account.ec2
+        vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        gateway = ec2.describe_internet_gateways()["InternetGateways"][0]["InternetGatewayId"]
+        ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        for subnet in ec2.describe_subnets()["Subnets"]:
+            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        ec2.delete_vpc(VpcId=vpc)
+        assert refused(account.launch, online=False)[0] == "VPCIdNotSpecified"
+        ec2.create_default_vpc()
+        account.launch()
