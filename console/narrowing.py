@@ -64,7 +64,7 @@ class NarrowRole(Command):
 
 def _actions(statement: dict[str, object]) -> list[str]:
     action = statement["Action"]
-    return [str(one) for one in action] if isinstance(action, list) else [str(action)]
+    return [str(name) for name in action] if isinstance(action, list) else [str(action)]
 
 
 class RoleNotice(QWidget):
@@ -121,7 +121,7 @@ class RoleNotice(QWidget):
         self.banner.set_content(
             "warn",
             "Its role may more than it needs",
-            f"{broad[0].role}: {'; '.join(f'{one.policy} {one.reason}' for one in broad)}.",
+            f"{broad[0].role}: {'; '.join(f'{grant.policy} {grant.reason}' for grant in broad)}.",
             fix=("Narrow…", self._narrow) if plan is not None else None,
             primary_fix=False,
         )

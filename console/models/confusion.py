@@ -26,15 +26,15 @@ def top_confusions(counts: Counts, most: int = 10) -> list[Confusion]:
         for answer, count in enumerate(row)
         if truth != answer and count
     ]
-    found.sort(key=lambda one: (-one.count, -one.count / one.of, one.truth, one.answer))
+    found.sort(key=lambda cell: (-cell.count, -cell.count / cell.of, cell.truth, cell.answer))
     return found[:most]
 
 
 def most_confused(counts: Counts, classes: int = 10) -> list[int]:
     """Positions of the classes in the worst confusions, partners beside each other, filled up from the front."""
     chosen: list[int] = []
-    for one in top_confusions(counts, most=len(counts) * 4):
-        for at in (one.truth, one.answer):
+    for cell in top_confusions(counts, most=len(counts) * 4):
+        for at in (cell.truth, cell.answer):
             if at not in chosen:
                 chosen.append(at)
         if len(chosen) >= classes:

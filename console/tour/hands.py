@@ -67,7 +67,11 @@ class Hands:
 
     async def _dialog(self, kind: str) -> Any:
         def found() -> QWidget | None:
-            shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
+            shown = (
+                widget
+                for widget in QApplication.topLevelWidgets()
+                if type(widget).__name__ == kind and widget.isVisible()
+            )
             return next(shown, None)
 
         await self._until(lambda: found() is not None, f"{kind} did not open")

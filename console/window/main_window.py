@@ -146,7 +146,7 @@ class MainWindow(QWidget):
         """Go to the search field nearest to where the keyboard is: of the same panel, else of the page."""
         place: QWidget | None = self.focusWidget() or self.pages
         while place is not None:
-            field = next((one for one in below(place, SearchField) if one.isVisible()), None)
+            field = next((field for field in below(place, SearchField) if field.isVisible()), None)
             if field is not None:
                 field.setFocus(Qt.FocusReason.ShortcutFocusReason)
                 field.selectAll()

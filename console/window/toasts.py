@@ -136,7 +136,7 @@ class Toasts:
         right, bottom = self._corner()
         width = min(theme().pixels(WIDTH), max(240, self._parent.width() - 32))
         bottom = self._clear_of_buttons(
-            right - width, right, bottom, sum(one.height_for(width) + GAP for one in self.shown)
+            right - width, right, bottom, sum(toast.height_for(width) + GAP for toast in self.shown)
         )
         for toast in reversed(self.shown):
             height = toast.height_for(width)
@@ -154,7 +154,7 @@ class Toasts:
     def _clear_of_buttons(self, left: int, right: int, bottom: int, height: int) -> int:
         """Where the stack ends so that what is to be pressed next stays free: above the buttons in its way."""
         given = bottom
-        for top in sorted(self._buttons_between(left, right), key=lambda one: -one.bottom()):
+        for top in sorted(self._buttons_between(left, right), key=lambda area: -area.bottom()):
             if bottom - height < top.bottom() + GAP and bottom + GAP > top.top():
                 bottom = top.top() - GAP
         # In a window too low for both, the message is read first.
@@ -171,7 +171,7 @@ class Toasts:
 
     def clear_passing(self) -> None:
         """Take those away that only told something."""
-        for toast in [one for one in self.shown if one.notice.level in PASSING]:
+        for toast in [toast for toast in self.shown if toast.notice.level in PASSING]:
             self._remove(toast)
 
     def clear(self) -> None:

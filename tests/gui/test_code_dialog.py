@@ -49,7 +49,7 @@ def made(monkeypatch):
 
 
 def dialogs(application):
-    return [one for one in application.window.findChildren(CodeDialog) if one.isVisible()]
+    return [dialog for dialog in application.window.findChildren(CodeDialog) if dialog.isVisible()]
 
 
 async def test_the_code_connects_and_the_window_goes_on_meanwhile(make_application, made):

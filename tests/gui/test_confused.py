@@ -96,7 +96,7 @@ async def test_pictures_of_the_tab_stand_in_for_those_that_are_not_named(
 async def test_a_cell_of_all_classes_closes_the_dialog_first(make_application: Callable[..., Any]) -> None:
     tab, _, _ = await with_report(make_application, NAMED)
     tab.panel.confusions.show_all()
-    (large,) = [one for one in tab.window().findChildren(ConfusionMatrix) if one.window() is not tab.window()]
+    (large,) = [matrix for matrix in tab.window().findChildren(ConfusionMatrix) if matrix.window() is not tab.window()]
     large.cellActivated.emit(0, 1)
     assert tab.looking.confused.viewing.is_open
     await until(lambda: not large.isVisible())

@@ -103,7 +103,7 @@ async def button(parent: Any, text: str) -> Button:
     """The button with this text, once it is there: a layout shows what was just added at the next turn of the loop."""
 
     def found() -> list[Button]:
-        return [one for one in parent.findChildren(Button) if one.text() == text and one.isVisible()]
+        return [button for button in parent.findChildren(Button) if button.text() == text and button.isVisible()]
 
     await until(found)
     return found()[0]

@@ -48,8 +48,8 @@ async def listed(tab: EndpointsTab, services: ModelServices) -> None:
 
 
 async def dialog_of(kind: type[Any], parent: Any) -> Any:
-    await until(lambda: [one for one in parent.findChildren(kind) if one.isVisible()])
-    return next(one for one in parent.findChildren(kind) if one.isVisible())
+    await until(lambda: [child for child in parent.findChildren(kind) if child.isVisible()])
+    return next(child for child in parent.findChildren(kind) if child.isVisible())
 
 
 def texts(parent: Any) -> str:
@@ -77,7 +77,9 @@ async def test_an_error_is_told_and_can_be_tried_again(make_application: Callabl
     assert "No answer from AWS" in texts(tab.table)
     services.list_error = None
     services.endpoint_rows = [endpoint("dogs")]
-    next(one for one in tab.table.findChildren(Button) if one.isVisible() and one.text() == "Try again").click()
+    next(
+        button for button in tab.table.findChildren(Button) if button.isVisible() and button.text() == "Try again"
+    ).click()
     await until(lambda: tab.table.state not in ("error", "loading") and tab._rows)
     assert "No answer from AWS" not in texts(tab.table)
 
@@ -90,7 +92,7 @@ async def test_a_filter_that_hides_all_says_so_and_can_be_cleared(make_applicati
     tab.table.set_filter("horses")
     await until(lambda: tab.table.state == "filtered")
     assert "2" in texts(tab.table)
-    next(one for one in tab.table.findChildren(Button) if one.isVisible() and "lear" in one.text()).click()
+    next(button for button in tab.table.findChildren(Button) if button.isVisible() and "lear" in button.text()).click()
     await until(lambda: len(tab.table.model.visible_rows()) == 2)
 
 
@@ -154,7 +156,7 @@ async def test_a_failed_endpoint_shows_its_reason_and_cannot_be_tested(make_appl
     tab.refresh()
     await listed(tab, services)
     await until(lambda: tab.panel.isVisible())
-    banner = next(one for one in tab.panel.findChildren(Banner) if one.isVisible())
+    banner = next(banner for banner in tab.panel.findChildren(Banner) if banner.isVisible())
     assert reason in texts(banner)
     assert not tab.panel.test_button.isEnabled()
     assert tab.panel.delete_button.isEnabled()
@@ -243,9 +245,9 @@ async def test_an_update_shows_its_price_and_is_followed_to_its_end(
     assert not tab.panel.update_button.isEnabled(), "one update at a time"
     services.endpoint_rows = [endpoint("dogs", config_name="dogs-config-2", instance_count=2)]
     await until(lambda: ("tidy", "dogs-config") in services.done)
-    item = next(one for one in application.activity.history if one.title == "Updating dogs")
+    item = next(item for item in application.activity.history if item.title == "Updating dogs")
     assert item.text == "in service with 2 × ml.m5.large"
-    command = next(one for one in application.activity.history if one.title == "Update dogs")
+    command = next(item for item in application.activity.history if item.title == "Update dogs")
     assert "aws sagemaker update-endpoint --endpoint-name dogs" in command.cli
 
 
@@ -264,7 +266,7 @@ async def test_an_update_that_did_not_come_up_says_that_all_stayed(
     await until(lambda: services.done)
     services.endpoint_rows = [endpoint("dogs", failure_reason="The update was rolled back. No memory.")]
     await until(lambda: any(notice.title == "dogs was not updated" for notice in application.notify.notices))
-    notice = next(one for one in application.notify.notices if one.title == "dogs was not updated")
+    notice = next(notice for notice in application.notify.notices if notice.title == "dogs was not updated")
     assert "No memory" in notice.text and "All is as it was before." in notice.text
     await until(lambda: "The last update did not come up" in texts(tab.panel))
 
@@ -299,7 +301,7 @@ async def test_a_role_that_may_too_much_is_told_and_narrowed(make_application: C
     assert "AmazonSageMakerFullAccess is a full-access policy" in texts(tab.panel.role)
     assert "arn:aws:s3:::bucket/*" in tab.panel.role.policy.text()
     assert asked[-1] == ("endpoint", role, ["s3://bucket/m.tar.gz"])
-    next(one for one in tab.panel.role.findChildren(Button) if one.text() == "Narrow…").click()
+    next(button for button in tab.panel.role.findChildren(Button) if button.text() == "Narrow…").click()
     question = await dialog_of(ConfirmDialog, application.window)
     assert "AmazonSageMakerFullAccess" in texts(question)
     question.confirm_button.click()
@@ -312,12 +314,12 @@ async def test_latency_shows_the_median_and_the_slow_ones(make_application: Call
         ((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW, ((NOW, 40.0),),
         tuple((at, 9.0) for at in quarters), tuple((at, 20.0) for at in quarters), tuple((at, 44.0) for at in quarters),
     )  # fmt: skip
-    assert [(one.name, len(one.xs), one.last) for one in latency_series(metrics)] == [
+    assert [(series.name, len(series.xs), series.last) for series in latency_series(metrics)] == [
         ("p50", 8, 20.0),
         ("p95", 8, 44.0),
     ]
     young = EndpointMetrics(((NOW, 60.0),), ((NOW, 21.0),), 0.0, NOW, ((NOW, 40.0),))
-    assert [(one.name, one.last) for one in latency_series(young)] == [("p50", 21.0), ("p95", 40.0)]
+    assert [(series.name, series.last) for series in latency_series(young)] == [("p50", 21.0), ("p95", 40.0)]
 
 
 async def test_without_a_model_the_way_to_one_is_offered(make_application: Callable[..., Any]) -> None:
@@ -406,8 +408,8 @@ async def test_features_are_not_offered_as_a_model_and_asked_for_they_are_named(
         tab.activate({"deploy_job": name})
         title = f"{name} has no model to deploy"
         await until(lambda title=title: any(notice.title == title for notice in application.notify.notices))
-        assert word in next(one for one in application.notify.notices if one.title == title).text
-    assert not [one for one in application.window.findChildren(DeployDialog) if one.isVisible()]
+        assert word in next(notice for notice in application.notify.notices if notice.title == title).text
+    assert not [dialog for dialog in application.window.findChildren(DeployDialog) if dialog.isVisible()]
 
 
 async def test_a_traceback_of_a_failed_endpoint_is_told_as_a_sentence(
@@ -425,15 +427,15 @@ async def test_a_traceback_of_a_failed_endpoint_is_told_as_a_sentence(
     await listed(tab, services)
     services.endpoint_rows = [endpoint("odd", "Failed", failure_reason=reason)]
     await until(lambda: any(notice.title == "odd did not come up" for notice in application.notify.notices))
-    told = next(one for one in application.notify.notices if one.title == "odd did not come up").text
+    told = next(notice for notice in application.notify.notices if notice.title == "odd did not come up").text
     assert told == "What was deployed is no model: it has no classes.json."
     banner = await shown_banner(tab)
     assert told in texts(banner) and "Traceback" not in texts(banner)
 
 
 async def shown_banner(tab: EndpointsTab) -> Banner:
-    await until(lambda: any(one.isVisible() for one in tab.panel.findChildren(Banner)))
-    return next(one for one in tab.panel.findChildren(Banner) if one.isVisible())
+    await until(lambda: any(banner.isVisible() for banner in tab.panel.findChildren(Banner)))
+    return next(banner for banner in tab.panel.findChildren(Banner) if banner.isVisible())
 
 
 @pytest.mark.parametrize("agreed", [True, False])

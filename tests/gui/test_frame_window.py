@@ -207,7 +207,7 @@ async def test_an_account_that_is_gone_is_told_with_the_reason(make_application,
     application.show()
     await until(lambda: application.connection.state == "ready")
     assert application.connection.choice == SANDBOX_CHOICE
-    (notice,) = [one for one in application.notify.notices if one.title.startswith("The account work is gone")]
+    (notice,) = [notice for notice in application.notify.notices if notice.title.startswith("The account work is gone")]
     assert str(credentials) in notice.text and "line 2" in notice.text
     header = application.window.header
     header.open_menu()

@@ -56,7 +56,9 @@ def click(button: QWidget) -> None:
 
 async def dialog(kind: str) -> Any:
     def found() -> QWidget | None:
-        shown = (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible())
+        shown = (
+            widget for widget in QApplication.topLevelWidgets() if type(widget).__name__ == kind and widget.isVisible()
+        )
         return next(shown, None)
 
     return await until(found, f"no {kind}")
@@ -154,7 +156,7 @@ async def test_from_a_refused_call_to_an_answer(
         publish = await dialog("PublishDialog")
         publish.form.set_values({"alias": "live"})
         click(publish.ok_button)
-        await until(lambda: any("live" in one.aliases for one in part.panel.versions), "the alias")
+        await until(lambda: any("live" in version.aliases for version in part.panel.versions), "the alias")
         click(part.panel.delete_button)
         confirm = await dialog("ConfirmDialog")
         confirm.field.set_value("ask-dogs")
@@ -231,7 +233,7 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
         await until(lambda: not part.denial.isHidden(), "the refusal shown")
         assert part.denial.grant.allowed_already == ("cats",)
         assert part.denial.grant.denial.resource.endswith(":endpoint/dogs")
-        item = next(one for one in application.activity.history if one.title == "Change the settings of ask-cats")
+        item = next(item for item in application.activity.history if item.title == "Change the settings of ask-cats")
         assert "update-function-configuration" in item.cli and "put-role-policy" not in item.cli
         assert "LEVEL=VALUE" in item.cli
 

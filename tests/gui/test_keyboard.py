@@ -87,7 +87,7 @@ async def test_tab_reaches_every_control_of_every_tab(
             await until(lambda before=before: window.pages.current_id != before or window.status.fresh.text() != "", 30)
             await until(lambda: window.status.fresh.text() != "", 30)
             # A list that was read meanwhile may have put something else in its place.
-            for widget in (one for one in stops(window.header.pill) if one.isVisible()):
+            for widget in (widget for widget in stops(window.header.pill) if widget.isVisible()):
                 assert name_of(widget), f"{spec.id}: {widget} has no accessible name"
                 assert await shows_focus(widget), f"{spec.id}: the focus of {name_of(widget)!r} is not seen"
         assert set(windows.shown) == {"MainWindow"}
@@ -103,6 +103,6 @@ async def test_the_readme_names_the_keys_that_open_the_tabs(make_application: Ca
     told = re.findall(r"\*\*(\w+)\*\* \((Ctrl\+\d)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(told) == len(TABS)
     for title, keys in told:
-        (shortcut,) = [one for one in window.findChildren(QShortcut) if one.key() == QKeySequence(keys)]
+        (shortcut,) = [shortcut for shortcut in window.findChildren(QShortcut) if shortcut.key() == QKeySequence(keys)]
         shortcut.activated.emit()
         assert next(spec.title for spec in TABS if spec.id == opened[-1]) == title, keys

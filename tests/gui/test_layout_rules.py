@@ -257,9 +257,9 @@ async def test_escape_closes_a_drawer_and_gives_the_keyboard_back(
     for scene, tab_id in (("form", "training"), ("endpoints", "endpoints"), ("result", "predict"), ("bucket", "data")):
         await stage.show(scene)
         tab = stage.tab(tab_id)
-        [button] = [one for one in tab.drawer_buttons() if one.isChecked()]
+        [button] = [button for button in tab.drawer_buttons() if button.isChecked()]
         place = tab._drawer._holder if tab_id == "training" else tab._side
-        inner = next(one for one in place.findChildren(QWidget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        inner = next(widget for widget in place.findChildren(QWidget) if widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
         inner.setFocus()
         for _ in range(3):
             QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
@@ -274,7 +274,7 @@ def test_the_file_dialog_can_be_read(qtbot: QtBot, tmp_path: Path, look: Any) ->
     dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
     qtbot.addWidget(dialog)
     dialog.show()
-    heads = next(one for one in dialog.findChildren(QHeaderView) if one.isVisible())
+    heads = next(header for header in dialog.findChildren(QHeaderView) if header.isVisible())
     shown = heads.grab().toImage()
     levels = [shown.pixelColor(x, y).lightnessF() for x in range(shown.width()) for y in range(shown.height())]
     ground = max(set(levels), key=levels.count)

@@ -59,14 +59,14 @@ class Desk:
         return [(where, text) for where, text in said(self.window) if word in text or "1111-1111" in text]
 
     def picture(self) -> NotConnected | None:
-        shown = [one for one in self.window.findChildren(NotConnected) if one.isVisible()]
+        shown = [page for page in self.window.findChildren(NotConnected) if page.isVisible()]
         assert len(shown) <= 1
         return shown[0] if shown else None
 
     def buttons(self) -> list[Button]:
         """Those of the picture, once its layout shows them."""
         picture = self.picture()
-        return [one for one in picture.findChildren(Button) if one.isVisible()] if picture is not None else []
+        return [button for button in picture.findChildren(Button) if button.isVisible()] if picture is not None else []
 
 
 @pytest.fixture
@@ -109,11 +109,11 @@ async def test_an_account_that_cannot_sign_in_shows_nothing_of_the_one_before(de
     assert "The sign-in has expired" in picture.picture.accessibleName()
     signed_in: list[str] = []
     made.application.sign_ins.begin = signed_in.append
-    await until(lambda: any(one.text() == "Sign in" for one in made.buttons()))
-    next(one for one in made.buttons() if one.text() == "Sign in").click()
+    await until(lambda: any(button.text() == "Sign in" for button in made.buttons()))
+    next(button for button in made.buttons() if button.text() == "Sign in").click()
     assert signed_in == ["bad"]
     assert not made.window.header.cost.isVisible() and not made.application.activity.running
-    assert [one.text() for one in acting(made.window.pages)] == []
+    assert [button.text() for button in acting(made.window.pages)] == []
     for spec in TABS:
         made.window.show_tab(spec.id)
         assert made.left() == [] and made.picture() is not None
@@ -123,7 +123,7 @@ def acting(root: QWidget) -> list[QAbstractButton]:
     """Buttons of the account that can be pressed."""
     names = {"Launch", "New endpoint…", "New function…", "Upload", "Delete…", "Stop…", "Deploy…", "Run again…"}
     found = root.findChildren(QAbstractButton)
-    return [one for one in found if one.isVisible() and one.isEnabled() and one.text() in names]
+    return [button for button in found if button.isVisible() and button.isEnabled() and button.text() in names]
 
 
 @pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
@@ -191,7 +191,7 @@ async def test_rows_of_an_account_that_dropped_stay_with_their_age_and_without_a
     await until(lambda: made.connection.state == "failed")
     assert tab.isVisible() and any(OLD in text for _, text in said(tab))
     assert tab.head.age.isVisible() and tab.head.age.text().startswith("as of ")
-    assert not [one for one in tab.findChildren(QAbstractButton) if one.isEnabled()]
+    assert not [button for button in tab.findChildren(QAbstractButton) if button.isEnabled()]
     assert made.window.strip.isVisible() and made.window.strip.retry.isEnabled()
     made.connection.error_for_old = None
     made.connection.retry()
@@ -224,16 +224,16 @@ async def test_the_cure_is_a_button(desk: Any, error: Exception, cures: list[str
     made = await desk("endpoints")
     made.error = error
     await made.choose("bad", "failed")
-    await until(lambda: "Cancel" not in [one.text() for one in made.buttons()] and made.buttons())
+    await until(lambda: "Cancel" not in [button.text() for button in made.buttons()] and made.buttons())
     await until(lambda: len(made.buttons()) == 2)
-    assert [one.text() for one in made.buttons()] == cures
+    assert [button.text() for button in made.buttons()] == cures
 
 
 async def test_a_question_about_the_account_before_is_answered_with_cancel(desk: Any) -> None:
     made = await desk("data")
     await made.choose("old")
     made.window.show_settings()
-    own = next(one for one in made.window.findChildren(QDialog) if one.isVisible())
+    own = next(dialog for dialog in made.window.findChildren(QDialog) if dialog.isVisible())
     question = QFileDialog(made.window.pages.current_tab, "Download into")
     chosen: list[str] = []
     question.fileSelected.connect(chosen.append)

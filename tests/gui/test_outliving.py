@@ -39,7 +39,7 @@ from console.window.settings_dialog import SettingsDialog
 from console.window.shortcuts import ShortcutsDialog
 from tests.helpers.full_account import dataset, function, jobs
 from tests.helpers.models import endpoint
-from tests.helpers.window import AWS, connect, shown, until
+from tests.helpers.window import AWS, FakeServices, connect, shown, until
 from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
 from workers.types import Finding
@@ -56,8 +56,8 @@ DIALOGS: dict[type[QDialog], Make] = {
     FindingsDialog: lambda ctx, at, parent: FindingsDialog([("warn", FINDING)], parent),
     SamplesDialog: lambda ctx, at, parent: SamplesDialog(at, parent),
     SplitDialog: lambda ctx, at, parent: SplitDialog(dataset(at), parent),
-    DeployDialog: lambda ctx, at, parent: DeployDialog(ctx, jobs()[:2], set(), "", parent),
-    UpdateDialog: lambda ctx, at, parent: UpdateDialog(ctx, endpoint("dogs"), jobs()[:2], parent),
+    DeployDialog: lambda ctx, at, parent: DeployDialog(FakeServices(AWS), jobs()[:2], set(), "", parent),
+    UpdateDialog: lambda ctx, at, parent: UpdateDialog(FakeServices(AWS), endpoint("dogs"), jobs()[:2], parent),
     DeployCodeDialog: lambda ctx, at, parent: DeployCodeDialog(ctx, "ask", "handler.handler", parent),
     NewFunctionDialog: lambda ctx, at, parent: NewFunctionDialog(ctx, [("dogs", ARN)], set(), "dogs", parent),
     PublishDialog: lambda ctx, at, parent: PublishDialog("ask", ("live",), parent),
@@ -160,9 +160,9 @@ def test_who_is_gone_is_not_called_and_not_kept(qtbot: Any) -> None:
 
     listeners = Listeners()
     stays, dies, taken = ear("stays"), ear("dies"), ear("taken")
-    for one in (stays, dies, taken):
-        listeners.add(one.hear)
-    del dies, one
+    for listener in (stays, dies, taken):
+        listeners.add(listener.hear)
+    del dies, listener
     # Qt destroys what has a parent, and Python's object for it stays.
     shiboken6.delete(taken)
     gc.collect()

@@ -129,7 +129,7 @@ async def test_not_connected_reading_and_failed_are_not_called_empty(make_applic
     services.list_gate.set()
     await until(lambda: "No answer from AWS" in texts(tab))
     services.list_error = None
-    next(one for one in tab.empty.findChildren(Button) if one.text() == "Try again").click()
+    next(button for button in tab.empty.findChildren(Button) if button.text() == "Try again").click()
     await until(lambda: "No pictures yet" in texts(tab))
 
 
@@ -411,7 +411,7 @@ async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
     measuring = asyncio.ensure_future(measure())
     tab.add_paths([tmp_path])
     await until(lambda: sum(bool(card.answers and card.answers[0]) for card in tab.cards()) > 20)
-    item = next(one for one in application.activity.running if one.title == "Classify 500 pictures")
+    item = next(item for item in application.activity.running if item.title == "Classify 500 pictures")
     item.request_cancel()
     await until(lambda: item.state == "cancelled")
     stopped_at = services.asked

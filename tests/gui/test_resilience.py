@@ -184,7 +184,7 @@ async def test_a_folder_that_cannot_be_read_is_moved_aside_and_told(
     async with ending(state):
         application.show()
         await until(lambda: application.ctx.connected, 90)
-        notice = next(one for one in application.notify.notices if "empty folder" in one.title)
+        notice = next(notice for notice in application.notify.notices if "empty folder" in notice.title)
         (kept,) = await asyncio.to_thread(glob.glob, f"{state}.old-*")
         assert kept in notice.text
         assert await asyncio.to_thread(Path(kept, "sandbox.db").read_bytes) == b"written by an older version"

@@ -269,7 +269,10 @@ async def test_chips_that_do_not_fit_are_counted(qapp: Any) -> None:
 
 async def _dialog(kind: type[Any]) -> Any:
     def found() -> Any:
-        return next((one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible()), None)
+        return next(
+            (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, kind) and widget.isVisible()),
+            None,
+        )
 
     await until(found)
     return found()

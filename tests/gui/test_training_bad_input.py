@@ -80,8 +80,8 @@ async def test_a_taken_name_is_said_at_its_field_and_not_launched(make_applicati
 
 
 def said(banner: Banner) -> str:
-    details = [one.toPlainText() for one in banner.findChildren(QPlainTextEdit)]
-    return " ".join([one.text() for one in banner.findChildren(QLabel)] + details)
+    details = [box.toPlainText() for box in banner.findChildren(QPlainTextEdit)]
+    return " ".join([text.text() for text in banner.findChildren(QLabel)] + details)
 
 
 async def test_a_loss_that_is_not_a_number_is_told_with_its_step(make_application: Callable[..., Any]) -> None:

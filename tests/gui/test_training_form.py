@@ -274,7 +274,7 @@ def test_the_cli_line_can_be_read_back() -> None:
     definition = json.loads(words[words.index("--training-job-definition") + 1])
     assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 3, "MaxNumberOfTrainingJobs": 12}
     objective = config["HyperParameterTuningJobObjective"]["MetricName"]
-    assert objective in [one["Name"] for one in definition["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert objective in [metric["Name"] for metric in definition["AlgorithmSpecification"]["MetricDefinitions"]]
     assert json.loads(words[-1])["ParentHyperParameterTuningJobs"] == [{"HyperParameterTuningJobName": "older"}]
 
 
@@ -285,7 +285,7 @@ async def test_fifty_hosts_are_never_five(make_application: Callable[..., Any], 
     qtbot.keyClicks(field.lineEdit(), "50")
     spec = form.spec()
     assert field.value() == 32 and (spec is None or spec.instance_count == 32)
-    words = " ".join(one.text() for one in form.form.row("count").findChildren(QLabel))
+    words = " ".join(text.text() for text in form.form.row("count").findChildren(QLabel))
     assert "32" in words, "what became of the 50 is said"
 
 

@@ -84,7 +84,7 @@ class FakeAccount:
         self.tuning = SimpleNamespace(list=self._list_tunings, describe=self._describe, trials=self._trials)
 
     def _slice(self, every: list[Any], search: str, token: str | None) -> tuple[tuple[Any, ...], str | None]:
-        found = [one for one in every if search.lower() in one.name.lower()]
+        found = [row for row in every if search.lower() in row.name.lower()]
         at = int(token or 0)
         end = at + self._page
         return tuple(found[at:end]), str(end) if end < len(found) else None
@@ -110,7 +110,7 @@ class FakeAccount:
 
 def account(page: int = 100) -> FakeAccount:
     jobs = [training(f"dogs-{number:04}", number) for number in range(450, 0, -1)]
-    jobs[2:2] = [training(one.name) for one in TRIALS]
+    jobs[2:2] = [training(trial.name) for trial in TRIALS]
     return FakeAccount(jobs, [tuning()], page)
 
 
@@ -193,7 +193,7 @@ def test_views_of_a_tuning_job() -> None:
 def test_early_stopped_curves_are_marked_and_the_chosen_one_is_named() -> None:
     board = leaderboard(tuning(), TRIALS)
     curve = (EpochMetrics(1, 2, {"train:loss": 1.0, "valid:loss": 0.9}, NOW),)
-    made = lines(board, {one.name: curve for one in board}, "loss", board[0].name)
+    made = lines(board, {row.name: curve for row in board}, "loss", board[0].name)
     assert [series.name for series in made] == ["", "", "train", "valid"]
     assert [series.cut for series in made] == [False, True, False, False]
 
@@ -355,7 +355,7 @@ async def test_what_is_no_model_is_not_offered_for_deployment(
     offered = tab.detail.deploy_button.isVisibleTo(tab.detail)
     assert offered is not bool(words)
     assert any(entry[0] == "Deploy…" for entry in tab._menu(tab.table.selected_rows())) is offered
-    told = " ".join(one.text() for one in tab.detail.findChildren(QLabel))
+    told = " ".join(text.text() for text in tab.detail.findChildren(QLabel))
     assert ("not offered" in told) is bool(words) and words in told
     tab.deleteLater()
 
@@ -371,9 +371,9 @@ async def test_what_is_no_model_is_not_offered_for_deployment(
 def test_the_table_never_says_less_than_the_comparison(metrics: dict[str, float], table: str, compared: str) -> None:
     curve = [EpochMetrics(n, 3, {"valid:accuracy": value}, NOW) for n, value in enumerate((0.7, 0.831, 0.814), 1)]
     row = JobRow(training("a", final_metrics=metrics))
-    column = next(one for one in columns() if one.key == "accuracy")
+    column = next(column for column in columns() if column.key == "accuracy")
     assert (column.format(row.accuracy, row) if row.accuracy is not None else "–") == table
-    fact = next(one for one in facts([row], {row.key: curve}) if one.name == "Best validation accuracy")
+    fact = next(fact for fact in facts([row], {row.key: curve}) if fact.name == "Best validation accuracy")
     assert fact.texts[row.key] == compared
 
 
@@ -415,7 +415,7 @@ async def test_the_details_keep_the_whole_value_in_the_tip_and_show_an_accuracy_
     tab.detail.show_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
     tab.detail._report = report
     tab.detail._set_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
-    labels = {one.text(): one.toolTip() for one in tab.detail.findChildren(QLabel)}
+    labels = {text.text(): text.toolTip() for text in tab.detail.findChildren(QLabel)}
     assert labels["0.0029"] == "0.00293223" and ".000" in labels
     tab.deleteLater()
 

@@ -60,7 +60,7 @@ def test_the_words_of_the_progress() -> None:
     ],
 )
 def test_what_the_row_says(jobs: list[TrainingJob], launching: bool, state: str, trouble: str) -> None:
-    jobs = [replace(one, created=NOW + timedelta(seconds=at)) for at, one in enumerate(jobs)]
+    jobs = [replace(job, created=NOW + timedelta(seconds=at)) for at, job in enumerate(jobs)]
     progress = dict.fromkeys([NAME, f"{NAME}2"], FeaturesProgress(136, 297, 5.0, NOW))
     waiting = {"dogs-tuning": (FORM, NOW - timedelta(minutes=1))} if launching else {}
     (row,) = pending_rows(jobs, {}, waiting, progress, {})
@@ -78,7 +78,7 @@ class Waiting(FakeAccount):
         self.hidden = hidden
 
     async def _describe(self, name: str) -> TuningJob:
-        found = next((one for one in [*self._tunings, *self.hidden] if one.name == name), None)
+        found = next((tuning_job for tuning_job in [*self._tunings, *self.hidden] if tuning_job.name == name), None)
         if found is None:
             raise NotFound("Could not read it", "There is none.")
         return found
@@ -136,7 +136,7 @@ class Account(ModelServices):
         return TuningPage(tuple(self.tunings), None)
 
     async def _tuning(self, name: str) -> TuningJob:
-        found = next((one for one in self.tunings if one.name == name), None)
+        found = next((tuning_job for tuning_job in self.tunings if tuning_job.name == name), None)
         if found is None:
             raise NotFound("Could not read it", "There is none.")
         return found
@@ -204,7 +204,7 @@ async def test_features_that_nobody_waited_for_can_be_taken_up_again(
     banner = tab.detail._trouble
     await until(lambda: banner.isVisibleTo(tab))
     assert "The tuning job dogs-tuning was not created" in said(banner)
-    next(one for one in banner.findChildren(Button) if one.text() == "Launch it again").click()
+    next(button for button in banner.findChildren(Button) if button.text() == "Launch it again").click()
     await until(lambda: services.done)
     assert services.done == [("launch", FORM)]
     services.go.set()

@@ -209,7 +209,7 @@ async def test_a_card_has_a_menu_by_key(make_application: Callable[..., Any], tm
     ]  # fmt: skip
     actions["Copy answer as JSON"]()
     said = json.loads(QGuiApplication.clipboard().text())
-    assert said["picture"] == "0.png" and [one["endpoint"] for one in said["answers"]] == ["a", "b"]
+    assert said["picture"] == "0.png" and [answer["endpoint"] for answer in said["answers"]] == ["a", "b"]
     assert said["answers"][1]["answer"]["labels"][0] == PUG
     actions["Copy path"]()
     assert QGuiApplication.clipboard().text() == str(tmp_path / "Akita" / "0.png")

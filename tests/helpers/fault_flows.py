@@ -78,10 +78,10 @@ def things(account: Account) -> Things:
         ("role", account.iam, "list_roles", "Roles", "RoleName", ""),
         ("log group", account.logs, "describe_log_groups", "logGroups", "logGroupName", ""),
     ]  # fmt: skip
-    found = {("bucket", one["Name"]) for one in account.s3.list_buckets()["Buckets"]}
+    found = {("bucket", bucket["Name"]) for bucket in account.s3.list_buckets()["Buckets"]}
     for kind, client, operation, key, name, status in pages:
         for page in client.get_paginator(operation).paginate():
-            found |= {(kind, one[name]) for one in page[key] if not status or one[status] not in OVER}
+            found |= {(kind, entry[name]) for entry in page[key] if not status or entry[status] not in OVER}
     tunings = tuple(f"{name}-0" for kind, name in found if kind == "tuning job")
     return frozenset(
         (kind, name)
@@ -212,7 +212,7 @@ class Bench:
                 expected = await work
         except SageDeckError as error:
             run.error = error
-            expected = self.told | frozenset((one.kind, one.name) for one in error.left)
+            expected = self.told | frozenset((left.kind, left.name) for left in error.left)
         except asyncio.CancelledError:
             run.error = SageDeckError("Cancelled", "")
         except Exception as error:
@@ -223,7 +223,7 @@ class Bench:
         if run.error is not None and made <= after:
             # What was to be deleted or stopped is all there yet.
             expected |= made
-        run.unreported = frozenset(one for one in after - expected if not self._standing_role(one))
+        run.unreported = frozenset(thing for thing in after - expected if not self._standing_role(thing))
         run.unseen = await self._not_listed(after)
         self._clean(things(self.account) - before)
         return run
@@ -243,13 +243,13 @@ class Bench:
         return self.account.iam.list_role_policies(RoleName=name)["PolicyNames"] == ["sagedeck"]
 
     async def _not_listed(self, after: Things) -> Things:
-        seen = {("endpoint", one.name) for one in await self.seeing.endpoints.list(details=False)}
-        seen |= {("function", one.name) async for one in self.seeing.functions.list_all()}
-        seen |= {("training job", one.name) async for one in self.seeing.training.jobs()}
-        seen |= {("tuning job", one.name) async for one in self.seeing.tuning.jobs()}
-        seen |= {("bucket", one.name) for one in await self.seeing.storage.buckets()}
+        seen = {("endpoint", endpoint.name) for endpoint in await self.seeing.endpoints.list(details=False)}
+        seen |= {("function", function.name) async for function in self.seeing.functions.list_all()}
+        seen |= {("training job", job.name) async for job in self.seeing.training.jobs()}
+        seen |= {("tuning job", tuning_job.name) async for tuning_job in self.seeing.tuning.jobs()}
+        seen |= {("bucket", bucket.name) for bucket in await self.seeing.storage.buckets()}
         kinds = ("endpoint", "function", "training job", "tuning job", "bucket")
-        return frozenset(one for one in after if one[0] in kinds and one not in seen)
+        return frozenset(thing for thing in after if thing[0] in kinds and thing not in seen)
 
     def _in_use(self) -> Things:
         return (
@@ -294,13 +294,13 @@ async def _deploy(bench: Bench) -> Things:
 def _endpoint_with_parts(bench: Bench, name: str) -> Things:
     config = bench.account.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
     variants = bench.account.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    models = {("model", one["ModelName"]) for one in variants}
+    models = {("model", variant["ModelName"]) for variant in variants}
     return frozenset({("endpoint", name), ("endpoint configuration", config), *models})
 
 
 async def _update(bench: Bench) -> Things:
     update = await bench.services.endpoints.update(UpdateSpec("standing", "ml.m5.large", 1, JOB))
-    return frozenset({("endpoint configuration", update.config_name), *(("model", one) for one in update.models)})
+    return frozenset({("endpoint configuration", update.config_name), *(("model", model) for model in update.models)})
 
 
 async def _settle(bench: Bench) -> Things:

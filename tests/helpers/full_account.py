@@ -47,8 +47,8 @@ from workers.types import (
 
 LONG = 63
 METRICS = tuple(
-    (one["Name"], one["Regex"])
-    for one in json.loads((Path(__file__).parents[2] / "training" / "metric_definitions.json").read_text("utf-8"))
+    (metric["Name"], metric["Regex"])
+    for metric in json.loads((Path(__file__).parents[2] / "training" / "metric_definitions.json").read_text("utf-8"))
 )
 CLASSES = tuple(
     f"{at:03}.{name}"
@@ -297,8 +297,8 @@ class FullServices(ModelServices):
     async def _same(self, found: list[Function]) -> list[Function]:
         return found
 
-    async def _detailed(self, one: Function, *, fresh: bool = False) -> Function:
-        return one
+    async def _detailed(self, function: Function, *, fresh: bool = False) -> Function:
+        return function
 
     async def _function(self, name: str) -> Function:
         return replace(function(), name=name)
@@ -320,7 +320,7 @@ class FullServices(ModelServices):
         return BucketSafety(True, True, True)
 
     async def _listing(self, name: str, prefix: str = "", token: str | None = None, **_: Any) -> Listing:
-        folders = tuple(f"{prefix}{one}/" for one in CLASSES[:3])
+        folders = tuple(f"{prefix}{name}/" for name in CLASSES[:3])
         objects = tuple(
             S3Object(f"{prefix}{CLASSES[at % 3]}_{at:05}_taken_with_the_other_camera.jpg", 123_456, NOW, "e")
             for at in range(30)
@@ -328,8 +328,8 @@ class FullServices(ModelServices):
         return Listing(prefix, folders, objects, "more")
 
     async def _objects(self, name: str, prefix: str = "") -> AsyncIterator[S3Object]:
-        for one in (await self._listing(name)).objects:
-            yield one
+        for item in (await self._listing(name)).objects:
+            yield item
 
     async def _preview(self, *_: Any) -> Any:
         raise NotFound("Could not read the object", "It does not exist.")

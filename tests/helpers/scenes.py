@@ -88,7 +88,12 @@ class Stage:
 
         def found() -> QDialog | None:
             return next(
-                (one for one in QApplication.topLevelWidgets() if type(one).__name__ == kind and one.isVisible()), None
+                (
+                    widget
+                    for widget in QApplication.topLevelWidgets()
+                    if type(widget).__name__ == kind and widget.isVisible()
+                ),
+                None,
             )
 
         await until(found)

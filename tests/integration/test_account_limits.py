@@ -79,7 +79,7 @@ def test_training_over_the_quota_is_refused_until_it_is_raised(account: Account)
 
     quotas = account.sandbox.client("service-quotas")
     pages = quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
-    (quota,) = (one for page in pages for one in page["Quotas"] if one["QuotaName"] == QUOTA)
+    (quota,) = (quota for page in pages for quota in page["Quotas"] if quota["QuotaName"] == QUOTA)
     assert quota["Value"] == 1 and quota["Adjustable"]
     code = {"ServiceCode": "sagemaker", "QuotaCode": quota["QuotaCode"]}
     asked = quotas.request_service_quota_increase(**code, DesiredValue=2)["RequestedQuota"]
@@ -175,7 +175,7 @@ def test_tags_given_at_creation_are_kept_and_found(account: Account) -> None:
         TagFilters=[{"Key": "team", "Values": ["dogs"]}],
         ResourcesPerPage=1,
     )
-    rows = [one for page in pages for one in page["ResourceTagMappingList"]]
+    rows = [tagged for page in pages for tagged in page["ResourceTagMappingList"]]
     assert sorted(row["ResourceARN"].rpartition("/")[2] for row in rows) == sorted(names)
     assert all(row["Tags"] == tags[:1] for row in rows)
 
@@ -187,7 +187,7 @@ def found(account: Account, key: str, value: str) -> list[str]:
         SortBy="CreationTime",
         PaginationConfig={"PageSize": 1},
     )
-    return [one["TrainingJob"]["TrainingJobName"] for page in pages for one in page["Results"]]
+    return [result["TrainingJob"]["TrainingJobName"] for page in pages for result in page["Results"]]
 
 
 def test_a_role_needs_the_new_permissions(account: Account) -> None:

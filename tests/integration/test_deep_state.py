@@ -51,7 +51,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 def told(account: Account, name: str, word: str) -> str:
     """What a job printed after ``word``."""
-    line = wait_for(lambda: next((one for one in account.log(name) if one.startswith(word)), None))
+    line = wait_for(lambda: next((line for line in account.log(name) if line.startswith(word)), None))
     return str(line).removeprefix(word).strip()
 
 

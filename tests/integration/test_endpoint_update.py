@@ -74,15 +74,19 @@ def test_an_endpoint_goes_over_to_another_model_and_size_without_a_gap(account: 
             assert account.invoke("dogs") == b"second"
             configs = account.sagemaker.list_endpoint_configs()["EndpointConfigs"]
             models = account.sagemaker.list_models()["Models"]
-            assert [one["EndpointConfigName"] for one in configs] == [update.config_name], "the old one is tidied up"
-            assert [one["ModelName"] for one in models] == list(update.models)
+            assert [config["EndpointConfigName"] for config in configs] == [update.config_name], (
+                "the old one is tidied up"
+            )
+            assert [model["ModelName"] for model in models] == list(update.models)
 
             failed, kept = await updated(services, job_name="broken", instance_type="ml.m5.xlarge", instance_count=2)
             assert kept.status == "InService" and "no weights" in kept.failure_reason
             assert kept.config_name == update.config_name != failed.config_name
             assert account.invoke("dogs") == b"second"
             configs = account.sagemaker.list_endpoint_configs()["EndpointConfigs"]
-            assert [one["EndpointConfigName"] for one in configs] == [update.config_name], "what failed is tidied up"
+            assert [config["EndpointConfigName"] for config in configs] == [update.config_name], (
+                "what failed is tidied up"
+            )
             with pytest.raises(InvalidInput):
                 await endpoints.update(UpdateSpec("dogs", "ml.m5.xlarge", 0))
         finally:

@@ -135,7 +135,9 @@ def test_invocations_are_counted(account: Account, served: str) -> None:
     names = {"Invocations", "ModelLatency", "OverheadLatency", "Invocation4XXErrors", "Invocation5XXErrors"}
 
     def known() -> set[str]:
-        return {one["MetricName"] for one in account.cloudwatch.list_metrics(Namespace="AWS/SageMaker")["Metrics"]}
+        return {
+            metric["MetricName"] for metric in account.cloudwatch.list_metrics(Namespace="AWS/SageMaker")["Metrics"]
+        }
 
     wait_for(lambda: names <= known())
     now = time.time()
@@ -280,7 +282,7 @@ def test_records_refuse_what_aws_refuses(account: Account) -> None:
         account.sagemaker.create_model(ModelName="empty", ExecutionRoleArn=account.role, PrimaryContainer=container)
     account.config("record", "record")
     listed = account.sagemaker.list_endpoint_configs(NameContains="record")["EndpointConfigs"]
-    assert [one["EndpointConfigName"] for one in listed] == ["record"]
+    assert [endpoint["EndpointConfigName"] for endpoint in listed] == ["record"]
     account.sagemaker.delete_endpoint_config(EndpointConfigName="record")
     account.sagemaker.delete_model(ModelName="record")
     assert account.sagemaker.list_models(NameContains="record")["Models"] == []

@@ -250,10 +250,10 @@ def test_reserved_concurrency_counts_calls_that_run(sandbox: SandboxProcess, tmp
 
     with ThreadPoolExecutor(2) as pool:
         found = [pool.submit(refused), pool.submit(refused)]
-        first = wait_for(lambda: next((one for one in found if one.done()), None))
+        first = wait_for(lambda: next((answer for answer in found if answer.done()), None))
         gate.touch()
         assert first.result() == "ReservedFunctionConcurrentInvocationLimitExceeded"
-        assert sorted(one.result() for one in found) == ["", "ReservedFunctionConcurrentInvocationLimitExceeded"]
+        assert sorted(answer.result() for answer in found) == ["", "ReservedFunctionConcurrentInvocationLimitExceeded"]
     with pytest.raises(ClientError, match="below its minimum value"):
         client.put_function_concurrency(FunctionName="single", ReservedConcurrentExecutions=950)
 

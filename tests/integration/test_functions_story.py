@@ -139,7 +139,7 @@ def test_versions_aliases_and_code(runner: asyncio.Runner, services: Services) -
         await functions.create(FunctionSpec("versioned", "dogs", memory_mb=512, timeout_s=20))
         assert await functions.publish("versioned", "live", "first") == "1"
         versions = await functions.versions("versioned")
-        assert [(one.version, one.aliases) for one in versions] == [("$LATEST", ()), ("1", ("live",))]
+        assert [(version.version, version.aliases) for version in versions] == [("$LATEST", ()), ("1", ("live",))]
         assert (await functions.test("versioned", event(), "live")).status == 200
         assert await functions.update_code("versioned") is False
         await functions.point_alias("versioned", "live", "$LATEST")
@@ -158,7 +158,7 @@ def test_a_role_with_too_much_is_named(runner: asyncio.Runner, services: Service
             RoleName=role_of("broad"), PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
         )
         found = (await services.functions.describe("broad")).broad
-        assert [one.policy for one in found] == ["AmazonSageMakerFullAccess"]
+        assert [grant.policy for grant in found] == ["AmazonSageMakerFullAccess"]
 
     runner.run(story())
 

@@ -126,5 +126,5 @@ def test_half_open_connections_lock_nobody_out(sandbox: SandboxProcess) -> None:
             assert pool.submit(client.list_buckets).result(60)["Buckets"]
             assert time.monotonic() - began < SOON
         finally:
-            for one in opened:
-                one.close()
+            for connection in opened:
+                connection.close()

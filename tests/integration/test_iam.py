@@ -38,8 +38,8 @@ def test_a_role_may_do_what_its_policies_say_and_nothing_else(account: Account) 
     both = {"Objects": [{"Key": "data/kept"}, {"Key": "data/gone"}]}
     person.may(allow("s3:GetObject", "*"), allow("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/data/gone"))
     answer = s3.delete_objects(Bucket=BUCKET, Delete=both)
-    assert [one["Key"] for one in answer["Deleted"]] == ["data/gone"]
-    assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("data/kept", "AccessDenied")]
+    assert [deleted["Key"] for deleted in answer["Deleted"]] == ["data/gone"]
+    assert [(error["Key"], error["Code"]) for error in answer["Errors"]] == [("data/kept", "AccessDenied")]
     assert account.s3.get_object(Bucket=BUCKET, Key="data/kept")["Body"].read() == b"kept"
     assert person.client("sts").get_caller_identity()["Arn"] == person.session
 
@@ -197,7 +197,7 @@ def test_simulation_agrees_with_enforcement(account: Account) -> None:
         ActionNames=["s3:PutObject", "s3:DeleteObject"],
         ResourceArns=[f"arn:aws:s3:::{BUCKET}/out/x", f"arn:aws:s3:::{BUCKET}/in/x"],
     )
-    found = [(one["EvalActionName"], one["EvalDecision"]) for one in answer["EvaluationResults"]]
+    found = [(result["EvalActionName"], result["EvalDecision"]) for result in answer["EvaluationResults"]]
     assert found == [
         ("s3:PutObject", "allowed"),
         ("s3:PutObject", "implicitDeny"),

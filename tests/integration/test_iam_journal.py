@@ -36,8 +36,8 @@ def everything(iam: Any) -> dict[str, Any]:
         for kind, found in page.items():
             if isinstance(found, list):
                 details.setdefault(kind, []).extend(found)
-    details["Policies"].sort(key=lambda one: one["Arn"])
-    details["roles"] = [iam.get_role(RoleName=one["RoleName"])["Role"] for one in iam.list_roles()["Roles"]]
+    details["Policies"].sort(key=lambda policy: policy["Arn"])
+    details["roles"] = [iam.get_role(RoleName=role["RoleName"])["Role"] for role in iam.list_roles()["Roles"]]
     details["profiles"] = iam.list_instance_profiles()["InstanceProfiles"]
     details["aws"] = iam.get_policy(PolicyArn=READ_ONLY)["Policy"]["AttachmentCount"]
     return details

@@ -125,8 +125,8 @@ def test_a_bucket_policy_denies_the_operator_too(account: Account) -> None:
     assert s3.get_object(Bucket="guarded", Key="open")["Body"].read() == b"1"
     both = {"Objects": [{"Key": "open"}, {"Key": "kept/a"}]}
     answer = s3.delete_objects(Bucket="guarded", Delete=both)
-    assert [one["Key"] for one in answer["Deleted"]] == ["open"]
-    assert [one["Key"] for one in answer["Errors"]] == ["kept/a"]
+    assert [deleted["Key"] for deleted in answer["Deleted"]] == ["open"]
+    assert [error["Key"] for error in answer["Errors"]] == ["kept/a"]
     # Whoever locks himself out can undo it, as the account's root user can.
     s3.put_bucket_policy(Bucket="guarded", Policy=document({**rule, "Action": "s3:*", "Resource": "*"}))
     assert refused(s3.list_objects_v2, Bucket="guarded")[0] == "AccessDenied"
@@ -169,7 +169,7 @@ def test_a_functions_policy_lets_a_role_of_the_account_call_it(account: Account)
     service = {**grant, "StatementId": "s3", "Principal": "s3.amazonaws.com", "SourceAccount": ACCOUNT}
     functions.add_permission(**service, SourceArn=f"arn:aws:s3:::{BUCKET}")
     policy = json.loads(functions.get_policy(FunctionName="shared")["Policy"])
-    assert [one["Sid"] for one in policy["Statement"]] == ["one", "s3"]
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["one", "s3"]
     assert policy["Statement"][1]["Condition"] == {
         "ArnLike": {"AWS:SourceArn": f"arn:aws:s3:::{BUCKET}"},
         "StringEquals": {"AWS:SourceAccount": ACCOUNT},
@@ -221,14 +221,15 @@ def test_simulation_tells_about_the_boundary_and_the_context(account: Account) -
     ask: dict[str, Any] = {"PolicySourceArn": person.arn, "ActionNames": ["s3:GetObject", "s3:PutObject"]}
     region = {"ContextKeyName": "aws:RequestedRegion", "ContextKeyValues": ["us-east-1"], "ContextKeyType": "string"}
     without = account.iam.simulate_principal_policy(**ask)["EvaluationResults"]
-    assert [one["EvalDecision"] for one in without] == ["implicitDeny", "implicitDeny"]
+    assert [entry["EvalDecision"] for entry in without] == ["implicitDeny", "implicitDeny"]
     assert without[0]["MissingContextValues"] == ["aws:RequestedRegion"]
     found = account.iam.simulate_principal_policy(**ask, ContextEntries=[region])["EvaluationResults"]
     assert [
-        (one["EvalDecision"], one["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"]) for one in found
+        (entry["EvalDecision"], entry["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"])
+        for entry in found
     ] == [("allowed", True), ("implicitDeny", False)]
     pages = account.iam.get_paginator("simulate_principal_policy").paginate(**ask, PaginationConfig={"PageSize": 1})
-    assert [one["EvalActionName"] for page in pages for one in page["EvaluationResults"]] == ask["ActionNames"]
+    assert [result["EvalActionName"] for page in pages for result in page["EvaluationResults"]] == ask["ActionNames"]
     denied = document({**allow("s3:GetObject", "*", "Deny"), "Principal": "*"})
     answer = account.iam.simulate_principal_policy(
         PolicySourceArn=person.arn,

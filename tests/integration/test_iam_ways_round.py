@@ -106,8 +106,8 @@ def test_a_version_is_deleted_only_with_its_own_permission(account: Account) -> 
     s3 = person.client("s3")
     entries = {"Objects": [{"Key": "kept", "VersionId": version}, {"Key": "kept"}]}
     answer = s3.delete_objects(Bucket=OPEN, Delete=entries)
-    assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("kept", "AccessDenied")]
-    assert [one["DeleteMarker"] for one in answer["Deleted"]] == [True]
+    assert [(error["Key"], error["Code"]) for error in answer["Errors"]] == [("kept", "AccessDenied")]
+    assert [deleted["DeleteMarker"] for deleted in answer["Deleted"]] == [True]
     assert account.s3.get_object(Bucket=OPEN, Key="kept", VersionId=version)["Body"].read() == b"kept"
     assert refused(s3.delete_object, Bucket=OPEN, Key="kept", VersionId=version)[0] == "AccessDenied"
 

@@ -71,7 +71,7 @@ def test_an_answer_lost_once_loses_nothing(
     flow: str, runner: asyncio.Runner, bench: Bench, requests_of: Callable[[str], list[str]]
 ) -> None:
     for what, fault in zip(CREATING[flow], ("lose", "truncate", "lose"), strict=False):
-        at = next(number for number, one in enumerate(requests_of(flow)) if what in one)
+        at = next(number for number, request in enumerate(requests_of(flow)) if what in request)
         run = runner.run(bench.run(flow, fault, at))
         assert run.struck and run.end == "finished", run
 

@@ -92,10 +92,10 @@ def family(sandbox: SandboxProcess) -> list[psutil.Process]:
 
 def test_it_and_its_children_listen_on_loopback_only(sandbox: SandboxProcess) -> None:
     listening = [
-        one.laddr.ip
+        connection.laddr.ip
         for process in family(sandbox)
-        for one in process.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
     ]
     assert listening and set(listening) == {"127.0.0.1"}
 
@@ -215,9 +215,9 @@ def test_a_models_archive_stays_in_its_folder(tmp_path: Path) -> None:
         member("link", tarfile.SYMTYPE, "/etc"), member("hard", tarfile.LNKTYPE, "/etc/passwd"),
         member("dev", tarfile.CHRTYPE), member("fifo", tarfile.FIFOTYPE), member("x" * 300),
     ]  # fmt: skip
-    for one in bad:
+    for entry in bad:
         with pytest.raises(ArchiveError):
-            unpack(archive(member("ok"), one), tmp_path / "target")
+            unpack(archive(member("ok"), entry), tmp_path / "target")
     with pytest.raises(ArchiveError, match="more than 100 bytes"):
         unpack(archive(member("a", size=60), member("b", size=60)), tmp_path / "target", max_bytes=100)
     with pytest.raises(ArchiveError, match="more than 3 members"):

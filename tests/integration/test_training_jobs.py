@@ -74,7 +74,7 @@ def test_a_script_mode_job_runs_to_the_end(account: Account) -> None:
     steps = [step["Status"] for step in job["SecondaryStatusTransitions"]]
     assert steps == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
     assert all("EndTime" in step for step in job["SecondaryStatusTransitions"])
-    assert {one["MetricName"]: one["Value"] for one in job["FinalMetricDataList"]} == {
+    assert {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]} == {
         "train:loss": pytest.approx(1 / 3),
         "Test Loss": 0.25,
     }

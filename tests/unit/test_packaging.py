@@ -29,13 +29,13 @@ def packaged(path: Path) -> bool:
 @pytest.mark.parametrize("name", ["TRAINING_SOURCE", "RESOURCES", "PREDICT_FUNCTION", "METRIC_DEFINITIONS"])
 def test_what_is_read_by_path_is_in_the_wheel(name: str) -> None:
     place: Path = getattr(paths, name)
-    files = [place] if place.is_file() else [one for one in place.rglob("*") if one.is_file()]
-    kept = [one for one in files if "__pycache__" not in one.parts]
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    kept = [path for path in files if "__pycache__" not in path.parts]
     assert kept
-    assert [one for one in kept if not packaged(one)] == []
+    assert [size for size in kept if not packaged(size)] == []
 
 
 def test_every_folder_of_the_program_is_in_the_wheel() -> None:
     for folder in ("console", "workers", "sandbox", "training", "lambda"):
-        missing = [one for one in (ROOT / folder).rglob("*") if one.is_file() and "__pycache__" not in one.parts]
-        assert [one for one in missing if not packaged(one)] == []
+        missing = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert [path for path in missing if not packaged(path)] == []

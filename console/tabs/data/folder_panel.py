@@ -28,7 +28,8 @@ def most_urgent(findings: Sequence[Finding], at_most: int) -> tuple[list[Finding
     if len(findings) <= at_most:
         return list(findings), []
     chosen = sorted(findings, key=_urgency)[: at_most - 1]
-    return [one for one in findings if one in chosen], [one for one in findings if one not in chosen]
+    left = [finding for finding in findings if finding not in chosen]
+    return [finding for finding in findings if finding in chosen], left
 
 
 def _urgency(finding: Finding) -> int:

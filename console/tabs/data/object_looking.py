@@ -49,8 +49,8 @@ class ObjectLooking:
         if not isinstance(row, ObjectRow) or not row.is_picture or services is None:
             return False
         bucket = self._bucket()
-        rows = [one for one in self._table.model.visible_rows() if isinstance(one, ObjectRow) and one.is_picture]
-        at = next((at for at, one in enumerate(rows) if one.key == row.key), -1)
+        rows = [row for row in self._table.model.visible_rows() if isinstance(row, ObjectRow) and row.is_picture]
+        at = next((at for at, shown in enumerate(rows) if shown.key == row.key), -1)
         self._rows = rows
         self.viewing.open(len(rows), lambda at: self._item(services, bucket, rows[at]), at, self._moved)
         return at >= 0

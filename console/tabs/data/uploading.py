@@ -158,7 +158,7 @@ class Uploading(QObject):
     def dismiss(self, course: Course | None) -> None:
         """Put a result away."""
         if course is not None and not course.running:
-            self._courses = {folder: one for folder, one in self._courses.items() if one is not course}
+            self._courses = {folder: kept for folder, kept in self._courses.items() if kept is not course}
             if self.current is course:
                 self.current = None
             self.changed.emit()

@@ -184,7 +184,7 @@ class Looking(QObject):
             return
         row = self._shown if self.viewing.is_open else [card.key for card in self._grid.cards()]
         at = row.index(key) if key in row else 0
-        left = [one for one in row if one != key]
+        left = [other for other in row if other != key]
         following = left[min(at, len(left) - 1)] if left else ""
         self._owner.remove(picture)
         self._grid.set_current(following if self._grid.position_of(following) >= 0 else "")

@@ -62,7 +62,7 @@ def ended(cards: Sequence[Card], endpoints: int) -> str:
     words = [outcome(len(cards), number) for number in failed]
     if len(set(words)) < 2:
         return words[0] if words else ""
-    return "; ".join(f"{letter}: {one}" for letter, one in zip(LETTERS, words, strict=False))
+    return "; ".join(f"{letter}: {said}" for letter, said in zip(LETTERS, words, strict=False))
 
 
 def outcome(total: int, failed: int) -> str:

@@ -213,7 +213,7 @@ class PredictTab(Tab):
     def remove(self, picture: Picture) -> None:
         """Take one picture away."""
         collecting.drop([picture])
-        self._pictures = [one for one in self._pictures if one is not picture]
+        self._pictures = [kept for kept in self._pictures if kept is not picture]
         self._show()
 
     def ask_about(self, picture: Picture) -> None:

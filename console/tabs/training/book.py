@@ -170,7 +170,7 @@ class JobBook:
     async def _read_tagged(self, services: Services) -> None:
         wanted = self._tagged()[:TAGGED_AT_ONCE]
 
-        async def one(kind: str, name: str) -> None:
+        async def read(kind: str, name: str) -> None:
             async with self._limit:
                 try:
                     if kind == "tuning":
@@ -184,7 +184,7 @@ class JobBook:
                 except (Throttled, AccessDenied):
                     return
 
-        await asyncio.gather(*(one(kind, name) for kind, name in wanted))
+        await asyncio.gather(*(read(kind, name) for kind, name in wanted))
         if wanted:
             self._changed()
 

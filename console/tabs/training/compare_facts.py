@@ -50,12 +50,12 @@ def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) 
         Fact("Cost", {row.key: _text(row.cost, lambda cost: dollars(cost, 3)) for row in rows}, True),
     ]
     settings = [_settings(row) for row in rows]
-    names = list(dict.fromkeys(name for one in settings for name in one))
+    names = list(dict.fromkeys(name for given in settings for name in given))
     made = [
         Fact(
             name,
-            {row.key: one.get(name, _UNSET)[0] for row, one in zip(rows, settings, strict=True)},
-            full={row.key: one.get(name, _UNSET)[1] for row, one in zip(rows, settings, strict=True)},
+            {row.key: given.get(name, _UNSET)[0] for row, given in zip(rows, settings, strict=True)},
+            full={row.key: given.get(name, _UNSET)[1] for row, given in zip(rows, settings, strict=True)},
         )
         for name in names
     ]
@@ -81,7 +81,7 @@ def _settings(row: JobRow) -> dict[str, tuple[str, str]]:
             "Strategy": job.strategy,
             "Early stopping": job.early_stopping,
             "Objective": dict(OBJECTIVES).get(job.objective_metric, job.objective_metric),
-            **{words_of(one.name): _range_text(one) for one in job.ranges},
+            **{words_of(setting.name): _range_text(setting) for setting in job.ranges},
         }
         given |= _given(job.static_hyperparameters)
         if job.best is not None:
@@ -101,10 +101,10 @@ def _given(hyperparameters: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _range_text(one: ParameterRange) -> str:
-    if isinstance(one, CategoricalRange):
-        return ", ".join(one.values)
-    return f"{short(one.low)} to {short(one.high)}"
+def _range_text(setting: ParameterRange) -> str:
+    if isinstance(setting, CategoricalRange):
+        return ", ".join(setting.values)
+    return f"{short(setting.low)} to {short(setting.high)}"
 
 
 def _best(row: JobRow, curve: Sequence[EpochMetrics]) -> str:

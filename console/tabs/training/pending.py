@@ -122,7 +122,7 @@ def pending_rows(
 ) -> list[PendingRow]:
     """One row for each tuning job that waits or was never created; of several attempts the newest counts."""
     newest: dict[str, TrainingJob] = {}
-    for job in sorted(jobs, key=lambda one: one.created):
+    for job in sorted(jobs, key=lambda job: job.created):
         if awaited_name(job) and awaited_name(job) not in tunings:
             newest[awaited_name(job)] = job
     made = [

@@ -464,9 +464,9 @@ class TrainingTab(Tab):
         rows = self.table.selected_rows()
         self.stop_button.setEnabled(any(row.running for row in rows) and not self.ctx.read_only)
         self.compare_button.setVisible(len(rows) > 1)
-        one = rows[0] if len(rows) == 1 else None
-        self.deploy_best_button.setVisible(one is not None and one.tuning is not None)
-        best = one.tuning.best if one is not None and one.tuning is not None else None
+        chosen = rows[0] if len(rows) == 1 else None
+        self.deploy_best_button.setVisible(chosen is not None and chosen.tuning is not None)
+        best = chosen.tuning.best if chosen is not None and chosen.tuning is not None else None
         self.deploy_best_button.setEnabled(best is not None and best.status in ("Completed", "Stopped"))
         self.form.update_state()
 

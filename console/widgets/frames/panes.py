@@ -144,4 +144,4 @@ class Panes(QSplitter):
 
 def _usable(kept: object, number: int) -> bool:
     """False for what an edited or older file of settings may hold."""
-    return isinstance(kept, list) and len(kept) == number and all(isinstance(one, int) and one > 0 for one in kept)
+    return isinstance(kept, list) and len(kept) == number and all(isinstance(size, int) and size > 0 for size in kept)

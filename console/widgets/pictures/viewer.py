@@ -254,9 +254,9 @@ class Viewer(QWidget):
         """Tab goes round inside the viewer."""
         ring: list[QWidget] = [self]
         ring += [
-            one
-            for one in below(self, QWidget)
-            if one.isVisible() and one.isEnabled() and one.focusPolicy() & Qt.FocusPolicy.TabFocus
+            widget
+            for widget in below(self, QWidget)
+            if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
         ]
         now = self.window().focusWidget()
         at = ring.index(now) if now in ring else 0

@@ -40,7 +40,7 @@ class Choice:
             return cls()
         hidden, widths = kept.get("hidden"), kept.get("widths")
         return cls(
-            frozenset(one for one in hidden if isinstance(one, str)) if isinstance(hidden, list) else frozenset(),
+            frozenset(key for key in hidden if isinstance(key, str)) if isinstance(hidden, list) else frozenset(),
             {
                 str(key): width
                 for key, width in (widths.items() if isinstance(widths, dict) else ())

@@ -145,10 +145,12 @@ class TableView(QTableView):
 
     def lay_out(self) -> None:
         """Choose the columns that fit and give them their widths (see :mod:`console.widgets.tables.columns`)."""
-        wanted = [max(widths) for widths in zip(self._natural, *(one._natural for one in self._sharing), strict=True)]
+        wanted = [
+            max(widths) for widths in zip(self._natural, *(table._natural for table in self._sharing), strict=True)
+        ]
         widths = plan(self.rows.columns, wanted, self.viewport().width(), self.choice, theme().scale)
         columns = enumerate(self.rows.columns)
-        self._crowded = {at for at, one in columns if at not in widths and one.key not in self.choice.hidden}
+        self._crowded = {at for at, column in columns if at not in widths and column.key not in self.choice.hidden}
         for at in range(len(self.rows.columns)):
             self.setColumnHidden(at, at not in widths)
         edge = 0.0

@@ -98,8 +98,8 @@ def test_what_an_earlier_run_left_open_is_tightened_when_it_is_written(qapp, tmp
     for path in folder.iterdir():
         path.chmod(0o644)
     # What the start does, for what is not written in this run.
-    private.tighten(folder / one for one in ("settings.json", "activity.jsonl", "window.log", "sandbox.lock"))
-    assert [one for one in open_to_others(tmp_path) if "uploads" not in one] == []
+    private.tighten(folder / name for name in ("settings.json", "activity.jsonl", "window.log", "sandbox.lock"))
+    assert [path for path in open_to_others(tmp_path) if "uploads" not in path] == []
     WRITERS[name](folder)
     assert open_to_others(tmp_path) == []
 

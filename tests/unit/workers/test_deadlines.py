@@ -29,7 +29,7 @@ def server(answer: Answer) -> Iterator[str]:
     """Reads a request's head, then lets ``answer`` do with the connection what it likes."""
     listening, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
-    def one(connection: socket.socket) -> None:
+    def serve(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.recv(65536)
             answer(connection, over)
@@ -37,7 +37,7 @@ def server(answer: Answer) -> Iterator[str]:
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=one, args=(listening.accept()[0],), daemon=True).start()
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:

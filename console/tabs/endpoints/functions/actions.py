@@ -84,7 +84,7 @@ class FunctionActions:
         self.ctx.with_services(work, *rest, label=label, key=_KEY)
 
     async def _create(self, services: Services, endpoint: str) -> None:
-        endpoints = [(one.name, one.arn) for one in await services.endpoints.list(details=False)]
+        endpoints = [(endpoint.name, endpoint.arn) for endpoint in await services.endpoints.list(details=False)]
         if not endpoints:
             self.ctx.notify.info(
                 "There is no endpoint yet",
@@ -116,7 +116,7 @@ class FunctionActions:
             self.ctx.notify.info(f"{row.name} is gone already")
             self._part.refresh()
             return
-        endpoints = [one.name for one in await services.endpoints.list(details=False)]
+        endpoints = [endpoint.name for endpoint in await services.endpoints.list(details=False)]
         dialog = SettingsDialog(context, endpoints, self._part.window())
         if await dialog.ask():
             await self.ctx.run(ChangeSettings(dialog.change()))
@@ -125,7 +125,7 @@ class FunctionActions:
         row = self._part.current()
         if row is None:
             return
-        aliases = [alias for one in self._part.panel.versions for alias in one.aliases]
+        aliases = [alias for version in self._part.panel.versions for alias in version.aliases]
         dialog = PublishDialog(row.name, aliases, self._part.window())
         if await dialog.ask():
             given = dialog.form.values()
@@ -154,7 +154,7 @@ class FunctionActions:
 
     async def _grant(self) -> None:
         grant = self._part.denial.grant
-        row = next((one for one in self._part.rows.values() if one.grant is grant), None)
+        row = next((row for row in self._part.rows.values() if row.grant is grant), None)
         if grant is not None and row is not None and await self.ctx.run(GrantJustThis(grant, row.name)):
             self._part.forget_refusal(row.name)
             self.ctx.notify.success(f"{row.name} may now call {grant.denial.resource.rsplit('/', 1)[-1]}")

@@ -90,7 +90,10 @@ class NewFunctionDialog(FormDialog):
         if arn is None:
             return
         document = function_policy(spec, policy_values(spec.name, arn, spec.endpoint_name))
-        actions = sum(len(one["Action"]) if isinstance(one["Action"], list) else 1 for one in document["Statement"])
+        actions = sum(
+            len(statement["Action"]) if isinstance(statement["Action"], list) else 1
+            for statement in document["Statement"]
+        )
         self._policy_title.setText(f"The role may do {actions} things, and nothing else:")
         lines = [line for line in diff_lines(document, document) if line.number > 2]
         self.policy.set_lines(lines[:-1], whole=True)
@@ -117,8 +120,8 @@ class AliasDialog(FormDialog):
         aliases = [alias for version in versions for alias in version.aliases]
         form = Form()
         form.add("alias", "Alias", LineEdit(next(iter(aliases), "live"), chars=24), check=_check_named_alias)
-        titles = [(one.version, f"{one.version}  {one.description}".strip()) for one in versions]
-        newest = next((one.version for one in versions if one.version != LATEST), LATEST)
+        titles = [(version.version, f"{version.version}  {version.description}".strip()) for version in versions]
+        newest = next((version.version for version in versions if version.version != LATEST), LATEST)
         form.add("version", "Version", ComboBox(titles, newest))
         text = "Whoever calls the alias gets this version from now on."
         super().__init__(f"Alias of {function}", form, ok="Point to it", icon="link", text=text, parent=parent)

@@ -104,12 +104,12 @@ class FunctionPanel(SidePanel):
         versions = await services.functions.versions(name)
         if name == self.name:
             self.versions = versions
-            self._show_lines([_version_line(one) for one in versions[:VERSIONS_SHOWN]])
+            self._show_lines([_version_line(version) for version in versions[:VERSIONS_SHOWN]])
             more = len(versions) - VERSIONS_SHOWN
             if more > 0:
                 self._lines.addWidget(label(f"and {more} older", "small", "text3"))
-            names = [alias for one in versions for alias in one.aliases]
-            self.versionsRead.emit([*names, *(one.version for one in versions if one.version != LATEST)])
+            names = [alias for version in versions for alias in version.aliases]
+            self.versionsRead.emit([*names, *(version.version for version in versions if version.version != LATEST)])
 
     def _versions_failed(self, error: BaseException) -> None:
         words = error.title if isinstance(error, SageDeckError) else str(error)
@@ -149,7 +149,7 @@ class FunctionPanel(SidePanel):
         self._banner.setVisible(bool(broad))
         if not broad:
             return
-        what = "; ".join(f"{one.policy} {one.reason}" for one in broad)
+        what = "; ".join(f"{grant.policy} {grant.reason}" for grant in broad)
         self._banner.set_content(
             "warn", "Its role may more than it needs", f"{what}.",
             fix=("Narrow…", self.narrowAsked.emit), primary_fix=False,

@@ -203,13 +203,13 @@ class FunctionsPart(QWidget):
 
     async def _refresh(self, services: Services) -> None:
         found = [function async for function in services.functions.list_all()]
-        self.rows = {one.name: self._merged(one) for one in found}
+        self.rows = {function.name: self._merged(function) for function in found}
         self._show()
         watched = await services.functions.measured(self._watched(found))
-        for one in watched:
-            self._put(services, one)
+        for function in watched:
+            self._put(services, function)
         self._show()
-        await asyncio.gather(*(self._read_on(services, one) for one in watched))
+        await asyncio.gather(*(self._read_on(services, function) for function in watched))
         self._show()
 
     def _merged(self, function: Function) -> FunctionRow:
@@ -219,8 +219,12 @@ class FunctionsPart(QWidget):
     def _watched(self, functions: list[Function]) -> list[Function]:
         """Whose figures are read: AWS bills for them. Functions that ask an endpoint, and some others."""
         current = self.current()
-        asking = [one for one in functions if one.endpoint_name or (current is not None and one.name == current.name)]
-        others = [one for one in functions if one not in asking]
+        asking = [
+            function
+            for function in functions
+            if function.endpoint_name or (current is not None and function.name == current.name)
+        ]
+        others = [function for function in functions if function not in asking]
         return [*asking, *others[: max(0, MOST_WATCHED - len(asking))]]
 
     def _put(self, services: Services, function: Function) -> None:
@@ -269,7 +273,7 @@ class FunctionsPart(QWidget):
 
     async def _take(self, services: Services, function: Function) -> None:
         calls = await services.functions.calls(function.name)
-        refused = refused_in_a_row(calls) or [one for one in (self._refused_here.get(function.name),) if one]
+        refused = refused_in_a_row(calls) or [call for call in (self._refused_here.get(function.name),) if call]
         refused = [call for call in refused if still_asked(call, function)]
         grant = await self._grant_for(services, refused)
         if grant is None:
@@ -395,8 +399,8 @@ class FunctionsPart(QWidget):
 
     def _qualifiers(self) -> list[str]:
         versions = self.panel.versions
-        aliases = [alias for one in versions for alias in one.aliases]
-        return [*aliases, *(one.version for one in versions if one.version != "$LATEST")]
+        aliases = [alias for version in versions for alias in version.aliases]
+        return [*aliases, *(version.version for version in versions if version.version != "$LATEST")]
 
     def _toggle_log(self) -> None:
         row = self.current()

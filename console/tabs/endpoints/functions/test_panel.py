@@ -114,7 +114,7 @@ class TestPanel(QWidget):
 
     def show_function(self, name: str, qualifiers: list[str]) -> None:
         """Test this function; ``qualifiers`` are its aliases and versions besides ``$LATEST``."""
-        self.qualifiers.set_items([("", "$LATEST"), *((one, one) for one in qualifiers)])
+        self.qualifiers.set_items([("", "$LATEST"), *((qualifier, qualifier) for qualifier in qualifiers)])
         if name != self.function:
             self.function = name
             self._title.setText(f"Test {name}")

@@ -219,7 +219,7 @@ class LaunchForm(QFrame):
         uri = uri.rstrip("/")
         known = [field.itemData(at) for at in range(field.count())]  # type: ignore[attr-defined]
         if uri not in known:
-            items = [(one, place_words(one)) for one in [uri, *known]]
+            items = [(place, place_words(place)) for place in [uri, *known]]
             field.set_items(items, uri)  # type: ignore[attr-defined]
         field.set_value(uri)  # type: ignore[attr-defined]
         self._pictures.pop(uri, None)

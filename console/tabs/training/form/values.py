@@ -189,7 +189,7 @@ def tuning_spec(given: Mapping[str, Any], requirements: str | None, features_onc
     else:
         rates = rate_range(given["range"], given["scale"])
     batches = CategoricalRange("batch_size", tuple(str(size) for size in given["batches"]))
-    ranges = tuple(one for one in (rates, batches) if one is not None)
+    ranges = tuple(setting for setting in (rates, batches) if setting is not None)
     metric = given["objective"]
     return TuningSpec(
         tuning_name=given["name"],
@@ -258,14 +258,14 @@ def values_of_tuning(job: TuningJob) -> dict[str, Any]:
         "objective": job.objective_metric,
         "spot": job.spot,
     }
-    for one in job.ranges:
-        name = one.name.replace("-", "_")
-        if name == "learning_rate" and isinstance(one, CategoricalRange):
-            values["rates"] = ", ".join(one.values)
-        elif name == "learning_rate" and not isinstance(one, CategoricalRange):
-            values |= {"range": (one.low, one.high), "scale": one.scaling or "Auto"}
-        elif name == "batch_size" and isinstance(one, CategoricalRange):
-            values["batches"] = tuple(int(size) for size in one.values if size.isdigit())
+    for setting in job.ranges:
+        name = setting.name.replace("-", "_")
+        if name == "learning_rate" and isinstance(setting, CategoricalRange):
+            values["rates"] = ", ".join(setting.values)
+        elif name == "learning_rate" and not isinstance(setting, CategoricalRange):
+            values |= {"range": (setting.low, setting.high), "scale": setting.scaling or "Auto"}
+        elif name == "batch_size" and isinstance(setting, CategoricalRange):
+            values["batches"] = tuple(int(size) for size in setting.values if size.isdigit())
     return values
 
 

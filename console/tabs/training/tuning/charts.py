@@ -68,7 +68,7 @@ class Explorer(QWidget):
     def show_trials(self, job: TuningJob, trials: Sequence[Trial], chosen: str) -> None:
         """Show these trials of ``job``."""
         self._job, self._trials, self._chosen = job, trials, chosen
-        names = [one.name for one in job.ranges]
+        names = [setting.name for setting in job.ranges]
         if [self.choice.itemData(at) for at in range(self.choice.count())] != [*names, ALL]:
             items = [*((name, words_of(name).lower()) for name in names), (ALL, "all, side by side")]
             self.choice.set_items(items, names[0] if names else ALL)
@@ -89,11 +89,11 @@ class Explorer(QWidget):
             self.parallel.set_content(*parallel(job, self._trials))
             self.parallel.set_chosen(self._chosen)
             return
-        one = range_of(job, name)
-        categories = one.values if isinstance(one, CategoricalRange) else ()
+        setting = range_of(job, name)
+        categories = setting.values if isinstance(setting, CategoricalRange) else ()
         found = dots(job, self._trials, name, self._chosen)
         self.scatter.set_y_most(1.0 if job.objective_metric.endswith("accuracy") else None)
-        self.scatter.set_points(found, log=is_log(one), categories=categories)
+        self.scatter.set_points(found, log=is_log(setting), categories=categories)
         self.scatter.set_chosen(self._chosen)
 
     def _y_text(self, value: float) -> str:

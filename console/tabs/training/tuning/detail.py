@@ -297,7 +297,7 @@ class TuningDetail(QWidget):
 
     def _make_board(self, job: TuningJob) -> None:
         """The leaderboard has a column for each range, which only the details of the job tell."""
-        names = tuple(one.name for one in job.ranges)
+        names = tuple(setting.name for setting in job.ranges)
         if self.board is not None and names == self._columns:
             return
         self._columns = names

@@ -90,7 +90,7 @@ def marks(job: TuningJob, trials: Sequence[Trial]) -> list[Mark]:
 
 def group_range(job: TuningJob) -> CategoricalRange | None:
     """The first set of values among the ranges: it colours the points."""
-    return next((one for one in job.ranges if isinstance(one, CategoricalRange)), None)
+    return next((setting for setting in job.ranges if isinstance(setting, CategoricalRange)), None)
 
 
 def tone_of(job: TuningJob, trial: Trial) -> str:
@@ -102,13 +102,13 @@ def tone_of(job: TuningJob, trial: Trial) -> str:
 
 def dots(job: TuningJob, trials: Sequence[Trial], name: str, chosen: str) -> list[Dot]:
     """The objective against the hyperparameter ``name``; the best and the chosen trial are labelled."""
-    one = range_of(job, name)
+    setting = range_of(job, name)
     made = []
     for trial in trials:
         x: float | str | None = trial.hyperparameters.get(name)
         if x is None or trial.objective is None:
             continue
-        if not isinstance(one, CategoricalRange):
+        if not isinstance(setting, CategoricalRange):
             x = float(x)
         number = trial_number(trial.name)
         shown = short(x) if isinstance(x, float) else x
@@ -130,25 +130,25 @@ def dots(job: TuningJob, trials: Sequence[Trial], name: str, chosen: str) -> lis
 
 def range_of(job: TuningJob, name: str) -> ParameterRange | None:
     """The range of the hyperparameter ``name``."""
-    return next((one for one in job.ranges if one.name == name), None)
+    return next((setting for setting in job.ranges if setting.name == name), None)
 
 
-def is_log(one: ParameterRange | None) -> bool:
+def is_log(setting: ParameterRange | None) -> bool:
     """Whether an axis of this range is logarithmic; "Auto" is taken so when it spans two powers of ten."""
-    if one is None or isinstance(one, CategoricalRange) or one.low <= 0:
+    if setting is None or isinstance(setting, CategoricalRange) or setting.low <= 0:
         return False
-    return one.scaling == "Logarithmic" or (one.scaling != "Linear" and one.high / one.low >= 100)
+    return setting.scaling == "Logarithmic" or (setting.scaling != "Linear" and setting.high / setting.low >= 100)
 
 
 def parallel(job: TuningJob, trials: Sequence[Trial]) -> tuple[list[Axis], list[Thread]]:
     """The axes (hyperparameters, then the objective) and one line for each trial."""
     axes = []
-    for one in job.ranges:
-        title = words_of(one.name)
-        if isinstance(one, CategoricalRange):
-            axes.append(Axis(one.name, values=one.values, title=title))
+    for setting in job.ranges:
+        title = words_of(setting.name)
+        if isinstance(setting, CategoricalRange):
+            axes.append(Axis(setting.name, values=setting.values, title=title))
         else:
-            axes.append(Axis(one.name, one.low, one.high, is_log(one), title=title, format=short))
+            axes.append(Axis(setting.name, setting.low, setting.high, is_log(setting), title=title, format=short))
     scores = [trial.objective for trial in trials if trial.objective is not None]
     low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)
     title = objective_title(job)
@@ -156,9 +156,9 @@ def parallel(job: TuningJob, trials: Sequence[Trial]) -> tuple[list[Axis], list[
     threads = []
     for trial in trials:
         values: dict[str, float | str | None] = {"": trial.objective}
-        for one in job.ranges:
-            text = trial.hyperparameters.get(one.name)
-            values[one.name] = text if text is None or isinstance(one, CategoricalRange) else float(text)
+        for setting in job.ranges:
+            text = trial.hyperparameters.get(setting.name)
+            values[setting.name] = text if text is None or isinstance(setting, CategoricalRange) else float(text)
         good = None
         if trial.objective is not None:
             share = (trial.objective - low) / (high - low) if high > low else 1.0
@@ -212,20 +212,20 @@ def epoch_words(epochs: Sequence[EpochMetrics], now: datetime) -> str:
 def board_columns(job: TuningJob) -> list[Column]:
     """The leaderboard's columns for this tuning job."""
 
-    def parameter(one: ParameterRange) -> Column:
+    def parameter(setting: ParameterRange) -> Column:
         def value(trial: Trial) -> float | str | None:
-            text = trial.hyperparameters.get(one.name)
-            return text if text is None or isinstance(one, CategoricalRange) else float(text)
+            text = trial.hyperparameters.get(setting.name)
+            return text if text is None or isinstance(setting, CategoricalRange) else float(text)
 
-        if isinstance(one, CategoricalRange):
-            return Column(one.name, words_of(one.name).removesuffix(" size"), value=value, priority=2)
+        if isinstance(setting, CategoricalRange):
+            return Column(setting.name, words_of(setting.name).removesuffix(" size"), value=value, priority=2)
         return Column(
-            one.name,
-            words_of(one.name),
+            setting.name,
+            words_of(setting.name),
             kind="number",
             value=value,
-            format=lambda v, _: setting_words(one.name, str(v)),
-            tooltip=lambda trial: trial.hyperparameters.get(one.name, ""),
+            format=lambda v, _: setting_words(setting.name, str(v)),
+            tooltip=lambda trial: trial.hyperparameters.get(setting.name, ""),
             priority=1,
         )
 
@@ -240,7 +240,7 @@ def board_columns(job: TuningJob) -> list[Column]:
             format=lambda v, _: objective_text(v, job),
             priority=0,
         ),
-        *(parameter(one) for one in job.ranges),
+        *(parameter(setting) for setting in job.ranges),
         Column("time", "Time", kind="number", value=trial_seconds, format=lambda v, _: duration(v), priority=3),
     ]
 

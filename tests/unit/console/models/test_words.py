@@ -162,7 +162,11 @@ def test_headline_is_the_truth_else_the_answer_else_the_file() -> None:
 def test_confusions_by_number_and_partners_together() -> None:
     counts = [[5, 3, 0, 0], [0, 8, 0, 0], [0, 0, 2, 1], [0, 1, 0, 7]]
     worst = top_confusions(counts)
-    assert [(one.truth, one.answer, one.count, one.of) for one in worst] == [(0, 1, 3, 8), (2, 3, 1, 3), (3, 1, 1, 8)]
+    assert [(cell.truth, cell.answer, cell.count, cell.of) for cell in worst] == [
+        (0, 1, 3, 8),
+        (2, 3, 1, 3),
+        (3, 1, 1, 8),
+    ]
     assert most_confused(counts, 3) == [0, 1, 2]
     assert accuracy(counts) == pytest.approx(22 / 27)
     assert accuracy([[0]]) is None and top_confusions([]) == [] and most_confused([]) == []

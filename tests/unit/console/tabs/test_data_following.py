@@ -116,6 +116,6 @@ def test_a_pause_has_no_rate_and_no_time_left() -> None:
 def test_what_matters_most_is_not_behind_the_last_line() -> None:
     findings = [Finding(severity, severity, severity) for severity in ("ok", "ok", "warning", "info", "error")]
     shown, hidden = most_urgent(findings, 3)
-    assert [one.severity for one in shown] == ["warning", "error"]
+    assert [finding.severity for finding in shown] == ["warning", "error"]
     assert len(hidden) == 3
     assert most_urgent(findings, 5) == (findings, [])

@@ -125,8 +125,8 @@ def test_scores_count_only_what_can_be_judged() -> None:
 def test_two_endpoints_agree_or_not() -> None:
     cards = [card(RIGHT, RIGHT), card(RIGHT, OTHER), card(RIGHT, None), card(RIGHT, FAILED)]
     assert agreement(cards) == (1, 2)
-    assert [disagrees(one) for one in cards] == [False, True, False, False]
-    assert [is_wrong(one) for one in cards] == [False, True, False, True]
+    assert [disagrees(card) for card in cards] == [False, True, False, False]
+    assert [is_wrong(card) for card in cards] == [False, True, False, True]
 
 
 def test_without_a_truth_nothing_is_wrong_but_failures() -> None:

@@ -40,8 +40,8 @@ def products(*filters: tuple[str, str, str], **more: Any) -> list[dict[str, Any]
 )
 def test_filters(kind: str, value: str, found: set[str]) -> None:
     one_list = (("TERM_MATCH", "regionCode", "us-east-2"), ("TERM_MATCH", "component", "Hosting"))
-    assert {one["instanceName"] for one in products(*one_list, (kind, "instanceName", value))} == found
-    others = {one["instanceName"] for one in products(*one_list, ("NONE_OF", "instanceName", "ml.m5.large"))}
+    assert {product["instanceName"] for product in products(*one_list, (kind, "instanceName", value))} == found
+    others = {product["instanceName"] for product in products(*one_list, ("NONE_OF", "instanceName", "ml.m5.large"))}
     assert others and "ml.m5.large" not in others
 
 

@@ -67,8 +67,8 @@ def test_every_instance_type_has_its_three_quotas(api: Api) -> None:
         if "NextToken" not in page:
             break
         token = {"NextToken": page["NextToken"]}
-    names = [one["QuotaName"] for one in listed]
-    assert len(set(names)) == len(names) == len({one["QuotaCode"] for one in listed})
+    names = [quota["QuotaName"] for quota in listed]
+    assert len(set(names)) == len(names) == len({quota["QuotaCode"] for quota in listed})
     for usage in (TRAINING, SPOT, ENDPOINT):
         for instance_type in ("ml.m5.2xlarge", "ml.c5.xlarge", "ml.g4dn.xlarge"):
             assert f"{instance_type} for {usage}" in names
@@ -114,7 +114,7 @@ def test_a_raise_is_in_force_after_three_seconds(api: Api, db: Database) -> None
     api.now += 3
     assert api.quota()["Value"] == 16
     history = api("ListRequestedServiceQuotaChangeHistory", ServiceCode="sagemaker")["RequestedQuotas"]
-    assert [(one["Status"], one["DesiredValue"]) for one in history] == [("APPROVED", 16), ("APPROVED", 12)]
+    assert [(quota["Status"], quota["DesiredValue"]) for quota in history] == [("APPROVED", 16), ("APPROVED", 12)]
     assert api("GetRequestedServiceQuotaChange", RequestId=made["Id"])["RequestedQuota"]["Status"] == "APPROVED"
 
 

@@ -266,16 +266,16 @@ def test_who_waits_gives_way_to_who_works(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
     with serving(echo) as server:
         waiting = [Client(server.port) for _ in range(3)]
-        for one in waiting[1:]:
-            one.send(b"GET / HTTP/1.1\r\nHo")
+        for connection in waiting[1:]:
+            connection.send(b"GET / HTTP/1.1\r\nHo")
         for _ in range(12):
             client = Client(server.port)
             client.send(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert client.answer()[0] == 200
             client.close()
             waiting.append(Client(server.port))
-        for one in waiting:
-            one.close()
+        for connection in waiting:
+            connection.close()
 
 
 def test_bodies_that_do_not_come_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,15 +283,19 @@ def test_bodies_that_do_not_come_give_way(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(http_body, "PATIENCE_SECONDS", 0.0)
     with serving(echo) as server:
         slow = [Client(server.port) for _ in range(3)]
-        for one in slow:
-            one.send(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
+        for connection in slow:
+            connection.send(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
         # A connection that has sent nothing yet goes first, so it must be seen to have begun.
-        wait_for(lambda: all(one.body for one in server._connections.values()) and len(server._connections) == 3)
+        wait_for(
+            lambda: (
+                all(connection.body for connection in server._connections.values()) and len(server._connections) == 3
+            )
+        )
         client = Client(server.port)
         client.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
         assert client.answer()[0] == 200
-        for one in (client, *slow):
-            one.close()
+        for connection in (client, *slow):
+            connection.close()
 
 
 def test_when_all_work_a_new_one_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,17 +308,17 @@ def test_when_all_work_a_new_one_is_told_to_come_back(monkeypatch: pytest.Monkey
 
     with serving(work) as server:
         busy = [Client(server.port) for _ in range(2)]
-        for one in busy:
-            one.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: [one.busy for one in server._connections.values()] == [True, True])
+        for connection in busy:
+            connection.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: [connection.busy for connection in server._connections.values()] == [True, True])
         refused = Client(server.port)
         status, _, body = refused.answer()
         assert (status, ElementTree.fromstring(body).findtext("Code")) == (503, "SlowDown")
         go.set()
-        for one in busy:
-            assert one.answer()[0] == 200
-        for one in (refused, *busy):
-            one.close()
+        for connection in busy:
+            assert connection.answer()[0] == 200
+        for connection in (refused, *busy):
+            connection.close()
 
 
 def test_a_head_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:

@@ -83,7 +83,11 @@ def test_every_member_that_names_a_resource_is_asked_about(service: str) -> None
             if (service, operation, name) in NOT_ASKED or (service == "sagemaker" and operation.startswith("List")):
                 continue
             # A group is named in one of two ways, never in both.
-            others = {} if name == "logGroupIdentifier" else {one: "x" for one in names if one != "logGroupIdentifier"}
+            others = (
+                {}
+                if name == "logGroupIdentifier"
+                else {member: "x" for member in names if member != "logGroupIdentifier"}
+            )
             seen += 1
             if asked(service, operation, others | {name: "one"}) == asked(service, operation, others | {name: "two"}):
                 silent.append(f"{operation}.{name}")
@@ -177,7 +181,7 @@ def test_deleting_a_version_asks_for_its_own_permission() -> None:
         b"<Delete><Object><Key>a</Key><VersionId>1</VersionId></Object><Object><Key>a</Key></Object>"
         b"<Other><Key>not deleted</Key></Other></Delete>"
     )
-    assert [one[:2] for one in needs("s3", "POST", "/b?delete", body)] == [
+    assert [need[:2] for need in needs("s3", "POST", "/b?delete", body)] == [
         ("s3:DeleteObjectVersion", "arn:aws:s3:::b/a"),
         ("s3:DeleteObject", "arn:aws:s3:::b/a"),
     ]
@@ -193,7 +197,7 @@ def test_deleting_a_version_asks_for_its_own_permission() -> None:
 )
 def test_code_from_s3_is_read_with_the_callers_permission(method: str, path: str, body: dict[str, Any]) -> None:
     version = "Version" if "S3ObjectVersion" in body else ""
-    found = [one[:2] for one in needs("lambda", method, path, json.dumps(body).encode())]
+    found = [need[:2] for need in needs("lambda", method, path, json.dumps(body).encode())]
     assert (f"s3:GetObject{version}", "arn:aws:s3:::b/k") in found
 
 

@@ -38,13 +38,13 @@ def needs(
 
 def json_call(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
     headers = {"x-amz-target": f"Some.{operation}", "content-type": "application/x-amz-json-1.1"}
-    return [one[:2] for one in needs(service, "POST", "/", json.dumps(params).encode(), headers)]
+    return [need[:2] for need in needs(service, "POST", "/", json.dumps(params).encode(), headers)]
 
 
 def query_call(service: str, operation: str, **params: str) -> list[tuple[str, str]]:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     body = urlencode({"Action": operation, **params}).encode()
-    return [one[:2] for one in needs(service, "POST", "/", body, headers)]
+    return [need[:2] for need in needs(service, "POST", "/", body, headers)]
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def query_call(service: str, operation: str, **params: str) -> list[tuple[str, s
     ],
 )
 def test_s3(method: str, target: str, headers: dict[str, str], wanted: list[tuple[str, str]]) -> None:
-    assert [one[:2] for one in needs("s3", method, target, headers=headers)] == wanted
+    assert [need[:2] for need in needs("s3", method, target, headers=headers)] == wanted
 
 
 def test_s3_condition_keys_and_bodies() -> None:
     context = needs("s3", "GET", "/b?list-type=2&prefix=a%2Fb&delimiter=%2F&max-keys=5")[0][2]
     assert context == {"s3:prefix": "a/b", "s3:delimiter": "/", "s3:max-keys": "5"}
     body = b"<Delete><Object><Key>one</Key></Object><Object><Key>two</Key></Object></Delete>"
-    found = [one[:2] for one in needs("s3", "POST", "/b?delete", body)]
+    found = [need[:2] for need in needs("s3", "POST", "/b?delete", body)]
     assert found == [("s3:DeleteObject", "arn:aws:s3:::b/one"), ("s3:DeleteObject", "arn:aws:s3:::b/two")]
     with pytest.raises(AwsError, match="MalformedXML"):
         needs("s3", "POST", "/b?delete", b"<Delete>")
@@ -111,9 +111,9 @@ def test_sagemaker() -> None:
 
 def test_rest_json() -> None:
     function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
-    found = [one[:2] for one in needs("lambda", "POST", "/2015-03-31/functions/f/invocations?Qualifier=live")]
+    found = [need[:2] for need in needs("lambda", "POST", "/2015-03-31/functions/f/invocations?Qualifier=live")]
     assert found == [("lambda:InvokeFunction", f"{function}:live")]
-    assert [one[:2] for one in needs("lambda", "GET", "/2015-03-31/functions/")] == [("lambda:ListFunctions", "*")]
+    assert [need[:2] for need in needs("lambda", "GET", "/2015-03-31/functions/")] == [("lambda:ListFunctions", "*")]
     body = json.dumps({"FunctionName": "f", "Role": ROLE}).encode()
     assert needs("lambda", "POST", "/2015-03-31/functions", body) == [
         ("lambda:CreateFunction", function, {}),

@@ -54,7 +54,7 @@ def test_all_keys_are_revoked_with_their_container(credentials: Credentials, tmp
         keys.renew()
     assert credentials.find(issued[0]) is None and credentials.find(issued[-1]) is not None
     keys.close()
-    assert [one for one in issued if credentials.find(one) is not None] == []
+    assert [key for key in issued if credentials.find(key) is not None] == []
     assert not (tmp_path / "keys.json").exists()
 
 

@@ -51,7 +51,7 @@ def expected(prefix: str, delimiter: str) -> list[str]:
 
 
 def entries(page: Page) -> list[str]:
-    return sorted([one.key for one in page.objects] + [f"{one}*" for one in page.prefixes])
+    return sorted([item.key for item in page.objects] + [f"{prefix}*" for prefix in page.prefixes])
 
 
 PREFIXES = st.sampled_from(["", "a", "a/", "a/2", "b/", "many/", "many/0", "many/03/", "none", "é"])
@@ -80,7 +80,7 @@ def test_pages_of_versions_put_together_are_all_versions(s3: S3, prefix: str, de
     key, version = "", ""
     while True:
         page = list_versions(s3.store, "versions", prefix, delimiter, key, version, size)
-        found += [(one.key, one.version) for one in page.objects]
+        found += [(item.key, item.version) for item in page.objects]
         prefixes += page.prefixes
         if not page.truncated:
             break
@@ -88,7 +88,7 @@ def test_pages_of_versions_put_together_are_all_versions(s3: S3, prefix: str, de
     assert len(set(found)) == len(found) and len(set(prefixes)) == len(prefixes)
     names = expected(prefix, delimiter)
     assert sorted({key for key, _version in found}) == sorted(name for name in names if not name.endswith("*"))
-    assert sorted(f"{one}*" for one in prefixes) == sorted(name for name in names if name.endswith("*"))
+    assert sorted(f"{prefix}*" for prefix in prefixes) == sorted(name for name in names if name.endswith("*"))
     versions = {key: 1 + (key in KEYS[::3]) + (key in KEYS[::4]) for key in KEYS}
     assert len(found) == sum(versions[name] for name in names if not name.endswith("*"))
 

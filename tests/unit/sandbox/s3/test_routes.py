@@ -51,7 +51,7 @@ class Account:
         """Everything that S3 keeps."""
         tables = self.s3.store.db.query("SELECT name FROM sqlite_master WHERE type='table' AND name LIKE 's3_%'")
         return {
-            row["name"]: [tuple(one) for one in self.s3.store.db.query(f"SELECT * FROM {row['name']}")]
+            row["name"]: [tuple(stored) for stored in self.s3.store.db.query(f"SELECT * FROM {row['name']}")]
             for row in tables
         }
 

@@ -57,14 +57,14 @@ def fill(database: Database, count: int) -> None:
 
 
 def search(db: Database, *filters: tuple[str, ...], resource: str = "TrainingJob", **request: Any) -> dict[str, Any]:
-    conditions = [dict(zip(("Name", "Operator", "Value"), one, strict=False)) for one in filters]
+    conditions = [dict(zip(("Name", "Operator", "Value"), given, strict=False)) for given in filters]
     expression = {"SearchExpression": {"Filters": conditions}} if conditions else {}
     asked = {"Resource": resource, **expression, **request}
     return Search(db).operations["Search"](asked, OPERATOR)
 
 
 def names(answer: dict[str, Any]) -> list[str]:
-    return [one["TrainingJob"]["TrainingJobName"] for one in answer["Results"]]
+    return [result["TrainingJob"]["TrainingJobName"] for result in answer["Results"]]
 
 
 def test_all_pages_come_in_order_with_their_tags(db: Database) -> None:
@@ -73,11 +73,11 @@ def test_all_pages_come_in_order_with_their_tags(db: Database) -> None:
     began = time.thread_time()
     while True:
         answer = search(db, ("Tags.team", "Equals", "t1"), **request)
-        found += [one["TrainingJob"] for one in answer["Results"]]
+        found += [result["TrainingJob"] for result in answer["Results"]]
         if "NextToken" not in answer:
             break
         request["NextToken"] = answer["NextToken"]
-    assert [one["TrainingJobName"] for one in found] == [f"job-{number:04d}" for number in range(2997, 0, -4)]
+    assert [job["TrainingJobName"] for job in found] == [f"job-{number:04d}" for number in range(2997, 0, -4)]
     assert found[0]["Tags"] == [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t1"}]
     assert "_Private" not in found[0] and answer["TotalHits"] == {"Value": 750, "Relation": "EqualTo"}
     assert time.thread_time() - began < 15
@@ -152,7 +152,7 @@ def resources(tagging: TaggingService, **request: Any) -> list[str]:
     while True:
         answer = tagging.operations["GetResources"](request, OPERATOR)
         assert answer is not None
-        found += [one["ResourceARN"].partition(":123456789012:")[2] for one in answer["ResourceTagMappingList"]]
+        found += [tagged["ResourceARN"].partition(":123456789012:")[2] for tagged in answer["ResourceTagMappingList"]]
         if not answer["PaginationToken"]:
             return found
         request["PaginationToken"] = answer["PaginationToken"]

@@ -44,7 +44,7 @@ def test_full_access_is_named_with_the_narrower_policy_and_taken_away() -> None:
     harmless = "arn:aws:iam::123456789012:policy/tags"
     session = Iam({"wild": wild}, FULL, harmless)
     broad, plan = checked(session, "s3://dogs/data/", "s3://dogs/out/x", "")
-    assert {(one.role, one.policy) for one in broad} == {
+    assert {(grant.role, grant.policy) for grant in broad} == {
         ("TrainingRole", "wild"), ("TrainingRole", "AmazonSageMakerFullAccess"),
     }  # fmt: skip
     assert plan.document == OURS and all(line.mark == "+" for line in plan.diff)

@@ -90,7 +90,7 @@ def shell(tmp_path, monkeypatch):
 
 
 def backend(name: str) -> Backend:
-    return SANDBOX if name == "Sandbox" else next(one for one in list_profiles() if one.label == name)
+    return SANDBOX if name == "Sandbox" else next(profile for profile in list_profiles() if profile.label == name)
 
 
 def asks(made: Backend) -> tuple[str, str, str]:
@@ -103,8 +103,8 @@ def asks(made: Backend) -> tuple[str, str, str]:
 @pytest.mark.parametrize("variable", [*VARIABLES, "all of them"])
 @pytest.mark.parametrize("name", EXPECTED)
 def test_no_variable_sends_a_chosen_account_elsewhere(shell, name, variable):
-    for one, value in VARIABLES.items() if variable == "all of them" else [(variable, VARIABLES[variable])]:
-        shell.setenv(one, value)
+    for key, value in VARIABLES.items() if variable == "all of them" else [(variable, VARIABLES[variable])]:
+        shell.setenv(key, value)
     assert asks(backend(name)) == EXPECTED[name]
 
 
@@ -139,12 +139,12 @@ def test_a_custom_host_has_no_name_for_each_bucket(shell):
 
 @pytest.mark.parametrize("name", ["work", "own", "Sandbox"])
 def test_a_child_gets_nothing_that_sends_it_elsewhere(shell, name):
-    for one, value in VARIABLES.items():
-        shell.setenv(one, value)
+    for key, value in VARIABLES.items():
+        shell.setenv(key, value)
     shell.setenv("AWS_CA_BUNDLE", "/etc/proxy.pem")
     shell.setenv("https_proxy", "http://proxy:3128")
     environ = child_environ(backend(name))
-    assert not [one for one in environ if one in REDIRECTING or one.startswith("AWS_ENDPOINT_URL")]
+    assert not [name for name in environ if name in REDIRECTING or name.startswith("AWS_ENDPOINT_URL")]
     alone = name == "Sandbox"
     assert ("AWS_CA_BUNDLE" in environ, "https_proxy" in environ) == (not alone, not alone)
     assert (environ["AWS_CONFIG_FILE"] == os.devnull) is alone

@@ -81,13 +81,13 @@ def test_a_failed_flow_leaves_nothing() -> None:
 
 def test_what_cannot_be_taken_back_is_left_and_the_rest_is_not() -> None:
     account, error = ended(two_then_full, refuse="b")
-    assert account.has == {"b"} and [one.name for one in error.left] == ["b"] and error.cleanup == "rm b"
+    assert account.has == {"b"} and [left.name for left in error.left] == ["b"] and error.cleanup == "rm b"
 
 
 def test_a_roll_back_that_hangs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(creating, "ROLL_BACK_SECONDS", 0.1)
     account, error = ended(two_then_full, hang="b")
-    assert {one.name for one in error.left} == account.has >= {"b"}
+    assert {left.name for left in error.left} == account.has >= {"b"}
 
 
 def test_what_a_thing_needs_stays_with_it() -> None:
@@ -97,7 +97,7 @@ def test_what_a_thing_needs_stays_with_it() -> None:
         raise SILENT
 
     account, error = ended(steps, refuse="function")
-    assert account.has == {"role", "function"} == {one.name for one in error.left}
+    assert account.has == {"role", "function"} == {left.name for left in error.left}
 
 
 def test_a_flow_that_takes_too_long_is_taken_back() -> None:

@@ -87,7 +87,7 @@ def write(tmp_path, monkeypatch):
 
 
 async def signed_in(profile, ask=None):
-    backend = next(one for one in list_profiles() if one.label == profile)
+    backend = next(listed for listed in list_profiles() if listed.label == profile)
     session = AwsSession(backend)
     session.ask_code = ask
     try:

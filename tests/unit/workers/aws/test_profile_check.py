@@ -78,7 +78,7 @@ def files(tmp_path, monkeypatch):
 
 def usable(name: str) -> None:
     check(name)
-    backend = next(one for one in list_profiles() if one.label == name)
+    backend = next(profile for profile in list_profiles() if profile.label == name)
     session = boto_session(backend)
     assert session.get_credentials().access_key == "AKIAGOOD"
     assert session.client("s3").meta.region_name == "eu-central-1"

@@ -30,9 +30,9 @@ class Jobs:
 
     async def jobs(self, *, search="", status=None):
         self.asked += 1
-        for one in self.running:
-            if one.status == status:
-                yield one
+        for running in self.running:
+            if running.status == status:
+                yield running
 
     async def complete(self, jobs):
         return tuple(jobs)

@@ -29,7 +29,7 @@ def job(name: str = "dogs", status: Any = "Completed", uri: str = MODEL, **given
 
 
 @pytest.mark.parametrize(
-    ("one", "word"),
+    ("job", "word"),
     [
         (job(), ""),
         (job(status="Stopped"), ""),
@@ -45,8 +45,8 @@ def job(name: str = "dogs", status: Any = "Completed", uri: str = MODEL, **given
         (job(**{"prepare_features": "false"}), ""),
     ],
 )
-def test_what_a_description_says_of_the_model(one: TrainingJob, word: str) -> None:
-    reason = no_model_reason(one)
+def test_what_a_description_says_of_the_model(job: TrainingJob, word: str) -> None:
+    reason = no_model_reason(job)
     assert bool(reason) == bool(word) and word in reason
     assert not reason or reason.endswith(".")
 

@@ -154,7 +154,7 @@ def test_what_is_not_used_any_more_is_deleted(config: str, other: str, deleted: 
     }
     asyncio.run(Updates(session, FakeRoles()).tidy(UPDATE, endpoint(config)))
     gone = [*session.made("delete_endpoint_config"), *session.made("delete_model")]
-    assert [name for one in gone for name in one.values()] == deleted
+    assert [name for call in gone for name in call.values()] == deleted
 
 
 def test_what_others_made_and_what_is_gone_is_left_alone() -> None:

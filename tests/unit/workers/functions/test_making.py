@@ -265,7 +265,7 @@ def test_a_log_group_that_may_not_be_looked_for_is_told_when_its_answer_is_lost(
     account.on_describe_log_groups = denied  # type: ignore[method-assign]
     with pytest.raises(Unreachable) as told:
         asyncio.run(Functions(account).create(SPEC))
-    assert [one.kind for one in told.value.left] == ["log group"] and account.has == ["/aws/lambda/ask"]
+    assert [left.kind for left in told.value.left] == ["log group"] and account.has == ["/aws/lambda/ask"]
     account = Account()
     account.on_describe_log_groups = lost  # type: ignore[method-assign]
     with pytest.raises(Unreachable):
@@ -287,7 +287,7 @@ def test_what_cannot_be_taken_back_is_told_with_how_to_delete_it() -> None:
     account.on_delete_role = lost  # type: ignore[method-assign]
     with pytest.raises(Unreachable) as told:
         asyncio.run(Functions(account).create(SPEC))
-    assert [(one.kind, one.name) for one in told.value.left] == [("role", "ask-role")]
+    assert [(left.kind, left.name) for left in told.value.left] == [("role", "ask-role")]
     assert "role ask-role" in told.value.message and "aws iam delete-role --role-name ask-role" in told.value.cleanup
 
 
@@ -296,7 +296,7 @@ def test_a_function_that_may_exist_keeps_its_role_and_is_told() -> None:
     account.on_get_function = lost  # type: ignore[method-assign]
     with pytest.raises(Unreachable) as told:
         asyncio.run(Functions(account).create(SPEC))
-    assert [one.kind for one in told.value.left] == ["function", "log group", "role"]
+    assert [left.kind for left in told.value.left] == ["function", "log group", "role"]
     assert account.has == ALL
 
 
@@ -322,7 +322,7 @@ def test_a_deletion_goes_on_to_its_end_and_tells_what_is_left() -> None:
     account.on_delete_role = broken  # type: ignore[method-assign]
     with pytest.raises(ServiceFault) as told:
         asyncio.run(Functions(account).delete(PLAN))
-    assert [(one.kind, one.name) for one in told.value.left] == [("role", "ask-role")]
+    assert [(left.kind, left.name) for left in told.value.left] == [("role", "ask-role")]
     assert account.has == ["ask-role"]
 
 

@@ -29,7 +29,7 @@ def context(inline: Mapping[str, Any] | None, *, others: tuple[str, ...] = (), *
         "ask", "arn:aws:lambda:us-east-1:123456789012:function:ask", "python3.12", 256, 30,
         "arn:aws:iam::123456789012:role/ask-role", None, "dogs", variables={"ENDPOINT_NAME": "dogs"} | variables,
     )  # fmt: skip
-    return SettingsContext(function, "revision-1", inline, True, tuple(ARN.format(one) for one in others))
+    return SettingsContext(function, "revision-1", inline, True, tuple(ARN.format(other) for other in others))
 
 
 def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Lambda(FakeSession):
 
     def _put(self, RoleName: str, PolicyName: str, PolicyDocument: str) -> dict[str, Any]:
         document = json.loads(PolicyDocument)
-        sids = [one["Sid"] for one in document["Statement"] if "Sid" in one]
+        sids = [statement["Sid"] for statement in document["Statement"] if "Sid" in statement]
         assert len(sids) == len(set(sids)), "IAM refuses a policy with two statements of one identifier"
         self.writes.append(allowed({PolicyName: document}))
         return {}

@@ -122,6 +122,6 @@ def test_the_window_sends_nothing_without_a_role() -> None:
 
 def test_whole_numbers_stay_whole_and_secrets_unseen() -> None:
     part = REQUESTS["tuning"].tuning
-    assert part is not None and [one.bounds for one in part.ranges[:2]] == [(1e-4, 1.0), (2, 20)]
+    assert part is not None and [setting.bounds for setting in part.ranges[:2]] == [(1e-4, 1.0), (2, 20)]
     assert [type(bound) for bound in part.ranges[1].bounds] == [int, int]
     assert "hush" not in repr(REQUESTS["single"])

@@ -264,7 +264,7 @@ def test_a_tuning_job_in_the_toolkits_script_mode(recorded):
     assert static["sagemaker_program"] == "train.py" and static["epochs"] == "10"
     archive = static["sagemaker_submit_directory"]
     assert archive.startswith(f"s3://{BUCKET}/sagedeck/jobs/tune-dogs/") and archive.endswith("/sourcedir.tar.gz")
-    channels = {one["ChannelName"] for one in definition["InputDataConfig"]}
+    channels = {channel["ChannelName"] for channel in definition["InputDataConfig"]}
     assert "features" in channels and "training" not in channels
     assert definition["Environment"]["SAGEDECK_DATA_URI"] == SPEC.data_uri + "/"
     assert definition["EnableManagedSpotTraining"] is True

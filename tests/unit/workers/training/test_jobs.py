@@ -137,7 +137,7 @@ def test_a_job_that_cannot_be_asked_for_is_told_as_left(monkeypatch):
     _, jobs = launch_that_died(monkeypatch, own_tags, silent, list_tags=lambda **_: raise_(Unreachable("t", "m")))
     with pytest.raises(Unreachable) as told:
         asyncio.run(jobs.launch(SPEC))
-    assert [(one.kind, one.name) for one in told.value.left] == [("training job", "dogs-1")]
+    assert [(left.kind, left.name) for left in told.value.left] == [("training job", "dogs-1")]
     assert "Left in the account: training job dogs-1" in told.value.message
     assert "aws sagemaker stop-training-job --training-job-name dogs-1" in told.value.cleanup
 

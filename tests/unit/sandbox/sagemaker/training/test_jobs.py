@@ -150,7 +150,7 @@ def test_metrics_reach_the_record_and_the_observers_while_the_job_runs(bench: Be
     bench.jobs.stop("metrics")
     job = bench.end("metrics")
     assert seen == [("loss", 2.0), ("loss", 1.5)]
-    assert [(one["MetricName"], one["Value"]) for one in job["FinalMetricDataList"]] == [("loss", 1.5)]
+    assert [(metric["MetricName"], metric["Value"]) for metric in job["FinalMetricDataList"]] == [("loss", 1.5)]
     assert statuses == ["Downloading", "Training", "Stopping", "Uploading", "Stopped"]
 
 
@@ -302,7 +302,7 @@ def test_a_hopeless_regex_costs_its_metric_and_not_the_job(bench: Bench) -> None
     bench.start("trap", "print('a' * 3000 + '!')\nprint('loss=0.5')\n", AlgorithmSpecification=algorithm)
     job = bench.end("trap")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert [(one["MetricName"], one["Value"]) for one in job["FinalMetricDataList"]] == [("loss", 0.5)]
+    assert [(metric["MetricName"], metric["Value"]) for metric in job["FinalMetricDataList"]] == [("loss", 0.5)]
     lines = last_lines(bench.logs, "trap")
     assert any(line.startswith("[sandbox] The metric 'trap' is not read any more") for line in lines)
 
