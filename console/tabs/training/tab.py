@@ -72,6 +72,7 @@ class TrainingTab(Tab):
         yield
         self._fill_head()
         self.table = self._make_table()
+        self.form.launch_button.heir = self.table.view
         yield
         self.detail = JobDetail(ctx, whole=False)
         yield from self.detail.build()

@@ -60,6 +60,8 @@ class Button(SecondClickGuard, QPushButton):
         if kind == "link":
             self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._on = on
+        # Who has the keyboard next when this button cannot have it any longer (see ``forms/focus.py``).
+        self.heir: QWidget | None = None
         self.clicked.connect(self._run)
         on_theme(self, self.updateGeometry)
 

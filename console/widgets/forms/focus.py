@@ -1,54 +1,170 @@
-"""One rule for the keyboard: it comes to a button that deletes something only by hand.
+"""One rule for where the keyboard goes when what has it is hidden, disabled or deleted.
 
-When the widget that has the keyboard is hidden, disabled or deleted, Qt gives the keyboard to the next one in
-order, and the next press of Space would press that. ``guard(app)`` passes it on past buttons that are dangerous.
+Left alone, Qt gives it to whatever comes next in order: a button that deletes, one of another panel, the account's.
+``guard(app)`` sends it on instead: to the button's ``heir`` where it names one; to a button of the same words; after a
+deletion to the list it was made in; else, from the nearest panel outwards, to the primary button, or to the first
+thing there that takes the keyboard; at last to where it was before. Never to a button that deletes something: there it
+comes only by hand.
 """
 
 from __future__ import annotations
 
-import shiboken6
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QWidget
+import weakref
+from collections import deque
+from collections.abc import Iterator
 
+import shiboken6
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QDialog, QStackedWidget, QWidget
+
+from console.widgets.base import below
 from console.widgets.forms.buttons import Button
+
+REMEMBERED = 12
 
 
 def guard(app: QApplication) -> None:
     """Watch where the keyboard goes, for as long as ``app`` lives."""
-    app.focusChanged.connect(_changed)
+    keeper = _Keeper(app)
+    app.focusChanged.connect(keeper.changed)
 
 
-def _changed(old: QWidget | None, now: QWidget | None) -> None:
-    if not isinstance(now, Button) or not now.is_dangerous or not _pushed_out(old, now):
-        return
-    place = harmless_after(now)
-    if place is not None:
-        place.setFocus(Qt.FocusReason.OtherFocusReason)
-    else:
-        now.clearFocus()
+class _Keeper(QObject):
+    """Knows where the keyboard was, the latest last; dialogs come and go meanwhile."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._path: deque[weakref.ref[QWidget]] = deque(maxlen=REMEMBERED)
+        self._dialog: weakref.ref[QDialog] | None = None
+
+    def changed(self, old: QWidget | None, now: QWidget | None) -> None:
+        """The keyboard went from ``old`` to ``now``."""
+        if now is None:
+            return
+        agreed = self._has_agreed(now.window()) and isinstance(now, QAbstractButton)
+        before = self._last_in(now.window())
+        gone = old is not None and not shiboken6.isValid(old)
+        inside = not gone and old is not None and old.window() is now.window()
+        # Code that moves it on means it; who comes back from a dialog had put it there before.
+        by_hand = inside and old is not None and usable(old) and not _is_page(now)
+        lost = before is not None and before is not now and not usable(before)
+        # What was off while a dialog was open is on again, and Qt has forgotten it meanwhile.
+        forgotten = not inside and before is not None and before is not now and isinstance(now, QAbstractButton)
+        pushed = not by_hand and (lost or forgotten)
+        # Who clicks means where he clicks.
+        clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if clicked or not (pushed or gone or (agreed and is_dangerous(now))):
+            self._path.append(weakref.ref(now))
+            return
+        if is_dangerous(now):
+            _away_from(now)
+        if before is not None and (pushed or before is now):
+            # What becomes of the page is known when the click has been dealt with.
+            held, first = weakref.ref(before), weakref.ref(QApplication.focusWidget() or now)
+            QTimer.singleShot(0, self, lambda: self._settle(held, first, agreed))
+
+    def _settle(self, before: weakref.ref[QWidget], first: weakref.ref[QWidget], agreed: bool) -> None:
+        left, now = before(), QApplication.focusWidget()
+        if left is None or not shiboken6.isValid(left) or (now is not None and now is not first()):
+            return
+        # After a deletion the next press of Space must not ask about the next row.
+        stays = usable(left) and not (agreed and is_dangerous(left))
+        place = left if stays else successor(left) or self._where_it_was(left)
+        if place is not None and place is not now:
+            place.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif now is not None:
+            self._path.append(weakref.ref(now))
+
+    def _has_agreed(self, window: QWidget) -> bool:
+        """True when the keyboard comes back to ``window`` from a dialog that was agreed to."""
+        if isinstance(window, QDialog):
+            self._dialog = weakref.ref(window)
+            return False
+        dialog, self._dialog = self._dialog() if self._dialog is not None else None, None
+        return dialog is not None and shiboken6.isValid(dialog) and dialog.result() == QDialog.DialogCode.Accepted
+
+    def _last_in(self, window: QWidget) -> QWidget | None:
+        return next((one for one in self._known() if one.window() is window), None)
+
+    def _where_it_was(self, left: QWidget) -> QWidget | None:
+        window = left.window()
+        return next((one for one in self._known() if one.window() is window and _takes(one)), None)
+
+    def _known(self) -> Iterator[QWidget]:
+        for ref in reversed(self._path):
+            one = ref()
+            if one is not None and shiboken6.isValid(one):
+                yield one
 
 
-def _pushed_out(old: QWidget | None, now: QWidget) -> bool:
-    """True when the keyboard did not leave ``old`` by hand. Who comes back from a dialog had put it there before."""
-    if old is None:
-        return False
-    if not shiboken6.isValid(old):
-        return True
-    return old.window() is now.window() and not (old.isVisible() and old.isEnabled())
+def usable(widget: QWidget) -> bool:
+    """True while the keyboard may stay there."""
+    return widget.isVisible() and widget.isEnabled()
 
 
-def harmless_after(widget: QWidget) -> QWidget | None:
-    """The next widget in order that takes the keyboard and deletes nothing; None when there is none."""
+def _is_page(widget: QWidget) -> bool:
+    """True where a stack put it: Qt gives the keyboard to a page as such when it has shown another one."""
+    return widget.focusPolicy() is Qt.FocusPolicy.NoFocus and isinstance(widget.parentWidget(), QStackedWidget)
+
+
+def is_dangerous(widget: QWidget) -> bool:
+    """True for buttons that delete or end something."""
+    return isinstance(widget, Button) and widget.is_dangerous
+
+
+def successor(left: QWidget) -> QWidget | None:
+    """Where the keyboard goes from ``left``, which cannot have it any longer; None where nothing near takes it."""
+    heir = getattr(left, "heir", None)
+    if isinstance(heir, QWidget) and _takes(heir):
+        return heir
+    panels = list(_panels_around(left))
+    if isinstance(left, Button):
+        same = [one for one in _in_order(panels) if isinstance(one, Button) and one.text() == left.text() != ""]
+        if same:
+            return same[0]
+    if is_dangerous(left):
+        lists = [one for one in _in_order(panels) if isinstance(one, QAbstractItemView)]
+        if lists:
+            return lists[0]
+    for panel in panels:
+        candidates = list(_in_order([panel]))
+        main = [one for one in candidates if isinstance(one, Button) and one.is_main]
+        if candidates:
+            return (main or candidates)[0]
+    return None
+
+
+def _panels_around(widget: QWidget) -> Iterator[QWidget]:
+    """The visible widgets that ``widget`` lies in, the nearest first, without the window itself."""
+    place = widget.parentWidget()
+    while place is not None and not place.isWindow():
+        if place.isVisible():
+            yield place
+        place = place.parentWidget()
+
+
+def _in_order(panels: list[QWidget]) -> Iterator[QWidget]:
+    """What takes the keyboard in each of ``panels``, from the top left on."""
+    for panel in panels:
+        found = [one for one in below(panel, QWidget) if one.window() is panel.window() and _takes(one)]
+        yield from sorted(found, key=lambda one: _place(one, panel))
+
+
+def _place(widget: QWidget, panel: QWidget) -> tuple[int, int]:
+    place = widget.mapTo(panel, QPoint(0, 0))
+    return place.y(), place.x()
+
+
+def _takes(widget: QWidget) -> bool:
+    tabs = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+    return bool(tabs) and usable(widget) and not is_dangerous(widget)
+
+
+def _away_from(widget: QWidget) -> None:
     place = widget.nextInFocusChain()
     while place is not None and place is not widget:
-        dangerous = isinstance(place, Button) and place.is_dangerous
-        if (
-            not dangerous
-            and place.window() is widget.window()
-            and place.focusPolicy() & Qt.FocusPolicy.TabFocus
-            and place.isVisible()
-            and place.isEnabled()
-        ):
-            return place
+        if place.window() is widget.window() and _takes(place):
+            place.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         place = place.nextInFocusChain()
-    return None
+    widget.clearFocus()
