@@ -75,9 +75,6 @@ class DataTab(Tab):
         self._show_dataset()
 
     def _lay_out(self) -> Iterator[None]:
-        found = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "data.breeds")
-        found.add(self.breeds, 57)
-        found.add(self.pictures, 43)
         self._empty = EmptyState(
             "folder",
             "No pictures yet",
@@ -86,9 +83,8 @@ class DataTab(Tab):
             ("Choose folder…", self.choose_folder),
         )
         self._nothing = QWidget()
-        self._middle = CurrentStack(self._empty, self._nothing, found)
-        self._found = found
-        yield
+        # In their places before they are filled: what is full would be moved with all that is in it.
+        self._middle = CurrentStack(self._empty, self._nothing)
         above = QWidget()
         content = QVBoxLayout(above)
         content.setContentsMargins(0, 0, 0, 0)
@@ -101,20 +97,26 @@ class DataTab(Tab):
         self.body.setSpacing(6)
         self.body.addWidget(scroll, 1)
         yield
+        self._found = Panes(Qt.Orientation.Horizontal, self.ctx.settings, "data.breeds")
+        self._middle.addWidget(self._found)
+        self._found.add(self.breeds, 57)
+        self._found.add(self.pictures, 43)
+        yield
         self.body.addSpacing(8)
         self.body.addWidget(self.upload_panel)
         self.samples_button = Button("Sample pictures…", "ghost", "paw", on=self.make_samples)
         self.head.add(self.samples_button)
         yield
         self._side_stack = QStackedWidget()
+        self.set_side(self._side_stack, "Bucket", "bucket", SIDE_WIDTH)
         self._absent = NotConnected(self.ctx)
         self._bucket_page = ScrollArea("Bucket")
-        self._bucket_page.setWidget(self.bucket_panel)
         for page in (self._bucket_page, self._absent):
             self._side_stack.addWidget(page)
+        yield
+        self._bucket_page.setWidget(self.bucket_panel)
         self.ctx.absenceChanged.connect(self._arrange_side)
         self._arrange_side(self.ctx.absence)
-        self.set_side(self._side_stack, "Bucket", "bucket", SIDE_WIDTH)
 
     def _arrange_side(self, absence: Absence | None) -> None:
         self._side_stack.setCurrentWidget(self._bucket_page if absence is None else self._absent)

@@ -56,13 +56,17 @@ class EndpointsTab(Tab):
         self.follower = EndpointFollower(ctx)
         self.search = SearchField("Filter")
         self.deploy_button = Button("New endpoint…", "primary", "plus", on=self.deploy)
+        self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
+        yield
         self.functions = FunctionsPart(ctx, whole=False)
+        # In their places before they are filled: what is full would be moved with all that is in it.
+        self._scroll = PageScroll(self.table, self.functions)
+        self.body.addWidget(self._scroll, 1)
         yield from self.functions.build()
         self.function_button = Button("New function…", icon="lambda", on=self.functions.acts.create)
         for part in (self.search, self.function_button, self.deploy_button):
             self.head.add(part)
         yield
-        self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
         self.table.set_empty(
             "endpoints",
             "No endpoints yet",
@@ -81,22 +85,19 @@ class EndpointsTab(Tab):
         self.table.view.share_columns(self.functions.table.view)
         self.functions.changed.connect(self._say_counts)
         self.functions.chosen.connect(self._function_chosen)
-        yield
-        self._scroll = PageScroll(self.table, self.functions)
         self.functions.sight.connect(self._bring_to_sight)
-        yield
-        self.body.addWidget(self._scroll, 1)
         yield
         self.panel = EndpointPanel(ctx)
         self.panel.update_button.clicked.connect(self.update_endpoint)
         self.panel.delete_button.clicked.connect(self.delete)
         yield
         self._sides = QStackedWidget()
+        self.set_side(self._sides, "Details", width=SIDE_WIDTH)
         self._sides.addWidget(self.panel)
+        yield
         self._sides.addWidget(self.functions.panel)
         self._unchosen = EmptyState("endpoints", "Nothing is chosen", "Choose one in a list.", plain=True)
         self._sides.addWidget(self._unchosen)
-        self.set_side(self._sides, "Details", width=SIDE_WIDTH)
         self._make_gutter()
         self._show_side(False)
         self._eager = QTimer(self)

@@ -66,10 +66,10 @@ class TrainingTab(Tab):
         # The features' job is shown instead of the tuning job that is chosen.
         self._aside = False
         self.form = LaunchForm(ctx, whole=False)
+        # In its place before it is filled: a full one would be moved with all that is in it.
+        self._drawer = FormDrawer(self, self.form, self._row)
         yield from self.form.build()
         self.form.launchRequested.connect(self._launch)
-        self._drawer = FormDrawer(self, self.form, self._row)
-        yield
         self._fill_head()
         self.table = self._make_table()
         self.form.launch_button.heir = self.table.view

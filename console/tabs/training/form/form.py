@@ -74,14 +74,14 @@ class LaunchForm(QFrame):
         self.modes = Segmented(MODES, "single", name="Kind of job", small=True)
         self.modes.changed.connect(self._mode_changed)
         self.form = LaunchFields(whole=False)
-        yield from self.form.build()
         self.cost = CostBlock()
         self.quota = QuotaLine(ctx)
         self._role = CheckLine("ok", "Permissions", "a role for this bucket alone", small=True)
         self.launch_button = Button("Launch job", "primary", "play", on=self._launch)
         self.copy_button = Button("Copy as CLI", "ghost", "terminal", on=self._copy)
-        yield
         self._lay_out()
+        yield
+        yield from self.form.build()
         yield
         self.form.changed.connect(self.update_state)
         ctx.pricesChanged.connect(self._take_prices)
