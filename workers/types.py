@@ -351,12 +351,13 @@ class JobReport:
 
 @dataclass(frozen=True)
 class DeploySpec:
-    """What the deploy dialog holds."""
+    """What the deploy dialog holds. ``model_uri``: where the model lies, if not where SageMaker says of the job."""
 
     endpoint_name: str
     job_name: str
     instance_type: str = "ml.m5.large"
     instance_count: int = 1
+    model_uri: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from console.models.running import progress_words
 from console.models.states import State
 from console.tabs.training.book import JobBook
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow_features import FeaturesFollower
-from console.tabs.training.pending import PendingRow, pending_rows, progress_words
+from console.tabs.training.pending import PendingRow, pending_rows
 from console.tabs.training.tab import TrainingTab
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button

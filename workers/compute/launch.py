@@ -11,7 +11,7 @@ from workers.aws.session import AwsSession
 from workers.aws.tags import CREATED_BY, CREATOR
 from workers.compute.access import InstanceAccess, ssh_problem
 from workers.compute.preflight import Preflight
-from workers.compute.types import AT_END_TAG, InstanceSpec
+from workers.compute.types import AT_END_TAG, BUCKET_TAG, InstanceSpec
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
 
 # EC2 learns of a new instance profile some seconds later.
@@ -124,6 +124,7 @@ def run_request(spec: InstanceSpec, profile: str, group: str, attempt: Attempt) 
         "Name": spec.name,
         CREATED_BY: CREATOR,
         AT_END_TAG: spec.at_end,
+        BUCKET_TAG: spec.bucket,
         attempt.tag["Key"]: attempt.tag["Value"],
     }
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]

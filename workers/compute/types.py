@@ -18,6 +18,8 @@ AtEnd = Literal["stop", "terminate"]
 ENDED: frozenset[str] = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
 # DescribeInstances does not tell what an instance does when it shuts itself down; the tag does.
 AT_END_TAG = "sagedeck:at-end"
+# The bucket that its role may write to.
+BUCKET_TAG = "sagedeck:bucket"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ class Instance:
     def burstable(self) -> bool:
         """True for T types, which have CPU credits."""
         return self.type.startswith("t")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that its role may use; "" for an instance of somebody else's."""
+        return self.tags.get(BUCKET_TAG, "")
 
     @property
     def ours(self) -> bool:

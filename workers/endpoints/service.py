@@ -13,7 +13,7 @@ from workers.aws.names import name_problem
 from workers.aws.session import AwsSession
 from workers.aws.times import utc, utc_of
 from workers.endpoints.deletion import Deletion
-from workers.endpoints.deployable import job_of_model
+from workers.endpoints.deployable import job_of_model, require_model
 from workers.endpoints.request import deploy_requests
 from workers.endpoints.steps import (
     JOB_TAG,
@@ -105,7 +105,10 @@ class Endpoints:
         if problem:
             raise InvalidInput("The endpoint cannot be made like this", problem)
         # Looking into a large archive takes its time, and makes nothing: it is no part of the flow.
-        uri = await model_of(self._session, spec.job_name)
+        if spec.model_uri:
+            await require_model(self._session, spec.job_name, uri := spec.model_uri)
+        else:
+            uri = await model_of(self._session, spec.job_name)
         role = await self._roles.ensure_endpoint_role(uri.split("/")[2])
         return await as_one(lambda attempt: self._deploy(spec, uri, role, attempt), f"deploy {spec.endpoint_name}")
 

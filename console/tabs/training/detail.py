@@ -18,12 +18,13 @@ from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import cost as spent
 from console.models.format import duration, fraction
+from console.models.running import epoch_words, progress_words
 from console.narrowing import RoleNotice
-from console.tabs.training.pending import job_title, progress_words
+from console.tabs.training.pending import job_title
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tags.chips import TagLine
-from console.tabs.training.tuning.views import epoch_words, points, setting_words, share
+from console.tabs.training.tuning.views import points, setting_words, share
 from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.progress import ProgressBar

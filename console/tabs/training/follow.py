@@ -10,8 +10,8 @@ from console.activity.model import ActivityItem
 from console.context import AppContext
 from console.follow.background import Follower
 from console.models.format import duration
+from console.models.running import progress_words
 from console.tabs.training.commands import StopTraining
-from console.tabs.training.pending import progress_words
 from console.tabs.training.rows import accuracy_words, limit_words, seconds
 from workers.training.progress import FeaturesProgress
 from workers.tuning.accuracy import best_accuracy

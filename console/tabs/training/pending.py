@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.models.format import count, duration
+from console.models.format import count
+from console.models.running import progress_words
 from console.models.states import State
 from console.tabs.training.rows import JobRow
 from workers.training.progress import FeaturesProgress
@@ -89,13 +90,6 @@ class PendingRow(JobRow):
             return ""
         why = _TROUBLE.get(self.source.status, "its features are there, but nothing waited for them any more")
         return f"The tuning job {self.awaited} was not created: {why}."
-
-
-def progress_words(progress: FeaturesProgress, now: datetime) -> str:
-    """``features 136 of 297, 30 s left``; without the time while no rate is known."""
-    left = progress.seconds_left(now)
-    words = f"features {progress.done:,} of {progress.total:,}"
-    return words if left is None else f"{words}, {duration(max(1.0, left))} left"
 
 
 def job_title(job: TrainingJob) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout
 
 from console.look.theme import theme
+from console.models.running import BACKBONES
 from console.tabs.training.form.values import (
-    BACKBONES,
     DEFAULT_INSTANCES,
     OBJECTIVES,
     SCALE_WORDS,

@@ -25,13 +25,6 @@ Mode = Literal["single", "tuning", "hosts"]
 SECONDS_A_MINUTE = 60
 DEFAULT_INSTANCES: dict[str, str] = {"single": "ml.m5.xlarge", "tuning": "ml.m5.2xlarge", "hosts": "ml.m5.2xlarge"}
 DEFAULT_COUNTS: dict[str, int] = {"single": 1, "tuning": 1, "hosts": 4}
-BACKBONES = (
-    ("efficientnet_lite0", "EfficientNet-Lite0"),
-    ("resnet18", "ResNet-18"),
-    ("resnet50", "ResNet-50"),
-    ("mobilenet_v3_large", "MobileNet V3 large"),
-    ("efficientnet_b0", "EfficientNet-B0"),
-)
 OBJECTIVES = (
     (BEST, "Best validation accuracy, highest"),
     ("valid:accuracy", "Last epoch's validation accuracy, highest"),

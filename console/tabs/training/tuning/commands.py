@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
+from console.models.running import progress_words
 from console.tabs.training.commands import NOWHERE, CliPlace, note, unknown_account
-from console.tabs.training.pending import progress_words
 from workers.launcher.cli import CODE_ARCHIVE, DRIVERS, command_line, tuning_parameters
 from workers.training.progress import FeaturesProgress
 from workers.tuning.request import features_once, tuning_request

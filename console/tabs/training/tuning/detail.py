@@ -15,12 +15,13 @@ from console.context import AppContext
 from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.format import count, duration, fraction
+from console.models.running import epoch_words
 from console.tabs.training.rows import trial_number
 from console.tabs.training.tags.chips import TagLine
 from console.tabs.training.tuning.charts import Explorer
 from console.tabs.training.tuning.follow import best_words, time_left
 from console.tabs.training.tuning.trial_strip import TrialStrip
-from console.tabs.training.tuning.views import board_columns, epoch_words, group_range, lines, marks, share, tone_of
+from console.tabs.training.tuning.views import board_columns, group_range, lines, marks, share, tone_of
 from console.widgets.base import ElidedLabel, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from math import isfinite
 
 from console.models.chart import Series
 from console.models.columns import DASH, Column
 from console.models.format import duration, fraction
+from console.models.running import BACKBONES
 from console.models.states import State
-from console.tabs.training.form.values import BACKBONES
 from console.tabs.training.rows import trial_number, trial_seconds
 from console.tabs.training.tuning.trial_strip import Mark
 from console.widgets.charts.parallel import Axis, Thread
@@ -194,19 +193,6 @@ def points(epochs: Sequence[EpochMetrics], name: str) -> tuple[list[float], list
     """The xs and ys of one metric."""
     found = [(float(epoch.epoch), epoch.values[name]) for epoch in epochs if name in epoch.values]
     return [x for x, _ in found], [y for _, y in found]
-
-
-def epoch_words(epochs: Sequence[EpochMetrics], now: datetime) -> str:
-    """``epoch 12 of 20, about 7 min left``."""
-    if not epochs:
-        return ""
-    last = epochs[-1]
-    words = f"epoch {last.epoch} of {last.epochs}"
-    if len(epochs) > 1 and last.epochs > last.epoch:
-        pace = (last.at - epochs[0].at).total_seconds() / (last.epoch - epochs[0].epoch)
-        left = pace * (last.epochs - last.epoch) - (now - last.at).total_seconds()
-        words += f", about {duration(max(1.0, left))} left"
-    return words
 
 
 def board_columns(job: TuningJob) -> list[Column]:

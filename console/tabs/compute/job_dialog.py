@@ -1,0 +1,152 @@
+"""The form of a training job on an instance: the settings of ``train.py``, or a script of one's own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from console.models.format import dollars
+from console.models.running import BACKBONES
+from console.widgets.base import label
+from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
+from console.widgets.forms.form import Form
+from console.widgets.forms.lines import HintLine
+from console.widgets.forms.switch import Switch
+from console.widgets.frames.dialog import FormDialog
+from workers.aws.names import name_problem, suggest_name
+from workers.compute.jobs import job_problem
+from workers.compute.types import Instance, JobSpec
+from workers.training.arguments import argument_problem
+
+WIDTH = 480
+OURS, OWN = "ours", "own"
+BATCH_SIZES = (16, 32, 64, 128, 256)
+_OURS_ROWS = ("backbone", "epochs", "rate", "batch", "extra")
+_OWN_ROWS = ("folder", "script", "arguments")
+
+
+class JobDialog(FormDialog):
+    """Ask with ``ask()``, then read ``spec()``. ``per_hour``: what the instance costs, ``None`` if not known."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        places: list[str],
+        place: str,
+        per_hour: float | None,
+        parent: QWidget | None = None,
+    ) -> None:
+        self._instance, self._per_hour = instance, per_hour
+        form = Form()
+        base = place.rstrip("/").rpartition("/")[2] or "job"
+        form.add("name", "Job name", LineEdit(suggest_name(base, datetime.now()), chars=28), check=name_problem)
+        form.add(
+            "data",
+            "Data",
+            ComboBox([(uri, _spoken(uri)) for uri in places], place or None, placeholder="Upload pictures first"),
+            check=lambda uri: None if uri else "Upload a folder of pictures in Data first.",
+        )
+        form.add("what", "Script", ComboBox([(OURS, "train.py, as in Training"), (OWN, "A folder of my own…")], OURS))
+        form.add("backbone", "Backbone", ComboBox(BACKBONES, BACKBONES[0][0]))
+        form.add_pair(
+            ("epochs", "Epochs", IntField(10, 1, 1000)),
+            ("rate", "Learning rate", NumberField(0.001), _rate_problem),
+            ("batch", "Batch size", ComboBox([(size, str(size)) for size in BATCH_SIZES], 64)),
+        )
+        form.add("extra", "More settings", LineEdit("", "seed=1, weight-decay=0.02", chars=30), check=_extra_problem)
+        form.add("folder", "Folder", LineEdit("", "/home/me/training", chars=30), check=_folder_problem)
+        form.add("script", "Script in it", LineEdit("train.py", chars=20))
+        form.add("arguments", "Arguments", LineEdit("", "epochs=3, lr=0.01", chars=30), check=_pairs_problem)
+        form.add("minutes", "Stop it after", IntField(60, 1, 2865, suffix="min"))
+        self._down = Switch("Shut the instance down when the job has ended", True)
+        form.add_widget(self._down)
+        super().__init__(
+            f"Train on {instance.title}", form, ok="Start", icon="training", width=WIDTH,
+            text="The script runs as a command through SSM. Model, report and output go to S3.",
+            extra_check=lambda: self.problem() is None, parent=parent,
+        )  # fmt: skip
+        self._cost = label("", "strong", wrap=True)
+        self._note = HintLine()
+        self.foot.addWidget(self._note)
+        self.foot.addWidget(self._cost)
+        form.changed.connect(self._show)
+        self._down.toggled.connect(lambda _: self._show())
+        self._show()
+
+    def spec(self) -> JobSpec:
+        """What the form says."""
+        given = self.form.values()
+        own = given["what"] == OWN
+        settings = (
+            pairs(given["arguments"])
+            if own
+            else {
+                "backbone": given["backbone"],
+                "epochs": str(given["epochs"]),
+                "learning-rate": format(given["rate"] or 0.0, "g"),
+                "batch-size": str(given["batch"]),
+                **pairs(given["extra"]),
+            }
+        )
+        return JobSpec(
+            name=given["name"],
+            instance=self._instance.id,
+            data_uri=given["data"] or "",
+            bucket=(given["data"] or "").removeprefix("s3://").partition("/")[0],
+            hyperparameters=settings,
+            limit_seconds=given["minutes"] * 60,
+            shut_down=self._down.isChecked(),
+            source=given["folder"] if own else "",
+            script=given["script"] if own else "train.py",
+        )
+
+    def problem(self) -> str | None:
+        """Why the job cannot start as the form says, or ``None``."""
+        return job_problem(self.spec())
+
+    def _show(self) -> None:
+        own = self.form.value("what") == OWN
+        for keys, shown in ((_OURS_ROWS, not own), (_OWN_ROWS, own)):
+            for key in keys:
+                self.form.row(key).setVisible(shown)
+        minutes = self.form.value("minutes")
+        if self._per_hour is None:
+            self._cost.setText("No list price is known for this type.")
+        else:
+            self._cost.setText(f"At most {dollars(self._per_hour * minutes / 60)} for the time of the job")
+        goes_on = "" if self._down.isChecked() else "The instance goes on billing after the job."
+        self._note.say(goes_on, "warn" if goes_on else "neutral")
+        self.update_ok()
+
+
+def pairs(text: str) -> dict[str, str]:
+    """``{"seed": "1"}`` of ``seed=1, …``; what has no ``=`` is left out (``_pairs_problem`` tells it)."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return {name.strip(): value.strip() for name, sign, value in (part.partition("=") for part in parts) if sign}
+
+
+def _pairs_problem(text: str) -> str | None:
+    wrong = next((part.strip() for part in text.split(",") if part.strip() and "=" not in part), None)
+    return f"Write name=value: “{wrong[:30]}” has no =." if wrong else None
+
+
+def _extra_problem(text: str) -> str | None:
+    return _pairs_problem(text) or argument_problem(pairs(text))
+
+
+def _rate_problem(value: Any) -> str | None:
+    return None if value is not None and value > 0 else "A number greater than 0."
+
+
+def _folder_problem(text: str) -> str | None:
+    if not text:
+        return None
+    return None if Path(text).expanduser().is_dir() else "There is no such folder on this computer."
+
+
+def _spoken(uri: str) -> str:
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    return f"{folder} in {bucket}" if folder else bucket

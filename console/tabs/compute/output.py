@@ -1,0 +1,339 @@
+"""The left pane: what the chosen command prints, live; how far a job is; and a line to run another one."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.context import AppContext
+from console.models.chart import Series
+from console.models.format import cost, duration, fraction
+from console.models.running import epoch_words, progress_words
+from console.tabs.compute.rows import state_of_command, took
+from console.widgets.base import ElidedLabel, label
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.progress import ProgressBar
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.fields import LineEdit
+from console.widgets.frames.banner import Banner
+from console.widgets.tables.state_chip import StateChip
+from console.widgets.text.log_panel import LogPanel
+from workers.compute.jobs import InstanceJob
+from workers.compute.types import Command, Instance
+from workers.errors.tree import SageDeckError
+from workers.training.curves import CurveReader
+from workers.training.progress import ProgressReader
+from workers.types import EpochMetrics
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+POLL_SECONDS = 1.0
+# The state of a command is asked for every so many polls of its output.
+_DESCRIBE_EVERY = 3
+_MOST_PAGES = 200
+_KEY = "compute:output"
+_CHART_HEIGHT = 120
+
+
+class OutputPane(QWidget):
+    """Follows the command that ``show_command`` was given while the tab is shown.
+
+    Signals: ``runRequested(line)``; ``stopRequested()`` and ``cancelRequested()`` for the command shown;
+    ``commandChanged(Command)`` when its state is another one.
+    """
+
+    runRequested = Signal(str)
+    stopRequested = Signal()
+    cancelRequested = Signal()
+    commandChanged = Signal(object)
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ctx = ctx
+        self._instance: Instance | None = None
+        self._command: Command | None = None
+        self._job: InstanceJob | None = None
+        self._per_hour: float | None = None
+        self._curves: CurveReader | None = None
+        self._features = ProgressReader()
+        self._printed = False
+        self._title = ElidedLabel("", "section", middle=True, least=12)
+        self._about = ElidedLabel("", "small", "text2", least=4)
+        self.stop_button = Button("Stop…", small=True, icon="stop", on=self.stopRequested.emit)
+        self.cancel_button = Button("Cancel…", "dangerText", small=True, on=self.cancelRequested.emit)
+        self.deploy_button = Button("Deploy…", small=True, icon="endpoints", on=self._deploy)
+        self._save = IconButton("download", "Save the whole output…", on=self._save_output)
+        self._chip = StateChip("")
+        self._words = ElidedLabel("", "small", "text2", least=4)
+        self._bar = ProgressBar()
+        self._left = label("", "small")
+        self._banner = Banner("err")
+        self._banner.hide()
+        self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
+        self._charts = QWidget()
+        self.log = LogPanel("Output")
+        self.log.remember(ctx.settings)
+        self.line = LineEdit("", "Run a command", chars=30)
+        self.line.returnPressed.connect(self._run)
+        self.run_button = Button("Run", on=self._run)
+        self.line.edited.connect(self._allow)
+        self._lay_out()
+        self.forget()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self._head = self._row(self._title, self._about, None, self.stop_button, self.cancel_button, self.deploy_button)
+        self._head.addWidget(self._save)
+        column.addLayout(self._head)
+        self._state_line = QWidget()
+        state = self._row(self._chip, self._words)
+        state.addWidget(self._bar, 1)
+        state.addWidget(self._left)
+        self._state_line.setLayout(state)
+        column.addWidget(self._state_line)
+        column.addWidget(self._banner)
+        charts = self._row(self._loss, self._accuracy)
+        charts.setSpacing(24)
+        self._charts.setLayout(charts)
+        self._charts.setFixedHeight(_CHART_HEIGHT)
+        column.addWidget(self._charts)
+        column.addWidget(self.log, 1)
+        column.addLayout(self._row(self.line, self.run_button))
+
+    @staticmethod
+    def _row(*parts: QWidget | None) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for part in parts:
+            if part is None:
+                row.addStretch(1)
+            else:
+                row.addWidget(part)
+        return row
+
+    # What is shown
+
+    @property
+    def command(self) -> Command | None:
+        """The command shown."""
+        return self._command
+
+    @property
+    def job(self) -> InstanceJob | None:
+        """The training job that it runs, once it was read; ``None`` for a command of one's own."""
+        return self._job
+
+    def set_instance(self, instance: Instance | None, per_hour: float | None) -> None:
+        """The instance that the line runs on."""
+        self._instance, self._per_hour = instance, per_hour
+        name = instance.title if instance is not None else "an instance"
+        self.line.setPlaceholderText(f"Run a command on {name}")
+        self.line.setAccessibleName(f"Run a command on {name}")
+        self._allow()
+
+    def show_command(self, command: Command | None) -> None:
+        """Show and follow a command; the same one again keeps its output."""
+        if command is None:
+            if self._command is not None:
+                self.forget()
+            return
+        same = self._command is not None and command.id == self._command.id
+        self._command = command
+        if not same:
+            self._job, self._curves, self._features = None, None, ProgressReader()
+            self._banner.hide()
+            self._draw(())
+            self.log.view.clear()
+            self.log.view.set_placeholder("Waiting for the first line…")
+        self._say()
+        if not same:
+            self.resume()
+
+    def forget(self) -> None:
+        """Show no command."""
+        self.pause()
+        self._command = self._job = None
+        self.log.view.clear()
+        self.log.view.set_placeholder("No command yet. Type one below, or start a training job.")
+        self._banner.hide()
+        self._draw(())
+        self._say()
+
+    def resume(self) -> None:
+        """Go on following, for example when the tab is shown again."""
+        services = self.ctx.services
+        if services is not None and self._command is not None:
+            self.ctx.tasks.start(
+                self._follow(services, self._command), label="Follow the output", key=_KEY, on_error=self._failed
+            )
+
+    def pause(self) -> None:
+        """Stop asking."""
+        self.ctx.tasks.cancel(_KEY)
+
+    # Following
+
+    async def _follow(self, services: Services, command: Command) -> None:
+        self.log.view.clear()
+        self._printed = False
+        await self._read_job(services, command)
+        token: str | None = None
+        turn = 0
+        while True:
+            ended = not command.running
+            token = await self._read(services, command, token)
+            if ended:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+            turn += 1
+            if turn % _DESCRIBE_EVERY == 0:
+                found = await services.compute.commands.describe(command.id, command.instance)
+                if found is not None:
+                    changed, command = found.state != command.state, found
+                    self._command = found
+                    self._say()
+                    if changed:
+                        self.commandChanged.emit(found)
+        await self._read_job(services, command)
+        if not self._printed and command.output:
+            # A log group that may not be read, or a command of somebody else's without one.
+            self.log.view.append_text(command.output)
+        self.log.view.set_placeholder("The command printed nothing.")
+        self._conclude(command)
+
+    async def _read_job(self, services: Services, command: Command) -> None:
+        if not command.job:
+            return
+        job = await services.compute.jobs.of_command(command)
+        if job is not None:
+            if self._curves is None:
+                self._curves = services.compute.jobs.curve_reader(job)
+            self._job = job
+            self._say()
+
+    async def _read(self, services: Services, command: Command, token: str | None) -> str | None:
+        for _ in range(_MOST_PAGES):
+            events, token = await services.compute.commands.output(command, token)
+            if not events:
+                break
+            self._printed = True
+            self.log.view.append_events(events)
+            self._features.feed(events)
+            if self._curves is not None and await asyncio.to_thread(self._curves.feed, events):
+                self._draw(self._curves.epochs)
+        self._say()
+        return token
+
+    def _conclude(self, command: Command) -> None:
+        job = self._job
+        reason = job.reason if job is not None else ""
+        if not reason and command.state == "TimedOut":
+            reason = f"SSM says: {command.detail}."
+        if reason:
+            self._banner.set_content("err" if job is None or job.state == "Failed" else "warn", reason, "")
+            self._banner.show()
+
+    def _failed(self, error: BaseException) -> None:
+        title, words = (
+            (error.title, error.message)
+            if isinstance(error, SageDeckError)
+            else ("The output cannot be read", str(error))
+        )
+        self._banner.set_content("err", title, words, fix=("Try again", self.resume))
+        self._banner.show()
+
+    # Contents
+
+    def _say(self) -> None:
+        command, job = self._command, self._job
+        self._state_line.setVisible(command is not None)
+        self._save.setVisible(command is not None and bool(command.bucket))
+        self.stop_button.setVisible(command is not None and command.running and bool(command.job))
+        self.cancel_button.setVisible(command is not None and command.running)
+        self.deploy_button.setVisible(job is not None and bool(job.model_uri))
+        self._title.setText(command.title if command is not None else "Output")
+        where = self._instance.title if self._instance is not None else ""
+        self._about.setText(f"on {where}, command {command.id[:13]}" if command is not None and where else "")
+        self.log.view.set_live(command is not None and command.running)
+        if command is None:
+            return
+        self._chip.set_state(state_of_command(command))
+        epochs = self._curves.epochs if self._curves is not None else ()
+        now = datetime.now(UTC)
+        told = self._features.progress if command.running and not epochs else None
+        done = told.fraction if told is not None else epochs[-1].epoch / epochs[-1].epochs if epochs else None
+        if told is not None:
+            self._words.setText(progress_words(told, now))
+        else:
+            self._words.setText(epoch_words(epochs, now) if command.running else "")
+        self._bar.setVisible(command.running and bool(command.job))
+        self._bar.set_fraction(done)
+        seconds = took(command, now)
+        parts = [duration(seconds)] if seconds is not None else []
+        if seconds is not None and self._per_hour:
+            parts.append(cost(seconds / 3600 * self._per_hour))
+        self._left.setText("   ".join(parts))
+
+    def _draw(self, epochs: tuple[EpochMetrics, ...]) -> None:
+        self._charts.setVisible(bool(epochs))
+        for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
+            lines = []
+            for which, comparison in (("train", True), ("valid", False)):
+                found = [
+                    (one.epoch, one.values[f"{which}:{metric}"]) for one in epochs if f"{which}:{metric}" in one.values
+                ]
+                if found:
+                    xs, ys = zip(*found, strict=True)
+                    lines.append(Series("val" if which == "valid" else which, xs, ys, comparison=comparison))
+            chart.set_series(lines)
+            if epochs:
+                chart.set_x_range(1, max(2, epochs[-1].epochs))
+
+    # Actions
+
+    def _allow(self) -> None:
+        instance = self._instance
+        online = instance is not None and instance.running and instance.agent is not None and instance.agent.online
+        self.line.setEnabled(bool(online) and not self.ctx.read_only)
+        self.run_button.setEnabled(bool(online) and not self.ctx.read_only and bool(self.line.value()))
+
+    def _run(self) -> None:
+        if self.run_button.isEnabled():
+            self.runRequested.emit(self.line.value())
+            self.line.clear()
+
+    def _deploy(self) -> None:
+        if self._job is not None:
+            self.ctx.navigate("endpoints", {"deploy_model": (self._job.name, self._job.model_uri)})
+
+    def _save_output(self) -> None:
+        command = self._command
+        if command is None:
+            return
+        dialog = QFileDialog(self, "Save the output into")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda folder: self._save_into(command, folder))
+        dialog.open()
+
+    def _save_into(self, command: Command, folder: str) -> None:
+        async def save() -> None:
+            services = self.ctx.services
+            if services is None:
+                return
+            files = await services.compute.commands.whole_output(command, folder)
+            if files:
+                self.ctx.notify.info("The output was saved", ", ".join(name.rpartition("/")[2] for name in files))
+            else:
+                self.ctx.notify.info("There is no output yet", "SSM keeps it in S3 when the command has ended.")
+
+        self.ctx.tasks.start(save(), label="Save the output")

@@ -1,0 +1,459 @@
+"""The EC2 tab: instances above, the output of a command and the figures of the instance below."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QWidget
+
+from console.context import AppContext
+from console.models.format import count
+from console.tabs.base import Tab
+from console.tabs.compute import TAB
+from console.tabs.compute.commands import (
+    CancelCommand,
+    CreateDefaultVpc,
+    LaunchInstance,
+    LaunchJob,
+    RunLine,
+    StartInstances,
+    StopInstances,
+    StopJob,
+    TerminateInstances,
+)
+from console.tabs.compute.job_dialog import JobDialog
+from console.tabs.compute.launch_dialog import LaunchDialog
+from console.tabs.compute.output import OutputPane
+from console.tabs.compute.rows import COLUMNS, Row
+from console.tabs.compute.side import SidePane
+from console.widgets.forms.buttons import Button
+from console.widgets.frames.panes import Panes
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.table import ResourceTable
+from workers.compute.jobs import InstanceJob
+from workers.compute.types import Command, Image, Instance
+from workers.errors.tree import SageDeckError
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+# While an instance comes up or goes, or a command runs, everything is read this often.
+EAGER_MS = 3000
+_MOVING = ("pending", "stopping", "shutting-down")
+
+
+class ComputeTab(Tab):
+    """Launch instances without an open port, train on them, watch and end them."""
+
+    spec = TAB
+
+    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(ctx, parent)
+        self._rows: dict[str, Row] = {}
+        self._images: dict[str, Image] = {}
+        self._wanted = self._wanted_command = ""
+        self.search = SearchField("Filter")
+        self.start_button = Button("Start", icon="play", on=self.start_instances)
+        self.stop_button = Button("Stop…", icon="stop", on=self.stop_instances)
+        self.terminate_button = Button("Terminate…", "dangerText", "trash", on=self.terminate_instances)
+        self.train_button = Button("Train…", icon="training", on=self.train)
+        self.launch_button = Button("Launch instance…", "primary", "plus", on=self.launch)
+        for part in (
+            self.search,
+            self.start_button,
+            self.stop_button,
+            self.terminate_button,
+            self.train_button,
+            self.launch_button,
+        ):
+            self.head.add(part)
+        self.table = ResourceTable(COLUMNS, key="id", name="Instances", noun="instances", sort=("per_hour", "desc"))
+        self.table.set_empty(
+            "ec2",
+            "No instances yet",
+            "Launch one with a Deep Learning AMI. No port is opened: it is reached through SSM.",
+            ("Launch instance…", self.launch),
+        )
+        self.table.set_actions(self._menu)
+        self.table.remember(ctx.settings, "instances")
+        self.search.searched.connect(self.table.set_filter)
+        self.table.filterCleared.connect(self.search.clear)
+        self.output = OutputPane(ctx)
+        self.side = SidePane(ctx)
+        lower = Panes(Qt.Orientation.Horizontal, ctx.settings, "compute.lower")
+        lower.add(self.output, 8)
+        lower.add(self.side, 7)
+        self._lower = lower
+        panes = Panes(Qt.Orientation.Vertical, ctx.settings, "compute")
+        panes.add(self.table, 2)
+        panes.add(lower, 7)
+        self.body.addWidget(panes, 1)
+        self._eager = QTimer(self)
+        self._eager.setSingleShot(True)
+        self._eager.setInterval(EAGER_MS)
+        self._eager.timeout.connect(self._eager_refresh)
+        self._connect()
+        self._update()
+
+    def _connect(self) -> None:
+        self.table.selectionChanged.connect(self._chosen)
+        self.side.commandChosen.connect(self._show_command)
+        self.side.spanChanged.connect(self._read_figures)
+        self.output.runRequested.connect(self.run_line)
+        self.output.stopRequested.connect(self.stop_job)
+        self.output.cancelRequested.connect(self.cancel_command)
+        self.output.commandChanged.connect(self._command_changed)
+        self.ctx.resourceChanged.connect(self._resource_changed)
+        self.ctx.readOnlyChanged.connect(lambda _: self._update())
+
+    # What the window asks
+
+    def activate(self, payload: Any = None) -> None:
+        """Show the list; ``{"instance": id}`` chooses one, ``{"command": id}`` with it a command."""
+        if isinstance(payload, dict):
+            self._wanted = payload.get("instance", "")
+            self._wanted_command = payload.get("command", "")
+        self.refresh()
+        self.output.resume()
+
+    def deactivate(self) -> None:
+        """Stop following."""
+        self.output.pause()
+        self._eager.stop()
+
+    def forget_account(self) -> None:
+        """Forget the instances of the account."""
+        self._wanted = self._wanted_command = ""
+        self._forget_rows()
+
+    def backend_changed(self) -> None:
+        """Read the instances of this account."""
+        self._forget_rows()
+        super().backend_changed()
+
+    def _forget_rows(self) -> None:
+        self._eager.stop()
+        self._rows.clear()
+        self._images.clear()
+        self.output.forget()
+        self.output.set_instance(None, None)
+        self.side.forget()
+        self.table.set_rows([])
+        self.table.set_loading("Reading the instances")
+        self.head.subtitle.setText("")
+        self.badgeChanged.emit("", "", "")
+        self._update()
+
+    def refresh(self) -> None:
+        """Read the instances, and the figures and commands of the chosen one, again."""
+        services = self.ctx.services
+        if services is None:
+            return
+        if not self._rows:
+            self.table.set_loading("Reading the instances")
+        self.start(self._refresh(services), label="Read the instances", key="list", on_error=self._refresh_failed)
+        self._read_chosen()
+
+    def _refresh_failed(self, error: BaseException) -> None:
+        self.table.set_error(error, fix=("Try again", self.refresh))
+
+    # Rows
+
+    async def _refresh(self, services: Services) -> None:
+        instances = await services.compute.instances.all()
+        self._take(services, instances)
+        cpu = await services.compute.instances.cpu(one for one in instances if one.running)
+        self._rows = {key: replace(row, cpu=cpu.get(key, row.cpu)) for key, row in self._rows.items()}
+        self._show()
+        self.ctx.mark_refreshed()
+
+    def _take(self, services: Services, instances: tuple[Instance, ...]) -> None:
+        compute, known = services.compute, self._rows
+        self._rows = {
+            one.id: Row(
+                one,
+                compute.per_hour(one),
+                compute.cost_since_start(one),
+                known[one.id].cpu if one.id in known else None,
+            )
+            for one in instances
+        }
+        self._show()
+        if self.active and any(one.state in _MOVING or _waits_for_agent(one) for one in instances):
+            self._eager.start()
+
+    def _show(self) -> None:
+        rows = list(self._rows.values())
+        self.table.set_rows(rows)
+        self._lower.setVisible(bool(rows))
+        billing = sum(row.instance.running for row in rows)
+        self.head.subtitle.setText(f"{count(len(rows), 'instance')}, {billing} billing" if rows else "")
+        moving = sum(row.instance.state in _MOVING for row in rows)
+        idle = sum(row.idle for row in rows)
+        if moving:
+            self.badgeChanged.emit("run", str(moving), "accent")
+        else:
+            self.badgeChanged.emit("idle" if idle else "", str(idle) if idle else "", "warn" if idle else "")
+        if self._wanted in self._rows:
+            self.table.select_keys([self._wanted])
+            self._wanted = ""
+        elif rows and self.table.current_row() is None:
+            self.table.select_keys([rows[0].id])
+        self._chosen()
+
+    def _chosen(self) -> None:
+        row = self.table.current_row()
+        if row is None:
+            self.side.forget()
+            self.output.forget()
+            self.output.set_instance(None, None)
+        else:
+            command = self.output.command
+            if command is not None and command.instance != row.id:
+                self.output.forget()
+            self.output.set_instance(row.instance, row.per_hour)
+            self._read_chosen()
+        self._update()
+
+    def _read_chosen(self) -> None:
+        row, services = self.table.current_row(), self.ctx.services
+        if row is not None and services is not None and self.active:
+            self.start(self._read_details(services, row), label="Read the instance", key="chosen")
+
+    async def _read_details(self, services: Services, row: Row) -> None:
+        compute = services.compute
+        sizes, image = await asyncio.gather(compute.images.sizes((row.instance.type,)), self._image(services, row))
+        if not self._is_chosen(row):
+            return
+        self.side.show_row(row, sizes.get(row.instance.type), image)
+        try:
+            commands = await compute.commands.of(row.id)
+        except SageDeckError as error:
+            self.side.table.set_error(error)
+            commands = ()
+        if not self._is_chosen(row):
+            return
+        self.side.show_commands(commands)
+        self._choose_command(commands)
+        self.side.show_series(await compute.instances.charts(row.instance, self.side.span))
+        if self.active and any(command.running for command in commands):
+            self._eager.start()
+
+    async def _image(self, services: Services, row: Row) -> str:
+        if row.instance.image not in self._images:
+            try:
+                self._images[row.instance.image] = await services.compute.images.image(row.instance.image)
+            except SageDeckError:
+                # An AMI that was deregistered, or may not be read: its id is all there is.
+                return row.instance.image
+        return f"{row.instance.image}, {self._images[row.instance.image].name}"
+
+    def _is_chosen(self, row: Row) -> bool:
+        current = self.table.current_row()
+        return current is not None and current.id == row.id
+
+    def _choose_command(self, commands: tuple[Command, ...]) -> None:
+        known = {command.id: command for command in commands}
+        shown = self.output.command
+        if self._wanted_command in known:
+            self.side.choose(self._wanted_command)
+            self._wanted_command = ""
+        elif shown is None and commands:
+            self.side.choose(commands[0].id)
+        elif shown is not None and shown.id in known:
+            self.output.show_command(known[shown.id])
+
+    def _read_figures(self) -> None:
+        row, services = self.table.current_row(), self.ctx.services
+        if row is not None and services is not None:
+            self.start(self._figures(services, row), label="Read the figures", key="figures")
+
+    async def _figures(self, services: Services, row: Row) -> None:
+        series = await services.compute.instances.charts(row.instance, self.side.span)
+        if self._is_chosen(row):
+            self.side.show_series(series)
+
+    def _show_command(self, command: Command) -> None:
+        self.output.show_command(command)
+
+    def _command_changed(self, command: Command) -> None:
+        self._read_chosen()
+        if command.job:
+            self.ctx.resourceChanged.emit("job", command.job)
+
+    def _eager_refresh(self) -> None:
+        if self.active:
+            self.refresh()
+
+    def _resource_changed(self, kind: str, name: str) -> None:
+        if kind in ("instance", "command"):
+            self.refresh()
+
+    # Actions
+
+    def _picked(self) -> list[Instance]:
+        return [row.instance for row in self.table.selected_rows()]
+
+    def _update(self) -> None:
+        free, picked = not self.ctx.read_only, self._picked()
+        current = self.table.current_row()
+        self.launch_button.setEnabled(free and self.ctx.services is not None)
+        self.start_button.setEnabled(free and any(one.state == "stopped" for one in picked))
+        self.stop_button.setEnabled(free and any(one.running for one in picked))
+        self.terminate_button.setEnabled(
+            free and any(one.state not in ("terminated", "shutting-down") for one in picked)
+        )
+        self.train_button.setEnabled(free and current is not None and _online(current.instance))
+
+    def _menu(self, rows: list[Row]) -> list[Any]:
+        entries: list[Any] = []
+        pairs = (
+            ("Train…", "training", self.train, self.train_button),
+            ("Start", "play", self.start_instances, self.start_button),
+            ("Stop…", "stop", self.stop_instances, self.stop_button),
+            ("Terminate…", "trash", self.terminate_instances, self.terminate_button),
+        )
+        entries += [(words, icon, act) for words, icon, act, button in pairs if button.isEnabled()]
+        return entries
+
+    def launch(self) -> None:
+        """Open the launch form."""
+        services = self.ctx.services
+        if services is None:
+            self.ctx.notify.info("Not connected", "An instance is launched once an account is connected.")
+            return
+        self.start(self._launch(services), label="Launch an instance", key="launch")
+
+    async def _launch(self, services: Services) -> None:
+        images, buckets = await asyncio.gather(services.compute.images.deep_learning(), services.storage.buckets())
+        if not buckets:
+            self.ctx.notify.info(
+                "There is no bucket yet",
+                "Data and models of an instance lie in a bucket.",
+                action=("Make one", lambda: self.ctx.navigate("data")),
+            )
+            return
+        dialog = LaunchDialog(services, images, [bucket.name for bucket in buckets], self._cure, self.window())
+        agreed = await dialog.ask()
+        self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        if agreed:
+            outcome = await self.ctx.run(LaunchInstance(dialog.spec()))
+            if outcome:
+                self._wanted = str(outcome.value)
+                self.refresh()
+
+    async def _cure(self, fix: str) -> bool:
+        if fix == "create_default_vpc":
+            return bool(await self.ctx.run(CreateDefaultVpc()))
+        self.ctx.notify.info(
+            "A quota is raised by AWS", "Ask for it in Service Quotas, under Amazon EC2; it takes hours to days."
+        )
+        return False
+
+    def start_instances(self) -> None:
+        """Start the chosen instances that are stopped."""
+        stopped = [one for one in self._picked() if one.state == "stopped"]
+        if stopped:
+            self.ctx.start(StartInstances(stopped))
+
+    def stop_instances(self) -> None:
+        """Ask, then stop the chosen instances that run."""
+        running = [one for one in self._picked() if one.running]
+        services = self.ctx.services
+        if running and services is not None:
+            self.start(self._end(services, StopInstances, running), label="Stop", key="end")
+
+    def terminate_instances(self) -> None:
+        """Ask for the name, then terminate the chosen instances."""
+        there = [one for one in self._picked() if one.state not in ("terminated", "shutting-down")]
+        services = self.ctx.services
+        if there and services is not None:
+            self.start(self._end(services, TerminateInstances, there), label="Terminate", key="end")
+
+    async def _end(
+        self, services: Services, made: type[StopInstances | TerminateInstances], instances: list[Instance]
+    ) -> None:
+        prices = [services.compute.per_hour(one) for one in instances]
+        saves = None if None in prices else sum(price or 0.0 for price in prices)
+        running = 0
+        for instance in instances:
+            try:
+                running += sum(command.running for command in await services.compute.commands.of(instance.id, most=50))
+            except SageDeckError:
+                # Who may not list commands may still stop an instance.
+                continue
+        await self.ctx.run(made(instances, running, saves))
+
+    def train(self) -> None:
+        """Open the form of a training job on the chosen instance."""
+        row, services = self.table.current_row(), self.ctx.services
+        if row is not None and services is not None:
+            self.start(self._train(services, row), label="Train", key="train")
+
+    async def _train(self, services: Services, row: Row) -> None:
+        places = await _places(services, row.instance.bucket)
+        last = str(self.ctx.settings.value("last_data_uri", "")).rstrip("/")
+        dialog = JobDialog(row.instance, places, last if last in places else "", row.per_hour, self.window())
+        agreed = await dialog.ask()
+        self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        if agreed:
+            outcome = await self.ctx.run(LaunchJob(dialog.spec(), row.instance))
+            if outcome:
+                self._follow_new(outcome.value)
+
+    def run_line(self, line: str) -> None:
+        """Run a line of shell on the chosen instance."""
+        row = self.table.current_row()
+        if row is not None:
+            self.start(self._run_line(row, line), label="Run a command", key="run")
+
+    async def _run_line(self, row: Row, line: str) -> None:
+        outcome = await self.ctx.run(RunLine(row.instance, line, row.instance.bucket))
+        if outcome:
+            self._follow_new(outcome.value)
+
+    def _follow_new(self, command: Command) -> None:
+        self._wanted_command = command.id
+        self.output.show_command(command)
+        self._read_chosen()
+
+    def stop_job(self) -> None:
+        """Ask, then let the job shown stop and save its model."""
+        job, row = self.output.job, self.table.current_row()
+        if job is not None and row is not None:
+            self.start(self._stop_job(job, row.instance), label=f"Stop {job.name}", key="stop")
+
+    async def _stop_job(self, job: InstanceJob, instance: Instance) -> None:
+        await self.ctx.run(StopJob(job, instance))
+
+    def cancel_command(self) -> None:
+        """Ask, then kill the command shown."""
+        command = self.output.command
+        if command is not None and command.running:
+            self.ctx.start(CancelCommand(command))
+
+
+def _online(instance: Instance) -> bool:
+    return instance.running and instance.agent is not None and instance.agent.online
+
+
+def _waits_for_agent(instance: Instance) -> bool:
+    return instance.running and (instance.agent is None or not instance.agent.online)
+
+
+async def _places(services: Services, only: str) -> list[str]:
+    """``s3://bucket/folder`` of the folders at the root of the bucket that an instance may use, but SageDeck's own.
+
+    ``only`` "": of all buckets.
+    """
+    found: list[str] = []
+    for bucket in await services.storage.buckets():
+        if only and bucket.name != only:
+            continue
+        listing = await services.storage.list(bucket.name)
+        folders = [folder.rstrip("/") for folder in listing.folders]
+        found += [f"s3://{bucket.name}/{folder}" for folder in folders if folder != "sagedeck"]
+    return found
