@@ -51,7 +51,8 @@ class Column:
     ``sort_key(row)`` orders rows (default: the value itself); rows whose sort value is ``None`` come last.
     ``icon`` is an icon name or a function of the row. ``tone(row)`` names a colour token or ``None``.
     ``stretch`` takes a share of the width left over; by default only a name column does.
-    ``sample`` is a text as wide as the column should at least be; ``width`` the length of a ``bar`` in pixels.
+    ``sample`` is a text as wide as the column should at least be; ``width`` the length of a ``bar`` in pixels;
+    ``ceiling`` the value at the top of a ``spark`` whose own values are lower (percent: 100).
     """
 
     key: str
@@ -72,6 +73,7 @@ class Column:
     stretch: int | None = None
     sample: str = ""
     width: int = 0
+    ceiling: float = 0.0
     descending_first: bool | None = None
 
     @property

@@ -48,13 +48,14 @@ class CostMeter(QObject):
             running = await services.training.complete(jobs.values())
             endpoints = await services.endpoints.list()
             functions = await services.functions.per_hour(services.prices)
+            instances = await services.compute.per_hour_now()
         except SageDeckError as error:
             # The tabs say what is wrong; a header that repeats it every minute helps nobody.
             log.info("what runs could not be read: %s", error)
             self.ctx.costChanged.emit(None)
         else:
             total = services.prices.hourly_total(running, endpoints, services.region, functions)
-            self.ctx.costChanged.emit(total.per_hour)
+            self.ctx.costChanged.emit(total.per_hour + instances)
         self._timer.start(EVERY_MS)
 
     def _connected(self, backend: object) -> None:

@@ -27,7 +27,7 @@ from tests.helpers.window import until
 
 SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
 SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
-IDS = ("data", "training", "endpoints", "predict")
+IDS = ("data", "training", "compute", "endpoints", "predict")
 SPECS = [spec for spec in TABS if spec.id in IDS]
 
 
@@ -167,6 +167,23 @@ class Stage:
         tab.table.select_keys([full.ENDPOINTS[0]])
         tab.show_side()
 
+    async def compute(self) -> None:
+        """An instance that trains."""
+        tab = self.tab("compute")
+        await until(lambda: tab.table.model.total and tab.output.job is not None)
+
+    async def launch(self) -> None:
+        """The form of an instance."""
+        await self.compute()
+        self.tab("compute").launch()
+        await self.asked("LaunchDialog")
+
+    async def train(self) -> None:
+        """The form of a job on an instance."""
+        await self.compute()
+        self.tab("compute").train()
+        await self.asked("JobDialog")
+
     async def function(self) -> None:
         """A function chosen, with its test open."""
         await self.endpoints()
@@ -254,6 +271,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
+        "compute", "launch", "train",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip

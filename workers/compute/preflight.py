@@ -100,7 +100,8 @@ class Preflight:
             return Check("type", "missing", "Type and image", f"{spec.type} is not offered in {self._session.region}.")
         problem = mismatch(spec.image, size)
         if problem:
-            return Check("type", "missing", "Type and image", problem)
+            # It may be meant: an image with drivers trains on a CPU, too.
+            return Check("type", "warn", "Type and image", problem)
         if spec.disk_gib < spec.image.smallest_disk_gib:
             return Check(
                 "type",

@@ -33,6 +33,13 @@ class Compute:
         """US dollars an hour that the instance costs now, without its disk: 0 unless it runs, ``None``: not known."""
         return self._prices.per_hour(instance.type, "ec2", self._session.region) if instance.running else 0.0
 
+    async def per_hour_now(self) -> float:
+        """US dollars an hour that all running instances cost, without disks; those without a known price are left out.
+
+        Raises ``SageDeckError``.
+        """
+        return sum(self.per_hour(instance) or 0.0 for instance in await self.instances.running())
+
     def cost_since_start(self, instance: Instance, now: datetime | None = None) -> float | None:
         """US dollars of its last run, without its disk; ``None`` when price or end are not known."""
         price = self._prices.per_hour(instance.type, "ec2", self._session.region)

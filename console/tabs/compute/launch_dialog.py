@@ -32,7 +32,7 @@ WIDTH = 520
 DISK_GIB, LIMIT_MINUTES = 60, 240
 HOURS_PER_MONTH = 730
 _SETTLED_SECONDS = 0.4
-_MARKS: dict[str, LineTone] = {"ok": "ok", "missing": "err", "unknown": "warn"}
+_MARKS: dict[str, LineTone] = {"ok": "ok", "warn": "warn", "missing": "err", "unknown": "warn"}
 
 Cure = Callable[[str], Awaitable[bool]]
 
@@ -75,11 +75,9 @@ class LaunchDialog(FormDialog):
             ),
             ("limit", "At the latest after", IntField(LIMIT_MINUTES, 0, 14_400, suffix="min"), _limit_hint),
         )
-        form.add(
-            "bucket", "Bucket of data and models", ComboBox([(name, name) for name in buckets], placeholder="None")
-        )
-        self._ssh = Switch("Open SSH to one address", False)
-        form.add_widget(self._ssh)
+        form.add("bucket", "Bucket of data and models", ComboBox([(name, name) for name in buckets]))
+        self.ssh_switch = Switch("Open SSH to one address", False)
+        form.add_widget(self.ssh_switch)
         form.add("ssh", "My address", LineEdit("", "203.0.113.7/32", chars=20), check=self._check_ssh)
         super().__init__(
             "Launch instance",
@@ -97,7 +95,7 @@ class LaunchDialog(FormDialog):
         self._price = label("", "strong", wrap=True)
         self.foot.addLayout(self._lines)
         self.foot.addWidget(self._price)
-        self._ssh.toggled.connect(self._show_fields)
+        self.ssh_switch.toggled.connect(self._show_fields)
         form.changed.connect(self._edited)
         self._show_fields()
         self._edited()
@@ -114,7 +112,7 @@ class LaunchDialog(FormDialog):
             disk_gib=given["disk"],
             at_end=given["end"],
             limit_minutes=given["limit"],
-            ssh_from=given["ssh"] if self._ssh.isChecked() else "",
+            ssh_from=given["ssh"] if self.ssh_switch.isChecked() else "",
         )
 
     @property
@@ -141,13 +139,13 @@ class LaunchDialog(FormDialog):
         return None
 
     def _check_ssh(self, address: str) -> str | None:
-        if not self._ready or not self._ssh.isChecked():
+        if not self._ready or not self.ssh_switch.isChecked():
             return None
         return ssh_problem(address) if address else "Type the one address that may use SSH."
 
     def _show_fields(self) -> None:
         self.form.row("ami").setVisible(self.form.value("image") == OWN_IMAGE)
-        self.form.row("ssh").setVisible(self._ssh.isChecked())
+        self.form.row("ssh").setVisible(self.ssh_switch.isChecked())
         self.form.row("ssh").check()
         self.update_ok()
 

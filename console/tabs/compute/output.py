@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.follow.log import LogFollower
 from console.models.chart import Series
 from console.models.format import cost, duration, fraction
 from console.models.running import epoch_words, progress_words
@@ -27,7 +29,7 @@ from workers.compute.types import Command, Instance
 from workers.errors.tree import SageDeckError
 from workers.training.curves import CurveReader
 from workers.training.progress import ProgressReader
-from workers.types import EpochMetrics
+from workers.types import EpochMetrics, LogEvent
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 # The state of a command is asked for every so many polls of its output.
 _DESCRIBE_EVERY = 3
-_MOST_PAGES = 200
 _KEY = "compute:output"
 _CHART_HEIGHT = 120
 
@@ -79,6 +80,8 @@ class OutputPane(QWidget):
         self._charts = QWidget()
         self.log = LogPanel("Output")
         self.log.remember(ctx.settings)
+        self._polls = 0
+        self._follower = LogFollower(ctx, self.log.view, _KEY, seconds=POLL_SECONDS, failed=self._failed)
         self.line = LineEdit("", "Run a command", chars=30)
         self.line.returnPressed.connect(self._run)
         self.run_button = Button("Run", on=self._run)
@@ -170,44 +173,60 @@ class OutputPane(QWidget):
 
     def resume(self) -> None:
         """Go on following, for example when the tab is shown again."""
-        services = self.ctx.services
-        if services is not None and self._command is not None:
-            self.ctx.tasks.start(
-                self._follow(services, self._command), label="Follow the output", key=_KEY, on_error=self._failed
+        if self._command is not None:
+            self._polls, self._printed = 0, False
+            self._follower.follow(
+                self._read,
+                label="Follow the output",
+                goes_on=self._goes_on,
+                lines=self._take,
+                ended=self._ended,
+                nothing="The command printed nothing.",
             )
 
     def pause(self) -> None:
         """Stop asking."""
-        self.ctx.tasks.cancel(_KEY)
+        self._follower.stop()
 
     # Following
 
-    async def _follow(self, services: Services, command: Command) -> None:
-        self.log.view.clear()
-        self._printed = False
-        await self._read_job(services, command)
-        token: str | None = None
-        turn = 0
-        while True:
-            ended = not command.running
-            token = await self._read(services, command, token)
-            if ended:
-                break
-            await asyncio.sleep(POLL_SECONDS)
-            turn += 1
-            if turn % _DESCRIBE_EVERY == 0:
-                found = await services.compute.commands.describe(command.id, command.instance)
-                if found is not None:
-                    changed, command = found.state != command.state, found
-                    self._command = found
-                    self._say()
-                    if changed:
-                        self.commandChanged.emit(found)
+    async def _goes_on(self, services: Services) -> bool:
+        command = self._command
+        if command is None:
+            return False
+        if self._polls == 0:
+            await self._read_job(services, command)
+        elif command.running and self._polls % _DESCRIBE_EVERY == 0:
+            found = await services.compute.commands.describe(command.id, command.instance)
+            if found is not None and self._command is not None and found.id == self._command.id:
+                changed, self._command = found.state != command.state, found
+                if changed:
+                    self.commandChanged.emit(found)
+        self._polls += 1
+        self._say()
+        return self._command is not None and self._command.running
+
+    async def _read(self, services: Services, position: str | None) -> tuple[Sequence[LogEvent], str | None]:
+        if self._command is None:
+            return (), position
+        return await services.compute.commands.output(self._command, position)
+
+    async def _take(self, events: Sequence[LogEvent]) -> None:
+        self._printed = True
+        self._features.feed(events)
+        if self._curves is not None and await asyncio.to_thread(self._curves.feed, events):
+            self._draw(self._curves.epochs)
+        self._say()
+
+    async def _ended(self, services: Services) -> None:
+        command = self._command
+        if command is None:
+            return
         await self._read_job(services, command)
         if not self._printed and command.output:
             # A log group that may not be read, or a command of somebody else's without one.
             self.log.view.append_text(command.output)
-        self.log.view.set_placeholder("The command printed nothing.")
+        self._say()
         self._conclude(command)
 
     async def _read_job(self, services: Services, command: Command) -> None:
@@ -218,20 +237,6 @@ class OutputPane(QWidget):
             if self._curves is None:
                 self._curves = services.compute.jobs.curve_reader(job)
             self._job = job
-            self._say()
-
-    async def _read(self, services: Services, command: Command, token: str | None) -> str | None:
-        for _ in range(_MOST_PAGES):
-            events, token = await services.compute.commands.output(command, token)
-            if not events:
-                break
-            self._printed = True
-            self.log.view.append_events(events)
-            self._features.feed(events)
-            if self._curves is not None and await asyncio.to_thread(self._curves.feed, events):
-                self._draw(self._curves.epochs)
-        self._say()
-        return token
 
     def _conclude(self, command: Command) -> None:
         job = self._job
@@ -289,7 +294,9 @@ class OutputPane(QWidget):
             lines = []
             for which, comparison in (("train", True), ("valid", False)):
                 found = [
-                    (one.epoch, one.values[f"{which}:{metric}"]) for one in epochs if f"{which}:{metric}" in one.values
+                    (epoch.epoch, epoch.values[f"{which}:{metric}"])
+                    for epoch in epochs
+                    if f"{which}:{metric}" in epoch.values
                 ]
                 if found:
                     xs, ys = zip(*found, strict=True)
@@ -313,7 +320,7 @@ class OutputPane(QWidget):
 
     def _deploy(self) -> None:
         if self._job is not None:
-            self.ctx.navigate("endpoints", {"deploy_model": (self._job.name, self._job.model_uri)})
+            self.ctx.navigate("endpoints", {"deploy_model": self._job.as_training_job()})
 
     def _save_output(self) -> None:
         command = self._command
@@ -326,14 +333,11 @@ class OutputPane(QWidget):
         dialog.open()
 
     def _save_into(self, command: Command, folder: str) -> None:
-        async def save() -> None:
-            services = self.ctx.services
-            if services is None:
-                return
+        async def save(services: Services) -> None:
             files = await services.compute.commands.whole_output(command, folder)
             if files:
                 self.ctx.notify.info("The output was saved", ", ".join(name.rpartition("/")[2] for name in files))
             else:
                 self.ctx.notify.info("There is no output yet", "SSM keeps it in S3 when the command has ended.")
 
-        self.ctx.tasks.start(save(), label="Save the output")
+        self.ctx.with_services(save, label="Save the output")

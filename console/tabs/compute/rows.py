@@ -109,7 +109,7 @@ COLUMNS = [
     Column("type", "Type", value=lambda row: row.instance.type, priority=2),
     Column("state", "State", kind="state", priority=0, sample="Shutting down", tooltip=lambda row: why(row.instance)),
     Column("agent", "Commands (SSM)", kind="state", value=lambda row: agent_state(row.instance), priority=3),
-    Column("cpu", "CPU, last hour", kind="spark", value=_curve, sortable=False, priority=5),
+    Column("cpu", "CPU, last hour", kind="spark", value=_curve, sortable=False, ceiling=100.0, priority=5),
     Column("up", "Up", kind="number", value=_up, format=lambda v, _: duration(v), priority=4),
     Column(
         "per_hour",

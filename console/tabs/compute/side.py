@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.look.theme import theme
 from console.models.chart import Event
 from console.models.chart import Series as Line
 from console.models.format import ago, bytes_text, when
@@ -31,7 +32,9 @@ _METRICS = (
 )
 _NO_MEMORY = "No figures: the CloudWatch agent does not run there."
 _CHART_HEIGHT = 190
+_BOX_WIDTH = 140
 _SHORTEST_NAMED = timedelta(minutes=2)
+_NAMES_AT_MOST = 4
 
 
 class SidePane(QWidget):
@@ -47,12 +50,13 @@ class SidePane(QWidget):
         self._commands: tuple[Command, ...] = ()
         self._title = label("CPU", "section")
         self.metric_box = ComboBox(list(_METRICS), "CPUUtilization", name="Metric", small=True)
+        self.metric_box.setMaximumWidth(theme().pixels(_BOX_WIDTH))
         self.spans = Segmented([("1", "1 h"), ("6", "6 h"), ("24", "24 h")], "1", name="Time shown")
-        self.chart = LineChart("CPU", y_format=_percent, tick_format=_percent, y_range=(0, 100), time_axis=True)
+        self.chart = LineChart("", y_format=_percent, tick_format=_percent, y_range=(0, 100), time_axis=True)
         self.chart.setFixedHeight(_CHART_HEIGHT)
-        self.bytes_chart = LineChart("Network", y_format=bytes_text, tick_format=bytes_text, time_axis=True)
+        self.bytes_chart = LineChart("", y_format=bytes_text, tick_format=bytes_text, time_axis=True)
         self.bytes_chart.setFixedHeight(_CHART_HEIGHT)
-        self.plain_chart = LineChart("CPU credits", y_format=_whole, tick_format=_whole, time_axis=True)
+        self.plain_chart = LineChart("", y_format=_whole, tick_format=_whole, time_axis=True)
         self.plain_chart.setFixedHeight(_CHART_HEIGHT)
         self.table = ResourceTable(
             COMMAND_COLUMNS, key="id", name="Commands", noun="commands", sort=("requested", "desc"), multi=False
@@ -93,7 +97,7 @@ class SidePane(QWidget):
         column.addWidget(self._reason)
         column.addWidget(self._facts)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setContentsMargins(12, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Instance"))
 
     @property
@@ -152,7 +156,7 @@ class SidePane(QWidget):
         for other in (self.chart, self.bytes_chart, self.plain_chart):
             other.setVisible(other is chart)
         now = datetime.now(UTC)
-        chart.set_title(title)
+        chart.setAccessibleName(title)
         chart.set_x_range((now - self.span).timestamp(), now.timestamp())
         chart.set_placeholder(self._no_figures(wanted))
         names = ("NetworkIn", "NetworkOut") if wanted == "network" else (wanted,)
@@ -186,14 +190,15 @@ class SidePane(QWidget):
 
     def _events(self, now: datetime) -> list[Event]:
         """Where commands of some length began, named by their first words."""
-        first = now - self.span
-        return [
-            Event(command.started.timestamp(), command.title[:24])
-            for command in self._commands
-            if command.started is not None
-            and command.started >= first
-            and ((command.ended or now) - command.started) >= _SHORTEST_NAMED
-        ]
+        first, events = now - self.span, [Event(0.0, "")]
+        for command in sorted(self._commands, key=lambda one: one.requested):
+            began = command.started
+            if began is None or began < first or ((command.ended or now) - began) < _SHORTEST_NAMED:
+                continue
+            # Words that would lie on each other are read by nobody; the list below has them all.
+            if began.timestamp() - events[-1].x > self.span.total_seconds() / _NAMES_AT_MOST:
+                events.append(Event(began.timestamp(), command.title[:24]))
+        return events[1:]
 
     def _show_facts(self, row: Row, size: InstanceSize | None, image: str) -> None:
         instance = row.instance

@@ -396,7 +396,9 @@ class ComputeTab(Tab):
     async def _train(self, services: Services, row: Row) -> None:
         places = await _places(services, row.instance.bucket)
         last = str(self.ctx.settings.value("last_data_uri", "")).rstrip("/")
-        dialog = JobDialog(row.instance, places, last if last in places else "", row.per_hour, self.window())
+        dialog = JobDialog(
+            row.instance, places, last if last in places else next(iter(places), ""), row.per_hour, self.window()
+        )
         agreed = await dialog.ask()
         self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
         if agreed:

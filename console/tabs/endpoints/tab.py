@@ -109,15 +109,18 @@ class EndpointsTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"endpoint": name}`` and
-        ``{"function": name}`` choose one."""
+        """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"deploy_model": TrainingJob}``
+        for one that SageMaker does not know, ``{"endpoint": name}`` and ``{"function": name}`` choose one."""
         self.refresh()
         self.panel.follow()
         if isinstance(payload, dict):
             self._wanted = payload.get("endpoint", "")
             if payload.get("function"):
                 self.functions.choose(payload["function"])
-            if payload.get("deploy_job"):
+            if isinstance(payload.get("deploy_model"), TrainingJob):
+                job = payload["deploy_model"]
+                self.with_services(self._deploy, job.name, job, label="Deploy", key="deploy")
+            elif payload.get("deploy_job"):
                 self.deploy(payload["deploy_job"])
 
     def deactivate(self) -> None:
@@ -304,8 +307,10 @@ class EndpointsTab(Tab):
         if self.with_services(self._deploy, wanted, label="Deploy", key="deploy") is None:
             self.ctx.notify.info("Not connected", "A model is deployed once an account is connected.")
 
-    async def _deploy(self, services: Services, job_name: str) -> None:
-        jobs = await self._deployable(services, job_name)
+    async def _deploy(self, services: Services, job_name: str, elsewhere: TrainingJob | None = None) -> None:
+        jobs = await self._deployable(services, job_name if elsewhere is None else "")
+        if elsewhere is not None:
+            jobs.insert(0, elsewhere)
         reason = no_model_reason(jobs[0]) if jobs and jobs[0].name == job_name else ""
         if reason:
             self.ctx.notify.info(f"{job_name} has no model to deploy", reason)
@@ -324,6 +329,8 @@ class EndpointsTab(Tab):
         if not agreed:
             return
         spec = dialog.spec()
+        if elsewhere is not None and spec.job_name == elsewhere.name:
+            spec = replace(spec, model_uri=elsewhere.model_uri)
         self._wanted = spec.endpoint_name
         await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec, jobs)))
 

@@ -18,12 +18,14 @@ from console.widgets.base import antialias, fill_rounded, focus_ring, on_theme
 Segments = Sequence[tuple[float, str]]
 
 
-def paint_spark(painter: QPainter, rect: QRectF, values: Sequence[float], tone: str = "accentFill") -> None:
-    """A line with a filled foot, scaled from zero to its largest value."""
+def paint_spark(
+    painter: QPainter, rect: QRectF, values: Sequence[float], tone: str = "accentFill", ceiling: float = 0.0
+) -> None:
+    """A line with a filled foot, scaled from zero to its largest value, or to ``ceiling`` where that is more."""
     if len(values) < 2:
         return
     color = theme().color(tone)
-    top = max(*values, 1e-12)
+    top = max(*values, ceiling, 1e-12)
     low = min(0.0, *values)
     step = rect.width() / (len(values) - 1)
     span = top - low

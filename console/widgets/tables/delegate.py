@@ -159,7 +159,7 @@ class CellDelegate(QStyledItemDelegate):
         box = QRectF(
             rect.left(), rect.center().y() - height / 2, min(rect.width(), theme().pixels(_SPARK_WIDTH)), height
         )
-        paint_spark(painter, box, values, self._ink(column, row, "accentFill"))
+        paint_spark(painter, box, values, self._ink(column, row, "accentFill"), column.ceiling)
 
     def _paint_bar(
         self, painter: QPainter, rect: QRectF, column: Column, row: Any, selected: bool, index: Index
