@@ -27,8 +27,8 @@ GRACE_SECONDS = 120
 TIMED_OUT = 124
 DOWNLOADS_AT_ONCE = 16
 DATA_LINE_SECONDS = 5.0
-# The agent must have told how the command ended before the instance goes down (at least a minute for shutdown).
-SHUT_DOWN_MINUTES = 1
+# The agent must have told how the command ended before the instance goes down.
+SHUT_DOWN_SECONDS = 15
 # What the job needs after its limit: the grace, and the upload of the model.
 AFTER_LIMIT_MINUTES = 15
 
@@ -76,8 +76,8 @@ class Job:
                 if others_run(self.folder):
                     say("Another job runs on this instance, so it stays up.")
                 else:
-                    say(f"The instance shuts down in {SHUT_DOWN_MINUTES} minute.")
-                    shut_down(SHUT_DOWN_MINUTES)
+                    say("The instance shuts itself down now.")
+                    shut_down_soon()
         return code
 
     def stop(self) -> None:
@@ -297,6 +297,16 @@ def shut_down(minutes: int) -> None:
     done = subprocess.run([command, "-h", f"+{minutes}"], check=False, capture_output=True, text=True)
     if done.returncode:
         say(f"The instance cannot shut itself down: {done.stderr.strip()}")
+
+
+def shut_down_soon() -> None:
+    """Let the system go down in some seconds; where there is no systemd-run, in a minute, which is shutdown's least."""
+    timer, command = shutil.which("systemd-run"), shutil.which("shutdown")
+    if timer is not None and command is not None:
+        words = [timer, f"--on-active={SHUT_DOWN_SECONDS}", command, "-h", "now"]
+        if subprocess.run(words, check=False, capture_output=True).returncode == 0:
+            return
+    shut_down(1)
 
 
 if __name__ == "__main__":

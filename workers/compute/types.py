@@ -137,7 +137,10 @@ class InstanceSpec:
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the preflight; only ``missing`` is in the way of a launch. ``fix`` names what a button can do: ``create_default_vpc``, ``raise_quota``."""
+    """One line of the preflight; only ``missing`` is in the way of a launch.
+
+    ``fix`` names what a button can do: ``create_default_vpc``, ``raise_quota``.
+    """
 
     id: str
     state: Literal["ok", "warn", "missing", "unknown"]

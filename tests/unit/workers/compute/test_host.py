@@ -54,6 +54,9 @@ class Machine:
         shim = root / "bin" / "shutdown"
         shim.write_text(f'#!/bin/sh\necho "$*" >> {self.words}\n')
         shim.chmod(0o755)
+        self.timer = root / "bin" / "systemd-run"
+        self.timer.write_text(f'#!/bin/sh\necho "$*" >> {self.words}\n')
+        self.timer.chmod(0o755)
         python = root / "bin" / "python3"
         python.symlink_to(sys.executable)
         self.home.mkdir()
@@ -133,7 +136,15 @@ def test_data_comes_the_script_runs_and_model_and_output_are_kept(machine):
 
 def test_the_instance_goes_down_after_the_reply_and_not_before_the_limit(machine):
     ended(machine.start("print('done')", shut_down=True, limit_seconds=3600))
-    assert machine.words.read_text().split("\n")[:2] == ["-h +75", "-h +1"]
+    first, second = machine.words.read_text().splitlines()
+    assert first == "-h +75"
+    assert second.startswith("--on-active=15 ") and second.endswith("shutdown -h now")
+
+
+def test_without_systemd_it_goes_down_in_a_minute(machine):
+    machine.timer.write_text("#!/bin/sh\nexit 1\n")
+    ended(machine.start("print('done')", shut_down=True, limit_seconds=3600))
+    assert machine.words.read_text().splitlines() == ["-h +75", "-h +1"]
 
 
 def test_without_shut_down_nothing_is_shut_down(machine):
