@@ -12,6 +12,7 @@ from sandbox.ec2.catalogue import Catalogue
 from sandbox.ec2.details import Details
 from sandbox.ec2.fleet import Fleet
 from sandbox.ec2.images import parameters
+from sandbox.ec2.measuring import Measuring
 from sandbox.ec2.network import Network
 from sandbox.ec2.reading import members_of
 from sandbox.ec2.records import Instances
@@ -44,6 +45,7 @@ class Ec2Service(Service):
     fleet: Fleet
     instances: Instances
     network: Network
+    measuring: Measuring
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records; what ran when the sandbox was killed is stopped."""
@@ -58,9 +60,11 @@ class Ec2Service(Service):
         everything = calls.operations | catalogue.operations | details.operations
         self.operations |= {name: _read(name, answer) for name, answer in everything.items()}
         self.fleet.recover()
+        self.measuring = Measuring(ctx, self.instances, self.fleet)
 
     def stop(self) -> None:
         """Shut all instances down; no process is left."""
+        self.measuring.close()
         self.fleet.close()
 
     def busy(self) -> bool:

@@ -79,6 +79,18 @@ def test_every_instance_type_has_its_three_quotas(api: Api) -> None:
     assert len(api("ListAWSDefaultServiceQuotas", ServiceCode="sagemaker")["Quotas"]) == 100
 
 
+def test_vcpus_have_quotas_of_ec2(api: Api, db: Database) -> None:
+    listed = api("ListServiceQuotas", ServiceCode="ec2")["Quotas"]
+    codes = {one["QuotaCode"]: one for one in listed}
+    assert codes["L-1216C47A"]["QuotaName"] == "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
+    assert codes["L-DB2E81BA"]["ServiceName"] == "Amazon Elastic Compute Cloud (Amazon EC2)"
+    assert (Quotas(db).vcpus("Standard"), Quotas(db).vcpus("P")) == (64, 0)
+    wanted = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
+    api("RequestServiceQuotaIncrease", DesiredValue=96, **wanted)
+    api.now += 3
+    assert api("GetServiceQuota", **wanted)["Quota"]["Value"] == Quotas(db).vcpus("P") == 96
+
+
 def test_the_refusal_has_awss_words(db: Database) -> None:
     limits = Quotas(db)
     limits.require(TRAINING, {"ml.m5.2xlarge": 2}, {"ml.m5.2xlarge": 6, "ml.m5.large": 8})
@@ -136,7 +148,7 @@ def test_what_only_support_could_decide_stays_open(api: Api) -> None:
         ("GetServiceQuota", {"ServiceCode": "sagemaker"}, "ValidationException"),
         ("ListServiceQuotas", {"ServiceCode": "sagemaker", "NextToken": "no"}, "InvalidPaginationTokenException"),
         ("GetRequestedServiceQuotaChange", {"RequestId": "12345678"}, "NoSuchResourceException"),
-        ("ListRequestedServiceQuotaChangeHistory", {"ServiceCode": "ec2"}, "NoSuchResourceException"),
+        ("ListRequestedServiceQuotaChangeHistory", {"ServiceCode": "rds"}, "NoSuchResourceException"),
     ],
 )
 def test_what_is_not_there_is_told(api: Api, operation: str, request_: dict[str, Any], code: str) -> None:

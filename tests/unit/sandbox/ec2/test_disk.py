@@ -1,0 +1,64 @@
+"""Which paths of a script are the instance's own, and that no script can switch this machine off by them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.ec2.disk import Disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path / "i-1", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aws s3 cp s3://bucket/opt/x .",
+        "cd ~/tmp",
+        "cat ../home/x",
+        "ls ./var/log",
+        "curl https://host/var/x",
+        "echo $HOME/tmp",
+        'echo "${BASE}/opt/x"',
+        "ls /usr/bin /etc/os-release /dev/null /proc/cpuinfo",
+        "ls /optional /homestead /variables",
+    ],
+)
+def test_other_paths_stay(disk: Disk, text: str) -> None:
+    assert disk.local(text) == text
+
+
+@pytest.mark.parametrize("place", ["/opt/pytorch/bin/python", "/home/ubuntu", "/root", "/tmp/x", "/var/log/a", "/mnt"])
+@pytest.mark.parametrize("around", ["{}", "cd {}; ls", "x={}", "'{}'", '"{}"', ">{}", "(cd {})"])
+def test_the_instances_own_paths_lie_in_its_folder(disk: Disk, place: str, around: str) -> None:
+    assert disk.local(around.format(place)) == around.format(f"{disk.root}{place}")
+
+
+@pytest.mark.parametrize("name", ["shutdown", "poweroff", "halt", "reboot", "systemctl", "sudo"])
+@pytest.mark.parametrize("folder", ["/sbin", "/bin", "/usr/sbin", "/usr/bin"])
+def test_this_machines_own_commands_are_not_reached(disk: Disk, folder: str, name: str) -> None:
+    assert disk.local(f"sudo {folder}/{name} now") == f"sudo {disk.commands / name} now"
+    assert disk.local(f"{folder}/{name}ctl") == f"{folder}/{name}ctl"
+
+
+def test_the_metadata_has_the_instances_address(disk: Disk) -> None:
+    text = "curl http://169.254.169.254/latest/meta-data/"
+    assert disk.local(text, "http://127.0.0.1:1/secret") == "curl http://127.0.0.1:1/secret/latest/meta-data/"
+
+
+def test_the_disk_is_made_once_and_keeps_what_is_on_it(disk: Disk) -> None:
+    disk.create()
+    (disk.home / "mine").write_text("kept")
+    disk.create()
+    assert (disk.home / "mine").read_text() == "kept"
+    found = subprocess.run(
+        [disk.root / "opt/pytorch/bin/python", "-c", "import sys; print(1)"], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "1\n"
+    done = subprocess.run([disk.commands / "sudo", "-u", "ubuntu", "-E", "A=b", "printenv", "A"], capture_output=True)
+    assert done.stdout == b"b\n"

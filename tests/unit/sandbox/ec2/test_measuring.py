@@ -1,0 +1,93 @@
+"""Metrics of instances: their pace, their values, the credits of T types."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.ec2 import types
+from sandbox.ec2.measuring import AGENT_NAMESPACE, Meter, Point, Sample, sample
+from sandbox.ec2.records import Instance
+
+START = 1_700_000_100.0 - 1_700_000_100.0 % 300
+
+
+def instance(kind: str = "t3.xlarge", **more: Any) -> Instance:
+    facts: dict[str, Any] = {"id": "i-1", "reservation": "r-1", "launched": START, "image": "ami-1", "zone": "z"}
+    facts |= {"subnet": "s", "vpc": "v", "groups": [], "private_ip": "10.0.0.4"}
+    return Instance(type=kind, **{**facts, **more})
+
+
+def spikes(meter: Meter, busy: list[float], *, detailed: bool, step: float = 5.0) -> list[Point]:
+    """All points of ``busy`` shares of all processors, one for each ``step`` seconds."""
+    points, computed = [], 0.0
+    for number, share in enumerate([0.0, *busy]):
+        computed += share * step * types.processors("t3.xlarge")
+        points += meter.add(START + number * step, Sample(computed, 2**30), detailed)
+    return points
+
+
+def of(points: list[Point], name: str) -> list[Point]:
+    return [one for one in points if one[1] == name]
+
+
+@pytest.mark.parametrize(("detailed", "seconds"), [(True, 60.0), (False, 300.0)])
+def test_a_value_every_minute_or_every_five(detailed: bool, seconds: float) -> None:
+    # Ten minutes: the first half at full load, the second at rest.
+    points = of(spikes(Meter(instance(), START), [1.0] * 60 + [0.0] * 61, detailed=detailed), "CPUUtilization")
+    assert [datum.at for _, _, datum in points] == [START + n * seconds for n in range(int(600 // seconds))]
+    averages = [datum.total / datum.count for _, _, datum in points]
+    half = len(points) // 2
+    assert averages[:half] == pytest.approx([100.0] * half, abs=2)
+    assert averages[half + 1 :] == pytest.approx([0.0] * (half - 1), abs=2)
+
+
+def test_bytes_count_once() -> None:
+    meter = Meter(instance(), START)
+    meter.exchanged(1000, 10)
+    meter.exchanged(500, 5)
+    points = spikes(meter, [0.0] * 30, detailed=True)
+    assert [datum.total for _, _, datum in of(points, "NetworkIn")] == [1500.0, 0.0]
+    assert [datum.total for _, _, datum in of(points, "NetworkOut")] == [15.0, 0.0]
+
+
+def test_memory_is_the_agents_and_of_the_types_memory() -> None:
+    found = of(spikes(Meter(instance(), START), [0.0] * 13, detailed=False), "mem_used_percent")
+    assert [(name, datum.total) for name, _, datum in found] == [(AGENT_NAMESPACE, pytest.approx(100 / 16))]
+
+
+def test_only_t_types_have_credits() -> None:
+    assert of(spikes(Meter(instance("m5.large"), START), [1.0] * 70, detailed=True), "CPUCreditBalance") == []
+    # 96 credits an hour less 4 vCPUs at full load for five minutes.
+    meter = Meter(instance(credits=100.0), START)
+    points = spikes(meter, [1.0] * 61, detailed=True)
+    assert [datum.total for _, _, datum in of(points, "CPUCreditUsage")] == [pytest.approx(20, abs=0.5)]
+    assert [datum.total for _, _, datum in of(points, "CPUCreditBalance")] == [pytest.approx(100 + 8 - 20, abs=0.5)]
+
+
+def test_what_unlimited_borrows_is_shown() -> None:
+    meter = Meter(instance(credits=0.0, credit_mode="unlimited"), START)
+    points = spikes(meter, [1.0] * 61, detailed=True)
+    assert of(points, "CPUCreditBalance")[0][2].total == 0.0
+    assert of(points, "CPUSurplusCreditBalance")[0][2].total == pytest.approx(12, abs=0.5)
+
+
+@given(st.lists(st.floats(0, 1.5), min_size=1, max_size=200), st.booleans())
+def test_no_share_leaves_its_bounds(busy: list[float], detailed: bool) -> None:
+    meter = Meter(instance(credits=10.0), START)
+    for _, name, datum in spikes(meter, busy, detailed=detailed):
+        assert datum.count >= 1 and datum.low <= datum.high
+        if name == "CPUUtilization":
+            assert datum.low >= 0 and datum.high <= 100
+        if name == "CPUCreditBalance":
+            assert 0 <= datum.total <= 2304
+
+
+def test_processes_are_measured() -> None:
+    found = sample([psutil.Process(os.getpid())])
+    assert found.computed > 0 and found.memory > 1e6
