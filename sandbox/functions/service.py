@@ -30,6 +30,19 @@ MAX_TIMEOUT = 900
 _RESERVED_VARIABLES = re.compile(r"AWS_(?!LAMBDA_EXEC_WRAPPER$).*|LAMBDA_.*|_HANDLER")
 _CONFIGURABLE = ("Description", "Timeout", "MemorySize", "Handler", "Runtime", "Role", "Layers")
 _DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128}
+# What every function here has, and what may therefore be asked for; anything else of these is refused.
+_GIVEN: dict[str, Any] = {
+    "Architectures": ["x86_64"],
+    "EphemeralStorage": {"Size": 512},
+    "TracingConfig": {"Mode": "PassThrough"},
+}
+_DONE = frozenset(
+    {
+        *_CONFIGURABLE,
+        *_GIVEN,
+        *("FunctionName", "Code", "Publish", "Tags", "PackageType", "Environment", "RevisionId", "LoggingConfig"),
+    }
+)
 _PAGE = 50
 
 Result = dict[str, Any] | None
@@ -126,9 +139,7 @@ class LambdaService(Service):
             "FunctionArn": self._store.function_arn(name),
             "Version": LATEST,
             "PackageType": "Zip",
-            "Architectures": ["x86_64"],
-            "EphemeralStorage": {"Size": 512},
-            "TracingConfig": {"Mode": "PassThrough"},
+            **_GIVEN,
             "State": "Active",
             "LastUpdateStatus": "Successful",
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
@@ -184,6 +195,7 @@ class LambdaService(Service):
         return config
 
     def _configured(self, config: Config, given: dict[str, Any]) -> Config:
+        _refuse_undone(given, config)
         config = dict(config, **{key: given[key] for key in _CONFIGURABLE if key in given})
         if config["Timeout"] > MAX_TIMEOUT:
             text = (
@@ -306,6 +318,19 @@ class LambdaService(Service):
 
 def _with_code(config: Config, code: Code) -> Config:
     return dict(config, CodeSha256=code.sha256, CodeSize=code.size)
+
+
+def _refuse_undone(given: dict[str, Any], config: Config) -> None:
+    """Members that Lambda has and the sandbox does not act on are refused, unless they ask for what is so anyway."""
+    same = {**_GIVEN, "LoggingConfig": config["LoggingConfig"]}
+    for name, value in given.items():
+        if name in same:
+            # Of a structure, those members count that are given.
+            is_so = same[name].items() >= value.items() if isinstance(value, dict) else same[name] == value
+        else:
+            is_so = name in _DONE or not value or (isinstance(value, dict) and not any(value.values()))
+        if not is_so:
+            raise _invalid(f"The sandbox has no {name} of this kind: {json.dumps(value)[:200]}")
 
 
 def _invalid(text: str) -> AwsError:

@@ -32,13 +32,8 @@ _DOCUMENT = _CHECKSUMS | {"x-amz-checksum-algorithm"}
 _GRANTS = frozenset(
     {"x-amz-acl", *(f"x-amz-grant-{name}" for name in ("full-control", "read", "read-acp", "write", "write-acp"))}
 )
-# The sandbox encrypts nothing and says AES256 to all; a key of the caller's own would be another promise.
-_ENCRYPTION = frozenset(
-    {
-        "x-amz-server-side-encryption",
-        *(f"x-amz-server-side-encryption-{name}" for name in ("aws-kms-key-id", "bucket-key-enabled", "context")),
-    }
-)
+# The sandbox encrypts nothing and says AES256 to all; a key of KMS or of the caller's own would be another promise.
+_ENCRYPTION = frozenset({"x-amz-server-side-encryption"})
 _NEW_OBJECT = (
     _GRANTS | _ENCRYPTION | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
 )
@@ -50,6 +45,7 @@ _SOURCE = frozenset(
 )
 # Headers that are understood with these values only.
 VALUES = {
+    "x-amz-server-side-encryption": frozenset({"AES256"}),
     "x-amz-storage-class": frozenset(
         {"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
     ),

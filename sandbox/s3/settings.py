@@ -49,6 +49,16 @@ ABSENT = {
 EMPTY = frozenset({"logging", "notification", "accelerate"})
 
 
+def _refuse_keys(members: Members) -> None:
+    """Only SSE-S3 is promised here: objects are answered as AES256."""
+    for rule in members.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
+        default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        if default.get("SSEAlgorithm", "AES256") != "AES256" or default.get("KMSMasterKeyID"):
+            raise AwsError(
+                "NotImplemented", "The sandbox has no keys of KMS: the algorithm of a bucket is AES256 here.", 501
+            )
+
+
 def document(store: Store, request: RestRequest, bucket: str, route: Route) -> Members | Answer:
     """Get, put or delete one of ``DOCUMENTS``; read what is never set here."""
     name = route.sub
@@ -64,7 +74,9 @@ def document(store: Store, request: RestRequest, bucket: str, route: Route) -> M
             raise AwsError("MalformedXML", f"The document must be a {root}.")
         if name == "tagging":
             tags_from(body)
-        members_of_document(route.name.replace("Put", "Get", 1), body)
+        members = members_of_document(route.name.replace("Put", "Get", 1), body)
+        if name == "encryption":
+            _refuse_keys(members)
         store.set_setting(bucket, name, body.decode("utf-8", "replace"))
         return Answer({}, 204 if name == "tagging" else None)
     if request.method == "DELETE":

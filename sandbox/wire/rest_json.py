@@ -108,7 +108,29 @@ def _body(shape: StructureShape, request: RestRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise AwsError("InvalidRequestContentException", "The request body must be a JSON object.")
     members = {of.serialization.get("name", name): (name, of) for name, of in shape.members.items()}
+    unknown = [*(key for key in body if key not in members)]
+    for key, (_, of) in members.items():
+        unknown += _unknown(of, body.get(key), key)
+    if unknown:
+        # Left out in silence, a member would be promised and not kept.
+        known = ", ".join(sorted(members))
+        said = f"Unknown parameter in input: {', '.join(unknown)[:200]}; must be one of: {known}"
+        raise AwsError("ValidationException", said, 400, Type="User")
     return {members[key][0]: _decode(members[key][1], value) for key, value in body.items() if key in members}
+
+
+def _unknown(shape: Shape, value: Any, path: str) -> list[str]:
+    """Paths of what the model does not know inside of ``value``."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        found = [f"{path}.{key}" for key in value if key not in shape.members]
+        for key, of in shape.members.items():
+            found += _unknown(of, value.get(key), f"{path}.{key}")
+        return found
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [name for at, one in enumerate(value) for name in _unknown(shape.member, one, f"{path}[{at}]")]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return [name for key, one in value.items() for name in _unknown(shape.value, one, f"{path}.{key}")]
+    return []
 
 
 def _decode(shape: Shape, value: Any) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import shiboken6
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QListView, QVBoxLayout, QWidget
 
+from console.tabs.training.tab import TrainingTab
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
@@ -177,9 +178,10 @@ async def test_launching_hands_the_keyboard_to_the_list_of_jobs(
 ) -> None:
     stage = await stage_of(make_application, tmp_path)
     stage.window.show_tab("training")
-    await stage.settle()
     await activate(stage.window)
+    await until(lambda: isinstance(stage.window.pages.current_tab, TrainingTab))
     tab = stage.window.pages.current_tab
+    await until(lambda: tab.table.view.isVisible())
     tab.form.launch_button.setEnabled(True)
     tab.form.launch_button.setFocus()
     await held_by(tab.form.launch_button)

@@ -169,6 +169,40 @@ def test_bad_requests_are_refused_in_awss_words(sandbox: SandboxProcess, role: s
     assert refused(error) == "RequestTooLargeException"
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"Colour": "red"}, "Unknown parameter in input: Colour; must be one of: .*VpcConfig"),
+        ({"Environment": {"Variables": {}, "Secrets": {}}}, "Environment.Secrets"),
+        ({"Architectures": ["arm64"]}, "no Architectures of this kind"),
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "no VpcConfig of this kind"),
+        ({"EphemeralStorage": {"Size": 10240}}, "no EphemeralStorage of this kind"),
+    ],
+)
+def test_what_the_sandbox_would_leave_out_is_refused(
+    sandbox: SandboxProcess, role: str, more: dict[str, Any], said: str
+) -> None:
+    client = sandbox.client("lambda")
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = json.dumps(json.loads(params["body"]) | more).encode()
+
+    # After botocore has looked at it, as a client of another kind sends it.
+    client.meta.events.register("before-call.lambda.CreateFunction", add)
+    asked = {"Runtime": "python3.12", "Role": role, "Handler": "code.handler", "Code": {"ZipFile": zipped(ECHO)}}
+    with pytest.raises(ClientError, match=said) as error:
+        client.create_function(FunctionName="more", **asked)
+    assert refused(error) in ("ValidationException", "InvalidParameterValueException")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_function(FunctionName="more")
+
+
+def test_what_every_function_has_may_be_asked_for(make: Any) -> None:
+    same = {"Architectures": ["x86_64"], "EphemeralStorage": {"Size": 512}, "TracingConfig": {"Mode": "PassThrough"}}
+    made = make("same", **same, VpcConfig={"SubnetIds": [], "SecurityGroupIds": []}, Layers=[])
+    assert {name: made[name] for name in same} == same
+
+
 def test_dry_run_and_event(sandbox: SandboxProcess, make: Any) -> None:
     make("later")
     client = sandbox.client("lambda")

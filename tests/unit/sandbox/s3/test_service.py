@@ -356,6 +356,36 @@ def test_the_settings_of_a_safe_bucket(s3: Any, bucket: str) -> None:
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
 
 
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        ("put_object", {"ServerSideEncryption": "aws:kms"}),
+        ("put_object", {"ServerSideEncryption": "AES256", "SSEKMSKeyId": "alias/mine"}),
+        ("put_object", {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}),
+        ("create_multipart_upload", {"ServerSideEncryption": "aws:kms:dsse"}),
+        ("copy_object", {"ServerSideEncryption": "aws:kms", "CopySource": "b/k"}),
+    ],
+)
+def test_a_promise_of_encryption_that_is_not_kept_is_refused(
+    s3: Any, bucket: str, operation: str, more: dict[str, str]
+) -> None:
+    assert code_of(getattr(s3, operation), Bucket=bucket, Key="k", **more) == ("NotImplemented", 501)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["ServerSideEncryption"] == "AES256"
+
+
+def test_a_bucket_with_keys_of_kms_is_refused_and_stays_as_it_was(s3: Any, bucket: str) -> None:
+    def rules(**default: str) -> dict[str, Any]:
+        return {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+
+    wanted = rules(SSEAlgorithm="aws:kms", KMSMasterKeyID="alias/mine")
+    asked = {"Bucket": bucket, "ServerSideEncryptionConfiguration": wanted}
+    assert code_of(s3.put_bucket_encryption, **asked) == ("NotImplemented", 501)
+    kept = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert kept[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules(SSEAlgorithm="AES256"))
+
+
 def test_buckets_are_listed(s3: Any, bucket: str) -> None:
     listed = s3.list_buckets()
     assert bucket in [item["Name"] for item in listed["Buckets"]]
