@@ -17,6 +17,7 @@ from sandbox.sagemaker.service import SageMakerService
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.render import render
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATION_SECONDS = 60.0
@@ -79,7 +80,8 @@ class SageMakerRuntimeService(Service):
         if status >= 400:
             text = answer.decode("utf-8", "replace")
             raise _model_error(endpoints, name, variant, instance, status, text)
-        return RestResponse(200, _answer_headers(headers, variant), answer)
+        members = {"Body": answer, **_about(headers, variant)}
+        return render(self.name, "InvokeEndpoint", "rest-json", members, request.request_id)
 
 
 def _in_service(endpoints: Endpoints, name: str) -> LiveEndpoint:
@@ -107,13 +109,13 @@ def _model_headers(request: RestRequest) -> dict[str, str]:
     return headers
 
 
-def _answer_headers(headers: dict[str, str], variant: Variant) -> dict[str, str]:
-    answer = {
-        "Content-Type": headers.get("Content-Type", "application/json"),
-        "x-Amzn-Invoked-Production-Variant": variant.name,
+def _about(headers: dict[str, str], variant: Variant) -> dict[str, Any]:
+    """The members that tell about the answer of a model."""
+    return {
+        "ContentType": headers.get("Content-Type", "application/json"),
+        "InvokedProductionVariant": variant.name,
+        "CustomAttributes": next((value for name, value in headers.items() if name.lower() == _CUSTOM.lower()), None),
     }
-    custom = next((value for name, value in headers.items() if name.lower() == _CUSTOM.lower()), None)
-    return answer | ({_CUSTOM: custom} if custom is not None else {})
 
 
 def _died(error: HostTimeout | HostDied, instance: Instance) -> tuple[int, str]:
