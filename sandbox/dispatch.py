@@ -16,9 +16,10 @@ from sandbox.core.diagnostics import tell_exception
 from sandbox.core.numbers import whole
 from sandbox.http.http1 import Disconnected, RawRequest
 from sandbox.service import Service
-from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented, render_error
+from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented
 from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse
 from sandbox.wire.render import render
+from sandbox.wire.render_errors import render_error
 from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
@@ -77,10 +78,13 @@ class Dispatcher:
         raw_path, _, raw_query = raw.target.partition("?")
         signed = SignedRequest(raw.method, raw_path, raw_query, raw.headers)
         service, scope = "", None
+        # In whose models an error may be.
+        models: tuple[str, ...] = ()
         try:
             scope = parse_scope(signed)
             service = scope.service if scope else ""
             request, verified = self._verified(raw, signed, scope, request_id)
+            models = tuple(one.name for one in self._by_signing_name.get(service, ()) if one.claims(request))
             return self._served(request, verified.caller, request_id)
         except AwsError as exc:
             error = exc
@@ -90,8 +94,7 @@ class Dispatcher:
         except Exception as exc:
             error = self._unexpected(exc)
         protocol = protocol_of(raw.method, raw_path, raw_query, raw.headers, service)
-        headers, body = render_error(error, protocol, request_id, unquote(raw_path))
-        return RestResponse(error.status, headers, body)
+        return render_error(error, protocol, request_id, unquote(raw_path), models)
 
     def _unexpected(self, exc: Exception) -> AwsError:
         if is_disk_full(exc):

@@ -22,8 +22,9 @@ from http.client import responses
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.os_words import os_words
 from sandbox.http.http1 import BadRequest, Body, Disconnected, Head, RawRequest, Reader
-from sandbox.wire.errors import AwsError, render_error
+from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
+from sandbox.wire.render_errors import render_error
 
 HOST = "127.0.0.1"
 BACKLOG = 256
@@ -238,9 +239,10 @@ def _close(listener: socket.socket) -> None:
 
 def _refuse(connection: socket.socket, error: AwsError, linger: bool = True) -> None:
     """Answer a request that could not be read, in the form that every client of AWS understands."""
-    headers, body = render_error(error, "s3", secrets.token_hex(8).upper())
+    answer = render_error(error, "s3", secrets.token_hex(8).upper())
+    answer.headers["x-amzn-ErrorType"] = error.code
     try:
-        _send(connection, RestResponse(error.status, headers | {"x-amzn-ErrorType": error.code}, body), False, False)
+        _send(connection, answer, False, False)
         if not linger:
             return
         # Closing while the client still sends would make its system throw the answer away.

@@ -20,6 +20,7 @@ from botocore.parsers import ResponseParserError, create_parser
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 
+CODE = "AnswerNotInModel"
 VARIABLE = "SAGEDECK_CHECK_ANSWERS"
 MAX_PROBLEMS = 10
 MAX_SHOWN = 200
@@ -51,7 +52,7 @@ def check_members(model: OperationModel, given: Mapping[str, Any]) -> None:
     else:
         streamed = _streamed(shape)
         _look(shape, {name: value for name, value in given.items() if name != streamed}, "", problems)
-    tell(model, problems)
+    _fail(model, problems)
 
 
 def check_answer(model: OperationModel, protocol: str, given: Mapping[str, Any], answer: RestResponse) -> None:
@@ -60,17 +61,32 @@ def check_answer(model: OperationModel, protocol: str, given: Mapping[str, Any],
     shape = model.output_shape
     if shape is not None:
         _compare_read_back(shape, protocol, given, answer, problems)
-    tell(model, problems)
+    _fail(model, problems)
 
 
-def tell(model: OperationModel, problems: list[str]) -> None:
-    """Write the problems of one answer to the file, and raise them. Does nothing when there are none."""
-    if not problems:
-        return
-    text = f"{model.service_model.service_name} {model.name}: {'; '.join(problems[:MAX_PROBLEMS])}"
+def deviation_of(shape: StructureShape, error: AwsError, status: int, protocol: str) -> AwsError | None:
+    """What is to be answered instead of an error that is not as its model says; None if it is."""
+    problems: list[str] = []
+    # S3 tells more about an error (``BucketName``) than its model does.
+    given = {name: value for name, value in error.extra.items() if protocol != "s3" or name in shape.members}
+    message = {name: error.message for name in shape.members if name.lower() == "message"}
+    _look(shape, {**given, **message}, "", problems)
+    if error.status_is_given and error.status != status:
+        problems.append(f"the status is {error.status}, in the model {status}")
+    return _told(f"error {shape.name}", problems) if problems else None
+
+
+def _fail(model: OperationModel, problems: list[str]) -> None:
+    if problems:
+        raise _told(f"{model.service_model.service_name} {model.name}", problems)
+
+
+def _told(what: str, problems: list[str]) -> AwsError:
+    """Write the problems of one answer to the file; the error that tells them."""
+    text = f"{what}: {'; '.join(problems[:MAX_PROBLEMS])}"
     with open(os.environ[VARIABLE], "a", encoding="utf-8") as file:  # noqa: PTH123
         file.write(text.replace("\n", " ") + "\n")
-    raise AwsError("AnswerNotInModel", text, 500)
+    return AwsError(CODE, text, 500)
 
 
 def _streamed(shape: StructureShape) -> str:

@@ -19,7 +19,7 @@ from sandbox.wire import answer_check, cbor
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.models import operation_model
 from sandbox.wire.render_plain import plain
-from sandbox.wire.render_xml import Dialect, members_of, number, timestamp
+from sandbox.wire.render_xml import Dialect, encode, members_of, number, timestamp
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 # AWS writes EC2's and S3's times with milliseconds, those of the query services without.
@@ -128,11 +128,6 @@ def _query(model: OperationModel, protocol: str) -> Write:
         return RestResponse(200, {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}, encode(out))
 
     return write
-
-
-def encode(out: list[str]) -> bytes:
-    """The parts of a document as bytes; what was never UTF-8 (an old key of S3) goes out as it came in."""
-    return "".join(out).encode("utf-8", "surrogateescape")
 
 
 def _rest(model: OperationModel, protocol: str, root: str) -> Write:

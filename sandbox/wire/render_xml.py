@@ -81,6 +81,11 @@ def _nothing(value: Any, out: list[str]) -> None:
     """Members that are no part of the body, and what the model does not know."""
 
 
+def encode(out: list[str]) -> bytes:
+    """The parts of a document as bytes; what was never UTF-8 (an old key of S3) goes out as it came in."""
+    return "".join(out).encode("utf-8", "surrogateescape")
+
+
 def element(shape: Shape, name: str, dialect: Dialect) -> Append:
     """A function that appends a value of ``shape`` as the element ``name``."""
     if isinstance(shape, StructureShape):

@@ -22,8 +22,9 @@ from sandbox.http import server as server_module
 from sandbox.http.http1 import BadRequest, RawRequest, parse_head
 from sandbox.http.server import HttpServer, PortTaken
 from sandbox.wire import cbor
-from sandbox.wire.errors import AwsError, render_error
+from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
+from sandbox.wire.render_errors import render_error
 from sandbox.wire.rpc import fold
 from tests.helpers.sagemaker_jobs import wait_for
 
@@ -403,10 +404,11 @@ ERROR = AwsError("SomethingException", 'Not <good> & "bad".', 418)
     ],
 )
 def test_botocore_reads_errors_of_every_protocol(protocol: str, service: str, parser: str) -> None:
-    headers, body = render_error(ERROR, protocol, "REQUEST1", "/path")
+    told = render_error(ERROR, protocol, "REQUEST1", "/path", () if protocol == "rest-xml" else (service,))
     model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
     shape = model.operation_model(model.operation_names[0]).output_shape
-    answer = {"headers": {k.lower(): v for k, v in headers.items()}, "status_code": 418, "body": body}
+    answer = {"headers": {k.lower(): v for k, v in told.headers.items()}, "status_code": told.status, "body": told.body}
+    assert told.status == 418
     parsed: dict[str, Any] = botocore.parsers.create_parser(parser).parse(answer, shape)
     assert parsed["Error"]["Code"] == "SomethingException"
     assert parsed["Error"]["Message"] == 'Not <good> & "bad".'
@@ -414,13 +416,13 @@ def test_botocore_reads_errors_of_every_protocol(protocol: str, service: str, pa
 
 def test_members_of_a_modelled_error() -> None:
     error = AwsError("ModelError", "m", 424, OriginalStatusCode=500, OriginalMessage="trace", LogStreamArn="arn")
-    headers, body = render_error(error, "rest-json", "R")
+    told = render_error(error, "rest-json", "R", "", ("sagemaker-runtime",))
     model = ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2"), "sagemaker-runtime")
-    answer = {"headers": {k.lower(): v for k, v in headers.items()}, "status_code": 424, "body": body}
+    answer = {"headers": {k.lower(): v for k, v in told.headers.items()}, "status_code": 424, "body": told.body}
     parser: Any = botocore.parsers.create_parser("rest-json")
     parsed = parser.parse(answer, model.operation_model("InvokeEndpoint").output_shape)
     assert parsed["Error"]["Code"] == "ModelError"
-    assert b'"OriginalMessage": "trace"' in body
+    assert b'"OriginalMessage": "trace"' in bytes(told.body)  # type: ignore[arg-type]
 
 
 def test_query_names_are_folded() -> None:
