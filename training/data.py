@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from folders import SPLITS, class_key, is_ignored, is_picture, split_folders
+from folders import SHARES, SPLITS, class_key, is_ignored, is_picture, split_folders
 from os_words import os_sentence, os_words
 
-VALID_SHARE = TEST_SHARE = 0.15
 MOST_UNREADABLE = 0.05
 NAMED_AT_MOST = 10
 NOT_TEXT = "the name is not valid UTF-8"
@@ -82,15 +81,15 @@ def _read_dataset(root: Path, seed: int) -> Dataset:
     by_split = {}
     if not places:
         listed = _list_classes(root, root, skipped)
-        by_split = _split(listed, {"valid": VALID_SHARE, "test": TEST_SHARE}, seed)
-        notes.append("There is no train folder: the classes were split 70/15/15.")
+        by_split = _split(listed, SHARES, seed)
+        notes.append(f"There is no train folder: the classes were split {_parts()}.")
     else:
         for split in SPLITS:
             by_split[split] = _list_classes(root, places[split], skipped) if split in places else {}
         if not any(by_split["valid"].values()):
-            rest = _split(by_split["train"], {"valid": VALID_SHARE}, seed)
+            rest = _split(by_split["train"], {"valid": SHARES["valid"]}, seed)
             by_split["train"], by_split["valid"] = rest["train"], rest["valid"]
-            notes.append("There is no valid folder: 15% of the training pictures validate.")
+            notes.append(f"There is no valid folder: {SHARES['valid']:.0%} of the training pictures validate.")
     folders = sorted(by_split["train"])
     _check(root, by_split, folders)
     index = {folder: label for label, folder in enumerate(folders)}
@@ -212,6 +211,11 @@ def _pictures(root: Path, folder: Path, skipped: list[tuple[str, str]]) -> Itera
 def _is_text(name: str) -> bool:
     """False for names with bytes that are no UTF-8: they can be neither printed nor kept in S3."""
     return name.encode("utf-8", "replace").decode() == name
+
+
+def _parts() -> str:
+    """``80/10/10``."""
+    return "/".join(f"{share * 100:.0f}" for share in (1 - sum(SHARES.values()), *SHARES.values()))
 
 
 def _split(classes: dict[str, list[str]], shares: dict[str, float], seed: int) -> dict[str, dict[str, list[str]]]:

@@ -12,12 +12,14 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-SPLITS = ("train", "valid", "test")
 _RULES = json.loads(Path(__file__).with_name("folders.json").read_text(encoding="utf-8"))
+SPLITS = tuple(_RULES["splits"])
+# What of a set without splits is kept for each.
+SHARES: dict[str, float] = _RULES["shares"]
 _WORDS = {word: split for split, words in _RULES["splits"].items() for word in words}
 _ENDINGS = tuple(_RULES["split_endings"])
 _IGNORED_PREFIXES, _IGNORED_NAMES = tuple(_RULES["ignored_prefixes"]), frozenset(_RULES["ignored_names"])
-_SUFFIXES = frozenset(_RULES["picture_suffixes"])
+SUFFIXES = frozenset(_RULES["picture_suffixes"])
 
 
 def class_key(name: str) -> str:
@@ -42,7 +44,7 @@ def is_ignored(name: str) -> bool:
 
 def is_picture(name: str) -> bool:
     """True for a name that ends like a picture's."""
-    return Path(name).suffix.lower() in _SUFFIXES
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def split_folders(root: Path, names: Iterable[str]) -> dict[str, list[str]]:

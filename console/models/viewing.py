@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.models.cards import Card, class_title
 from console.models.format import bytes_text
-from workers.datasets.folder_rules import split_of
+from workers.files.folder_rules import split_of
 
 Progress = Callable[[int, int], object]
 

@@ -9,6 +9,7 @@ from typing import Literal
 from workers.datasets.nouns import class_noun
 from workers.datasets.pictures import Opened
 from workers.datasets.scan import FLAT, Found, Scan, readable_names
+from workers.files.folder_rules import SHARES
 from workers.types import ClassCount, DatasetReport, Finding
 
 MOST_UNREADABLE = 0.05
@@ -134,7 +135,9 @@ def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str]
         yield Finding("warning", "no_split", "Not split yet", detail)
         return
     if "valid" not in scan.splits:
-        yield Finding("warning", "no_valid", "No valid folder", "15% of the training pictures would validate")
+        yield Finding(
+            "warning", "no_valid", "No valid folder", f"{SHARES['valid']:.0%} of the training pictures would validate"
+        )
     if "test" not in scan.splits:
         yield Finding("warning", "no_test", "No test folder", "the model would get no test accuracy")
     train = set(scan.folders.get("train", ()))

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.children.parent import ChildFailed, run_child
-from workers.datasets.folder_rules import SPLITS
 from workers.datasets.scan import FLAT, class_files
 from workers.errors.tree import LocalProblem, translate
+from workers.files.folder_rules import SHARES, SPLITS
 from workers.types import ClassCount, DatasetReport, Finding
 
-DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
+DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 1 - sum(SHARES.values()), **SHARES}
 
 
 @dataclass(frozen=True)

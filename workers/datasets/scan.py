@@ -1,7 +1,7 @@
 """Lists a picture folder without opening a picture: splits, classes, files, and what is in the way.
 
 The rules are those of the training program: folders for train, valid and test, whatever they are called exactly
-(``workers/datasets/folder_rules.py``), with one folder for each class, or the class folders alone; hidden files and
+(``workers/files/folder_rules.py``), with one folder for each class, or the class folders alone; hidden files and
 those of systems are left out; links below a class are not followed.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.datasets.folder_rules import class_key, is_ignored, is_picture, split_folders
+from workers.files.folder_rules import class_key, is_ignored, is_picture, split_folders
 
 FLAT = "all"
 # How deep below the folder chosen its splits may lie: an archive's top folder, and one inside it.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from workers.datasets.folder_rules import SPLITS, class_key
 from workers.datasets.scan import Found, Scan, Stopped
 from workers.errors.tree import LocalProblem
+from workers.files.folder_rules import SPLITS, class_key
 from workers.files.os_words import os_words
 
 NAMED_AT_MOST = 5

@@ -9,14 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from workers.children.child import ChildRun, serve
+from workers.files.folder_rules import SHARES
 from workers.samples.catalogue import catalogue, folder_name
 from workers.samples.scene import picture_bytes
 
 
 def split_sizes(per_class: int) -> dict[str, int]:
-    """How many of a class's pictures go to train, valid and test: 80, 10 and 10 percent, at least one each."""
-    tenth = max(1, round(per_class * 0.1))
-    return {"train": per_class - 2 * tenth, "valid": tenth, "test": tenth}
+    """How many of a class's pictures go to each split: as of any set, at least one each."""
+    kept = {split: max(1, round(per_class * share)) for split, share in SHARES.items()}
+    return {"train": per_class - sum(kept.values()), **kept}
 
 
 def file_name(breed_name: str, index: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.datasets.folder_rules import is_ignored
+from workers.files.folder_rules import is_ignored
 from workers.files.os_words import os_words
 
 DEEPEST = 64

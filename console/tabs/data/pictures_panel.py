@@ -23,9 +23,8 @@ from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid
 from console.widgets.pictures.thumbs import thumbnails
 from console.widgets.pictures.viewer import Action
 from workers.datasets.folder import class_pictures
+from workers.files.folder_rules import SPLITS
 from workers.inference.model_input import DEFAULT_SIZE
-
-SPLITS = ("train", "valid", "test")
 
 
 class PicturesPanel(QWidget):

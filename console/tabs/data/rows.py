@@ -9,10 +9,10 @@ from pathlib import Path
 
 from console.models.columns import DASH, Column
 from console.models.format import bytes_text, when
+from workers.files.folder_rules import is_picture
 from workers.types import DatasetReport, Listing
 
 SPLIT_TONES = {"train": "series1", "valid": "series2", "test": "series3", "all": "series1"}
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 FEWEST_SHARE = 0.4
 
 
@@ -45,7 +45,7 @@ class ObjectRow:
     @property
     def is_picture(self) -> bool:
         """True when the name is a picture's."""
-        return not self.is_folder and Path(self.name).suffix.lower() in PICTURE_SUFFIXES
+        return not self.is_folder and is_picture(self.name)
 
 
 def breed_rows(report: DatasetReport) -> list[BreedRow]:

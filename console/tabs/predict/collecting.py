@@ -13,6 +13,7 @@ from console.models.format import count
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
 from console.widgets.pictures.thumbs import thumbnails
+from workers.files.folder_rules import SUFFIXES
 
 
 async def collect(ctx: AppContext, paths: list[Path]) -> list[Picture]:
@@ -48,7 +49,7 @@ def ask_for_files(parent: QWidget, take: Callable[[list[Path]], object]) -> None
     """Let the operator choose files; ``take`` gets them."""
     dialog = QFileDialog(parent, "Choose pictures")
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-    dialog.setNameFilter("Pictures (*" + " *".join(sorted(pictures.SUFFIXES)) + ")")
+    dialog.setNameFilter("Pictures (*" + " *".join(sorted(SUFFIXES)) + ")")
     dialog.filesSelected.connect(lambda names: take([Path(name) for name in names]))
     dialog.finished.connect(dialog.deleteLater)
     dialog.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,10 +14,9 @@ from PySide6.QtGui import QImageWriter
 
 from console.models.cards import Answer, Card, class_title
 from console.widgets.pictures.reading import read_fitting
-from workers.datasets.folder_rules import class_key, split_of
 from workers.errors.tree import InvalidInput
+from workers.files.folder_rules import class_key, is_ignored, is_picture, split_of
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif"})
 MOST_PICTURES = 20_000
 # Larger files are sent scaled down: an endpoint takes 6 MB, and its model looks at a few hundred pixels.
 MOST_BYTES = 5 * 1024 * 1024
@@ -72,7 +72,7 @@ def from_data(data: bytes, name: str) -> Picture:
 
 def looks_like_pictures(paths: Iterable[Path]) -> bool:
     """True when a drop may hold pictures: folders, or files with a picture's ending."""
-    return any(path.is_dir() or path.suffix.lower() in SUFFIXES for path in paths)
+    return any(path.is_dir() or is_picture(path.name) for path in paths)
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,23 @@ def find(paths: Iterable[Path]) -> Found:
     found: list[Path] = []
     others = over = 0
     for path in paths:
-        candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for candidate in candidates:
-            if candidate.name.startswith(".") or candidate.is_dir():
-                continue
-            if candidate.suffix.lower() not in SUFFIXES:
+        for candidate in _files(path) if path.is_dir() else [path]:
+            if not is_picture(candidate.name):
                 others += 1
             elif len(found) < MOST_PICTURES:
                 found.append(candidate)
             else:
                 over += 1
     return Found(tuple(found), others, over)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files that somebody put there, as the check of a set of pictures sees it."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_ignored(name)]
+        found += [Path(place, name) for name in files if not is_ignored(name)]
+    return sorted(found)
 
 
 def read(picture: Picture) -> bytes:

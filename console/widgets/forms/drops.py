@@ -10,8 +10,8 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from console.look.theme import PAGE_PADDING, RADIUS_PANEL, theme
+from workers.files.folder_rules import is_picture
 
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 PASTED_NAME = "pasted.png"
 
 
@@ -24,7 +24,7 @@ def local_paths(mime: QMimeData | None) -> list[Path]:
 
 def pictures(paths: Iterable[Path]) -> list[Path]:
     """Those that are named like pictures."""
-    return [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
+    return [path for path in paths if is_picture(path.name)]
 
 
 def image_bytes(mime: QMimeData | None) -> bytes | None:

@@ -49,13 +49,13 @@ def test_a_missing_validation_folder_is_made_up_reproducibly(tmp_path: Path) -> 
     first, again, other = read_dataset(root, 1), read_dataset(root, 1), read_dataset(root, 2)
     assert first.splits == again.splits != other.splits
     train, valid = ({sample.path for sample in first.splits[split]} for split in ("train", "valid"))
-    assert len(valid) == 6 and len(train) == 34 and not train & valid
+    assert len(valid) == 4 and len(train) == 36 and not train & valid
     assert any("valid" in note for note in first.notes)
 
 
 def test_classes_without_splits_are_split_in_three(tmp_path: Path) -> None:
     data = read_dataset(tree(tmp_path, *many("", "a", 20), *many("", "b", 20)), 0)
-    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 28, "valid": 6, "test": 6}
+    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 32, "valid": 4, "test": 4}
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import folders
 import pytest
 from data import DataError, read_dataset
 
-from workers.datasets import folder_rules
+from console.tabs.data.rows import ObjectRow
+from console.tabs.predict import pictures as predict_pictures
+from console.widgets.forms import drops
 from workers.datasets.findings import full_report
+from workers.datasets.folder import DEFAULT_FRACTIONS
 from workers.datasets.pictures import Opened
 from workers.datasets.scan import scan
 from workers.datasets.split import plan
 from workers.errors.tree import LocalProblem
+from workers.files import folder_rules
+from workers.samples.child import split_sizes
 from workers.types import DatasetReport
 from workers.upload import scan as upload_scan
 
@@ -197,3 +204,45 @@ def test_check_training_split_and_upload_read_any_folder_alike(tmp_path: Path, s
             continue
         assert {item.source for item in placed} == {path for _, _, path in by_check}
     assert usable >= 3
+
+
+ROOT = Path(__file__).parents[3]
+# One list of these endings or names beside the one in folders.json would drift away from it.
+_LISTS = re.compile(
+    r"""["']\.jpe?g["'],\s*["']\.\w+["'] | thumbs\.db | @eadir | __macosx"""
+    r"""| ["']train["'],\s*["']valid["'],\s*["']test""",
+    re.I | re.X,
+)
+
+
+def test_there_is_no_second_list_of_splits_endings_and_ignored_names() -> None:
+    found = [
+        str(file.relative_to(ROOT))
+        for room in ("console", "workers", "sandbox", "training", "lambda")
+        for file in (ROOT / room).rglob("*.py")
+        if _LISTS.search(file.read_text("utf-8"))
+    ]
+    assert found == []
+
+
+def test_both_readers_have_the_same_rules() -> None:
+    for name in ("SPLITS", "SHARES", "SUFFIXES"):
+        assert getattr(folders, name) == getattr(folder_rules, name)
+
+
+def test_a_set_without_splits_is_divided_alike_by_the_training_the_split_and_the_drawing(tmp_path: Path) -> None:
+    root = tree(tmp_path, *each("cats", "dogs", count=40))
+    trained = {split: len(samples) for split, samples in read_dataset(root, 0).splits.items()}
+    placed = Counter(one.target.split("/")[0] for one in plan(scan(root), DEFAULT_FRACTIONS, 0))
+    drawn = {split: 2 * size for split, size in split_sizes(40).items()}
+    assert trained == placed == drawn == {"train": 64, "valid": 8, "test": 8}
+
+
+def test_a_set_that_is_dropped_on_predict_has_the_pictures_that_the_check_sees(tmp_path: Path) -> None:
+    root = tree(tmp_path, *(f"{top}/{file}" for top in ("cats", "@eaDir", ".git", "__MACOSX") for file in FILES))
+    found = predict_pictures.find([root])
+    assert {path.relative_to(root).as_posix() for path in found.paths} == {file.path for file in scan(root).files}
+    assert found.others == 1
+    for name in FILES:
+        row = ObjectRow(f"set/{name}", name.rpartition("/")[2], 1)
+        assert row.is_picture == folders.is_picture(name) == bool(drops.pictures([Path(name)]))
