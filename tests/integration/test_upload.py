@@ -223,6 +223,19 @@ def test_cancelling_the_task_leaves_no_process(sandbox, tmp_path):
     at_desk(sandbox, tmp_path, body)
 
 
+def test_looking_sends_nothing(sandbox, tmp_path):
+    files = fill(tmp_path / "set", 3)
+
+    async def body(desk):
+        looked = await desk.uploader.look(tmp_path / "set", BUCKET, "looked")
+        assert (looked.missing, looked.sent, looked.whole) == (len(files), 0, False)
+        assert await desk.storage.count(BUCKET, "looked/") == (0, 0)
+        await desk.uploader.upload(tmp_path / "set", BUCKET, "looked")
+        assert (await desk.uploader.look(tmp_path / "set", BUCKET, "looked")).whole
+
+    at_desk(sandbox, tmp_path, body)
+
+
 def test_a_bucket_that_does_not_exist(sandbox, tmp_path):
     fill(tmp_path / "set", 2)
 

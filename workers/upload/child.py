@@ -13,29 +13,28 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workers.children.child import ChildRun, serve
+from workers.children.typed import read
 from workers.errors.tree import SageDeckError, translate_for
-from workers.types import Backend
 from workers.upload.control import Control
 from workers.upload.manifest import Manifest
 from workers.upload.progress import Meter, Reporter
 from workers.upload.remote import Remote
-from workers.upload.run import Upload
+from workers.upload.request import UploadRequest
+from workers.upload.run import UploadRun
 
 
 def _upload(child: ChildRun) -> dict[str, Any]:
-    spec, control, meter = child.spec, Control(), Meter()
+    request, control, meter = read(UploadRequest, child.spec), Control(), Meter()
     commands = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel, "stop": control.cancel}
     child.listen(lambda command: commands.get(command, lambda: None)())
     reporter = Reporter(meter, child.progress)
     reporter.start()
-    backend = Backend(**spec["backend"])
-    manifest = Manifest(Path(spec["manifest"]))
+    manifest = Manifest(Path(request.manifest))
     try:
-        remote = Remote(backend, spec["bucket"])
-        where = (spec["target"], Path(spec["folder"]), spec["prefix"])
-        return asdict(Upload(remote, manifest, *where, meter, control, merge=spec.get("merge", False)).run())
+        remote = Remote(request.backend, request.bucket)
+        return asdict(UploadRun(request, remote, manifest, meter, control).run())
     except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
-        raise translate_for(backend, exc, "upload the folder", "s3") from exc
+        raise translate_for(request.backend, exc, "upload the folder", "s3") from exc
     finally:
         reporter.stop()
         manifest.close()

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -50,17 +51,24 @@ class HopelessError(Exception):
         self.cause = cause
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where it is remembered what was sent of a folder to a target."""
+
+    manifest: Manifest
+    target: str
+    folder: Path
+
+
 class Delivery:
     """Files on their way to ``remote`` under ``prefix``; what arrived is kept in the manifest as it goes on.
 
     ``sent`` and ``failed`` are by file name; they and ``bytes_sent`` are filled from several threads.
     """
 
-    def __init__(
-        self, remote: Remote, manifest: Manifest, target: str, folder: Path, prefix: str, meter: Meter, control: Control
-    ) -> None:
-        self._remote, self._manifest, self._target = remote, manifest, target
-        self._folder, self._prefix = folder, prefix
+    def __init__(self, remote: Remote, prefix: str, kept: Kept, meter: Meter, control: Control) -> None:
+        self._remote, self._prefix = remote, prefix
+        self._manifest, self._target, self._folder = kept.manifest, kept.target, kept.folder
         self._meter, self._control = meter, control
         self._lock = threading.Lock()
         self.sent: dict[str, tuple[LocalFile, Sent]] = {}

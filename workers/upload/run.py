@@ -12,46 +12,45 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workers.errors.tree import LocalProblem, SageDeckError, translate, translate_for
 from workers.types import UploadResult
 from workers.upload.control import Control
-from workers.upload.delivery import Delivery, HopelessError, remember
+from workers.upload.delivery import Delivery, HopelessError, Kept, remember
 from workers.upload.manifest import Hashes, Manifest, Sent
 from workers.upload.plan import Others, Plan, clean_prefix, find_others, find_twins, gone_keys, make_plan
 from workers.upload.progress import Meter
-from workers.upload.remote import Remote, RemoteObject
+from workers.upload.remote import Destination, Remote, RemoteObject
+from workers.upload.request import UploadRequest
 from workers.upload.scan import LocalFile, Scan, scan
 from workers.upload.small import Sender
 
 RETRY_SECONDS = 1.0
 
 
-class Upload:
-    """Sends ``folder`` to ``bucket``/``prefix``. Call ``run`` once.
+class UploadRun:
+    """Does what ``request`` asks. Call ``run`` once.
 
-    Nothing is sent to a prefix that holds another set, unless ``merge`` says that this is known. With ``look`` nothing
-    is sent at all: the result tells what is there and how much is ``missing``.
+    Nothing is sent to a prefix that holds another set, unless the request may ``merge``. With ``look`` nothing is sent
+    at all: the result tells what is there and how much is ``missing``.
     """
 
     def __init__(
         self,
+        request: UploadRequest,
         remote: Remote,
         manifest: Manifest,
-        target: str,
-        folder: Path,
-        prefix: str,
         meter: Meter,
         control: Control,
-        sender: Callable[[Any], Sender] = Sender,
-        merge: bool = False,
-        look: bool = False,
+        *,
+        sender: Callable[[Destination], Sender] = Sender,
     ) -> None:
-        self._remote, self._manifest, self._target = remote, manifest, target
-        self._folder, self._prefix = folder, clean_prefix(prefix)
+        self._remote, self._manifest, self._target = remote, manifest, request.target
+        self._folder, self._prefix = Path(request.folder), clean_prefix(request.prefix)
         self._meter, self._control = meter, control
-        self._make_sender, self._merge, self._look = sender, merge, look
+        self._make_sender, self._merge, self._look = sender, request.merge, request.look
         self._others = Others((), 0)
         self._twins: tuple[str, ...] = ()
         self._sent: dict[str, Sent] = {}
         self._known: dict[str, Hashes] = {}
-        self._delivery = Delivery(remote, manifest, target, folder, self._prefix, meter, control)
+        kept = Kept(manifest, request.target, self._folder)
+        self._delivery = Delivery(remote, self._prefix, kept, meter, control)
         self._to_send = 0
         self._began = time.monotonic()
 

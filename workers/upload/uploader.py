@@ -14,6 +14,7 @@ from workers.children.parent import Child, ChildFailed
 from workers.errors.tree import LocalProblem, translate
 from workers.types import PendingUpload, UploadProgress, UploadResult
 from workers.upload.manifest import Manifest, default_path
+from workers.upload.request import UploadRequest
 
 MODULE = "workers.upload.child"
 
@@ -83,15 +84,13 @@ class Uploader:
         ``SageDeckError`` when it cannot go on at all (``details`` of the error are kept). Either way, and when the
         awaiting task is cancelled, what was sent stays, and the next upload goes on from there.
         """
-        identity = await self._session.identity()
-        spec = {**self._spec(identity.account, folder, bucket, prefix), "merge": merge}
-        return await self._run(spec, on_progress, control or UploadControl())
+        request = await self._request(folder, bucket, prefix, merge=merge, look=False)
+        return await self._run(request, on_progress, control or UploadControl())
 
     async def look(self, folder: Path, bucket: str, prefix: str, *, merge: bool = False) -> UploadResult:
         """What ``bucket``/``prefix`` has of ``folder``, by content; nothing is sent. Arguments as of ``upload``."""
-        identity = await self._session.identity()
-        spec = {**self._spec(identity.account, folder, bucket, prefix), "merge": merge, "look": True}
-        return await self._run(spec, lambda progress: None, UploadControl())
+        request = await self._request(folder, bucket, prefix, merge=merge, look=True)
+        return await self._run(request, lambda progress: None, UploadControl())
 
     async def places(self, folder: Path) -> list[tuple[str, str]]:
         """``(bucket, prefix)`` of where this computer sent ``folder`` in this account, newest first."""
@@ -99,9 +98,9 @@ class Uploader:
         return await asyncio.to_thread(self._read_places, identity.account, folder)
 
     async def _run(
-        self, spec: dict[str, Any], on_progress: Callable[[UploadProgress], None], control: UploadControl
+        self, request: UploadRequest, on_progress: Callable[[UploadProgress], None], control: UploadControl
     ) -> UploadResult:
-        child = Child(MODULE, spec, environ=child_environ(self._session.backend))
+        child = Child(MODULE, asdict(request), environ=child_environ(self._session.backend))
         try:
             await child.start()
             control.attach(child)
@@ -130,15 +129,13 @@ class Uploader:
         identity = await self._session.identity()
         await asyncio.to_thread(self._forget, f"{identity.account}/{upload.bucket}", upload)
 
-    def _spec(self, account: str, folder: Path, bucket: str, prefix: str) -> dict[str, Any]:
-        return {
-            "backend": asdict(self._session.backend),
-            "folder": str(folder.absolute()),
-            "bucket": bucket,
-            "prefix": prefix,
-            "manifest": str(self._manifest.absolute()),
-            "target": f"{account}/{bucket}",
-        }
+    async def _request(self, folder: Path, bucket: str, prefix: str, *, merge: bool, look: bool) -> UploadRequest:
+        identity = await self._session.identity()
+        target = f"{identity.account}/{bucket}"
+        paths = {"folder": _absolute(folder), "manifest": _absolute(self._manifest)}
+        return UploadRequest(
+            self._session.backend, bucket=bucket, prefix=prefix, target=target, merge=merge, look=look, **paths
+        )
 
     async def _follow(self, child: Child, on_progress: Callable[[UploadProgress], None]) -> UploadResult:
         result: Mapping[str, Any] = {}
@@ -169,6 +166,10 @@ class Uploader:
             manifest.finish(target, upload.folder, upload.prefix)
         finally:
             manifest.close()
+
+
+def _absolute(path: Path) -> str:
+    return str(path.absolute())
 
 
 def _result(wire: Mapping[str, Any]) -> UploadResult:

@@ -32,7 +32,20 @@ def spec(tmp_path, **backend):
         "prefix": "",
         "manifest": str(tmp_path / "manifest.sqlite"),
         "target": "1/photos",
+        "merge": False,
+        "look": False,
     }
+
+
+@pytest.mark.parametrize("member", ["merge", "look", "prefix", "backend"])
+def test_a_wish_that_did_not_come_over_is_no_wish(tmp_path, member):
+    """Above all: who only wants to look must not send anything."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.jpg").write_bytes(b"a")
+    whole = spec(tmp_path, access_key_id="AK", secret_access_key="SK")
+    del whole[member]
+    heard, error = messages_of(whole)
+    assert f"UploadRequest: {member} is missing" in error.message and heard == []
 
 
 def test_a_profile_that_is_gone_is_told_as_such(tmp_path):

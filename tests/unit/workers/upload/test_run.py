@@ -20,7 +20,8 @@ from workers.upload.manifest import Manifest
 from workers.upload.plan import hash_file
 from workers.upload.progress import Meter
 from workers.upload.remote import RemoteObject
-from workers.upload.run import Upload
+from workers.upload.request import UploadRequest
+from workers.upload.run import UploadRun
 from workers.upload.small import Cancelled, NotVerified
 
 LONG_AGO = 1_600_000_000
@@ -93,11 +94,15 @@ def write(folder: Path, name: str, data: bytes, age: int = LONG_AGO):
     os.utime(path, (age, age))
 
 
+BACKEND = Backend("sandbox", "Sandbox", "us-east-1")
+
+
 def upload(bucket, folder, control=None, prefix="p", merge=False, look=False):
     manifest = Manifest(folder.parent / "manifest.sqlite")
-    job = Upload(
-        bucket, manifest, "1/photos", folder, prefix, Meter(), control or Control(), lambda _: bucket, merge, look
+    request = UploadRequest(
+        BACKEND, str(folder), "photos", prefix, str(folder.parent / "manifest.sqlite"), "1/photos", merge, look
     )
+    job = UploadRun(request, bucket, manifest, Meter(), control or Control(), sender=lambda _: bucket)
     try:
         return job.run()
     finally:
