@@ -16,17 +16,19 @@ FOCUS_WIDTH = 2.0
 W = TypeVar("W", bound=QWidget)
 
 
-def below(root: QWidget, kind: type[W]) -> Iterator[W]:
+def below(root: QWidget, kind: type[W], *, in_sight: bool = False) -> Iterator[W]:
     """The widgets of ``kind`` inside ``root``, also in its dialogs, each before what is inside of it.
+
+    ``in_sight``: none that is hidden; pages that are not shown are not even looked through.
 
     Not ``findChildren``: PySide makes who asks the owner of what it found, and a window that found a dialog's button
     then keeps the dialog for ever.
     """
     for child in root.children():
-        if isinstance(child, QWidget):
+        if isinstance(child, QWidget) and not (in_sight and child.isHidden()):
             if isinstance(child, kind):
                 yield child
-            yield from below(child, kind)
+            yield from below(child, kind, in_sight=in_sight)
 
 
 def on_theme(widget: QWidget, slot: Callable[[], None] | None = None) -> None:

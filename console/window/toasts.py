@@ -133,6 +133,8 @@ class Toasts:
 
     def place(self) -> None:
         """Stack the toasts in their corner."""
+        if not self.shown:
+            return
         right, bottom = self._corner()
         width = min(theme().pixels(WIDTH), max(240, self._parent.width() - 32))
         bottom = self._clear_of_buttons(
@@ -162,7 +164,7 @@ class Toasts:
 
     def _buttons_between(self, left: int, right: int) -> list[QRect]:
         found = []
-        for button in below(self._parent, Button):
+        for button in below(self._parent, Button, in_sight=True):
             if button.is_main and button.isVisible() and button.window() is self._parent.window():
                 place = QRect(button.mapTo(self._parent, QPoint(0, 0)), button.size())
                 if place.right() >= left and place.left() <= right:

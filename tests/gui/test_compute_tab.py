@@ -45,7 +45,7 @@ async def opened(make_application: Callable[..., Any], compute: Any) -> tuple[An
     application = make_application(SPECS)
     application.window.resize(1440, 900)
     application.show(connect=False)
-    tab = application.window.pages.current_tab
+    tab = application.window.pages.tab("compute")
     assert isinstance(tab, ComputeTab)
     enter(application, Account(compute))
     return application, tab

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QWidget
 
 from console.tabs import TABS, TabSpec
 from console.tabs.base import Tab
@@ -297,3 +297,19 @@ async def test_another_tabs_action_works_on_a_page_that_is_not_built(make_applic
     assert "training" not in pages.tabs
     await until(lambda: pages.current_tab is not None and pages.current_tab.detail.job is not None)
     assert pages.current_tab.detail.job.name == full.JOB
+
+
+async def test_a_change_of_page_looks_through_no_page_that_is_hidden(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = await shown(make_application, SPECS)
+    window, pages = application.window, application.window.pages
+    await until(lambda: "training" in pages.tabs)
+    looked: list[QWidget] = []
+    hidden = pages.tabs["training"]
+    monkeypatch.setattr(PiecesTab, "children", lambda self: looked.append(self) or [])
+    monkeypatch.setattr(RecordingTab, "children", lambda self: looked.append(self) or [])
+    window.toasts.place()
+    assert looked == []
+    application.notify.warn("Settings were reset", "They could not be read.")
+    assert looked == [pages.tabs["data"]] and hidden.isHidden()

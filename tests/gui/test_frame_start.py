@@ -11,7 +11,19 @@ import time
 
 import pytest
 
-HEAVY = ("boto3", "botocore", "numpy", "pyqtgraph", "PIL", "sagemaker", "moto", "torch", "sandbox", "training")
+HEAVY = (
+    "boto3",
+    "botocore",
+    "numpy",
+    "pyqtgraph",
+    "PIL",
+    "sagemaker",
+    "moto",
+    "torch",
+    "filelock",
+    "sandbox",
+    "training",
+)
 
 
 def environment(tmp_path, **extra):

@@ -20,16 +20,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
-
-from filelock import FileLock, Timeout
 
 from workers import paths
 from workers.errors.tree import Fix, LocalProblem, SageDeckError, translate
 from workers.files import private
 from workers.files.os_words import os_words
 from workers.types import Backend
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 IDLE_EXIT_SECONDS = 900
 START_SECONDS = 90.0
@@ -223,6 +224,9 @@ def _beside(state_dir: Path, suffix: str) -> Path:
 def start_lock(state_dir: Path) -> FileLock:
     """Who holds it starts the sandbox. It lies beside the folder, which may be moved aside; where others may write
     there, in the folder, so that nobody else can take it or put a link in its place. Raises ``OSError``."""
+    # Not with this module, which the window imports before its first picture.
+    from filelock import FileLock
+
     path = _beside(state_dir, ".lock")
     if os.name == "posix" and state_dir.parent.stat().st_mode & stat.S_IWOTH:
         state_dir.mkdir(private.FOLDER, exist_ok=True)
@@ -235,7 +239,7 @@ def start_lock(state_dir: Path) -> FileLock:
 def _acquired(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0)
-    except Timeout:
+    except TimeoutError:
         return False
     return True
 

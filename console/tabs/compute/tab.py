@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QWidget
 
-from console.context import AppContext
 from console.models.format import count
 from console.tabs.base import Tab
 from console.tabs.compute import TAB
@@ -50,8 +49,9 @@ class ComputeTab(Tab):
 
     spec = TAB
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
-        super().__init__(ctx, parent)
+    def build(self) -> Iterator[None]:
+        """The list, the output and the figures."""
+        ctx = self.ctx
         self._rows: dict[str, Row] = {}
         self._images: dict[str, Image] = {}
         self._wanted = self._wanted_command = ""
@@ -70,6 +70,7 @@ class ComputeTab(Tab):
             self.launch_button,
         ):
             self.head.add(part)
+        yield
         self.table = ResourceTable(COLUMNS, key="id", name="Instances", noun="instances", sort=("per_hour", "desc"))
         self.table.set_empty(
             "ec2",
@@ -81,16 +82,19 @@ class ComputeTab(Tab):
         self.table.remember(ctx.settings, "instances")
         self.search.searched.connect(self.table.set_filter)
         self.table.filterCleared.connect(self.search.clear)
-        self.output = OutputPane(ctx)
-        self.side = SidePane(ctx)
-        lower = Panes(Qt.Orientation.Horizontal, ctx.settings, "compute.lower")
-        lower.add(self.output, 8)
-        lower.add(self.side, 7)
-        self._lower = lower
+        # In their places before they are filled: what is full would be moved with all that is in it.
         panes = Panes(Qt.Orientation.Vertical, ctx.settings, "compute")
-        panes.add(self.table, 2)
-        panes.add(lower, 7)
         self.body.addWidget(panes, 1)
+        self._lower = Panes(Qt.Orientation.Horizontal, ctx.settings, "compute.lower")
+        panes.add(self.table, 2)
+        panes.add(self._lower, 7)
+        yield
+        self.output = OutputPane(ctx)
+        self._lower.add(self.output, 8)
+        yield
+        self.side = SidePane(ctx)
+        self._lower.add(self.side, 7)
+        yield
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
@@ -106,7 +110,6 @@ class ComputeTab(Tab):
         self.output.stopRequested.connect(self.stop_job)
         self.output.cancelRequested.connect(self.cancel_command)
         self.output.commandChanged.connect(self._command_changed)
-        self.ctx.resourceChanged.connect(self._resource_changed)
         self.ctx.readOnlyChanged.connect(lambda _: self._update())
 
     # What the window asks
@@ -288,7 +291,8 @@ class ComputeTab(Tab):
         if self.active:
             self.refresh()
 
-    def _resource_changed(self, kind: str, name: str) -> None:
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read again after an instance or a command changed."""
         if kind in ("instance", "command"):
             self.refresh()
 
