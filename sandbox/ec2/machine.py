@@ -39,7 +39,6 @@ class Command:
     id: str
     sinks: tuple[Sink, Sink]
     ended: Callable[[int], None]
-    started: Callable[[int], None] = lambda pid: None
     pid: int = 0
     code: int | None = None
     killed: bool = False
@@ -105,13 +104,12 @@ class Machine:
         cwd: Path,
         sinks: tuple[Sink, Sink],
         ended: Callable[[int], None],
-        started: Callable[[int], None] = lambda pid: None,
     ) -> Command:
         """Start a command; its standard output and error go to ``sinks``. Never raises: ``ended`` tells (127).
 
         As for the SSM agent, it has ended when it and all who hold its output have.
         """
-        command = Command(secrets.token_hex(8), sinks, ended, started)
+        command = Command(secrets.token_hex(8), sinks, ended)
         paths = [self.disk.base / f"out-{command.id}-{name}" for name in ("stdout", "stderr")]
         try:
             for path in paths:
@@ -197,7 +195,6 @@ class Machine:
             if command.killed:
                 self.kill(command)
             self._read(command)
-            command.started(command.pid)
         else:
             command.code = message["code"]
             threading.Thread(target=self._finish, args=(command,), name=f"end of {command.id}", daemon=True).start()
