@@ -15,12 +15,14 @@ from sandbox.auth.signatures import EMPTY_SHA256, Scope, SignedRequest, Verified
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.numbers import whole
 from sandbox.http.http1 import Disconnected, RawRequest
-from sandbox.service import Service
+from sandbox.service import Refusals, Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented
 from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse
+from sandbox.wire.protocols import protocol_of
+from sandbox.wire.reading import check, model_name, read_call
 from sandbox.wire.render import render
 from sandbox.wire.render_errors import render_error
-from sandbox.wire.rpc import operation_of, protocol_of, read_call, target_of
 
 # What is read into memory before the signature can be checked: what the service's largest request needs (a function's
 # zip of 50 MB as base64; an endpoint's body), and little for the others.
@@ -32,16 +34,20 @@ BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 class Fallback(Protocol):
     """Who answers what no service of ours does (moto)."""
 
-    def handle(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> RestResponse:
-        """Answer a verified request."""
+    def handle(self, call: Call) -> RestResponse:
+        """Answer an authorized call."""
         ...
 
 
-Authorize = Callable[[RestRequest, Caller, str, str], None]
+Authorize = Callable[[Call], Refusals]
 
 
 class Dispatcher:
-    """Answers requests. ``authorize`` is asked between the signature and the service; it raises to refuse."""
+    """Answers requests.
+
+    ``authorize`` is asked between the signature and the service; it raises to refuse, and returns what is refused of a
+    call that is answered piece by piece.
+    """
 
     def __init__(
         self,
@@ -155,30 +161,30 @@ class Dispatcher:
         return request, verified
 
     def _route(self, request: RestRequest, caller: Caller) -> RestResponse:
-        services = [one for one in self._by_signing_name.get(request.service, ()) if one.claims(request)]
-        rest = next((one for one in services if one.rest), None)
+        service = self._service_of(request)
         protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, request.service)
-        if rest is not None:
+        if service is not None and service.rest:
             # Access control and the service must never see two operations in one request.
-            services, protocol = [rest], "rest-json"
-        operation = operation_of(request, protocol) if request.service != "s3" else ""
+            protocol = "rest-json"
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
-        self._authorize(request, caller, protocol, operation)
-        for service in services:
-            if operation in service.operations:
-                if target_of(request, protocol) not in ("", service.target):
-                    # The same name in another service may be another operation.
-                    raise AwsError("UnknownOperationException", f"{service.name} has no such operation.", 404)
-                call = read_call(request, protocol)
-                members = service.operations[operation](call.params, caller)
-                return render(service.name, operation, protocol, members, request.request_id)
-            response = service.handle(request, caller)
-            if response is not None:
-                return response
-            if not service.moto:
-                raise not_implemented(service.name, operation or f"{request.method} {request.path}")
-        return self._fallback.handle(request, caller, protocol, operation)
+        if service is None:
+            call = check(read_call(request, model_name(request.service), protocol, caller))
+            self._authorize(call)
+            return self._fallback.handle(call)
+        call = service.read(request, protocol, caller)
+        if not service.moto and call.operation not in service.served():
+            raise not_implemented(service.name, call.operation)
+        call = service.check(call)
+        refusals = self._authorize(call)
+        if (operation := service.operations.get(call.operation)) is not None:
+            members = operation(call.members, caller)
+            return render(call.service, call.operation, protocol, members, request.request_id)
+        return service.handle(call, refusals) or self._fallback.handle(call)
+
+    def _service_of(self, request: RestRequest) -> Service | None:
+        found = [service for service in self._by_signing_name.get(request.service, ()) if service.claims(request)]
+        return next((service for service in found if service.rest), found[0] if found else None)
 
 
 def _payload(raw: RawRequest, mode: str, verified: Verified) -> Payload:

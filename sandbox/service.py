@@ -1,34 +1,43 @@
 """What a service of the sandbox is.
 
-A service is a subclass of ``Service``. RPC services (JSON 1.0/1.1, query, rpcv2Cbor) fill ``operations``;
-REST services override ``handle``. ``sandbox/services.py`` lists the services that a sandbox has.
+A service is a subclass of ``Service`` that fills ``operations``. The dispatcher reads each request once by AWS's model
+of the service, checks its members, has it authorized from exactly these members and hands the same members to the
+operation. ``sandbox/services.py`` lists the services that a sandbox has; what its operations need of a caller stands in
+``sandbox/iam/needs``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 from sandbox.context import SandboxContext
+from sandbox.wire.call import Call
+from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.reading import check, read_call
 
 Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
+# What the caller may not do of a call that is answered piece by piece (the entries of a DeleteObjects).
+Refusals = Mapping[Hashable, AwsError]
 
 
 class Service:
     """One AWS service of the sandbox.
 
-    ``name``: botocore's service id. ``operations``: RPC operations by name; each gets the parameters and the
-    caller and returns the members of the answer (``datetime`` values are written as the protocol wants).
-    ``target``: the name before the operation in ``X-Amz-Target``; another service's is refused.
-    ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True lets moto answer what
-    is not in ``operations``.
+    ``name``: botocore's service id. ``operations``: what it does, by the operations' names; each gets the members
+    (checked, in Python's types) and the caller and returns the members of the answer (``datetime`` values are written
+    as the protocol wants). ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True
+    lets moto answer what is not in ``operations``. ``invalid``: AWS's code for members that break a constraint, where
+    it is not the protocol's usual one. ``own_words``: its operations refuse values beyond the limits themselves, in
+    AWS's words for each; names and types are checked all the same.
     """
 
     name: str = ""
     signing_name: str = ""
-    target: str = ""
     moto: bool = False
+    invalid: str = ""
+    own_words: bool = False
     # A REST service: method and path alone name the operation, whatever a header says.
     rest: bool = False
 
@@ -49,6 +58,18 @@ class Service:
         """Whether the request is for this service; for services that share a signing name."""
         return True
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
-        """Answer a REST request; ``None`` hands it on to moto (if ``moto``) or to NotImplemented."""
+    def served(self) -> Collection[str]:
+        """The names of the operations that this service answers itself."""
+        return self.operations
+
+    def read(self, request: RestRequest, protocol: str, caller: Caller) -> Call:
+        """The call that a request makes. Raises ``AwsError`` for what cannot be read."""
+        return read_call(request, self.name, protocol, caller)
+
+    def check(self, call: Call) -> Call:
+        """The call with its members checked. Raises ``AwsError`` for members that AWS would not take."""
+        return check(call, self.invalid, limits=not self.own_words)
+
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
+        """Answer a call whose answer is more than members (S3, InvokeEndpoint); ``None`` hands it on to moto."""
         return None

@@ -13,7 +13,6 @@ from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from sandbox.wire.paging import page
-from sandbox.wire.validation import validate
 
 PRICE_FILE = Path(__file__).resolve().parents[2] / "resources" / "prices.json"
 SERVICE_CODE = "AmazonSageMaker"
@@ -26,20 +25,18 @@ class PricingService(Service):
     """GetProducts and DescribeServices for ``AmazonSageMaker``."""
 
     name = "pricing"
-    target = "AWSPriceListService"
 
     def start(self, ctx: SandboxContext) -> None:
         """Answer; nothing is kept."""
         self.operations |= {"GetProducts": self._get_products, "DescribeServices": self._describe_services}
 
     def _describe_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        wanted = validate("pricing", "DescribeServices", request).get("ServiceCode", SERVICE_CODE)
+        wanted = request.get("ServiceCode", SERVICE_CODE)
         _check_code(wanted)
         names = sorted({name for product in _products() for name in product["product"]["attributes"]})
         return {"FormatVersion": "aws_v1", "Services": [{"ServiceCode": SERVICE_CODE, "AttributeNames": names}]}
 
     def _get_products(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("pricing", "GetProducts", request)
         _check_code(request["ServiceCode"])
         filters = request.get("Filters", [])
         found = [one for one in _products() if all(_matches(one["product"]["attributes"], rule) for rule in filters)]

@@ -12,7 +12,6 @@ from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from sandbox.wire.paging import page
-from sandbox.wire.validation import validate
 
 _SERVICE = "service-quotas"
 _ACCOUNT = "ACCOUNT"
@@ -25,7 +24,6 @@ class ServiceQuotasService(Service):
 
     name = _SERVICE
     signing_name = "servicequotas"
-    target = "ServiceQuotasV20190624"
 
     _quotas: Quotas
 
@@ -45,42 +43,40 @@ class ServiceQuotasService(Service):
         }
 
     def _list_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        validate(_SERVICE, "ListServices", request)
         return {"Services": [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]}
 
     def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_service("ListServiceQuotas", request)
+        request = _of_service(request)
         wanted = request.get("QuotaCode")
         found = [one for one in _all_of(request) if wanted in (None, one.code)]
         # Only those on the page are looked up.
         return _page(request, "Quotas", found, lambda one: _described(one, self._quotas.limit(one)))
 
     def _get(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        quota = _named(_of_service("GetServiceQuota", request))
+        quota = _named(_of_service(request))
         return {"Quota": _described(quota, self._quotas.limit(quota))}
 
     def _list_defaults(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_service("ListAWSDefaultServiceQuotas", request)
+        request = _of_service(request)
         return _page(request, "Quotas", _all_of(request), lambda one: _described(one, one.value))
 
     def _get_default(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        quota = _named(_of_service("GetAWSDefaultServiceQuota", request))
+        quota = _named(_of_service(request))
         return {"Quota": _described(quota, quota.value)}
 
     def _request(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        request = _of_service("RequestServiceQuotaIncrease", request)
+        request = _of_service(request)
         made = self._quotas.request(_named(request), request["DesiredValue"], caller.arn)
         return {"RequestedQuota": _requested(made)}
 
     def _get_request(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        wanted = validate(_SERVICE, "GetRequestedServiceQuotaChange", request)["RequestId"]
+        wanted = request["RequestId"]
         found = next((one for one in self._quotas.raises() if one.id == wanted), None)
         if found is None:
             raise AwsError("NoSuchResourceException", f"There is no quota request with the ID {wanted}.")
         return {"RequestedQuota": _requested(found)}
 
     def _history(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate(_SERVICE, "ListRequestedServiceQuotaChangeHistory", request)
         service = request.get("ServiceCode")
         if service is not None and service not in SERVICES:
             raise _no_service(service)
@@ -88,7 +84,7 @@ class ServiceQuotasService(Service):
         return self._history_page(request, found)
 
     def _history_of_quota(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = _of_service("ListRequestedServiceQuotaChangeHistoryByQuota", request)
+        request = _of_service(request)
         return self._history_page(request, self._quotas.raises(_named(request).code))
 
     def _history_page(self, request: dict[str, Any], found: Sequence[Raise]) -> dict[str, Any]:
@@ -96,8 +92,7 @@ class ServiceQuotasService(Service):
         return _page(request, "RequestedQuotas", [one for one in found if wanted in (None, one.status)], _requested)
 
 
-def _of_service(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    request = validate(_SERVICE, operation, request)
+def _of_service(request: dict[str, Any]) -> dict[str, Any]:
     if request["ServiceCode"] not in SERVICES:
         raise _no_service(request["ServiceCode"])
     return request

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 from sandbox.context import SandboxContext
@@ -16,11 +15,10 @@ from sandbox.functions.pool import ACCOUNT_CONCURRENCY
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
 from sandbox.s3.inside import S3
 from sandbox.service import Service
-from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestRequest, RestResponse
-from sandbox.wire.render import render
-from sandbox.wire.rest_json import RestJson
-from sandbox.wire.validation import validate
+from sandbox.wire.call import Call
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller
+from sandbox.wire.reading import check
 
 # AWS keeps this many concurrent calls for functions without a reservation.
 UNRESERVED_MINIMUM = 100
@@ -57,12 +55,11 @@ class LambdaService(Service):
     def start(self, ctx: SandboxContext) -> None:
         """Open the records and the code; nothing runs until a call comes."""
         self._ctx = ctx
-        self._model = RestJson("lambda")
         self._store = FunctionStore(ctx.state.db, ctx.region)
         self._code = CodeStore(ctx.state.path / "functions")
         self._invoker = Invoker(ctx, self._store, self._code)
         self._policies = FunctionPolicies(self._store, ctx.access.exists)
-        self._operations: dict[str, Callable[[dict[str, Any], Caller], Result]] = {
+        self.operations = {
             "CreateFunction": self._create,
             "GetFunction": self._get,
             "GetFunctionConfiguration": lambda given, _: self._find(given),
@@ -98,22 +95,9 @@ class LambdaService(Service):
         """End every function process."""
         self._invoker.close()
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
-        """Answer one request of Lambda's REST API."""
-        operation, given = self._model.parse(request)
-        handler = self._operations.get(operation)
-        if handler is None:
-            raise not_implemented("lambda", operation)
-        payload = given.pop("Payload", None)
-        try:
-            given = validate("lambda", operation, given)
-        except AwsError as error:
-            if error.code == "ValidationException":
-                raise AwsError(error.code, error.message, 400, Type="User") from None
-            raise
-        if payload is not None:
-            given["Payload"] = payload
-        return render("lambda", operation, "rest-json", handler(given, caller), request.request_id)
+    def check(self, call: Call) -> Call:
+        """The call with its members checked; Lambda's ValidationException says whose fault it is."""
+        return check(call, Type="User")
 
     def _name(self, given: dict[str, Any]) -> str:
         name = split_name(given["FunctionName"])[0]

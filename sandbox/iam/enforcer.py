@@ -8,25 +8,26 @@ next to nothing here. Everybody else (sessions of roles, IAM users) may do what 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn, bucket_arn
 from sandbox.core.account import arn as account_arn
 from sandbox.iam.needs import Need, needs_of
-from sandbox.iam.needs_s3 import delete_need, is_delete_objects, s3_needs
+from sandbox.iam.needs.s3 import delete_need
 from sandbox.iam.principals import Principal, Principals, Source
-from sandbox.iam.refusal import refusal
+from sandbox.iam.refusal import refusal, undecided
 from sandbox.iam.resource_policies import ResourcePolicies
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.policy.document import parsed
 from sandbox.policy.evaluate import Decision, evaluate, trusts
 from sandbox.policy.text import as_list
-from sandbox.s3.deletions import objects_to_delete
-from sandbox.s3.routes import split_path
+from sandbox.s3.request import S3Call
 from sandbox.s3.store import Store
+from sandbox.service import Refusals
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, RestRequest
+from sandbox.wire.messages import Caller
 
 _NOBODY = Principal("")
 _ALL = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
@@ -44,38 +45,41 @@ class Iam:
         self._resources = ResourcePolicies(store, self.principals)
         self._store = store
 
-    def authorize(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> None:
-        """Raise AWS's refusal when ``caller`` may not make this request."""
-        if caller.arn == OPERATOR_ARN:
-            if request.service == "s3":
-                self._check_bucket_policy(request, caller)
-            return
-        needs = needs_of(request, protocol, operation, self.principals.role_arn)
-        context = _request_context(request)
-        if request.service == "s3" and is_delete_objects(request):
-            self._sort_out(request, caller, context)
-            return
-        for need in needs:
-            self._require(caller, need, context, protocol, request.region)
-        if request.service == "s3" and needs[0].action == "s3:GetObject":
-            self._hide_missing(request, caller, needs[0], context)
+    def authorize(self, call: Call) -> Refusals:
+        """Raise AWS's refusal when the caller may not make this call; nothing of it is changed.
 
-    def _check_bucket_policy(self, request: RestRequest, caller: Caller) -> None:
+        Returns what is refused of a call that is answered piece by piece (the entries of a DeleteObjects).
+        """
+        if call.caller.arn == OPERATOR_ARN:
+            return self._check_bucket_policy(call) if isinstance(call, S3Call) else {}
+        needs = needs_of(call, self.principals.role_arn)
+        if needs is None:
+            raise undecided(call.caller.arn, call.service, call.operation, call.protocol)
+        context = _request_context(call)
+        if isinstance(call, S3Call) and call.deletions:
+            return self._refused_deletions(call, context)
+        for need in needs:
+            self._require(call.caller, need, context, call.protocol, call.region)
+        if isinstance(call, S3Call) and needs[0].action == "s3:GetObject":
+            self._hide_missing(call, context)
+        return {}
+
+    def _check_bucket_policy(self, call: S3Call) -> Refusals:
         """The operator's own policies allow everything, but a bucket's policy may deny it something, as on AWS.
 
         The policy itself the operator can always read, replace and remove, as the account's root user can.
         """
-        bucket = split_path(request.raw_path, request.headers.get("host", ""))[0]
-        policy = self._resources.of_bucket(bucket)
-        if policy is None or not any(one.get("Effect") == "Deny" for one in as_list(policy.get("Statement", []))):
-            return
-        context = _request_context(request)
-        if is_delete_objects(request):
-            self._sort_out(request, caller, context)
-            return
-        for need in (Need(*one) for one in s3_needs(request)):
+        policy = self._resources.of_bucket(call.bucket)
+        statements = as_list(policy.get("Statement", [])) if policy is not None else []
+        if not any(statement.get("Effect") == "Deny" for statement in statements):
+            return {}
+        context = _request_context(call)
+        if call.deletions:
+            return self._refused_deletions(call, context)
+        for need in needs_of(call, self.principals.role_arn) or ():
             if need.action not in _POLICY_ACTIONS:
-                self._require(caller, need, context, "s3", request.region)
+                self._require(call.caller, need, context, "s3", call.region)
+        return {}
 
     def authorize_role(
         self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
@@ -142,23 +146,27 @@ class Iam:
         if not decision.allowed:
             raise refusal(decision, caller.arn, need.action, need.resource, protocol)
 
-    def _sort_out(self, request: RestRequest, caller: Caller, context: Mapping[str, str]) -> None:
-        """DeleteObjects is answered key by key: note which ones the caller may not delete."""
-        bucket = split_path(request.raw_path, request.headers.get("host", ""))[0]
-        for entry in objects_to_delete(request):
+    def _refused_deletions(self, call: S3Call, context: Mapping[str, str]) -> Refusals:
+        """DeleteObjects is answered key by key: which entries the caller may not delete, and why."""
+        refused: dict[Hashable, AwsError] = {}
+        for entry in call.deletions:
             try:
-                self._require(caller, Need(*delete_need(bucket, entry)), context, "s3", request.region)
+                self._require(call.caller, delete_need(call.bucket, entry), context, "s3", call.region)
             except AwsError as error:
-                request.refused_keys[entry.key, entry.version] = error
+                refused[entry] = error
+        return refused
 
-    def _hide_missing(self, request: RestRequest, caller: Caller, need: Need, context: Mapping[str, str]) -> None:
-        """Who may not list a bucket is not told which keys it lacks: a missing one is refused, not NoSuchKey."""
-        bucket, _, key = need.resource.removeprefix("arn:aws:s3:::").partition("/")
+    def _hide_missing(self, call: S3Call, context: Mapping[str, str]) -> None:
+        """Refuse to read a key that does not exist, unless the caller may list the bucket.
+
+        Otherwise the answers NoSuchKey and AccessDenied would tell them which keys there are. AWS does the same.
+        """
         try:
-            self._store.get(bucket, key)
+            self._store.get(call.bucket, call.key)
         except AwsError as error:
             if error.code == "NoSuchKey":
-                self._require(caller, Need("s3:ListBucket", bucket_arn(bucket)), context, "s3", request.region)
+                need = Need("s3:ListBucket", bucket_arn(call.bucket))
+                self._require(call.caller, need, context, "s3", call.region)
 
 
 def caller_context(caller: Caller, principal: Principal) -> dict[str, str]:
@@ -209,9 +217,10 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _request_context(request: RestRequest) -> dict[str, str]:
-    context = {key: request.headers[name] for name, key in _HEADERS.items() if request.headers.get(name)}
-    if request.service == "s3":
-        context["s3:authType"] = "REST-HEADER" if "authorization" in request.headers else "REST-QUERY-STRING"
-        context["s3:signatureversion"] = "AWS" if "AWSAccessKeyId" in request.query else "AWS4-HMAC-SHA256"
+def _request_context(call: Call) -> dict[str, str]:
+    headers = call.http.headers
+    context = {key: headers[name] for name, key in _HEADERS.items() if headers.get(name)}
+    if call.service == "s3":
+        context["s3:authType"] = "REST-HEADER" if "authorization" in headers else "REST-QUERY-STRING"
+        context["s3:signatureversion"] = "AWS" if "AWSAccessKeyId" in call.http.query else "AWS4-HMAC-SHA256"
     return context

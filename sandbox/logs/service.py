@@ -55,7 +55,6 @@ class LogsService(Service):
     """The CloudWatch Logs of the sandbox."""
 
     name = "logs"
-    target = "Logs_20140328"
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""

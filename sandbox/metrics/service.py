@@ -9,11 +9,11 @@ from typing import Any
 from sandbox.context import SandboxContext
 from sandbox.core.state import utc_ms
 from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, statistic
-from sandbox.service import Service
+from sandbox.service import Refusals, Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, RestRequest, RestResponse, as_datetime
+from sandbox.wire.messages import Caller, RestResponse, as_datetime
 from sandbox.wire.render import render
-from sandbox.wire.rpc import protocol_of, read_call
 
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
@@ -26,7 +26,7 @@ class MetricsService(Service):
 
     name = "cloudwatch"
     signing_name = "monitoring"
-    target = "GraniteServiceVersion20100801"
+    own_words = True
     moto = True
 
     def start(self, ctx: SandboxContext) -> None:
@@ -40,14 +40,12 @@ class MetricsService(Service):
             "ListMetrics": self._list,
         }
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Today's clients speak CBOR, which moto does not: translate for what is moto's (alarms, dashboards)."""
-        protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, "monitoring")
-        if protocol != "cbor":
+        if call.protocol != "cbor":
             return None
-        call = read_call(request, protocol)
-        members = self._call(self.name, call.operation, call.params)
-        return render(self.name, call.operation, protocol, members, request.request_id)
+        members = self._call(self.name, call.operation, call.members)
+        return render(self.name, call.operation, call.protocol, members, call.http.request_id)
 
     def _put(self, params: Params, caller: Caller) -> None:
         namespace = str(params.get("Namespace") or "")

@@ -10,19 +10,20 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
 from sandbox.auth.credentials import Credentials, KnownKey
-from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, OPERATOR_NAME
+from sandbox.core.account import ACCOUNT_ID, OPERATOR_NAME
 from sandbox.core.diagnostics import Stream, tell, tell_exception
 from sandbox.core.state import StateDir
 from sandbox.moto_host.journal import Journal, MotoRequest, changes_something
 from sandbox.moto_host.patches import Control
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.form import pairs_of
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
-from sandbox.wire.rpc import FORM, pairs_of, read_call
+from sandbox.wire.protocols import FORM
 
 START_SECONDS = 120.0
 WARM_AFTER_SECONDS = 4.0
@@ -182,20 +183,21 @@ class MotoBridge:
         with self._lock.read():
             yield iam_backends[ACCOUNT_ID]["aws"]
 
-    def handle(self, request: RestRequest, caller: Caller, protocol: str, operation: str) -> RestResponse:
-        """Answer a request by moto."""
+    def handle(self, call: Call) -> RestResponse:
+        """Answer a call by moto, which reads the request itself: it gets nothing that ``call`` does not have."""
+        request, operation = call.http, call.operation
         if request.service in OURS_ALONE:
             raise not_implemented(request.service, operation or f"{request.method} {request.path}")
-        _check_form(request, caller, protocol)
+        _check_form(request, call.protocol)
         self.wait()
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
         moto_request = MotoRequest(
             request.service,
             request.region,
-            caller.access_key_id,
+            call.caller.access_key_id,
             request.method,
             target,
-            _headers(request, protocol),
+            _headers(request, call.protocol),
             request.body(),
         )
         if changes_something(request.method, operation):
@@ -279,35 +281,18 @@ def _headers(request: RestRequest, protocol: str) -> dict[str, str]:
     return headers | {"content-type": FORM} if protocol in ("query", "ec2") else headers
 
 
-def _check_form(request: RestRequest, caller: Caller, protocol: str) -> None:
+def _check_form(request: RestRequest, protocol: str) -> None:
     """Refuse what moto could take for another operation than the one that access control decided about.
 
     moto looks for ``Action`` in the query and in any body first, and for x-amz-target before method and path.
     """
     contradiction = AwsError("InvalidRequest", "The request names more than one operation.")
-    if protocol in ("query", "ec2", "json"):
-        # Also for moto's sake: it answers a body that cannot be read, or is nested too deeply, with a fault of ours.
-        read_call(request, protocol)
     if protocol in ("query", "ec2"):
         return
     body = pairs_of(request.body().decode("utf-8", "replace"))
     is_form = request.headers.get("content-type", "").lower().startswith(("multipart/", FORM))
     if is_form or "Action" in request.query or any(name.strip() == "Action" for name, _ in body):
         raise contradiction
-    if protocol == "json" and caller.arn != OPERATOR_ARN and not _speaks_json(request.service):
-        raise contradiction
-
-
-@cache
-def _speaks_json(service: str) -> bool:
-    from botocore.exceptions import UnknownServiceError
-    from botocore.loaders import Loader
-
-    try:
-        metadata = Loader().load_service_model(service, "service-2")["metadata"]
-    except UnknownServiceError:
-        return False
-    return "json" in (metadata.get("protocols") or [metadata["protocol"]])
 
 
 def _environ(request: MotoRequest) -> dict[str, Any]:

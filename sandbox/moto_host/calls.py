@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
+
+from botocore.model import ServiceModel, Shape
 
 from sandbox.auth.credentials import Credentials
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.service import Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import BytesPayload, RestRequest
-from sandbox.wire.rpc import protocol_of
-
-
-@cache
-def _model(service: str) -> Any:
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+from sandbox.wire.models import operation_model, service_model
+from sandbox.wire.protocols import protocol_of
+from sandbox.wire.validation import validate
 
 
 class Calls:
@@ -38,7 +34,7 @@ class Calls:
         caller = self._credentials.operator.caller
         for own in self._services:
             if own.name == service and operation in own.operations:
-                return own.operations[operation](params, caller) or {}
+                return own.operations[operation](validate(service, operation, params), caller) or {}
         return self.moto(service, operation, params)
 
     def moto(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -46,11 +42,11 @@ class Calls:
         from botocore.parsers import create_parser
         from botocore.serialize import create_serializer
 
-        model = _model(service)
+        model = service_model(service)
         protocol = next(name for name in ("json", "query", "ec2", "rest-json", "rest-xml") if name in _protocols(model))
         if operation not in model.operation_names:
             raise not_implemented(service, operation)
-        shape = model.operation_model(operation)
+        shape = operation_model(service, operation)
         sent = create_serializer(protocol, include_validation=False).serialize_to_request(params, shape)
         body = sent["body"]
         if isinstance(body, dict):
@@ -73,9 +69,10 @@ class Calls:
             secrets.token_hex(8),
         )
         form = protocol_of(request.method, request.raw_path, raw_query, headers, model.signing_name)
-        response = self._bridge.handle(request, self._credentials.operator.caller, form, operation)
+        call = Call(service, operation, params, self._credentials.operator.caller, form, request, shape)
+        response = self._bridge.handle(call)
         answer = {"headers": response.headers, "status_code": response.status, "body": response.body}
-        parsed: dict[str, Any] = create_parser(protocol).parse(answer, shape.output_shape)
+        parsed: dict[str, Any] = create_parser(protocol).parse(answer, cast(Shape, shape.output_shape))
         if response.status >= 400:
             error = parsed.get("Error", {})
             raise AwsError(error.get("Code", "InternalFailure"), error.get("Message", ""), response.status)
@@ -83,5 +80,5 @@ class Calls:
         return parsed
 
 
-def _protocols(model: Any) -> list[str]:
+def _protocols(model: ServiceModel) -> list[str]:
     return list(model.metadata.get("protocols") or [model.metadata["protocol"]])

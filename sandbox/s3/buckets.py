@@ -9,21 +9,22 @@ from sandbox.core.account import REGION
 from sandbox.core.numbers import whole
 from sandbox.s3 import xml
 from sandbox.s3.answers import Members
-from sandbox.s3.deletions import Deletion, is_quiet, objects_to_delete
+from sandbox.s3.deletions import Deletion
 from sandbox.s3.listing import list_page, list_versions
 from sandbox.s3.objects import matching, refuse_grants, storage_class
+from sandbox.s3.request import S3Call
 from sandbox.s3.store import ObjectInfo, Store
+from sandbox.service import Refusals
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import RestRequest
 
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER = {"ID": OWNER_ID, "DisplayName": "operator"}
 
 
-def list_buckets(store: Store, request: RestRequest) -> Members:
+def list_buckets(store: Store, call: S3Call) -> Members:
     """ListBuckets, with prefix and pages."""
-    prefix, after = request.query.get("prefix", ""), request.query.get("continuation-token", "")
-    limit = _number(request, "max-buckets", 10_000)
+    prefix, after = call.query.get("prefix", ""), call.query.get("continuation-token", "")
+    limit = _number(call, "max-buckets", 10_000)
     found = [bucket for bucket in store.buckets() if bucket.name.startswith(prefix) and bucket.name > after]
     shown = found[:limit]
     return {
@@ -35,33 +36,36 @@ def list_buckets(store: Store, request: RestRequest) -> Members:
     }
 
 
-def create_bucket(store: Store, request: RestRequest, bucket: str) -> Members:
+def create_bucket(store: Store, call: S3Call) -> Members:
     """CreateBucket."""
-    body = request.body(xml.MAX_BYTES)
+    bucket = call.bucket
+    body = call.document()
     region = REGION
     if body:
         root = xml.parse(body)
         if unknown := [child.tag for child in root if child.tag != "LocationConstraint"]:
             raise not_implemented("s3", f"CreateBucket with {', '.join(unknown)[:100]}")
         region = xml.text_of(root, "LocationConstraint") or REGION
-    refuse_grants(request.headers)
+    refuse_grants(call.headers)
     store.create_bucket(bucket, region)
     return {"Location": f"/{bucket}"}
 
 
-def head_bucket(store: Store, request: RestRequest, bucket: str) -> Members:
+def head_bucket(store: Store, call: S3Call) -> Members:
     """HeadBucket."""
+    bucket = call.bucket
     return {"BucketRegion": store.bucket(bucket).region, "AccessPointAlias": False}
 
 
-def delete_bucket(store: Store, request: RestRequest, bucket: str) -> Members:
+def delete_bucket(store: Store, call: S3Call) -> Members:
     """DeleteBucket."""
+    bucket = call.bucket
     store.delete_bucket(bucket)
     return {}
 
 
-def _number(request: RestRequest, name: str, default: int) -> int:
-    text = request.query.get(name, "")
+def _number(call: S3Call, name: str, default: int) -> int:
+    text = call.query.get(name, "")
     if not text:
         return default
     number = whole(text)
@@ -70,19 +74,20 @@ def _number(request: RestRequest, name: str, default: int) -> int:
     return min(number, default)
 
 
-def _encoder(request: RestRequest) -> Callable[[str], str]:
-    if request.query.get("encoding-type") == "url":
+def _encoder(call: S3Call) -> Callable[[str], str]:
+    if call.query.get("encoding-type") == "url":
         return lambda text: quote(text, safe="/~")
     return lambda text: text
 
 
-def list_objects(store: Store, request: RestRequest, bucket: str) -> Members:
+def list_objects(store: Store, call: S3Call) -> Members:
     """ListObjects and ListObjectsV2."""
-    query = request.query
+    bucket = call.bucket
+    query = call.query
     second = query.get("list-type") == "2"
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    limit = _number(request, "max-keys", 1000)
-    encode = _encoder(request)
+    limit = _number(call, "max-keys", 1000)
+    encode = _encoder(call)
     if second:
         after = query.get("continuation-token") or query.get("start-after", "")
     else:
@@ -125,13 +130,14 @@ def _entry(info: ObjectInfo, encode: Callable[[str], str], owner: bool) -> Membe
     return entry
 
 
-def list_object_versions(store: Store, request: RestRequest, bucket: str) -> Members:
+def list_object_versions(store: Store, call: S3Call) -> Members:
     """ListObjectVersions."""
-    query = request.query
+    bucket = call.bucket
+    query = call.query
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
-    limit = _number(request, "max-keys", 1000)
-    encode = _encoder(request)
+    limit = _number(call, "max-keys", 1000)
+    encode = _encoder(call)
     page = list_versions(store, bucket, prefix, delimiter, key_marker, version_marker, limit)
     return {
         "Name": bucket,
@@ -163,22 +169,21 @@ def _version(info: ObjectInfo, encode: Callable[[str], str]) -> Members:
     return entry
 
 
-def delete_objects(store: Store, request: RestRequest, bucket: str) -> Members:
-    """DeleteObjects: up to 1,000 keys in one transaction."""
-    store.bucket(bucket)
-    entries, quiet = objects_to_delete(request), is_quiet(request)
+def delete_objects(store: Store, call: S3Call, refusals: Refusals) -> Members:
+    """DeleteObjects: up to 1,000 keys in one transaction, but for those that the caller may not delete."""
+    store.bucket(call.bucket)
     deleted, errors = [], []
     with store.db.transaction():
-        for entry in entries:
+        for entry in call.deletions:
             try:
-                deleted.append(_delete_one(store, request, bucket, entry))
+                deleted.append(_delete_one(store, call.bucket, entry, refusals))
             except AwsError as refused:
                 errors.append({"Key": entry.key, "Code": refused.code, "Message": refused.message})
-    return {"Deleted": [] if quiet else deleted, "Errors": errors}
+    return {"Deleted": [] if call.quiet else deleted, "Errors": errors}
 
 
-def _delete_one(store: Store, request: RestRequest, bucket: str, entry: Deletion) -> Members:
-    if refused := request.refused_keys.get((entry.key, entry.version)):
+def _delete_one(store: Store, bucket: str, entry: Deletion, refusals: Refusals) -> Members:
+    if refused := refusals.get(entry):
         raise refused
     if entry.unknown:
         raise not_implemented("s3", f"DeleteObjects with {', '.join(entry.unknown)[:100]}")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sandbox.s3 import xml
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import RestRequest
 
 # S3 API reference, DeleteObjects.
 MAX_ENTRIES = 1000
@@ -26,13 +25,16 @@ class Deletion:
     unknown: tuple[str, ...] = ()
 
 
-def objects_to_delete(request: RestRequest) -> list[Deletion]:
-    """The entries of a DeleteObjects. Raises ``AwsError`` MalformedXML."""
-    root = xml.parse(request.body(xml.MAX_BYTES))
+def parse_deletions(body: bytes) -> tuple[tuple[Deletion, ...], bool]:
+    """The entries of a DeleteObjects, and whether only what went wrong shall be answered.
+
+    Raises ``AwsError`` MalformedXML.
+    """
+    root = xml.parse(body)
     items = list(itertools.islice(root.iter("Object"), MAX_ENTRIES + 1))
     if not 0 < len(items) <= MAX_ENTRIES:
         raise AwsError("MalformedXML", f"DeleteObjects takes 1 to {MAX_ENTRIES} keys.")
-    return [
+    entries = tuple(
         Deletion(
             xml.text_of(item, "Key"),
             xml.text_of(item, "VersionId") or None,
@@ -40,9 +42,5 @@ def objects_to_delete(request: RestRequest) -> list[Deletion]:
             tuple(sorted({child.tag for child in item} - {"Key", "VersionId", "ETag"})),
         )
         for item in items
-    ]
-
-
-def is_quiet(request: RestRequest) -> bool:
-    """Whether only what went wrong shall be answered."""
-    return xml.text_of(xml.parse(request.body(xml.MAX_BYTES)), "Quiet").lower() == "true"
+    )
+    return entries, xml.text_of(root, "Quiet").lower() == "true"

@@ -14,10 +14,10 @@ from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members
 from sandbox.s3.blobs import Blob
 from sandbox.s3.checksums import PREFIX, announced, check
-from sandbox.s3.copy_source import parse_copy_source
+from sandbox.s3.request import S3Call
 from sandbox.s3.store import ObjectInfo, Store, check_key
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import FileBody, RestRequest, RestResponse
+from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_xml import http_date
 
 MAX_PUT_BYTES = 5 * 1024**3
@@ -123,12 +123,12 @@ def _precondition(name: str) -> AwsError:
     )
 
 
-def write_body(store: Store, request: RestRequest) -> Blob:
+def write_body(store: Store, call: S3Call) -> Blob:
     """The body of a PutObject or UploadPart as a new blob, every digest that came with it verified."""
-    payload = request.payload
+    payload = call.payload
     if payload.length is not None and payload.length > MAX_PUT_BYTES:
         raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
-    said = announced(request.headers)
+    said = announced(call.headers)
     algorithm = said[0] if said else None
     blob = store.blobs.write(payload.blocks(), algorithm, getattr(payload, "sha256", None))
     try:
@@ -137,7 +137,7 @@ def write_body(store: Store, request: RestRequest) -> Blob:
             expected = payload.trailers.get(PREFIX + algorithm)
         if expected is not None and algorithm is not None:
             check(algorithm, expected, blob.checksum or "")
-        content_md5 = request.headers.get("content-md5")
+        content_md5 = call.headers.get("content-md5")
         if content_md5 is not None:
             actual = base64.b64encode(blob.md5).decode()
             if not hmac.compare_digest(content_md5.encode(), actual.encode()):
@@ -148,14 +148,15 @@ def write_body(store: Store, request: RestRequest) -> Blob:
     return blob
 
 
-def put_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def put_object(store: Store, call: S3Call) -> Members:
     """PutObject."""
-    headers = request.headers
+    bucket, key = call.bucket, call.key
+    headers = call.headers
     store.bucket(bucket)
     check_key(key)
     meta = received_meta(headers)
     condition = write_conditions(headers)
-    blob = write_body(store, request)
+    blob = write_body(store, call)
     if blob.algorithm is not None:
         meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
     info = store.put(bucket, key, blob, headers.get("content-type") or "binary/octet-stream", meta, condition)
@@ -167,35 +168,35 @@ def version_member(store: Store, info: ObjectInfo) -> Members:
     return {"VersionId": info.version} if store.bucket(info.bucket).versioning else {}
 
 
-def get_object(store: Store, request: RestRequest, bucket: str, key: str) -> Answer | RestResponse:
+def get_object(store: Store, call: S3Call) -> Answer | RestResponse:
     """GetObject and HeadObject."""
-    info = store.get(bucket, key, request.query.get("versionId"))
+    info = store.get(call.bucket, call.key, call.version)
     members = object_members(store, info)
-    if _not_modified(request.headers, info):
+    if _not_modified(call.headers, info):
         return RestResponse(304, {"ETag": members["ETag"], "Last-Modified": http_date(info.modified)})
     answer = Answer(members)
-    if expires := request.query.get("response-expires") or info.meta.get("headers", {}).get("expires"):
+    if expires := call.query.get("response-expires") or info.meta.get("headers", {}).get("expires"):
         answer.headers["Expires"] = expires
     start, length, status = 0, info.size, 200
-    part = request.query.get("partNumber")
+    part = call.query.get("partNumber")
     if part is not None:
         start, length = _part_range(info, part)
         status = 206
         members["PartsCount"] = len(info.meta.get("parts", [0]))
-    elif "range" in request.headers:
-        chosen = _range(request.headers["range"], info.size)
+    elif "range" in call.headers:
+        chosen = _range(call.headers["range"], info.size)
         if chosen is not None:
             start, length = chosen
             status = 206
     if status == 206:
         answer.status = status
         members["ContentRange"] = f"bytes {start}-{start + length - 1}/{info.size}"
-    if (status == 200 or length == info.size) and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+    if (status == 200 or length == info.size) and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         members.update(checksum_members(info))
     members["ContentLength"] = length
-    if request.method == "HEAD":
+    if call.method == "HEAD":
         return answer
-    members.update((member, request.query[name]) for name, member in OVERRIDES.items() if name in request.query)
+    members.update((member, call.query[name]) for name, member in OVERRIDES.items() if name in call.query)
     file = store.blobs.path(info.blob or "").open("rb")
     members["Body"] = FileBody(file, start, length)
     return answer
@@ -288,17 +289,16 @@ def _part_range(info: ObjectInfo, text: str) -> tuple[int, int]:
     return sum(parts[: number - 1]), parts[number - 1]
 
 
-def delete_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def delete_object(store: Store, call: S3Call) -> Members:
     """DeleteObject."""
-    version, marker = store.delete(
-        bucket, key, request.query.get("versionId"), matching(request.headers.get("if-match"))
-    )
+    version, marker = store.delete(call.bucket, call.key, call.version, matching(call.headers.get("if-match")))
     return {"VersionId": version, "DeleteMarker": True if marker else None}
 
 
-def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
-    """The object that x-amz-copy-source names, its copy conditions checked."""
-    source = parse_copy_source(headers["x-amz-copy-source"])
+def copy_source(store: Store, call: S3Call) -> ObjectInfo:
+    """The object that a copy reads, its copy conditions checked."""
+    source, headers = call.source, call.headers
+    assert source is not None, "only a copy has a source to read"
     info = store.get(source.bucket, source.key, source.version)
     conditions = {
         name.removeprefix("x-amz-copy-source-"): value
@@ -310,14 +310,15 @@ def copy_source(store: Store, headers: Mapping[str, str]) -> ObjectInfo:
     return info
 
 
-def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def copy_object(store: Store, call: S3Call) -> Members:
     """CopyObject: the bytes are copied, so that each blob belongs to one object."""
-    headers = request.headers
+    bucket, key = call.bucket, call.key
+    headers = call.headers
     store.bucket(bucket)
     check_key(key)
-    source = copy_source(store, headers)
+    source = copy_source(store, call)
     replace = headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
-    if (source.bucket, source.key) == (bucket, key) and not replace and not request.query.get("versionId"):
+    if (source.bucket, source.key) == (bucket, key) and not replace and not call.version:
         raise AwsError(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
@@ -349,14 +350,14 @@ def copy_object(store: Store, request: RestRequest, bucket: str, key: str) -> Me
     return {"CopyObjectResult": result, **ENCRYPTED, **version_member(store, info)}
 
 
-def tagging(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def tagging(store: Store, call: S3Call) -> Members:
     """GetObjectTagging, PutObjectTagging, DeleteObjectTagging."""
-    info = store.get(bucket, key, request.query.get("versionId"))
-    if request.method == "GET":
+    info = store.get(call.bucket, call.key, call.version)
+    if call.method == "GET":
         return tag_set(info.meta.get("tags", {}))
     meta = {name: value for name, value in info.meta.items() if name != "tags"}
-    if request.method == "PUT":
-        meta["tags"] = tags_from(request.body(xml.MAX_BYTES))
+    if call.method == "PUT":
+        meta["tags"] = tags_from(call.document())
     store.update_meta(info, meta)
     return {}
 
@@ -371,10 +372,10 @@ def tags_from(body: bytes) -> dict[str, str]:
     return check_tags([(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")])
 
 
-def attributes(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def attributes(store: Store, call: S3Call) -> Members:
     """GetObjectAttributes."""
-    info = store.get(bucket, key, request.query.get("versionId"))
-    wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
+    info = store.get(call.bucket, call.key, call.version)
+    wanted = {name.strip() for name in call.headers.get("x-amz-object-attributes", "").split(",")}
     members: Members = {"LastModified": info.modified}
     if "ETag" in wanted:
         members["ETag"] = info.etag

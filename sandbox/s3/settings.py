@@ -11,10 +11,10 @@ from sandbox.s3.answers import Answer, Members, members_of_document
 from sandbox.s3.answers import location as location_of
 from sandbox.s3.buckets import OWNER, OWNER_ID
 from sandbox.s3.objects import refuse_grants, tags_from
-from sandbox.s3.routes import Route
+from sandbox.s3.request import S3Call
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.messages import RestResponse
 
 DEFAULT_ENCRYPTION: Members = {
     "ServerSideEncryptionConfiguration": {
@@ -59,27 +59,28 @@ def _refuse_keys(members: Members) -> None:
             )
 
 
-def document(store: Store, request: RestRequest, bucket: str, route: Route) -> Members | Answer:
+def document(store: Store, call: S3Call) -> Members | Answer:
     """Get, put or delete one of ``DOCUMENTS``; read what is never set here."""
-    name = route.sub
+    bucket = call.bucket
+    name = call.route.sub
     store.bucket(bucket)
     if name in EMPTY:
         return {}
     if name in ABSENT:
         raise AwsError(*ABSENT[name], 404, BucketName=bucket)
     root, code, message = DOCUMENTS[name]
-    if request.method == "PUT":
-        body = request.body(xml.MAX_BYTES)
+    if call.method == "PUT":
+        body = call.document()
         if xml.parse(body).tag != root:
             raise AwsError("MalformedXML", f"The document must be a {root}.")
         if name == "tagging":
             tags_from(body)
-        members = members_of_document(route.name.replace("Put", "Get", 1), body)
+        members = members_of_document(call.operation.replace("Put", "Get", 1), body)
         if name == "encryption":
             _refuse_keys(members)
         store.set_setting(bucket, name, body.decode("utf-8", "replace"))
         return Answer({}, 204 if name == "tagging" else None)
-    if request.method == "DELETE":
+    if call.method == "DELETE":
         store.set_setting(bucket, name, None)
         return {}
     kept = store.setting(bucket, name)
@@ -87,14 +88,15 @@ def document(store: Store, request: RestRequest, bucket: str, route: Route) -> M
         return DEFAULT_ENCRYPTION
     if kept is None:
         raise AwsError(code, message, 404, BucketName=bucket)
-    return members_of_document(route.name, kept.encode())
+    return members_of_document(call.operation, kept.encode())
 
 
-def policy(store: Store, request: RestRequest, bucket: str) -> Members | Answer:
+def policy(store: Store, call: S3Call) -> Members | Answer:
     """GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy."""
+    bucket = call.bucket
     store.bucket(bucket)
-    if request.method == "PUT":
-        text = request.body(20 * 1024).decode("utf-8", "replace")
+    if call.method == "PUT":
+        text = call.http.body(20 * 1024).decode("utf-8", "replace")
         try:
             parsed = json.loads(text)
         except (ValueError, RecursionError) as exc:
@@ -103,7 +105,7 @@ def policy(store: Store, request: RestRequest, bucket: str) -> Members | Answer:
             raise AwsError("MalformedPolicy", wrong)
         store.set_setting(bucket, "policy", text)
         return Answer({}, 204)
-    if request.method == "DELETE":
+    if call.method == "DELETE":
         store.set_setting(bucket, "policy", None)
         return {}
     kept = store.setting(bucket, "policy")
@@ -112,8 +114,9 @@ def policy(store: Store, request: RestRequest, bucket: str) -> Members | Answer:
     return Answer({"Policy": kept}, headers={"Content-Type": "application/json"})
 
 
-def policy_status(store: Store, request: RestRequest, bucket: str) -> Members:
+def policy_status(store: Store, call: S3Call) -> Members:
     """GetBucketPolicyStatus: public when a statement allows everybody without a condition."""
+    bucket = call.bucket
     kept = store.setting(bucket, "policy")
     if kept is None:
         store.bucket(bucket)
@@ -126,10 +129,11 @@ def policy_status(store: Store, request: RestRequest, bucket: str) -> Members:
     return {"PolicyStatus": {"IsPublic": public}}
 
 
-def versioning(store: Store, request: RestRequest, bucket: str) -> Members:
+def versioning(store: Store, call: S3Call) -> Members:
     """GetBucketVersioning and PutBucketVersioning."""
-    if request.method == "PUT":
-        root = xml.parse(request.body(xml.MAX_BYTES))
+    bucket = call.bucket
+    if call.method == "PUT":
+        root = xml.parse(call.document())
         status = xml.text_of(root, "Status")
         if xml.text_of(root, "MfaDelete", "Disabled") != "Disabled":
             raise not_implemented("s3", "PutBucketVersioning with MfaDelete")
@@ -140,38 +144,41 @@ def versioning(store: Store, request: RestRequest, bucket: str) -> Members:
     return {"Status": store.bucket(bucket).versioning or None}
 
 
-def acl(store: Store, request: RestRequest, bucket: str) -> Members:
+def acl(store: Store, call: S3Call) -> Members:
     """GetBucketAcl, GetObjectAcl: the owner has full control; nothing else can be granted."""
+    bucket = call.bucket
     store.bucket(bucket)
-    if request.method == "PUT":
-        refuse_grants(request.headers)
-        if request.body() or "x-amz-acl" not in request.headers:
+    if call.method == "PUT":
+        refuse_grants(call.headers)
+        if call.http.body() or "x-amz-acl" not in call.headers:
             raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
         return {}
     grantee = {"Type": "CanonicalUser", "ID": OWNER_ID}
     return {"Owner": OWNER, "Grants": [{"Grantee": grantee, "Permission": "FULL_CONTROL"}]}
 
 
-def object_acl(store: Store, request: RestRequest, bucket: str, key: str) -> Members:
+def object_acl(store: Store, call: S3Call) -> Members:
     """GetObjectAcl, PutObjectAcl: as the bucket's."""
-    store.get(bucket, key, request.query.get("versionId"))
-    return acl(store, request, bucket)
+    store.get(call.bucket, call.key, call.version)
+    return acl(store, call)
 
 
-def request_payment(store: Store, request: RestRequest, bucket: str) -> Members:
+def request_payment(store: Store, call: S3Call) -> Members:
     """GetBucketRequestPayment: the owner pays."""
+    bucket = call.bucket
     store.bucket(bucket)
     return {"Payer": "BucketOwner"}
 
 
-def location(store: Store, request: RestRequest, bucket: str) -> RestResponse:
+def location(store: Store, call: S3Call) -> RestResponse:
     """GetBucketLocation; us-east-1 is the empty one, as on AWS."""
+    bucket = call.bucket
     region = store.bucket(bucket).region
     return location_of("" if region == "us-east-1" else region)
 
 
-def check_owner(request: RestRequest, caller: Caller) -> None:
+def check_owner(call: S3Call) -> None:
     """x-amz-expected-bucket-owner: refuse when the bucket is not of that account."""
     for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
-        if request.headers.get(name, ACCOUNT_ID) != ACCOUNT_ID:
+        if call.headers.get(name, ACCOUNT_ID) != ACCOUNT_ID:
             raise AwsError("AccessDenied", "Access Denied", 403)

@@ -18,36 +18,37 @@ from sandbox.s3.objects import (
     write_body,
     write_conditions,
 )
+from sandbox.s3.request import S3Call
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import RestRequest
 
 _PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
 
 
-def create(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
+def create(store: Store, multipart: Multipart, call: S3Call) -> Members:
     """CreateMultipartUpload."""
-    algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower() or None
+    bucket, key = call.bucket, call.key
+    algorithm = call.headers.get("x-amz-checksum-algorithm", "").lower() or None
     if algorithm is not None and algorithm not in ALGORITHMS:
         raise AwsError("InvalidRequest", "Checksum algorithm provided is unsupported.")
-    kind = request.headers.get("x-amz-checksum-type") or ("FULL_OBJECT" if algorithm == "crc64nvme" else "COMPOSITE")
+    kind = call.headers.get("x-amz-checksum-type") or ("FULL_OBJECT" if algorithm == "crc64nvme" else "COMPOSITE")
     if kind == "FULL_OBJECT" and algorithm is not None and algorithm not in FULL_OBJECT_ALGORITHMS:
         raise AwsError("InvalidRequest", f"FULL_OBJECT is not possible for {algorithm.upper()}.")
-    content_type = request.headers.get("content-type") or "binary/octet-stream"
-    upload = multipart.create(bucket, key, content_type, received_meta(request.headers), algorithm, kind)
+    content_type = call.headers.get("content-type") or "binary/octet-stream"
+    upload = multipart.create(bucket, key, content_type, received_meta(call.headers), algorithm, kind)
     members: Members = {"Bucket": bucket, "Key": key, "UploadId": upload.id, **ENCRYPTED}
     if algorithm is not None:
         members |= {"ChecksumAlgorithm": algorithm.upper(), "ChecksumType": kind}
     return members
 
 
-def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
+def upload_part(store: Store, multipart: Multipart, call: S3Call) -> Members:
     """UploadPart and UploadPartCopy."""
-    upload = multipart.get(bucket, key, request.query["uploadId"])
-    number = _part_number(request.query.get("partNumber", ""))
-    if "x-amz-copy-source" in request.headers:
-        return _copy_part(store, multipart, request, bucket, key, number)
-    said = announced(request.headers)
+    upload = multipart.get(call.bucket, call.key, call.query["uploadId"])
+    number = _part_number(call.query.get("partNumber", ""))
+    if call.source is not None:
+        return _copy_part(store, multipart, call, number)
+    said = announced(call.headers)
     if upload.algorithm is not None and said is not None and said[0] != upload.algorithm:
         raise AwsError(
             "InvalidRequest",
@@ -55,9 +56,9 @@ def upload_part(store: Store, multipart: Multipart, request: RestRequest, bucket
             f"actual checksum Type: {said[0]}",
         )
     if upload.algorithm is not None and said is None:
-        blob = store.blobs.write(request.payload.blocks(), upload.algorithm, getattr(request.payload, "sha256", None))
+        blob = store.blobs.write(call.payload.blocks(), upload.algorithm, getattr(call.payload, "sha256", None))
     else:
-        blob = write_body(store, request)
+        blob = write_body(store, call)
     try:
         multipart.put_part(upload, number, blob)
     except BaseException:
@@ -77,11 +78,11 @@ def _part_number(text: str) -> int:
     return number
 
 
-def _copy_part(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str, number: int) -> Members:
-    upload = multipart.get(bucket, key, request.query["uploadId"])
-    source = copy_source(store, request.headers)
+def _copy_part(store: Store, multipart: Multipart, call: S3Call, number: int) -> Members:
+    upload = multipart.get(call.bucket, call.key, call.query["uploadId"])
+    source = copy_source(store, call)
     start, end = 0, source.size - 1
-    given = request.headers.get("x-amz-copy-source-range")
+    given = call.headers.get("x-amz-copy-source-range")
     if given is not None:
         first, _, last = given.removeprefix("bytes=").partition("-")
         begin, until = whole(first), whole(last)
@@ -107,16 +108,17 @@ def _copy_part(store: Store, multipart: Multipart, request: RestRequest, bucket:
     return {"CopyPartResult": result, **ENCRYPTED}
 
 
-def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
+def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
     """CompleteMultipartUpload."""
-    upload = multipart.get(bucket, key, request.query["uploadId"])
+    bucket, key = call.bucket, call.key
+    upload = multipart.get(bucket, key, call.query["uploadId"])
     wanted = []
-    for part in xml.parse(request.body(xml.MAX_BYTES)).iter("Part"):
+    for part in xml.parse(call.document()).iter("Part"):
         checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
         wanted.append((_part_number(xml.text_of(part, "PartNumber")), xml.text_of(part, "ETag"), checksum or None))
-    expected = request.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
-    size = request.headers.get("x-amz-mp-object-size")
-    info = multipart.complete(upload, wanted, write_conditions(request.headers), expected, size)
+    expected = call.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
+    size = call.headers.get("x-amz-mp-object-size")
+    info = multipart.complete(upload, wanted, write_conditions(call.headers), expected, size)
     return {
         "Location": f"/{bucket}/{key}",
         "Bucket": bucket,
@@ -128,16 +130,17 @@ def complete(store: Store, multipart: Multipart, request: RestRequest, bucket: s
     }
 
 
-def abort(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
+def abort(multipart: Multipart, call: S3Call) -> Members:
     """AbortMultipartUpload."""
-    multipart.abort(multipart.get(bucket, key, request.query["uploadId"]))
+    multipart.abort(multipart.get(call.bucket, call.key, call.query["uploadId"]))
     return {}
 
 
-def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str) -> Members:
+def list_parts(multipart: Multipart, call: S3Call) -> Members:
     """ListParts."""
-    upload = multipart.get(bucket, key, request.query["uploadId"])
-    after, limit = (whole(request.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
+    bucket, key = call.bucket, call.key
+    upload = multipart.get(bucket, key, call.query["uploadId"])
+    after, limit = (whole(call.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
     if after is None or limit is None:
         raise AwsError("InvalidArgument", "Provided max-parts or part-number-marker not an integer")
     limit = min(limit, 1000)
@@ -165,9 +168,10 @@ def list_parts(multipart: Multipart, request: RestRequest, bucket: str, key: str
     }
 
 
-def list_uploads(multipart: Multipart, request: RestRequest, bucket: str) -> Members:
+def list_uploads(multipart: Multipart, call: S3Call) -> Members:
     """ListMultipartUploads."""
-    prefix = request.query.get("prefix", "")
+    bucket = call.bucket
+    prefix = call.query.get("prefix", "")
     return {
         "Bucket": bucket,
         "Prefix": prefix,

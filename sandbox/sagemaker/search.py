@@ -22,7 +22,6 @@ from sandbox.sagemaker.records import DEFAULT_PAGE, Tags
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, as_datetime
 from sandbox.wire.models import operation_model
-from sandbox.wire.validation import validate
 
 _KINDS = {"TrainingJob": "training-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 _TAGS = "Tags."
@@ -42,7 +41,6 @@ class Search:
         self.operations = {"Search": self._search}
 
     def _search(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "Search", request)
         resource = request["Resource"]
         if resource not in _KINDS:
             raise AwsError("ValidationException", f"The sandbox searches {' and '.join(_KINDS)}, not {resource}.")

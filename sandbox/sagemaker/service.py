@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from sandbox.context import SandboxContext
 from sandbox.core.diagnostics import tell
 from sandbox.logs.pump import LogPump
@@ -17,16 +14,13 @@ from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.tuning.jobs import TuningJobs
-from sandbox.service import Operation, Service
-from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
+from sandbox.service import Service
 
 
 class SageMakerService(Service):
     """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
 
     name = "sagemaker"
-    target = "SageMaker"
     moto = True
 
     training: TrainingJobs
@@ -51,9 +45,9 @@ class SageMakerService(Service):
         )
         self.operations |= Search(ctx.state.db).operations
         self.operations |= {
-            "AddTags": _checked("AddTags", tags.add_tags),
-            "ListTags": _checked("ListTags", tags.list_tags),
-            "DeleteTags": _checked("DeleteTags", tags.delete_tags),
+            "AddTags": lambda given, _: tags.add_tags(given),
+            "ListTags": lambda given, _: tags.list_tags(given),
+            "DeleteTags": lambda given, _: tags.delete_tags(given),
         }
 
     def stop(self) -> None:
@@ -68,13 +62,6 @@ class SageMakerService(Service):
     def busy(self) -> bool:
         """True while a job runs or waits, or an endpoint changes."""
         return self.training.busy() or self.tuning.busy() or self.endpoints.busy()
-
-
-def _checked(operation: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
-    def run(request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return answer(validate("sagemaker", operation, request))
-
-    return run
 
 
 def _report(error: Exception) -> None:

@@ -14,7 +14,6 @@ from sandbox.sagemaker.records import Tags
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
 
 DEFAULT_PAGE = 50
 _SERVICE = "resourcegroupstaggingapi"
@@ -26,7 +25,6 @@ class TaggingService(Service):
 
     name = _SERVICE
     signing_name = "tagging"
-    target = "ResourceGroupsTaggingAPI_20170126"
 
     _db: Database
     _tags: Tags
@@ -43,7 +41,6 @@ class TaggingService(Service):
         }
 
     def _get_resources(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate(_SERVICE, "GetResources", request)
         sql, args = _resources(request)
         query = [sql, args]
         if request.get("PaginationToken"):
@@ -63,22 +60,19 @@ class TaggingService(Service):
         }
 
     def _get_keys(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        validate(_SERVICE, "GetTagKeys", request)
         rows = self._db.query("SELECT DISTINCT key FROM sagemaker_tags ORDER BY key")
         return {"TagKeys": [row["key"] for row in rows], "PaginationToken": ""}
 
     def _get_values(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        key = validate(_SERVICE, "GetTagValues", request)["Key"]
+        key = request["Key"]
         rows = self._db.query("SELECT DISTINCT value FROM sagemaker_tags WHERE key=? ORDER BY value", (key,))
         return {"TagValues": [row["value"] for row in rows], "PaginationToken": ""}
 
     def _tag(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate(_SERVICE, "TagResources", request)
         tags = [{"Key": key, "Value": value} for key, value in request["Tags"].items()]
         return self._each(request, lambda arn: self._tags.add_tags({"ResourceArn": arn, "Tags": tags}))
 
     def _untag(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate(_SERVICE, "UntagResources", request)
         keys = request["TagKeys"]
         return self._each(request, lambda arn: self._tags.delete_tags({"ResourceArn": arn, "TagKeys": keys}))
 

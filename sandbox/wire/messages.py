@@ -63,8 +63,6 @@ class RestRequest:
     region: str
     payload: Payload
     request_id: str
-    # Keys and versions of a DeleteObjects that the caller may not delete: S3 deletes the others and reports these.
-    refused_keys: dict[tuple[str, str | None], AwsError] = field(default_factory=dict, repr=False)
     _body: bytes | None = field(default=None, repr=False)
 
     def body(self, limit: int = MAX_BODY_BYTES) -> bytes:

@@ -1,7 +1,8 @@
 """Checks requests against botocore's own model of a service, in the words in which AWS refuses them.
 
 Shapes, limits and patterns come from the service model (service-2.json) that botocore ships. Members that the
-model does not know are ignored, as AWS's JSON services do.
+model does not know are refused: AWS's JSON services ignore them, but here nothing that was asked for is left out
+without a word.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from sandbox.wire.document import unknown_members
 from sandbox.wire.errors import AwsError
 from sandbox.wire.models import operation_model
 
@@ -22,21 +24,28 @@ MAX_SHOWN_VALUE = 200
 
 
 def validate(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Return ``request`` without unknown members.
+    """``request`` checked as ``validated`` does, for requests that the sandbox makes itself."""
+    return validated(operation_model(service, operation), request)
 
-    Raises ``AwsError`` ``SerializationException`` for a value of a wrong JSON type and ``ValidationException``
-    naming up to ten members that break a constraint.
+
+def validated(
+    operation: OperationModel, request: dict[str, Any], code: str = "ValidationException", limits: bool = True
+) -> dict[str, Any]:
+    """Return ``request`` without members that are null. ``limits`` False: names and types alone are checked.
+
+    Raises ``AwsError`` SerializationException for a value of a wrong type, ValidationException for a member that the
+    model does not have, and ``code`` naming up to ten members that break a limit.
     """
-    shape = operation_model(service, operation).input_shape
+    shape = operation.input_shape
     if shape is None:
         return {}
     problems: list[str] = []
-    clean = _check(shape, request, "", problems)
-    if problems:
+    clean: dict[str, Any] = _check(shape, request, "", problems)
+    if problems and limits:
         count = len(problems)
         text = "; ".join(problems[:MAX_PROBLEMS])
         plural = "s" if count > 1 else ""
-        raise AwsError("ValidationException", f"{count} validation error{plural} detected: {text}")
+        raise AwsError(code, f"{count} validation error{plural} detected: {text}")
     return clean
 
 
@@ -59,6 +68,8 @@ def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
 
 def _check_structure(shape: StructureShape, value: Any, path: str, problems: list[str]) -> dict[str, Any]:
     _expect(isinstance(value, dict), value, path, "a structure")
+    if unknown := [str(name) for name in value if name not in shape.members]:
+        raise unknown_members(path or "the request", unknown, shape.members)
     for name in shape.required_members:
         if value.get(name) is None:
             problems.append(_problem("null", _join(path, name), "Member must not be null"))

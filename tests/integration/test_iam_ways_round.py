@@ -96,7 +96,7 @@ def test_an_added_arn_does_not_move_the_question_to_another_resource(account: Ac
 
     sagemaker.meta.events.register("before-call.sagemaker.DeleteModel", add)
     code, message = refused(sagemaker.delete_model, ModelName="victim")
-    assert code == "AccessDeniedException" and "model/victim" in message
+    assert code == "ValidationException" and "ResourceArn" in message
     assert account.sagemaker.describe_model(ModelName="victim")["ModelName"] == "victim"
 
 

@@ -24,7 +24,6 @@ from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
 from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
 
 # Requests that are on their way to the old instances of an update get this long.
 DRAIN_SECONDS = 60.0
@@ -122,7 +121,6 @@ class Endpoints:
         return {member: value for member, value in record.items() if member != _DEPLOYMENT}
 
     def _create(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "CreateEndpoint", request)
         name, arn, now = request["EndpointName"], self.records.arn(request["EndpointName"]), time.time()
         variants = self._variants(request["EndpointConfigName"])
         record = {
@@ -147,17 +145,15 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return self.describe(validate("sagemaker", "DescribeEndpoint", request)["EndpointName"])
+        return self.describe(request["EndpointName"])
 
     def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListEndpoints", request)
         found, token = self.records.page(
             request, lambda record: {member: record[member] for member in _SUMMARY}, sort_order="Descending"
         )
         return {"Endpoints": found} | ({"NextToken": token} if token else {})
 
     def _update(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "UpdateEndpoint", request)
         endpoint = self._in_service(request["EndpointName"])
         config = request["EndpointConfigName"]
         variants = self._variants(config)
@@ -172,7 +168,6 @@ class Endpoints:
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
     def _update_weights(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "UpdateEndpointWeightsAndCapacities", request)
         endpoint = self._in_service(request["EndpointName"])
         fleet = endpoint.fleet
         if fleet is None:
@@ -193,7 +188,7 @@ class Endpoints:
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
     def _delete(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        name = validate("sagemaker", "DeleteEndpoint", request)["EndpointName"]
+        name = request["EndpointName"]
         self.describe(name)
         with self._lock:
             endpoint = self._live.get(name)

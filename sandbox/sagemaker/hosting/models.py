@@ -13,7 +13,6 @@ from sandbox.sagemaker.hosting.fleet import container_of, model_place
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
 from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
 
 _MODEL_MEMBERS = (
     "ModelName",
@@ -71,7 +70,6 @@ class Models:
         return record
 
     def _create_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "CreateModel", request)
         containers = request.get("Containers", [])
         if bool(containers) == ("PrimaryContainer" in request):
             raise invalid("You must specify either a PrimaryContainer or Containers, and not both.")
@@ -105,23 +103,21 @@ class Models:
         raise invalid(f"Could not find model data at {place}.")
 
     def _describe_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return self.model(validate("sagemaker", "DescribeModel", request)["ModelName"])
+        return self.model(request["ModelName"])
 
     def _list_models(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListModels", request)
         found, token = self.models.page(
             request, _pick("ModelName", "ModelArn", "CreationTime"), sort_order="Descending"
         )
         return {"Models": found} | ({"NextToken": token} if token else {})
 
     def _delete_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        name = validate("sagemaker", "DeleteModel", request)["ModelName"]
+        name = request["ModelName"]
         self.model(name)
         self.models.delete(name)
         return {}
 
     def _create_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "CreateEndpointConfig", request)
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
             raise invalid("Production variant names must be unique within an endpoint configuration.")
@@ -153,16 +149,15 @@ class Models:
             )
 
     def _describe_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return self.config(validate("sagemaker", "DescribeEndpointConfig", request)["EndpointConfigName"])
+        return self.config(request["EndpointConfigName"])
 
     def _list_configs(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListEndpointConfigs", request)
         summary = _pick("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         found, token = self.configs.page(request, summary, sort_order="Descending")
         return {"EndpointConfigs": found} | ({"NextToken": token} if token else {})
 
     def _delete_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        name = validate("sagemaker", "DeleteEndpointConfig", request)["EndpointConfigName"]
+        name = request["EndpointConfigName"]
         self.config(name)
         self.configs.delete(name)
         return {}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections.abc import Collection
 from typing import Any
-from urllib.parse import unquote
 
 from sandbox.core.account import ACCOUNT_ID
 from sandbox.core.account import arn as make_arn
@@ -14,15 +13,23 @@ from sandbox.sagemaker.hosting.fleet import LOG_GROUP, Variant
 from sandbox.sagemaker.hosting.instance import Instance
 from sandbox.sagemaker.hosting.link import HostDied, HostTimeout
 from sandbox.sagemaker.service import SageMakerService
-from sandbox.service import Service
+from sandbox.service import Refusals, Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.render import render
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATION_SECONDS = 60.0
-_PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+_SERVED = frozenset({"InvokeEndpoint"})
 _CUSTOM = "X-Amzn-SageMaker-Custom-Attributes"
+# They choose what answers; an answer of something else must not pass for it.
+_NOT_OFFERED = frozenset({"InferenceComponentName", "TargetContainerHostname", "SessionId"})
+_HANDED_ON = {
+    "CustomAttributes": _CUSTOM,
+    "InferenceId": "X-Amzn-SageMaker-Inference-Id",
+    "TargetModel": "X-Amzn-SageMaker-Target-Model",
+}
 
 
 class SageMakerRuntimeService(Service):
@@ -31,6 +38,7 @@ class SageMakerRuntimeService(Service):
     name = "sagemaker-runtime"
     signing_name = "sagemaker"
     rest = True
+    invalid = "ValidationError"
 
     def __init__(self, control: SageMakerService, seconds: float = INVOCATION_SECONDS) -> None:
         super().__init__()
@@ -41,21 +49,29 @@ class SageMakerRuntimeService(Service):
         """True for the runtime's paths; the control plane has none of its own."""
         return request.raw_path.startswith("/endpoints/")
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
-        """Answer InvokeEndpoint."""
-        match = _PATH.fullmatch(request.raw_path)
-        if match is None or request.method != "POST":
-            raise not_implemented("sagemaker-runtime", f"{request.method} {request.path}")
-        started = time.perf_counter()
-        name = unquote(match.group(1))
-        endpoints, metrics = self._control.endpoints, self._control.invocations
+    def served(self) -> Collection[str]:
+        """InvokeEndpoint alone."""
+        return _SERVED
+
+    def read(self, request: RestRequest, protocol: str, caller: Caller) -> Call:
+        """The call that a request makes; RequestEntityTooLarge for a body beyond SageMaker's limit."""
         try:
-            body = request.body(MAX_BODY_BYTES)
+            request.body(MAX_BODY_BYTES)
         except AwsError as error:
             raise _too_large(error) from error
+        return super().read(request, protocol, caller)
+
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse:
+        """Answer InvokeEndpoint."""
+        started = time.perf_counter()
+        members = call.members
+        if unknown := _NOT_OFFERED & members.keys():
+            raise not_implemented("sagemaker-runtime", f"InvokeEndpoint with {', '.join(sorted(unknown))}")
+        name, body = members["EndpointName"], members["Body"]
+        endpoints, metrics = self._control.endpoints, self._control.invocations
         endpoint = _in_service(endpoints, name)
         fleet = endpoint.fleet
-        target = request.headers.get("x-amzn-sagemaker-target-variant")
+        target = members.get("TargetVariant")
         if fleet is None:
             raise _unavailable(name)
         if target and target not in fleet.variants:
@@ -67,7 +83,7 @@ class SageMakerRuntimeService(Service):
             variant, instance = picked
             try:
                 left = max(0.001, self._seconds - (time.perf_counter() - started))
-                status, headers, answer, model_seconds = instance.ask(_model_headers(request), body, left)
+                status, headers, answer, model_seconds = instance.ask(_model_headers(members), body, left)
                 break
             except (HostTimeout, HostDied) as error:
                 if isinstance(error, HostDied) and not error.asked:
@@ -80,8 +96,8 @@ class SageMakerRuntimeService(Service):
         if status >= 400:
             text = answer.decode("utf-8", "replace")
             raise _model_error(endpoints, name, variant, instance, status, text)
-        members = {"Body": answer, **_about(headers, variant)}
-        return render(self.name, "InvokeEndpoint", "rest-json", members, request.request_id)
+        answered = {"Body": answer, **_about(headers, variant)}
+        return render(self.name, "InvokeEndpoint", "rest-json", answered, call.http.request_id)
 
 
 def _in_service(endpoints: Endpoints, name: str) -> LiveEndpoint:
@@ -97,16 +113,9 @@ def _in_service(endpoints: Endpoints, name: str) -> LiveEndpoint:
     return endpoint
 
 
-def _model_headers(request: RestRequest) -> dict[str, str]:
-    headers = {
-        "Content-Type": request.headers.get("content-type", ""),
-        "Accept": request.headers.get("accept", ""),
-    }
-    for name in (_CUSTOM, "X-Amzn-SageMaker-Inference-Id", "X-Amzn-SageMaker-Target-Model"):
-        value = request.headers.get(name.lower())
-        if value is not None:
-            headers[name] = value
-    return headers
+def _model_headers(members: dict[str, Any]) -> dict[str, str]:
+    headers = {"Content-Type": members.get("ContentType", ""), "Accept": members.get("Accept", "")}
+    return headers | {name: members[member] for member, name in _HANDED_ON.items() if member in members}
 
 
 def _about(headers: dict[str, str], variant: Variant) -> dict[str, Any]:

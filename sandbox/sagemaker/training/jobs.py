@@ -32,7 +32,6 @@ from sandbox.sagemaker.training.run import (
 from sandbox.sagemaker.training.spot import is_spot, wait_limit
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
 
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _SUMMARY = (
@@ -130,8 +129,7 @@ class TrainingJobs:
         self._quotas.require(_usage(request), wanted, {})
 
     def _checked(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The request without unknown members; raises what CreateTrainingJob raises, but for quotas in use."""
-        request = validate("sagemaker", "CreateTrainingJob", request)
+        """Raise what CreateTrainingJob raises, but for quotas in use; returns the request."""
         self._refuse_taken(request["TrainingJobName"])
         check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
         self._quotas.require_hosts(host_count(request)[0])
@@ -200,10 +198,9 @@ class TrainingJobs:
         return {"TrainingJobArn": self.create(request)}
 
     def _describe_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return self.describe(validate("sagemaker", "DescribeTrainingJob", request)["TrainingJobName"])
+        return self.describe(request["TrainingJobName"])
 
     def _list_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListTrainingJobs", request)
         if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
             # The sandbox has neither warm pools nor training plans, so no job can match.
             return {"TrainingJobSummaries": []}
@@ -211,7 +208,7 @@ class TrainingJobs:
         return {"TrainingJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
     def _stop_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        self.stop(validate("sagemaker", "StopTrainingJob", request)["TrainingJobName"])
+        self.stop(request["TrainingJobName"])
         return {}
 
     def _refuse_taken(self, name: str) -> None:

@@ -19,7 +19,6 @@ from sandbox.sagemaker.tuning.record import best_of, final_value, trial_summary,
 from sandbox.sagemaker.tuning.run import TuningRun, standing
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
-from sandbox.wire.validation import validate
 
 if TYPE_CHECKING:
     from sandbox.sagemaker.tuning.request import TuningPlan
@@ -91,7 +90,6 @@ class TuningJobs:
         # The search engine takes a second to import, and most sandboxes never tune.
         from sandbox.sagemaker.tuning.request import TuningPlan, describe_definition
 
-        request = validate("sagemaker", "CreateHyperParameterTuningJob", request)
         name = request["HyperParameterTuningJobName"]
         self._refuse_taken(name)
         plan = TuningPlan(request)
@@ -126,19 +124,17 @@ class TuningJobs:
         return {"HyperParameterTuningJobArn": body["HyperParameterTuningJobArn"]}
 
     def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "DescribeHyperParameterTuningJob", request)
         body = self._get(request["HyperParameterTuningJobName"])
         end = body.get("HyperParameterTuningEndTime", time.time())
         body["ConsumedResources"] = {"RuntimeInSeconds": max(0, round(end - body["CreationTime"]))}
         return {member: value for member, value in body.items() if member not in _PRIVATE}
 
     def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListHyperParameterTuningJobs", request)
         summaries, token = self.records.page(request, _summary, sort_by="Name")
         return {"HyperParameterTuningJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
     def _stop(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        name = validate("sagemaker", "StopHyperParameterTuningJob", request)["HyperParameterTuningJobName"]
+        name = request["HyperParameterTuningJobName"]
         status = self._get(name)["HyperParameterTuningJobStatus"]
         run = self._runs.get(name)
         if run is None or not run.stop():
@@ -146,7 +142,6 @@ class TuningJobs:
         return {}
 
     def _list_trials(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        request = validate("sagemaker", "ListTrainingJobsForHyperParameterTuningJob", request)
         body = self._get(request["HyperParameterTuningJobName"])
         page, token = trial_page(self._summaries(body), request)
         return {"TrainingJobSummaries": page} | ({"NextToken": token} if token else {})

@@ -11,6 +11,7 @@ from sandbox.sagemaker.training.request import invalid
 from sandbox.sagemaker.tuning.engine import RangeError, SearchEngine, parse_ranges
 from sandbox.sagemaker.tuning.record import OBJECTIVE_ARGUMENT
 from sandbox.wire.errors import AwsError
+from sandbox.wire.validation import validate
 
 # Hyperband's largest resource when the request names none.
 _MAX_RESOURCE = 81
@@ -68,7 +69,10 @@ class TuningPlan:
         self.hyperband = self._hyperband()
 
     def trial_request(self, name: str, tuned: Mapping[str, str]) -> dict[str, Any]:
-        """The CreateTrainingJob request of one training job with these values."""
+        """The CreateTrainingJob request of one training job with these values.
+
+        Raises ``AwsError`` ValidationException where the values make a request that AWS would not take.
+        """
         request = {member: self.definition[member] for member in _PASSED_ON if member in self.definition}
         request["TrainingJobName"] = name
         request["AlgorithmSpecification"] = dict(self.definition["AlgorithmSpecification"])
@@ -81,7 +85,7 @@ class TuningPlan:
             # A trial must not go on from another one's checkpoints.
             place = S3Uri.parse(request["CheckpointConfig"]["S3Uri"], "CheckpointConfig.S3Uri").below(name)
             request["CheckpointConfig"] = {**request["CheckpointConfig"], "S3Uri": str(place)}
-        return request
+        return validate("sagemaker", "CreateTrainingJob", request)
 
     def _check_names(self) -> None:
         both = sorted({one.name for one in self.ranges} & set(self.static))

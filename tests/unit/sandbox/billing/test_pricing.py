@@ -10,6 +10,7 @@ import pytest
 from sandbox.billing.pricing import PricingService
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+from tests.helpers.calls import ask as asked
 
 OPERATOR = Caller("arn:aws:iam::123456789012:user/operator", "123456789012", "AK")
 
@@ -18,9 +19,7 @@ def ask(operation: str, **request: Any) -> dict[str, Any]:
     service = PricingService()
     context: Any = None
     service.start(context)
-    answer = service.operations[operation](request, OPERATOR)
-    assert answer is not None
-    return answer
+    return asked(service, operation, request)
 
 
 def products(*filters: tuple[str, str, str], **more: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from sandbox.billing.quotas_service import ServiceQuotasService
 from sandbox.core.state import Database
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+from tests.helpers.calls import ask
 
 OPERATOR = Caller("arn:aws:iam::123456789012:user/operator", "123456789012", "AK")
 NAME = "ml.m5.2xlarge for training job usage"
@@ -38,9 +39,7 @@ class Api:
         self._service.start(context)
 
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
-        answer = self._service.operations[operation](request, OPERATOR)
-        assert answer is not None
-        return answer
+        return ask(self._service, operation, request)
 
     def quota(self, name: str = NAME, operation: str = "GetServiceQuota") -> dict[str, Any]:
         quota: dict[str, Any] = self(operation, ServiceCode="sagemaker", QuotaCode=catalogue()[name].code)["Quota"]

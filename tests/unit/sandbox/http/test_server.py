@@ -14,6 +14,7 @@ import botocore.parsers
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from sandbox.wire.rpc import fold
 
 from sandbox import dispatch
 from sandbox.auth.payload import STREAMING_UNSIGNED
@@ -25,7 +26,6 @@ from sandbox.wire import cbor
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_errors import render_error
-from sandbox.wire.rpc import fold
 from tests.helpers.sagemaker_jobs import wait_for
 
 Answer = Callable[[RawRequest], RestResponse]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,32 +12,25 @@ from sandbox.iam.needs import needs_of
 from sandbox.iam.refusal import refusal
 from sandbox.policy.evaluate import Decision
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import BytesPayload, RestRequest
-from sandbox.wire.rpc import operation_of, protocol_of
+from tests.helpers.calls import read, request_of, target_header
 
 ACCOUNT = "123456789012"
 SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+ROLES = f"arn:aws:iam::{ACCOUNT}:role/path/{{}}".format
 LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:"
 
 
 def needs(
     service: str, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> list[tuple[str, str, dict[str, str]]]:
-    path, _, query = target.partition("?")
-    given = {"host": "127.0.0.1:1", **(headers or {})}
-    fields = dict(parse_qsl(query, keep_blank_values=True))
-    request = RestRequest(
-        method, path, path, query, fields, given, service, "us-east-1", BytesPayload(body), "r"
-    )  # fmt: skip
-    protocol = protocol_of(method, path, query, given, service)
-    operation = operation_of(request, protocol) if service != "s3" else ""
-    found = needs_of(request, protocol, operation, lambda name: f"arn:aws:iam::{ACCOUNT}:role/path/{name}")
+    found = needs_of(read(request_of(service, method, target, body, headers)), ROLES)
+    assert found is not None, f"nobody decides about {service} {target}"
     return [(need.action, need.resource, dict(need.context)) for need in found]
 
 
 def json_call(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
-    headers = {"x-amz-target": f"Some.{operation}", "content-type": "application/x-amz-json-1.1"}
+    headers = {**target_header(service, operation), "content-type": "application/x-amz-json-1.1"}
     return [need[:2] for need in needs(service, "POST", "/", json.dumps(params).encode(), headers)]
 
 
@@ -119,8 +112,9 @@ def test_rest_json() -> None:
         ("lambda:CreateFunction", function, {}),
         ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
     ]
-    assert needs("lambda", "POST", "/nowhere") == [("lambda:*", "*", {})]
-    assert needs("no-such-service", "GET", "/x") == [("no-such-service:*", "*", {})]
+    with pytest.raises(AwsError, match="UnknownOperation"):
+        needs("lambda", "POST", "/nowhere")
+    assert needs_of(read(request_of("no-such-service", "GET", "/x")), ROLES) is None
 
 
 def test_other_services() -> None:

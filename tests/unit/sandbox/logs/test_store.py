@@ -18,6 +18,7 @@ from sandbox.logs.service import LogsService
 from sandbox.logs.store import Logs
 from sandbox.wire.errors import AwsError, disk_full
 from sandbox.wire.messages import Caller
+from tests.helpers.calls import ask
 
 CALLER = Caller("arn", "1", "K")
 GROUP, STREAM = "/aws/sagemaker/TrainingJobs", "job/algo-1-1"
@@ -40,7 +41,7 @@ def service(logs: Logs) -> LogsService:
 
 
 def call(service: LogsService, operation: str, **params: Any) -> dict[str, Any]:
-    return service.operations[operation](params, CALLER) or {}
+    return ask(service, operation, params, CALLER)
 
 
 def get(service: LogsService, **params: Any) -> dict[str, Any]:

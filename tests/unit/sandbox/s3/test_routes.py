@@ -12,13 +12,14 @@ import pytest
 
 from sandbox.auth.credentials import Credentials
 from sandbox.core.state import StateDir
-from sandbox.iam.needs_s3 import s3_needs
+from sandbox.iam.needs import needs_of
 from sandbox.s3.inside import S3
 from sandbox.s3.routes import ROUTES, route_of
 from sandbox.s3.service import S3Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import BytesPayload, RestRequest, RestResponse
 from tests.helpers.aws_requests import model, operations, parameters, written
+from tests.helpers.calls import read
 
 GIVEN = {"Bucket": "bucket", "Key": "key", "CopySource": "bucket/key", "ContentLength": 4, "ListType": 2}
 # Two names for one request: which one was meant cannot be seen.
@@ -56,7 +57,7 @@ class Account:
         }
 
     def ask(self, request: RestRequest) -> RestResponse:
-        return self.service.handle(request, self.caller)
+        return self.service.handle(self.service.read(request, "s3", self.caller), {})
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_each_operation_is_itself_or_refused(account: Account, operation: str) -
             with pytest.raises(AwsError):
                 account.ask(request)
             with pytest.raises(AwsError):
-                s3_needs(request)
+                needs_of(read(request), str)
             assert account.content() == before
 
 

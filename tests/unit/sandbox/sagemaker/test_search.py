@@ -15,6 +15,8 @@ from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.tagging import TaggingService
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+from sandbox.wire.validation import validate
+from tests.helpers.calls import ask
 
 NOW = 1_700_000_000.0
 OPERATOR = Caller("arn:aws:iam::123456789012:user/operator", "123456789012", "AK")
@@ -60,7 +62,7 @@ def search(db: Database, *filters: tuple[str, ...], resource: str = "TrainingJob
     conditions = [dict(zip(("Name", "Operator", "Value"), given, strict=False)) for given in filters]
     expression = {"SearchExpression": {"Filters": conditions}} if conditions else {}
     asked = {"Resource": resource, **expression, **request}
-    return Search(db).operations["Search"](asked, OPERATOR)
+    return Search(db).operations["Search"](validate("sagemaker", "Search", asked), OPERATOR)
 
 
 def names(answer: dict[str, Any]) -> list[str]:
@@ -136,7 +138,7 @@ def test_sorting_sub_expressions_and_the_other_kind(db: Database) -> None:
 )
 def test_what_cannot_be_searched_is_refused(db: Database, request_: dict[str, Any], words: str) -> None:
     with pytest.raises(AwsError, match=words):
-        Search(db).operations["Search"]({"Resource": "TrainingJob", **request_}, OPERATOR)
+        search(db, **request_)
 
 
 @pytest.fixture
@@ -150,7 +152,7 @@ def tagging(db: Database) -> TaggingService:
 def resources(tagging: TaggingService, **request: Any) -> list[str]:
     found: list[str] = []
     while True:
-        answer = tagging.operations["GetResources"](request, OPERATOR)
+        answer = ask(tagging, "GetResources", request)
         assert answer is not None
         found += [tagged["ResourceARN"].partition(":123456789012:")[2] for tagged in answer["ResourceTagMappingList"]]
         if not answer["PaginationToken"]:
@@ -166,10 +168,10 @@ def test_tagged_resources_are_found_by_type_and_tag(tagging: TaggingService) -> 
     assert len(resources(tagging, TagFilters=both)) == 750
     assert len(resources(tagging, ResourceTypeFilters=["sagemaker"], ResourcesPerPage=100)) == 3001
     arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-0007"
-    (one,) = tagging.operations["GetResources"]({"ResourceARNList": [arn]}, OPERATOR)["ResourceTagMappingList"]
+    (one,) = ask(tagging, "GetResources", {"ResourceARNList": [arn]})["ResourceTagMappingList"]
     assert one == {"ResourceARN": arn, "Tags": [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t3"}]}
-    assert tagging.operations["GetTagKeys"]({}, OPERATOR)["TagKeys"] == ["a.b", "team"]
-    assert tagging.operations["GetTagValues"]({"Key": "team"}, OPERATOR)["TagValues"] == ["t0", "t1", "t2", "t3"]
+    assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "team"]
+    assert ask(tagging, "GetTagValues", {"Key": "team"})["TagValues"] == ["t0", "t1", "t2", "t3"]
     with pytest.raises(AwsError, match="not of ec2"):
         resources(tagging, ResourceTypeFilters=["ec2:instance"])
     with pytest.raises(AwsError, match="together with filters"):
@@ -178,8 +180,8 @@ def test_tagged_resources_are_found_by_type_and_tag(tagging: TaggingService) -> 
 
 def test_many_resources_are_tagged_at_once(tagging: TaggingService, db: Database) -> None:
     arns = [f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}" for name in ("job-0001", "nobody")]
-    answer = tagging.operations["TagResources"]({"ResourceARNList": arns, "Tags": {"x": "1"}}, OPERATOR)
+    answer = ask(tagging, "TagResources", {"ResourceARNList": arns, "Tags": {"x": "1"}})
     assert list(answer["FailedResourcesMap"]) == [arns[1]]
     assert {"Key": "x", "Value": "1"} in Tags(db).of(arns[0])
-    tagging.operations["UntagResources"]({"ResourceARNList": arns[:1], "TagKeys": ["x"]}, OPERATOR)
+    ask(tagging, "UntagResources", {"ResourceARNList": arns[:1], "TagKeys": ["x"]})
     assert [tag["Key"] for tag in Tags(db).of(arns[0])] == ["a.b", "team"]

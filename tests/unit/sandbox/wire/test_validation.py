@@ -20,8 +20,15 @@ REQUEST: dict[str, Any] = {
 }
 
 
-def test_a_good_request_passes_and_unknown_members_are_dropped() -> None:
-    assert validate("sagemaker", "CreateTrainingJob", REQUEST | {"Unknown": 1}) == REQUEST
+def test_a_good_request_passes() -> None:
+    assert validate("sagemaker", "CreateTrainingJob", REQUEST | {"VpcConfig": None}) == REQUEST
+
+
+@pytest.mark.parametrize("change", [{"Unknown": 1}, {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "Unknown": 1}}])
+def test_a_member_that_the_operation_does_not_have_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(AwsError, match="has no member Unknown") as caught:
+        validate("sagemaker", "CreateTrainingJob", REQUEST | change)
+    assert caught.value.code == "ValidationException"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""What the operations of CloudWatch Logs and of CloudWatch need."""
+
+from __future__ import annotations
+
+from sandbox.core.account import arn
+from sandbox.iam.needs.need import Need, RoleArn, text, texts
+from sandbox.logs.names import group_name, log_stream_arn
+from sandbox.wire.call import Call
+
+_LOGS = frozenset(
+    {
+        *("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListLogGroups", "CreateLogStream"),
+        *("DeleteLogStream", "DescribeLogStreams", "PutLogEvents", "GetLogEvents", "FilterLogEvents"),
+        *("PutRetentionPolicy", "DeleteRetentionPolicy"),
+    }
+)
+_METRICS = frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarmsForMetric"})
+_ALARMS = frozenset(
+    {
+        *("DescribeAlarms", "DeleteAlarms", "DisableAlarmActions", "EnableAlarmActions"),
+        *("PutMetricAlarm", "SetAlarmState", "DescribeAlarmHistory"),
+    }
+)
+_TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
+
+
+def logs_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+    """Of CloudWatch Logs: a group, or one stream of it."""
+    if call.operation not in _LOGS:
+        return None
+    group = group_name(call.members) or text(call, "logGroupNamePrefix")
+    return [Need(f"logs:{call.operation}", log_stream_arn(group, text(call, "logStreamName"), call.region))]
+
+
+def metrics_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+    """Of CloudWatch: metrics are no resources, alarms and dashboards are."""
+    action = f"cloudwatch:{call.operation}"
+    if call.operation == "PutMetricData":
+        return [Need(action, context={"cloudwatch:namespace": text(call, "Namespace")})]
+    if call.operation in _METRICS:
+        return [Need(action)]
+    if call.operation in _ALARMS:
+        names = texts(call, "AlarmNames") or [name for name in [text(call, "AlarmName")] if name]
+        return [Need(action, arn("cloudwatch", f"alarm:{name}", call.region)) for name in names] or [Need(action)]
+    if call.operation in _TAGS:
+        return [Need(action, text(call, "ResourceARN"))]
+    return None

@@ -1,0 +1,114 @@
+"""A request, read: the one operation that it asks for and that operation's members, in whatever protocol it speaks.
+
+The dispatcher reads each request once, here (S3 in ``sandbox/s3/request.py``). Access control and the service get the
+same ``Call``, so neither can take it for another one. A member that the operation does not have is refused: it could
+name another resource to the one than to the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationModel, ServiceModel
+
+from sandbox.wire.call import Call
+from sandbox.wire.document import from_document, parse_document
+from sandbox.wire.errors import AwsError
+from sandbox.wire.form import from_form, pairs_of
+from sandbox.wire.messages import Caller, RestRequest
+from sandbox.wire.models import service_model
+from sandbox.wire.protocols import operation_of, target_of
+from sandbox.wire.rest import parse_rest
+from sandbox.wire.validation import validated
+
+# Where the service in a signature and botocore's name for it differ.
+_NAMES = {
+    "monitoring": "cloudwatch",
+    "tagging": "resourcegroupstaggingapi",
+    "servicequotas": "service-quotas",
+    "email": "ses",
+    "states": "stepfunctions",
+}
+_SMITHY = {"cbor": "smithy-rpc-v2-cbor"}
+# The code with which AWS names what breaks a constraint, by protocol; services may have their own.
+_INVALID = {"query": "ValidationError", "ec2": "InvalidParameterValue"}
+
+
+def model_name(signing_name: str) -> str:
+    """botocore's name for the service that a signature names."""
+    return _NAMES.get(signing_name, signing_name)
+
+
+def read_call(request: RestRequest, service: str, protocol: str, caller: Caller) -> Call:
+    """The call that a request makes. ``service``: botocore's name of it.
+
+    Raises ``AwsError`` for a request that cannot be read, for an operation that the service does not have and for a
+    member that the operation does not have. What the members hold is checked by ``check``.
+    """
+    try:
+        model = service_model(service)
+    except UnknownServiceError:
+        return Call(service, operation_of(request, protocol), {}, caller, protocol, request)
+    try:
+        operation, members = _read(request, model, protocol)
+    except RecursionError as exc:
+        raise _too_deep() from exc
+    return Call(service, operation.name, members, caller, protocol, request, operation)
+
+
+def check(call: Call, code: str = "", limits: bool = True, **extra: Any) -> Call:
+    """The call with its members checked against the model's types and (unless a service has its own words) limits.
+
+    Raises ``AwsError`` ``code`` (default: the protocol's own) with all that is wrong; ``extra`` are its members.
+    """
+    if call.model is None:
+        return call
+    if call.protocol == "ec2":
+        # EC2 names wrong values one by one, in words of its own for each.
+        _check_given(call.model, call.members)
+        return call
+    code = code or _INVALID.get(call.protocol, "ValidationException")
+    try:
+        members = validated(call.model, call.members, code, limits)
+    except AwsError as error:
+        raise AwsError(error.code, error.message, error.status, **extra) from None
+    except RecursionError as exc:
+        raise _too_deep() from exc
+    return Call(call.service, call.operation, members, call.caller, call.protocol, call.http, call.model)
+
+
+def _too_deep() -> AwsError:
+    return AwsError("SerializationException", "A document of the request is nested too deeply.")
+
+
+def _check_given(operation: OperationModel, members: dict[str, Any]) -> None:
+    required = operation.input_shape.required_members if operation.input_shape is not None else []
+    if missing := [name for name in required if name not in members]:
+        raise AwsError("MissingParameter", f"The request must contain the parameter {missing[0]}")
+
+
+def _read(request: RestRequest, model: ServiceModel, protocol: str) -> tuple[OperationModel, dict[str, Any]]:
+    spoken = model.metadata.get("protocols") or [model.metadata["protocol"]]
+    if _SMITHY.get(protocol, protocol) not in spoken:
+        raise AwsError("InvalidRequest", f"{model.service_name} does not speak the protocol of this request.")
+    if protocol in ("rest-json", "rest-xml"):
+        return parse_rest(model.service_name, request, protocol == "rest-json")
+    name, target = operation_of(request, protocol), target_of(request, protocol)
+    if name not in model.operation_names or target not in ("", model.metadata.get("targetPrefix", "")):
+        # The same name in another service may be another operation.
+        code, status = ("InvalidAction", 400) if protocol in _INVALID else ("UnknownOperationException", 404)
+        raise AwsError(code, f"{model.service_name} has no operation {name[:200]}.", status)
+    operation = model.operation_model(name)
+    if protocol in ("query", "ec2"):
+        pairs = pairs_of(request.raw_query or "") + pairs_of(request.body().decode("utf-8", "replace"))
+        return operation, from_form(operation, pairs, protocol == "ec2")
+    unreadable = AwsError("SerializationException", "The body of the request cannot be read.")
+    document = parse_document(request.body(), protocol == "cbor", unreadable)
+    shape = operation.input_shape
+    if shape is None:
+        # An operation without members is called with an empty structure; more would be read by nobody.
+        if document:
+            raise AwsError("ValidationException", f"{operation.name} has no members.")
+        return operation, {}
+    return operation, from_document(shape, document, operation.name)
