@@ -15,7 +15,7 @@ from botocore.model import OperationModel, Shape
 
 from sandbox.wire.document import from_document, parse_document
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import RestRequest
+from sandbox.wire.messages import RestRequest, as_datetime
 from sandbox.wire.models import service_model
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
@@ -76,14 +76,15 @@ def _members(operation: OperationModel, found: re.Match[str], request: RestReque
     members: dict[str, Any] = {}
     payload = shape.serialization.get("payload")
     if payload is not None and shape.members[payload].type_name in ("blob", "string"):
-        members[payload] = request.body()
+        if (body := request.body()) or payload in shape.required_members:
+            members[payload] = body
     elif is_json and request.method in ("POST", "PUT", "PATCH"):
         unreadable = AwsError("InvalidRequestContentException", "Could not parse request body into json.")
-        body = parse_document(request.body(), False, unreadable)
+        document = parse_document(request.body(), False, unreadable)
         if payload is not None:
-            members[payload] = from_document(shape.members[payload], body, operation.name)
+            members[payload] = from_document(shape.members[payload], document, operation.name)
         else:
-            members = _of_body(operation, body)
+            members = _of_body(operation, document)
     for member, where, name, of in _located(operation):
         if where == "uri":
             members[member] = _scalar(of, unquote(found[name]))
@@ -131,6 +132,8 @@ def _scalar(shape: Shape, text: str) -> Any:
             return int(text)
         if shape.type_name == "boolean":
             return text.lower() == "true"
+        if shape.type_name == "timestamp":
+            return as_datetime(text)
     except ValueError:
         raise AwsError("ValidationException", f"{text!r} is not a value for {shape.name}.") from None
     return text

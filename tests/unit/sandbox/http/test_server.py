@@ -14,7 +14,6 @@ import botocore.parsers
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from sandbox.wire.rpc import fold
 
 from sandbox import dispatch
 from sandbox.auth.payload import STREAMING_UNSIGNED
@@ -423,28 +422,6 @@ def test_members_of_a_modelled_error() -> None:
     parsed = parser.parse(answer, model.operation_model("InvokeEndpoint").output_shape)
     assert parsed["Error"]["Code"] == "ModelError"
     assert b'"OriginalMessage": "trace"' in bytes(told.body)  # type: ignore[arg-type]
-
-
-def test_query_names_are_folded() -> None:
-    pairs = [
-        ("Namespace", "N"),
-        ("MetricData.member.1.MetricName", "m"),
-        ("MetricData.member.1.Dimensions.member.1.Name", "d"),
-        ("MetricData.member.1.Dimensions.member.1.Value", "v"),
-        ("MetricData.member.2.MetricName", "n"),
-        ("ActionNames.member.10", "j"),
-        ("ActionNames.member.9", "i"),
-        ("Attributes.entry.1.key", "k"),
-        ("Attributes.entry.1.value", "w"),
-    ]
-    assert fold(pairs) == {
-        "Namespace": "N",
-        "MetricData": [{"MetricName": "m", "Dimensions": [{"Name": "d", "Value": "v"}]}, {"MetricName": "n"}],
-        "ActionNames": ["i", "j"],
-        "Attributes": {"k": "w"},
-    }
-    with pytest.raises(AwsError):
-        fold([("a", "1"), ("a.b", "2")])
 
 
 NUMBERS = [0, 23, 24, 255, 256, 65536, 2**40, -1, -25, -(2**33), 1.5, True, False]
