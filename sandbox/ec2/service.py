@@ -14,13 +14,12 @@ from sandbox.ec2.fleet import Fleet
 from sandbox.ec2.images import parameters
 from sandbox.ec2.measuring import Measuring
 from sandbox.ec2.network import Network
-from sandbox.ec2.reading import members_of
 from sandbox.ec2.records import Instances
 from sandbox.moto_host.calls import Calls
-from sandbox.service import Operation, Service
+from sandbox.service import Operation, Refusals, Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller, RestRequest, RestResponse
-from sandbox.wire.rpc import operation_of, read_call
+from sandbox.wire.messages import Caller, RestResponse
 
 # They would change or show instances of moto's, which nobody has.
 _NOT_HERE = frozenset(
@@ -58,7 +57,7 @@ class Ec2Service(Service):
         calls = InstanceCalls(ctx, self.instances, self.fleet, self.network, catalogue.image, quotas)
         details = Details(self.instances, self.fleet, self._moto, calls.profile)
         everything = calls.operations | catalogue.operations | details.operations
-        self.operations |= {name: _read(name, answer) for name, answer in everything.items()}
+        self.operations |= {name: _without_caller(answer) for name, answer in everything.items()}
         self.fleet.recover()
         self.measuring = Measuring(ctx, self.instances, self.fleet)
 
@@ -71,20 +70,20 @@ class Ec2Service(Service):
         """True while a program runs in an instance."""
         return self.fleet.busy()
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Before moto answers: what it must not, and what must be so first."""
-        operation = operation_of(request, "ec2")
+        operation = call.operation
         if operation in _NOT_HERE:
             raise AwsError("UnsupportedOperation", f"The sandbox does not offer {operation}.")
         if operation in _NETWORK:
             self.network.complete_default_vpc()
         if operation in ("DeleteSecurityGroup", "DeleteSubnet"):
-            self._check_unused(operation, read_call(request, "ec2").params)
+            self._check_unused(operation, call.members)
         return None
 
-    def _check_unused(self, operation: str, params: dict[str, Any]) -> None:
+    def _check_unused(self, operation: str, members: dict[str, Any]) -> None:
         live = [one for one in self.instances.all() if one.state != "terminated"]
-        name = params.get("GroupId") or params.get("GroupName") or params.get("SubnetId")
+        name = members.get("GroupId") or members.get("GroupName") or members.get("SubnetId")
         used = [
             one
             for one in live
@@ -112,8 +111,8 @@ class Ec2Service(Service):
         return str(found[0]["Value"]) if found else None
 
 
-def _read(name: str, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
-    def run(params: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        return answer(members_of(name, params))
+def _without_caller(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Operation:
+    def run(members: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        return answer(members)
 
     return run

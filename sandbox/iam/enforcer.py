@@ -52,7 +52,7 @@ class Iam:
         """
         if call.caller.arn == OPERATOR_ARN:
             return self._check_bucket_policy(call) if isinstance(call, S3Call) else {}
-        needs = needs_of(call, self.principals.role_arn)
+        needs = needs_of(call, self.principals)
         if needs is None:
             raise undecided(call.caller.arn, call.service, call.operation, call.protocol)
         context = _request_context(call)
@@ -76,7 +76,7 @@ class Iam:
         context = _request_context(call)
         if call.deletions:
             return self._refused_deletions(call, context)
-        for need in needs_of(call, self.principals.role_arn) or ():
+        for need in needs_of(call, self.principals) or ():
             if need.action not in _POLICY_ACTIONS:
                 self._require(call.caller, need, context, "s3", call.region)
         return {}

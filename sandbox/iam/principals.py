@@ -71,6 +71,12 @@ class Principals:
                 account_arn("iam", f"role/{name}", ""),
             )
 
+    def profile_roles(self, profile: str) -> list[str]:
+        """The ARNs of the roles in an instance profile, by its name or its ARN; none of one that does not exist."""
+        with self._bridge.iam() as backend:
+            profiles = backend.instance_profiles.values()
+            return [str(role.arn) for found in profiles if profile in (found.name, found.arn) for role in found.roles]
+
     def _read(self, arn: str) -> Principal | None:
         kind = arn.rpartition(":")[2].partition("/")[0]
         with self._bridge.iam() as backend:

@@ -13,7 +13,7 @@ from sandbox.context import SandboxContext
 from sandbox.ec2.records import Instance
 from sandbox.ec2.service import Ec2Service
 from sandbox.moto_host.calls import Calls
-from sandbox.service import Operation, Service
+from sandbox.service import Operation, Refusals, Service
 from sandbox.ssm import documents
 from sandbox.ssm.agents import AGENT_VERSION, Agent, Agents
 from sandbox.ssm.calls import CommandCalls
@@ -21,11 +21,10 @@ from sandbox.ssm.live import LiveLogs
 from sandbox.ssm.parameters import Parameters
 from sandbox.ssm.records import Commands
 from sandbox.ssm.run import Runner
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestRequest, RestResponse
+from sandbox.wire.messages import Caller, RestResponse
 from sandbox.wire.paging import page
-from sandbox.wire.rpc import operation_of
-from sandbox.wire.validation import validate
 
 Members = dict[str, Any]
 # What moto answers without any instance behind it.
@@ -38,7 +37,6 @@ class SsmService(Service):
     """Run Command, managed instances and public parameters."""
 
     name = "ssm"
-    target = "AmazonSSM"
     moto = True
 
     agents: Agents
@@ -63,7 +61,7 @@ class SsmService(Service):
             "DescribeDocument": self._describe_document,
             "GetDocument": self._get_document,
         }
-        self.operations |= {name: _checked(name, answer) for name, answer in everything.items()}
+        self.operations |= {name: _without_caller(answer) for name, answer in everything.items()}
 
     def stop(self) -> None:
         """End the threads."""
@@ -75,11 +73,10 @@ class SsmService(Service):
         """True while a command runs or its output is on its way."""
         return self.runner.busy() or self._live.busy()
 
-    def handle(self, request: RestRequest, caller: Caller) -> RestResponse | None:
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Before moto answers: what would only look as if it were done."""
-        operation = operation_of(request, "json") if "x-amz-target" in request.headers else ""
-        if operation in _NOT_HERE:
-            raise not_implemented("ssm", operation)
+        if call.operation in _NOT_HERE:
+            raise not_implemented("ssm", call.operation)
         return None
 
     def _information(self, members: Members) -> Members:
@@ -149,8 +146,8 @@ def _passes(row: Members, key: str, values: list[str]) -> bool:
     return str(row[member]) in values
 
 
-def _checked(name: str, answer: Callable[[Members], Members]) -> Operation:
+def _without_caller(answer: Callable[[Members], Members]) -> Operation:
     def run(members: Members, _caller: Caller) -> Members:
-        return answer(validate("ssm", name, members))
+        return answer(members)
 
     return run

@@ -14,9 +14,20 @@ from sandbox.wire.models import service_model
 from sandbox.wire.protocols import protocol_of
 from sandbox.wire.reading import model_name, read_call
 
-CALLER = Caller(
-    f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/R/S", ACCOUNT_ID, "ASIAEXAMPLE", f"arn:aws:iam::{ACCOUNT_ID}:role/R"
-)
+
+class Names:
+    """Roles and profiles of an account where all roles lie below one path."""
+
+    def role_arn(self, name: str) -> str:
+        return f"arn:aws:iam::{ACCOUNT_ID}:role/path/{name}"
+
+    def profile_roles(self, profile: str) -> list[str]:
+        return [self.role_arn(profile.rpartition("/")[2])]
+
+
+NAMES = Names()
+_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/R"
+CALLER = Caller(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/R/S", ACCOUNT_ID, "ASIAEXAMPLE", _ROLE)
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sandbox.iam.needs.compute import ec2_needs, ssm_needs
 from sandbox.iam.needs.functions import function_needs
 from sandbox.iam.needs.identity import assume_context, iam_needs, sts_needs
-from sandbox.iam.needs.need import Need, RoleArn, Rule
+from sandbox.iam.needs.need import Names, Need, Rule
 from sandbox.iam.needs.observing import logs_needs, metrics_needs
-from sandbox.iam.needs.others import ec2_needs, ecr_needs, pricing_needs, quota_needs, tagging_needs
+from sandbox.iam.needs.others import ecr_needs, pricing_needs, quota_needs, tagging_needs
 from sandbox.iam.needs.s3 import s3_needs
 from sandbox.iam.needs.sagemaker import runtime_needs, sagemaker_needs
 from sandbox.wire.call import Call
@@ -36,18 +37,19 @@ RULES: Mapping[str, Rule] = {
     "sagemaker": sagemaker_needs,
     "sagemaker-runtime": runtime_needs,
     "service-quotas": quota_needs,
+    "ssm": ssm_needs,
     "sts": sts_needs,
 }
 _PASSED_TO = {"sagemaker": "sagemaker.amazonaws.com", "lambda": "lambda.amazonaws.com"}
 
 
-def needs_of(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def needs_of(call: Call, names: Names) -> list[Need] | None:
     """All permissions that a call needs; None where no rule knows its operation.
 
-    ``role_arn`` finds a role's ARN by its name. Raises ``AwsError`` for members that name a resource in no valid way.
+    ``names`` finds what members only name. Raises ``AwsError`` for members that name a resource in no valid way.
     """
     rule = RULES.get(call.service)
-    needs = rule(call, role_arn) if rule is not None else None
+    needs = rule(call, names) if rule is not None else None
     if needs is None:
         return None
     needs = [*needs, *_passed_roles(call)]

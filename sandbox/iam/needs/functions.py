@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.core.account import REGION, arn
 from sandbox.functions.store import split_name
-from sandbox.iam.needs.need import Need, RoleArn, text
+from sandbox.iam.needs.need import Names, Need, text
 from sandbox.iam.needs.s3 import read_need
 from sandbox.s3.copy_source import CopySource
 from sandbox.wire.call import Call
@@ -25,7 +25,7 @@ _OF_NO_FUNCTION = frozenset({"ListFunctions", "GetAccountSettings"})
 _INVOCATIONS = frozenset({"Invoke", "InvokeWithResponseStream"})
 
 
-def function_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def function_needs(call: Call, names: Names) -> list[Need] | None:
     """Of functions. The role of a function is asked about for all services alike."""
     if call.operation in _OF_NO_FUNCTION:
         return [Need(f"lambda:{call.operation}")]

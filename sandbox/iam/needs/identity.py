@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.core.account import arn
-from sandbox.iam.needs.need import Need, RoleArn, member_names, text
+from sandbox.iam.needs.need import Names, Need, member_names, text
 from sandbox.wire.call import Call
 
 _FREE = frozenset({"GetCallerIdentity", "GetSessionToken"})
@@ -23,12 +23,12 @@ _OF_NO_RESOURCE = frozenset(
 )
 
 
-def iam_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def iam_needs(call: Call, names: Names) -> list[Need] | None:
     """Of IAM: the group, user, profile, role or policy that is read or changed, and a role that is handed on."""
     action = f"iam:{call.operation}"
     if call.operation in _OF_NO_RESOURCE:
         return [Need(action)]
-    resources = _resources(call, role_arn)
+    resources = _resources(call, names)
     if not resources:
         return None
     context = _context(call)
@@ -36,21 +36,21 @@ def iam_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     if call.operation == "AddRoleToInstanceProfile":
         # An instance gets the role of its profile, so putting one there passes it on.
         passed = {"iam:PassedToService": "ec2.amazonaws.com"}
-        needs.append(Need("iam:PassRole", role_arn(text(call, "RoleName")), passed))
+        needs.append(Need("iam:PassRole", names.role_arn(text(call, "RoleName")), passed))
     return needs
 
 
-def _resources(call: Call, role_arn: RoleArn) -> list[str]:
+def _resources(call: Call, names: Names) -> list[str]:
     known = member_names(call)
     if call.operation == "ChangePassword":
         return [arn("iam", f"user/{_own_name(call)}", "")]
     for member, kind in _NAMED:
         if member in known:
             # Renaming needs the permission on both names.
-            names = [text(call, member) or _own_name(call), text(call, f"New{member}")]
-            return [arn("iam", f"{kind}/{name}", "") for name in names if name]
+            both = [text(call, member) or _own_name(call), text(call, f"New{member}")]
+            return [arn("iam", f"{kind}/{name}", "") for name in both if name]
     if "RoleName" in known:
-        return [role_arn(text(call, "RoleName"))]
+        return [names.role_arn(text(call, "RoleName"))]
     for member in ("PolicyArn", "PolicySourceArn"):
         if member in known:
             return [text(call, member)]
@@ -68,7 +68,7 @@ def _context(call: Call) -> dict[str, str]:
     return {key: text(call, member) for key, member in keys.items() if text(call, member)}
 
 
-def sts_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def sts_needs(call: Call, names: Names) -> list[Need] | None:
     """Of STS: the role to assume. Who one is, everybody may ask."""
     if call.operation in _FREE:
         return []

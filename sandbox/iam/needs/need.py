@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sandbox.wire.call import Call
 
-# Finds a role's ARN, path and all, by its name.
-RoleArn = Callable[[str], str]
+
+class Names(Protocol):
+    """Finds what a member only names."""
+
+    def role_arn(self, name: str) -> str:
+        """The ARN, path and all, of the role of this name."""
+        ...
+
+    def profile_roles(self, profile: str) -> list[str]:
+        """The ARNs of the roles in an instance profile, by its name or its ARN."""
+        ...
+
+
 # The permissions of a call; None for one that the rule does not know, which is then refused.
-Rule = Callable[[Call, RoleArn], "list[Need] | None"]
+Rule = Callable[[Call, Names], "list[Need] | None"]
 
 
 @dataclass(frozen=True)

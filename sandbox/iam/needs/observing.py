@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.core.account import arn
-from sandbox.iam.needs.need import Need, RoleArn, text, texts
+from sandbox.iam.needs.need import Names, Need, text, texts
 from sandbox.logs.names import group_name, log_stream_arn
 from sandbox.wire.call import Call
 
@@ -24,7 +24,7 @@ _ALARMS = frozenset(
 _TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 
 
-def logs_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def logs_needs(call: Call, names: Names) -> list[Need] | None:
     """Of CloudWatch Logs: a group, or one stream of it."""
     if call.operation not in _LOGS:
         return None
@@ -32,7 +32,7 @@ def logs_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     return [Need(f"logs:{call.operation}", log_stream_arn(group, text(call, "logStreamName"), call.region))]
 
 
-def metrics_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def metrics_needs(call: Call, names: Names) -> list[Need] | None:
     """Of CloudWatch: metrics are no resources, alarms and dashboards are."""
     action = f"cloudwatch:{call.operation}"
     if call.operation == "PutMetricData":
@@ -40,8 +40,8 @@ def metrics_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     if call.operation in _METRICS:
         return [Need(action)]
     if call.operation in _ALARMS:
-        names = texts(call, "AlarmNames") or [name for name in [text(call, "AlarmName")] if name]
-        return [Need(action, arn("cloudwatch", f"alarm:{name}", call.region)) for name in names] or [Need(action)]
+        alarms = texts(call, "AlarmNames") or [name for name in [text(call, "AlarmName")] if name]
+        return [Need(action, arn("cloudwatch", f"alarm:{name}", call.region)) for name in alarms] or [Need(action)]
     if call.operation in _TAGS:
         return [Need(action, text(call, "ResourceARN"))]
     return None

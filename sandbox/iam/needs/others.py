@@ -1,35 +1,18 @@
-"""What the operations of EC2, ECR, the Tagging API, Service Quotas and the price list need."""
+"""What the operations of ECR, the Tagging API, Service Quotas and the price list need."""
 
 from __future__ import annotations
 
 from sandbox.core.account import arn
-from sandbox.iam.needs.need import Need, RoleArn, member_names, text, texts
+from sandbox.iam.needs.need import Names, Need, member_names, text, texts
 from sandbox.wire.call import Call
 
-_OF_INSTANCES = frozenset(
-    {
-        *("StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
-        *("MonitorInstances", "UnmonitorInstances"),
-    }
-)
-_OF_AN_INSTANCE = frozenset({"GetConsoleOutput", "DescribeInstanceAttribute", "ModifyInstanceAttribute"})
 # How the service of an ARN calls setting and removing tags.
 _TAGGING = {
     "sagemaker": {"TagResources": "sagemaker:AddTags", "UntagResources": "sagemaker:DeleteTags"},
 }
 
 
-def ec2_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
-    """Of EC2: instances by their ids; what describes is asked about as a whole, as on AWS."""
-    action = f"ec2:{call.operation}"
-    if call.operation in _OF_INSTANCES:
-        return [Need(action, arn("ec2", f"instance/{name}", call.region)) for name in texts(call, "InstanceIds")]
-    if call.operation in _OF_AN_INSTANCE:
-        return [Need(action, arn("ec2", f"instance/{text(call, 'InstanceId')}", call.region))]
-    return [Need(action)] if call.operation.startswith("Describe") else None
-
-
-def ecr_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def ecr_needs(call: Call, names: Names) -> list[Need] | None:
     """Of ECR: one repository, or the token with which Docker signs in."""
     action = f"ecr:{call.operation}"
     if call.operation == "GetAuthorizationToken":
@@ -39,7 +22,7 @@ def ecr_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     return None
 
 
-def tagging_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def tagging_needs(call: Call, names: Names) -> list[Need] | None:
     """Of the Tagging API: who changes tags with it needs also the service's own permission, on each resource."""
     needs = [Need(f"tag:{call.operation}")]
     if call.operation in ("GetResources", "GetTagKeys", "GetTagValues"):
@@ -54,7 +37,7 @@ def tagging_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     return needs
 
 
-def quota_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def quota_needs(call: Call, names: Names) -> list[Need] | None:
     """Of Service Quotas: a raise is asked for one quota, everything else only reads."""
     action = f"servicequotas:{call.operation}"
     if call.operation == "RequestServiceQuotaIncrease":
@@ -63,6 +46,6 @@ def quota_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     return [Need(action)] if call.operation.startswith(("Get", "List")) else None
 
 
-def pricing_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def pricing_needs(call: Call, names: Names) -> list[Need] | None:
     """Of the price list, which is the same for everybody."""
     return [Need(f"pricing:{call.operation}")] if call.operation in ("GetProducts", "DescribeServices") else None

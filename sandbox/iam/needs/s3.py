@@ -6,7 +6,7 @@ Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
 from __future__ import annotations
 
 from sandbox.core.account import bucket_arn, object_arn
-from sandbox.iam.needs.need import Need, RoleArn, text
+from sandbox.iam.needs.need import Names, Need, text
 from sandbox.s3.copy_source import CopySource
 from sandbox.s3.deletions import Deletion
 from sandbox.s3.request import S3Call
@@ -71,7 +71,7 @@ _OBJECT_KEYS = {
 _BUCKET_KEYS = {"s3:prefix": "Prefix", "s3:delimiter": "Delimiter", "s3:max-keys": "MaxKeys"}
 
 
-def s3_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def s3_needs(call: Call, names: Names) -> list[Need] | None:
     """Of an operation on the account, a bucket, an object, or several objects to delete."""
     assert isinstance(call, S3Call)
     if call.operation == "ListBuckets":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sandbox.core.account import arn
-from sandbox.iam.needs.need import Need, RoleArn, text
+from sandbox.iam.needs.need import Names, Need, text
 from sandbox.wire.call import Call
 
 _KINDS = {
@@ -25,7 +25,7 @@ _OF_ANY_RESOURCE = frozenset({"AddTags", "ListTags", "DeleteTags"})
 _OF_NO_RESOURCE = frozenset({"Search", *(f"List{kind}s" for kind in _KINDS)})
 
 
-def sagemaker_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def sagemaker_needs(call: Call, names: Names) -> list[Need] | None:
     """Of the control plane. Roles that are handed on are asked about for all services alike."""
     action = f"sagemaker:{call.operation}"
     if call.operation in _OF_ANY_RESOURCE:
@@ -41,7 +41,7 @@ def sagemaker_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
     return [Need(action, _arn(call, _KINDS[kind], f"{kind}Name")) for kind in kinds]
 
 
-def runtime_needs(call: Call, role_arn: RoleArn) -> list[Need] | None:
+def runtime_needs(call: Call, names: Names) -> list[Need] | None:
     """Of InvokeEndpoint and InvokeEndpointAsync."""
     if call.operation not in ("InvokeEndpoint", "InvokeEndpointAsync"):
         return None

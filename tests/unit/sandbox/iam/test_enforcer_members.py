@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sandbox.iam.needs import Need, needs_of
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from tests.helpers.calls import FORM, read, request_of, target_header
-from tests.unit.sandbox.iam.test_needs import ROLE, ROLES, SAGEMAKER, json_call, needs, query_call
+from tests.helpers.calls import FORM, NAMES, read, request_of, target_header
+from tests.unit.sandbox.iam.test_needs import ROLE, SAGEMAKER, json_call, needs, query_call
 
 # The members that name a resource of the kinds that the sandbox keeps.
 NAMING = {
@@ -76,7 +76,7 @@ def call_of(service: str, operation: str, params: dict[str, Any]) -> Call:
 
 
 def asked(service: str, operation: str, params: dict[str, str]) -> list[Need] | None:
-    return needs_of(call_of(service, operation, params), ROLES)
+    return needs_of(call_of(service, operation, params), NAMES)
 
 
 @pytest.mark.parametrize("service", sorted(NAMING))

@@ -12,19 +12,18 @@ from sandbox.iam.needs import needs_of
 from sandbox.iam.refusal import refusal
 from sandbox.policy.evaluate import Decision
 from sandbox.wire.errors import AwsError
-from tests.helpers.calls import read, request_of, target_header
+from tests.helpers.calls import NAMES, read, request_of, target_header
 
 ACCOUNT = "123456789012"
 SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
-ROLES = f"arn:aws:iam::{ACCOUNT}:role/path/{{}}".format
 LOGS = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:"
 
 
 def needs(
     service: str, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> list[tuple[str, str, dict[str, str]]]:
-    found = needs_of(read(request_of(service, method, target, body, headers)), ROLES)
+    found = needs_of(read(request_of(service, method, target, body, headers)), NAMES)
     assert found is not None, f"nobody decides about {service} {target}"
     return [(need.action, need.resource, dict(need.context)) for need in found]
 
@@ -114,7 +113,7 @@ def test_rest_json() -> None:
     ]
     with pytest.raises(AwsError, match="UnknownOperation"):
         needs("lambda", "POST", "/nowhere")
-    assert needs_of(read(request_of("no-such-service", "GET", "/x")), ROLES) is None
+    assert needs_of(read(request_of("no-such-service", "GET", "/x")), NAMES) is None
 
 
 def test_other_services() -> None:

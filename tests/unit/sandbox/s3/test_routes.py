@@ -19,7 +19,7 @@ from sandbox.s3.service import S3Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import BytesPayload, RestRequest, RestResponse
 from tests.helpers.aws_requests import model, operations, parameters, written
-from tests.helpers.calls import read
+from tests.helpers.calls import NAMES, read
 
 GIVEN = {"Bucket": "bucket", "Key": "key", "CopySource": "bucket/key", "ContentLength": 4, "ListType": 2}
 # Two names for one request: which one was meant cannot be seen.
@@ -91,7 +91,7 @@ def test_each_operation_is_itself_or_refused(account: Account, operation: str) -
             with pytest.raises(AwsError):
                 account.ask(request)
             with pytest.raises(AwsError):
-                needs_of(read(request), str)
+                needs_of(read(request), NAMES)
             assert account.content() == before
 
 

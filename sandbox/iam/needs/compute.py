@@ -1,0 +1,155 @@
+"""What the operations of EC2 and of Systems Manager need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.core.account import ACCOUNT_ID, arn
+from sandbox.iam.needs.need import Names, Need, text, texts
+from sandbox.wire.call import Call
+
+_OF_INSTANCES = frozenset(
+    {
+        *("StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
+        *("MonitorInstances", "UnmonitorInstances"),
+    }
+)
+_OF_AN_INSTANCE = frozenset(
+    {
+        *("GetConsoleOutput", "DescribeInstanceAttribute", "ModifyInstanceAttribute"),
+        *("ModifyInstanceMetadataOptions", "AssociateIamInstanceProfile"),
+    }
+)
+# Kinds of resources by the beginnings of their ids.
+_KINDS = {
+    "i": "instance",
+    "ami": "image",
+    "vol": "volume",
+    "snap": "snapshot",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "sg": "security-group",
+    "eni": "network-interface",
+    "igw": "internet-gateway",
+    "rtb": "route-table",
+    "key": "key-pair",
+    "lt": "launch-template",
+}
+_OF_NO_SSM_RESOURCE = frozenset(
+    {
+        *("CancelCommand", "ListCommands", "ListCommandInvocations", "GetCommandInvocation", "DescribeParameters"),
+        *("DescribeInstanceInformation", "GetConnectionStatus", "ListDocuments"),
+    }
+)
+_OF_A_DOCUMENT = frozenset({"DescribeDocument", "GetDocument"})
+_OF_PARAMETERS = frozenset(
+    {
+        *("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory", "PutParameter"),
+        *("DeleteParameter", "DeleteParameters"),
+    }
+)
+
+
+def ec2_needs(call: Call, names: Names) -> list[Need] | None:
+    """Of EC2: what describes is asked about as a whole, as on AWS; the rest by the ids that it names."""
+    action = f"ec2:{call.operation}"
+    if call.operation == "RunInstances":
+        return _launch(call, names)
+    if call.operation in _OF_INSTANCES:
+        return [Need(action, _arn(call, "instance", name)) for name in texts(call, "InstanceIds")]
+    if call.operation in _OF_AN_INSTANCE:
+        return [Need(action, _arn(call, "instance", text(call, "InstanceId"))), *_passed(call, names)]
+    if call.operation in ("CreateTags", "DeleteTags"):
+        return [Need(action, _by_id(call, name)) for name in texts(call, "Resources")]
+    return [Need(action)] if call.operation.startswith("Describe") else None
+
+
+def _launch(call: Call, names: Names) -> list[Need]:
+    """RunInstances needs all that the instances are made of, and may pass a role on to them."""
+    action, members = "ec2:RunInstances", call.members
+    context = {"ec2:InstanceType": text(call, "InstanceType")} if "InstanceType" in members else {}
+    image = text(call, "ImageId") or "*"
+    needs = [Need(action, _arn(call, kind, "*"), context) for kind in ("instance", "volume", "network-interface")]
+    needs.append(Need(action, arn("ec2", f"image/{image}", call.region).replace(f":{ACCOUNT_ID}:", "::")))
+    interfaces = members.get("NetworkInterfaces") or [{}]
+    subnets = {text(call, "SubnetId"), *(str(interface.get("SubnetId") or "") for interface in interfaces)} - {""}
+    groups = {*texts(call, "SecurityGroupIds")}.union(*(interface.get("Groups") or () for interface in interfaces))
+    needs += [Need(action, _arn(call, "subnet", name)) for name in sorted(subnets) or ["*"]]
+    # A group that is given by its name could be any.
+    needs += [Need(action, _arn(call, "security-group", name)) for name in sorted(groups) or ["*"]]
+    if members.get("SecurityGroups") and groups:
+        needs.append(Need(action, _arn(call, "security-group", "*")))
+    if text(call, "KeyName"):
+        needs.append(Need(action, _arn(call, "key-pair", text(call, "KeyName"))))
+    if "LaunchTemplate" in members:
+        needs.append(Need(action, _arn(call, "launch-template", "*")))
+    return [*needs, *_tagging(call, members), *_passed(call, names)]
+
+
+def _tagging(call: Call, members: Mapping[str, Any]) -> list[Need]:
+    """CreateTags for each kind of resource that is tagged when it is made."""
+    needs = []
+    for specification in members.get("TagSpecifications") or ():
+        tags = {str(tag.get("Key")): str(tag.get("Value", "")) for tag in specification.get("Tags") or ()}
+        context: dict[str, str | tuple[str, ...]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+        context |= {"aws:TagKeys": tuple(tags), "ec2:CreateAction": call.operation}
+        needs.append(Need("ec2:CreateTags", _arn(call, str(specification.get("ResourceType")), "*"), context))
+    return needs
+
+
+def _passed(call: Call, names: Names) -> list[Need]:
+    """PassRole for the roles of the instance profile that the instances get."""
+    profile = call.members.get("IamInstanceProfile") or {}
+    named = str(profile.get("Arn") or profile.get("Name") or "")
+    if not named:
+        return []
+    context = {"iam:PassedToService": "ec2.amazonaws.com"}
+    return [Need("iam:PassRole", role, context) for role in names.profile_roles(named) or ["*"]]
+
+
+def _arn(call: Call, kind: str, name: str) -> str:
+    return arn("ec2", f"{kind}/{name}", call.region)
+
+
+def _by_id(call: Call, name: str) -> str:
+    return _arn(call, _KINDS.get(name.partition("-")[0], "*"), name)
+
+
+def ssm_needs(call: Call, names: Names) -> list[Need] | None:
+    """Of Systems Manager: a command needs its document and the instances that run it."""
+    action = f"ssm:{call.operation}"
+    if call.operation == "SendCommand":
+        targets = call.members.get("Targets") or ()
+        ids = [str(name) for target in targets if _names_instances(target) for name in target.get("Values") or ()]
+        # Instances that are chosen by their tags could be any.
+        any_other = ["*"] if any(not _names_instances(target) for target in targets) else []
+        instances = [*texts(call, "InstanceIds"), *ids, *any_other] or ["*"]
+        needs = [Need(action, _arn(call, "instance", name)) for name in instances]
+        return [Need(action, _document(call, text(call, "DocumentName"))), *needs]
+    if call.operation in _OF_A_DOCUMENT:
+        return [Need(action, _document(call, text(call, "Name")))]
+    if call.operation in _OF_PARAMETERS:
+        given = texts(call, "Names") or [text(call, "Name") or text(call, "Path")]
+        return [Need(action, _parameter(call, name)) for name in given]
+    return [Need(action)] if call.operation in _OF_NO_SSM_RESOURCE else None
+
+
+def _names_instances(target: Mapping[str, Any]) -> bool:
+    return str(target.get("Key", "")).lower() == "instanceids"
+
+
+def _document(call: Call, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    whole = arn("ssm", f"document/{name}", call.region)
+    # AWS's own documents belong to no account.
+    return whole.replace(f":{ACCOUNT_ID}:", "::") if name.startswith(("AWS-", "AmazonCloudWatch-")) else whole
+
+
+def _parameter(call: Call, name: str) -> str:
+    """The ARN of a parameter by its name, its ARN or either with a version or label."""
+    path = name.partition(":parameter")[2] if name.startswith("arn:") else name
+    path = path.partition(":")[0].strip("/")
+    whole = arn("ssm", f"parameter/{path}", call.region)
+    return whole.replace(f":{ACCOUNT_ID}:", "::") if path.startswith("aws/") else whole
