@@ -122,7 +122,7 @@ def test_a_member_that_the_operation_has_not_is_refused_before_anybody_decides(
     service, operation, params = call
     strange = {name: value for name, value in added.items() if name not in text_members(service, operation)}
     if strange:
-        with pytest.raises(AwsError, match=r"has no (parameter|member) "):
+        with pytest.raises(AwsError, match=r"has no parameter|Unknown parameter"):
             call_of(service, operation, strange | params)
     assert call_of(service, operation, params).members == params
 
@@ -134,7 +134,7 @@ def test_a_form_in_the_url_is_no_way_round() -> None:
 
 def test_what_the_known_ways_round_asked_about() -> None:
     assert json_call("sagemaker", "DeleteModel", ModelName="m") == [("sagemaker:DeleteModel", SAGEMAKER + "model/m")]
-    with pytest.raises(AwsError, match="DeleteModel has no member ResourceArn"):
+    with pytest.raises(AwsError, match=r"Unknown parameter in input: ResourceArn.*DeleteModel"):
         json_call("sagemaker", "DeleteModel", ModelName="m", ResourceArn="arn:mine")
     group = query_call("iam", "AddUserToGroup", GroupName="admins", UserName="me")
     assert group == [("iam:AddUserToGroup", "arn:aws:iam::123456789012:group/admins")]
