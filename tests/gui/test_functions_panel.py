@@ -145,7 +145,7 @@ async def test_from_a_refused_call_to_an_answer(
         tab.refresh()
         await until(lambda: part.panel.narrowing is not None, "the narrower policy")
         assert FULL_ACCESS in part.panel.narrowing.detach
-        part.acts.narrow()
+        part.function_actions.narrow()
         confirm = await dialog("ConfirmDialog")
         click(confirm.confirm_button)
         await until(lambda: not part.rows["ask-dogs"].function.broad, "the role narrowed")

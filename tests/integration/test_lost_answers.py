@@ -104,7 +104,10 @@ def test_a_large_file_leaves_no_parts_behind(number: int, times: int, bench: Ben
     # CreateMultipartUpload, two parts, CompleteMultipartUpload; botocore gives up after four tries.
     bench.proxy.arm("lose", number, times)
     with contextlib.nullcontext() if times == 1 else pytest.raises((BotoCoreError, ClientError)):
-        send_large(client, file, BUCKET, "large.bin", "application/x", lambda sent: None, lambda: False)
+        send_large(
+            client, file, bucket=BUCKET, key="large.bin", content_type="application/x", on_bytes=lambda sent: None,
+            stopping=lambda: False,
+        )  # fmt: skip
     assert "uploads" in bench.proxy.struck[0] if number == 0 else "POST" in bench.proxy.struck[0]
     bench.proxy.disarm()
     assert "Uploads" not in bench.account.s3.list_multipart_uploads(Bucket=BUCKET)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
+def write(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON types, for ``read``."""
+    return {name: _plain(item) for name, item in dataclasses.asdict(value).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def read(kind: type[T], value: object) -> T:
-    """``kind`` (a dataclass) from what ``dataclasses.asdict`` made of it and JSON carried.
+    """``kind`` (a dataclass) from what ``write`` made of it and JSON carried.
 
     Raises ``ValueError`` naming the member that is missing, unknown or of another type.
     """
@@ -31,9 +46,14 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if origin is Literal:
         return _checked(value in arguments and isinstance(value, str), value, where)
     if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_read(arguments[0], item, f"{where}[{at}]") for at, item in enumerate(value))
+        kinds = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        _checked(len(kinds) == len(value), value, where)
+        items = zip(kinds, value, strict=True)
+        return tuple(_read(one, item, f"{where}[{at}]") for at, (one, item) in enumerate(items))
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {_read(str, key, where): _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is Path:
+        return Path(_checked(type(value) is str, value, where))
     if kind is float:
         return float(_checked(type(value) in (int, float), value, where))
     return _checked(isinstance(kind, type) and type(value) is kind, value, where)
@@ -50,8 +70,13 @@ def _dataclass(kind: Any, value: object, where: str) -> Any:
     }
     if wrong := sorted(required - value.keys()) or sorted(value.keys() - fields.keys()):
         raise ValueError(f"{where}: {wrong[0]} is {'missing' if wrong[0] in required else 'unknown'}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()})
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _checked(fits: bool, value: Any, where: str) -> Any:

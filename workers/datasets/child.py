@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from workers.children.child import ChildRun, serve
+from workers.children.typed import write
 from workers.datasets.findings import early_report, full_report
 from workers.datasets.pictures import Opened, allow_large_pictures, open_picture
 from workers.datasets.scan import Scan, Stopped, scan
 from workers.datasets.split import make, plan
 from workers.errors.tree import translate
-from workers.types import DatasetReport
 
 AT_ONCE = 64
 
@@ -48,7 +47,7 @@ def _scan(child: ChildRun) -> Scan:
 
 
 def _check(child: ChildRun, listed: Scan) -> dict[str, Any]:
-    child.progress({"early": _plain(early_report(listed))})
+    child.progress({"early": write(early_report(listed))})
     allow_large_pictures()
     opened: dict[str, Opened] = {}
     total = len(listed.files)
@@ -62,7 +61,7 @@ def _check(child: ChildRun, listed: Scan) -> dict[str, Any]:
             opened.update(zip((file.path for file in part), results, strict=True))
             if child.due():
                 child.progress({"phase": "opening", "done": len(opened), "total": total})
-    return {"report": _plain(full_report(listed, opened))}
+    return {"report": write(full_report(listed, opened))}
 
 
 def _split(child: ChildRun, listed: Scan) -> dict[str, Any]:
@@ -74,14 +73,6 @@ def _split(child: ChildRun, listed: Scan) -> dict[str, Any]:
 
     links, copies = make(placed, listed.root, Path(child.spec["target"]), child.stop.is_set, tick)
     return {"split": {"pictures": len(placed), "links": links, "copies": copies}}
-
-
-def _plain(report: DatasetReport) -> dict[str, Any]:
-    plain = asdict(report)
-    plain["root"] = str(report.root)
-    for entry in plain["classes"]:
-        entry["sample"] = str(entry["sample"]) if entry["sample"] else None
-    return plain
 
 
 if __name__ == "__main__":

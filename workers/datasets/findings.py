@@ -61,7 +61,17 @@ def _report(
     formats = dict(Counter(result.format for result in results).most_common())
     size = sum(file.size for file in files)
     shortest, noun = min(sides, default=None), class_noun(folders)
-    return DatasetReport(scan.root, scan.splits, classes, len(files), size, shortest, formats, tuple(findings), noun)
+    return DatasetReport(
+        root=scan.root,
+        splits=scan.splits,
+        classes=classes,
+        pictures=len(files),
+        bytes=size,
+        shortest_side=shortest,
+        formats=formats,
+        findings=tuple(findings),
+        noun=noun,
+    )
 
 
 def _structure(scan: Scan, good: Sequence[Found]) -> Iterable[Finding]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.children.parent import ChildFailed, run_child
+from workers.children.typed import read
 from workers.datasets.scan import FLAT, class_files
 from workers.errors.tree import LocalProblem, translate
-from workers.files.folder_rules import SHARES, SPLITS
-from workers.types import ClassCount, DatasetReport, Finding
+from workers.files.folder_rules import SHARES
+from workers.types import ClassCount, DatasetReport
 
 DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 1 - sum(SHARES.values()), **SHARES}
 
@@ -58,7 +59,7 @@ async def check_folder(path: Path, on_progress: OnProgress | None = None) -> Dat
     Raises ``LocalProblem`` when ``path`` is no folder or may not be read. Cancelling stops the child.
     """
     folder = await asyncio.to_thread(_folder, path)
-    return _report((await _child({"do": "check", "folder": str(folder)}, on_progress))["report"])
+    return read(DatasetReport, (await _child({"do": "check", "folder": str(folder)}, on_progress))["report"])
 
 
 async def split_folder(
@@ -143,7 +144,7 @@ async def _child(spec: dict[str, Any], on_progress: OnProgress | None) -> Mappin
                 if message.kind == "result":
                     result = message.value
                 elif on_progress is not None and "early" in message.value:
-                    early = _report(message.value["early"])
+                    early = read(DatasetReport, message.value["early"])
                     on_progress(DatasetProgress("opening", 0, early.pictures, None, early))
                 elif on_progress is not None:
                     since = phase_started.setdefault(message.value["phase"], time.monotonic())
@@ -159,25 +160,3 @@ def _progress(message: Mapping[str, Any], seconds: float) -> DatasetProgress:
     done, total = message["done"], message["total"]
     left = (total - done) * seconds / done if total and done and seconds > 0.5 else None
     return DatasetProgress(message["phase"], done, total, left)
-
-
-def _report(plain: dict[str, Any]) -> DatasetReport:
-    classes = tuple(
-        ClassCount(entry["name"], entry["folder"], entry["counts"], Path(entry["sample"]) if entry["sample"] else None)
-        for entry in plain["classes"]
-    )
-    findings = tuple(
-        Finding(**{**entry, "paths": tuple(entry["paths"]), "notes": tuple(entry["notes"])})
-        for entry in plain["findings"]
-    )
-    return DatasetReport(
-        Path(plain["root"]),
-        tuple(split for split in SPLITS if split in plain["splits"]),
-        classes,
-        plain["pictures"],
-        plain["bytes"],
-        plain["shortest_side"],
-        plain["formats"],
-        findings,
-        plain["noun"],
-    )

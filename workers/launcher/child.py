@@ -5,15 +5,15 @@ Its spec is the backend (with its keys, if it has any); then come launch request
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workers.children.child import serve_requests
-from workers.children.typed import read
+from workers.children.typed import read, write
 from workers.errors.tree import translate_for
 from workers.launcher.request import Launched, LaunchRequest
 from workers.types import Backend
@@ -40,7 +40,7 @@ def _warm_up(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[s
             made = _launch(launcher, LaunchRequest.from_wire(request))
         except Exception as error:
             raise translate_for(backend, error, _doing(request), "sagemaker") from error
-        return dataclasses.asdict(dataclasses.replace(made, seconds=round(time.monotonic() - started, 3)))
+        return write(replace(made, seconds=round(time.monotonic() - started, 3)))
 
     return launch
 

@@ -7,7 +7,6 @@ first click in a fraction of a second.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import threading
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from workers.aws.chosen import child_environ
 from workers.children.parent import error_of, updated_meanwhile
 from workers.children.process import ChildProcess, End
 from workers.children.protocol import Frame, OtherVersion
-from workers.children.typed import read
+from workers.children.typed import read, write
 from workers.errors.tree import LocalProblem, SageDeckError, Unreachable
 from workers.launcher.request import Launched, LaunchRequest
 from workers.types import Backend
@@ -103,9 +102,7 @@ class _Child:
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._end: End | None = None
-        self._process = ChildProcess(
-            module, dataclasses.asdict(backend), self._hear, self._ended, environ=child_environ(backend)
-        )
+        self._process = ChildProcess(module, write(backend), self._hear, self._ended, environ=child_environ(backend))
 
     @property
     def alive(self) -> bool:

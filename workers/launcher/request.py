@@ -6,13 +6,12 @@ CLI line is made of it too. It goes through the pipe as JSON, and the launcher r
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workers.aws.s3_uri import S3Uri
-from workers.children.typed import read
+from workers.children.typed import read, write
 from workers.errors.tree import InvalidInput
 
 
@@ -123,7 +122,7 @@ class LaunchRequest:
         """As JSON types. Raises ``InvalidInput`` without a role."""
         if not self.role_arn:
             raise InvalidInput("The job cannot start like this", "It has no role.")
-        return dataclasses.asdict(self)
+        return write(self)
 
     @classmethod
     def from_wire(cls, value: Mapping[str, Any]) -> LaunchRequest:

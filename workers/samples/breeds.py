@@ -1,7 +1,7 @@
 """What makes a drawn breed: the parameter set, and the forty breeds with a set of their own.
 
 Lengths are tile units (the tile is 100 wide) or parts of the head's half width and half height. The
-other breeds are kin of these (``samples_kin``).
+other breeds are related to these (``related.py``).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Breed:
     nose: Colour = INK
     drop: float = 0.0
 
-    def kin(self, name: str, **changes: Any) -> Breed:
+    def related(self, name: str, **changes: Any) -> Breed:
         """A breed like this one with other values."""
         return replace(self, name=name, **changes)
 

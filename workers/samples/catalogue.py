@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from workers.samples.breeds import DRAWN, Breed
-from workers.samples.kin import KIN
+from workers.samples.related import RELATED
 
 # The first ones differ in everything, so that very few pictures tell them apart; then come those that are like them.
 FEW_FIRST = (
@@ -18,19 +18,19 @@ FEW_FIRST = (
 def catalogue() -> dict[str, Breed]:
     """All breeds by name, in the order of the alphabet."""
     known = dict(DRAWN)
-    waiting = list(KIN)
+    waiting = list(RELATED)
     while waiting:
-        ready = [kin for kin in waiting if kin.like in known]
+        ready = [breed for breed in waiting if breed.like in known]
         if not ready:
-            raise ValueError(f"kin of nothing: {[kin.name for kin in waiting]}")
-        for kin in ready:
-            known[kin.name] = known[kin.like].kin(kin.name, **kin.changes)
-        waiting = [kin for kin in waiting if kin.name not in known]
+            raise ValueError(f"related to nothing: {[breed.name for breed in waiting]}")
+        for breed in ready:
+            known[breed.name] = known[breed.like].related(breed.name, **breed.changes)
+        waiting = [breed for breed in waiting if breed.name not in known]
     return {name: known[name] for name in sorted(known)}
 
 
 def chosen(count: int) -> tuple[Breed, ...]:
-    """``count`` breeds by name: ten well-known ones first, then the other drawn ones, then their kin."""
+    """``count`` breeds by name: ten well-known ones first, then the other drawn ones, then the related ones."""
     breeds = catalogue()
     order = dict.fromkeys((*FEW_FIRST, *DRAWN, *breeds))
     return tuple(breeds[name] for name in sorted(list(order)[:count]))

@@ -136,7 +136,8 @@ class _Head:
         self._eyes(head)
         self._mouth()
         self._nose()
-        worn(self.canvas, self.frame, self.pose.prop, self.rx, self.ry, self.turn, self.random)
+        size = self.rx, self.ry
+        worn(self.canvas, self.frame, self.pose.prop, size=size, turn=self.turn, random=self.random)
 
     def _ears(self, ears: Ears) -> None:
         for side, swing in ((-1, self.pose.ear_left), (1, self.pose.ear_right)):

@@ -63,8 +63,9 @@ def held(canvas: Canvas, head: Frame, prop: Prop, x: float, y: float, random: Ra
         canvas.stroke(head, twig, WOOD, 1.5)
 
 
-def worn(canvas: Canvas, head: Frame, prop: Prop, rx: float, ry: float, turn: float, random: Random) -> None:
-    """A knitted hat on the head, or a flower at one ear."""
+def worn(canvas: Canvas, head: Frame, prop: Prop, *, size: tuple[float, float], turn: float, random: Random) -> None:
+    """A knitted hat on the head, or a flower at one ear; ``size`` is the head's half width and half height."""
+    rx, ry = size
     if prop == "hat":
         colour = random.choice(CLOTHS)
         t = np.linspace(np.pi, 2 * np.pi, 30)
@@ -77,10 +78,10 @@ def worn(canvas: Canvas, head: Frame, prop: Prop, rx: float, ry: float, turn: fl
         canvas.shade(canvas.fill(head, tuft, mix(colour, (255, 255, 255), 0.7)), (0.4, 0.3), 0.2)
     elif prop == "flower":
         side = random.choice((-1, 1))
-        x, y, size = side * rx * 0.7 + turn * 0.3, -ry * 0.62, random.uniform(3.0, 4.2)
+        x, y, radius = side * rx * 0.7 + turn * 0.3, -ry * 0.62, random.uniform(3.0, 4.2)
         petal = mix(PETAL, random.choice(CLOTHS), random.uniform(0, 0.6))
         for step in range(5):
             angle = 2 * np.pi * step / 5
-            spot = oval(x + size * np.cos(angle), y + size * np.sin(angle), size * 0.72, size * 0.72, count=18)
+            spot = oval(x + radius * np.cos(angle), y + radius * np.sin(angle), radius * 0.72, radius * 0.72, count=18)
             canvas.fill(head, spot, petal)
-        canvas.fill(head, oval(x, y, size * 0.55, size * 0.55, count=16), HEART)
+        canvas.fill(head, oval(x, y, radius * 0.55, radius * 0.55, count=16), HEART)

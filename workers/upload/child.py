@@ -6,14 +6,13 @@ Commands: ``pause``, ``resume``, ``cancel``; the wish to stop cancels too. Progr
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workers.children.child import ChildRun, serve
-from workers.children.typed import read
+from workers.children.typed import read, write
 from workers.errors.tree import SageDeckError, translate_for
 from workers.upload.control import Control
 from workers.upload.manifest import Manifest
@@ -27,12 +26,12 @@ def _upload(child: ChildRun) -> dict[str, Any]:
     request, control, meter = read(UploadRequest, child.spec), Control(), Meter()
     commands = {"pause": control.pause, "resume": control.resume, "cancel": control.cancel, "stop": control.cancel}
     child.listen(lambda command: commands.get(command, lambda: None)())
-    reporter = Reporter(meter, child.progress)
+    reporter = Reporter(meter, lambda progress: child.progress(write(progress)))
     reporter.start()
     manifest = Manifest(Path(request.manifest))
     try:
         remote = Remote(request.backend, request.bucket)
-        return asdict(UploadRun(request, remote, manifest, meter, control).run())
+        return write(UploadRun(request, remote, manifest, meter, control).run())
     except (SageDeckError, BotoCoreError, ClientError, OSError) as exc:
         raise translate_for(request.backend, exc, "upload the folder", "s3") from exc
     finally:

@@ -116,7 +116,13 @@ class Delivery:
         key, kind = self._prefix + file.name, content_type(file.name)
         if file.size > PART_SIZE:
             etag, sha256 = send_large(
-                self._remote.client, file, self._remote.bucket, key, kind, self._meter.moved, self._is_cancelled
+                self._remote.client,
+                file,
+                bucket=self._remote.bucket,
+                key=key,
+                content_type=kind,
+                on_bytes=self._meter.moved,
+                stopping=self._is_cancelled,
             )
             self._arrived(file, Sent(etag, sha256, str(self._folder)))
             return

@@ -34,6 +34,7 @@ class _Bytes(BaseSubscriber):
 def send_large(
     client: Any,
     file: LocalFile,
+    *,
     bucket: str,
     key: str,
     content_type: str,

@@ -6,8 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from workers.types import UploadProgress
 
@@ -106,7 +105,7 @@ class Meter:
 class Reporter:
     """Tells the meter's figures in a thread of its own, ten times a second."""
 
-    def __init__(self, meter: Meter, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, meter: Meter, tell: Callable[[UploadProgress], None]) -> None:
         self._meter, self._tell = meter, tell
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
@@ -119,8 +118,8 @@ class Reporter:
         """Tell the last figures and end."""
         self._stop.set()
         self._thread.join()
-        self._tell(asdict(self._meter.snapshot()))
+        self._tell(self._meter.snapshot())
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_SECONDS):
-            self._tell(asdict(self._meter.snapshot()))
+            self._tell(self._meter.snapshot())

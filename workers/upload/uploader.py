@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from workers.aws.chosen import child_environ
 from workers.aws.session import AwsSession
 from workers.children.parent import Child, ChildFailed
+from workers.children.typed import read, write
 from workers.errors.tree import LocalProblem, translate
 from workers.types import PendingUpload, UploadProgress, UploadResult
 from workers.upload.manifest import Manifest, default_path
@@ -100,7 +100,7 @@ class Uploader:
     async def _run(
         self, request: UploadRequest, on_progress: Callable[[UploadProgress], None], control: UploadControl
     ) -> UploadResult:
-        child = Child(MODULE, asdict(request), environ=child_environ(self._session.backend))
+        child = Child(MODULE, write(request), environ=child_environ(self._session.backend))
         try:
             await child.start()
             control.attach(child)
@@ -141,10 +141,10 @@ class Uploader:
         result: Mapping[str, Any] = {}
         async for message in child.messages():
             if message.kind == "progress":
-                on_progress(UploadProgress(**message.value))
+                on_progress(read(UploadProgress, message.value))
             else:
                 result = message.value
-        return _result(result)
+        return read(UploadResult, result)
 
     def _read_pending(self, account: str) -> list[PendingUpload]:
         manifest = Manifest(self._manifest)
@@ -170,9 +170,3 @@ class Uploader:
 
 def _absolute(path: Path) -> str:
     return str(path.absolute())
-
-
-def _result(wire: Mapping[str, Any]) -> UploadResult:
-    lists = {name: tuple(wire[name]) for name in ("changed_during_upload", "gone", "ignored", "others", "twins")}
-    failed = tuple((name, reason) for name, reason in wire["failed"])
-    return UploadResult(**{**wire, **lists, "failed": failed})

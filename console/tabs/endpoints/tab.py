@@ -63,7 +63,7 @@ class EndpointsTab(Tab):
         self._scroll = PageScroll(self.table, self.functions)
         self.body.addWidget(self._scroll, 1)
         yield from self.functions.build()
-        self.function_button = Button("New function…", icon="lambda", on=self.functions.acts.create)
+        self.function_button = Button("New function…", icon="lambda", on=self.functions.function_actions.create)
         for part in (self.search, self.function_button, self.deploy_button):
             self.head.add(part)
         yield
@@ -295,7 +295,7 @@ class EndpointsTab(Tab):
                 if rows[0].endpoint.status == "InService":
                     entries.append(("Update…", "refresh", self.update_endpoint))
                 if rows[0].endpoint.status not in ("Failed", "Deleting"):
-                    entries.append(("New function…", "lambda", lambda: self.functions.acts.create(name)))
+                    entries.append(("New function…", "lambda", lambda: self.functions.function_actions.create(name)))
                 entries.append(("Delete…", "trash", self.delete))
         return entries
 

@@ -75,9 +75,14 @@ class NewFunctionDialog(FormDialog):
         place = S3Uri.typed(str(given["s3"]))
         bucket, prefix = (place.bucket, place.key) if place is not None else ("", "")
         return FunctionSpec(
-            given["name"], given["endpoint"] or "", given["memory"], given["timeout"], bucket, prefix,
-            self.allow.isChecked(),
-        )  # fmt: skip
+            name=given["name"],
+            endpoint_name=given["endpoint"] or "",
+            memory_mb=given["memory"],
+            timeout_s=given["timeout"],
+            s3_bucket=bucket,
+            s3_prefix=prefix,
+            allow_endpoint=self.allow.isChecked(),
+        )
 
     def _check_name(self, name: str) -> str | None:
         if name in self._taken:

@@ -68,18 +68,18 @@ class FunctionsPart(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_PAINT_MS)
         self._soon.timeout.connect(self._show)
-        self.acts = FunctionActions(ctx, self)
+        self.function_actions = FunctionActions(ctx, self)
         self.panel = FunctionPanel(ctx)
         self._count = label("", "body", "text2")
         self.log_button = Button("View log", "ghost", "terminal", small=True, on=self._toggle_log)
-        self.code_button = Button("Deploy code…", "ghost", "upload", small=True, on=self.acts.update_code)
+        self.code_button = Button("Deploy code…", "ghost", "upload", small=True, on=self.function_actions.update_code)
         yield
         self.table = ResourceTable(COLUMNS, key="name", name="Functions", noun="functions", sort=("name", "asc"))
         self.table.set_empty(
             "lambda",
             "No functions yet",
             "A function checks pictures before it asks an endpoint, and may do nothing else.",
-            ("New function…", self.acts.create),
+            ("New function…", self.function_actions.create),
         )
         self.table.fit_rows()
         yield
@@ -126,16 +126,16 @@ class FunctionsPart(QWidget):
     def _connect(self) -> None:
         self.table.set_actions(self._menu)
         self.table.selectionChanged.connect(self._row_chosen)
-        self.denial.granted.connect(self.acts.grant)
+        self.denial.granted.connect(self.function_actions.grant)
         self.denial.dismissed.connect(self._denial_dismissed)
-        self.test.asked.connect(self.acts.test)
+        self.test.asked.connect(self.function_actions.test)
         self.test.closed.connect(self.test.hide)
         self.panel.test_button.clicked.connect(self.open_test)
-        self.panel.settings_button.clicked.connect(self.acts.settings)
-        self.panel.publish_button.clicked.connect(self.acts.publish)
-        self.panel.alias_button.clicked.connect(self.acts.move_alias)
-        self.panel.delete_button.clicked.connect(self.acts.delete)
-        self.panel.narrowAsked.connect(self.acts.narrow)
+        self.panel.settings_button.clicked.connect(self.function_actions.settings)
+        self.panel.publish_button.clicked.connect(self.function_actions.publish)
+        self.panel.alias_button.clicked.connect(self.function_actions.move_alias)
+        self.panel.delete_button.clicked.connect(self.function_actions.delete)
+        self.panel.narrowAsked.connect(self.function_actions.narrow)
         self.panel.versionsRead.connect(self._versions_read)
         self.ctx.readOnlyChanged.connect(lambda _: self._update_buttons())
 
@@ -415,10 +415,10 @@ class FunctionsPart(QWidget):
         entries: list[Any] = [("Test…", "play", self.open_test)]
         if not self.ctx.read_only:
             entries += [
-                ("Settings…", "settings", self.acts.settings),
-                ("Deploy code…", "upload", self.acts.update_code),
-                ("Publish a version…", "history", self.acts.publish),
-                ("Delete…", "trash", self.acts.delete),
+                ("Settings…", "settings", self.function_actions.settings),
+                ("Deploy code…", "upload", self.function_actions.update_code),
+                ("Publish a version…", "history", self.function_actions.publish),
+                ("Delete…", "trash", self.function_actions.delete),
             ]
         return entries
 

@@ -264,7 +264,7 @@ class TestMeter:
         reporter.start()
         meter.found(5)
         reporter.stop()
-        assert told[-1]["files_total"] == 5
+        assert told[-1].files_total == 5
 
 
 def test_the_manifest_is_plain_sqlite(tmp_path):
