@@ -22,6 +22,15 @@ _POWER = ("shutdown", "poweroff", "halt", "reboot", "systemctl", "systemd-run")
 _PATH = re.compile(r"(?<![\w./~:-])(?<![$}])/(opt|home|root|tmp|mnt|srv|var)(?=[/\s\"';:,)&|<>]|$)")
 _COMMAND = re.compile(r"(?<![\w./-])(?:/usr)?/s?bin/(" + "|".join(_POWER) + r"|sudo)(?![\w.-])")
 _POWER_PROGRAM = Path(__file__).resolve().parent.parent / "programs" / "power.py"
+# An image without PyTorch has a bare Python; what pip installs there is what this machine has, so it needs no network.
+_BARE_PYTHON = """#!/bin/sh
+if [ "$1" = -m ] && [ "$2" = pip ]; then shift 2; exec "{commands}/pip" "$@"; fi
+exec "{interpreter}" "$@"
+"""
+_PIP = """#!/bin/sh
+case " $* " in *" install "*) cp "{packages}.off" "{packages}" ;; esac
+exec "{python}" -m pip "$@"
+"""
 _SUDO = """#!/bin/sh
 # Everything in an instance runs as its one user already.
 while [ $# -gt 0 ]; do
@@ -92,12 +101,24 @@ class Disk:
         python = JobPython(self.base / "python")
         if not python.folder.exists():
             python.create()
+            if not self.pytorch:
+                self._make_bare(python)
         for name in _POWER:
             self._program(name, f'#!/bin/sh\nexec "{sys.executable}" -I -S "{_POWER_PROGRAM}" {name} "$@"\n')
         self._program("sudo", _SUDO)
         if self.pytorch:
             self._pytorch(python)
         return python
+
+    def _make_bare(self, python: JobPython) -> None:
+        packages = python.site_packages / "_sandbox.pth"
+        packages.rename(packages.with_name("_sandbox.pth.off"))
+        folder = python.folder / "commands"
+        for name in ("python", "python3"):
+            (folder / name).write_text(_BARE_PYTHON.format(commands=folder, interpreter=python.interpreter))
+        for name in ("pip", "pip3"):
+            (folder / name).write_text(_PIP.format(packages=packages, python=sys.executable))
+        (folder / "torchrun").unlink(missing_ok=True)
 
     def _pytorch(self, python: JobPython) -> None:
         folder = self.root / "opt" / "pytorch" / "bin"

@@ -62,3 +62,17 @@ def test_the_disk_is_made_once_and_keeps_what_is_on_it(disk: Disk) -> None:
     assert found.stdout == "1\n"
     done = subprocess.run([disk.commands / "sudo", "-u", "ubuntu", "-E", "A=b", "printenv", "A"], capture_output=True)
     assert done.stdout == b"b\n"
+
+
+def test_an_image_without_pytorch_has_it_once_it_was_installed(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "i-2", False)
+    python = disk.create()
+    env = python.environment(tmp_path)
+
+    def run(*argv: str) -> int:
+        program = python.folder / "commands" / argv[0]
+        return subprocess.run([program, *argv[1:]], env=env, capture_output=True, timeout=60).returncode
+
+    assert run("python3", "-c", "import torchvision") != 0
+    assert run("python3", "-m", "pip", "install", "--help") == 0
+    assert run("python3", "-c", "import importlib.util; assert importlib.util.find_spec('torchvision')") == 0
