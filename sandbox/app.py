@@ -58,7 +58,7 @@ class Sandbox:
             REGION,
             calls.call,
             iam,
-            (self.s3, self.logs, self.metrics, iam, calls),
+            (self.s3, self.logs, self.metrics, iam, calls, self._dispatcher),
         )
 
     def _listen(self, port: int) -> HttpServer:

@@ -18,7 +18,7 @@ from sandbox.http.http1 import Disconnected, RawRequest
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full, not_implemented
-from sandbox.wire.messages import BytesPayload, Caller, Payload, RestRequest, RestResponse
+from sandbox.wire.messages import BytesPayload, Caller, FileBody, Payload, RestRequest, RestResponse
 from sandbox.wire.protocols import protocol_of
 from sandbox.wire.reading import check, model_name, read_call
 from sandbox.wire.render import render
@@ -64,6 +64,8 @@ class Dispatcher:
         self._by_signing_name: dict[str, list[Service]] = {}
         for service in services:
             self._by_signing_name.setdefault(service.signing_name or service.name, []).append(service)
+        # Told of every answered request: who asked, bytes of its body, bytes of the answer's.
+        self.on_exchange: list[Callable[[Caller, int, int], None]] = []
         self._lock = threading.Lock()
         self._active = 0
         self._last = time.monotonic()
@@ -117,6 +119,8 @@ class Dispatcher:
             with self._lock:
                 self._active -= 1
                 self._last = time.monotonic()
+        for told in self.on_exchange:
+            told(caller, request.payload.length or 0, _size(response))
         if request.service == "s3":
             response.headers["x-amz-request-id"] = request_id
             response.headers["x-amz-id-2"] = request_id
@@ -185,6 +189,12 @@ class Dispatcher:
     def _service_of(self, request: RestRequest) -> Service | None:
         found = [service for service in self._by_signing_name.get(request.service, ()) if service.claims(request)]
         return next((service for service in found if service.rest), found[0] if found else None)
+
+
+def _size(response: RestResponse) -> int:
+    """Bytes of a body whose length is known."""
+    body = response.body
+    return len(body) if isinstance(body, bytes) else body.length if isinstance(body, FileBody) else 0
 
 
 def _payload(raw: RawRequest, mode: str, verified: Verified) -> Payload:

@@ -18,12 +18,14 @@ import psutil
 
 from sandbox.context import SandboxContext
 from sandbox.core.diagnostics import tell_exception
+from sandbox.dispatch import Dispatcher
 from sandbox.ec2 import types
 from sandbox.ec2.fleet import Fleet
 from sandbox.ec2.metadata import role_of
 from sandbox.ec2.records import Instance, Instances
 from sandbox.metrics.store import Datum, Metrics, one_value
 from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller
 
 NAMESPACE, AGENT_NAMESPACE = "AWS/EC2", "CWAgent"
 SAMPLE_SECONDS = 5.0
@@ -163,6 +165,7 @@ class Measuring:
         self._lock = threading.Lock()
         self._meters: dict[str, Meter] = {}
         self._closed = threading.Event()
+        ctx.part(Dispatcher).on_exchange.append(self._exchanged)
         fleet.on_up.append(self._up)
         fleet.on_down.append(self._down)
         threading.Thread(target=self._run, name="instance metrics", daemon=True).start()
@@ -171,12 +174,15 @@ class Measuring:
         """End the thread."""
         self._closed.set()
 
-    def exchanged(self, instance: str, received: int, sent: int) -> None:
-        """An instance got ``received`` bytes from the account and sent it ``sent``."""
+    def _exchanged(self, caller: Caller, asked: int, answered: int) -> None:
+        """A request was answered; those with the keys of an instance are its traffic."""
+        if caller.role_arn is None:
+            return
         with self._lock:
-            meter = self._meters.get(instance)
+            # EC2 calls the session of an instance's role by the instance's id.
+            meter = self._meters.get(caller.arn.rpartition("/")[2])
             if meter is not None:
-                meter.exchanged(received, sent)
+                meter.exchanged(answered, asked)
 
     def _up(self, instance_id: str) -> None:
         instance = self._instances.find(instance_id)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.core.state import Database
 from sandbox.ec2 import types
-from sandbox.ec2.measuring import AGENT_NAMESPACE, Meter, Point, Sample, sample
-from sandbox.ec2.records import Instance
+from sandbox.ec2.measuring import AGENT_NAMESPACE, Measuring, Meter, Point, Sample, sample
+from sandbox.ec2.records import Instance, Instances
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller
 
 START = 1_700_000_100.0 - 1_700_000_100.0 % 300
 
@@ -91,3 +96,54 @@ def test_no_share_leaves_its_bounds(busy: list[float], detailed: bool) -> None:
 def test_processes_are_measured() -> None:
     found = sample([psutil.Process(os.getpid())])
     assert found.computed > 0 and found.memory > 1e6
+
+
+class Parts:
+    """The parts of a sandbox that measuring uses."""
+
+    def __init__(self) -> None:
+        self.on_exchange: list[Any] = []
+        self.put: list[tuple[str, list[Any]]] = []
+        self.state = self.access = self
+        self.role_allowed = True
+
+    def part(self, kind: type) -> Parts:
+        return self
+
+    def put_data(self, namespace: str, data: list[Any]) -> None:
+        self.put.append((namespace, data))
+
+    def call(self, service: str, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        return {"InstanceProfile": {"Roles": [{"Arn": "arn:aws:iam::123456789012:role/r"}]}}
+
+    def authorize_role(self, role: str, action: str, resource: str, context: dict[str, str]) -> None:
+        if not self.role_allowed or context != {"cloudwatch:namespace": "CWAgent"}:
+            raise AwsError("AccessDenied", "no")
+
+
+def test_what_an_instances_keys_exchange_is_its_traffic_and_memory_needs_a_permission(tmp_path: Path) -> None:
+    db = Database(tmp_path / "db")
+    parts, instances = Parts(), Instances(db)
+    one = instance(profile="p")
+    instances.launch([one], {}, "", "")
+    fleet = SimpleNamespace(on_up=[], on_down=[], machines=list)
+    measuring = Measuring(cast("Any", parts), instances, cast("Any", fleet))
+    measuring.close()
+    fleet.on_up[0]("i-1")
+    told = parts.on_exchange[0]
+    told(Caller("arn:aws:sts::123456789012:assumed-role/r/i-1", "123456789012", "ASIA", "role"), 7, 1000)
+    told(Caller("arn:aws:sts::123456789012:assumed-role/r/i-2", "123456789012", "ASIA", "role"), 70, 10_000)
+    told(Caller("arn:aws:iam::123456789012:user/i-1", "123456789012", "AKIA"), 70, 10_000)
+    meter = measuring._meters["i-1"]
+    meter._cpu.since = meter._minute = START
+    points = meter.add(START + 301, Sample(1.0, 2**30), False)
+    values = {name: datum.total for _, name, datum in points}
+    assert (values["NetworkIn"], values["NetworkOut"]) == (1000, 7)
+    measuring._put(one, points)
+    assert [namespace for namespace, _ in parts.put] == ["AWS/EC2", "CWAgent"]
+    assert next(dimensions for _, dimensions, _ in parts.put[1][1]) == {"InstanceId": "i-1"}
+    parts.put.clear()
+    parts.role_allowed = False
+    measuring._put(one, points)
+    assert [namespace for namespace, _ in parts.put] == ["AWS/EC2"]
+    db.close()
