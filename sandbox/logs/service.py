@@ -115,6 +115,8 @@ class LogsService(Service):
 
     def _describe_groups(self, params: Params, caller: Caller) -> Params:
         limit = _limit(params, 50, 50)
+        if params.get("logGroupIdentifiers"):
+            raise _invalid("The sandbox lists log groups by logGroupNamePrefix or logGroupNamePattern only.")
         prefix, pattern = params.get("logGroupNamePrefix") or "", params.get("logGroupNamePattern") or ""
         after = _decode(params["nextToken"]) if params.get("nextToken") else ""
         rows = self._logs.db.query(

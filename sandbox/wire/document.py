@@ -26,7 +26,7 @@ def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str
     return value
 
 
-def from_document(shape: Shape, value: Any, operation: str) -> Any:
+def from_document(shape: Shape, value: Any, operation: str, path: str = "") -> Any:
     """``value`` under the model's names, blobs as bytes and times as ``datetime``.
 
     What has a wrong type is left for ``validation`` to name. Raises ``AwsError`` for a member that the shape does not
@@ -34,13 +34,16 @@ def from_document(shape: Shape, value: Any, operation: str) -> Any:
     """
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         names = _members(shape)
-        if unknown := [str(name) for name in value if name not in names]:
+        if unknown := [f"{path}{name}" for name in value if name not in names]:
             raise unknown_members(operation, unknown, names)
-        return {names[name][0]: from_document(names[name][1], item, operation) for name, item in value.items()}
+        return {
+            names[name][0]: from_document(names[name][1], item, operation, f"{path}{name}.")
+            for name, item in value.items()
+        }
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [from_document(shape.member, item, operation) for item in value]
+        return [from_document(shape.member, item, operation, path) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: from_document(shape.value, item, operation) for key, item in value.items()}
+        return {key: from_document(shape.value, item, operation, path) for key, item in value.items()}
     if shape.type_name == "timestamp":
         return as_datetime(value)
     if shape.type_name == "blob" and isinstance(value, str):

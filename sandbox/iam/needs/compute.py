@@ -126,6 +126,8 @@ def ssm_needs(call: Call, names: Names) -> list[Need] | None:
         any_other = ["*"] if any(not _names_instances(target) for target in targets) else []
         instances = [*texts(call, "InstanceIds"), *ids, *any_other] or ["*"]
         needs = [Need(action, _arn(call, "instance", name)) for name in instances]
+        if role := text(call, "ServiceRoleArn"):
+            needs.append(Need("iam:PassRole", role, {"iam:PassedToService": "ssm.amazonaws.com"}))
         return [Need(action, _document(call, text(call, "DocumentName"))), *needs]
     if call.operation in _OF_A_DOCUMENT:
         return [Need(action, _document(call, text(call, "Name")))]
