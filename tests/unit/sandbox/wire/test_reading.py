@@ -115,7 +115,7 @@ def test_a_form_that_can_be_read_in_two_ways_is_refused(pairs: list[tuple[str, s
 @pytest.mark.parametrize("document", [{"Foreign": 1}, {"SearchExpression": {"Foreign": 1}}, {"Foreign": None}])
 def test_a_strange_member_is_refused_at_any_depth(document: dict[str, Any]) -> None:
     body = json.dumps({"Resource": "TrainingJob", **document}).encode()
-    with pytest.raises(AwsError, match=r"Unknown parameter in input: Foreign.*Search"):
+    with pytest.raises(AwsError, match=r"Unknown parameter in input: .*Foreign.*Search"):
         read(request_of("sagemaker", "POST", "/", body, target_header("sagemaker", "Search")))
 
 
