@@ -13,7 +13,6 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workers.errors.tree import translate
-from workers.upload.control import Control
 from workers.upload.large import send_large
 from workers.upload.manifest import Hashes, Manifest, Sent
 from workers.upload.plan import PART_SIZE, content_type
@@ -21,6 +20,7 @@ from workers.upload.progress import Meter
 from workers.upload.remote import Remote
 from workers.upload.scan import LocalFile
 from workers.upload.small import Cancelled, NotVerified, Sender
+from workers.upload.wishes import Wishes
 
 READ_TRIES = 3
 SETTLE_SECONDS = 0.05
@@ -66,10 +66,10 @@ class Delivery:
     ``sent`` and ``failed`` are by file name; they and ``bytes_sent`` are filled from several threads.
     """
 
-    def __init__(self, remote: Remote, prefix: str, kept: Kept, meter: Meter, control: Control) -> None:
+    def __init__(self, remote: Remote, prefix: str, kept: Kept, meter: Meter, wishes: Wishes) -> None:
         self._remote, self._prefix = remote, prefix
         self._manifest, self._target, self._folder = kept.manifest, kept.target, kept.folder
-        self._meter, self._control = meter, control
+        self._meter, self._wishes = meter, wishes
         self._lock = threading.Lock()
         self.sent: dict[str, tuple[LocalFile, Sent]] = {}
         self.failed: dict[str, tuple[LocalFile, Exception]] = {}
@@ -87,7 +87,7 @@ class Delivery:
         Raises ``HopelessError`` when what went wrong concerns all files.
         """
         for file in files:
-            if not self._control.wait(self._meter) or self._fatal:
+            if not self._wishes.wait(self._meter) or self._fatal:
                 break
             try:
                 self._send(sender, file)
@@ -165,7 +165,7 @@ class Delivery:
         remember(lambda: self._manifest.remember_hashes(self._folder, hashes, self._began_at_ns))
 
     def _is_cancelled(self) -> bool:
-        return self._control.cancelled
+        return self._wishes.cancelled
 
 
 def remember(write: Callable[[], None]) -> None:

@@ -11,7 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workers.errors.tree import LocalProblem, SageDeckError, translate, translate_for
 from workers.types import UploadResult
-from workers.upload.control import Control
 from workers.upload.delivery import Delivery, HopelessError, Kept, remember
 from workers.upload.manifest import Hashes, Manifest, Sent
 from workers.upload.plan import Others, Plan, clean_prefix, find_others, find_twins, gone_keys, make_plan
@@ -20,6 +19,7 @@ from workers.upload.remote import Destination, Remote, RemoteObject
 from workers.upload.request import UploadRequest
 from workers.upload.scan import LocalFile, Scan, scan
 from workers.upload.small import Sender
+from workers.upload.wishes import Wishes
 
 RETRY_SECONDS = 1.0
 
@@ -37,31 +37,31 @@ class UploadRun:
         remote: Remote,
         manifest: Manifest,
         meter: Meter,
-        control: Control,
+        wishes: Wishes,
         *,
         sender: Callable[[Destination], Sender] = Sender,
     ) -> None:
         self._remote, self._manifest, self._target = remote, manifest, request.target
         self._folder, self._prefix = Path(request.folder), clean_prefix(request.prefix)
-        self._meter, self._control = meter, control
+        self._meter, self._wishes = meter, wishes
         self._make_sender, self._merge, self._look = sender, request.merge, request.look
         self._others = Others((), 0)
         self._twins: tuple[str, ...] = ()
         self._sent: dict[str, Sent] = {}
         self._known: dict[str, Hashes] = {}
         kept = Kept(manifest, request.target, self._folder)
-        self._delivery = Delivery(remote, self._prefix, kept, meter, control)
+        self._delivery = Delivery(remote, self._prefix, kept, meter, wishes)
         self._to_send = 0
         self._began = time.monotonic()
 
     def run(self) -> UploadResult:
         """Do it. Raises ``SageDeckError`` when it cannot go on; what was sent until then is kept."""
         found = self._scan()
-        if not found.files and not self._control.cancelled:
+        if not found.files and not self._wishes.cancelled:
             raise _nothing_found(self._folder, found)
         listing = self._guard(f"list {self._remote.bucket}", lambda: self._remote.listing(self._prefix, self._keep_on))
         plan = self._plan(found, listing)
-        if self._control.cancelled:
+        if self._wishes.cancelled:
             return self._result(found, plan, ())
         self._others = find_others(found, self._prefix, listing, plan, self._sent, str(self._folder))
         self._twins = find_twins(file.name for file in found.files)
@@ -77,12 +77,12 @@ class UploadRun:
         self._to_send = len(plan.send)
         if plan.send:
             sender = self._make_sender(self._remote.destination())
-            self._control.on_cancel = sender.cancel
+            self._wishes.on_cancel = sender.cancel
             self._send(sender, plan.send)
-            if not self._control.cancelled:
+            if not self._wishes.cancelled:
                 found, changed = self._look_again(sender, plan)
         gone = self._gone(found, listing)
-        if not self._control.cancelled and not self._delivery.failed and not changed:
+        if not self._wishes.cancelled and not self._delivery.failed and not changed:
             remember(lambda: self._manifest.finish(*target, self._prefix))
         return self._result(found, plan, changed, gone)
 
@@ -99,7 +99,7 @@ class UploadRun:
     def _scan(self) -> Scan:
         def keep_on(files: int) -> bool:
             self._meter.found(files)
-            return not self._control.cancelled
+            return not self._wishes.cancelled
 
         try:
             return scan(self._folder, keep_on)
@@ -111,7 +111,7 @@ class UploadRun:
 
         def keep_on(compared: int) -> bool:
             self._meter.compared(compared)
-            return not self._control.cancelled
+            return not self._wishes.cancelled
 
         known = self._manifest.hashes(self._folder, found.files)
         sent = self._sent = self._manifest.sent(self._target, self._prefix)
@@ -155,7 +155,7 @@ class UploadRun:
         again = self._differing(found, plan)
         retried = any(file.name in self._delivery.failed for file in again)
         self._delivery.second_chance()
-        if not again or self._control.cancelled:
+        if not again or self._wishes.cancelled:
             return found, ()
         self._meter.phase("uploading")
         self._meter.more(len(again), sum(file.size for file in again))
@@ -178,7 +178,7 @@ class UploadRun:
         ]
 
     def _keep_on(self, _: int) -> bool:
-        return not self._control.cancelled
+        return not self._wishes.cancelled
 
     def _guard(self, doing: str, call: Callable[[], Any]) -> Any:
         try:
@@ -210,7 +210,7 @@ class UploadRun:
             failed=tuple(sorted([*delivery.reasons(), *plan.problems, *found.problems])),
             changed_during_upload=changed,
             gone=gone,
-            cancelled=self._control.cancelled,
+            cancelled=self._wishes.cancelled,
             ignored=tuple(found.ignored),
             others=self._others.extra,
             overwrites=self._others.overwrites,

@@ -48,7 +48,7 @@ class CreateBucket(Command):
         return [("bucket", self._name)]
 
 
-class Upload(Command):
+class UploadFolder(Command):
     """Sends a folder to a bucket; pausable, and resumable by running it again."""
 
     icon = "upload"

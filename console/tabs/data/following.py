@@ -8,7 +8,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 
 from console.tabs.data.bucket import BucketBrowser
-from console.tabs.data.uploading import Uploading
+from console.tabs.data.upload_book import UploadBook
 
 PERIOD_SECONDS = 5.0
 
@@ -23,7 +23,7 @@ class UploadFollower(QObject):
     def __init__(
         self,
         browser: BucketBrowser,
-        uploading: Uploading,
+        uploading: UploadBook,
         parent: QObject | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -26,9 +26,9 @@ from console.tabs.data.folder_panel import TONES, FolderPanel
 from console.tabs.data.following import UploadFollower
 from console.tabs.data.pictures_panel import PicturesPanel
 from console.tabs.data.rows import BreedRow, ObjectRow
+from console.tabs.data.upload_book import Course, UploadBook
 from console.tabs.data.upload_panel import UploadPanel
 from console.tabs.data.uploaded_before import UploadedBefore
-from console.tabs.data.uploading import Course, Uploading
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.current_stack import CurrentStack
 from console.widgets.frames.empty_state import EmptyState
@@ -55,7 +55,7 @@ class DataTab(Tab):
         ctx = self.ctx
         self.dataset = Dataset(ctx, self)
         self.browser = BucketBrowser(ctx, self)
-        self.uploading = Uploading(ctx, self)
+        self.uploading = UploadBook(ctx, self)
         self.folder_panel = FolderPanel(self.dataset)
         yield
         self.breeds = BreedsPanel()

@@ -16,8 +16,8 @@ from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.commands import how_it_ended, progress_text
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.steps import Step, Steps
+from console.tabs.data.upload_book import Course, UploadBook
 from console.tabs.data.upload_words import figures, free_prefix, kept, other_set
-from console.tabs.data.uploading import Course, Uploading
 from console.widgets.base import ElidedLabel, label, set_tone, text_width
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.charts.sparkline import Sparkline
@@ -49,7 +49,7 @@ class UploadPanel(QFrame):
         ctx: AppContext,
         dataset: Dataset,
         browser: BucketBrowser,
-        uploading: Uploading,
+        uploading: UploadBook,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)

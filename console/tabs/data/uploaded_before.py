@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 from console.context import AppContext
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.dataset import Dataset
-from console.tabs.data.uploading import Uploading
+from console.tabs.data.upload_book import UploadBook
 from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class UploadedBefore(QObject):
         ctx: AppContext,
         dataset: Dataset,
         browser: BucketBrowser,
-        uploading: Uploading,
+        uploading: UploadBook,
         wanted_prefix: Callable[[], str],
         parent: QObject | None = None,
     ) -> None:

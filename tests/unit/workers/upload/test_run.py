@@ -15,7 +15,6 @@ from workers.errors.tree import AccessDenied, LocalProblem, ServiceFault, Unreac
 from workers.types import Backend
 from workers.upload import delivery as upload_delivery
 from workers.upload import run as upload_run
-from workers.upload.control import Control
 from workers.upload.manifest import Manifest
 from workers.upload.plan import hash_file
 from workers.upload.progress import Meter
@@ -23,6 +22,7 @@ from workers.upload.remote import RemoteObject
 from workers.upload.request import UploadRequest
 from workers.upload.run import UploadRun
 from workers.upload.small import Cancelled, NotVerified
+from workers.upload.wishes import Wishes
 
 LONG_AGO = 1_600_000_000
 
@@ -102,7 +102,7 @@ def upload(bucket, folder, control=None, prefix="p", merge=False, look=False):
     request = UploadRequest(
         BACKEND, str(folder), "photos", prefix, str(folder.parent / "manifest.sqlite"), "1/photos", merge, look
     )
-    job = UploadRun(request, bucket, manifest, Meter(), control or Control(), sender=lambda _: bucket)
+    job = UploadRun(request, bucket, manifest, Meter(), control or Wishes(), sender=lambda _: bucket)
     try:
         return job.run()
     finally:
@@ -328,7 +328,7 @@ def test_a_file_that_is_being_written_is_read_until_it_settles(bucket, folder, m
 
 
 def test_cancelling_keeps_what_was_sent(bucket, folder):
-    control = Control()
+    control = Wishes()
 
     def before(key):
         control.cancel()
@@ -365,7 +365,7 @@ def test_a_manifest_that_cannot_be_written_does_not_matter(bucket, folder, monke
 
 
 def test_a_pause_holds_the_next_file(bucket, folder):
-    control, reached = Control(), threading.Event()
+    control, reached = Wishes(), threading.Event()
 
     def before(key):
         if len(bucket.puts) == 1:

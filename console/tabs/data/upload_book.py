@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QObject, Signal
 
 from console.context import AppContext
-from console.tabs.data.commands import Upload, progress_fraction
+from console.tabs.data.commands import UploadFolder, progress_fraction
 from workers.errors.tree import SageDeckError
 from workers.types import PendingUpload, UploadProgress, UploadResult
 
@@ -28,7 +28,7 @@ SPARK_POINTS = 120
 class Course:
     """One upload of one folder. ``contents`` marks the folder as it was checked before."""
 
-    command: Upload
+    command: UploadFolder
     contents: str = ""
     state: UploadState = "running"
     progress: UploadProgress | None = None
@@ -58,7 +58,7 @@ class Course:
         return str(self.error or "")
 
 
-class Uploading(QObject):
+class UploadBook(QObject):
     """At most one upload runs at a time; how the last one of each folder ended is kept until it is put away.
 
     What is said without naming a folder is of the upload that was started last, whatever folder is on the screen.
@@ -86,7 +86,7 @@ class Uploading(QObject):
         return self.current.state if self.current is not None else "idle"
 
     @property
-    def command(self) -> Upload | None:
+    def command(self) -> UploadFolder | None:
         """The upload started last."""
         return self.current.command if self.current is not None else None
 
@@ -117,7 +117,7 @@ class Uploading(QObject):
         """
         if self.running:
             return
-        course = Course(Upload(folder, bucket, prefix, self._remember, merge=merge), contents)
+        course = Course(UploadFolder(folder, bucket, prefix, self._remember, merge=merge), contents)
         course.command.on_progress = partial(self._progressed, course)
         self._courses[folder] = self.current = course
         if merge:
@@ -129,7 +129,7 @@ class Uploading(QObject):
         """``folder`` lies in the account already, at ``place`` (bucket, prefix): as if its upload had just ended."""
         if folder in self._courses:
             return
-        command = Upload(folder, *place, self._remember)
+        command = UploadFolder(folder, *place, self._remember)
         command.result = result
         self._courses[folder] = Course(command, contents, "done")
         self.changed.emit()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from workers.upload.progress import Meter
 
 
-class Control:
+class Wishes:
     """What the operator wishes now."""
 
     def __init__(self) -> None:
