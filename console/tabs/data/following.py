@@ -16,7 +16,7 @@ PERIOD_SECONDS = 5.0
 class UploadFollower(QObject):
     """Opens the folder that an upload goes to as soon as something is in it, and reads it again now and then.
 
-    It opens it only from a folder above, or from where it went with an earlier upload: whoever looks elsewhere stays
+    It opens it once for an upload, and only from a folder above, or from where it went with an earlier upload: whoever looks elsewhere stays
     there.
     """
 
@@ -29,7 +29,7 @@ class UploadFollower(QObject):
     ) -> None:
         super().__init__(parent)
         self._browser, self._uploading = browser, uploading
-        self._opened = False
+        self._opened: object = None
         self._went: tuple[str, str] | None = None
         self._clock = clock
         self._read_at = 0.0
@@ -39,15 +39,13 @@ class UploadFollower(QObject):
     def _changed(self) -> None:
         if self._uploading.state == "done":
             self._open()
-        if not self._uploading.running:
-            self._opened = False
 
     def _progressed(self) -> None:
         progress = self._uploading.progress
         arrived = progress is not None and progress.phase == "uploading" and progress.files_done > 0
         if not self._uploading.running or not arrived or not self._here():
             return
-        if not self._opened:
+        if self._opened is not self._uploading.command:
             self._open()
         elif self._clock() - self._read_at > PERIOD_SECONDS and not self._browser.loading:
             self._read_at = self._clock()
@@ -59,9 +57,9 @@ class UploadFollower(QObject):
 
     def _open(self) -> None:
         command = self._uploading.command
-        if command is None or not self._here() or self._opened:
+        if command is None or not self._here() or self._opened is command:
             return
-        self._opened = True
+        self._opened = command
         self._read_at = self._clock()
         self._browser.uncounted()
         here = (self._browser.name, self._browser.prefix)

@@ -21,9 +21,11 @@ class FakeUploading(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = "running"
-        self.command = SimpleNamespace(bucket="photos", prefix="sets/dogs/")
         self.progress: UploadProgress | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        self.state, self.command = "running", SimpleNamespace(bucket="photos", prefix="sets/dogs/")
 
     @property
     def running(self) -> bool:
@@ -96,9 +98,21 @@ def test_an_upload_too_short_for_figures_is_shown_at_its_end_and_the_next_one_to
     uploading, _kept = follower(browser)
     uploading.end("done")
     assert browser.prefix == "sets/dogs/"
-    browser.prefix, uploading.state = "", "running"
+    browser.prefix = ""
+    uploading.begin()
     uploading.tell(1)
     assert browser.prefix == "sets/dogs/"
+
+
+def test_whoever_leaves_the_folder_of_an_upload_that_ended_is_never_taken_back_to_it() -> None:
+    browser = FakeBrowser()
+    uploading, _kept = follower(browser)
+    uploading.tell(1)
+    uploading.end("done")
+    browser.prefix = ""
+    uploading.changed.emit()
+    uploading.changed.emit()
+    assert browser.prefix == ""
 
 
 def test_a_cancelled_upload_leaves_the_listing_where_it_is() -> None:
