@@ -41,13 +41,17 @@ class Affected:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the operator must agree to. With ``type_name`` set, they type it before the button works."""
+    """What the operator must agree to: ``listed`` is what the title speaks of, the others are what hangs on it.
+
+    With ``type_name`` set, they type it before the button works.
+    """
 
     title: str
     text: str = ""
     confirm_label: str = "Delete"
     icon: str = "trash"
     danger: bool = True
+    listed: tuple[Affected, ...] = ()
     also_deleted: tuple[Affected, ...] = ()
     kept: tuple[Affected, ...] = ()
     stops_working: tuple[Affected, ...] = ()

@@ -128,6 +128,7 @@ async def test_a_deletion_is_taken_back_at_once_or_later(
     ]
     tab.restore()
     question = await dialog_of(ConfirmDialog, application.window)
+    assert "b.txt" in [found.text() for found in question.findChildren(QLabel)], "each on a line of its own"
     question.confirm_button.click()
     await until(lambda: application.ctx.activity.history[0].text == "1 object restored")
     assert await keys_of(services, "delete-back") == ["a.txt", "b.txt"]

@@ -107,10 +107,10 @@ class RestoreObjects(Command):
         shown = [Affected("file", key) for key, _ in self._markers[:NAMED_AT_MOST]]
         if len(self._markers) > len(shown):
             shown.append(Affected("dots", f"and {len(self._markers) - len(shown):,} more"))
-        text = "They were deleted, and the bucket keeps their last versions: " + ", ".join(
-            entry.name for entry in shown
+        text = "They were deleted, and the bucket keeps their last versions."
+        return Confirmation(
+            f"{self.title}?", text, confirm_label="Restore", icon="history", danger=False, listed=tuple(shown)
         )
-        return Confirmation(f"{self.title}?", text, confirm_label="Restore", icon="history", danger=False)
 
     async def run(self, services: Services) -> RemovalResult:
         """Take the delete markers away."""

@@ -158,7 +158,7 @@ class Deleting:
         elif safety is None or safety.versioned is None:
             back = "This cannot be undone, unless the bucket keeps versions."
         text = " ".join(part for part in (why, back) if part)
-        return Confirmation(f"Delete {what} from {bucket}?", text, also_deleted=tuple(shown), type_name=typed)
+        return Confirmation(f"Delete {what} from {bucket}?", text, listed=tuple(shown), type_name=typed)
 
     @staticmethod
     def _typed(bucket: str, folders: Sequence[str], keys: Sequence[str]) -> str:

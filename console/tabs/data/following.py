@@ -16,8 +16,8 @@ PERIOD_SECONDS = 5.0
 class UploadFollower(QObject):
     """Opens the folder that an upload goes to as soon as something is in it, and reads it again now and then.
 
-    It opens it once for an upload, and only from a folder above, or from where it went with an earlier upload: whoever looks elsewhere stays
-    there.
+    It opens it once for an upload, and only from a folder above, or from where it went with an earlier upload:
+    whoever looks elsewhere stays there. Once the upload has ended the bucket is counted anew.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class UploadFollower(QObject):
         super().__init__(parent)
         self._browser, self._uploading = browser, uploading
         self._opened: object = None
+        self._counted: object = None
         self._went: tuple[str, str] | None = None
         self._clock = clock
         self._read_at = 0.0
@@ -39,6 +40,16 @@ class UploadFollower(QObject):
     def _changed(self) -> None:
         if self._uploading.state == "done":
             self._open()
+        command = self._uploading.command
+        if command is not None and not self._uploading.running and self._counted is not command:
+            self._counted = command
+            self._count()
+
+    def _count(self) -> None:
+        """What was counted while the upload ran is too little."""
+        if self._here() and self._uploading.progress is not None:
+            self._browser.uncounted()
+            self._browser.again()
 
     def _progressed(self) -> None:
         progress = self._uploading.progress

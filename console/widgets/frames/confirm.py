@@ -31,6 +31,7 @@ class ConfirmDialog(Dialog):
         super().__init__(confirmation.title, confirmation.text, parent=parent)
         self._expected = confirmation.type_name
         self._cli = cli
+        self._list("", confirmation.listed)
         self._list("Also deleted", confirmation.also_deleted)
         self._list("Kept", confirmation.kept)
         self._list("Stops working", confirmation.stops_working, warn=True)
@@ -71,7 +72,8 @@ class ConfirmDialog(Dialog):
             return
         body = into or self.body
         body.addSpacing(2)
-        body.addWidget(label(title, "label", "text3"))
+        if title:
+            body.addWidget(label(title, "label", "text3"))
         for entry in entries:
             line = QHBoxLayout()
             line.setSpacing(8)

@@ -49,6 +49,9 @@ class FakeBrowser:
         self.prefix = prefix
         self.calls.append(f"open {prefix}")
 
+    def again(self) -> None:
+        self.calls.append("again")
+
     def relist(self) -> None:
         self.calls.append("relist")
 
@@ -113,6 +116,17 @@ def test_whoever_leaves_the_folder_of_an_upload_that_ended_is_never_taken_back_t
     uploading.changed.emit()
     uploading.changed.emit()
     assert browser.prefix == ""
+
+
+@pytest.mark.parametrize("state", ["done", "cancelled", "failed"])
+def test_what_was_counted_while_an_upload_ran_is_counted_anew_once(state: str) -> None:
+    browser = FakeBrowser(prefix="models/")
+    uploading, _kept = follower(browser)
+    uploading.tell(1)
+    uploading.end(state)
+    assert browser.calls[-2:] == ["uncounted", "again"]
+    uploading.changed.emit()
+    assert browser.calls.count("again") == 1
 
 
 def test_a_cancelled_upload_leaves_the_listing_where_it_is() -> None:
