@@ -175,6 +175,10 @@ async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Calla
     await until(lambda: "No wrong answers" in texts(tab))
     tab.list_head.filter.set_current("all")
     assert len(shown(tab)) == 2
+    tab.list_head.filter.set_current("wrong")
+    tab.add_paths([picture(tmp_path / "Akita" / "3.png", "green")])
+    await answered(tab, 3)
+    assert len(shown(tab)) == 3, "what was added just now must not be hidden by the filter"
 
 
 async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], tmp_path: Path) -> None:
@@ -200,7 +204,7 @@ async def test_errors_stay_on_their_cards(make_application: Callable[..., Any], 
     assert "No such file" in cards["gone.png"].error
     assert cards["good.png"].labels[0] == PUG
     await until(lambda: "1 of 5" in texts(tab.panel) and "4 failed" in texts(tab.panel))
-    assert tab.list_head.filter.texts() == ["All 5", "Wrong 4"]
+    assert tab.list_head.filter.texts() == ["All 5", "Wrong or failed 4"]
     assert "1 answered, 4 failed in" in texts(tab) and "all answered" not in texts(tab)
 
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.models.cards import LETTERS, Card
-from console.tabs.predict.score import certainty, disagrees, is_wrong
+from console.tabs.predict.score import certainty, disagrees, has_failed, is_wrong
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.lines import Legend
@@ -72,7 +72,8 @@ class ListHead(QWidget):
         wrong = sum(is_wrong(card) for card in cards)
         self._number.setText(f"{len(cards):,}" if cards else "")
         self.filter.set_text("all", f"All {len(cards)}" if cards else "All")
-        self.filter.set_text("wrong", f"Wrong {wrong}" if cards else "Wrong")
+        words = "Wrong or failed" if any(map(has_failed, cards)) else "Wrong"
+        self.filter.set_text("wrong", f"{words} {wrong}" if cards else words)
         self._status.setText(status)
         self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if endpoints > 1 else [])
         self._place_legend()

@@ -90,6 +90,11 @@ def is_wrong(card: Card) -> bool:
     )
 
 
+def has_failed(card: Card) -> bool:
+    """True when any endpoint gave no answer for it."""
+    return any(answer is not None and answer.error for answer in card.answers)
+
+
 def disagrees(card: Card) -> bool:
     """True when two endpoints name different classes."""
     tops = {answer.labels[0] for answer in card.answers if answer is not None and answer.labels}

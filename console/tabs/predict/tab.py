@@ -204,6 +204,9 @@ class PredictTab(Tab):
 
     def _add(self, new: list[Picture]) -> None:
         self._pictures += new
+        if new:
+            # Nobody adds pictures to have them hidden.
+            self.list_head.filter.set_current("all")
         self._show()
         self._run()
 
