@@ -71,10 +71,10 @@ async def require_model(session: AwsSession, job_name: str, uri: str) -> None:
         raise no_model(job_name, problem)
 
 
-def no_model(job_name: str, reason: str, status: str = "Completed") -> SageDeckError:
-    """The error for a job without a model."""
+def no_model(job_name: str, reason: str, status: str = "") -> SageDeckError:
+    """The error for a job without a model; its ``status`` where it is known."""
     hint = "Wait until it has finished." if status in _NOT_ENDED else "Choose another job."
-    text = f"The job {job_name} is {status}. {reason}"
+    text = f"The job {job_name} {f'is {status}' if status else 'has ended'}. {reason}"
     return InvalidInput("The job has no model to deploy", text, hint, code="NoModel")
 
 

@@ -94,6 +94,13 @@ def test_what_is_no_model_is_not_deployed_and_nothing_is_made(account: FakeSessi
     assert account.order == []
 
 
+def test_an_archive_says_nothing_about_how_its_job_ended() -> None:
+    account = session(Refused("NoSuchKey", "The specified key does not exist.", 404), TrainingJobStatus="Stopped")
+    with pytest.raises(InvalidInput) as caught:
+        asyncio.run(Endpoints(account, FakeRoles()).deploy(DeploySpec("dogs", "dogs")))  # type: ignore[arg-type]
+    assert caught.value.message.startswith("The job dogs has ended. Its model file is not there")
+
+
 def test_an_endpoint_does_not_go_over_to_what_is_no_model() -> None:
     account = session(archive(FEATURES))
     account.handlers["describe_endpoint_config"] = lambda EndpointConfigName: {
