@@ -140,9 +140,10 @@ def dollars(value: float, digits: int = 2) -> str:
     return f"{'–' if value < 0 else ''}${abs(value):,.{digits}f}"
 
 
-def cost(value: float) -> str:
+def cost(value: float, digits: int = 2) -> str:
     """``$0.47``, ``<$0.01``: a sum of money that was or will be spent, which is not nothing."""
-    return "<$0.01" if 0 < value < 0.005 else dollars(value)
+    least = 10.0**-digits
+    return f"<{dollars(least, digits)}" if 0 < value < least / 2 else dollars(value, digits)
 
 
 def percent(value: float) -> str:

@@ -21,7 +21,7 @@ from console.tabs.training.form.requirements_dialog import (
 )
 from console.tabs.training.form.values import numbers, pairs, pairs_text
 from console.tabs.training.tuning.commands import tuning_cli
-from tests.helpers.window import connect
+from tests.helpers.window import connect, until
 from workers.tuning.costs import estimate
 from workers.tuning.types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
@@ -276,6 +276,17 @@ def test_the_cli_line_can_be_read_back() -> None:
     objective = config["HyperParameterTuningJobObjective"]["MetricName"]
     assert objective in [metric["Name"] for metric in definition["AlgorithmSpecification"]["MetricDefinitions"]]
     assert json.loads(words[-1])["ParentHyperParameterTuningJobs"] == [{"HyperParameterTuningJobName": "older"}]
+
+
+async def test_more_settings_are_scrolled_into_sight(make_application: Callable[..., Any], qtbot: Any) -> None:
+    form = await shown(make_application, "single")
+    form._prewarm = lambda: None  # type: ignore[method-assign]
+    qtbot.addWidget(form)
+    form.resize(320, 620)
+    form.show()
+    field = form.form.row("tags").field
+    form.form.more_button.click()
+    await until(lambda: field.isVisible() and field.visibleRegion().boundingRect() == field.rect())
 
 
 async def test_fifty_hosts_are_never_five(make_application: Callable[..., Any], qtbot: Any) -> None:

@@ -21,7 +21,7 @@ from console.tabs.training.tab import TrainingTab
 from console.tabs.training.tuning.charts import Explorer
 from console.tabs.training.tuning.follow import time_left
 from console.tabs.training.tuning.trial_strip import Mark, TrialStrip
-from console.tabs.training.tuning.views import dots, lines, marks, parallel, setting_words, short
+from console.tabs.training.tuning.views import dots, last_epoch, lines, marks, parallel, rounded, setting_words, short
 from console.widgets.charts.parallel import Axis, ParallelChart, Thread
 from console.widgets.charts.scatter import Dot, ScatterChart
 from console.widgets.forms.range_fields import RangeField, ToggleRow
@@ -202,6 +202,16 @@ def test_numbers_as_short_as_they_can_be_read() -> None:
     assert [short(value) for value in (0.0011, 0.05, 64.0, 0.0)] == ["1.1e-3", "0.05", "64", "0"]
 
 
+def test_curves_of_what_has_ended_end_where_it_ended() -> None:
+    """A job of 1,000 epochs that stopped early after 21 is not drawn in the first fiftieth of its chart."""
+    curve = [EpochMetrics(number, 1000, {}, NOW) for number in range(1, 22)]
+    assert (last_epoch(curve, running=True), last_epoch(curve, running=False), last_epoch([], False)) == (1000, 21, 0)
+
+
+def test_an_axis_writes_all_its_numbers_alike() -> None:
+    assert [rounded(value) for value in (1e-4, 0.002, 0.005, 0.01, 0.1)] == ["0.0001", "0.002", "0.005", "0.01", "0.1"]
+
+
 def test_facts_of_a_comparison() -> None:
     one = JobRow(training("a", hyperparameters={"epochs": "4", "batch_size": "32"}), (), 0.5)
     two = JobRow(training("b", instance_count=4, hyperparameters={"epochs": "4", "batch_size": "32"}), (), 2.0)
@@ -209,6 +219,8 @@ def test_facts_of_a_comparison() -> None:
     found = {fact.name: fact for fact in facts([one, two], {one.key: curve})}
     assert found["Instances"].differs and not found["Epochs"].differs
     assert dict(found["Cost"].texts) == {one.key: "$0.500", two.key: "$2.000"}
+    cheap = replace(one, cost=0.0003)
+    assert next(fact for fact in facts([cheap], {}) if fact.name == "Cost").texts[cheap.key] == "<$0.001"
     assert dict(found["Best validation accuracy"].texts) == {one.key: ".700", two.key: "–"}
 
 

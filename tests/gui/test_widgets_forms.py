@@ -67,6 +67,25 @@ def test_set_values_ignores_unknown_keys(form: Form) -> None:
     assert (form.value("name"), form.value("kind"), form.value("count")) == ("x", "b", 4)
 
 
+def test_a_text_too_long_for_its_field_shows_how_it_begins(qtbot: QtBot) -> None:
+    field = LineEdit("dogs")
+    qtbot.addWidget(field)
+    field.set_value("my-own-pictures-20261128-072837")
+    assert field.cursorPosition() == 0
+
+
+def test_a_choice_shortens_first_what_tells_least(qtbot: QtBot) -> None:
+    box = ComboBox([("a", "my own pictures in sagedeck-123456789012-us-east-1")])
+    qtbot.addWidget(box)
+    metrics = box.fontMetrics()
+    room = metrics.horizontalAdvance("my own pictures in sagedeck-12")
+    assert not box._fitting(metrics, box.itemText(0), room).startswith("my own pictures in ")
+    box.shorten_after = " in "
+    assert box._fitting(metrics, box.itemText(0), room).startswith("my own pictures in sa")
+    assert "…" in box._fitting(metrics, box.itemText(0), metrics.horizontalAdvance("my own"))
+    assert box._fitting(metrics, "no bucket", 999) == "no bucket"
+
+
 def test_new_items_keep_the_choice_and_tell_only_changes(qtbot: QtBot) -> None:
     box = ComboBox([("a", "A"), ("b", "B")], "b")
     qtbot.addWidget(box)

@@ -14,7 +14,7 @@ from console.models.columns import Column
 from console.models.format import count, fraction
 from console.tabs.training.compare_facts import Fact, facts
 from console.tabs.training.rows import JobRow, trial_number
-from console.tabs.training.tuning.views import TONES, points, share
+from console.tabs.training.tuning.views import TONES, last_epoch, points, share
 from console.widgets.base import label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button
@@ -48,7 +48,7 @@ class CompareView(QWidget):
         self._read_all = False
         self._title = label("", "section")
         self._note = label("", "small", "text2")
-        self.differences = Switch("Only what differs", True)
+        self.differences = Switch("Only settings that differ", True)
         self._loss = LineChart("Validation loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", live=False)
         self._accuracy = LineChart(
             "Validation accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1), live=False
@@ -167,7 +167,7 @@ class CompareView(QWidget):
             self.table.set_rows(self.facts)
 
     def _draw(self) -> None:
-        most = max((epoch.epochs for curve in self.curves.values() for epoch in curve), default=2)
+        most = max((last_epoch(self.curves.get(row.key, ()), row.running) for row in self.rows), default=2)
         for chart, metric in ((self._loss, "valid:loss"), (self._accuracy, "valid:accuracy")):
             chart.set_x_range(1, max(2, most))
             chart.set_placeholder("No curves" if self._read_all else "Reading the logs…")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.models.columns import DASH
-from console.models.format import dollars, duration
+from console.models.format import cost, duration
 from console.tabs.training.form.values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
 from console.tabs.training.tuning.views import setting_words, short, words_of
@@ -47,7 +47,7 @@ def facts(rows: Sequence[JobRow], curves: Mapping[str, Sequence[EpochMetrics]]) 
         Fact("Best validation accuracy", {row.key: _best(row, curves.get(row.key, ())) for row in rows}, True),
         Fact("Lowest validation loss", {row.key: _lowest(curves.get(row.key, ())) for row in rows}, True),
         Fact("Duration", {row.key: _text(row.seconds, duration) for row in rows}, True),
-        Fact("Cost", {row.key: _text(row.cost, lambda cost: dollars(cost, 3)) for row in rows}, True),
+        Fact("Cost", {row.key: _text(row.cost, lambda spent: cost(spent, 3)) for row in rows}, True),
     ]
     settings = [_settings(row) for row in rows]
     names = list(dict.fromkeys(name for given in settings for name in given))

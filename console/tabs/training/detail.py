@@ -24,7 +24,7 @@ from console.tabs.training.pending import job_title
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tags.chips import TagLine
-from console.tabs.training.tuning.views import points, setting_words, share
+from console.tabs.training.tuning.views import last_epoch, points, setting_words, share
 from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.progress import ProgressBar
@@ -366,7 +366,7 @@ class JobDetail(QWidget):
         self._facts.set_rows([(name, value) for name, value in rows if value], full)
 
     def _draw(self, epochs: tuple[EpochMetrics, ...]) -> None:
-        total = max((epoch.epochs for epoch in epochs), default=0)
+        total = last_epoch(epochs, self._job is None or self._job.running)
         for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
             chart.set_x_range(1, max(2, total))
             chart.set_series(

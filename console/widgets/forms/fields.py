@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QValidator, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPalette, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
@@ -76,8 +76,10 @@ class LineEdit(QLineEdit):
         return self.text().strip()
 
     def set_value(self, value: str) -> None:
-        """Put another text in."""
+        """Put another text in; one that is too long shows how it begins, unless somebody is writing there."""
         self.setText(value)
+        if not self.hasFocus():
+            self.setCursorPosition(0)
 
     def sizeHint(self) -> QSize:
         """Wide enough for ``chars`` characters."""
@@ -229,6 +231,8 @@ class ComboBox(QComboBox):
     ) -> None:
         super().__init__(parent)
         self._icons: list[str] = []
+        # Between what is kept whole and what is shortened first, where a text does not fit: " in ", for example.
+        self.shorten_after = ""
         self.setProperty("small", small)
         self.setAccessibleName(name)
         self.setPlaceholderText(placeholder)
@@ -284,9 +288,15 @@ class ComboBox(QComboBox):
             option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
         icon = 0 if option.currentIcon.isNull() else option.iconSize.width() + 4
         text, width = option.currentText, room.width() - 4 - icon
-        elided = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width)
-        option.currentText = elided
+        option.currentText = self._fitting(option.fontMetrics, text, width)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def _fitting(self, metrics: QFontMetrics, text: str, width: int) -> str:
+        head, between, tail = text.rpartition(self.shorten_after) if self.shorten_after else ("", "", text)
+        room = width - metrics.horizontalAdvance(head + between)
+        if between and room >= metrics.horizontalAdvance("m…m"):
+            return head + between + metrics.elidedText(tail, Qt.TextElideMode.ElideMiddle, room)
+        return metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width)
 
     def value(self) -> Any:
         """The key chosen, or ``None``."""

@@ -13,6 +13,7 @@ from console.models.running import BACKBONES
 from console.tabs.training.form.values import (
     DEFAULT_INSTANCES,
     OBJECTIVES,
+    PLACE_BETWEEN,
     SCALE_WORDS,
     ends_problem,
     numbers,
@@ -80,6 +81,8 @@ class LaunchFields(Form):
             box = self.row(key).field
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)  # type: ignore[attr-defined]
             box.setMinimumContentsLength(8)  # type: ignore[attr-defined]
+        # Two sets differ by their names, mostly not by their buckets.
+        self.row("data").field.shorten_after = PLACE_BETWEEN  # type: ignore[attr-defined]
         for key in ("jobs", "parallel", "epochs", "count"):
             # Three numbers stand beside each other in the panel.
             self.row(key).field.setMinimumWidth(theme().pixels(64))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -90,6 +90,7 @@ class LaunchForm(QFrame):
         self.form.row("data").edited.connect(self._count_pictures)
         # Showing other rows checks all of them again, which takes the number of pictures away.
         self.form.more_button.toggled.connect(lambda _: self._count_pictures())
+        self.form.more_button.toggled.connect(lambda on: QTimer.singleShot(0, self, self._reveal_more) if on else None)
         self.form.requirements_button.clicked.connect(self._edit_requirements)
         self._suggest("")
         self.update_state()
@@ -105,7 +106,7 @@ class LaunchForm(QFrame):
         column.setContentsMargins(24, 0, 24, 4)
         column.addWidget(self.form)
         column.addStretch(1)
-        area = ScrollArea("New job")
+        area = self._area = ScrollArea("New job")
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(inner)
         head = QVBoxLayout()
@@ -212,6 +213,11 @@ class LaunchForm(QFrame):
         self._name_after_data()
         self._count_pictures()
         self.update_state()
+
+    def _reveal_more(self) -> None:
+        """Scroll to the settings that were opened just now: they may all lie below the edge."""
+        bar = self._area.verticalScrollBar()
+        bar.setValue(min(bar.maximum(), self.form.more_button.mapTo(self.form, QPoint()).y()))
 
     def choose_data(self, uri: str) -> None:
         """Choose a place, for example what has just been uploaded."""

@@ -38,6 +38,7 @@ SCALE_WORDS = {
     "ReverseLogarithmic": "reverse log scale",
     "Auto": "scale chosen by SageMaker",
 }
+PLACE_BETWEEN = " in "
 _NAME_ENDS = {"single": "", "tuning": "-tuning", "hosts": "-hosts"}
 _STAMP = 16
 _TUNING_NAME_MOST = 32
@@ -287,7 +288,7 @@ def place_words(uri: str) -> str:
     place = S3Uri.find(uri)
     if place is None:
         return uri
-    return f"{place.key} in {place.bucket}" if place.key else place.bucket
+    return f"{place.key}{PLACE_BETWEEN}{place.bucket}" if place.key else place.bucket
 
 
 def launch_words(spec: TrainingSpec | TuningSpec | None) -> str:

@@ -14,7 +14,7 @@ from console.tabs.training.tuning.views import (
     objective_title,
     parallel,
     range_of,
-    short,
+    rounded,
     words_of,
 )
 from console.widgets.base import label
@@ -39,7 +39,7 @@ class Explorer(QWidget):
         self._chosen = ""
         self._title = label("", "strong")
         self.choice = ComboBox(name="Hyperparameter", small=True)
-        self.scatter = ScatterChart("Objective by hyperparameter", y_format=self._y_text, x_format=short)
+        self.scatter = ScatterChart("Objective by hyperparameter", y_format=self._y_text, x_format=rounded)
         self.parallel = ParallelChart()
         self._stack = QStackedWidget()
         self._stack.addWidget(self.scatter)

@@ -21,7 +21,7 @@ from console.tabs.training.tags.chips import TagLine
 from console.tabs.training.tuning.charts import Explorer
 from console.tabs.training.tuning.follow import best_words, time_left
 from console.tabs.training.tuning.trial_strip import TrialStrip
-from console.tabs.training.tuning.views import board_columns, group_range, lines, marks, share, tone_of
+from console.tabs.training.tuning.views import board_columns, group_range, last_epoch, lines, marks, share, tone_of
 from console.widgets.base import ElidedLabel, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button
@@ -367,7 +367,8 @@ class TuningDetail(QWidget):
         self._progress.setText(words)
 
     def _draw_curves(self) -> None:
-        epochs = max((each.epochs for curve in self.curves.values() for each in curve), default=2)
+        running = self.job is None or self.job.running
+        epochs = last_epoch((each for curve in self.curves.values() for each in curve), running)
         for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
             chart.set_x_range(1, max(2, epochs))
             chart.set_series(lines(self.trials, self.curves, metric, self.chosen))

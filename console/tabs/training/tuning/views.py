@@ -42,6 +42,11 @@ def setting_words(name: str, text: str) -> str:
         return DASH
     if value == int(value):
         return text
+    return rounded(value)
+
+
+def rounded(value: float) -> str:
+    """``0.0029``, ``0.1``, ``1e-5``: two digits, without an exponent as long as that is short."""
     digits = f"{value:.2g}"
     return short(value) if "e" in digits else digits
 
@@ -52,6 +57,11 @@ def short(value: float) -> str:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     return f"{value:.3g}"
+
+
+def last_epoch(epochs: Iterable[EpochMetrics], running: bool) -> int:
+    """Where the axis of curves ends: at the last epoch that is planned, or at the last one of what has ended."""
+    return max((epoch.epochs if running else epoch.epoch for epoch in epochs), default=0)
 
 
 def share(value: float) -> str:
