@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -174,6 +174,23 @@ def test_a_side_panel_keeps_the_width_it_was_given_and_grows_with_the_text(qtbot
     normal = other.maximumWidth()
     theme().set_scale(1.3)
     assert other.maximumWidth() > normal * 1.2
+
+
+def test_an_edge_is_strong_only_while_the_pointer_is_on_it(qtbot: QtBot) -> None:
+    """A dialog that closed under the pointer left it blue until something else painted it."""
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    holder.resize(500, 100)
+    edge = Edge(holder, Memory(), "side.test", 400, parent=holder)
+    edge.resize(7, 100)
+    holder.show()
+    painted: list[bool] = []
+    edge.paintEvent = lambda event: painted.append(edge.underMouse())  # type: ignore[method-assign]
+    for kind, under in ((QEvent.Type.Enter, True), (QEvent.Type.Leave, False)):
+        edge.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, under)
+        spot = QPointF(3, 3)
+        QApplication.sendEvent(edge, QEnterEvent(spot, spot, spot) if under else QEvent(kind))
+        qtbot.waitUntil(lambda under=under: painted[-1:] == [under])
 
 
 async def test_a_toast_covers_no_primary_button(make_application: Callable[..., Any], tmp_path: Path) -> None:
