@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sandbox.ec2 import answers, request, types, userdata
@@ -53,6 +54,7 @@ class Details:
             "UnmonitorInstances": lambda members: self._monitor(members, False),
             "GetConsoleOutput": self.console,
             "DescribeVolumes": self.volumes,
+            "DeleteVolume": self.delete_volume,
             "DescribeNetworkInterfaces": self.interfaces,
             "AssociateIamInstanceProfile": self.associate,
             "DescribeIamInstanceProfileAssociations": self.associations,
@@ -165,6 +167,17 @@ class Details:
         ]
         rows = chosen(rows, members.get("Filters"), answers.VOLUME_FILTERS, answers.tags_of)
         return self._with_others(members, wanted, rows, "DescribeVolumes", "Volumes", "VolumeId", "VolumeIds")
+
+    def delete_volume(self, members: Members) -> Members:
+        """DeleteVolume, also of one that a terminated instance has left."""
+        wanted = members.get("VolumeId", "")
+        for one in self._instances.all():
+            if any(volume["VolumeId"] == wanted for volume in one.volumes):
+                if one.state != "terminated":
+                    raise AwsError("VolumeInUse", f"Volume {wanted} is currently attached to {one.id}")
+                self._instances.change(one.id, partial(_drop_volume, wanted))
+                return {}
+        return self._moto("ec2", "DeleteVolume", members)
 
     def interfaces(self, members: Members) -> Members:
         """DescribeNetworkInterfaces, those of instances among them."""
@@ -322,6 +335,10 @@ def _association(instance: Instance, state: str) -> Members:
         "IamInstanceProfile": answers.profile_of(instance),
         "State": state,
     }
+
+
+def _drop_volume(identity: str, instance: Instance) -> None:
+    instance.volumes = [one for one in instance.volumes if one["VolumeId"] != identity]
 
 
 def _one(members: Members) -> str:

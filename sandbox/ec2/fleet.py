@@ -98,10 +98,17 @@ class Fleet:
             self._machines[instance_id] = machine
             alive = self._set(instance_id, {state}, "running") and not self._closing and machine.pid
         if not alive:
-            # Terminated while it booted.
+            # Terminated while it booted, so its end did not see what the boot has made.
             machine.shut_down(0.0)
+            if self.instances.get(instance_id).state == "terminated":
+                self.metadata.close(instance_id)
+                shutil.rmtree(machine.disk.base, ignore_errors=True)
             return
-        self._user_data(instance, machine)
+        try:
+            self._user_data(instance, machine)
+        except OSError as exc:
+            # A full disk costs the user data, as it would there; the agent answers all the same.
+            tell_exception(exc)
         for told in self.on_up:
             told(instance_id)
 

@@ -66,6 +66,8 @@ class Machine:
 
     def boot(self, env: Mapping[str, str], on_exit: Callable[[], None]) -> None:
         """Start the first process. Raises ``StartFailed`` or OSError."""
+        if not hasattr(os, "mkfifo"):
+            raise StartFailed("This system has no named pipes, which instances need.")
         self.disk.power.unlink(missing_ok=True)
         os.mkfifo(self.disk.power, 0o600)
         own, other = socket.socketpair()

@@ -102,6 +102,9 @@ class Network:
             text = "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC."
             raise AwsError("VPCIdNotSpecified", text)
         found = self._list("DescribeSubnets", "Subnets", "default-for-az", "true")
+        zones = self.moto("ec2", "DescribeAvailabilityZones", {}).get("AvailabilityZones") or ()
+        if zone and all(one["ZoneName"] != zone for one in zones):
+            raise AwsError("InvalidParameterValue", f"Invalid availability zone: [{zone}]")
         here = [one for one in found if zone in (None, one["AvailabilityZone"])]
         if not here:
             where = f" in availability zone {zone}" if zone else ""

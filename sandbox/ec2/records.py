@@ -25,6 +25,8 @@ _SCHEMA = (
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 # A terminated instance can still be seen for about an hour.
 TERMINATED_SECONDS = 3600.0
+# A client token is good for a day.
+_KEPT_SECONDS = 2 * 86_400.0
 
 
 @dataclass
@@ -103,6 +105,18 @@ class Instances:
         self._lock = threading.RLock()
         for statement in _SCHEMA:
             db.execute(statement)
+        self._forget(time.time() - _KEPT_SECONDS)
+
+    def _forget(self, before: float) -> None:
+        """Remove what ended before, with its tags and the tokens that made it."""
+        rows = self._db.query("SELECT id, body FROM ec2_instances WHERE ended < ?", (before,))
+        with self._db.transaction():
+            for row in rows:
+                one = Instance(**json.loads(row["body"]))
+                for resource in (one.id, one.interface, *(volume["VolumeId"] for volume in one.volumes)):
+                    self._db.execute("DELETE FROM ec2_tags WHERE resource=?", (resource,))
+                self._db.execute("DELETE FROM ec2_tokens WHERE token=?", (one.token,))
+                self._db.execute("DELETE FROM ec2_instances WHERE id=?", (one.id,))
 
     def launch(self, instances: list[Instance], tags: dict[str, dict[str, str]], token: str, request: str) -> None:
         """Keep new instances, the tags of them and theirs, and the client token that made them, all or none."""

@@ -31,6 +31,7 @@ REBOOT, SUCCESS_AND_SKIP = 194, 168
 _KILLED = 137
 _MOST_RESTARTS = 15
 _TICK_SECONDS = 0.1
+_SLOW_TICK_SECONDS = 2.0
 _INTERRUPTED = "The instance was stopped while the command was running."
 
 Key = tuple[str, str]
@@ -98,7 +99,9 @@ class Runner:
                 self._look_after(waiting)
             except Exception as exc:
                 tell_exception(exc)
-            self._wake.wait(_TICK_SECONDS if waiting else None)
+            # What waits for an instance that is gone has only its end to wait for.
+            soon = bool(self._runs) or any(one.started is None for one in waiting)
+            self._wake.wait((_TICK_SECONDS if soon else _SLOW_TICK_SECONDS) if waiting else None)
             self._wake.clear()
 
     def _look_after(self, waiting: list[Invocation]) -> None:

@@ -165,6 +165,13 @@ def test_after_kill_minus_9_nothing_runs_and_everything_says_so(tmp_path: Path) 
         ({"InstanceType": "t4g.xlarge"}, "InvalidParameterValue", "architecture 'arm64'"),
         ({"InstanceType": "p4d.24xlarge"}, "VcpuLimitExceeded", "more vCPU capacity than your current vCPU limit"),
         ({"IamInstanceProfile": {"Name": "nobody"}}, "InvalidParameterValue", "Invalid IAM Instance Profile name"),
+        ({"Placement": {"AvailabilityZone": "us-east-1z"}}, "InvalidParameterValue", "zone: [us-east-1z]"),
+        ({"Placement": {"AvailabilityZone": "us-east-1e"}}, "Unsupported", "or choosing us-east-1a"),
+        (
+            {"InstanceType": "m5.large", "Placement": {"AvailabilityZone": "us-east-1a"}},
+            "InsufficientInstanceCapacity",
+            "not specifying an Availability Zone in your request or choosing us-east-1b",
+        ),
         ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound", "does not exist"),
         ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound", "does not exist"),
         ({"KeyName": "nokey"}, "InvalidKeyPair.NotFound", "'nokey'"),
@@ -177,6 +184,75 @@ def test_run_instances_refuses_in_awss_words(
 ) -> None:
     found, message = refused(account.launch, online=False, **changes)
     assert found == code and words in message
+
+
+def test_where_one_zone_is_full_another_is_taken(account: InstanceAccount) -> None:
+    found = account.launch(online=False, InstanceType="m5.large")
+    assert account.describe(found)["Placement"]["AvailabilityZone"] != "us-east-1a"
+    account.ec2.terminate_instances(InstanceIds=[found])
+
+
+def test_what_belongs_to_an_instance_is_shown(account: InstanceAccount, instance: str) -> None:
+    ec2 = account.ec2
+    shown = account.describe(instance)
+    volume = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    (disk,) = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"]
+    assert (disk["VolumeId"], disk["Size"], disk["State"], disk["VolumeType"]) == (volume, 45, "in-use", "gp3")
+    assert refused(ec2.delete_volume, VolumeId=volume)[0] == "VolumeInUse"
+    (card,) = ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])[
+        "NetworkInterfaces"
+    ]
+    assert card["PrivateIpAddress"] == shown["PrivateIpAddress"]
+    group = shown["SecurityGroups"][0]["GroupId"]
+    assert refused(ec2.delete_security_group, GroupId=group)[0] == "DependencyViolation"
+    (link,) = ec2.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [instance]}])[
+        "IamInstanceProfileAssociations"
+    ]
+    assert link["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{PROFILE}")
+    health = ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
+    assert (health["InstanceStatus"]["Status"], health["SystemStatus"]["Status"]) == ("ok", "ok")
+
+
+def test_tags_are_found_and_taken_away(account: InstanceAccount, instance: str) -> None:
+    ec2 = account.ec2
+    group = ec2.create_security_group(GroupName="tagged", Description="d")["GroupId"]
+    ec2.create_tags(Resources=[instance, group], Tags=[{"Key": "colour", "Value": "red"}])
+    tagged = ec2.describe_tags(Filters=[{"Name": "key", "Values": ["colour"]}])["Tags"]
+    assert {one["ResourceId"] for one in tagged} == {instance, group}
+    found = ec2.describe_instances(Filters=[{"Name": "tag:colour", "Values": ["r*"]}])["Reservations"]
+    assert [one["Instances"][0]["InstanceId"] for one in found] == [instance]
+    ec2.delete_tags(Resources=[instance, group], Tags=[{"Key": "colour"}])
+    assert ec2.describe_tags(Filters=[{"Name": "key", "Values": ["colour"]}])["Tags"] == []
+    assert refused(ec2.create_tags, Resources=["i-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "b"}])[0] == (
+        "InvalidInstanceID.NotFound"
+    )
+
+
+def test_attributes_are_changed_one_by_one(account: InstanceAccount) -> None:
+    ec2 = account.ec2
+    one = account.launch(online=False, DisableApiTermination=True)
+    assert refused(ec2.terminate_instances, InstanceIds=[one])[0] == "OperationNotPermitted"
+    account.wait_state(one, "running")
+    changed = {"InstanceId": one, "InstanceType": {"Value": "t3.large"}}
+    assert refused(ec2.modify_instance_attribute, **changed)[0] == "IncorrectInstanceState"
+    ec2.stop_instances(InstanceIds=[one])
+    account.wait_state(one, "stopped")
+    ec2.modify_instance_attribute(**changed)
+    ec2.modify_instance_attribute(InstanceId=one, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": False})
+    read = ec2.describe_instance_attribute(InstanceId=one, Attribute="instanceInitiatedShutdownBehavior")
+    assert read["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+    assert account.describe(one)["InstanceType"] == "t3.large"
+    ended = ec2.terminate_instances(InstanceIds=[one])["TerminatingInstances"][0]
+    assert ended["PreviousState"]["Name"] == "stopped"
+    account.wait_state(one, "terminated")
+
+
+def test_an_instance_terminated_while_it_boots_leaves_nothing(account: InstanceAccount) -> None:
+    one = account.launch(online=False)
+    account.ec2.terminate_instances(InstanceIds=[one])
+    account.wait_state(one, "terminated")
+    wait_for(lambda: not (account.sandbox.state / "instances" / one).exists())
 
 
 def test_without_a_default_vpc_a_subnet_must_be_named(tmp_path: Path) -> None:
