@@ -64,4 +64,4 @@ class SandboxContext:
 
         So a service names what it uses, and this module knows none of them.
         """
-        return next(one for one in self.parts if isinstance(one, kind))
+        return next(part for part in self.parts if isinstance(part, kind))

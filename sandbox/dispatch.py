@@ -92,7 +92,7 @@ class Dispatcher:
             scope = parse_scope(signed)
             service = scope.service if scope else ""
             request, verified = self._verified(raw, signed, scope, request_id)
-            models = tuple(one.name for one in self._by_signing_name.get(service, ()) if one.claims(request))
+            models = tuple(owner.name for owner in self._by_signing_name.get(service, ()) if owner.claims(request))
             return self._served(request, verified.caller, request_id)
         except AwsError as exc:
             error = exc

@@ -254,7 +254,7 @@ def _matches_old(request: SignedRequest, scope: Scope, secret: str) -> bool:
         # botocore signs "/bucket/" and asks for "/bucket".
         paths.append(request.raw_path + "/")
     expected = [old_signature(request.method, path, pairs, request.headers, secret) for path in paths]
-    return any(hmac.compare_digest(one.encode(), scope.signature.encode()) for one in expected)
+    return any(hmac.compare_digest(candidate.encode(), scope.signature.encode()) for candidate in expected)
 
 
 @lru_cache(maxsize=64)

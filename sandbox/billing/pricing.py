@@ -39,7 +39,11 @@ class PricingService(Service):
     def _get_products(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         _check_code(request["ServiceCode"])
         filters = request.get("Filters", [])
-        found = [one for one in _products() if all(_matches(one["product"]["attributes"], rule) for rule in filters)]
+        found = [
+            product
+            for product in _products()
+            if all(_matches(product["product"]["attributes"], rule) for rule in filters)
+        ]
         bad_token = AwsError("InvalidNextTokenException", "The NextToken is invalid.")
         return {"FormatVersion": "aws_v1", **page(request, "PriceList", found, json.dumps, bad_token)}
 

@@ -81,7 +81,7 @@ class Quotas:
 
     def limit(self, quota: Quota) -> float:
         """What the quota allows now: the latest approved raise, else the default."""
-        approved = [one.desired for one in self.raises(quota.code) if one.status == "APPROVED"]
+        approved = [request.desired for request in self.raises(quota.code) if request.status == "APPROVED"]
         return approved[0] if approved else quota.value
 
     def require(self, usage: str, wanted: Mapping[str, int], used: Mapping[str, int]) -> None:
@@ -129,7 +129,7 @@ class Quotas:
                     "IllegalArgumentException",
                     "You must provide a quota value greater than the current quota value.",
                 )
-            if any(one.status in ("PENDING", "CASE_OPENED") for one in self.raises(quota.code)):
+            if any(request.status in ("PENDING", "CASE_OPENED") for request in self.raises(quota.code)):
                 raise AwsError(
                     "ResourceAlreadyExistsException",
                     "Only one open service quota increase request is allowed per quota.",
@@ -137,7 +137,7 @@ class Quotas:
             identifier = secrets.token_hex(16)
             row = (identifier, quota.code, desired, requester, time.time())
             self._db.execute("INSERT INTO quota_requests VALUES (?,?,?,?,?)", row)
-        return next(one for one in self.raises(quota.code) if one.id == identifier)
+        return next(request for request in self.raises(quota.code) if request.id == identifier)
 
 
 def quota_of(code: str) -> Quota | None:
@@ -151,10 +151,14 @@ def catalogue() -> dict[str, Quota]:
     training = _types("CreateTrainingJob", ("ResourceConfig", "InstanceType"))
     hosting = _types("CreateEndpointConfig", ("ProductionVariants", "InstanceType"))
     quotas = [Quota(HOSTS_OF_A_JOB, MOST_APPROVED, adjustable=False)]
-    quotas += [Quota(f"{one} for {usage}", _default(one)) for usage in (TRAINING, SPOT) for one in training]
-    quotas += [Quota(f"{one} for {ENDPOINT}", _default(one)) for one in hosting]
+    quotas += [
+        Quota(f"{instance_type} for {usage}", _default(instance_type))
+        for usage in (TRAINING, SPOT)
+        for instance_type in training
+    ]
+    quotas += [Quota(f"{instance_type} for {ENDPOINT}", _default(instance_type)) for instance_type in hosting]
     quotas += _vcpu_quotas().values()
-    return {quota.name: quota for quota in sorted(quotas, key=lambda one: one.name)}
+    return {quota.name: quota for quota in sorted(quotas, key=lambda quota: quota.name)}
 
 
 @functools.cache
@@ -194,7 +198,7 @@ def _types(operation: str, path: Iterable[str]) -> tuple[str, ...]:
         shape = shape.members[member]
         shape = getattr(shape, "member", shape)
     assert isinstance(shape, StringShape)
-    return tuple(one for one in shape.enum if one.startswith("ml."))
+    return tuple(instance_type for instance_type in shape.enum if instance_type.startswith("ml."))
 
 
 def _raise(row: Any, now: float) -> Raise:

@@ -48,9 +48,9 @@ class ServiceQuotasService(Service):
     def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         request = _of_service(request)
         wanted = request.get("QuotaCode")
-        found = [one for one in _all_of(request) if wanted in (None, one.code)]
+        found = [quota for quota in _all_of(request) if wanted in (None, quota.code)]
         # Only those on the page are looked up.
-        return _page(request, "Quotas", found, lambda one: _described(one, self._quotas.limit(one)))
+        return _page(request, "Quotas", found, lambda quota: _described(quota, self._quotas.limit(quota)))
 
     def _get(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         quota = _named(_of_service(request))
@@ -58,7 +58,7 @@ class ServiceQuotasService(Service):
 
     def _list_defaults(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         request = _of_service(request)
-        return _page(request, "Quotas", _all_of(request), lambda one: _described(one, one.value))
+        return _page(request, "Quotas", _all_of(request), lambda quota: _described(quota, quota.value))
 
     def _get_default(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         quota = _named(_of_service(request))
@@ -71,7 +71,7 @@ class ServiceQuotasService(Service):
 
     def _get_request(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         wanted = request["RequestId"]
-        found = next((one for one in self._quotas.raises() if one.id == wanted), None)
+        found = next((request for request in self._quotas.raises() if request.id == wanted), None)
         if found is None:
             raise AwsError("NoSuchResourceException", f"There is no quota request with the ID {wanted}.")
         return {"RequestedQuota": _requested(found)}
@@ -80,7 +80,7 @@ class ServiceQuotasService(Service):
         service = request.get("ServiceCode")
         if service is not None and service not in SERVICES:
             raise _no_service(service)
-        found = [one for one in self._quotas.raises() if service in (None, one.quota.service)]
+        found = [request for request in self._quotas.raises() if service in (None, request.quota.service)]
         return self._history_page(request, found)
 
     def _history_of_quota(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class ServiceQuotasService(Service):
 
     def _history_page(self, request: dict[str, Any], found: Sequence[Raise]) -> dict[str, Any]:
         wanted = request.get("Status")
-        return _page(request, "RequestedQuotas", [one for one in found if wanted in (None, one.status)], _requested)
+        return _page(request, "RequestedQuotas", [made for made in found if wanted in (None, made.status)], _requested)
 
 
 def _of_service(request: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _of_service(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _all_of(request: dict[str, Any]) -> list[Quota]:
-    return [one for one in catalogue().values() if one.service == request["ServiceCode"]]
+    return [quota for quota in catalogue().values() if quota.service == request["ServiceCode"]]
 
 
 def _no_service(code: str) -> AwsError:

@@ -73,7 +73,7 @@ class MetricReader:
     def __init__(
         self, definitions: Sequence[Mapping[str, str]], tell: Callable[[str], None] = lambda text: None
     ) -> None:
-        self._patterns = [(one["Name"], BoundedRegex(one["Regex"])) for one in definitions]
+        self._patterns = [(definition["Name"], BoundedRegex(definition["Regex"])) for definition in definitions]
         self._tell = tell
 
     def read(self, lines: Iterable[str]) -> list[tuple[str, float]]:
@@ -94,9 +94,9 @@ class MetricReader:
 
     def _drop(self, name: str, pattern: BoundedRegex, line: str) -> None:
         # Another host's thread may have been on the same regex.
-        if all(one is not pattern for _name, one in self._patterns):
+        if all(known is not pattern for _name, known in self._patterns):
             return
-        self._patterns = [one for one in self._patterns if one[1] is not pattern]
+        self._patterns = [entry for entry in self._patterns if entry[1] is not pattern]
         self._tell(
             f"{dropped_notice(name)}: its regex {pattern.text!r} took longer than "
             f"{SEARCH_SECONDS:g} s on the line {line[:_SHOWN_CHARACTERS]!r}. Make the regex simpler; the job goes on."

@@ -72,7 +72,7 @@ class CodeStore:
 
     def keep_only(self, hashes: set[str]) -> None:
         """Remove the code of every function and version that is gone."""
-        kept = {base64.b64decode(one).hex() for one in hashes}
+        kept = {base64.b64decode(sha256).hex() for sha256 in hashes}
         for entry in self.folder.iterdir():
             if entry.name.split(".")[0] in kept:
                 continue

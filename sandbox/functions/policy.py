@@ -39,7 +39,7 @@ class FunctionPolicies:
         """AddPermission. Raises ``AwsError`` for a taken statement id, a strange principal or an old revision."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
-        if any(one["Sid"] == given["StatementId"] for one in statements):
+        if any(statement["Sid"] == given["StatementId"] for statement in statements):
             text = (
                 f"The statement id ({given['StatementId']}) provided already exists. "
                 "Please provide a new statement id, or remove the existing statement."
@@ -65,7 +65,7 @@ class FunctionPolicies:
         """RemovePermission. Raises ``AwsError`` ResourceNotFoundException."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
-        rest = [one for one in statements if one["Sid"] != given["StatementId"]]
+        rest = [statement for statement in statements if statement["Sid"] != given["StatementId"]]
         if len(rest) == len(statements):
             text = f"Statement {given['StatementId']} is not found in resource policy."
             raise AwsError("ResourceNotFoundException", text, 404, Type="User")

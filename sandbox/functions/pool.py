@@ -90,7 +90,9 @@ class Pool:
         extra: Environment | None = None
         with self._lock:
             self._idle[key].append(environment)
-            idle = [(one.last_used, n, known) for known, ones in self._idle.items() for n, one in enumerate(ones)]
+            idle = [
+                (waiting.last_used, n, known) for known, idle in self._idle.items() for n, waiting in enumerate(idle)
+            ]
             if len(idle) > MACHINE_CONCURRENCY:
                 _, number, known = min(idle)
                 extra = self._idle[known].pop(number)
@@ -101,7 +103,7 @@ class Pool:
         """End the idle environments of a function, but for those of the key ``keep``."""
         with self._lock:
             doomed = [key for key in self._idle if key[0] == name and key != keep]
-            environments = [one for key in doomed for one in self._idle.pop(key)]
+            environments = [environment for key in doomed for environment in self._idle.pop(key)]
         for environment in environments:
             environment.close()
 
@@ -109,7 +111,7 @@ class Pool:
         """End all environments that are idle; those at work end with their call."""
         self._closed.set()
         with self._lock:
-            environments = [one for idle in self._idle.values() for one in idle]
+            environments = [environment for idle in self._idle.values() for environment in idle]
             self._idle.clear()
         for environment in environments:
             environment.close()
@@ -118,7 +120,12 @@ class Pool:
         while not self._closed.wait(_SWEEP_SECONDS):
             oldest = time.monotonic() - IDLE_SECONDS
             with self._lock:
-                old = [(key, one) for key, idle in self._idle.items() for one in idle if one.last_used < oldest]
+                old = [
+                    (key, environment)
+                    for key, idle in self._idle.items()
+                    for environment in idle
+                    if environment.last_used < oldest
+                ]
                 for key, environment in old:
                     self._idle[key].remove(environment)
             for _, environment in old:

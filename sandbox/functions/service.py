@@ -232,7 +232,7 @@ class LambdaService(Service):
 
     def _create_alias(self, given: dict[str, Any], caller: Caller) -> Result:
         name = self._name(given)
-        if any(one["Name"] == given["Name"] for one in self._store.aliases(name)):
+        if any(alias["Name"] == given["Name"] for alias in self._store.aliases(name)):
             arn = self._store.function_arn(name, given["Name"])
             raise AwsError("ResourceConflictException", f"Alias already exists: {arn}", 409, Type="User")
         record = {key: given[key] for key in ("Name", "FunctionVersion", "RoutingConfig") if key in given}
@@ -248,7 +248,7 @@ class LambdaService(Service):
     def _list_aliases(self, given: dict[str, Any], caller: Caller) -> Result:
         wanted = given.get("FunctionVersion")
         aliases = self._store.aliases(self._name(given))
-        return {"Aliases": [one for one in aliases if wanted in (None, one["FunctionVersion"])]}
+        return {"Aliases": [alias for alias in aliases if wanted in (None, alias["FunctionVersion"])]}
 
     def _invoke(self, given: dict[str, Any], caller: Caller) -> Result:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))

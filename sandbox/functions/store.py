@@ -124,10 +124,10 @@ class FunctionStore:
         if qualifier and qualifier != LATEST:
             self.get(name, qualifier)
             used = [
-                one["Name"]
-                for one in self.aliases(name)
-                if one["FunctionVersion"] == qualifier
-                or qualifier in ((one.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
+                alias["Name"]
+                for alias in self.aliases(name)
+                if alias["FunctionVersion"] == qualifier
+                or qualifier in ((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
             ]
             if used:
                 raise AwsError("ResourceConflictException", f"Version {qualifier} is used by the alias {used[0]}.", 409)

@@ -108,8 +108,12 @@ class HttpServer:
         with self._lock:
             if len(self._connections) < most:
                 return True
-            idle = [(one.since, key) for key, one in self._connections.items() if not one.busy]
-            slow = [(one.since, key) for key, one in self._connections.items() if one.body and one.body.too_slow(now)]
+            idle = [(state.since, key) for key, state in self._connections.items() if not state.busy]
+            slow = [
+                (state.since, key)
+                for key, state in self._connections.items()
+                if state.body and state.body.too_slow(now)
+            ]
             if not (idle or slow):
                 return False
             _, victim = min(idle or slow, key=lambda pair: pair[0])
@@ -131,8 +135,8 @@ class HttpServer:
         deadline = time.monotonic() + STOP_SECONDS
         while True:
             with self._lock:
-                for connection, one in self._connections.items():
-                    if not one.busy or time.monotonic() > deadline:
+                for connection, state in self._connections.items():
+                    if not state.busy or time.monotonic() > deadline:
                         _shut(connection)
                 if not self._connections or time.monotonic() > deadline + 0.5:
                     return

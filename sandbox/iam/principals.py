@@ -81,20 +81,20 @@ class Principals:
         kind = arn.rpartition(":")[2].partition("/")[0]
         with self._bridge.iam() as backend:
             if kind == "role":
-                role = next((one for one in backend.get_roles() if one.arn == arn), None)
+                role = next((role for role in backend.get_roles() if role.arn == arn), None)
                 if role is None:
                     return None
                 trust = _parsed(role.assume_role_policy_document)
                 return _principal(role, "role", backend, trust=trust, tags=role.tags)
             if kind == "user":
-                user = next((one for one in backend.users.values() if one.arn == arn), None)
+                user = next((user for user in backend.users.values() if user.arn == arn), None)
                 if user is None:
                     return None
-                groups = [one for one in backend.groups.values() if user in one.users]
+                groups = [group for group in backend.groups.values() if user in group.users]
                 tags = backend.tagger.list_tags_for_resource(user.arn)["Tags"]
                 more = [source for group in groups for source in _sources(group, "group")]
                 return _principal(user, "user", backend, more=more, tags=tags)
-            group = next((one for one in backend.groups.values() if one.arn == arn), None)
+            group = next((group for group in backend.groups.values() if group.arn == arn), None)
             return None if group is None else _principal(group, "group", backend)
 
 
@@ -118,15 +118,17 @@ def _principal(
 def _sources(found: Any, kind: str) -> list[Source]:
     inline = [Source(str(name), kind, _parsed(text)) for name, text in found.policies.items()]
     managed = [
-        Source(str(one.name), "aws-managed" if ":iam::aws:" in str(arn) else "user-managed", _parsed(_default(one)))
-        for arn, one in found.managed_policies.items()
+        Source(
+            str(policy.name), "aws-managed" if ":iam::aws:" in str(arn) else "user-managed", _parsed(_default(policy))
+        )
+        for arn, policy in found.managed_policies.items()
     ]
     return inline + managed
 
 
 def _default(policy: Any) -> str:
     """The text of a managed policy's default version."""
-    return next(str(one.document) for one in policy.versions if one.version_id == policy.default_version_id)
+    return next(str(version.document) for version in policy.versions if version.version_id == policy.default_version_id)
 
 
 def _parsed(text: Any) -> Document:

@@ -31,7 +31,7 @@ class ResourcePolicies:
             role = self._principals.find(need.resource)
             if role is not None and role.trust is not None:
                 # A trust policy has no Resource: it is about its role.
-                statements = [{**one, "Resource": "*"} for one in as_list(role.trust.get("Statement", []))]
+                statements = [{**statement, "Resource": "*"} for statement in as_list(role.trust.get("Statement", []))]
                 return {**role.trust, "Statement": statements}
         return None
 

@@ -32,7 +32,7 @@ def simulate(params: Mapping[str, Any], principal: Principal | None, facts: Mapp
     caller = str(params.get("CallerArn") or (principal.arn if principal else ""))
     role = principal.arn if principal is not None and ":role/" in principal.arn else ""
     missing = _missing([source.document for source in sources], boundary, resource_policy, context=context)
-    pairs = [(str(one), str(arn)) for one in actions for arn in as_list(params.get("ResourceArns") or ["*"])]
+    pairs = [(str(action), str(arn)) for action in actions for arn in as_list(params.get("ResourceArns") or ["*"])]
     start, size = _page(params)
     results = []
     for action, resource in pairs[start : start + size]:
@@ -114,7 +114,7 @@ def _missing(sources: Iterable[Document], *more: Document | None, context: Mappi
     """Condition keys and policy variables that the policies ask about and nobody gave a value for."""
     known = {key.lower() for key in context} | _ALWAYS_KNOWN
     asked: set[str] = set()
-    for document in (*sources, *(one for one in more if one is not None)):
+    for document in (*sources, *(document for document in more if document is not None)):
         for statement in as_list(document.get("Statement", [])):
             asked |= {key for keys in statement.get("Condition", {}).values() for key in keys}
             asked |= set(_VARIABLE.findall(json.dumps([statement.get("Resource"), statement.get("Condition")])))

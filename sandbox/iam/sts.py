@@ -88,7 +88,9 @@ class StsService(Service):
         if inline:
             texts.append(_checked(str(inline)))
             size += len(str(inline))
-        arns = [str(one.get("arn", "")) for one in as_list(params.get("PolicyArns") or []) if isinstance(one, dict)]
+        arns = [
+            str(given.get("arn", "")) for given in as_list(params.get("PolicyArns") or []) if isinstance(given, dict)
+        ]
         if len(arns) > MAX_POLICY_ARNS:
             raise AwsError("ValidationError", f"At most {MAX_POLICY_ARNS} PolicyArns can be given.")
         for policy_arn in arns:
@@ -133,8 +135,8 @@ def _checked(text: str) -> str:
 
 
 def _tags(params: dict[str, Any]) -> dict[str, str]:
-    given = [one for one in as_list(params.get("Tags") or []) if isinstance(one, dict) and one.get("Key")]
-    return {str(one["Key"]): str(one.get("Value", "")) for one in given}
+    given = [tag for tag in as_list(params.get("Tags") or []) if isinstance(tag, dict) and tag.get("Key")]
+    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
 
 
 def _seconds(params: dict[str, Any], default: int, largest: int) -> int:

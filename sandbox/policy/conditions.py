@@ -71,7 +71,7 @@ def _substituted(text: str, facts: Facts, operator: str) -> str | None:
 
 def _as_texts(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple | set | frozenset) else [value]
-    return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
 
 def _safely(test: Test, actual: str, wanted: str) -> bool:

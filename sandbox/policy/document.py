@@ -27,7 +27,7 @@ def problem(document: Any, *, for_resource: bool) -> str:
     statements = as_list(document.get("Statement") or [])
     if not statements:
         return "Missing required field Statement"
-    return next(filter(None, (_statement_problem(one, for_resource) for one in statements)), "")
+    return next(filter(None, (_statement_problem(statement, for_resource) for statement in statements)), "")
 
 
 def _statement_problem(statement: Any, for_resource: bool) -> str:
@@ -43,11 +43,11 @@ def _statement_problem(statement: Any, for_resource: bool) -> str:
         pairs.append(("Principal", "NotPrincipal"))
     elif statement.keys() & {"Principal", "NotPrincipal"}:
         return "Policy document should not specify a principal."
-    for one, other in pairs:
-        if (one in statement) == (other in statement):
-            return f"A Statement needs {one} or {other}, and not both."
-        if one != "Principal" and not all(isinstance(text, str) for text in as_list(statement.get(one, ""))):
-            return f"The {one} must be text or a list of texts."
+    for given, other in pairs:
+        if (given in statement) == (other in statement):
+            return f"A Statement needs {given} or {other}, and not both."
+        if given != "Principal" and not all(isinstance(text, str) for text in as_list(statement.get(given, ""))):
+            return f"The {given} must be text or a list of texts."
     condition = statement.get("Condition", {})
     if not isinstance(condition, Mapping) or not all(isinstance(keys, Mapping) for keys in condition.values()):
         return "The Condition must map operators to keys and values."

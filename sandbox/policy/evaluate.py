@@ -139,7 +139,7 @@ def _action_matches(statement: Mapping[str, Any], action: str) -> bool:
 
 def _resource_matches(statement: Mapping[str, Any], resource: str, facts: Context, variables: bool) -> bool:
     def any_of(patterns: Any) -> bool:
-        ready = (substitute(str(one), facts) if variables else str(one) for one in as_list(patterns))
+        ready = (substitute(str(pattern), facts) if variables else str(pattern) for pattern in as_list(patterns))
         return any(pattern is not None and matches(pattern, resource) for pattern in ready)
 
     if "NotResource" in statement:
@@ -152,7 +152,7 @@ def _among(element: Any, principal: str, role: str) -> Literal["", "account", "r
         return "direct"
     if not isinstance(element, Mapping):
         return ""
-    named = {str(one) for kind in ("AWS", "Service", "Federated") for one in as_list(element.get(kind, []))}
+    named = {str(principal) for kind in ("AWS", "Service", "Federated") for principal in as_list(element.get(kind, []))}
     if named & {"*", principal}:
         return "direct"
     if named & {role or _role_of_session(principal)}:

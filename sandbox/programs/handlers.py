@@ -73,7 +73,7 @@ class Handlers:
         self.context = Context(str(model_dir))
         module = _load(code, program)
         self._functions = _functions(module)
-        self._arity = {name: len(inspect.signature(one).parameters) for name, one in self._functions.items()}
+        self._arity = {name: len(inspect.signature(function).parameters) for name, function in self._functions.items()}
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
         self.model = self._call("model_fn", str(model_dir))
 

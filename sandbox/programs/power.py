@@ -33,15 +33,15 @@ def main(arguments: list[str]) -> int:
 
 def _shutdown(rest: list[str]) -> int:
     action, when = "stop", ""
-    for one in rest:
-        if one in ("-c", "--cancel"):
+    for word in rest:
+        if word in ("-c", "--cancel"):
             return _tell("cancel", 0.0)
-        if one in ("-r", "--reboot"):
+        if word in ("-r", "--reboot"):
             action = "reboot"
-        elif one.startswith("-") and one not in ("-h", "-P", "-H", "--poweroff", "--halt", "--no-wall", "-k"):
-            return _refuse(f"shutdown: unrecognized option '{one}'")
-        elif not one.startswith("-") and not when:
-            when = one
+        elif word.startswith("-") and word not in ("-h", "-P", "-H", "--poweroff", "--halt", "--no-wall", "-k"):
+            return _refuse(f"shutdown: unrecognized option '{word}'")
+        elif not word.startswith("-") and not when:
+            when = word
     seconds = _delay(when or "+1")
     if seconds is None:
         return _refuse(f"Failed to parse time specification: {when}")
@@ -67,7 +67,7 @@ def _delay(when: str) -> float | None:
 
 
 def _systemctl(rest: list[str]) -> int:
-    words = [one for one in rest if not one.startswith("-")]
+    words = [word for word in rest if not word.startswith("-")]
     if words and words[0] in _VERBS:
         return _tell(_VERBS[words[0]], 0.0)
     return _refuse("System has not been booted with systemd as init system (PID 1). Can't operate.")

@@ -58,7 +58,7 @@ class Search:
         end = start + request.get("MaxResults", DEFAULT_PAGE)
         results = (self._result(resource, name) for _rank, name in ranked[start:end])
         answer: dict[str, Any] = {
-            "Results": [{resource: one} for one in results if one is not None],
+            "Results": [{resource: result} for result in results if result is not None],
             "TotalHits": {"Value": len(ranked), "Relation": "EqualTo"},
         }
         if end < len(ranked):
@@ -66,8 +66,8 @@ class Search:
         return answer
 
     def _ranked(self, resource: str, expression: Mapping[str, Any], sort_by: str, descending: bool) -> list[_Ranked]:
-        found = (one for one in self._candidates(resource) if _matches(expression, one))
-        return sorted(((_rank(one.value(sort_by)), one.name) for one in found), reverse=descending)
+        found = (candidate for candidate in self._candidates(resource) if _matches(expression, candidate))
+        return sorted(((_rank(candidate.value(sort_by)), candidate.name) for candidate in found), reverse=descending)
 
     def _remembered(self, query_id: str) -> list[_Ranked] | None:
         with self._lock:
@@ -133,7 +133,7 @@ class _Candidate:
         body = self.bodies().get(self.name, {})
         if name.startswith("Metrics."):
             wanted = name.removeprefix("Metrics.")
-            return [one["Value"] for one in body.get("FinalMetricDataList", []) if one["MetricName"] == wanted]
+            return [metric["Value"] for metric in body.get("FinalMetricDataList", []) if metric["MetricName"] == wanted]
         return _walk(body, name)
 
     def value(self, name: str) -> Any:
@@ -143,7 +143,7 @@ class _Candidate:
 
 def _walk(value: Any, name: str) -> list[Any]:
     if isinstance(value, list):
-        return [found for one in value for found in _walk(one, name)]
+        return [found for item in value for found in _walk(item, name)]
     if not name:
         return [value]
     if not isinstance(value, dict):
@@ -230,7 +230,7 @@ def _members(resource: str) -> frozenset[str]:
 def _position(ranked: list[_Ranked], after: _Ranked, *, descending: bool) -> int:
     """Where the page behind ``after`` starts, also when ``after`` itself is not there any more."""
     if descending:
-        return next((place for place, one in enumerate(ranked) if one < after), len(ranked))
+        return next((place for place, rank in enumerate(ranked) if rank < after), len(ranked))
     return bisect.bisect_right(ranked, after)
 
 

@@ -50,12 +50,12 @@ class TaggingService(Service):
         arns = [row["arn"] for row in self._db.query(f"{sql} ORDER BY r.arn LIMIT ?", [*args, size + 1])]
         page = arns[:size]
         marks = ",".join("?" * len(page))
-        found: dict[str, list[dict[str, str]]] = {one: [] for one in page}
+        found: dict[str, list[dict[str, str]]] = {arn: [] for arn in page}
         rows = self._db.query(f"SELECT * FROM sagemaker_tags WHERE arn IN ({marks}) ORDER BY arn, key", page)
         for row in rows:
             found[row["arn"]].append({"Key": row["key"], "Value": row["value"]})
         return {
-            "ResourceTagMappingList": [{"ResourceARN": one, "Tags": tags} for one, tags in found.items()],
+            "ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags} for arn, tags in found.items()],
             "PaginationToken": _write_token(page[-1], query) if len(arns) > size else "",
         }
 
@@ -78,11 +78,11 @@ class TaggingService(Service):
 
     def _each(self, request: dict[str, Any], change: Any) -> dict[str, Any]:
         failed = {}
-        for one in request["ResourceARNList"]:
+        for arn in request["ResourceARNList"]:
             try:
-                change(one)
+                change(arn)
             except AwsError as error:
-                failed[one] = {
+                failed[arn] = {
                     "StatusCode": error.status,
                     "ErrorCode": "InvalidParameterException",
                     "ErrorMessage": error.message,
@@ -103,14 +103,14 @@ def _resources(request: dict[str, Any]) -> tuple[str, list[Any]]:
         args += named
     if types:
         sql += f" AND ({' OR '.join('substr(r.arn, 1, ?)=?' for _ in types)})"
-        for one in types:
-            prefix = _arn_prefix(one)
+        for kind in types:
+            prefix = _arn_prefix(kind)
             args += [len(prefix), prefix]
-    for one in filters:
-        values = one.get("Values", [])
+    for wanted in filters:
+        values = wanted.get("Values", [])
         marks = f" AND t.value IN ({','.join('?' * len(values))})" if values else ""
         sql += f" AND EXISTS (SELECT 1 FROM sagemaker_tags t WHERE t.arn=r.arn AND t.key=?{marks})"
-        args += [one["Key"], *values]
+        args += [wanted["Key"], *values]
     return sql, args
 
 

@@ -185,8 +185,8 @@ def _compare(shape: Shape, given: Any, read: Any, path: str, problems: list[str]
     elif isinstance(shape, ListShape) and isinstance(given, list | tuple) and isinstance(read, list):
         if len(given) != len(read):
             problems.append(f"{path} has {len(given)} items, read were {len(read)}")
-        for number, (one, other) in enumerate(zip(given, read, strict=False)):
-            _compare(shape.member, one, other, f"{path}[{number}]", problems)
+        for number, (said, other) in enumerate(zip(given, read, strict=False)):
+            _compare(shape.member, said, other, f"{path}[{number}]", problems)
     elif isinstance(shape, MapShape) and isinstance(given, dict) and isinstance(read, dict):
         for name in given.keys() | read.keys():
             _compare(shape.value, given.get(name), read.get(name), f"{path}.{name}", problems)

@@ -26,4 +26,4 @@ def page(
             raise bad_token from error
     end = start + request.get("MaxResults", DEFAULT_PAGE)
     more = {"NextToken": base64.b64encode(str(end).encode()).decode()} if end < len(rows) else {}
-    return {member: [show(one) for one in rows[start:end]], **more}
+    return {member: [show(row) for row in rows[start:end]], **more}

@@ -21,10 +21,10 @@ def plain(shape: Shape, binary: bool) -> Convert:
         return _same if getattr(shape, "is_document_type", False) else _structure(shape, binary)
     if isinstance(shape, ListShape):
         item = _Later(shape.member, binary)
-        return lambda value: [item(one) for one in value]
+        return lambda value: [item(entry) for entry in value]
     if isinstance(shape, MapShape):
         item = _Later(shape.value, binary)
-        return lambda value: {name: item(one) for name, one in value.items()}
+        return lambda value: {name: item(entry) for name, entry in value.items()}
     kind = shape.type_name
     if kind == "timestamp":
         return _moment if binary else _timestamp(shape)

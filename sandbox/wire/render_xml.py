@@ -143,8 +143,8 @@ def _list(shape: ListShape, name: str, dialect: Dialect) -> Append:
 
     def append(value: list[Any], out: list[str]) -> None:
         out.append(start)
-        for one in value:
-            item(one, out)
+        for entry in value:
+            item(entry, out)
         out.append(end)
 
     return append

@@ -87,7 +87,7 @@ class Endpoints:
             if status == "Deleting":
                 self.records.delete(name)
             elif status != "Failed":
-                endpoint = self._adopt(name, record, [Variant(**one) for one in record.get(_DEPLOYMENT, [])])
+                endpoint = self._adopt(name, record, [Variant(**variant) for variant in record.get(_DEPLOYMENT, [])])
                 if status == "Updating":
                     self._save(endpoint, "InService")
                 self._work(endpoint, self._bring_up)
@@ -97,7 +97,7 @@ class Endpoints:
         with self._lock:
             self._closed = True
             endpoints = list(self._live.values())
-        closers = [threading.Thread(target=self._end, args=(one,), daemon=True) for one in endpoints]
+        closers = [threading.Thread(target=self._end, args=(endpoint,), daemon=True) for endpoint in endpoints]
         for thread in closers:
             thread.start()
         for thread in closers:
@@ -107,7 +107,7 @@ class Endpoints:
     def busy(self) -> bool:
         """True while an endpoint is being made, changed or deleted."""
         with self._lock:
-            return any(one.work is not None and one.work.is_alive() for one in self._live.values())
+            return any(endpoint.work is not None and endpoint.work.is_alive() for endpoint in self._live.values())
 
     def live(self, name: str) -> LiveEndpoint | None:
         """The endpoint of this name, or None."""
@@ -285,14 +285,14 @@ class Endpoints:
         """The variants of a configuration with their models; ValidationException when one is missing."""
         return [
             Variant(
-                name=one["VariantName"],
-                model=self._models.model(one["ModelName"]),
-                count=1 if "ServerlessConfig" in one else one["InitialInstanceCount"],
-                weight=one["InitialVariantWeight"],
-                startup_seconds=one.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
-                instance_type=one.get("InstanceType", ""),
+                name=production_variant["VariantName"],
+                model=self._models.model(production_variant["ModelName"]),
+                count=1 if "ServerlessConfig" in production_variant else production_variant["InitialInstanceCount"],
+                weight=production_variant["InitialVariantWeight"],
+                startup_seconds=production_variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                instance_type=production_variant.get("InstanceType", ""),
             )
-            for one in self._models.config(config_name)["ProductionVariants"]
+            for production_variant in self._models.config(config_name)["ProductionVariants"]
         ]
 
     def _fleet(self, endpoint: LiveEndpoint, variants: list[Variant]) -> Fleet:
@@ -362,7 +362,9 @@ class Endpoints:
                 endpoint.record.pop(_PENDING, None)
             if endpoint.fleet is not None:
                 variants = list(endpoint.fleet.variants.values())
-                endpoint.record["ProductionVariants"] = [_variant_summary(one, len(one.instances)) for one in variants]
+                endpoint.record["ProductionVariants"] = [
+                    _variant_summary(variant, len(variant.instances)) for variant in variants
+                ]
                 endpoint.record[_DEPLOYMENT] = [variant.to_record() for variant in variants]
             if status in ("InService", "Failed"):
                 endpoint.reserved = _instances(endpoint.fleet.variants.values() if endpoint.fleet else ())

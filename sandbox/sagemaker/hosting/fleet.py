@@ -113,15 +113,15 @@ class Fleet:
         deadline = time.monotonic() + limit
         with self._condition:
             while not (self._closed or cancelled()):
-                states = [(variant, one) for variant in self.variants.values() for one in variant.instances]
-                for variant, one in states:
-                    if one.failed_to_load:
-                        raise FleetError(_not_healthy(variant, one.reason()))
-                if all(one.state == "ready" for _variant, one in states):
+                states = [(variant, instance) for variant in self.variants.values() for instance in variant.instances]
+                for variant, instance in states:
+                    if instance.failed_to_load:
+                        raise FleetError(_not_healthy(variant, instance.reason()))
+                if all(instance.state == "ready" for _variant, instance in states):
                     return True
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    slow, one = next(pair for pair in states if pair[1].state != "ready")
+                    slow, _ = next(pair for pair in states if pair[1].state != "ready")
                     raise FleetError(_not_healthy(slow, f"The model was not loaded after {limit:.0f} s."))
                 self._condition.wait(left)
         return False
@@ -142,9 +142,9 @@ class Fleet:
             instances = variant.instances
             first = next(variant.turn)
             order = [instances[(first + n) % len(instances)] for n in range(len(instances))] if instances else []
-            ready = [one for one in order if one.state == "ready"]
+            ready = [instance for instance in order if instance.state == "ready"]
             if ready:
-                return variant, min(ready, key=lambda one: one.waiting)
+                return variant, min(ready, key=lambda instance: instance.waiting)
             with self._condition:
                 left = deadline - time.monotonic()
                 if left <= 0 or self._closed:
@@ -168,14 +168,14 @@ class Fleet:
 
     def instances(self) -> list[Instance]:
         """All instances of all variants."""
-        return [one for variant in self.variants.values() for one in variant.instances]
+        return [instance for variant in self.variants.values() for instance in variant.instances]
 
     def close(self) -> None:
         """End all processes and remove the files."""
         with self._size_lock, self._condition:
             self._closed = True
             self._condition.notify_all()
-        threads = [threading.Thread(target=one.close, daemon=True) for one in self.instances()]
+        threads = [threading.Thread(target=instance.close, daemon=True) for instance in self.instances()]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -187,7 +187,9 @@ class Fleet:
     def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
         """Wait until no request is on its way any more, at most ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        while any(one.waiting for one in self.instances()) and time.monotonic() < deadline and not cancelled():
+        while (
+            any(instance.waiting for instance in self.instances()) and time.monotonic() < deadline and not cancelled()
+        ):
             time.sleep(0.02)
 
     def _by_weight(self) -> Variant:

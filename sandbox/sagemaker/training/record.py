@@ -90,7 +90,7 @@ class JobRecord:
     def set_metrics(self, metrics: Sequence[tuple[str, float, float]], *, keep: bool) -> None:
         """Note the last value of each metric as (name, value, epoch seconds); ``keep`` writes it to disk."""
         with self._lock:
-            latest = {one["MetricName"]: one for one in self.body.get("FinalMetricDataList", [])}
+            latest = {metric["MetricName"]: metric for metric in self.body.get("FinalMetricDataList", [])}
             for name, value, at in metrics:
                 latest[name] = {"MetricName": name, "Value": value, "Timestamp": at}
             self.body["FinalMetricDataList"] = list(latest.values())

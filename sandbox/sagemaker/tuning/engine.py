@@ -72,14 +72,14 @@ def parse_ranges(parameter_ranges: Mapping[str, Sequence[Mapping[str, Any]]]) ->
         if not values:
             raise RangeError(f"The categorical range {given['Name']} has no values.")
         ranges.append(CategoricalRange(given["Name"], values))
-    names = [one.name for one in ranges]
+    names = [searched.name for searched in ranges]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RangeError(f"{', '.join(twice)} has more than one range.")
     if not ranges:
         raise RangeError("No hyperparameter has a range: there is nothing to tune.")
-    for one in ranges:
-        _check(one)
+    for searched in ranges:
+        _check(searched)
     return ranges
 
 
@@ -101,7 +101,7 @@ class SearchEngine:
                 constant_liar=True,
             )
         self._study = optuna.create_study(sampler=sampler, direction="maximize" if maximize else "minimize")
-        self._distributions = {one.name: _distribution(one) for one in self.ranges}
+        self._distributions = {searched.name: _distribution(searched) for searched in self.ranges}
 
     @property
     def size(self) -> int | None:
@@ -116,7 +116,9 @@ class SearchEngine:
             self._handed_out += 1
             return self._handed_out - 1, self._grid[self._handed_out - 1]
         trial = self._study.ask(self._distributions)
-        return trial.number, {one.name: _to_wire(one, trial.params[one.name]) for one in self.ranges}
+        return trial.number, {
+            searched.name: _to_wire(searched, trial.params[searched.name]) for searched in self.ranges
+        }
 
     def tell(self, number: int, value: float | None) -> None:
         """Report a trial's objective; ``None`` (or not a number) when it gave none."""
@@ -130,13 +132,13 @@ class SearchEngine:
     def learn(self, hyperparameters: Mapping[str, str], value: float) -> bool:
         """Take over a result of another tuning job (warm start); False when it lies outside of the ranges."""
         params = {}
-        for one in self.ranges:
-            if one.name not in hyperparameters:
+        for searched in self.ranges:
+            if searched.name not in hyperparameters:
                 return False
-            internal = _from_wire(one, hyperparameters[one.name])
+            internal = _from_wire(searched, hyperparameters[searched.name])
             if internal is None:
                 return False
-            params[one.name] = internal
+            params[searched.name] = internal
         if self._grid is None:
             self._study.add_trial(
                 optuna.trial.create_trial(params=params, distributions=self._distributions, value=value)
@@ -144,11 +146,11 @@ class SearchEngine:
         return True
 
     def _all_combinations(self) -> list[dict[str, str]]:
-        others = [one.name for one in self.ranges if not isinstance(one, CategoricalRange)]
+        others = [searched.name for searched in self.ranges if not isinstance(searched, CategoricalRange)]
         if others:
             raise RangeError(f"Grid search takes categorical ranges only; {', '.join(others)} is not.")
-        names = [one.name for one in self.ranges]
-        sets = [one.values for one in self.ranges if isinstance(one, CategoricalRange)]
+        names = [searched.name for searched in self.ranges]
+        sets = [searched.values for searched in self.ranges if isinstance(searched, CategoricalRange)]
         return [dict(zip(names, values, strict=True)) for values in itertools.product(*sets)]
 
 
@@ -162,55 +164,59 @@ def _number(given: Mapping[str, Any], bound: str) -> float:
     return value
 
 
-def _check(one: Range) -> None:
-    if isinstance(one, CategoricalRange):
+def _check(searched: Range) -> None:
+    if isinstance(searched, CategoricalRange):
         return
-    if one.low > one.high:
-        raise RangeError(f"The range {one.name} is upside down: {one.low:g} is more than {one.high:g}.")
-    if one.scaling == "Logarithmic" and one.low <= 0:
-        raise RangeError(f"The range {one.name} has a logarithmic scale, so it must start above 0, not at {one.low:g}.")
-    if one.scaling == "ReverseLogarithmic":
-        if isinstance(one, IntegerRange):
-            raise RangeError(f"The integer range {one.name} cannot have a reverse logarithmic scale.")
-        if not 0 <= one.low <= one.high < 1:
-            raise RangeError(f"The range {one.name} has a reverse logarithmic scale, so it must lie within 0 and 1.")
-    if one.scaling not in ("Auto", "Linear", "Logarithmic", "ReverseLogarithmic"):
-        raise RangeError(f"The range {one.name} has an unknown scale, {one.scaling}.")
+    if searched.low > searched.high:
+        raise RangeError(f"The range {searched.name} is upside down: {searched.low:g} is more than {searched.high:g}.")
+    if searched.scaling == "Logarithmic" and searched.low <= 0:
+        raise RangeError(
+            f"The range {searched.name} has a logarithmic scale, so it must start above 0, not at {searched.low:g}."
+        )
+    if searched.scaling == "ReverseLogarithmic":
+        if isinstance(searched, IntegerRange):
+            raise RangeError(f"The integer range {searched.name} cannot have a reverse logarithmic scale.")
+        if not 0 <= searched.low <= searched.high < 1:
+            raise RangeError(
+                f"The range {searched.name} has a reverse logarithmic scale, so it must lie within 0 and 1."
+            )
+    if searched.scaling not in ("Auto", "Linear", "Logarithmic", "ReverseLogarithmic"):
+        raise RangeError(f"The range {searched.name} has an unknown scale, {searched.scaling}.")
 
 
-def _logarithmic(one: ContinuousRange | IntegerRange) -> bool:
-    if one.scaling == "Auto":
-        return one.low > 0 and one.high / one.low >= _AUTO_LOG_RATIO
-    return one.scaling == "Logarithmic"
+def _logarithmic(searched: ContinuousRange | IntegerRange) -> bool:
+    if searched.scaling == "Auto":
+        return searched.low > 0 and searched.high / searched.low >= _AUTO_LOG_RATIO
+    return searched.scaling == "Logarithmic"
 
 
-def _distribution(one: Range) -> optuna.distributions.BaseDistribution:
-    if isinstance(one, CategoricalRange):
-        return optuna.distributions.CategoricalDistribution(one.values)
-    if isinstance(one, IntegerRange):
-        return optuna.distributions.IntDistribution(one.low, one.high, log=_logarithmic(one))
-    if one.scaling == "ReverseLogarithmic":
+def _distribution(searched: Range) -> optuna.distributions.BaseDistribution:
+    if isinstance(searched, CategoricalRange):
+        return optuna.distributions.CategoricalDistribution(searched.values)
+    if isinstance(searched, IntegerRange):
+        return optuna.distributions.IntDistribution(searched.low, searched.high, log=_logarithmic(searched))
+    if searched.scaling == "ReverseLogarithmic":
         # Reverse logarithmic: fine steps near 1, so the search goes over 1 - x on a logarithmic scale.
-        return optuna.distributions.FloatDistribution(1 - one.high, 1 - one.low, log=True)
-    return optuna.distributions.FloatDistribution(one.low, one.high, log=_logarithmic(one))
+        return optuna.distributions.FloatDistribution(1 - searched.high, 1 - searched.low, log=True)
+    return optuna.distributions.FloatDistribution(searched.low, searched.high, log=_logarithmic(searched))
 
 
-def _to_wire(one: Range, value: Any) -> str:
-    if isinstance(one, ContinuousRange):
-        number = 1 - value if one.scaling == "ReverseLogarithmic" else value
-        return repr(min(max(float(number), one.low), one.high))
+def _to_wire(searched: Range, value: Any) -> str:
+    if isinstance(searched, ContinuousRange):
+        number = 1 - value if searched.scaling == "ReverseLogarithmic" else value
+        return repr(min(max(float(number), searched.low), searched.high))
     return str(value)
 
 
-def _from_wire(one: Range, text: str) -> Any:
-    if isinstance(one, CategoricalRange):
-        return text if text in one.values else None
+def _from_wire(searched: Range, text: str) -> Any:
+    if isinstance(searched, CategoricalRange):
+        return text if text in searched.values else None
     try:
         number = float(text.strip('"'))
     except ValueError:
         return None
-    if not one.low <= number <= one.high:
+    if not searched.low <= number <= searched.high:
         return None
-    if isinstance(one, IntegerRange):
+    if isinstance(searched, IntegerRange):
         return int(number)
-    return 1 - number if one.scaling == "ReverseLogarithmic" else number
+    return 1 - number if searched.scaling == "ReverseLogarithmic" else number

@@ -93,7 +93,7 @@ class TuningJobs:
         name = request["HyperParameterTuningJobName"]
         self._refuse_taken(name)
         plan = TuningPlan(request)
-        example = plan.trial_request(f"{name}-001-00000000", {one.name: "" for one in plan.ranges})
+        example = plan.trial_request(f"{name}-001-00000000", {searched.name: "" for searched in plan.ranges})
         self._jobs.check_several(example, plan.parallel)
         now = time.time()
         body: dict[str, Any] = {

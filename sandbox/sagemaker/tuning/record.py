@@ -23,9 +23,9 @@ _FROM_JOB = (
 
 def objective_of(job: Mapping[str, Any], metric: str) -> float | None:
     """The last value of ``metric`` in a training job's record."""
-    for one in job.get("FinalMetricDataList", []):
-        if one["MetricName"] == metric and math.isfinite(one["Value"]):
-            return float(one["Value"])
+    for final in job.get("FinalMetricDataList", []):
+        if final["MetricName"] == metric and math.isfinite(final["Value"]):
+            return float(final["Value"])
     return None
 
 
@@ -61,13 +61,13 @@ def tuning_objective(tuning: Mapping[str, Any]) -> dict[str, str]:
 def best_of(summaries: Iterable[Mapping[str, Any]], *, maximize: bool) -> dict[str, Any] | None:
     """The summary with the best final objective, the older one of two equals; ``None`` when none has one."""
     best: dict[str, Any] | None = None
-    for one in summaries:
-        value = final_value(one)
+    for summary in summaries:
+        value = final_value(summary)
         if value is None:
             continue
         leader = final_value(best) if best else None
         if leader is None or (value > leader if maximize else value < leader):
-            best = dict(one)
+            best = dict(summary)
     return best
 
 
@@ -82,7 +82,7 @@ def status_counters(summaries: Iterable[Mapping[str, Any]]) -> dict[str, dict[st
     statuses = {"Completed": 0, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0}
     objectives = {"Succeeded": 0, "Pending": 0, "Failed": 0}
     names = {"Failed": "NonRetryableError", "Stopping": "InProgress"}
-    for one in summaries:
-        statuses[names.get(one["TrainingJobStatus"], one["TrainingJobStatus"])] += 1
-        objectives[one["ObjectiveStatus"]] += 1
+    for summary in summaries:
+        statuses[names.get(summary["TrainingJobStatus"], summary["TrainingJobStatus"])] += 1
+        objectives[summary["ObjectiveStatus"]] += 1
     return {"TrainingJobStatusCounters": statuses, "ObjectiveStatusCounters": objectives}

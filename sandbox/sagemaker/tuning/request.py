@@ -88,10 +88,10 @@ class TuningPlan:
         return validate("sagemaker", "CreateTrainingJob", request)
 
     def _check_names(self) -> None:
-        both = sorted({one.name for one in self.ranges} & set(self.static))
+        both = sorted({searched.name for searched in self.ranges} & set(self.static))
         if both:
             raise invalid(f"{', '.join(both)} cannot have a range and be a static hyperparameter at once.")
-        names = [one["Name"] for one in self.metric_definitions]
+        names = [metric_definition["Name"] for metric_definition in self.metric_definitions]
         if self.metric not in names:
             defined = ", ".join(names) if names else "none"
             raise invalid(

@@ -204,7 +204,7 @@ class TuningRun:
 
     def _check_unseen(self, trial: _Trial) -> None:
         """A regex that matches nothing in a whole job matches nothing in the next ones: say so at once."""
-        if any(one.values for one in self._trials.values()):
+        if any(trial.values for trial in self._trials.values()):
             return
         regex = self._regex()
         lines = last_lines(self._logs, trial.name)
@@ -214,7 +214,11 @@ class TuningRun:
             self._end("Failed", unseen_reason(self._plan.metric, regex, trial.name, lines))
 
     def _regex(self) -> str:
-        return next(one["Regex"] for one in self._plan.metric_definitions if one["Name"] == self._plan.metric)
+        return next(
+            metric_definition["Regex"]
+            for metric_definition in self._plan.metric_definitions
+            if metric_definition["Name"] == self._plan.metric
+        )
 
     def _check_criteria(self, trial: _Trial, value: float) -> None:
         criteria = self._plan.config.get("TuningJobCompletionCriteria", {})
@@ -239,10 +243,10 @@ class TuningRun:
     def _too_bad(self, trial: _Trial) -> bool:
         maximize = self._plan.maximize
         if self._plan.median_rule and len(trial.values) >= _LEAST_EPOCHS:
-            previous = [one.values for one in self._trials.values() if one.order < trial.order]
+            previous = [other.values for other in self._trials.values() if other.order < trial.order]
             return stops_early(trial.values, previous, maximize=maximize)
         if self._rungs:
-            others = [one.values for one in self._trials.values() if one is not trial]
+            others = [other.values for other in self._trials.values() if other is not trial]
             return hyperband_stops(trial.values, others, self._rungs, maximize=maximize)
         return False
 
@@ -264,7 +268,9 @@ class TuningRun:
 
     def _finish(self) -> None:
         ending = self._ending or _Ending("Completed")
-        if ending.status == "Completed" and not any(final_value(one) is not None for one in self._summaries.values()):
+        if ending.status == "Completed" and not any(
+            final_value(summary) is not None for summary in self._summaries.values()
+        ):
             ending = _Ending("Failed", self._nothing_learned())
         now = time.time()
         reason = {"FailureReason": ending.reason} if ending.reason else {}
@@ -274,7 +280,7 @@ class TuningRun:
             self._save(HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=now, **reason)
 
     def _nothing_learned(self) -> str:
-        failed = [one for one in self._summaries.values() if one["TrainingJobStatus"] == "Failed"]
+        failed = [summary for summary in self._summaries.values() if summary["TrainingJobStatus"] == "Failed"]
         if failed and len(failed) == len(self._summaries):
             last = failed[-1]
             return (
@@ -311,7 +317,7 @@ def standing(summaries: Iterable[dict[str, Any]], tuning: Mapping[str, Any]) -> 
     if best is not None:
         members["BestTrainingJob"] = best
     if "ParentBest" in tuning:
-        overall = best_of([one for one in (tuning["ParentBest"], best) if one], maximize=maximize)
+        overall = best_of([candidate for candidate in (tuning["ParentBest"], best) if candidate], maximize=maximize)
         if overall is not None:
             members["OverallBestTrainingJob"] = overall
     return members
