@@ -13,6 +13,7 @@ from console.widgets.forms.buttons import Button
 from console.widgets.frames.banner import Banner
 from console.widgets.text.policy_diff import PolicyDiff
 from workers.access.grants import BroadGrant, Narrowing
+from workers.access.policies import Statement, as_list
 from workers.access.role_check import RoleKind
 
 if TYPE_CHECKING:
@@ -62,9 +63,8 @@ class NarrowRole(Command):
         return [("role", self.plan.role), *([("function", self._function)] if self._function else [])]
 
 
-def _actions(statement: dict[str, object]) -> list[str]:
-    action = statement["Action"]
-    return [str(name) for name in action] if isinstance(action, list) else [str(action)]
+def _actions(statement: Statement) -> list[str]:
+    return as_list(statement["Action"])
 
 
 class RoleNotice(QWidget):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
-from workers.access.policies import as_text
+from workers.access.policies import VERSION, PolicyDocument, Statement, as_list, as_text, statements
 from workers.aws.session import AwsSession
 from workers.aws.tags import made_by_sagedeck
 from workers.errors.tree import NotFound, SageDeckError
@@ -63,17 +61,17 @@ class Grant:
 
     role: str
     policy_name: str
-    document: Mapping[str, Any]
+    document: PolicyDocument
     diff: tuple[DiffLine, ...]
     denial: Denial
 
     @property
     def allowed_already(self) -> tuple[str, ...]:
         """On what the policy allows the refused action even before; names instead of ARNs."""
-        statements = as_list(self.document.get("Statement", []))[:-1]
+        before = statements(self.document)[:-1]
         found = [
             str(resource)
-            for statement in statements
+            for statement in before
             if statement.get("Effect") == "Allow" and self.denial.action in as_list(statement.get("Action", []))
             for resource in as_list(statement.get("Resource", []))
         ]
@@ -104,7 +102,7 @@ class Narrowing:
 
     role: str
     policy_name: str
-    document: Mapping[str, Any]
+    document: PolicyDocument
     diff: tuple[DiffLine, ...]
     detach: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -114,7 +112,7 @@ class Narrowing:
         """The same as AWS CLI lines."""
         lines = [
             f"aws iam put-role-policy --role-name {self.role} --policy-name {self.policy_name} "
-            f"--policy-document {shlex.quote(as_text(dict(self.document)))}"
+            f"--policy-document {shlex.quote(as_text(self.document))}"
         ]
         lines += [f"aws iam detach-role-policy --role-name {self.role} --policy-arn {arn}" for arn in self.detach]
         lines += [f"aws iam delete-role-policy --role-name {self.role} --policy-name {name}" for name in self.remove]
@@ -129,21 +127,21 @@ def parse_denial(text: str) -> Denial | None:
     return Denial(found["user"], found["action"], (found["resource"] or "*").rstrip(".,"))
 
 
-def render(document: Mapping[str, Any]) -> list[str]:
+def render(document: PolicyDocument) -> list[str]:
     """A policy as lines that people read: one statement's members a line."""
-    lines = [f'{{ "Version": "{document.get("Version", "2012-10-17")}",', '  "Statement": [']
-    statements = as_list(document.get("Statement", []))
-    for number, statement in enumerate(statements):
+    lines = [f'{{ "Version": "{document.get("Version", VERSION)}",', '  "Statement": [']
+    found = statements(document)
+    for number, statement in enumerate(found):
         parts = [f'"{key}": {json.dumps(value)}' for key, value in statement.items() if key != "Resource"]
         resources = [key for key in statement if key == "Resource"]
-        end = " }" + ("," if number + 1 < len(statements) else "")
+        end = " }" + ("," if number + 1 < len(found) else "")
         lines.append("    { " + ", ".join(parts) + ("," if resources else end))
         if resources:
             lines.append(f'      "Resource": {json.dumps(statement["Resource"])}{end}')
     return [*lines, "  ] }"]
 
 
-def diff_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[DiffLine, ...]:
+def diff_lines(before: PolicyDocument | None, after: PolicyDocument) -> tuple[DiffLine, ...]:
     """The new text with what the old one lacks marked ``+``. Commas at line ends do not count as a change."""
     old = [line.rstrip(",") for line in render(before)] if before else []
     found = []
@@ -155,19 +153,16 @@ def diff_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tu
     return tuple(found)
 
 
-def with_statement(document: Mapping[str, Any] | None, action: str, resource: str) -> dict[str, Any]:
+def with_statement(document: PolicyDocument | None, action: str, resource: str) -> PolicyDocument:
     """The document with one more statement, which allows exactly ``action`` on ``resource``."""
-    statements = as_list((document or {}).get("Statement", []))
-    return {
-        "Version": "2012-10-17",
-        "Statement": [*statements, {"Effect": "Allow", "Action": action, "Resource": resource}],
-    }
+    more: Statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {"Version": VERSION, "Statement": [*(statements(document) if document else []), more]}
 
 
-def broad_reasons(document: Mapping[str, Any]) -> list[str]:
+def broad_reasons(document: PolicyDocument) -> list[str]:
     """Why a policy is broader than least privilege: wildcard actions, or actions on every resource."""
     reasons = []
-    for statement in as_list(document.get("Statement", [])):
+    for statement in statements(document):
         if statement.get("Effect") != "Allow":
             continue
         if "NotAction" in statement or "NotResource" in statement:
@@ -226,7 +221,7 @@ class Grants:
             f"narrow the role {plan.role}",
             RoleName=plan.role,
             PolicyName=plan.policy_name,
-            PolicyDocument=as_text(dict(plan.document)),
+            PolicyDocument=as_text(plan.document),
         )
         gone = [("detach_role_policy", {"PolicyArn": arn}) for arn in plan.detach]
         gone += [("delete_role_policy", {"PolicyName": name}) for name in plan.remove]
@@ -245,7 +240,7 @@ class Grants:
 
         return await self._session.run("count the actions", counted, service=names[0])
 
-    async def inline_policies(self, role: str) -> dict[str, dict[str, Any]]:
+    async def inline_policies(self, role: str) -> dict[str, PolicyDocument]:
         """The inline policies of a role by name."""
         found = {}
         names = self._session.paginate("iam", "list_role_policies", "PolicyNames", RoleName=role)
@@ -280,20 +275,15 @@ class Grants:
         return found
 
 
-def _allows_just(document: Mapping[str, Any], denial: Denial) -> bool:
+def _allows_just(document: PolicyDocument, denial: Denial) -> bool:
     return any(
         statement.get("Effect") == "Allow"
         and denial.action in as_list(statement.get("Action", []))
         and denial.resource in as_list(statement.get("Resource", []))
-        for statement in as_list(document.get("Statement", []))
+        for statement in statements(document)
     )
 
 
-def _document(value: Any) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(unquote(value)) if isinstance(value, str) else dict(value)
+def _document(value: str | PolicyDocument) -> PolicyDocument:
+    document: PolicyDocument = json.loads(unquote(value)) if isinstance(value, str) else value
     return document
-
-
-def as_list(value: Any) -> list[Any]:
-    """A policy's member as a list: IAM lets one value stand without its brackets."""
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

@@ -4,14 +4,52 @@ from __future__ import annotations
 
 import json
 from string import Template
-from typing import Any
+from typing import TypedDict, cast
 
 from workers.paths import RESOURCES
 
 FOLDER = RESOURCES / "policies"
+VERSION = "2012-10-17"
 
 
-def policy(name: str, **values: str) -> dict[str, Any]:
+class Statement(TypedDict, total=False):
+    """One statement of a policy, with the members that AWS writes. IAM lets one value stand without its brackets."""
+
+    Sid: str
+    Effect: str
+    Principal: object
+    Action: str | list[str]
+    NotAction: str | list[str]
+    Resource: str | list[str]
+    NotResource: str | list[str]
+    Condition: object
+
+
+class PolicyDocument(TypedDict, total=False):
+    """A policy. IAM lets one statement stand without its brackets: see ``statements``."""
+
+    Version: str
+    Id: str
+    Statement: list[Statement]
+
+
+def statements(document: PolicyDocument) -> list[Statement]:
+    """The statements of a policy, also of one that has but one and no brackets."""
+    found: object = document.get("Statement", [])
+    return cast("list[Statement]", found if isinstance(found, list) else [found])
+
+
+def with_statements(document: PolicyDocument, found: list[Statement]) -> PolicyDocument:
+    """The same policy with other statements."""
+    return {**document, "Statement": found}
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    """A member of a statement as a list."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def policy(name: str, **values: str) -> PolicyDocument:
     """The template ``name`` with ``values`` filled in, as a document.
 
     The values come from AWS or were checked (account, region, partition, bucket). Raises ``KeyError`` when one is
@@ -21,7 +59,7 @@ def policy(name: str, **values: str) -> dict[str, Any]:
     return json.loads(Template(text).substitute({key: json.dumps(value)[1:-1] for key, value in values.items()}))
 
 
-def as_text(document: dict[str, Any]) -> str:
+def as_text(document: PolicyDocument) -> str:
     """The document as AWS takes it: compact JSON."""
     return json.dumps(document, separators=(",", ":"))
 

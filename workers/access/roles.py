@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from workers.access.policies import as_text, partition, policy
+from workers.access.policies import PolicyDocument, as_text, partition, policy
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.names import fitting_role_name
 from workers.aws.session import AwsSession
@@ -85,7 +85,7 @@ class Roles:
         found: dict[str, Any] = answer["Role"]
         return found
 
-    async def _create(self, name: str, trust: dict[str, Any], bucket: str, attempt: Attempt) -> dict[str, Any]:
+    async def _create(self, name: str, trust: PolicyDocument, bucket: str, attempt: Attempt) -> dict[str, Any]:
         async def create() -> dict[str, Any]:
             answer = await self._call(
                 "create_role",
@@ -120,7 +120,7 @@ class Roles:
                 raise
             return found
 
-    async def _repair_trust(self, role: dict[str, Any], trust: dict[str, Any]) -> None:
+    async def _repair_trust(self, role: dict[str, Any], trust: PolicyDocument) -> None:
         if role.get("AssumeRolePolicyDocument") == trust:
             return
         name = role["RoleName"]
@@ -137,14 +137,15 @@ class Roles:
             PolicyDocument=as_text(trust),
         )
 
-    async def _inline_policy(self, name: str) -> dict[str, Any] | None:
+    async def _inline_policy(self, name: str) -> PolicyDocument | None:
         try:
             answer = await self._call(
                 "get_role_policy", f"read the policy of the role {name}", RoleName=name, PolicyName=INLINE_POLICY
             )
         except NotFound:
             return None
-        return answer["PolicyDocument"]
+        found: PolicyDocument = answer["PolicyDocument"]
+        return found
 
     async def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
         return await self._session.call("iam", operation, doing, **parameters)

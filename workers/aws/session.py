@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from workers.aws import profile_check
 from workers.aws.chosen import core_session
@@ -14,6 +14,9 @@ from workers.deadlines import bound
 from workers.errors.rules import is_local
 from workers.errors.tree import Unreachable, translate_for
 from workers.types import Backend, Identity
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 T = TypeVar("T")
 AskCode = Callable[[str], str | None]
@@ -85,6 +88,10 @@ class AwsSession:
         """The region the calls go to."""
         return self.backend.region
 
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: str) -> Any: ...
     def client(self, service: str) -> Any:
         """The cached boto3 client of ``service``. Blocking: call it inside ``run``."""
         client = self._clients.get(service)

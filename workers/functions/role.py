@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from workers.access.grants import Narrowing, diff_lines
-from workers.access.policies import policy
+from workers.access.policies import PolicyDocument, Statement, policy
 from workers.functions.types import Function, FunctionSpec
 
 POLICY_NAME = "invoke"
 INVOKE = "sagemaker:InvokeEndpoint"
 
 
-def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, Any]:
+def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> PolicyDocument:
     """The role's inline policy: its own log, and as asked InvokeEndpoint on one endpoint, GetObject on one prefix."""
     document = policy("function_role", **values)
     if spec.allow_endpoint:
@@ -38,9 +38,9 @@ def function_policy(spec: FunctionSpec, values: Mapping[str, str]) -> dict[str, 
     return document
 
 
-def without_sid(statement: Mapping[str, Any]) -> dict[str, Any]:
+def without_sid(statement: Statement) -> Statement:
     """The same statement without its identifier, which must be unique in a policy."""
-    return {key: value for key, value in statement.items() if key != "Sid"}
+    return cast("Statement", {key: value for key, value in statement.items() if key != "Sid"})
 
 
 def policy_values(function: str, arn: str, endpoint: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def policy_values(function: str, arn: str, endpoint: str) -> dict[str, str]:
 
 
 def narrowing(
-    function: Function, allowed_s3: str, inline: Mapping[str, Mapping[str, Any]], attached: Mapping[str, str]
+    function: Function, allowed_s3: str, inline: Mapping[str, PolicyDocument], attached: Mapping[str, str]
 ) -> Narrowing:
     """The narrow policy for ``function`` against what its role has: ``inline`` documents, ``attached`` ARNs by name.
 

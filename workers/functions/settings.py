@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.access.grants import DiffLine, Grants, as_list, diff_lines
-from workers.access.policies import as_text
+from workers.access.grants import DiffLine, Grants, diff_lines
+from workers.access.policies import VERSION, PolicyDocument, Statement, as_list, as_text, statements, with_statements
 from workers.aws.creating import ROLL_BACK_SECONDS, surely, to_the_end
 from workers.aws.session import AwsSession
 from workers.errors.tree import AccessDenied, NotFound, SageDeckError, ServiceFault
@@ -26,16 +26,14 @@ PLAIN_VARIABLES = (ENDPOINT_VARIABLE, S3_VARIABLE, "MAX_IMAGE_BYTES", "MAX_PIXEL
 ENDPOINT_SID, S3_SID = "AskTheEndpoint", "ReadThePictures"
 _SETTLED_POLLS = (0.2, 0.5, 1.0, *[2.0] * 30)
 
-Document = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class RoleChange:
     """A role's inline policies adapted to other settings. ``gains`` and ``loses`` are names of endpoints."""
 
     role: str
-    before: Mapping[str, Document]
-    after: Mapping[str, Document]
+    before: Mapping[str, PolicyDocument]
+    after: Mapping[str, PolicyDocument]
     gains: tuple[str, ...] = ()
     loses: tuple[str, ...] = ()
 
@@ -66,7 +64,7 @@ class SettingsContext:
 
     function: Function
     revision: str
-    inline: Mapping[str, Document] | None
+    inline: Mapping[str, PolicyDocument] | None
     own: bool
     others: tuple[str, ...] = ()
 
@@ -137,7 +135,7 @@ class FunctionChanges:
             "lambda", "get_function_configuration", f"read the settings of {name}", FunctionName=name
         )
         function = function_of(found)
-        inline: Mapping[str, Document] | None
+        inline: Mapping[str, PolicyDocument] | None
         try:
             inline = await self._grants.inline_policies(function.role)
         except (AccessDenied, NotFound):
@@ -224,7 +222,7 @@ class FunctionChanges:
             # The first error is the one to report; what is left is a permission too much, which is shown.
             return
 
-    async def _write(self, role: str, name: str, document: Document) -> None:
+    async def _write(self, role: str, name: str, document: PolicyDocument) -> None:
         if document["Statement"]:
             await self._session.call(
                 "iam",
@@ -232,7 +230,7 @@ class FunctionChanges:
                 f"adapt the role {role}",
                 RoleName=role,
                 PolicyName=name,
-                PolicyDocument=as_text(dict(document)),
+                PolicyDocument=as_text(document),
             )
             return
         try:
@@ -243,38 +241,36 @@ class FunctionChanges:
             return
 
 
-def _with_endpoint(inline: Mapping[str, Document], arn: str, others: Iterable[str]) -> dict[str, Document]:
+def _with_endpoint(inline: Mapping[str, PolicyDocument], arn: str, others: Iterable[str]) -> dict[str, PolicyDocument]:
     """The policies with InvokeEndpoint on ``arn`` (and on what ``others`` need) alone; wildcards are left to narrow."""
     kept = {arn, *others}
-    after: dict[str, Document] = {}
+    after: dict[str, PolicyDocument] = {}
     found = not arn
     for name, document in inline.items():
-        statements = []
-        for statement in as_list(document.get("Statement", [])):
+        made: list[Statement] = []
+        for statement in statements(document):
             actions, resources = as_list(statement.get("Action", [])), as_list(statement.get("Resource", []))
             if statement.get("Effect") != "Allow" or INVOKE not in actions:
-                statements.append(statement)
+                made.append(statement)
                 continue
             remaining = [one for one in resources if one in kept]
             found = found or arn in remaining
             if remaining == resources:
-                statements.append(statement)
+                made.append(statement)
             elif remaining:
-                statements.append(statement | {"Resource": _one_or_all(remaining)})
+                made.append({**statement, "Resource": _one_or_all(remaining)})
             if not remaining and len(actions) > 1:
-                statements.append(statement | {"Action": _one_or_all([one for one in actions if one != INVOKE])})
-        after[name] = dict(document, Statement=statements)
+                made.append({**statement, "Action": _one_or_all([one for one in actions if one != INVOKE])})
+        after[name] = with_statements(document, made)
     if found:
         return after
     return _added(after, {"Sid": ENDPOINT_SID, "Effect": "Allow", "Action": INVOKE, "Resource": arn})
 
 
-def _with_places(inline: Mapping[str, Document], places: str, partition: str) -> dict[str, Document]:
+def _with_places(inline: Mapping[str, PolicyDocument], places: str, partition: str) -> dict[str, PolicyDocument]:
     """The policies with GetObject on the ``bucket/prefix`` entries of ``places``, instead of what they said of it."""
-    after: dict[str, Document] = {
-        name: dict(
-            document, Statement=[one for one in as_list(document.get("Statement", [])) if one.get("Sid") != S3_SID]
-        )
+    after: dict[str, PolicyDocument] = {
+        name: with_statements(document, [one for one in statements(document) if one.get("Sid") != S3_SID])
         for name, document in inline.items()
     }
     arns = [f"arn:{partition}:s3:::{place}*" for place in (part.strip() for part in places.split(",")) if "/" in place]
@@ -283,26 +279,26 @@ def _with_places(inline: Mapping[str, Document], places: str, partition: str) ->
     return _added(after, {"Sid": S3_SID, "Effect": "Allow", "Action": "s3:GetObject", "Resource": _one_or_all(arns)})
 
 
-def _added(inline: dict[str, Document], statement: dict[str, Any]) -> dict[str, Document]:
-    document = inline.get(POLICY_NAME, {"Version": "2012-10-17", "Statement": []})
-    statements = as_list(document["Statement"])
-    if any(one.get("Sid") == statement["Sid"] for one in statements):
+def _added(inline: dict[str, PolicyDocument], statement: Statement) -> dict[str, PolicyDocument]:
+    document = inline.get(POLICY_NAME, {"Version": VERSION, "Statement": []})
+    found = statements(document)
+    if any(one.get("Sid") == statement["Sid"] for one in found):
         statement = without_sid(statement)
-    return inline | {POLICY_NAME: dict(document, Statement=[*statements, statement])}
+    return inline | {POLICY_NAME: with_statements(document, [*found, statement])}
 
 
-def _both(before: Document | None, after: Document) -> Document:
+def _both(before: PolicyDocument | None, after: PolicyDocument) -> PolicyDocument:
     """What is allowed before or after; statement identifiers must stay unique in a policy."""
-    new = as_list(after["Statement"])
-    gone = [one for one in as_list((before or {}).get("Statement", [])) if one not in new]
-    return dict(after, Statement=[*new, *(without_sid(one) for one in gone)])
+    new = statements(after)
+    gone = [one for one in statements(before) if one not in new] if before else []
+    return with_statements(after, [*new, *(without_sid(one) for one in gone)])
 
 
-def _invoked(inline: Mapping[str, Document]) -> list[str]:
+def _invoked(inline: Mapping[str, PolicyDocument]) -> list[str]:
     return [
         resource
         for document in inline.values()
-        for statement in as_list(document.get("Statement", []))
+        for statement in statements(document)
         if statement.get("Effect") == "Allow" and INVOKE in as_list(statement.get("Action", []))
         for resource in as_list(statement.get("Resource", []))
     ]
@@ -316,10 +312,10 @@ def _name(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def _policy_line(role: str, name: str, document: Document) -> str:
+def _policy_line(role: str, name: str, document: PolicyDocument) -> str:
     if not document["Statement"]:
         return f"aws iam delete-role-policy --role-name {role} --policy-name {name}"
     return (
         f"aws iam put-role-policy --role-name {role} --policy-name {name} "
-        f"--policy-document {shlex.quote(as_text(dict(document)))}"
+        f"--policy-document {shlex.quote(as_text(document))}"
     )
