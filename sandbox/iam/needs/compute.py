@@ -60,6 +60,8 @@ def ec2_needs(call: Call, names: Names) -> list[Need] | None:
         return [Need(action, _arn(call, "instance", name)) for name in texts(call, "InstanceIds")]
     if call.operation in _OF_AN_INSTANCE:
         return [Need(action, _arn(call, "instance", text(call, "InstanceId"))), *_passed(call, names)]
+    if call.operation == "DeleteVolume":
+        return [Need(action, _arn(call, "volume", text(call, "VolumeId")))]
     if call.operation in ("CreateTags", "DeleteTags"):
         return [Need(action, _by_id(call, name)) for name in texts(call, "Resources")]
     return [Need(action)] if call.operation.startswith("Describe") else None
