@@ -11,13 +11,15 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from console.look.theme import theme
 from console.models.columns import Column
 from console.models.log import LogLine
 from console.models.log_rows import LogRows
+from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.edge import Edge
 from console.widgets.frames.panes import Handle, Panes
@@ -30,6 +32,7 @@ from console.window.popover import SHADOW
 from tests.gui.test_layouts import stage_of
 from tests.helpers.faults import faults
 from tests.helpers.full_account import long_name, pictures
+from tests.helpers.scenes import SCENES
 from tests.helpers.window import activate, until
 
 
@@ -403,3 +406,17 @@ def test_a_list_asks_again_for_small_pictures_that_another_one_took_away(qtbot: 
     loader.cancel_pending()
     qtbot.waitUntil(lambda: came == wanted)
     assert loader.wait()
+
+
+async def test_every_list_remembers_its_columns(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    stage = await stage_of(make_application, tmp_path)
+    tables: dict[int, ResourceTable] = {}
+    for scene in SCENES:
+        shown = await stage.show(scene)
+        found = (one for one in below(shown, ResourceTable) if not isinstance(one.window(), QDialog))
+        tables |= {id(table): table for table in found}
+    # A page is built piece by piece.
+    await stage.settle()
+    forgetful = {one.view.accessibleName() for one in tables.values() if isValid(one) and not one.remembers}
+    stage.close()
+    assert forgetful == set() and len(tables) > 8

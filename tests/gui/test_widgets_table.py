@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -219,3 +221,29 @@ def test_ten_thousand_rows_paint_and_refresh_without_a_pause(table: ResourceTabl
     table.set_rows(rows(10_000))
     refreshing = time.process_time() - began
     assert painting < 0.05 and refreshing < 0.5
+
+
+def test_delete_acts_on_what_is_ticked_as_the_menu_does(qtbot: QtBot) -> None:
+    columns = (Column("selected", "", kind="check", priority=0), Column("name", "Name", kind="name", priority=0))
+    table = ResourceTable(columns, "name", name="Objects")
+    qtbot.addWidget(table)
+    done: list[list[str]] = []
+    allowed = True
+
+    def actions(rows: list[Any]) -> list[Any]:
+        delete = ("Delete…", "trash", lambda: done.append([row["name"] for row in rows]))
+        return [("Open", "eye", lambda: done.append(["opened"])), None, *([delete] if allowed else [])]
+
+    table.set_actions(actions)
+    table.set_rows([{"name": name} for name in ("a", "b", "c")])
+    table.show()
+    view = table.view
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert done == []
+    table.select_keys(["a", "c"])
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert done == [["a", "c"]]
+    allowed = False
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert done == [["a", "c"]]

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.format import plural_of
+from console.settings import Settings
 from console.tabs.data.rows import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
 from console.tabs.data.whole_rows import WholeRows
 from console.widgets.base import antialias, draw_text, fill_rounded, label, on_theme, text_width
@@ -64,7 +65,7 @@ class BreedsPanel(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[BreedRow] = []
         self._narrow = False
@@ -80,6 +81,7 @@ class BreedsPanel(QWidget):
             row_pixels=ROW_PIXELS,
         )  # fmt: skip
         self.table.view.horizontalHeader().hide()
+        self.table.remember(settings, "classes")
         head = QHBoxLayout()
         head.setSpacing(8)
         for part in (self.title, self._count):

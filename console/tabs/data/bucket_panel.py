@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
-from console.models.columns import Column
+from console.models.columns import Column, natural_key
 from console.tabs.data.bucket import COUNT_AT_MOST, BucketBrowser
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.object_looking import ObjectLooking
@@ -223,7 +223,7 @@ class BucketPanel(QWidget):
 
     def _show_buckets(self) -> None:
         browser = self._browser
-        names = [bucket.name for bucket in browser.buckets or []]
+        names = sorted((bucket.name for bucket in browser.buckets or ()), key=natural_key)
         blocked = self.combo.blockSignals(True)
         self.combo.set_items([(name, name, "bucket") for name in names], browser.name or None)
         self.combo.blockSignals(blocked)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidg
 
 from console.context import AppContext
 from console.look.theme import theme
+from console.models.columns import natural_key
 from console.models.viewing import ViewItem
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.rows import BreedRow
@@ -125,7 +126,8 @@ class PicturesPanel(QWidget):
         entry = next((entry for entry in report.classes if entry.folder == row.folder), None) if report else None
         if report is None or entry is None:
             return
-        paths = await asyncio.to_thread(class_pictures, report, entry, self.splits.current)
+        found = await asyncio.to_thread(class_pictures, report, entry, self.splits.current)
+        paths = sorted(found, key=lambda path: natural_key(path.name))
         self.grid.set_placeholder("No pictures here")
         self._show(paths)
 

@@ -58,7 +58,7 @@ class DataTab(Tab):
         self.uploading = UploadBook(ctx, self)
         self.folder_panel = FolderPanel(self.dataset)
         yield
-        self.breeds = BreedsPanel()
+        self.breeds = BreedsPanel(self.ctx.settings)
         yield
         self.pictures = PicturesPanel(ctx, self.dataset)
         self.upload_panel = UploadPanel(ctx, self.dataset, self.browser, self.uploading)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
+from console.models.columns import natural_key
 from console.widgets.base import text_width
 from console.widgets.forms.fields import ComboBox
 from console.widgets.tables.letter_chip import letter_icon
@@ -82,7 +83,7 @@ class EndpointChoice(QWidget):
     @property
     def names(self) -> list[str]:
         """The endpoints that can be asked, by name."""
-        return sorted(self._serving)
+        return sorted(self._serving, key=natural_key)
 
     @property
     def asked(self) -> list[str]:
@@ -108,7 +109,7 @@ class EndpointChoice(QWidget):
         before = (self.asked, self.gone)
         self.state, self.error = "listed", None
         self._serving = {endpoint.name: endpoint for endpoint in found if endpoint.status in SERVING}
-        self.coming = tuple(sorted(endpoint.name for endpoint in found if endpoint.status == COMING))
+        self.coming = tuple(sorted((one.name for one in found if one.status == COMING), key=natural_key))
         self._offer()
         if (self.asked, self.gone) != before:
             self.changed.emit()

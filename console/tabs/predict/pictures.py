@@ -13,6 +13,7 @@ from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QImageWriter
 
 from console.models.cards import Answer, Card, class_title
+from console.models.columns import natural_key
 from console.widgets.pictures.reading import read_fitting
 from workers.errors.tree import InvalidInput
 from workers.files.folder_rules import class_key, is_ignored, is_picture, split_of
@@ -105,7 +106,7 @@ def _files(folder: Path) -> list[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not is_ignored(name)]
         found += [Path(place, name) for name in files if not is_ignored(name)]
-    return sorted(found)
+    return sorted(found, key=lambda one: natural_key(one.as_posix()))
 
 
 def read(picture: Picture) -> bytes:

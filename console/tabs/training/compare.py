@@ -160,6 +160,7 @@ class CompareView(QWidget):
         head = Column("name", "Setting or result", kind="name", stretch=1, priority=0)
         columns = [head, *(column(at, row) for at, row in enumerate(self.rows))]
         self.table = ResourceTable(columns, key="name", name="Comparison", noun="settings", row_pixels=28)
+        self.table.remember(self.ctx.settings, "comparison")
         self._place.addWidget(self.table)
 
     def _fill(self) -> None:

@@ -101,6 +101,7 @@ class ResourceTable(QWidget):
         self.view.selectionModel().selectionChanged.connect(lambda *_: self.selectionChanged.emit())
         self.view.rowActivated.connect(self.activated)
         self.view.copied.connect(self.copied)
+        self.view.deleteWanted.connect(self._delete)
         self.view.heads.sortRequested.connect(self._head_clicked)
         self.view.heads.menuRequested.connect(self.open_columns_menu)
         self.view.choiceChanged.connect(self._keep_choice)
@@ -331,12 +332,25 @@ class ResourceTable(QWidget):
         menu.popup(point)
         return menu
 
+    def _delete(self) -> None:
+        """The key does what "Delete…" in the menu of the same rows does, and nothing where the menu has none."""
+        rows = self.selected_rows()
+        for entry in self._actions(rows) if self._actions is not None and rows else ():
+            if entry is not None and entry[0].startswith("Delete"):
+                entry[2]()
+                return
+
     # Columns
 
     def remember(self, memory: Memory, name: str) -> None:
         """Take the columns that were chosen in an earlier run, and keep what is chosen now, under ``name``."""
         self._memory = (memory, name)
         self.view.choose(Choice.from_setting(memory.value(SETTING, {}).get(name)))
+
+    @property
+    def remembers(self) -> bool:
+        """True when columns that are chosen hold for the next run, too."""
+        return self._memory is not None
 
     def choose_columns(self, choice: Choice) -> None:
         """Show these columns in these widths, and remember it."""

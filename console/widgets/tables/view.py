@@ -43,12 +43,14 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class TableView(QTableView):
-    """Signals: ``rowActivated(object row)`` on double click or Return, ``copied(int rows)``.
+    """Signals: ``rowActivated(object row)`` on double click or Return, ``deleteWanted()`` on Delete,
+    ``copied(int rows)``.
 
     ``look_at(row)`` shows a row's picture and is true if it has one.
     """
 
     rowActivated = Signal(object)
+    deleteWanted = Signal()
     copied = Signal(int)
     choiceChanged = Signal()
 
@@ -238,7 +240,7 @@ class TableView(QTableView):
     # Events
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ctrl+C copies, Return activates, Escape clears the selection, Space toggles the current row.
+        """Ctrl+C copies, Return activates, Delete deletes, Escape clears the selection, Space toggles the current row.
 
         With ``look_at`` Space looks at a row that can be looked at; Ctrl+Space toggles it then.
         """
@@ -249,6 +251,8 @@ class TableView(QTableView):
             self.copy()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current.isValid():
             self.rowActivated.emit(self.rows.row_at(current.row()))
+        elif event.matches(QKeySequence.StandardKey.Delete):
+            self.deleteWanted.emit()
         elif event.key() == Qt.Key.Key_Escape and self.selectionModel().hasSelection():
             self.clearSelection()
         elif event.key() == Qt.Key.Key_Space and current.isValid() and not control and self._looks(current.row()):

@@ -82,6 +82,7 @@ class FunctionsPart(QWidget):
             ("New function…", self.function_actions.create),
         )
         self.table.fit_rows()
+        self.table.remember(ctx.settings, "functions")
         yield
         self.denial = DenialPanel()
         self.test = TestPanel(ctx)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from console.look.theme import theme
+from console.models.columns import natural_key
 from console.tabs.training.tags.dialog import TagsDialog
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme, text_width
 from console.widgets.forms.buttons import Button
@@ -25,7 +26,7 @@ _PAD, _GAP = 8, 6
 
 def in_order(tags: Mapping[str, str]) -> dict[str, str]:
     """The operator's own tags before those that this program and AWS set."""
-    return dict(sorted(tags.items(), key=lambda tag: (tag[0].startswith((OWN_PREFIX, "aws:")), tag[0].casefold())))
+    return dict(sorted(tags.items(), key=lambda tag: (tag[0].startswith((OWN_PREFIX, "aws:")), natural_key(tag[0]))))
 
 
 class TagChips(QWidget):

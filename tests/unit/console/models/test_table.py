@@ -132,6 +132,16 @@ def test_states_keep_tone_under_a_formatted_word() -> None:
     assert Column("s", "S", kind="state").state_of({"s": "InService"}).tint is None
 
 
+def test_natural_order_of_some_names() -> None:
+    def order(*names: str) -> list[str]:
+        return sorted(names, key=natural_key)
+
+    assert order("Zebra", "Äffchen", "Affe", "Arzt") == ["Äffchen", "Affe", "Arzt", "Zebra"]
+    assert order("img10", "img2", "IMG1") == ["IMG1", "img2", "img10"]
+    assert order("Ørsted", "Ostern", "Otter", "Zoo") == ["Ørsted", "Ostern", "Otter", "Zoo"]
+    assert order("x" + "9" * 5000, "x8") == ["x8", "x" + "9" * 5000]
+
+
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_natural_keys_always_compare(left: str, right: str) -> None:
     assert (natural_key(left) <= natural_key(right)) or (natural_key(right) <= natural_key(left))
