@@ -51,14 +51,14 @@ class Sandbox:
         self._server = self._listen(port)
         calls = Calls(self._services, self._bridge, self.credentials, REGION)
         self.context = SandboxContext(
-            state,
-            self.credentials,
-            self.processes,
-            self._server.url,
-            REGION,
-            calls.call,
-            iam,
-            (self.s3, self.logs, self.metrics, iam, calls, self._dispatcher),
+            state=state,
+            credentials=self.credentials,
+            processes=self.processes,
+            endpoint_url=self._server.url,
+            region=REGION,
+            call=calls.call,
+            access=iam,
+            parts=(self.s3, self.logs, self.metrics, iam, calls, self._dispatcher),
         )
 
     def _listen(self, port: int) -> HttpServer:

@@ -151,16 +151,16 @@ class Dispatcher:
             verified = self._verifier.verify(signed, scope, given or actual)
             payload = BytesPayload(data)
         request = RestRequest(
-            raw.method,
-            unquote(signed.raw_path),
-            signed.raw_path,
-            signed.raw_query,
-            dict(parse_qsl(signed.raw_query, keep_blank_values=True)) if signed.raw_query else {},
-            raw.headers,
-            scope.service,
-            scope.region,
-            payload,
-            request_id,
+            method=raw.method,
+            path=unquote(signed.raw_path),
+            raw_path=signed.raw_path,
+            raw_query=signed.raw_query,
+            query=dict(parse_qsl(signed.raw_query, keep_blank_values=True)) if signed.raw_query else {},
+            headers=raw.headers,
+            service=scope.service,
+            region=scope.region,
+            payload=payload,
+            request_id=request_id,
         )
         return request, verified
 

@@ -142,7 +142,18 @@ def _from_old_query(raw_query: str) -> Scope:
     token = values.get("x-amz-security-token", "")
     # Such a URL tells when it ends, in seconds since 1970.
     key_id, start = values["AWSAccessKeyId"], "19700101T000000Z"
-    return Scope(key_id, start[:8], REGION, "s3", ("host",), values["Signature"], start, token, int(expires), version=2)
+    return Scope(
+        access_key_id=key_id,
+        date=start[:8],
+        region=REGION,
+        service="s3",
+        signed_headers=("host",),
+        signature=values["Signature"],
+        amz_date=start,
+        token=token,
+        expires=int(expires),
+        version=2,
+    )
 
 
 def _scope(credential: str, signed: str, signature: str, amz_date: str, token: str, expires: int | None) -> Scope:
@@ -152,7 +163,15 @@ def _scope(credential: str, signed: str, signature: str, amz_date: str, token: s
     if len(amz_date) != 16 or not amz_date.startswith(pieces[1]):
         raise _incomplete("X-Amz-Date is missing, or is not of the day of the credential.")
     return Scope(
-        pieces[0], pieces[1], pieces[2], pieces[3], tuple(signed.split(";")), signature, amz_date, token, expires
+        access_key_id=pieces[0],
+        date=pieces[1],
+        region=pieces[2],
+        service=pieces[3],
+        signed_headers=tuple(signed.split(";")),
+        signature=signature,
+        amz_date=amz_date,
+        token=token,
+        expires=expires,
     )
 
 

@@ -206,4 +206,12 @@ def _raise(row: Any, now: float) -> Raise:
     decided = row["created"] + APPROVAL_SECONDS
     most = _MOST_VCPUS if quota.service == "ec2" else MOST_APPROVED
     status = "PENDING" if now < decided else "APPROVED" if row["desired"] <= most else "CASE_OPENED"
-    return Raise(row["id"], quota, row["desired"], row["requester"], row["created"], status, min(now, decided))
+    return Raise(
+        id=row["id"],
+        quota=quota,
+        desired=row["desired"],
+        requester=row["requester"],
+        created=row["created"],
+        status=status,
+        updated=min(now, decided),
+    )

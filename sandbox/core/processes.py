@@ -125,7 +125,17 @@ class Processes:
         env = {**env, "TMPDIR": short, MARK: mark} if short else {**env, MARK: mark}
         self._db.execute("INSERT INTO processes VALUES (?,?,?,?,NULL,NULL)", (mark, kind, name, time.time()))
         try:
-            managed = self._start(kind, name, mark, argv, env, cwd, stdout, stderr, pass_fds)
+            managed = self._start(
+                kind=kind,
+                name=name,
+                mark=mark,
+                argv=argv,
+                env=env,
+                cwd=cwd,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=pass_fds,
+            )
         except (OSError, StartFailed) as exc:
             self._forget(mark)
             self._short.forget(short)

@@ -77,13 +77,13 @@ class MetricsService(Service):
                 f"You have requested up to {(end - start) / period:.0f} datapoints, which exceeds the limit of 1,440.",
             )
         periods = self._metrics.statistics(
-            str(params.get("Namespace")),
-            str(params.get("MetricName")),
-            _dimensions(params),
-            start,
-            end,
-            period,
-            params.get("Unit"),
+            namespace=str(params.get("Namespace")),
+            name=str(params.get("MetricName")),
+            dimensions=_dimensions(params),
+            start=start,
+            end=end,
+            period=period,
+            unit=params.get("Unit"),
         )
         points = []
         for at, data in periods:
@@ -113,13 +113,13 @@ class MetricsService(Service):
         metric, name = wanted.get("Metric") or {}, str(wanted.get("Stat") or "")
         check_statistic(name)
         periods = self._metrics.statistics(
-            str(metric.get("Namespace")),
-            str(metric.get("MetricName")),
-            _dimensions(metric),
-            start,
-            end,
-            _period(wanted.get("Period")),
-            wanted.get("Unit"),
+            namespace=str(metric.get("Namespace")),
+            name=str(metric.get("MetricName")),
+            dimensions=_dimensions(metric),
+            start=start,
+            end=end,
+            period=_period(wanted.get("Period")),
+            unit=wanted.get("Unit"),
         )
         if newest_first:
             periods.reverse()

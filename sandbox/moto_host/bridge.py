@@ -151,7 +151,17 @@ class MotoBridge:
             ):
                 headers = {"content-type": "application/x-www-form-urlencoded"}
                 sent = f"{body}&Version=2010-05-08".encode()
-                self._change(MotoRequest("iam", "us-east-1", "", "POST", "/", headers, sent))
+                self._change(
+                    MotoRequest(
+                        service="iam",
+                        region="us-east-1",
+                        key_id="",
+                        method="POST",
+                        target="/",
+                        headers=headers,
+                        body=sent,
+                    )
+                )
             self._state.set_setting("operator_made", "yes")
         operator = backend.users.get(OPERATOR_NAME)
         if operator is not None:
@@ -192,13 +202,13 @@ class MotoBridge:
         self.wait()
         target = request.raw_path + (f"?{request.raw_query}" if request.raw_query else "")
         moto_request = MotoRequest(
-            request.service,
-            request.region,
-            call.caller.access_key_id,
-            request.method,
-            target,
-            _headers(request, call.protocol),
-            request.body(),
+            service=request.service,
+            region=request.region,
+            key_id=call.caller.access_key_id,
+            method=request.method,
+            target=target,
+            headers=_headers(request, call.protocol),
+            body=request.body(),
         )
         if changes_something(request.method, operation):
             with self._lock.write():

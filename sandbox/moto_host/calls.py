@@ -57,19 +57,27 @@ class Calls:
         query = sent["query_string"]
         raw_query = query if isinstance(query, str) else urlencode(query, doseq=True)
         request = RestRequest(
-            sent["method"],
-            sent["url_path"],
-            sent["url_path"],
-            raw_query,
-            {},
-            headers,
-            model.signing_name,
-            self._region,
-            BytesPayload(body),
-            secrets.token_hex(8),
+            method=sent["method"],
+            path=sent["url_path"],
+            raw_path=sent["url_path"],
+            raw_query=raw_query,
+            query={},
+            headers=headers,
+            service=model.signing_name,
+            region=self._region,
+            payload=BytesPayload(body),
+            request_id=secrets.token_hex(8),
         )
         form = protocol_of(request.method, request.raw_path, raw_query, headers, model.signing_name)
-        call = Call(service, operation, params, self._credentials.operator.caller, form, request, shape)
+        call = Call(
+            service=service,
+            operation=operation,
+            members=params,
+            caller=self._credentials.operator.caller,
+            protocol=form,
+            http=request,
+            model=shape,
+        )
         response = self._bridge.handle(call)
         answer = {"headers": response.headers, "status_code": response.status, "body": response.body}
         parsed: dict[str, Any] = create_parser(protocol).parse(answer, cast(Shape, shape.output_shape))

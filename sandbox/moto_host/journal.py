@@ -117,13 +117,13 @@ class Journal:
         while rows := self._db.query("SELECT * FROM moto_journal WHERE id>? ORDER BY id LIMIT 200", (last,)):
             for row in rows:
                 request = MotoRequest(
-                    row["service"],
-                    row["region"],
-                    row["key_id"],
-                    row["method"],
-                    row["target"],
-                    json.loads(row["headers"]),
-                    row["body"],
+                    service=row["service"],
+                    region=row["region"],
+                    key_id=row["key_id"],
+                    method=row["method"],
+                    target=row["target"],
+                    headers=json.loads(row["headers"]),
+                    body=row["body"],
                 )
                 yield Entry(row["id"], row["at"], row["seed"], request, bool(row["confirmed"]))
             last = rows[-1]["id"]

@@ -138,7 +138,15 @@ def list_object_versions(store: Store, call: S3Call) -> Members:
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
     limit = _number(call, "max-keys", 1000)
     encode = _encoder(call)
-    page = list_versions(store, bucket, prefix, delimiter, key_marker, version_marker, limit)
+    page = list_versions(
+        store=store,
+        bucket=bucket,
+        prefix=prefix,
+        delimiter=delimiter,
+        key_marker=key_marker,
+        version_marker=version_marker,
+        max_keys=limit,
+    )
     return {
         "Name": bucket,
         "Prefix": encode(prefix),

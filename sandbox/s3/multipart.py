@@ -70,7 +70,16 @@ class Multipart:
         """Begin an upload."""
         self._store.bucket(bucket)
         check_key(key)
-        upload = Upload(secrets.token_urlsafe(48), bucket, key, time.time(), content_type, meta, algorithm, kind)
+        upload = Upload(
+            id=secrets.token_urlsafe(48),
+            bucket=bucket,
+            key=key,
+            started=time.time(),
+            content_type=content_type,
+            meta=meta,
+            algorithm=algorithm,
+            checksum_type=kind,
+        )
         self._db.execute(
             "INSERT INTO s3_uploads VALUES (?,?,?,?,?,?,?,?)",
             (upload.id, bucket, key, upload.started, content_type, json.dumps(meta), algorithm, kind),
@@ -213,12 +222,12 @@ def _read(path: Any) -> Iterable[bytes]:
 
 def _upload(row: Any) -> Upload:
     return Upload(
-        row["id"],
-        row["bucket"],
-        row["key"],
-        row["started"],
-        row["type"],
-        json.loads(row["meta"]),
-        row["algorithm"],
-        row["checksum_type"] or "COMPOSITE",
+        id=row["id"],
+        bucket=row["bucket"],
+        key=row["key"],
+        started=row["started"],
+        content_type=row["type"],
+        meta=json.loads(row["meta"]),
+        algorithm=row["algorithm"],
+        checksum_type=row["checksum_type"] or "COMPOSITE",
     )

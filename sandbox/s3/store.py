@@ -178,17 +178,17 @@ class Store:
             check_key(key)
             with self.db.transaction():
                 info = ObjectInfo(
-                    bucket,
-                    key,
-                    self.next_sequence(),
-                    "null",
-                    False,
-                    blob.name,
-                    blob.size,
-                    etag or blob.etag,
-                    time.time(),
-                    content_type,
-                    meta,
+                    bucket=bucket,
+                    key=key,
+                    seq=self.next_sequence(),
+                    version="null",
+                    marker=False,
+                    blob=blob.name,
+                    size=blob.size,
+                    etag=etag or blob.etag,
+                    modified=time.time(),
+                    content_type=content_type,
+                    meta=meta,
                 )
                 return self._insert(info, condition)
         except BaseException:
@@ -297,7 +297,19 @@ class Store:
             if version is not None:
                 return version, self._delete_version(bucket, key, version)
             if versioning:
-                marker = ObjectInfo(bucket, key, self.next_sequence(), "null", True, None, 0, "", time.time(), "", {})
+                marker = ObjectInfo(
+                    bucket=bucket,
+                    key=key,
+                    seq=self.next_sequence(),
+                    version="null",
+                    marker=True,
+                    blob=None,
+                    size=0,
+                    etag="",
+                    modified=time.time(),
+                    content_type="",
+                    meta={},
+                )
                 return self._insert(marker).version, True
             row = self.db.one("SELECT blob FROM s3_objects WHERE bucket=? AND key=?", (bucket, key))
             if row is not None:
@@ -342,16 +354,16 @@ def check_key(key: str) -> None:
 
 def info_from_row(row: Any, latest: bool = True) -> ObjectInfo:
     return ObjectInfo(
-        row["bucket"],
-        row["key"],
-        row["seq"],
-        row["version"],
-        bool(row["marker"]),
-        row["blob"],
-        row["size"],
-        row["etag"],
-        row["modified"],
-        row["type"],
-        json.loads(row["meta"]),
-        latest,
+        bucket=row["bucket"],
+        key=row["key"],
+        seq=row["seq"],
+        version=row["version"],
+        marker=bool(row["marker"]),
+        blob=row["blob"],
+        size=row["size"],
+        etag=row["etag"],
+        modified=row["modified"],
+        content_type=row["type"],
+        meta=json.loads(row["meta"]),
+        latest=latest,
     )

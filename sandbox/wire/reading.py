@@ -7,6 +7,7 @@ name another resource to the one than to the other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import UnknownServiceError
@@ -54,7 +55,15 @@ def read_call(request: RestRequest, service: str, protocol: str, caller: Caller)
         operation, members = _read(request, model, protocol)
     except RecursionError as exc:
         raise _too_deep() from exc
-    return Call(service, operation.name, members, caller, protocol, request, operation)
+    return Call(
+        service=service,
+        operation=operation.name,
+        members=members,
+        caller=caller,
+        protocol=protocol,
+        http=request,
+        model=operation,
+    )
 
 
 def check(call: Call, code: str = "", limits: bool = True, **extra: Any) -> Call:
@@ -75,7 +84,7 @@ def check(call: Call, code: str = "", limits: bool = True, **extra: Any) -> Call
         raise AwsError(error.code, error.message, error.status, **extra) from None
     except RecursionError as exc:
         raise _too_deep() from exc
-    return Call(call.service, call.operation, members, call.caller, call.protocol, call.http, call.model)
+    return replace(call, members=members)
 
 
 def _too_deep() -> AwsError:

@@ -117,7 +117,15 @@ class TuningJobs:
             if not self.records.add(name, body, status="InProgress", created=now):
                 self._refuse_taken(name)
             self._tags.add(body["HyperParameterTuningJobArn"], request.get("Tags", []))
-        run = TuningRun(plan, body, self.records, self._jobs, self._ctx.part(Logs), self._claim, self._release)
+        run = TuningRun(
+            plan=plan,
+            body=body,
+            records=self.records,
+            jobs=self._jobs,
+            logs=self._ctx.part(Logs),
+            claim=self._claim,
+            release=self._release,
+        )
         with self._lock:
             self._runs[name] = run
         run.thread.start()
