@@ -46,6 +46,7 @@ class Services:
         self.tags = Tags(self.session)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
         self.compute = Compute(self.session, self.prices)
+        self.training.elsewhere = self.compute.jobs
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.grants = Grants(self.session)

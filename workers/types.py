@@ -297,6 +297,8 @@ class TrainingJob:
     output_uri: str = ""
     arn: str = ""
     role_arn: str = ""
+    # "ec2": a run command on an EC2 instance, of which SageMaker knows nothing.
+    place: Literal["sagemaker", "ec2"] = "sagemaker"
     # The environment may hold secrets.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 

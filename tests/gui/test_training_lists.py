@@ -25,6 +25,7 @@ from console.tabs.training.tuning.views import dots, last_epoch, lines, marks, p
 from console.widgets.charts.parallel import Axis, ParallelChart, Thread
 from console.widgets.charts.scatter import Dot, ScatterChart
 from console.widgets.forms.range_fields import RangeField, ToggleRow
+from tests.helpers.compute import FakeCompute
 from workers.prices.table import PriceTable
 from workers.tuning.answers import leaderboard
 from workers.tuning.types import CategoricalRange, ContinuousRange, Trial, TrialCounts, TuningJob, TuningPage
@@ -81,6 +82,7 @@ class FakeAccount:
         self._jobs, self._tunings, self._page = jobs, tunings, page
         self.searches: list[str] = []
         self.training = SimpleNamespace(list=self._list_jobs, complete=self._complete)
+        self.compute = FakeCompute()
         self.tuning = SimpleNamespace(list=self._list_tunings, describe=self._describe, trials=self._trials)
 
     def _slice(self, every: list[Any], search: str, token: str | None) -> tuple[tuple[Any, ...], str | None]:
@@ -126,6 +128,22 @@ async def test_trials_are_part_of_their_tuning_job(qapp: Any) -> None:
     price = services.prices.per_hour("ml.m5.2xlarge", "training", "us-east-1")
     assert row.cost == pytest.approx(3 * price), "three trials of an hour each"
     assert changes
+
+
+async def test_a_job_on_an_instance_stands_beside_the_others_and_is_marked(qapp: Any) -> None:
+    services: Any = FakeAccount([training("dogs")], [], 100)
+    services.compute.elsewhere = (
+        TrainingJob(
+            "dogs-ec2", "Completed", NOW, NOW + timedelta(hours=1), NOW,
+            instance_type="t3.xlarge", instance_count=1, model_uri="s3://b/model.tar.gz", place="ec2",
+        ),
+    )  # fmt: skip
+    book = JobBook(lambda: None)
+    await book.refresh(services)
+    rows = {row.name: row for row in book.rows(services)}
+    assert {row.kind for row in rows.values()} == {"EC2", "Single job"}
+    assert (rows["dogs-ec2"].icon, rows["dogs-ec2"].instances) == ("ec2", "1 × t3.xlarge")
+    assert rows["dogs-ec2"].cost == pytest.approx(0.1664)
 
 
 async def test_every_job_can_be_reached_page_by_page(qapp: Any) -> None:

@@ -20,7 +20,7 @@ from workers.compute.types import (
 )
 from workers.errors.tree import NotFound
 from workers.training.curves import CurveReader
-from workers.types import LogEvent
+from workers.types import LogEvent, TrainingJob
 
 NOW = datetime.now(UTC)
 IMAGE = Image("ami-0c2f8d1b9aa347e10", "PyTorch 2.12, Ubuntu 24.04", root_device="/dev/sda1", smallest_disk_gib=35)
@@ -96,6 +96,7 @@ class FakeCompute:
         self.command_rows: list[Command] = []
         self.lines: dict[str, list[str]] = {}
         self.job_rows: dict[str, InstanceJob] = {}
+        self.elsewhere: tuple[TrainingJob, ...] = ()
         self.checks: tuple[Check, ...] = (Check("network", "ok", "Network", "Default VPC"),)
         self.error: Exception | None = None
         self.did: list[tuple[str, Any]] = []
@@ -106,6 +107,9 @@ class FakeCompute:
 
     def cost_since_start(self, one: Instance, now: Any = None) -> float | None:
         return 0.36 if one.running else None
+
+    async def everywhere(self) -> tuple[TrainingJob, ...]:
+        return self.elsewhere
 
     async def per_hour_now(self) -> float:
         return sum(self.per_hour(one) or 0.0 for one in self.rows)

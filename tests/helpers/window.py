@@ -10,6 +10,7 @@ from typing import Any
 
 from console.tabs import TabSpec
 from console.tabs.base import Tab
+from tests.helpers.compute import FakeCompute
 from tests.helpers.waiting import until
 from workers.aws.quotas import Quota
 from workers.prices.table import PriceTable
@@ -37,8 +38,7 @@ class FakeServices:
         self.endpoints = SimpleNamespace(list=self._endpoints)
         self.functions = SimpleNamespace(per_hour=self._functions_per_hour)
         self.functions_cost = 0.0
-        self.instances_cost = 0.0
-        self.compute = SimpleNamespace(per_hour_now=self._instances_per_hour)
+        self.compute = FakeCompute()
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
         self.tag_rows: dict[str, dict[str, str]] = {}
@@ -79,9 +79,6 @@ class FakeServices:
     async def _untag(self, arn: str, keys: list[str]) -> None:
         for key in keys:
             self.tag_rows[arn].pop(key, None)
-
-    async def _instances_per_hour(self) -> float:
-        return self.instances_cost
 
     async def _functions_per_hour(self, prices: PriceTable) -> float:
         return self.functions_cost

@@ -117,8 +117,13 @@ async def story(sandbox: SandboxProcess) -> None:
     jobs = {one.name: one for one in await compute.jobs.of_bucket(BUCKET)}
     assert jobs["whole-job"].state == "Completed"
 
-    # Its model is a model like any other.
-    listed = jobs["whole-job"].as_training_job(where.type)
+    # It stands beside SageMaker's jobs, with its log, its report and a model like any other.
+    listed = next(one for one in await compute.jobs.everywhere() if one.name == "whole-job")
+    assert (listed.place, listed.status, listed.instance_type) == ("ec2", "Completed", "t3.xlarge")
+    assert await services.training.describe("whole-job") == listed
+    events, _ = await services.training.log("whole-job")
+    assert any(event.message.startswith("epoch=1/1") for event in events)
+    assert (await services.training.report(listed)).test_accuracy is not None
     name = await services.endpoints.deploy(DeploySpec("from-ec2", listed.name, model_uri=listed.model_uri))
 
     async def in_service() -> bool:

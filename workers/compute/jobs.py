@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
 from workers.compute.commands import LONGEST_SECONDS, Commands
 from workers.compute.host import AFTER_LIMIT_MINUTES
+from workers.compute.instances import Instances
 from workers.compute.script import (
     JOB_COMMENT,
     PREFIX,
@@ -33,12 +35,14 @@ from workers.compute.types import Command, Instance, JobSpec
 from workers.errors.tree import AccessDenied, Conflict, InvalidInput, NotFound
 from workers.training.arguments import argument_problem
 from workers.training.curves import CurveReader
-from workers.types import JobState, TrainingJob
+from workers.types import JobState, LogEvent, TrainingJob
 
 # The host saves the model after the limit; SSM must not kill it before that.
 _MARGIN_SECONDS = AFTER_LIMIT_MINUTES * 60
 STOP_SECONDS = 60
 _CONCURRENT_READS = 8
+# A bucket without jobs is looked into again after this long, or when one is launched into it.
+EMPTY_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class InstanceJob:
             metric_definitions=self.metric_definitions,
             data_uri=self.data_uri,
             model_uri=self.model_uri,
+            place="ec2",
             output_uri=str(S3Uri(self.bucket, f"{job_prefix(self.name)}/output/output.tar.gz")),
         )
 
@@ -96,8 +101,12 @@ class InstanceJob:
 class InstanceJobs:
     """Training jobs on the instances of one account. All errors are ``SageDeckError``."""
 
-    def __init__(self, session: AwsSession, commands: Commands) -> None:
-        self._session, self._commands = session, commands
+    def __init__(self, session: AwsSession, commands: Commands, instances: Instances) -> None:
+        self._session, self._commands, self._instances = session, commands, instances
+        self._known: dict[str, InstanceJob] = {}
+        self._known_types: dict[str, str] = {}
+        # When a bucket was seen to have no job.
+        self._empty: dict[str, float] = {}
         self._abouts: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._reading = asyncio.Semaphore(_CONCURRENT_READS)
 
@@ -111,6 +120,7 @@ class InstanceJobs:
             raise InvalidInput("The job cannot start like this", problem)
         if await self.exists(spec.bucket, spec.name):
             raise Conflict("The name is taken", f"There is a job {spec.name} in {spec.bucket}.", "Choose another name.")
+        self._empty.pop(spec.bucket, None)
         about = job_description(spec, self._session.region)
         made = await self._session.run("pack the code", package, spec, about)
         key = f"{job_prefix(spec.name)}/code.tar.gz"
@@ -166,6 +176,72 @@ class InstanceJobs:
             commands = {}
         jobs = await asyncio.gather(*(self._job(bucket, name, commands.get(name)) for name in names))
         return tuple(sorted((job for job in jobs if job is not None), key=lambda job: job.created, reverse=True))
+
+    async def everywhere(self) -> tuple[TrainingJob, ...]:
+        """The jobs of all buckets, newest first, as training jobs. A bucket that may not be read is left out."""
+        answer = await self._session.call("s3", "list_buckets", doing="look for jobs on instances")
+        names = [bucket["Name"] for bucket in answer["Buckets"]]
+        now = time.monotonic()
+        asked = [name for name in names if now - self._empty.get(name, -math.inf) > EMPTY_SECONDS]
+        found = await asyncio.gather(*(self._readable(name) for name in asked))
+        self._empty |= {name: now for name, jobs in zip(asked, found, strict=True) if not jobs}
+        jobs = [job for group in found for job in group]
+        self._known = {job.name: job for job in jobs}
+        types = await self._types()
+        made = [job.as_training_job(types.get(job.instance, "")) for job in jobs]
+        return tuple(sorted(made, key=lambda job: job.created, reverse=True))
+
+    async def _readable(self, bucket: str) -> tuple[InstanceJob, ...]:
+        try:
+            return await self.of_bucket(bucket)
+        except (AccessDenied, NotFound):
+            return ()
+
+    async def _types(self) -> dict[str, str]:
+        """The type of each instance by its id; EC2 forgets terminated ones after an hour."""
+        if self._known and not self._known_types.keys() >= {job.instance for job in self._known.values()}:
+            pages = self._session.paginate("ec2", "describe_instances", "Reservations", doing="read the instances")
+            try:
+                self._known_types |= {
+                    item["InstanceId"]: item["InstanceType"] async for page in pages for item in page["Instances"]
+                }
+            except AccessDenied:
+                return self._known_types
+            self._known_types = {job.instance: "" for job in self._known.values()} | self._known_types
+        return self._known_types
+
+    def knows(self, name: str) -> bool:
+        """Whether a job of this name was found on an instance."""
+        return name in self._known
+
+    async def described(self, name: str) -> TrainingJob:
+        """A known job as it is now. Raises ``NotFound``."""
+        job = await self._now(name)
+        return job.as_training_job((await self._types()).get(job.instance, ""))
+
+    async def log(self, name: str, token: str | None, *, from_end: bool) -> tuple[tuple[LogEvent, ...], str]:
+        """One page of a known job's live output, and where to go on."""
+        command = self._known[name].command
+        return ((), "") if command is None else await self._commands.output(command, token or None, from_end=from_end)
+
+    async def stop_known(self, name: str) -> None:
+        """Ask a known job to stop, on the instance where it runs. Raises ``SageDeckError``."""
+        job = await self._now(name)
+        where = {instance.id: instance for instance in await self._instances.all()}.get(job.instance)
+        if where is None:
+            raise NotFound("The instance is gone", f"{name} ran on {job.instance}, which is not there any more.")
+        await self.stop(job, where)
+
+    async def _now(self, name: str) -> InstanceJob:
+        known = self._known[name]
+        command = known.command
+        if command is not None and command.running:
+            command = await self._commands.describe(command.id, command.instance) or command
+        job = await self._job(known.bucket, name, command)
+        if job is None:
+            raise NotFound("No such job", f"The job {name} was deleted from {known.bucket}.")
+        self._known[name] = job
+        return job
 
     async def of_command(self, command: Command) -> InstanceJob | None:
         """The job that a command runs; ``None`` for a command of one's own."""

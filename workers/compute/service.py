@@ -27,7 +27,7 @@ class Compute:
         self.preflight = Preflight(session, self.images, self.access)
         self.launches = Launches(session, self.access, self.preflight)
         self.commands = Commands(session)
-        self.jobs = InstanceJobs(session, self.commands)
+        self.jobs = InstanceJobs(session, self.commands, self.instances)
 
     def per_hour(self, instance: Instance) -> float | None:
         """US dollars an hour that the instance costs now, without its disk: 0 unless it runs, ``None``: not known."""

@@ -40,12 +40,29 @@ class TrainingRoles(Protocol):
         """The ARN of a role that may train on ``bucket``."""
 
 
+class OtherJobs(Protocol):
+    """Training jobs that SageMaker does not know (``workers.compute.jobs``), followed in the same way."""
+
+    def knows(self, name: str) -> bool:
+        """Whether a job of this name was found."""
+
+    async def described(self, name: str) -> TrainingJob:
+        """The job as it is now."""
+
+    async def log(self, name: str, token: str | None, *, from_end: bool) -> tuple[tuple[LogEvent, ...], str]:
+        """One page of its output."""
+
+    async def stop_known(self, name: str) -> None:
+        """Ask it to stop."""
+
+
 class Training:
     """Everything about training jobs of one account. All errors are ``SageDeckError``."""
 
     def __init__(self, session: AwsSession, launcher: Launcher, roles: TrainingRoles) -> None:
         self._session, self._launcher, self._roles = session, launcher, roles
         self._logs = Logs(session)
+        self.elsewhere: OtherJobs | None = None
         self._progress: dict[str, ProgressReader] = {}
         self._finished: dict[tuple[str, datetime], TrainingJob] = {}
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
@@ -124,6 +141,8 @@ class Training:
 
     async def describe(self, name: str) -> TrainingJob:
         """One job with all details. Raises ``NotFound``."""
+        if self.elsewhere is not None and self.elsewhere.knows(name):
+            return await self.elsewhere.described(name)
         answer = await self._session.call(
             "sagemaker", "describe_training_job", doing=f"read the job {name}", TrainingJobName=name
         )
@@ -134,6 +153,9 @@ class Training:
 
     async def stop(self, name: str) -> None:
         """Ask the job to stop: SIGTERM, 120 s to save its model, then SIGKILL. Returns before it has stopped."""
+        if self.elsewhere is not None and self.elsewhere.knows(name):
+            await self.elsewhere.stop_known(name)
+            return
         doing = f"stop the job {name}"
 
         async def stopping() -> Any:
@@ -148,6 +170,8 @@ class Training:
         self, name: str, token: str | None = None, *, from_end: bool = False
     ) -> tuple[tuple[LogEvent, ...], str]:
         """One page of the job's log and where to go on (see ``Logs.read``)."""
+        if self.elsewhere is not None and self.elsewhere.knows(name):
+            return await self.elsewhere.log(name, token, from_end=from_end)
         return await self._logs.read(TRAINING_GROUP, f"{name}/", token, from_end=from_end)
 
     async def features_progress(self, name: str) -> FeaturesProgress | None:
@@ -168,6 +192,9 @@ class Training:
 
     async def failure(self, job: TrainingJob) -> Failure:
         """Why a job failed; looks into the end of its log, where the script's own words are."""
+        if job.place == "ec2":
+            events, _ = await self.log(job.name, from_end=True)
+            return explain(job.failure_reason, [event.message for event in events])
         try:
             events, _ = await self._logs.read(TRAINING_GROUP, f"{job.name}/", limit=FAILURE_LOG_EVENTS, from_end=True)
         except SageDeckError:

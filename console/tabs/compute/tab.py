@@ -23,6 +23,7 @@ from console.tabs.compute.commands import (
     StopJob,
     TerminateInstances,
 )
+from console.tabs.compute.follow import Run, RunFollower
 from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.compute.launch_dialog import LaunchDialog
 from console.tabs.compute.output import OutputPane
@@ -54,7 +55,8 @@ class ComputeTab(Tab):
         ctx = self.ctx
         self._rows: dict[str, Row] = {}
         self._images: dict[str, Image] = {}
-        self._wanted = self._wanted_command = ""
+        self._wanted = self._wanted_command = self._wanted_job = ""
+        self.follower = RunFollower(ctx, lambda: self.active)
         self.search = SearchField("Filter")
         self.start_button = Button("Start", icon="play", on=self.start_instances)
         self.stop_button = Button("Stop…", icon="stop", on=self.stop_instances)
@@ -115,10 +117,11 @@ class ComputeTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the list; ``{"instance": id}`` chooses one, ``{"command": id}`` with it a command."""
+        """Show the list. ``{"instance": id}`` chooses one, ``{"command": id}`` a command too, ``{"job": name}`` both"""
         if isinstance(payload, dict):
             self._wanted = payload.get("instance", "")
             self._wanted_command = payload.get("command", "")
+            self._wanted_job = payload.get("job", "")
         self.refresh()
         self.output.resume()
 
@@ -129,7 +132,7 @@ class ComputeTab(Tab):
 
     def forget_account(self) -> None:
         """Forget the instances of the account."""
-        self._wanted = self._wanted_command = ""
+        self._wanted = self._wanted_command = self._wanted_job = ""
         self._forget_rows()
 
     def backend_changed(self) -> None:
@@ -168,10 +171,25 @@ class ComputeTab(Tab):
     async def _refresh(self, services: Services) -> None:
         instances = await services.compute.instances.all()
         self._take(services, instances)
+        await self._find_runs(services)
         cpu = await services.compute.instances.cpu(one for one in instances if one.running)
         self._rows = {key: replace(row, cpu=cpu.get(key, row.cpu)) for key, row in self._rows.items()}
         self._show()
         self.ctx.mark_refreshed()
+
+    async def _find_runs(self, services: Services) -> None:
+        """Follow every job under way, also those that another window started, and choose the one that is wanted."""
+        try:
+            commands = await services.compute.commands.of(most=100)
+        except SageDeckError:
+            # The panes of the chosen instance tell what is wrong with its commands.
+            return
+        for command in commands:
+            self.follower.follow(Run(command))
+        wanted = next((command for command in commands if command.job and command.job == self._wanted_job), None)
+        if wanted is not None:
+            self._wanted, self._wanted_command, self._wanted_job = wanted.instance, wanted.id, ""
+            self._show()
 
     def _take(self, services: Services, instances: tuple[Instance, ...]) -> None:
         compute, known = services.compute, self._rows
@@ -422,6 +440,7 @@ class ComputeTab(Tab):
             self._follow_new(outcome.value)
 
     def _follow_new(self, command: Command) -> None:
+        self.follower.follow(Run(command))
         self._wanted_command = command.id
         self.output.show_command(command)
         self._read_chosen()

@@ -310,7 +310,7 @@ class EndpointsTab(Tab):
     async def _deploy(self, services: Services, job_name: str, elsewhere: TrainingJob | None = None) -> None:
         jobs = await self._deployable(services, job_name if elsewhere is None else "")
         if elsewhere is not None:
-            jobs.insert(0, elsewhere)
+            jobs = [elsewhere, *(job for job in jobs if job.name != elsewhere.name)]
         reason = no_model_reason(jobs[0]) if jobs and jobs[0].name == job_name else ""
         if reason:
             self.ctx.notify.info(f"{job_name} has no model to deploy", reason)
@@ -329,8 +329,10 @@ class EndpointsTab(Tab):
         if not agreed:
             return
         spec = dialog.spec()
-        if elsewhere is not None and spec.job_name == elsewhere.name:
-            spec = replace(spec, model_uri=elsewhere.model_uri)
+        chosen = next(job for job in jobs if job.name == spec.job_name)
+        if chosen.place == "ec2":
+            # SageMaker cannot say where the model of a job lies that it does not know.
+            spec = replace(spec, model_uri=chosen.model_uri)
         self._wanted = spec.endpoint_name
         await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec, jobs)))
 
@@ -372,9 +374,18 @@ class EndpointsTab(Tab):
     async def _deployable(self, services: Services, job_name: str) -> list[TrainingJob]:
         page = await services.training.list(status="Completed", size=JOBS_OFFERED)
         jobs = [job for job in await services.training.complete(page.jobs) if not no_model_reason(job)]
+        jobs += await self._on_instances(services)
         if job_name and all(job.name != job_name for job in jobs):
             jobs.insert(0, await services.training.describe(job_name))
         return jobs
+
+    @staticmethod
+    async def _on_instances(services: Services) -> list[TrainingJob]:
+        """The jobs on EC2 instances that left a model; none where they may not be looked for."""
+        try:
+            return [job for job in await services.compute.jobs.everywhere() if not no_model_reason(job)]
+        except SageDeckError:
+            return []
 
     def delete(self) -> None:
         """Ask for the deletion of the chosen endpoint, showing everything that goes with it."""

@@ -202,6 +202,8 @@ class JobBook:
             if known is None or not known.ranges:
                 self._tunings[summary.name] = summary
         jobs = await self._read_jobs(services, search, place, again)
+        if search == "":
+            await self._read_elsewhere(services)
         place.begun = True
         self._changed()
         await asyncio.gather(*(self._complete(services, job) for job in tunings))
@@ -230,6 +232,17 @@ class JobBook:
             if known is None or known.status != job.status or not known.instance_type:
                 self._jobs[job.name] = job
         return found
+
+    async def _read_elsewhere(self, services: Services) -> None:
+        """The jobs on EC2 instances; who may not look for them has those of SageMaker all the same."""
+        try:
+            found = await services.compute.jobs.everywhere()
+        except (AccessDenied, Throttled):
+            return
+        for job in found:
+            # SageMaker's own job of the same name is not hidden by it.
+            if self._jobs.get(job.name) is None or self._jobs[job.name].place == "ec2":
+                self._jobs[job.name] = job
 
     async def _look_for(self, services: Services, name: str) -> None:
         """A tuning job that is not on the pages read so far, for which features were prepared."""

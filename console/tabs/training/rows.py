@@ -62,7 +62,9 @@ class JobRow:
     @property
     def icon(self) -> str:
         """The kind icon."""
-        return "tuning" if self.tuning else "training"
+        if self.tuning:
+            return "tuning"
+        return "ec2" if self.job is not None and self.job.place == "ec2" else "training"
 
     @property
     def kind(self) -> str | None:
@@ -74,6 +76,8 @@ class JobRow:
             return f"Features{spot}"
         if not self.source.instance_count:
             return None
+        if self.source.place == "ec2":
+            return "EC2"
         hosts = self.source.instance_count
         return ("Single job" if hosts == 1 else f"{hosts} hosts") + spot
 
@@ -186,13 +190,16 @@ def cost_of(
     A spot trial costs what AWS bills of it; one that still runs, what spot instances usually cost.
     """
     if isinstance(source, TrainingJob):
+        if source.place == "ec2":
+            price, took = prices.per_hour(source.instance_type, "ec2", region), seconds(source)
+            return None if price is None or took is None else took / 3600 * price
         return prices.job_cost(source, region) if source.instance_type else None
     price = prices.per_hour(source.instance_type, "training", region)
     if price is None:
         return None
     share = 1 - SPOT_SAVING if source.spot else 1.0
-    seconds = sum(trial.billable_seconds or (trial_seconds(trial) or 0.0) * share for trial in trials)
-    return seconds / 3600 * price * max(1, source.instance_count)
+    billed = sum(trial.billable_seconds or (trial_seconds(trial) or 0.0) * share for trial in trials)
+    return billed / 3600 * price * max(1, source.instance_count)
 
 
 def columns() -> list[Column]:
