@@ -269,7 +269,7 @@ class TrainingSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting"]
 
 
 @dataclass(frozen=True)

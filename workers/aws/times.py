@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 
-def utc_of(answer: Mapping[str, Any], key: str) -> datetime | None:
+def utc_of(answer: Mapping[str, object], key: str) -> datetime | None:
     """The time under ``key`` in UTC, or ``None`` when the answer has none."""
     value = answer.get(key)
-    return value.astimezone(UTC) if value is not None else None
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
 def utc(value: datetime) -> datetime:

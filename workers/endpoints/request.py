@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from workers.endpoints.steps import VARIANT, container, tags_of
 from workers.types import DeploySpec
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import ProductionVariantInstanceTypeType
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateEndpointConfigInputTypeDef,
+        CreateEndpointInputTypeDef,
+        CreateModelInputTypeDef,
+        ProductionVariantTypeDef,
+    )
+
 
 def deploy_requests(
     spec: DeploySpec, made_name: str, region: str, model_uri: str, role_arn: str
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[CreateModelInputTypeDef, CreateEndpointConfigInputTypeDef, CreateEndpointInputTypeDef]:
     """The parameters of CreateModel, CreateEndpointConfig and CreateEndpoint; ``made_name``: of the first two."""
     tags = tags_of(spec.job_name)
-    variant = {
+    variant: ProductionVariantTypeDef = {
         "VariantName": VARIANT,
         "ModelName": made_name,
-        "InstanceType": spec.instance_type,
+        "InstanceType": cast("ProductionVariantInstanceTypeType", spec.instance_type),
         "InitialInstanceCount": spec.instance_count,
         "InitialVariantWeight": 1.0,
     }

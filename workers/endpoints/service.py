@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from workers.aws.creating import Attempt, Part, as_one, tagged
 from workers.aws.logs import ENDPOINT_GROUP, Logs
@@ -27,6 +27,9 @@ from workers.endpoints.update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors.tree import AccessDenied, InvalidInput, NotFound, Throttled
 from workers.prices.table import PriceTable
 from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import TagTypeDef
 
 CONCURRENT_DESCRIBES = 4
 
@@ -120,7 +123,7 @@ class Endpoints:
         await make_model(self._session, attempt, doing, model)
         await make_config(self._session, attempt, doing, config)
         name = spec.endpoint_name
-        request["Tags"] = [*request["Tags"], attempt.tag]
+        request["Tags"] = [*request["Tags"], cast("TagTypeDef", attempt.tag)]
         await attempt.make(
             Part(
                 "endpoint",

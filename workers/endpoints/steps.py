@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import Attempt, Part, tagged
@@ -14,6 +13,14 @@ from workers.aws.times import utc_of
 from workers.endpoints.deployable import no_model, no_model_reason, require_model
 from workers.training.images import image_uri
 from workers.types import TrainingJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        ContainerDefinitionTypeDef,
+        CreateEndpointConfigInputTypeDef,
+        CreateModelInputTypeDef,
+        TagTypeDef,
+    )
 
 VARIANT = "AllTraffic"
 JOB_TAG = "sagedeck:job"
@@ -32,12 +39,12 @@ class EndpointRoles(Protocol):
         """The ARN of a role that may read models from ``bucket``."""
 
 
-def tags_of(job_name: str) -> list[Mapping[str, str]]:
+def tags_of(job_name: str) -> list[TagTypeDef]:
     """The tags of what is made from a job."""
-    return [creator_tag(), {"Key": JOB_TAG, "Value": job_name}]
+    return [cast("TagTypeDef", creator_tag()), {"Key": JOB_TAG, "Value": job_name}]
 
 
-def container(region: str, instance_type: str, model_uri: str) -> dict[str, Any]:
+def container(region: str, instance_type: str, model_uri: str) -> ContainerDefinitionTypeDef:
     """The ``PrimaryContainer`` that serves the archive at ``model_uri`` on instances of this type."""
     return {
         "Image": image_uri(region, "inference", instance_type),
@@ -70,7 +77,7 @@ async def model_of(session: AwsSession, job_name: str) -> str:
     return uri
 
 
-async def make_model(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+async def make_model(session: AwsSession, attempt: Attempt, doing: str, request: CreateModelInputTypeDef) -> None:
     """CreateModel with the attempt's token, and again while IAM does not know the role. Raises ``SageDeckError``."""
     name = request["ModelName"]
     wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}
@@ -88,7 +95,9 @@ async def make_model(session: AwsSession, attempt: Attempt, doing: str, request:
     )
 
 
-async def make_config(session: AwsSession, attempt: Attempt, doing: str, request: Mapping[str, Any]) -> None:
+async def make_config(
+    session: AwsSession, attempt: Attempt, doing: str, request: CreateEndpointConfigInputTypeDef
+) -> None:
     """CreateEndpointConfig with the attempt's token. Raises ``SageDeckError``."""
     name = request["EndpointConfigName"]
     wanted = {**request, "Tags": [*request["Tags"], attempt.tag]}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.session import AwsSession
@@ -18,6 +18,9 @@ from workers.endpoints.steps import EndpointRoles, container, make_config, make_
 from workers.errors.tree import InvalidInput, SageDeckError
 from workers.training.images import image_uri
 from workers.types import Endpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import CreateEndpointConfigInputTypeDef, CreateModelInputTypeDef
 
 # Carried over from the present configuration to the next one.
 _KEPT = (
@@ -74,7 +77,9 @@ class Updates:
         model = chosen or await self._other_image(endpoint, spec, variant["ModelName"], doing)
         if model is not None:
             variant["ModelName"] = made_name
-            await make_model(self._session, attempt, doing, {"ModelName": made_name, **model})
+            await make_model(
+                self._session, attempt, doing, cast("CreateModelInputTypeDef", {"ModelName": made_name, **model})
+            )
         variant |= {"InstanceType": spec.instance_type, "InitialInstanceCount": spec.instance_count}
         request = {
             "EndpointConfigName": made_name,
@@ -82,7 +87,7 @@ class Updates:
             "Tags": tags_of(spec.job_name or endpoint.job_name),
             **{key: config[key] for key in _KEPT if key in config},
         }
-        await make_config(self._session, attempt, doing, request)
+        await make_config(self._session, attempt, doing, cast("CreateEndpointConfigInputTypeDef", request))
         await attempt.make(
             Part("update of", endpoint.name, None, note=f"it goes over to {made_name}", needs=True),
             lambda: self._call("update_endpoint", doing, EndpointName=endpoint.name, EndpointConfigName=made_name),

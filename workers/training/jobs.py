@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import IO, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
@@ -24,6 +24,13 @@ from workers.training.progress import FeaturesProgress, ProgressReader
 from workers.training.report import find_report, parse_report
 from workers.training.request import CHANNEL, launch_request
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        ChannelOutputTypeDef,
+        DescribeTrainingJobResponseTypeDef,
+        TrainingJobSummaryTypeDef,
+    )
 
 PAGE_SIZE = 50
 # DescribeTrainingJob is throttled at a few calls a second.
@@ -146,7 +153,7 @@ class Training:
         answer = await self._session.call(
             "sagemaker", "describe_training_job", doing=f"read the job {name}", TrainingJobName=name
         )
-        job = _detail(answer)
+        job = _detail(cast("DescribeTrainingJobResponseTypeDef", answer))
         if not job.running:
             self._finished[job.name, job.created] = job
         return job
@@ -244,7 +251,7 @@ class Training:
         return self._finished.get((job.name, job.created), job)
 
 
-def _summary(item: Mapping[str, Any]) -> TrainingJob:
+def _summary(item: TrainingJobSummaryTypeDef) -> TrainingJob:
     return TrainingJob(
         name=item["TrainingJobName"],
         status=item["TrainingJobStatus"],
@@ -255,7 +262,7 @@ def _summary(item: Mapping[str, Any]) -> TrainingJob:
     )
 
 
-def _detail(answer: Mapping[str, Any]) -> TrainingJob:
+def _detail(answer: DescribeTrainingJobResponseTypeDef) -> TrainingJob:
     name = answer["TrainingJobName"]
     resources = answer.get("ResourceConfig", {})
     output = answer.get("OutputDataConfig", {}).get("S3OutputPath", "").rstrip("/")
@@ -289,7 +296,7 @@ def _detail(answer: Mapping[str, Any]) -> TrainingJob:
     )
 
 
-def _channel_uri(channels: Sequence[Mapping[str, Any]]) -> str:
+def _channel_uri(channels: Sequence[ChannelOutputTypeDef]) -> str:
     uris = {
         channel.get("ChannelName"): channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
         for channel in channels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 from workers.aws.times import utc, utc_of
 from workers.tuning.request import DATA_VARIABLE
@@ -19,6 +19,17 @@ from workers.tuning.types import (
     TuningJob,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        DescribeHyperParameterTuningJobResponseTypeDef,
+        HyperParameterTrainingJobDefinitionOutputTypeDef,
+        HyperParameterTrainingJobSummaryTypeDef,
+        HyperParameterTuningJobSummaryTypeDef,
+        ParameterRangesOutputTypeDef,
+        ResourceConfigOutputTypeDef,
+        TrainingJobStatusCountersTypeDef,
+    )
+
 _TOOLKIT = ("sagemaker_", "_tuning_objective_metric")
 
 
@@ -31,7 +42,7 @@ def plain(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
-def read_summary(item: Mapping[str, Any]) -> TuningJob:
+def read_summary(item: HyperParameterTuningJobSummaryTypeDef) -> TuningJob:
     """One entry of ListHyperParameterTuningJobs."""
     limits = item.get("ResourceLimits", {})
     return TuningJob(
@@ -47,12 +58,11 @@ def read_summary(item: Mapping[str, Any]) -> TuningJob:
     )
 
 
-def read_detail(answer: Mapping[str, Any]) -> TuningJob:
+def read_detail(answer: DescribeHyperParameterTuningJobResponseTypeDef) -> TuningJob:
     """The answer of DescribeHyperParameterTuningJob."""
     config = answer["HyperParameterTuningJobConfig"]
-    definition: Mapping[str, Any] = answer.get("TrainingJobDefinition") or next(
-        iter(answer.get("TrainingJobDefinitions", ())), {}
-    )
+    several = answer.get("TrainingJobDefinitions") or [cast("HyperParameterTrainingJobDefinitionOutputTypeDef", {})]
+    definition = answer.get("TrainingJobDefinition") or several[0]
     objective = definition.get("TuningObjective") or config.get("HyperParameterTuningJobObjective", {})
     resources = _resources(definition)
     channels = {
@@ -61,13 +71,7 @@ def read_detail(answer: Mapping[str, Any]) -> TuningJob:
     }
     best = answer.get("BestTrainingJob")
     return dataclasses.replace(
-        read_summary(
-            {
-                **answer,
-                "Strategy": config.get("Strategy", ""),
-                "ResourceLimits": config.get("ResourceLimits", {}),
-            }
-        ),
+        read_summary(cast("HyperParameterTuningJobSummaryTypeDef", {**answer, **config})),
         ranges=tuple(read_ranges(definition.get("HyperParameterRanges") or config.get("ParameterRanges", {}))),
         objective_metric=objective.get("MetricName", ""),
         maximize=objective.get("Type", "Maximize") == "Maximize",
@@ -99,7 +103,7 @@ def read_detail(answer: Mapping[str, Any]) -> TuningJob:
     )
 
 
-def read_trial(item: Mapping[str, Any]) -> Trial:
+def read_trial(item: HyperParameterTrainingJobSummaryTypeDef) -> Trial:
     """One HyperParameterTrainingJobSummary."""
     objective = item.get("FinalHyperParameterTuningJobObjectiveMetric", {})
     return Trial(
@@ -144,19 +148,21 @@ def leaderboard(job: TuningJob, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     return (*ranked, *(dataclasses.replace(trial, early_stopped=early(trial)) for trial in others))
 
 
-def read_ranges(given: Mapping[str, Any]) -> Iterable[ParameterRange]:
+def read_ranges(given: ParameterRangesOutputTypeDef) -> Iterable[ParameterRange]:
     """The ranges of a request or answer."""
     for one in given.get("ContinuousParameterRanges", ()):
-        yield ContinuousRange(one["Name"], float(one["MinValue"]), float(one["MaxValue"]), one.get("ScalingType"))
+        yield ContinuousRange(
+            one["Name"], float(one["MinValue"]), float(one["MaxValue"]), one.get("ScalingType", "Auto")
+        )
     for one in given.get("IntegerParameterRanges", ()):
         yield IntegerRange(
-            one["Name"], int(float(one["MinValue"])), int(float(one["MaxValue"])), one.get("ScalingType")
+            one["Name"], int(float(one["MinValue"])), int(float(one["MaxValue"])), one.get("ScalingType", "Auto")
         )
-    for one in given.get("CategoricalParameterRanges", ()):
-        yield CategoricalRange(one["Name"], tuple(plain(value) for value in one["Values"]))
+    for some in given.get("CategoricalParameterRanges", ()):
+        yield CategoricalRange(some["Name"], tuple(plain(value) for value in some["Values"]))
 
 
-def _counts(counters: Mapping[str, int]) -> TrialCounts:
+def _counts(counters: TrainingJobStatusCountersTypeDef) -> TrialCounts:
     return TrialCounts(
         completed=counters.get("Completed", 0),
         running=counters.get("InProgress", 0),
@@ -165,7 +171,8 @@ def _counts(counters: Mapping[str, int]) -> TrialCounts:
     )
 
 
-def _resources(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resources(definition: HyperParameterTrainingJobDefinitionOutputTypeDef) -> ResourceConfigOutputTypeDef:
     # SDK 2 sends HyperParameterTuningResourceConfig, in one of two forms, instead of ResourceConfig.
-    own: Mapping[str, Any] = definition.get("HyperParameterTuningResourceConfig", {})
-    return definition.get("ResourceConfig") or next(iter(own.get("InstanceConfigs", ())), own)
+    own = definition.get("HyperParameterTuningResourceConfig", {})
+    found = definition.get("ResourceConfig") or next(iter(own.get("InstanceConfigs", ())), own)
+    return cast("ResourceConfigOutputTypeDef", found)

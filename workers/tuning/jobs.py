@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
@@ -24,6 +25,9 @@ from workers.tuning.objective import unseen_objective
 from workers.tuning.request import features_once, spec_problem, tuning_name_problem, tuning_request
 from workers.tuning.types import CostEstimate, Trial, TuningJob, TuningPage, TuningSpec, TuningStep
 from workers.types import EpochMetrics, TrainingJob, TrainingSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import DescribeHyperParameterTuningJobResponseTypeDef
 
 PAGE_SIZE = 50
 CONCURRENT_LOGS = 4
@@ -125,7 +129,7 @@ class Tuning:
             doing=f"read the tuning job {name}",
             HyperParameterTuningJobName=name,
         )
-        return read_detail(answer)
+        return read_detail(cast("DescribeHyperParameterTuningJobResponseTypeDef", answer))
 
     async def stop(self, name: str) -> None:
         """Ask the tuning job to stop with all its running training jobs. Returns before they have stopped."""

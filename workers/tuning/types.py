@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from workers.types import JobState
+
 Scaling = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 Strategy = Literal["Bayesian", "Random", "Grid", "Hyperband"]
 EarlyStopping = Literal["Auto", "Off"]
-TuningState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
-TrialState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+TuningState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting", "DeleteFailed"]
+TrialState = JobState
 
 
 @dataclass(frozen=True)

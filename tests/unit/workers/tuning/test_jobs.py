@@ -13,7 +13,7 @@ from workers.aws import creating
 from workers.errors.tree import InvalidInput, LocalProblem, ServiceFault
 from workers.launcher.request import Launched, Range
 from workers.prices.table import PriceTable
-from workers.tuning.answers import leaderboard, read_detail, read_trial
+from workers.tuning.answers import leaderboard, read_detail, read_ranges, read_trial
 from workers.tuning.costs import OVERHEAD_SECONDS, estimate
 from workers.tuning.jobs import Tuning
 from workers.tuning.objective import unseen_objective
@@ -396,3 +396,11 @@ def test_curves_read_each_line_once_and_finished_trials_never_again():
     first, again = asyncio.run(story())
     assert [epoch.values["loss"] for epoch in again["t-001"]] == [0.9, 0.5, 0.4]
     assert first == again
+
+
+def test_a_range_whose_scale_is_not_reported_has_the_one_that_aws_takes():
+    given = {
+        "ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "1"}],
+        "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "1", "MaxValue": "9"}],
+    }
+    assert [one.scaling for one in read_ranges(given)] == ["Auto", "Auto"]
