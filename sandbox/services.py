@@ -1,4 +1,4 @@
-"""Which services a sandbox has. Each is a ``Service`` (see ``sandbox/wire/messages.py``)."""
+"""Which services a sandbox has. Each is a ``Service`` (see ``sandbox/service.py``)."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
         _remove(written)
         if is_disk_full(error):
             raise
-        # The rest of tarfile's text is what each kind of compression thought of it.
+        # tarfile goes on with what each decompressor said; the first line is the reason.
         why = plain_words(error).partition("\n")[0].rstrip(":")
         raise ArchiveError(f"it is not a readable tar.gz archive ({why})") from error
     except ArchiveError:

@@ -58,7 +58,7 @@ class HostFolder:
 
     @cached_property
     def _root_text(self) -> str:
-        # Every printed line asks for it, and turning a path into text takes longer than the rest.
+        # Kept as text: every printed line needs it, and turning a path into text is the slow part.
         return str(self.root)
 
     @property

@@ -15,9 +15,10 @@ from sandbox.containers.output import LineSplitter
 from sandbox.context import SandboxContext
 
 _READ_BYTES = 256 * 1024
-# Once the process group is gone its pipe closes; longer than this only a stranger can hold it.
+# When all processes of the group have ended, their pipe closes. If it is still open after this long, a process
+# outside of the group holds it, and nobody waits for that one.
 _DRAIN_SECONDS = 5.0
-# Output that has been read may still be on its way through a slow metric regex; this bounds what a stranger's can cost.
+# Lines that were read may still wait for a slow metric regex: a job's end waits at most this long for it.
 _HANDLING_SECONDS = 60.0
 
 

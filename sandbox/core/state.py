@@ -175,7 +175,7 @@ class Database:
             with self._lock:
                 if self._depth:
                     return
-                # As a statement it would free one page: it must be stepped to its end, which only scripts are.
+                # This pragma frees one page a step. execute() makes one step, executescript() goes on to the end.
                 self._writer.executescript(f"PRAGMA incremental_vacuum({GIVE_BACK_PAGES})")
             self.fold(self._most_log_bytes)
         self.fold()

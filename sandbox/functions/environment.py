@@ -167,7 +167,7 @@ class Environment:
                 self._answer_bytes += chunk
             elif self._over_memory():
                 return None, "memory"
-        # Memory that was taken and given back between two looks was too much all the same.
+        # The peak counts: memory may have been given back between two looks.
         if self._over_memory():
             return None, "memory"
         end = self._answer_bytes.index(b"\n")
@@ -189,7 +189,7 @@ class Environment:
                 break
             self._take(chunk, lines)
             if not last and self._printed > MAX_OUTPUT_BYTES:
-                # Give the deadline a chance: more comes as fast as it is read.
+                # Look at the deadline between two reads: a handler may print as fast as we read.
                 break
         if last and self._pending:
             lines.append(self._pending.decode("utf-8", "replace"))

@@ -31,7 +31,7 @@ from sandbox.wire.errors import AwsError
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096
-# An environment may be idle once more and answer one more call after it is old.
+# A process that is past its age may wait once more and answer one more call; its keys must live that long.
 KEY_SECONDS = MAX_AGE_SECONDS + IDLE_SECONDS + 3600.0
 _PRINCIPAL = "lambda.amazonaws.com"
 # What stands for a function's own /tmp.

@@ -118,7 +118,7 @@ class HttpServer:
                 return False
             _, victim = min(idle or slow, key=lambda pair: pair[0])
             del self._connections[victim]
-            # Under the lock: its thread closes it, and its number may then be another connection's.
+            # Under the lock: otherwise its thread could close it, and another connection could get its number.
             _shut(victim)
             return True
 
@@ -187,7 +187,7 @@ class HttpServer:
         try:
             keep = body.drain() and head.keep_alive
         except BadRequest:
-            # The answer stands; what follows the body cannot be found any more.
+            # The answer was sent, but the body was not read to its end: where the next request begins is unknown.
             keep = False
         state.body = None
         return _send(connection, response, head.method == "HEAD", keep) and keep

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: its JSON operations over ``logs_store``."""
+"""CloudWatch Logs: its operations over ``logs.store``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CloudWatch metrics: its operations over ``metrics_store``; alarms and dashboards are moto's."""
+"""CloudWatch metrics: its operations over ``metrics.store``; alarms and dashboards are moto's."""
 
 from __future__ import annotations
 

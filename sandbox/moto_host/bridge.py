@@ -1,7 +1,7 @@
 """moto behind our server: metadata services (IAM, EC2, Lambda, …) that need no executor of ours.
 
 moto is imported in a thread after the server answers; requests that need it wait for that. Reading requests run
-side by side, changing ones alone and journalled (``moto_journal``).
+side by side, changing ones alone and journalled (``journal``).
 """
 
 from __future__ import annotations

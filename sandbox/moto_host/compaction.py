@@ -32,7 +32,7 @@ _CREATES = {
     "CreatePolicy": "PolicyArn",
 }
 _DELETES = {f"Delete{name.removeprefix('Create')}": member for name, member in _CREATES.items()}
-# What the second undoes of the first, if both name the same.
+# Pairs of operations: the second undoes the first, if both name the same resource.
 _PAIRS = {
     "AttachRolePolicy": ("DetachRolePolicy", ("RoleName", "PolicyArn")),
     "AttachUserPolicy": ("DetachUserPolicy", ("UserName", "PolicyArn")),
@@ -40,7 +40,7 @@ _PAIRS = {
     "AddRoleToInstanceProfile": ("RemoveRoleFromInstanceProfile", ("InstanceProfileName", "RoleName")),
     "AddUserToGroup": ("RemoveUserFromGroup", ("GroupName", "UserName")),
 }
-# What writes a text that the second removes; written again it keeps its place among the others.
+# Pairs: the first writes a document that the second removes. One that is written again keeps its place.
 _TEXTS = {
     "PutRolePolicy": ("DeleteRolePolicy", ("RoleName", "PolicyName")),
     "PutUserPolicy": ("DeleteUserPolicy", ("UserName", "PolicyName")),

@@ -99,7 +99,7 @@ def list_versions(
     position = (key_marker, before_seq)
     group_end = ""
     if key_marker.startswith(prefix) and _group(key_marker, prefix, delimiter) == key_marker != "":
-        # The page before ended with a common prefix: what is in it was told by it.
+        # The page before ended with this common prefix, which stands for all keys below it: go on behind them.
         group_end = key_marker + LAST
         position = (group_end, 0)
     batch = _first_batch(delimiter)

@@ -22,7 +22,8 @@ from sandbox.wire.render_xml import http_date
 
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_USER_METADATA = 2048
-# What is kept and handed back as it was sent, and the member that it is; Expires may be any text, so it is none.
+# Headers that are kept and handed back as they were sent, and their members. Expires is none of them: the member is
+# a time, and the header may be any text.
 STORED_MEMBERS = {
     "cache-control": "CacheControl",
     "content-disposition": "ContentDisposition",

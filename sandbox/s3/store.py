@@ -97,7 +97,7 @@ class Store:
         settings = [self.setting(name, setting) or "" for setting in ("versioning", "policy")]
         bucket = Bucket(row["name"], row["created"], row["region"], *settings)
         with self._cache_lock:
-            # What changed while it was read must not be kept as it was before.
+            # A bucket that was changed while it was read must not be remembered as it was before.
             if changes == self._changes:
                 self._cache[name] = bucket
         return bucket

@@ -145,7 +145,7 @@ class Instance:
             self._link, self.state = None, "dead"
             self._tools.listener.forget(self._token)
             self.failed_to_load = True
-            # One that never answered is its owner's to judge: the model may not load at all.
+            # If it never answered, the model may not load at all: whoever started it decides.
             if self._was_ready:
                 self._restart_later(status)
         self._tools.changed()

@@ -169,7 +169,7 @@ class TrainingJobs:
         """Instances by type of the jobs that count against this quota; the caller holds the lock."""
         used: Counter[str] = Counter()
         for entry in self._live.values():
-            # A job that has told its end still tidies up; its instances are free.
+            # A job that has ended may still be tidying up; its instances no longer count.
             if _usage(entry.request) == usage and entry.record.status not in FINAL_STATUSES:
                 used.update(instances_of(entry.request))
         return used
