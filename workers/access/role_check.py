@@ -48,7 +48,7 @@ class RoleChecks:
             region=self._session.region,
             bucket=buckets.pop(),
         )
-        named = {one.policy for one in broad}
+        named = {grant.policy for grant in broad}
         before = inline.get(INLINE_POLICY)
         plan = Narrowing(
             role,

@@ -80,9 +80,9 @@ def unreadable_files(environ: Mapping[str, str] | None = None) -> list[str]:
         except UNREADABLE as exc:
             told.append(f"{path} cannot be read: {_why(exc)}.")
             continue
-        unread = [one for one in bad if one.why.startswith("is ")]
-        told += [f"{path} cannot be read: line {one.line} {one.why}." for one in unread[:1]]
-        told += [f"{path}, line {one.line}: {one.why}." for one in bad if one not in unread]
+        unread = [line for line in bad if line.why.startswith("is ")]
+        told += [f"{path} cannot be read: line {line.line} {line.why}." for line in unread[:1]]
+        told += [f"{path}, line {line.line}: {line.why}." for line in bad if line not in unread]
     return told
 
 

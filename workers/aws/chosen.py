@@ -128,7 +128,9 @@ def core_session(backend: Backend, ask_code: Callable[[str], str | None] | None 
         ignored = {
             name: (in_file, None, default, kind)
             for name, (in_file, variables, default, kind) in VARIABLES.items()
-            if any(_redirects(one) for one in ([variables] if isinstance(variables, str) else variables or ()))
+            if any(
+                _redirects(variable) for variable in ([variables] if isinstance(variables, str) else variables or ())
+            )
         }
     else:
         ignored = {"profile": (None, None, None, None)}

@@ -50,8 +50,8 @@ def read_file(path: Path) -> ProfileFile:
     except FileNotFoundError:
         return ProfileFile(path, {})
     bad = _bad_lines(lines)
-    for one in bad:
-        lines[one.line - 1] = ""
+    for wrong in bad:
+        lines[wrong.line - 1] = ""
     parser = configparser.RawConfigParser(default_section="", strict=False)
     parser.read_string("\n".join(lines))
     return ProfileFile(path, {name: dict(parser.items(name)) for name in parser.sections()}, tuple(bad))

@@ -41,7 +41,7 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        (other,) = (one for one in arguments if one is not type(None))
+        (other,) = (argument for argument in arguments if argument is not type(None))
         return _read(other, value, where)
     if origin is Literal:
         return _checked(value in arguments and isinstance(value, str), value, where)
@@ -49,7 +49,7 @@ def _read(kind: Any, value: object, where: str) -> Any:
         kinds = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
         _checked(len(kinds) == len(value), value, where)
         items = zip(kinds, value, strict=True)
-        return tuple(_read(one, item, f"{where}[{at}]") for at, (one, item) in enumerate(items))
+        return tuple(_read(kind, item, f"{where}[{at}]") for at, (kind, item) in enumerate(items))
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {_read(str, key, where): _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if kind is Path:

@@ -33,7 +33,14 @@ class Instances:
         rules = await self._rules({group["GroupId"] for item in items for group in item.get("SecurityGroups", ())})
         found = [instance_of(item, agents.get(item["InstanceId"]), rules) for item in items]
         return tuple(
-            sorted(found, key=lambda one: (not one.running, one.state == "terminated", -one.started.timestamp()))
+            sorted(
+                found,
+                key=lambda instance: (
+                    not instance.running,
+                    instance.state == "terminated",
+                    -instance.started.timestamp(),
+                ),
+            )
         )
 
     async def running(self) -> tuple[Instance, ...]:
@@ -60,9 +67,13 @@ class Instances:
         """CPUUtilization in percent of each instance by its id, for small charts. Reads one metric an instance."""
         wanted = tuple(instances)
         values = await self._metrics(
-            [(one.id, EC2_NAMESPACE, "CPUUtilization", "Average", period_of(one, span), one.id) for one in wanted], span
+            [
+                (instance.id, EC2_NAMESPACE, "CPUUtilization", "Average", period_of(instance, span), instance.id)
+                for instance in wanted
+            ],
+            span,
         )
-        return {one.id: Series("CPUUtilization", "%", values.get(one.id, ())) for one in wanted}
+        return {instance.id: Series("CPUUtilization", "%", values.get(instance.id, ())) for instance in wanted}
 
     async def charts(self, instance: Instance, span: timedelta) -> tuple[Series, ...]:
         """CPU, network, memory and for T types CPU credits of one instance. Empty series: nothing was measured."""

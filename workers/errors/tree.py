@@ -72,7 +72,7 @@ class SageDeckError(Exception):
     @property
     def cleanup(self) -> str:
         """The AWS CLI lines that delete what is left, with "; " between them."""
-        return "; ".join(one.cli for one in self.left if one.cli)
+        return "; ".join(part.cli for part in self.left if part.cli)
 
     def leaving(self, left: Sequence[Left]) -> SageDeckError:
         """The same error, which now also tells what is left in the account."""

@@ -137,7 +137,7 @@ def _handlers(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> tuple[s
                 # Whether it runs is for Lambda to say; here it only offers no handler.
                 continue
             functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-            found += [f"{path.stem}.{one.name}" for one in functions if len(one.args.args) == 2]
+            found += [f"{path.stem}.{function.name}" for function in functions if len(function.args.args) == 2]
     return tuple(sorted(found, key=lambda name: (name not in _USUAL, not name.endswith("handler"), name)))
 
 

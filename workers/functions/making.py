@@ -107,7 +107,10 @@ async def _make_log_group(session: AwsSession, function: str, attempt: Attempt) 
 
     async def found() -> dict[str, Any] | None:
         groups = session.paginate("logs", "describe_log_groups", "logGroups", "look for it", logGroupNamePrefix=group)
-        return next((dict(one) for one in [item async for item in groups] if one["logGroupName"] == group), None)
+        return next(
+            (dict(log_group) for log_group in [item async for item in groups] if log_group["logGroupName"] == group),
+            None,
+        )
 
     try:
         if await found() is not None:

@@ -85,8 +85,8 @@ class Functions:
 
     async def measured(self, functions: Sequence[Function]) -> list[Function]:
         """The same functions with the figures of the last day, by few calls; at most a minute old."""
-        found = await self._figures.of([one.name for one in functions])
-        return [replace(one, **found.get(one.name, {})) for one in functions]
+        found = await self._figures.of([function.name for function in functions])
+        return [replace(function, **found.get(function.name, {})) for function in functions]
 
     async def detailed(self, function: Function, *, fresh: bool = False) -> Function:
         """The same function with its concurrency and what its role may too much: some minutes old unless ``fresh``.
@@ -117,9 +117,9 @@ class Functions:
         return total
 
     async def _sum_per_hour(self, prices: PriceTable) -> float:
-        asking = [one async for one in self.list_all() if one.endpoint_name]
-        found = [await self.detailed(one) for one in await self.measured(asking)]
-        return sum(function_per_hour(prices, one, self._session.region) or 0.0 for one in found)
+        asking = [function async for function in self.list_all() if function.endpoint_name]
+        found = [await self.detailed(function) for function in await self.measured(asking)]
+        return sum(function_per_hour(prices, function, self._session.region) or 0.0 for function in found)
 
     async def create(self, spec: FunctionSpec) -> str:
         """Make role, log group and function; returns its ARN. What was made is removed when a later step fails.
@@ -198,17 +198,17 @@ class Functions:
     async def versions(self, name: str) -> tuple[FunctionVersion, ...]:
         """``$LATEST`` first, then the newest. Raises ``SageDeckError``."""
         aliases: dict[str, list[str]] = {}
-        async for one in self._session.paginate("lambda", "list_aliases", "Aliases", FunctionName=name):
-            aliases.setdefault(one["FunctionVersion"], []).append(one["Name"])
+        async for alias in self._session.paginate("lambda", "list_aliases", "Aliases", FunctionName=name):
+            aliases.setdefault(alias["FunctionVersion"], []).append(alias["Name"])
         found = [
             FunctionVersion(
-                version=one["Version"],
-                description=one.get("Description", ""),
-                modified=when_of(one.get("LastModified", "")),
-                code_sha256=one["CodeSha256"],
-                aliases=tuple(aliases.get(one["Version"], ())),
+                version=version["Version"],
+                description=version.get("Description", ""),
+                modified=when_of(version.get("LastModified", "")),
+                code_sha256=version["CodeSha256"],
+                aliases=tuple(aliases.get(version["Version"], ())),
             )
-            async for one in self._session.paginate(
+            async for version in self._session.paginate(
                 "lambda", "list_versions_by_function", "Versions", FunctionName=name
             )
         ]
@@ -249,7 +249,9 @@ class Functions:
         function = await self.describe(name)
         also: list[tuple[str, str, str]] = [("log", f"/aws/lambda/{name}", "with all its lines")]
         kept: list[tuple[str, str, str]] = []
-        others = [one.name async for one in self.list_all() if one.role_arn == function.role_arn and one.name != name]
+        others = [
+            other.name async for other in self.list_all() if other.role_arn == function.role_arn and other.name != name
+        ]
         if others:
             kept.append(("role", function.role, f"the function {others[0]} uses it"))
         elif await self.grants.own_role(function.role):
@@ -313,9 +315,9 @@ class Functions:
             inline = await self.grants.inline_policies(name)
         except NotFound:
             return
-        for one in inline:
+        for policy in inline:
             await self._tolerating_gone(
-                "iam", "delete_role_policy", "remove its permissions", RoleName=name, PolicyName=one
+                "iam", "delete_role_policy", "remove its permissions", RoleName=name, PolicyName=policy
             )
         for arn in (await self.grants.attached_policies(name)).values():
             await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
@@ -357,8 +359,8 @@ class Functions:
         try:
             return sum(
                 [
-                    billed_environments(one)
-                    async for one in self._session.paginate(
+                    billed_environments(config)
+                    async for config in self._session.paginate(
                         "lambda",
                         "list_provisioned_concurrency_configs",
                         "ProvisionedConcurrencyConfigs",

@@ -83,8 +83,8 @@ class SettingsContext:
             self.function.role,
             self.inline,
             after,
-            tuple(_name(one) for one in after_arns if one not in before_arns),
-            tuple(_name(one) for one in before_arns if one not in after_arns),
+            tuple(_name(arn) for arn in after_arns if arn not in before_arns),
+            tuple(_name(arn) for arn in before_arns if arn not in after_arns),
         )
 
 
@@ -142,10 +142,10 @@ class FunctionChanges:
             inline = None
         others = [
             policy_values(function.name, function.arn, asked)["endpoint_arn"]
-            async for one in self._session.paginate("lambda", "list_functions", "Functions")
-            if one["FunctionName"] != function.name
-            and one.get("Role") == function.role_arn
-            and (asked := one.get("Environment", {}).get("Variables", {}).get(ENDPOINT_VARIABLE))
+            async for other in self._session.paginate("lambda", "list_functions", "Functions")
+            if other["FunctionName"] != function.name
+            and other.get("Role") == function.role_arn
+            and (asked := other.get("Environment", {}).get("Variables", {}).get(ENDPOINT_VARIABLE))
         ]
         return SettingsContext(
             function,
@@ -253,14 +253,14 @@ def _with_endpoint(inline: Mapping[str, PolicyDocument], arn: str, others: Itera
             if statement.get("Effect") != "Allow" or INVOKE not in actions:
                 made.append(statement)
                 continue
-            remaining = [one for one in resources if one in kept]
+            remaining = [resource for resource in resources if resource in kept]
             found = found or arn in remaining
             if remaining == resources:
                 made.append(statement)
             elif remaining:
                 made.append({**statement, "Resource": _one_or_all(remaining)})
             if not remaining and len(actions) > 1:
-                made.append({**statement, "Action": _one_or_all([one for one in actions if one != INVOKE])})
+                made.append({**statement, "Action": _one_or_all([action for action in actions if action != INVOKE])})
         after[name] = with_statements(document, made)
     if found:
         return after
@@ -270,7 +270,9 @@ def _with_endpoint(inline: Mapping[str, PolicyDocument], arn: str, others: Itera
 def _with_places(inline: Mapping[str, PolicyDocument], places: str, partition: str) -> dict[str, PolicyDocument]:
     """The policies with GetObject on the ``bucket/prefix`` entries of ``places``, instead of what they said of it."""
     after: dict[str, PolicyDocument] = {
-        name: with_statements(document, [one for one in statements(document) if one.get("Sid") != S3_SID])
+        name: with_statements(
+            document, [statement for statement in statements(document) if statement.get("Sid") != S3_SID]
+        )
         for name, document in inline.items()
     }
     arns = [f"arn:{partition}:s3:::{place}*" for place in (part.strip() for part in places.split(",")) if "/" in place]
@@ -282,7 +284,7 @@ def _with_places(inline: Mapping[str, PolicyDocument], places: str, partition: s
 def _added(inline: dict[str, PolicyDocument], statement: Statement) -> dict[str, PolicyDocument]:
     document = inline.get(POLICY_NAME, {"Version": VERSION, "Statement": []})
     found = statements(document)
-    if any(one.get("Sid") == statement["Sid"] for one in found):
+    if any(known.get("Sid") == statement["Sid"] for known in found):
         statement = without_sid(statement)
     return inline | {POLICY_NAME: with_statements(document, [*found, statement])}
 
@@ -290,8 +292,8 @@ def _added(inline: dict[str, PolicyDocument], statement: Statement) -> dict[str,
 def _both(before: PolicyDocument | None, after: PolicyDocument) -> PolicyDocument:
     """What is allowed before or after; statement identifiers must stay unique in a policy."""
     new = statements(after)
-    gone = [one for one in statements(before) if one not in new] if before else []
-    return with_statements(after, [*new, *(without_sid(one) for one in gone)])
+    gone = [statement for statement in statements(before) if statement not in new] if before else []
+    return with_statements(after, [*new, *(without_sid(statement) for statement in gone)])
 
 
 def _invoked(inline: Mapping[str, PolicyDocument]) -> list[str]:

@@ -105,8 +105,8 @@ def _value(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     parts = value if isinstance(value, list) else [value]
-    short = [",".join(f"{key}={item}" for key, item in one.items()) for one in parts if name in _SHORT]
-    plain = all(_PLAIN.fullmatch(str(item)) for one in parts if name in _SHORT for item in one.values())
+    short = [",".join(f"{key}={item}" for key, item in part.items()) for part in parts if name in _SHORT]
+    plain = all(_PLAIN.fullmatch(str(item)) for part in parts if name in _SHORT for item in part.values())
     return short if short and plain else [json.dumps(value, separators=(",", ":"))]
 
 
@@ -144,14 +144,14 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
 
 def _ranges(given: Iterable[Range]) -> dict[str, list[dict[str, Any]]]:
     made: dict[str, list[dict[str, Any]]] = {}
-    for one in given:
-        entry: dict[str, Any] = {"Name": one.name}
-        if one.kind == "Categorical":
-            entry["Values"] = list(one.values)
+    for searched in given:
+        entry: dict[str, Any] = {"Name": searched.name}
+        if searched.kind == "Categorical":
+            entry["Values"] = list(searched.values)
         else:
-            low, high = one.bounds
-            entry |= {"MinValue": str(low), "MaxValue": str(high), "ScalingType": one.scaling}
-        made.setdefault(f"{one.kind}ParameterRanges", []).append(entry)
+            low, high = searched.bounds
+            entry |= {"MinValue": str(low), "MaxValue": str(high), "ScalingType": searched.scaling}
+        made.setdefault(f"{searched.kind}ParameterRanges", []).append(entry)
     return made
 
 

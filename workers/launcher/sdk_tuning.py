@@ -55,7 +55,7 @@ class SdkTuner:
             model_trainer=trainer,
             objective_metric_name=part.objective_metric,
             objective_type=part.objective_type,
-            hyperparameter_ranges={one.name: _parameter(one) for one in part.ranges},
+            hyperparameter_ranges={searched.name: _parameter(searched) for searched in part.ranges},
             metric_definitions=[{"Name": metric.name, "Regex": metric.regex} for metric in request.metric_definitions],
             strategy=part.strategy,
             max_jobs=part.max_jobs,

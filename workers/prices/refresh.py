@@ -42,10 +42,12 @@ class Pricing:
         Needs ``pricing:GetProducts``. A few calls, each a page of 100 products. When it fails the table stays.
         """
         found = {kind: await self._read(kind) for kind in _COMPONENTS}
-        for kind, one in found.items():
-            if one.prices:
-                self._prices.learn(self._session.region, kind, one.prices, one.sizes, one.published[:10], SOURCE)
-        return any(one.prices for one in found.values())
+        for kind, figures in found.items():
+            if figures.prices:
+                self._prices.learn(
+                    self._session.region, kind, figures.prices, figures.sizes, figures.published[:10], SOURCE
+                )
+        return any(figures.prices for figures in found.values())
 
     async def _read(self, kind: Kind) -> _Found:
         component, usage = _COMPONENTS[kind]

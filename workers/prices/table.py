@@ -167,7 +167,7 @@ class PriceTable:
             hosting += cost or 0.0
             if cost is None:
                 types = {fleet.instance_type for fleet in billed_fleets(endpoint)}
-                unpriced |= {one: None for one in sorted(types) if self.per_hour(one, "hosting", region) is None}
+                unpriced |= {kind: None for kind in sorted(types) if self.per_hour(kind, "hosting", region) is None}
         return HourlyTotal(training + hosting + functions, training, hosting, tuple(unpriced), functions)
 
     def _prices(self, region: str) -> Mapping[str, Mapping[str, float]]:

@@ -79,7 +79,7 @@ async def find_dependents(
     )
     return Dependents(
         models=models_among(keys),
-        endpoints=tuple(one.name for one in known if _key(one.model_uri, bucket) in keys),
+        endpoints=tuple(endpoint.name for endpoint in known if _key(endpoint.model_uri, bucket) in keys),
         jobs=tuple(
             job.name
             for job in running

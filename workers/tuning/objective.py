@@ -22,7 +22,7 @@ def unseen_objective(job: TuningJob, trial_name: str, lines: Sequence[str]) -> s
     try:
         if regex is None or any(re.search(regex, line) for line in lines):
             return None
-        others = [re.compile(one) for one in regexes.values()]
+        others = [re.compile(regex) for regex in regexes.values()]
     except re.error:
         # AWS accepts regexes of another dialect: nothing can be said about them here.
         return None

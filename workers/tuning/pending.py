@@ -35,7 +35,8 @@ def form_variables(spec: TuningSpec) -> dict[str, str]:
     }
     if "ranges" in given:
         given["ranges"] = [
-            {"kind": type(one).__name__.removesuffix("Range"), **dataclasses.asdict(one)} for one in spec.ranges
+            {"kind": type(searched).__name__.removesuffix("Range"), **dataclasses.asdict(searched)}
+            for searched in spec.ranges
         ]
     text = json.dumps(given, default=dict, separators=(",", ":"))
     parts = [text[at : at + _PART] for at in range(0, len(text), _PART)]
@@ -63,7 +64,7 @@ def awaited_form(job: TrainingJob) -> TuningSpec | None:
 def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(given)
     if "ranges" in values:
-        values["ranges"] = tuple(_range(one) for one in values["ranges"])
+        values["ranges"] = tuple(_range(searched) for searched in values["ranges"])
     if "parents" in values:
         values["parents"] = tuple(values["parents"])
     return values

@@ -60,7 +60,7 @@ def range_problem(one: ParameterRange) -> str | None:
 
 def combinations(ranges: Iterable[ParameterRange]) -> int | None:
     """How many combinations a grid has, or ``None`` when a range is not categorical."""
-    sizes = [len(one.values) if isinstance(one, CategoricalRange) else None for one in ranges]
+    sizes = [len(searched.values) if isinstance(searched, CategoricalRange) else None for searched in ranges]
     return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
@@ -68,7 +68,7 @@ def spec_problem(spec: TuningSpec) -> str | None:
     """What is wrong with a form, in a sentence, or ``None``. No network."""
     problems = [
         tuning_name_problem(spec.tuning_name),
-        *(range_problem(one) for one in spec.ranges),
+        *(range_problem(searched) for searched in spec.ranges),
         _names_problem(spec),
         _limits_problem(spec),
     ]
@@ -77,14 +77,14 @@ def spec_problem(spec: TuningSpec) -> str | None:
 
 def features_once(spec: TuningSpec) -> bool:
     """Whether the features are computed once for all jobs: asked for, and the same for every job."""
-    varied = {one.name.replace("-", "_") for one in spec.ranges} & FEATURE_SETTINGS
+    varied = {searched.name.replace("-", "_") for searched in spec.ranges} & FEATURE_SETTINGS
     unfreeze = _setting(spec, "unfreeze") or "0"
     return spec.features_once and not varied and unfreeze in ("0", "")
 
 
 def features_note(spec: TuningSpec) -> str:
     """Why every job computes its own features, or that they are computed once; a line for the form."""
-    varied = sorted({one.name.replace("-", "_") for one in spec.ranges} & FEATURE_SETTINGS)
+    varied = sorted({searched.name.replace("-", "_") for searched in spec.ranges} & FEATURE_SETTINGS)
     if not spec.features_once:
         return "Every job computes the features itself."
     if varied:
@@ -133,7 +133,7 @@ def _one_job(spec: TuningSpec) -> TrainingSpec:
 def _tuning_part(spec: TuningSpec) -> TuningPart:
     jobs = spec.max_jobs if spec.max_jobs is not None else combinations(spec.ranges)
     return TuningPart(
-        ranges=tuple(_range(one) for one in spec.ranges),
+        ranges=tuple(_range(searched) for searched in spec.ranges),
         objective_metric=spec.objective_metric,
         objective_type="Maximize" if spec.maximize else "Minimize",
         strategy=spec.strategy,
@@ -151,12 +151,12 @@ def _tuning_part(spec: TuningSpec) -> TuningPart:
 def static_hyperparameters(spec: TuningSpec) -> dict[str, str]:
     """The hyperparameters that are the same for every job."""
     values = {"backbone": spec.backbone, "epochs": str(spec.epochs), **spec.hyperparameters}
-    tuned = {one.name.replace("-", "_") for one in spec.ranges}
+    tuned = {searched.name.replace("-", "_") for searched in spec.ranges}
     return {name: value for name, value in values.items() if name.replace("-", "_") not in tuned}
 
 
 def _names_problem(spec: TuningSpec) -> str | None:
-    names = [one.name for one in spec.ranges]
+    names = [searched.name for searched in spec.ranges]
     if not names:
         return "No hyperparameter has a range: there is nothing to tune."
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -106,7 +106,7 @@ class _Noting:
             return
         try:
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
-            for upload in (one for page in pages for one in page.get("Uploads", ())):
+            for upload in (upload for page in pages for upload in page.get("Uploads", ())):
                 mine = upload["UploadId"] == self._known
                 young = self.in_doubt and parse_timestamp(upload["Initiated"]) >= self._began
                 if upload["Key"] == key and (mine or young):

@@ -142,7 +142,11 @@ def find_others(
     Objects of the names of its files count as another set only when nothing there is its own: one that somebody
     replaced does not make a set.
     """
-    own = {key for key, one in sent.items() if one.folder == folder and key in remote and remote[key].etag == one.etag}
+    own = {
+        key
+        for key, record in sent.items()
+        if record.folder == folder and key in remote and remote[key].etag == record.etag
+    }
     own.update(prefix + file.name for file in plan.there)
     extra = tuple(key for key in gone_keys(found, prefix, remote) if key not in own)
     overwrites = sum(1 for file in plan.send if prefix + file.name in remote and prefix + file.name not in own)
