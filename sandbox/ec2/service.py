@@ -9,12 +9,14 @@ from sandbox.billing.quotas import Quotas
 from sandbox.context import SandboxContext
 from sandbox.ec2.calls import InstanceCalls
 from sandbox.ec2.catalogue import Catalogue
+from sandbox.ec2.conditions import Conditions
 from sandbox.ec2.details import Details
 from sandbox.ec2.fleet import Fleet
 from sandbox.ec2.images import parameters
 from sandbox.ec2.measuring import Measuring
 from sandbox.ec2.network import Network
 from sandbox.ec2.records import Instances
+from sandbox.iam.enforcer import Iam
 from sandbox.moto_host.calls import Calls
 from sandbox.service import Operation, Refusals, Service
 from sandbox.wire.call import Call
@@ -58,6 +60,7 @@ class Ec2Service(Service):
         details = Details(self.instances, self.fleet, self._moto, calls.profile)
         everything = calls.operations | catalogue.operations | details.operations
         self.operations |= {name: _without_caller(answer) for name, answer in everything.items()}
+        ctx.part(Iam).known.tell("ec2", Conditions(self.instances, self._moto).about)
         self.fleet.recover()
         self.measuring = Measuring(ctx, self.instances, self.fleet)
 

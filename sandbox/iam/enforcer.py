@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn, bucket_arn
 from sandbox.core.account import arn as account_arn
+from sandbox.iam.known import Known
 from sandbox.iam.needs import Need, needs_of
 from sandbox.iam.needs.s3 import delete_need
 from sandbox.iam.principals import Principal, Principals, Source
@@ -42,6 +43,7 @@ class Iam:
 
     def __init__(self, bridge: MotoBridge, store: Store) -> None:
         self.principals = Principals(bridge)
+        self.known = Known()
         self._resources = ResourcePolicies(store, self.principals)
         self._store = store
 
@@ -141,7 +143,7 @@ class Iam:
         return self.principals.find(caller.role_arn or caller.arn) or _NOBODY
 
     def _require(self, caller: Caller, need: Need, context: Mapping[str, str], protocol: str, region: str) -> None:
-        shared = {"aws:RequestedRegion": region, **common_context(), **context}
+        shared = {"aws:RequestedRegion": region, **common_context(), **context, **self.known.of(need.resource)}
         decision = self.decide(caller, need, shared)
         if not decision.allowed:
             raise refusal(decision, caller.arn, need.action, need.resource, protocol)

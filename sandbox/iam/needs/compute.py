@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.core.account import ACCOUNT_ID, arn
 from sandbox.iam.needs.need import Names, Need, text, texts
 from sandbox.wire.call import Call
 
+Context = dict[str, str | Sequence[str]]
+_RESOLVE = "resolve:ssm:"
 _OF_INSTANCES = frozenset(
     {
         *("StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"),
@@ -21,6 +23,18 @@ _OF_AN_INSTANCE = frozenset(
         *("ModifyInstanceMetadataOptions", "AssociateIamInstanceProfile"),
     }
 )
+# Changes to what instances are made with: the kind of resource and the member that names it.
+_OF_A_RESOURCE = {
+    "AuthorizeSecurityGroupEgress": ("security-group", "GroupId"),
+    "AuthorizeSecurityGroupIngress": ("security-group", "GroupId"),
+    "RevokeSecurityGroupEgress": ("security-group", "GroupId"),
+    "RevokeSecurityGroupIngress": ("security-group", "GroupId"),
+    "DeleteSecurityGroup": ("security-group", "GroupId"),
+    "DeleteVolume": ("volume", "VolumeId"),
+    "CreateKeyPair": ("key-pair", "KeyName"),
+    "ImportKeyPair": ("key-pair", "KeyName"),
+    "DeleteKeyPair": ("key-pair", "KeyName"),
+}
 # Kinds of resources by the beginnings of their ids.
 _KINDS = {
     "i": "instance",
@@ -60,8 +74,15 @@ def ec2_needs(call: Call, names: Names) -> list[Need] | None:
         return [Need(action, _arn(call, "instance", name)) for name in texts(call, "InstanceIds")]
     if call.operation in _OF_AN_INSTANCE:
         return [Need(action, _arn(call, "instance", text(call, "InstanceId"))), *_passed(call, names)]
-    if call.operation == "DeleteVolume":
-        return [Need(action, _arn(call, "volume", text(call, "VolumeId")))]
+    if call.operation in _OF_A_RESOURCE:
+        kind, member = _OF_A_RESOURCE[call.operation]
+        # A group that is given by its name could be any.
+        return [Need(action, _arn(call, kind, text(call, member) or "*"))]
+    if call.operation == "CreateSecurityGroup":
+        groups, vpc = _arn(call, "security-group", "*"), _arn(call, "vpc", text(call, "VpcId") or "*")
+        return [Need(action, groups, _request_tags(call, "security-group")), Need(action, vpc), *_tagging(call)]
+    if call.operation == "CreateDefaultVpc":
+        return [Need(action)]
     if call.operation in ("CreateTags", "DeleteTags"):
         return [Need(action, _by_id(call, name)) for name in texts(call, "Resources")]
     return [Need(action)] if call.operation.startswith("Describe") else None
@@ -70,9 +91,14 @@ def ec2_needs(call: Call, names: Names) -> list[Need] | None:
 def _launch(call: Call, names: Names) -> list[Need]:
     """RunInstances needs all that the instances are made of, and may pass a role on to them."""
     action, members = "ec2:RunInstances", call.members
-    context = {"ec2:InstanceType": text(call, "InstanceType")} if "InstanceType" in members else {}
+    needs = [Need(action, _arn(call, "instance", "*"), _of_launch(call, names))]
+    needs += [Need(action, _arn(call, "volume", "*"), context) for context in _of_volumes(call)]
+    needs.append(Need(action, _arn(call, "network-interface", "*"), _request_tags(call, "network-interface")))
     image = text(call, "ImageId") or "*"
-    needs = [Need(action, _arn(call, kind, "*"), context) for kind in ("instance", "volume", "network-interface")]
+    if image.startswith(_RESOLVE):
+        # EC2 reads the parameter with the caller's own permission; whichever image it names is launched.
+        needs.append(Need("ssm:GetParameters", _parameter(call, image.removeprefix(_RESOLVE))))
+        image = "*"
     needs.append(Need(action, arn("ec2", f"image/{image}", call.region).replace(f":{ACCOUNT_ID}:", "::")))
     interfaces = members.get("NetworkInterfaces") or [{}]
     subnets = {text(call, "SubnetId"), *(str(interface.get("SubnetId") or "") for interface in interfaces)} - {""}
@@ -86,18 +112,62 @@ def _launch(call: Call, names: Names) -> list[Need]:
         needs.append(Need(action, _arn(call, "key-pair", text(call, "KeyName"))))
     if "LaunchTemplate" in members:
         needs.append(Need(action, _arn(call, "launch-template", "*")))
-    return [*needs, *_tagging(call, members), *_passed(call, names)]
+    return [*needs, *_tagging(call), *_passed(call, names)]
 
 
-def _tagging(call: Call, members: Mapping[str, Any]) -> list[Need]:
+def _of_launch(call: Call, names: Names) -> Context:
+    """What a request to launch says of the instances: type, profile, metadata service, tags."""
+    members = call.members
+    metadata = members.get("MetadataOptions") or {}
+    given = {
+        "ec2:InstanceType": text(call, "InstanceType"),
+        "ec2:MetadataHttpTokens": str(metadata.get("HttpTokens") or ""),
+        "ec2:MetadataHttpEndpoint": str(metadata.get("HttpEndpoint") or ""),
+        "ec2:MetadataHttpPutResponseHopLimit": str(metadata.get("HttpPutResponseHopLimit") or ""),
+        "ec2:EbsOptimized": str(bool(members.get("EbsOptimized"))).lower(),
+        "ec2:Tenancy": str((members.get("Placement") or {}).get("Tenancy") or "default"),
+        "ec2:RootDeviceType": "ebs",
+    }
+    profile = members.get("IamInstanceProfile") or {}
+    if profile:
+        name = str(profile.get("Name") or "")
+        given["ec2:InstanceProfile"] = str(profile.get("Arn") or arn("iam", f"instance-profile/{name}", ""))
+    return {key: value for key, value in given.items() if value} | _request_tags(call, "instance")
+
+
+def _of_volumes(call: Call) -> list[Context]:
+    """What a request says of each disk; of one that is the image's alone it says nothing."""
+    disks = [disk.get("Ebs") or {} for disk in call.members.get("BlockDeviceMappings") or ()] or [{}]
+    tags = _request_tags(call, "volume")
+    found = []
+    for disk in disks:
+        given = {
+            "ec2:Encrypted": str(bool(disk.get("Encrypted"))).lower(),
+            "ec2:VolumeType": str(disk.get("VolumeType") or ""),
+            "ec2:VolumeSize": str(disk.get("VolumeSize") or ""),
+            "ec2:VolumeIops": str(disk.get("Iops") or ""),
+        }
+        found.append({key: value for key, value in given.items() if value} | tags)
+    return found
+
+
+def _request_tags(call: Call, kind: str) -> Context:
+    """The condition keys of the tags that resources of this kind are made with."""
+    tags = {
+        str(tag.get("Key")): str(tag.get("Value", ""))
+        for specification in call.members.get("TagSpecifications") or ()
+        if specification.get("ResourceType") == kind
+        for tag in specification.get("Tags") or ()
+    }
+    context: Context = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    return context | ({"aws:TagKeys": tuple(tags)} if tags else {})
+
+
+def _tagging(call: Call) -> list[Need]:
     """CreateTags for each kind of resource that is tagged when it is made."""
-    needs = []
-    for specification in members.get("TagSpecifications") or ():
-        tags = {str(tag.get("Key")): str(tag.get("Value", "")) for tag in specification.get("Tags") or ()}
-        context: dict[str, str | tuple[str, ...]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-        context |= {"aws:TagKeys": tuple(tags), "ec2:CreateAction": call.operation}
-        needs.append(Need("ec2:CreateTags", _arn(call, str(specification.get("ResourceType")), "*"), context))
-    return needs
+    kinds = dict.fromkeys(str(one.get("ResourceType")) for one in call.members.get("TagSpecifications") or ())
+    action = {"ec2:CreateAction": call.operation}
+    return [Need("ec2:CreateTags", _arn(call, kind, "*"), _request_tags(call, kind) | action) for kind in kinds]
 
 
 def _passed(call: Call, names: Names) -> list[Need]:
