@@ -17,7 +17,8 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.reading import check, read_call
 
-Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
+# The members are of the operation's own type (boto3-stubs has one for each), which no one type can say for all.
+Operation = Callable[[Any, Caller], dict[str, Any] | None]
 # What the caller may not do of a call that is answered piece by piece (the entries of a DeleteObjects).
 Refusals = Mapping[Hashable, AwsError]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from sandbox.auth.credentials import SessionCredentials
@@ -18,6 +19,14 @@ from sandbox.policy.text import as_list
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import (
+        AssumeRoleRequestTypeDef,
+        GetAccessKeyInfoRequestTypeDef,
+        GetSessionTokenRequestTypeDef,
+    )
+
 
 ROLE_ARN = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)$")
 SESSION_NAME = re.compile(r"^[\w+=,.@-]{2,64}$")
@@ -42,10 +51,10 @@ class StsService(Service):
             "GetAccessKeyInfo": self._key_info,
         }
 
-    def _identity(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _identity(self, params: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
 
-    def _assume_role(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _assume_role(self, params: AssumeRoleRequestTypeDef, caller: Caller) -> dict[str, Any]:
         arn, name = str(params.get("RoleArn", "")), str(params.get("RoleSessionName", ""))
         match = ROLE_ARN.match(arn)
         if match is None:
@@ -81,7 +90,7 @@ class StsService(Service):
             "PackedPolicySize": packed,
         }
 
-    def _session_policies(self, params: dict[str, Any]) -> tuple[list[str], int]:
+    def _session_policies(self, params: Mapping[str, Any]) -> tuple[list[str], int]:
         """The session policies as texts, and how much of the allowed size they take in percent."""
         texts, size = [], 0
         inline = params.get("Policy")
@@ -112,13 +121,13 @@ class StsService(Service):
             raise AwsError("ValidationError", f"The policy {policy_arn} does not exist.") from None
         return unquote(document) if isinstance(document, str) else json.dumps(document)
 
-    def _session_token(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _session_token(self, params: GetSessionTokenRequestTypeDef, caller: Caller) -> dict[str, Any]:
         if caller.role_arn is not None:
             raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
         keys = self._ctx.credentials.issue_user_session(caller, _seconds(params, 43_200, MAX_TOKEN_SECONDS))
         return {"Credentials": _credentials(keys)}
 
-    def _key_info(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _key_info(self, params: GetAccessKeyInfoRequestTypeDef, caller: Caller) -> dict[str, Any]:
         if self._ctx.credentials.find(str(params.get("AccessKeyId", ""))) is None:
             raise AwsError("InvalidClientTokenId", "The access key is not known to this sandbox.", 403)
         return {"Account": ACCOUNT_ID}
@@ -134,12 +143,12 @@ def _checked(text: str) -> str:
     return text
 
 
-def _tags(params: dict[str, Any]) -> dict[str, str]:
+def _tags(params: Mapping[str, Any]) -> dict[str, str]:
     given = [tag for tag in as_list(params.get("Tags") or []) if isinstance(tag, dict) and tag.get("Key")]
     return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
 
 
-def _seconds(params: dict[str, Any], default: int, largest: int) -> int:
+def _seconds(params: Mapping[str, Any], default: int, largest: int) -> int:
     try:
         seconds = int(params.get("DurationSeconds") or default)
     except ValueError as exc:

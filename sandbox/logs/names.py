@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from sandbox.core.account import ACCOUNT_ID, arn
 from sandbox.wire.errors import AwsError
@@ -12,7 +12,7 @@ _NAME = re.compile(r"[\w./#-]{1,512}")
 _ARN = re.compile(rf"arn:aws:logs:[a-z0-9-]+:{ACCOUNT_ID}:log-group:([^:*]+)(?::\*)?")
 
 
-def group_name(params: dict[str, Any]) -> str:
+def group_name(params: Mapping[str, object]) -> str:
     """The group that a call names by ``logGroupName`` or ``logGroupIdentifier`` (a name or an ARN); "" for none.
 
     Raises ``AwsError`` InvalidParameterException for what is neither, and for both at once.

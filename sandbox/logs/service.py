@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.account import arn
@@ -17,6 +18,23 @@ from sandbox.logs.store import Event, Logs
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.type_defs import (
+        CreateLogGroupRequestTypeDef,
+        CreateLogStreamRequestTypeDef,
+        DeleteLogGroupRequestTypeDef,
+        DeleteLogStreamRequestTypeDef,
+        DeleteRetentionPolicyRequestTypeDef,
+        DescribeLogGroupsRequestTypeDef,
+        DescribeLogStreamsRequestTypeDef,
+        FilterLogEventsRequestTypeDef,
+        GetLogEventsRequestTypeDef,
+        ListLogGroupsRequestTypeDef,
+        PutLogEventsRequestTypeDef,
+        PutRetentionPolicyRequestTypeDef,
+    )
+
 
 STREAM_NAME = re.compile(r"[^:*]{1,512}")
 RETENTIONS = frozenset(
@@ -33,7 +51,7 @@ def _invalid(message: str) -> AwsError:
     return AwsError("InvalidParameterException", message)
 
 
-def _limit(params: Params, default: int, largest: int) -> int:
+def _limit(params: Mapping[str, object], default: int, largest: int) -> int:
     value = params.get("limit") or default
     if not isinstance(value, int) or not 1 <= value <= largest:
         raise _invalid(f"limit must be between 1 and {largest}.")
@@ -74,46 +92,46 @@ class LogsService(Service):
             "DeleteRetentionPolicy": self._delete_retention,
         }
 
-    def _group_name(self, params: Params) -> str:
+    def _group_name(self, params: Mapping[str, object]) -> str:
         name = group_name(params)
         if not name:
             raise _invalid("logGroupName must have 1 to 512 characters.")
         return name
 
-    def _stream_name(self, params: Params) -> str:
+    def _stream_name(self, params: Mapping[str, object]) -> str:
         name = params.get("logStreamName")
         if not isinstance(name, str) or not STREAM_NAME.fullmatch(name):
             raise _invalid("logStreamName must have 1 to 512 characters, without ':' and '*'.")
         return name
 
-    def _create_group(self, params: Params, caller: Caller) -> Params:
+    def _create_group(self, params: CreateLogGroupRequestTypeDef, caller: Caller) -> Params:
         self._logs.create_group(self._group_name(params))
         return {}
 
-    def _delete_group(self, params: Params, caller: Caller) -> Params:
+    def _delete_group(self, params: DeleteLogGroupRequestTypeDef, caller: Caller) -> Params:
         self._logs.delete_group(self._group_name(params))
         return {}
 
-    def _create_stream(self, params: Params, caller: Caller) -> Params:
+    def _create_stream(self, params: CreateLogStreamRequestTypeDef, caller: Caller) -> Params:
         self._logs.create_stream(self._group_name(params), self._stream_name(params))
         return {}
 
-    def _delete_stream(self, params: Params, caller: Caller) -> Params:
+    def _delete_stream(self, params: DeleteLogStreamRequestTypeDef, caller: Caller) -> Params:
         self._logs.delete_stream(self._group_name(params), self._stream_name(params))
         return {}
 
-    def _put_retention(self, params: Params, caller: Caller) -> Params:
+    def _put_retention(self, params: PutRetentionPolicyRequestTypeDef, caller: Caller) -> Params:
         days = params.get("retentionInDays")
         if days not in RETENTIONS:
             raise _invalid(f"retentionInDays must be one of {sorted(RETENTIONS)}.")
         self._logs.set_retention(self._group_name(params), days)
         return {}
 
-    def _delete_retention(self, params: Params, caller: Caller) -> Params:
+    def _delete_retention(self, params: DeleteRetentionPolicyRequestTypeDef, caller: Caller) -> Params:
         self._logs.set_retention(self._group_name(params), None)
         return {}
 
-    def _describe_groups(self, params: Params, caller: Caller) -> Params:
+    def _describe_groups(self, params: DescribeLogGroupsRequestTypeDef, caller: Caller) -> Params:
         limit = _limit(params, 50, 50)
         if params.get("logGroupIdentifiers"):
             raise _invalid("The sandbox lists log groups by logGroupNamePrefix or logGroupNamePattern only.")
@@ -144,15 +162,20 @@ class LogsService(Service):
             answer["nextToken"] = _encode(found[limit - 1]["name"])
         return answer
 
-    def _list_groups(self, params: Params, caller: Caller) -> Params:
-        page = self._describe_groups({**params, "limit": min(params.get("limit") or 50, 50)}, caller)
+    def _list_groups(self, params: ListLogGroupsRequestTypeDef, caller: Caller) -> Params:
+        asked: DescribeLogGroupsRequestTypeDef = {"limit": min(params.get("limit") or 50, 50)}
+        if "logGroupNamePattern" in params:
+            asked["logGroupNamePattern"] = params["logGroupNamePattern"]
+        if "nextToken" in params:
+            asked["nextToken"] = params["nextToken"]
+        page = self._describe_groups(asked, caller)
         names = ("logGroupName", "logGroupArn", "logGroupClass")
         answer: Params = {"logGroups": [{name: group[name] for name in names} for group in page["logGroups"]]}
         if "nextToken" in page:
             answer["nextToken"] = page["nextToken"]
         return answer
 
-    def _describe_streams(self, params: Params, caller: Caller) -> Params:
+    def _describe_streams(self, params: DescribeLogStreamsRequestTypeDef, caller: Caller) -> Params:
         group = self._group_name(params)
         self._logs.group(group)
         limit, prefix = _limit(params, 50, 50), params.get("logStreamNamePrefix") or ""
@@ -185,7 +208,7 @@ class LogsService(Service):
             answer["nextToken"] = _encode(offset + limit)
         return answer
 
-    def _put(self, params: Params, caller: Caller) -> Params:
+    def _put(self, params: PutLogEventsRequestTypeDef, caller: Caller) -> Params:
         events = params.get("logEvents")
         if not isinstance(events, list) or not 1 <= len(events) <= 10_000:
             raise _invalid("logEvents must hold 1 to 10000 events.")
@@ -201,7 +224,7 @@ class LogsService(Service):
         self._logs.append(group, stream, lines)
         return {"nextSequenceToken": SEQUENCE_TOKEN}
 
-    def _get(self, params: Params, caller: Caller) -> Params:
+    def _get(self, params: GetLogEventsRequestTypeDef, caller: Caller) -> Params:
         row = self._logs.stream(self._group_name(params), self._stream_name(params))
         limit = _limit(params, MAX_PAGE_EVENTS, MAX_PAGE_EVENTS)
         start, end = params.get("startTime") or 0, params.get("endTime")
@@ -235,7 +258,7 @@ class LogsService(Service):
             "nextBackwardToken": f"b/{first:056d}",
         }
 
-    def _filter(self, params: Params, caller: Caller) -> Params:
+    def _filter(self, params: FilterLogEventsRequestTypeDef, caller: Caller) -> Params:
         group = self._group_name(params)
         self._logs.group(group)
         limit = _limit(params, MAX_PAGE_EVENTS, MAX_PAGE_EVENTS)

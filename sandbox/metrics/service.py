@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.state import utc_ms
@@ -14,6 +15,15 @@ from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestResponse, as_datetime
 from sandbox.wire.render import render
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import (
+        GetMetricDataInputTypeDef,
+        GetMetricStatisticsInputTypeDef,
+        ListMetricsInputTypeDef,
+        PutMetricDataInputTypeDef,
+    )
+
 
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
@@ -47,7 +57,7 @@ class MetricsService(Service):
         members = self._call(self.name, call.operation, call.members)
         return render(self.name, call.operation, call.protocol, members, call.http.request_id)
 
-    def _put(self, params: Params, caller: Caller) -> None:
+    def _put(self, params: PutMetricDataInputTypeDef, caller: Caller) -> None:
         namespace = str(params.get("Namespace") or "")
         given = params.get("MetricData") or []
         if not namespace or namespace.startswith(":"):
@@ -64,7 +74,7 @@ class MetricsService(Service):
             data += [(name, _dimensions(item), datum) for datum in _received(item)]
         self._metrics.put_data(namespace, data)
 
-    def _statistics(self, params: Params, caller: Caller) -> Params:
+    def _statistics(self, params: GetMetricStatisticsInputTypeDef, caller: Caller) -> Params:
         start, end, period = _window(params)
         plain, extended = params.get("Statistics") or [], params.get("ExtendedStatistics") or []
         if not plain and not extended:
@@ -94,7 +104,7 @@ class MetricsService(Service):
             points.append(point)
         return {"Label": str(params.get("MetricName")), "Datapoints": points}
 
-    def _data(self, params: Params, caller: Caller) -> Params:
+    def _data(self, params: GetMetricDataInputTypeDef, caller: Caller) -> Params:
         start, end = as_datetime(params.get("StartTime")), as_datetime(params.get("EndTime"))
         if start is None or end is None or start >= end:
             raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
@@ -106,7 +116,7 @@ class MetricsService(Service):
             results.append(self._one_query(query, start.timestamp(), end.timestamp(), newest_first))
         return {"MetricDataResults": results, "Messages": []}
 
-    def _one_query(self, query: Params, start: float, end: float, newest_first: bool) -> Params:
+    def _one_query(self, query: Mapping[str, Any], start: float, end: float, newest_first: bool) -> Params:
         wanted = query.get("MetricStat")
         if not wanted:
             raise AwsError("ValidationError", "The sandbox does not offer metric math; ask for metrics themselves.")
@@ -131,7 +141,7 @@ class MetricsService(Service):
             "StatusCode": "Complete",
         }
 
-    def _list(self, params: Params, caller: Caller) -> Params:
+    def _list(self, params: ListMetricsInputTypeDef, caller: Caller) -> Params:
         filters = params.get("Dimensions") or []
         recent = utc_ms() / 1000 - 3 * 3600 if params.get("RecentlyActive") == "PT3H" else 0.0
         offset = _offset(params.get("NextToken"))
@@ -169,7 +179,7 @@ def _offset(token: str | None) -> int:
         raise AwsError("InvalidParameterValue", "The NextToken is invalid.") from exc
 
 
-def _dimensions(item: Params) -> dict[str, str]:
+def _dimensions(item: Mapping[str, Any]) -> dict[str, str]:
     return {str(entry.get("Name")): str(entry.get("Value")) for entry in item.get("Dimensions") or []}
 
 
@@ -180,7 +190,7 @@ def _number(value: Any) -> float:
         raise AwsError("InvalidParameterValue", f"{value!r} is not a number.") from exc
 
 
-def _received(item: Params) -> list[Datum]:
+def _received(item: Mapping[str, Any]) -> list[Datum]:
     """The data of one MetricDatum: a value, values with counts, or a statistic set."""
     moment = as_datetime(item.get("Timestamp"))
     at = moment.timestamp() if moment else utc_ms() / 1000
@@ -207,7 +217,7 @@ def _period(value: Any) -> float:
     return period
 
 
-def _window(params: Params) -> tuple[float, float, float]:
+def _window(params: Mapping[str, Any]) -> tuple[float, float, float]:
     start, end = as_datetime(params.get("StartTime")), as_datetime(params.get("EndTime"))
     if start is None or end is None or start >= end:
         raise AwsError(

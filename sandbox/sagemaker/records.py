@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sandbox.core.account import arn as make_arn
@@ -100,7 +100,7 @@ class Records:
 
     def page(
         self,
-        request: dict[str, Any],
+        request: Mapping[str, Any],
         summarize: Callable[[dict[str, Any]], dict[str, Any]],
         *,
         parent: str | None = None,
@@ -144,7 +144,7 @@ class Tags:
         db.execute(_SCHEMA)
         db.execute(_TAG_SCHEMA)
 
-    def add(self, arn: str, tags: list[dict[str, str]]) -> None:
+    def add(self, arn: str, tags: Iterable[Mapping[str, Any]]) -> None:
         """Set tags on a resource.
 
         A key twice, a key that begins with ``aws:`` or more than 50 tags in all: ValidationException, and nothing
@@ -168,13 +168,13 @@ class Tags:
         rows = self._db.query("SELECT key, value FROM sagemaker_tags WHERE arn=? ORDER BY key", (arn,))
         return [{"Key": row["key"], "Value": row["value"]} for row in rows]
 
-    def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
+    def add_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """AddTags."""
         self._must_exist(request["ResourceArn"])
         self.add(request["ResourceArn"], request["Tags"])
         return {"Tags": self.of(request["ResourceArn"])}
 
-    def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
+    def list_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """ListTags, in pages of MaxResults (50 when it is left out)."""
         arn = request["ResourceArn"]
         self._must_exist(arn)
@@ -184,7 +184,7 @@ class Tags:
         more = {"NextToken": _write_token("", tags[size - 1]["Key"], arn)} if len(tags) > size else {}
         return {"Tags": tags[:size], **more}
 
-    def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
+    def delete_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """DeleteTags; keys that are not there are ignored."""
         self._must_exist(request["ResourceArn"])
         _refuse_reserved(request["TagKeys"])
@@ -206,7 +206,7 @@ def _refuse_reserved(keys: Iterable[str]) -> None:
             )
 
 
-def _filters(request: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+def _filters(request: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     if request.get("NameContains"):
         yield "instr(lower(name), lower(?)) > 0", request["NameContains"]
     if request.get("StatusEquals"):

@@ -15,13 +15,20 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.core.state import Database
 from sandbox.sagemaker.records import DEFAULT_PAGE, Tags
+from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, as_datetime
 from sandbox.wire.models import operation_model
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        SearchRequestTypeDef,
+    )
+
 
 _KINDS = {"TrainingJob": "training-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 _TAGS = "Tags."
@@ -38,9 +45,9 @@ class Search:
         self._tags = Tags(db)
         self._lock = threading.Lock()
         self._recent: dict[str, list[_Ranked]] = {}
-        self.operations = {"Search": self._search}
+        self.operations: dict[str, Operation] = {"Search": self._search}
 
-    def _search(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _search(self, request: SearchRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         resource = request["Resource"]
         if resource not in _KINDS:
             raise AwsError("ValidationException", f"The sandbox searches {' and '.join(_KINDS)}, not {resource}.")

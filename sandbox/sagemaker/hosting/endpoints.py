@@ -7,9 +7,9 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.billing.quotas import ENDPOINT, Quotas
 from sandbox.containers.process import spawn
@@ -23,7 +23,19 @@ from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
+from sandbox.service import Operation
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateEndpointInputTypeDef,
+        DeleteEndpointInputTypeDef,
+        DescribeEndpointInputTypeDef,
+        ListEndpointsInputTypeDef,
+        UpdateEndpointInputTypeDef,
+        UpdateEndpointWeightsAndCapacitiesInputTypeDef,
+    )
+
 
 # Requests that are on their way to the old instances of an update get this long.
 DRAIN_SECONDS = 60.0
@@ -69,7 +81,7 @@ class Endpoints:
             spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
             keys=self._keys,
         )
-        self.operations = {
+        self.operations: dict[str, Operation] = {
             "CreateEndpoint": self._create,
             "DescribeEndpoint": self._describe,
             "ListEndpoints": self._list,
@@ -120,7 +132,7 @@ class Endpoints:
             raise invalid(f'Could not find endpoint "{self.records.arn(name)}".')
         return {member: value for member, value in record.items() if member != _DEPLOYMENT}
 
-    def _create(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _create(self, request: CreateEndpointInputTypeDef, _caller: Caller) -> dict[str, Any]:
         name, arn, now = request["EndpointName"], self.records.arn(request["EndpointName"]), time.time()
         variants = self._variants(request["EndpointConfigName"])
         record = {
@@ -144,16 +156,16 @@ class Endpoints:
         self._work(endpoint, self._bring_up)
         return {"EndpointArn": arn}
 
-    def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _describe(self, request: DescribeEndpointInputTypeDef, _caller: Caller) -> dict[str, Any]:
         return self.describe(request["EndpointName"])
 
-    def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list(self, request: ListEndpointsInputTypeDef, _caller: Caller) -> dict[str, Any]:
         found, token = self.records.page(
             request, lambda record: {member: record[member] for member in _SUMMARY}, sort_order="Descending"
         )
         return {"Endpoints": found} | ({"NextToken": token} if token else {})
 
-    def _update(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _update(self, request: UpdateEndpointInputTypeDef, _caller: Caller) -> dict[str, Any]:
         endpoint = self._in_service(request["EndpointName"])
         config = request["EndpointConfigName"]
         variants = self._variants(config)
@@ -167,7 +179,9 @@ class Endpoints:
         self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
-    def _update_weights(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _update_weights(
+        self, request: UpdateEndpointWeightsAndCapacitiesInputTypeDef, _caller: Caller
+    ) -> dict[str, Any]:
         endpoint = self._in_service(request["EndpointName"])
         fleet = endpoint.fleet
         if fleet is None:
@@ -187,7 +201,7 @@ class Endpoints:
         self._work(endpoint, lambda endpoint: self._rescale(endpoint, fleet, changes))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
-    def _delete(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _delete(self, request: DeleteEndpointInputTypeDef, _caller: Caller) -> dict[str, Any]:
         name = request["EndpointName"]
         self.describe(name)
         with self._lock:
@@ -251,7 +265,7 @@ class Endpoints:
             old.drain(DRAIN_SECONDS, endpoint.deleting.is_set)
             old.close()
 
-    def _rescale(self, endpoint: LiveEndpoint, fleet: Fleet, changes: list[dict[str, Any]]) -> None:
+    def _rescale(self, endpoint: LiveEndpoint, fleet: Fleet, changes: Sequence[Mapping[str, Any]]) -> None:
         before = {variant.name: variant.count for variant in fleet.variants.values()}
         try:
             for change in changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
 from sandbox.s3.inside import S3
@@ -12,7 +12,21 @@ from sandbox.sagemaker.checks import bucket_exists, role_exists
 from sandbox.sagemaker.hosting.fleet import container_of, model_place
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
+from sandbox.service import Operation
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateEndpointConfigInputTypeDef,
+        CreateModelInputTypeDef,
+        DeleteEndpointConfigInputTypeDef,
+        DeleteModelInputTypeDef,
+        DescribeEndpointConfigInputTypeDef,
+        DescribeModelInputTypeDef,
+        ListEndpointConfigsInputTypeDef,
+        ListModelsInputTypeDef,
+    )
+
 
 _MODEL_MEMBERS = (
     "ModelName",
@@ -44,7 +58,7 @@ class Models:
         self.models = Records(ctx.state.db, "model")
         self.configs = Records(ctx.state.db, "endpoint-config")
         self._tags = Tags(ctx.state.db)
-        self.operations = {
+        self.operations: dict[str, Operation] = {
             "CreateModel": self._create_model,
             "DescribeModel": self._describe_model,
             "ListModels": self._list_models,
@@ -69,7 +83,7 @@ class Models:
             raise invalid(f'Could not find endpoint configuration "{self.configs.arn(name)}".')
         return record
 
-    def _create_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _create_model(self, request: CreateModelInputTypeDef, _caller: Caller) -> dict[str, Any]:
         containers = request.get("Containers", [])
         if bool(containers) == ("PrimaryContainer" in request):
             raise invalid("You must specify either a PrimaryContainer or Containers, and not both.")
@@ -102,44 +116,45 @@ class Models:
                 return
         raise invalid(f"Could not find model data at {place}.")
 
-    def _describe_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _describe_model(self, request: DescribeModelInputTypeDef, _caller: Caller) -> dict[str, Any]:
         return self.model(request["ModelName"])
 
-    def _list_models(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_models(self, request: ListModelsInputTypeDef, _caller: Caller) -> dict[str, Any]:
         found, token = self.models.page(
             request, _pick("ModelName", "ModelArn", "CreationTime"), sort_order="Descending"
         )
         return {"Models": found} | ({"NextToken": token} if token else {})
 
-    def _delete_model(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _delete_model(self, request: DeleteModelInputTypeDef, _caller: Caller) -> dict[str, Any]:
         name = request["ModelName"]
         self.model(name)
         self.models.delete(name)
         return {}
 
-    def _create_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _create_config(self, request: CreateEndpointConfigInputTypeDef, _caller: Caller) -> dict[str, Any]:
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
             raise invalid("Production variant names must be unique within an endpoint configuration.")
         for variant in request["ProductionVariants"]:
             self._check_variant(variant)
+        variants = [{"InitialVariantWeight": 1.0, **variant} for variant in request["ProductionVariants"]]
+        kept = {**request, "ProductionVariants": variants}
         if request.get("AsyncInferenceConfig"):
             raise invalid("The sandbox does not offer asynchronous inference.")
         arn = self._add(
             self.configs,
             request["EndpointConfigName"],
-            request,
+            kept,
             _CONFIG_MEMBERS,
             "EndpointConfigArn",
             "endpoint configuration",
         )
         return {"EndpointConfigArn": arn}
 
-    def _check_variant(self, variant: dict[str, Any]) -> None:
+    def _check_variant(self, variant: Mapping[str, Any]) -> None:
         if not variant.get("ModelName"):
             raise invalid(f"The production variant {variant['VariantName']} needs a ModelName.")
         self.model(variant["ModelName"])
-        variant.setdefault("InitialVariantWeight", 1.0)
         if "ServerlessConfig" in variant:
             return
         if not variant.get("InstanceType") or variant.get("InitialInstanceCount", 0) < 1:
@@ -148,22 +163,22 @@ class Models:
                 "at least 1, or a ServerlessConfig."
             )
 
-    def _describe_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _describe_config(self, request: DescribeEndpointConfigInputTypeDef, _caller: Caller) -> dict[str, Any]:
         return self.config(request["EndpointConfigName"])
 
-    def _list_configs(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_configs(self, request: ListEndpointConfigsInputTypeDef, _caller: Caller) -> dict[str, Any]:
         summary = _pick("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         found, token = self.configs.page(request, summary, sort_order="Descending")
         return {"EndpointConfigs": found} | ({"NextToken": token} if token else {})
 
-    def _delete_config(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _delete_config(self, request: DeleteEndpointConfigInputTypeDef, _caller: Caller) -> dict[str, Any]:
         name = request["EndpointConfigName"]
         self.config(name)
         self.configs.delete(name)
         return {}
 
     def _add(
-        self, records: Records, name: str, request: dict[str, Any], members: tuple[str, ...], arn: str, what: str
+        self, records: Records, name: str, request: Mapping[str, Any], members: tuple[str, ...], arn: str, what: str
     ) -> str:
         now = time.time()
         record = {member: request[member] for member in members if member in request}

@@ -7,9 +7,9 @@ import shutil
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.billing.quotas import SPOT, TRAINING, Quotas
 from sandbox.containers.process import Command, Spawned, spawn
@@ -30,8 +30,18 @@ from sandbox.sagemaker.training.run import (
     account_environment,
 )
 from sandbox.sagemaker.training.spot import is_spot, wait_limit
+from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateTrainingJobRequestTypeDef,
+        DescribeTrainingJobRequestTypeDef,
+        ListTrainingJobsRequestTypeDef,
+        StopTrainingJobRequestTypeDef,
+    )
+
 
 METRIC_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 _SUMMARY = (
@@ -54,7 +64,7 @@ PutMetrics = Callable[[str, list[tuple[str, float, float]]], None]
 @dataclass
 class _Entry:
     record: JobRecord
-    request: dict[str, Any]
+    request: Mapping[str, Any]
     slots: int
     key_id: str = ""
     run: TrainingRun | None = None
@@ -84,7 +94,7 @@ class TrainingJobs:
         self._closed = False
         self.observers: list[Changed] = []
         self.metric_observers: list[PutMetrics] = []
-        self.operations = {
+        self.operations: dict[str, Operation] = {
             "CreateTrainingJob": self._create_operation,
             "DescribeTrainingJob": self._describe_operation,
             "ListTrainingJobs": self._list_operation,
@@ -122,20 +132,20 @@ class TrainingJobs:
             if entry.thread is not None:
                 entry.thread.join(timeout=10)
 
-    def check_several(self, request: dict[str, Any], count: int) -> None:
+    def check_several(self, request: Mapping[str, Any], count: int) -> None:
         """Raise what would be raised for ``count`` such jobs at once in an account where nothing else runs."""
         request = self._checked(request)
         wanted = {instance_type: number * count for instance_type, number in instances_of(request).items()}
         self._quotas.require(_usage(request), wanted, {})
 
-    def _checked(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _checked(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Raise what CreateTrainingJob raises, but for quotas in use; returns the request."""
         self._refuse_taken(request["TrainingJobName"])
         check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
         self._quotas.require_hosts(host_count(request)[0])
         return request
 
-    def create(self, request: dict[str, Any], tuning_job_arn: str = "") -> str:
+    def create(self, request: Mapping[str, Any], tuning_job_arn: str = "") -> str:
         """Check a CreateTrainingJob request, keep the job and queue it; returns its ARN."""
         request = self._checked(request)
         name = request["TrainingJobName"]
@@ -194,20 +204,20 @@ class TrainingJobs:
             elif entry.run is not None:
                 entry.run.stop()
 
-    def _create_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _create_operation(self, request: CreateTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         return {"TrainingJobArn": self.create(request)}
 
-    def _describe_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _describe_operation(self, request: DescribeTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         return self.describe(request["TrainingJobName"])
 
-    def _list_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_operation(self, request: ListTrainingJobsRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
             # The sandbox has neither warm pools nor training plans, so no job can match.
             return {"TrainingJobSummaries": []}
         summaries, token = self.records.page(request, _summary)
         return {"TrainingJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
-    def _stop_operation(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _stop_operation(self, request: StopTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         self.stop(request["TrainingJobName"])
         return {}
 
@@ -219,7 +229,7 @@ class TrainingJobs:
                 f"already exists ({self.records.arn(name)})",
             )
 
-    def _enqueue(self, record: JobRecord, request: dict[str, Any]) -> None:
+    def _enqueue(self, record: JobRecord, request: Mapping[str, Any]) -> None:
         entry = _Entry(record, request, min(host_count(request)[0], self._slots))
         patience = wait_limit(record.body)
         with self._lock:
@@ -331,7 +341,7 @@ class _Objects:
         return any_object(self._ctx, bucket, prefix)
 
 
-def _usage(request: dict[str, Any]) -> str:
+def _usage(request: Mapping[str, Any]) -> str:
     return SPOT if is_spot(request) else TRAINING
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from sandbox.containers.opt_ml import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
@@ -55,7 +55,7 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def host_count(request: dict[str, Any]) -> tuple[int, str]:
+def host_count(request: Mapping[str, Any]) -> tuple[int, str]:
     """Number of hosts and the instance type, from ResourceConfig or its first instance preference."""
     resources = request.get("ResourceConfig") or {}
     if resources.get("InstanceGroups"):
@@ -66,7 +66,7 @@ def host_count(request: dict[str, Any]) -> tuple[int, str]:
     return count, resources.get("InstanceType", preferences[0].get("InstanceType", ""))
 
 
-def instances_of(request: dict[str, Any]) -> dict[str, int]:
+def instances_of(request: Mapping[str, Any]) -> dict[str, int]:
     """Number of instances by type."""
     groups = (request.get("ResourceConfig") or {}).get("InstanceGroups")
     if not groups:
@@ -78,7 +78,9 @@ def instances_of(request: dict[str, Any]) -> dict[str, int]:
     return dict(counts)
 
 
-def check_request(request: dict[str, Any], objects: Objects, region: str, role_exists: Callable[[str], bool]) -> None:
+def check_request(
+    request: Mapping[str, Any], objects: Objects, region: str, role_exists: Callable[[str], bool]
+) -> None:
     """Refuse, in AWS's words, what cannot run. ``request`` has passed the service model already."""
     algorithm = request["AlgorithmSpecification"]
     if not algorithm.get("TrainingImage"):
@@ -114,7 +116,7 @@ def check_request(request: dict[str, Any], objects: Objects, region: str, role_e
         _check_object(S3Uri.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
 
 
-def describe_body(request: dict[str, Any]) -> dict[str, Any]:
+def describe_body(request: Mapping[str, Any]) -> dict[str, Any]:
     """The members of DescribeTrainingJob that come from the request, with AWS's defaults filled in."""
     body = {name: request[name] for name in _SENT_BACK if name in request}
     body["OutputDataConfig"] = {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]}
@@ -129,7 +131,7 @@ def describe_body(request: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _check_output(request: dict[str, Any], objects: Objects, region: str) -> None:
+def _check_output(request: Mapping[str, Any], objects: Objects, region: str) -> None:
     places = [("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])]
     if "CheckpointConfig" in request:
         places.append(("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"]))
@@ -142,7 +144,7 @@ def _check_output(request: dict[str, Any], objects: Objects, region: str) -> Non
             )
 
 
-def _check_inputs(request: dict[str, Any], objects: Objects, region: str) -> None:
+def _check_inputs(request: Mapping[str, Any], objects: Objects, region: str) -> None:
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -17,8 +17,19 @@ from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.training.request import invalid
 from sandbox.sagemaker.tuning.record import best_of, final_value, trial_summary, tuning_objective
 from sandbox.sagemaker.tuning.run import TuningRun, standing
+from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateHyperParameterTuningJobRequestTypeDef,
+        DescribeHyperParameterTuningJobRequestTypeDef,
+        ListHyperParameterTuningJobsRequestTypeDef,
+        ListTrainingJobsForHyperParameterTuningJobRequestTypeDef,
+        StopHyperParameterTuningJobRequestTypeDef,
+    )
+
 
 if TYPE_CHECKING:
     from sandbox.sagemaker.tuning.request import TuningPlan
@@ -51,7 +62,7 @@ class TuningJobs:
         self._owners: dict[str, TuningRun] = {}
         jobs.observers.append(self._job_changed)
         jobs.metric_observers.append(self._metrics_came)
-        self.operations = {
+        self.operations: dict[str, Operation] = {
             "CreateHyperParameterTuningJob": self._create,
             "DescribeHyperParameterTuningJob": self._describe,
             "ListHyperParameterTuningJobs": self._list,
@@ -86,7 +97,7 @@ class TuningJobs:
             run.thread.join(timeout=10)
         self.recover()
 
-    def _create(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _create(self, request: CreateHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         # The search engine takes a second to import, and most sandboxes never tune.
         from sandbox.sagemaker.tuning.request import TuningPlan, describe_definition
 
@@ -131,17 +142,17 @@ class TuningJobs:
         run.thread.start()
         return {"HyperParameterTuningJobArn": body["HyperParameterTuningJobArn"]}
 
-    def _describe(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _describe(self, request: DescribeHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         body = self._get(request["HyperParameterTuningJobName"])
         end = body.get("HyperParameterTuningEndTime", time.time())
         body["ConsumedResources"] = {"RuntimeInSeconds": max(0, round(end - body["CreationTime"]))}
         return {member: value for member, value in body.items() if member not in _PRIVATE}
 
-    def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list(self, request: ListHyperParameterTuningJobsRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         summaries, token = self.records.page(request, _summary, sort_by="Name")
         return {"HyperParameterTuningJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
-    def _stop(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _stop(self, request: StopHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
         name = request["HyperParameterTuningJobName"]
         status = self._get(name)["HyperParameterTuningJobStatus"]
         run = self._runs.get(name)
@@ -149,7 +160,9 @@ class TuningJobs:
             raise invalid(f"The request was rejected because the hyperparameter tuning job is in status {status}.")
         return {}
 
-    def _list_trials(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_trials(
+        self, request: ListTrainingJobsForHyperParameterTuningJobRequestTypeDef, _caller: Caller
+    ) -> dict[str, Any]:
         body = self._get(request["HyperParameterTuningJobName"])
         page, token = trial_page(self._summaries(body), request)
         return {"TrainingJobSummaries": page} | ({"NextToken": token} if token else {})
