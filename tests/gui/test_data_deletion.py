@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
 
+from console.commands import Confirmation
+from console.look.theme import theme
 from console.tabs.data.deletion_dialog import DeletionDialog
 from console.tabs.data.tab import DataTab
 from console.widgets.forms.lines import CheckLine
@@ -18,6 +21,7 @@ from tests.gui.test_data_tab import connected, dialog_of, in_bucket, open_tab
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
 from workers.services import Services
+from workers.storage.dependents import Dependents
 
 pytestmark = pytest.mark.timeout(240)
 MODEL = "sagedeck/jobs/dogs-1/output/model.tar.gz"
@@ -51,6 +55,26 @@ async def keys_of(services: Services, bucket: str) -> list[str]:
 
 def words(dialog: DeletionDialog) -> str:
     return " | ".join(found.text() for found in dialog.findChildren(QLabel))
+
+
+@pytest.mark.parametrize("scale", (1.0, 1.3))
+def test_a_question_that_grows_keeps_its_buttons_on_the_screen(qtbot: QtBot, scale: float) -> None:
+    theme().set_scale(scale)
+    name = "a-bucket-with-a-long-name-123456789012-us-east-1"
+    dialog = DeletionDialog(Confirmation(f"Delete bucket {name}?", "All of it goes for good.", type_name=name))
+    qtbot.addWidget(dialog)
+    area = dialog.screen().availableGeometry()
+    dialog.show()
+    dialog.move(100, area.bottom() - dialog.height() - 20)
+    models = tuple(f"dogs-tuning-20261128-071843-{number:03d}-718d587a" for number in range(30))
+    dialog.show_found((), Dependents(endpoints=models[:9], jobs=models[:9], models=models), "version")
+
+    def in_sight() -> None:
+        below = dialog.confirm_button.mapToGlobal(dialog.confirm_button.rect().bottomRight())
+        above = dialog.heading.mapToGlobal(dialog.heading.rect().topLeft())
+        assert dialog.height() > 300 and area.contains(below) and area.contains(above)
+
+    qtbot.waitUntil(in_sight)
 
 
 async def test_everything_at_the_root_is_counted_named_and_typed(

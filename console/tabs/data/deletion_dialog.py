@@ -27,7 +27,7 @@ class DeletionDialog(ConfirmDialog):
         self._found = QVBoxLayout()
         self._found.setSpacing(8)
         self._found.addWidget(self.counted)
-        self.body.insertLayout(0, self._found)
+        self.told.insertLayout(0, self._found)
 
     def tell(self, number: int, size: int) -> None:
         """How many and how large, so far."""

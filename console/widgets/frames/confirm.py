@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -16,12 +16,15 @@ from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
 from console.widgets.forms.lines import IconLabel
 from console.widgets.frames.dialog import Dialog
+from console.widgets.frames.scroll_area import ScrollArea
 
 if TYPE_CHECKING:
     from console.commands import Affected, Confirmation
 
 # What is left of the dialog's 400 px for a name and its note.
 _LINE = 320
+# What the lists take of the screen at most: above that they scroll, and the buttons stay in sight.
+_MOST_OF_SCREEN = 0.5
 
 
 class ConfirmDialog(Dialog):
@@ -31,12 +34,22 @@ class ConfirmDialog(Dialog):
         super().__init__(confirmation.title, confirmation.text, parent=parent)
         self._expected = confirmation.type_name
         self._cli = cli
+        self._listed = QWidget()
+        # What is deleted, kept and no longer works: a layout to fill.
+        self.told = QVBoxLayout(self._listed)
+        self.told.setContentsMargins(0, 0, 0, 0)
+        self.told.setSpacing(8)
+        self._scroll = ScrollArea("What it means")
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(self._listed)
+        self._listed.installEventFilter(self)
+        self.body.addWidget(self._scroll)
         self._list("", confirmation.listed)
         self._list("Also deleted", confirmation.also_deleted)
         self._list("Kept", confirmation.kept)
         self._list("Stops working", confirmation.stops_working, warn=True)
         if confirmation.saves:
-            self.body.addWidget(self._savings(confirmation.saves))
+            self.told.addWidget(self._savings(confirmation.saves))
         self.field = LineEdit(placeholder=confirmation.type_name)
         if self._expected:
             self.body.addSpacing(4)
@@ -70,7 +83,7 @@ class ConfirmDialog(Dialog):
     ) -> None:
         if not entries:
             return
-        body = into or self.body
+        body = into or self.told
         body.addSpacing(2)
         if title:
             body.addWidget(label(title, "label", "text3"))
@@ -102,6 +115,24 @@ class ConfirmDialog(Dialog):
         line.addWidget(label(text, "strong"))
         line.addStretch(1)
         return panel
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """What is told later gets its room as soon as it has laid itself out."""
+        if watched is self._listed and event.type() is QEvent.Type.LayoutRequest:
+            QTimer.singleShot(0, self, self._fit)
+        return super().eventFilter(watched, event)
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        if layout is None:
+            return
+        margins = layout.contentsMargins()
+        width = self.width() - margins.left() - margins.right()
+        needed = max(self.told.heightForWidth(width), self.told.minimumSize().height()) if self.told.count() else 0
+        most = round(self.screen().availableGeometry().height() * _MOST_OF_SCREEN)
+        self._scroll.setFixedHeight(min(needed, most))
+        self._scroll.setVisible(needed > 0)
+        super()._fit()
 
     def _check(self) -> None:
         self.confirm_button.setEnabled(not self._expected or self.field.value() == self._expected)

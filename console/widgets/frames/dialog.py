@@ -77,6 +77,17 @@ class Dialog(QDialog):
 
     def _fit(self) -> None:
         fit_height(self)
+        self._keep_in_sight()
+
+    def _keep_in_sight(self) -> None:
+        """A dialog that grows while it is open moves up, before its buttons leave the screen."""
+        screen = self.screen()
+        if not self.isVisible() or screen is None:
+            return
+        area = screen.availableGeometry()
+        below = self.frameGeometry().bottom() - area.bottom()
+        if below > 0:
+            self.move(self.x(), max(area.top(), self.y() - below))
 
     def _ended(self) -> None:
         # Not deleted on close: who asked still reads the form. Without a parent it goes with its last reference.
