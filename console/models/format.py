@@ -12,7 +12,9 @@ from datetime import UTC, date, datetime
 from math import isfinite
 
 from console.models.columns import DASH
+from workers.aws.s3_uri import S3Uri
 
+PLACE_BETWEEN = " in "
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _BETWEEN = re.compile(r"\s*;\s*|,\s+|\s+")
@@ -161,3 +163,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def plural_of(noun: str) -> str:
     """``breeds``, ``classes``."""
     return noun + ("es" if noun.endswith("s") else "s")
+
+
+def place_words(uri: str) -> str:
+    """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
+    place = S3Uri.find(uri)
+    if place is None:
+        return uri
+    return f"{place.key}{PLACE_BETWEEN}{place.bucket}" if place.key else place.bucket

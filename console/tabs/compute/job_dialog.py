@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
-from console.models.format import dollars
+from console.models.format import dollars, place_words
 from console.models.running import BACKBONES
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
@@ -17,6 +17,7 @@ from console.widgets.forms.lines import HintLine
 from console.widgets.forms.switch import Switch
 from console.widgets.frames.dialog import FormDialog
 from workers.aws.names import name_problem, suggest_name
+from workers.aws.s3_uri import S3Uri
 from workers.compute.jobs import job_problem
 from workers.compute.types import Instance, JobSpec
 from workers.training.arguments import argument_problem
@@ -46,7 +47,7 @@ class JobDialog(FormDialog):
         form.add(
             "data",
             "Data",
-            ComboBox([(uri, _spoken(uri)) for uri in places], place or None, placeholder="Upload pictures first"),
+            ComboBox([(uri, place_words(uri)) for uri in places], place or None, placeholder="Upload pictures first"),
             check=lambda uri: None if uri else "Upload a folder of pictures in Data first.",
         )
         form.add("what", "Script", ComboBox([(OURS, "train.py, as in Training"), (OWN, "A folder of my own…")], OURS))
@@ -91,11 +92,12 @@ class JobDialog(FormDialog):
                 **pairs(given["extra"]),
             }
         )
+        data = S3Uri.find(given["data"] or "")
         return JobSpec(
             name=given["name"],
             instance=self._instance.id,
             data_uri=given["data"] or "",
-            bucket=(given["data"] or "").removeprefix("s3://").partition("/")[0],
+            bucket=data.bucket if data is not None else "",
             hyperparameters=settings,
             limit_seconds=given["minutes"] * 60,
             shut_down=self._down.isChecked(),
@@ -145,8 +147,3 @@ def _folder_problem(text: str) -> str | None:
     if not text:
         return None
     return None if Path(text).expanduser().is_dir() else "There is no such folder on this computer."
-
-
-def _spoken(uri: str) -> str:
-    bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    return f"{folder} in {bucket}" if folder else bucket

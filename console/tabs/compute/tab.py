@@ -33,6 +33,7 @@ from console.widgets.forms.buttons import Button
 from console.widgets.frames.panes import Panes
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
+from workers.aws.s3_uri import S3Uri
 from workers.compute.jobs import InstanceJob
 from workers.compute.types import Command, Image, Instance
 from workers.errors.tree import SageDeckError
@@ -480,5 +481,5 @@ async def _places(services: Services, only: str) -> list[str]:
             continue
         listing = await services.storage.list(bucket.name)
         folders = [folder.rstrip("/") for folder in listing.folders]
-        found += [f"s3://{bucket.name}/{folder}" for folder in folders if folder != "sagedeck"]
+        found += [str(S3Uri(bucket.name, folder)) for folder in folders if folder != "sagedeck"]
     return found

@@ -9,11 +9,11 @@ from typing import Any
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout
 
 from console.look.theme import theme
+from console.models.format import PLACE_BETWEEN
 from console.models.running import BACKBONES
 from console.tabs.training.form.values import (
     DEFAULT_INSTANCES,
     OBJECTIVES,
-    PLACE_BETWEEN,
     SCALE_WORDS,
     ends_problem,
     numbers,

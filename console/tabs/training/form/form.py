@@ -12,7 +12,7 @@ from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.format import count
+from console.models.format import count, place_words
 from console.tabs.training.commands import CliPlace, LaunchTraining
 from console.tabs.training.form.cost_block import CostBlock
 from console.tabs.training.form.fields import MAIN, MORE, LaunchFields
@@ -24,7 +24,6 @@ from console.tabs.training.form.values import (
     base_name,
     launch_words,
     own_tags,
-    place_words,
     suggest_name,
     training_spec,
     tuning_spec,

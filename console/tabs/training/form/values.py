@@ -38,7 +38,6 @@ SCALE_WORDS = {
     "ReverseLogarithmic": "reverse log scale",
     "Auto": "scale chosen by SageMaker",
 }
-PLACE_BETWEEN = " in "
 _NAME_ENDS = {"single": "", "tuning": "-tuning", "hosts": "-hosts"}
 _STAMP = 16
 _TUNING_NAME_MOST = 32
@@ -281,14 +280,6 @@ def _values(given: Mapping[str, str], instance: str, count: int, seconds: int) -
 
 
 # Words
-
-
-def place_words(uri: str) -> str:
-    """``dogs in my-bucket``: the folder first, because a narrow field shows only the beginning."""
-    place = S3Uri.find(uri)
-    if place is None:
-        return uri
-    return f"{place.key}{PLACE_BETWEEN}{place.bucket}" if place.key else place.bucket
 
 
 def launch_words(spec: TrainingSpec | TuningSpec | None) -> str:
