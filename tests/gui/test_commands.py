@@ -74,7 +74,7 @@ async def test_other_tasks_go_on_while_the_question_is_open(application):
 
     async def tick():
         for number in range(3):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
             ticks.append(number)
 
     await app.ctx.tasks.start(tick(), label="Tick")

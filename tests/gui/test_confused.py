@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 
 from console.confused import NOT_NAMED, RIGHT
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
-from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, png, texts, with_endpoints
 from tests.helpers import full_account
 from tests.helpers.models import CLASSES, ModelServices
+from tests.helpers.predict_tab import AKITA, PUG, always, answered, open_tab, picture, png, with_endpoints
 from tests.helpers.scenes import SPECS, Stage
-from tests.helpers.window import activate, until
+from tests.helpers.window import activate, texts, until
 from workers.types import JobReport
 
 MATRIX = ((5, 2, 0), (0, 6, 0), (2, 0, 4))

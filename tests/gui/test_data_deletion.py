@@ -14,12 +14,11 @@ from pytestqt.qtbot import QtBot
 from console.commands import Confirmation
 from console.look.theme import theme
 from console.tabs.data.deletion_dialog import DeletionDialog
-from console.tabs.data.tab import DataTab
 from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.confirm import ConfirmDialog
-from tests.gui.test_data_tab import connected, dialog_of, in_bucket, open_tab
+from tests.helpers.data_tab import opened
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.window import until
+from tests.helpers.window import dialog_of, until
 from workers.services import Services
 from workers.storage.dependents import Dependents
 
@@ -31,22 +30,6 @@ MODEL = "sagedeck/jobs/dogs-1/output/model.tar.gz"
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as process:
         yield process
-
-
-async def opened(
-    make_application: Callable[..., Any], sandbox: SandboxProcess, bucket: str, keys: list[str], versions: bool = False
-) -> tuple[Any, DataTab, Services]:
-    application, tab = open_tab(make_application)
-    services = await connected(application, sandbox)
-    client = sandbox.client("s3")
-    client.create_bucket(Bucket=bucket)
-    if versions:
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for key in keys:
-        client.put_object(Bucket=bucket, Key=key, Body=b"12345")
-    await in_bucket(tab, services, bucket)
-    await until(lambda: tab.browser.safety is not None and tab.browser.rows)
-    return application, tab, services
 
 
 async def keys_of(services: Services, bucket: str) -> list[str]:

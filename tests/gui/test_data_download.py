@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from console.tabs.data.dialogs import FilesDialog
-from tests.gui.test_data_deletion import opened
-from tests.gui.test_data_tab import dialog_of
+from tests.helpers.data_tab import opened
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.window import until
+from tests.helpers.window import dialog_of, until
 
 pytestmark = pytest.mark.timeout(240)
 

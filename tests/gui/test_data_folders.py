@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.gui.test_data_tab import button, checked, connected, in_bucket, open_tab, uploaded
+from tests.helpers.data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
 from workers.samples.maker import make_samples

@@ -10,8 +10,8 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from tests.gui.test_data_bucket import NOW, SPECS, NoUploads, PagedStorage
-from tests.gui.test_predict_tab import picture, png
+from tests.helpers.paged_bucket import NOW, SPECS, NoUploads, PagedStorage
+from tests.helpers.predict_tab import picture, png
 from tests.helpers.window import SANDBOX, FakeServices, activate, until
 from workers.errors.tree import AccessDenied
 from workers.types import Listing, ObjectPreview, S3Object

@@ -13,10 +13,10 @@ import pytest
 from console.tabs.data.deletion_dialog import DeletionDialog
 from console.tabs.data.tab import DataTab
 from console.widgets.forms.lines import CheckLine
-from tests.gui.test_data_tab import button, checked, connected, dialog_of, in_bucket, open_tab, uploaded
+from tests.helpers.data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.window import until
+from tests.helpers.window import dialog_of, until
 from workers.errors.tree import Unreachable
 from workers.services import Services
 

@@ -15,20 +15,19 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog
 
-from console.tabs.data import TAB
 from console.tabs.data.crumbs import Crumbs
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
-from console.tabs.data.tab import DataTab
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.empty_state import EmptyState
+from tests.helpers.backends import backend_of
+from tests.helpers.data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.window import until
+from tests.helpers.window import dialog_of, until
 from workers.samples.maker import make_samples
 from workers.services import Services
-from workers.types import Backend, Identity
+from workers.types import Identity
 
-SPECS = [TAB]
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -50,63 +49,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dogs(drawn: Path, tmp_path: Path) -> Path:
     """A copy to change."""
     return Path(shutil.copytree(drawn, tmp_path / "dogs"))
-
-
-def backend_of(sandbox: SandboxProcess) -> Backend:
-    ready = sandbox.ready
-    keys = {"access_key_id": ready["access_key_id"], "secret_access_key": ready["secret_access_key"]}
-    return Backend("sandbox", "Sandbox", ready["region"], endpoint_url=ready["endpoint_url"], **keys)
-
-
-def open_tab(make_application: Callable[..., Any]) -> tuple[Any, DataTab]:
-    application = make_application(SPECS)
-    application.show(connect=False)
-    tab = application.window.pages.tab("data")
-    assert isinstance(tab, DataTab)
-    return application, tab
-
-
-async def connected(application: Any, sandbox: SandboxProcess) -> Services:
-    backend = backend_of(sandbox)
-    services = Services(backend)
-    application.ctx.enter(backend, services, await services.identity())
-    return services
-
-
-async def checked(tab: DataTab, folder: Path) -> None:
-    tab.dataset.choose(folder)
-    await until(lambda: tab.dataset.state in ("checked", "failed"))
-
-
-async def dialog_of(kind: type[Any], parent: Any) -> Any:
-    await until(lambda: [shown for shown in parent.findChildren(kind) if shown.isVisible()])
-    return next(shown for shown in parent.findChildren(kind) if shown.isVisible())
-
-
-async def in_bucket(tab: DataTab, services: Services, name: str) -> None:
-    """Make a bucket beside the window's back and choose it."""
-    if name not in [bucket.name for bucket in await services.storage.buckets()]:
-        await services.storage.create_bucket(name)
-    tab.refresh()
-    await until(lambda: name in [bucket.name for bucket in tab.browser.buckets or []])
-    tab.bucket_panel.combo.set_value(name)
-    await until(lambda: tab.browser.name == name and tab.browser.listed)
-
-
-async def uploaded(tab: DataTab) -> None:
-    assert tab.upload_panel.upload_button.isEnabled(), tab.upload_panel.note
-    tab.upload_panel.upload_button.click()
-    await until(lambda: not tab.uploading.running)
-
-
-async def button(parent: Any, text: str) -> Button:
-    """The button with this text, once it is there: a layout shows what was just added at the next turn of the loop."""
-
-    def found() -> list[Button]:
-        return [button for button in parent.findChildren(Button) if button.text() == text and button.isVisible()]
-
-    await until(found)
-    return found()[0]
 
 
 async def test_without_a_folder_the_next_action_is_offered(make_application: Callable[..., Any]) -> None:

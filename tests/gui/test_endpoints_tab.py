@@ -9,9 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtWidgets import QLabel
 
-from console.tabs.endpoints import TAB
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.follow import EndpointFollower
@@ -20,40 +18,15 @@ from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.banner import Banner
 from console.widgets.frames.confirm import ConfirmDialog
-from tests.helpers.models import NOW, ModelServices, endpoint, enter, job
-from tests.helpers.window import until
+from tests.helpers.endpoints_tab import listed, open_tab
+from tests.helpers.models import NOW, ModelServices, endpoint, job
+from tests.helpers.window import dialog_of, texts, until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
 from workers.errors.tree import Unreachable
 from workers.types import EndpointMetrics
 
 if TYPE_CHECKING:
     pass
-
-SPECS = [TAB]
-
-
-def open_tab(make_application: Callable[..., Any], services: ModelServices | None = None) -> tuple[Any, EndpointsTab]:
-    application = make_application(SPECS)
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("endpoints")
-    assert isinstance(tab, EndpointsTab)
-    if services is not None:
-        enter(application, services)
-    return application, tab
-
-
-async def listed(tab: EndpointsTab, services: ModelServices) -> None:
-    await until(lambda: {row.name for row in services.endpoint_rows} == set(tab._rows) and tab.table.state != "loading")
-
-
-async def dialog_of(kind: type[Any], parent: Any) -> Any:
-    await until(lambda: [child for child in parent.findChildren(kind) if child.isVisible()])
-    return next(child for child in parent.findChildren(kind) if child.isVisible())
-
-
-def texts(parent: Any) -> str:
-    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
 
 
 async def test_loading_is_not_called_empty_and_empty_offers_what_to_do(make_application: Callable[..., Any]) -> None:
@@ -110,8 +83,10 @@ async def test_the_chosen_endpoint_shows_facts_log_and_what_deleting_touches(
     assert "Config dogs-config" in said and "Model dogs-model" in said and "$0.115" in said
     assert "dogs-1" in said
     await until(lambda: "model loaded" in tab.panel._log.view.text())
+    again: list[object] = []
+    tab.ctx.refreshed.connect(again.append)
     tab.refresh()
-    await asyncio.sleep(0.05)
+    await until(lambda: again)
     assert tab.table.current_row().name == "dogs"
 
 

@@ -16,14 +16,14 @@ from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.dialog import Dialog
-from tests.gui.test_data_tab import checked, connected, in_bucket, open_tab
-from tests.gui.test_endpoints_tab import dialog_of, listed
-from tests.gui.test_endpoints_tab import open_tab as open_endpoints
-from tests.gui.test_layouts import stage_of
+from tests.helpers.data_tab import checked, connected, in_bucket, open_tab
+from tests.helpers.endpoints_tab import listed
+from tests.helpers.endpoints_tab import open_tab as open_endpoints
 from tests.helpers.models import ModelServices, endpoint
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.window import activate, until
+from tests.helpers.scenes import stage_of
+from tests.helpers.window import activate, dialog_of, until
 
 
 class Page(QWidget):

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+
+from tests.helpers.waiting import wait_for
 
 HEAVY = (
     "boto3",
@@ -95,14 +96,9 @@ def test_a_signal_closes_the_window_cleanly(tmp_path, number):
         text=True,
     )
     try:
-        deadline = time.monotonic() + 120
         up = tmp_path / "window" / "window.log"
-        while (
-            not (up.exists() and "the window is open" in up.read_text())
-            and process.poll() is None
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.05)
+        opened = lambda: up.exists() and "the window is open" in up.read_text()  # noqa: E731
+        wait_for(lambda: opened() or process.poll() is not None, what="the window", every=0.05)
         process.send_signal(number)
         _, errors = process.communicate(timeout=120)
     finally:

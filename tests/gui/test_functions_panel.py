@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +18,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from console.tabs.endpoints.functions.test_panel import SETTING, pretty
 from console.widgets.text.policy_diff import PolicyDiff
+from tests.helpers.functions import INFERENCE
 from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_functions_story import INFERENCE
+from tests.helpers.waiting import until
 from workers.access.grants import diff_lines
 from workers.account import sandbox as local_account
 
@@ -41,14 +40,6 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} within {seconds:.0f} s"
-        await asyncio.sleep(0.03)
-    return found
-
-
 def click(button: QWidget) -> None:
     assert button.isEnabled() and button.isVisible(), f"{button.property('text')} cannot be clicked"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -61,7 +52,7 @@ async def dialog(kind: str) -> Any:
         )
         return next(shown, None)
 
-    return await until(found, f"no {kind}")
+    return await until(found, what=f"no {kind}")
 
 
 def event() -> str:
@@ -81,12 +72,12 @@ async def test_from_a_refused_call_to_an_answer(
     application.window.resize(1440, 900)
     application.show()
     try:
-        await until(lambda: application.ctx.connected, "not connected")
+        await until(lambda: application.ctx.connected, what="not connected")
         application.ctx.navigate("endpoints")
         tab = application.window.pages.tab("endpoints")
         part = tab.functions
-        await until(lambda: tab.endpoint("dogs") is not None, "no endpoints")
-        await until(lambda: part.table.state == "empty", "the empty state of functions")
+        await until(lambda: tab.endpoint("dogs") is not None, what="no endpoints")
+        await until(lambda: part.table.state == "empty", what="the empty state of functions")
         badges: list[tuple[str, str, str]] = []
         tab.badgeChanged.connect(lambda *badge: badges.append(badge))
 
@@ -101,7 +92,9 @@ async def test_from_a_refused_call_to_an_answer(
         assert not form.ok_button.isEnabled()
         form.form.set_values({"s3": ""})
         click(form.ok_button)
-        await until(lambda: part.current() is not None and part.current().name == "ask-dogs", "the function chosen")
+        await until(
+            lambda: part.current() is not None and part.current().name == "ask-dogs", what="the function chosen"
+        )
         assert part.panel.isVisible() and not tab.panel.isVisible()
 
         # Refused, with the fix.
@@ -110,25 +103,25 @@ async def test_from_a_refused_call_to_an_answer(
         assert not part.test.test_button.isEnabled()
         part.test.editor.setPlainText(event())
         click(part.test.test_button)
-        await until(lambda: not part.denial.isHidden(), "the refusal shown")
+        await until(lambda: not part.denial.isHidden(), what="the refusal shown")
         assert "AccessDenied" in part.test.answer.toPlainText()
         assert part.denial.diff.added == 2
         assert "endpoint/dogs" in part.denial.diff.text()
-        await until(lambda: part.rows["ask-dogs"].calls, "the call in the log")
+        await until(lambda: part.rows["ask-dogs"].calls, what="the call in the log")
         assert part.denied == 1 and badges[-1] == ("err", "1", "err")
         click(part.denial.cli_button)
         assert QApplication.clipboard().text().startswith("aws iam put-role-policy --role-name ask-dogs-role")
 
         # Granted just that, answered.
         click(part.denial.grant_button)
-        await until(lambda: part.denied == 0 and part.denial.isHidden(), "the refusal gone")
+        await until(lambda: part.denied == 0 and part.denial.isHidden(), what="the refusal gone")
         before = part.test.answer.toPlainText()
         click(part.test.test_button)
-        await until(lambda: part.test.answer.toPlainText() != before, "another answer")
+        await until(lambda: part.test.answer.toPlainText() != before, what="another answer")
         answer = json.loads(part.test.answer.toPlainText())
         assert answer["statusCode"] == 200 and len(answer["body"]["logits"]) == 3
-        await until(lambda: "START RequestId" in part.test.log.toPlainText(), "the log tail")
-        await until(lambda: len(part.rows["ask-dogs"].calls or ()) == 2, "both calls listed")
+        await until(lambda: "START RequestId" in part.test.log.toPlainText(), what="the log tail")
+        await until(lambda: len(part.rows["ask-dogs"].calls or ()) == 2, what="both calls listed")
         assert part.calls.model.row_at(0).result.word == "OK"
 
         # Events are kept for each function.
@@ -136,19 +129,19 @@ async def test_from_a_refused_call_to_an_answer(
         naming = await dialog("FormDialog")
         naming.form.set_values({"name": "brown"})
         click(naming.ok_button)
-        await until(lambda: part.test.events.value() == "brown", "the event saved")
+        await until(lambda: part.test.events.value() == "brown", what="the event saved")
         assert "brown" in application.ctx.settings.value(SETTING, {})["ask-dogs"]
 
         # A role that may too much is told, with the narrower policy, and narrowed.
         services = application.ctx.services
         await services.session.call("iam", "attach_role_policy", RoleName="ask-dogs-role", PolicyArn=FULL_ACCESS)
         tab.refresh()
-        await until(lambda: part.panel.narrowing is not None, "the narrower policy")
+        await until(lambda: part.panel.narrowing is not None, what="the narrower policy")
         assert FULL_ACCESS in part.panel.narrowing.detach
         part.function_actions.narrow()
         confirm = await dialog("ConfirmDialog")
         click(confirm.confirm_button)
-        await until(lambda: not part.rows["ask-dogs"].function.broad, "the role narrowed")
+        await until(lambda: not part.rows["ask-dogs"].function.broad, what="the role narrowed")
         assert (await services.functions.test("ask-dogs", event())).status == 200
 
         # A version, then gone with its role and log.
@@ -156,12 +149,12 @@ async def test_from_a_refused_call_to_an_answer(
         publish = await dialog("PublishDialog")
         publish.form.set_values({"alias": "live"})
         click(publish.ok_button)
-        await until(lambda: any("live" in version.aliases for version in part.panel.versions), "the alias")
+        await until(lambda: any("live" in version.aliases for version in part.panel.versions), what="the alias")
         click(part.panel.delete_button)
         confirm = await dialog("ConfirmDialog")
         confirm.field.set_value("ask-dogs")
         click(confirm.confirm_button)
-        await until(lambda: "ask-dogs" not in part.rows, "the function gone")
+        await until(lambda: "ask-dogs" not in part.rows, what="the function gone")
         roles = await services.session.call("iam", "list_roles")
         assert "ask-dogs-role" not in {role["RoleName"] for role in roles["Roles"]}
     finally:
@@ -171,9 +164,9 @@ async def test_from_a_refused_call_to_an_answer(
 async def answered(part: Any) -> str:
     """Press Test and wait for the end of that call; the answer as it is shown."""
     before = part.test.results
-    await until(part.test.test_button.isEnabled, "the event to be accepted")
+    await until(part.test.test_button.isEnabled, what="the event to be accepted")
     click(part.test.test_button)
-    await until(lambda: part.test.results > before, "an answer")
+    await until(lambda: part.test.results > before, what="an answer")
     return str(part.test.answer.toPlainText())
 
 
@@ -183,7 +176,7 @@ async def made(tab: Any, name: str, endpoint: str) -> None:
     form.form.set_values({"endpoint": endpoint, "name": name, "memory": 512})
     click(form.ok_button)
     part = tab.functions
-    await until(lambda: part.current() is not None and part.current().name == name, "the function chosen")
+    await until(lambda: part.current() is not None and part.current().name == name, what="the function")
 
 
 async def settings_of(part: Any, **values: Any) -> Any:
@@ -204,12 +197,12 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
     application.window.resize(1440, 900)
     application.show()
     try:
-        await until(lambda: application.ctx.connected, "not connected")
+        await until(lambda: application.ctx.connected, what="not connected")
         application.ctx.navigate("endpoints")
         tab = application.window.pages.tab("endpoints")
         part = tab.functions
-        await until(lambda: tab.endpoint("cats") is not None, "no endpoints")
-        await until(lambda: part.table.state != "loading", "the functions")
+        await until(lambda: tab.endpoint("cats") is not None, what="no endpoints")
+        await until(lambda: part.table.state != "loading", what="the functions")
         await made(tab, "ask-cats", "cats")
         click(part.panel.test_button)
         part.test.editor.setPlainText(event())
@@ -225,12 +218,12 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
         click(form.adapt)
         assert "may not call dogs" in form.consequence and form.policy.isHidden()
         click(form.ok_button)
-        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", "the function pointed at dogs")
+        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", what="the function pointed at dogs")
         function = part.rows["ask-cats"].function
         assert (function.timeout_s, function.variables["LEVEL"]) == (21, "debug")
         refused = await answered(part)
         assert "AccessDenied" in refused
-        await until(lambda: not part.denial.isHidden(), "the refusal shown")
+        await until(lambda: not part.denial.isHidden(), what="the refusal shown")
         assert part.denial.grant.allowed_already == ("cats",)
         assert part.denial.grant.denial.resource.endswith(":endpoint/dogs")
         item = next(item for item in application.activity.history if item.title == "Change the settings of ask-cats")
@@ -241,15 +234,16 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
         form = await settings_of(part, endpoint="cats")
         assert not form.adapt.isEnabled(), "its role allows cats already"
         click(form.ok_button)
-        await until(part.denial.isHidden, "the refusal gone once it asks cats again")
+        await until(part.denial.isHidden, what="the refusal gone once it asks cats again")
         form = await settings_of(part, endpoint="dogs")
         click(form.ok_button)
-        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", "the function pointed at dogs")
+        await until(lambda: part.rows["ask-cats"].function.endpoint_name == "dogs", what="the function pointed at dogs")
         assert json.loads(await answered(part))["statusCode"] == 200
         policies = await application.ctx.services.grants.inline_policies("ask-cats-role")
         assert "endpoint/dogs" in json.dumps(policies) and "endpoint/cats" not in json.dumps(policies)
         await until(
-            lambda: [row.endpoint for row in part.calls.model.visible_rows()] == ["dogs", "dogs", "cats"], "calls"
+            lambda: [row.endpoint for row in part.calls.model.visible_rows()] == ["dogs", "dogs", "cats"],
+            what="calls",
         )
 
         # A zip of one's own; one that leaves its folder is refused.
@@ -262,27 +256,27 @@ async def test_a_second_function_cannot_call_the_first_endpoint(
         form = await dialog("DeployCodeDialog")
         assert form.ok_button.isEnabled(), "SageDeck's own handler needs no file"
         form.use_file(tmp_path / "evil.zip")
-        await until(lambda: "outside of the function's folder" in form.said, "the zip refused")
+        await until(lambda: "outside of the function's folder" in form.said, what="the zip refused")
         assert not form.ok_button.isEnabled()
         form.use_file(tmp_path / "mine.zip")
-        await until(form.ok_button.isEnabled, "the zip accepted")
+        await until(form.ok_button.isEnabled, what="the zip accepted")
         assert form.handler() == "lambda_function.lambda_handler"
         form.form.set_values({"handler": "gone.handler"})
         assert not form.ok_button.isEnabled()
         form.form.set_values({"handler": "lambda_function.lambda_handler"})
         click(form.ok_button)
-        await until(lambda: part.rows["ask-cats"].function.handler == "lambda_function.lambda_handler", "the code")
+        await until(lambda: part.rows["ask-cats"].function.handler == "lambda_function.lambda_handler", what="the code")
         part.test.editor.setPlainText('{"anything": 1}')
         assert json.loads(await answered(part)) == [{"anything": 1}]
         assert "LambdaContext([aws_request_id=" in part.test.log.toPlainText()
-        await until(lambda: part.rows["ask-cats"].per_hour is not None, "what it costs")
+        await until(lambda: part.rows["ask-cats"].per_hour is not None, what="what it costs")
         assert 0 < part.rows["ask-cats"].per_hour < 0.01
 
         # An endpoint that goes leaves its functions behind, and that is told.
         await application.ctx.services.session.call("sagemaker", "delete_endpoint", EndpointName="dogs")
         tab.refresh()
-        await until(lambda: tab.endpoint("dogs") is None, "the endpoint gone")
-        await until(lambda: part.rows["ask-cats"].orphan, "the function without an endpoint")
+        await until(lambda: tab.endpoint("dogs") is None, what="the endpoint gone")
+        await until(lambda: part.rows["ask-cats"].orphan, what="the function without an endpoint")
         assert part.rows["ask-cats"].state.word == "No endpoint"
     finally:
         await local_account.stop(state)

@@ -29,10 +29,9 @@ from console.widgets.tables.table import ResourceTable
 from console.widgets.text.log_panel import LogPanel
 from console.widgets.text.log_view import LogView
 from console.window.popover import SHADOW
-from tests.gui.test_layouts import stage_of
 from tests.helpers.faults import faults
 from tests.helpers.full_account import long_name, pictures
-from tests.helpers.scenes import SCENES
+from tests.helpers.scenes import SCENES, stage_of
 from tests.helpers.window import activate, until
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from console.look.theme import theme
 from tests.helpers.faults import faults
-from tests.helpers.scenes import SCALES, SCENES, SPECS, Stage
+from tests.helpers.scenes import SCALES, SCENES, stage_of
 
 SIZES = (
     (1440, 900, "normal"),
@@ -19,15 +19,6 @@ SIZES = (
     (1024, 700, "normal"),
     (1024, 700, "largest"),
 )
-
-
-async def stage_of(make_application: Callable[..., Any], folder: Path, size: tuple[int, int] = (1440, 900)) -> Stage:
-    application = make_application(SPECS)
-    application.window.resize(*size)
-    application.show(connect=False)
-    stage = Stage(application, folder)
-    await stage.enter()
-    return stage
 
 
 @pytest.mark.parametrize(("width", "height", "scale"), SIZES)

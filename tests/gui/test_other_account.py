@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtWidgets import QAbstractButton, QDialog, QFileDialog, QWidget
@@ -17,6 +17,9 @@ from tests.helpers.accounts import NamedAccount, said
 from tests.helpers.window import FakeServices, until
 from workers.errors.tree import AccessDenied, Expired, Fix, LocalProblem, Unreachable
 from workers.types import Backend
+
+if TYPE_CHECKING:
+    pass
 
 OLD, NEW = "oldacct", "newacct"
 WORDS = {"old": OLD, "new": NEW, "empty": ""}
@@ -88,7 +91,9 @@ def desk(make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) 
 
 
 async def settle() -> None:
+    """Time for an answer that should be dropped to be shown all the same: there is nothing to wait for."""
     for _ in range(60):
+        # Not 0: what is shown with the next timer would not be seen.
         await asyncio.sleep(0.002)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, texts, with_endpoints
 from tests.helpers.models import ModelServices
+from tests.helpers.predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
+from tests.helpers.window import texts
 from workers.errors.tree import ModelFailed
 
 

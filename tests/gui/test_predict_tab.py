@@ -7,83 +7,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QBuffer, QIODevice, QMimeData
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QImageWriter
-from PySide6.QtWidgets import QLabel
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QGuiApplication, QImage
 
-from console.models.cards import Card
-from console.tabs.predict import TAB, pictures
+from console.tabs.predict import pictures
 from console.tabs.predict.tab import PredictTab
 from console.widgets.forms.buttons import Button
-from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
-from tests.helpers.window import until
+from tests.helpers.models import CLASSES, ModelServices, endpoint, enter
+from tests.helpers.predict_tab import AKITA, HUSKY, PUG, always, answered, open_tab, picture, png, with_endpoints
+from tests.helpers.window import texts, until
 from workers.errors.tree import ModelFailed, NotFound, Unreachable
 from workers.types import JobReport
 
-SPECS = [TAB]
-AKITA, PUG, HUSKY = CLASSES
+if TYPE_CHECKING:
+    pass
+
 STILL_SECONDS = 0.5
-
-
-def picture(path: Path, color: str = "red", size: tuple[int, int] = (40, 30)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = QImage(*size, QImage.Format.Format_RGB888)
-    image.fill(QColor(color))
-    assert image.save(str(path))
-    return path
-
-
-def png(size: tuple[int, int] = (40, 30)) -> bytes:
-    image = QImage(*size, QImage.Format.Format_RGB888)
-    image.fill(QColor("green"))
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    QImageWriter(buffer, b"png").write(image)
-    return bytes(buffer.data().data())
-
-
-def always(*labels: str, first: float = 0.9) -> Callable[[bytes], tuple[tuple[str, ...], tuple[float, ...]]]:
-    rest = (1 - first) / max(1, len(labels) - 1)
-    return lambda data: (labels, (first, *[rest] * (len(labels) - 1)))
-
-
-def with_endpoints(*names: str) -> ModelServices:
-    services = ModelServices()
-    services.endpoint_rows = [endpoint(name, job_name=f"{name}-1") for name in names]
-    services.job_rows = [job(f"{name}-1") for name in names]
-    services.answers = {name: always(AKITA, PUG, HUSKY) for name in names}
-    return services
-
-
-async def open_tab(
-    make_application: Callable[..., Any], services: ModelServices | None = None
-) -> tuple[Any, PredictTab]:
-    application = make_application(SPECS)
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("predict")
-    assert isinstance(tab, PredictTab)
-    if services is not None:
-        enter(application, services)
-        wanted = {row.name for row in services.endpoint_rows if row.status == "InService"}
-        await until(lambda: set(tab.choice.names) == wanted)
-    return application, tab
-
-
-async def answered(tab: PredictTab, number: int, seconds: float = 60.0) -> list[Card]:
-    def ready() -> bool:
-        cards = tab.cards()
-        return len(cards) == number and all(card.answers and None not in card.answers for card in cards)
-
-    await until(ready, seconds)
-    await until(lambda: "all answered" in texts(tab) or " failed in " in texts(tab))
-    return tab.cards()
-
-
-def texts(parent: Any) -> str:
-    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
 
 
 def shown(tab: PredictTab) -> list[str]:
@@ -409,6 +350,7 @@ async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
         while running:
             # Its own computing time: what other programs of this machine take does not count.
             began = time.thread_time()
+            # Long enough to let the window work between two looks, short enough to see each of its turns.
             await asyncio.sleep(0.005)
             worst = max(worst, time.thread_time() - began)
 

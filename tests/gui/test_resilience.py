@@ -209,6 +209,7 @@ async def test_a_slow_account_is_waited_for_in_words(make_application: Callable[
         tab = application.window.pages.tab(tab_id)
         await until(lambda: bool(select.select([silent], [], [], 0)[0]))
         for _ in range(20):
+            # What must not be said has no event; looked at while timers and the layout run.
             await asyncio.sleep(0.02)
             said = words(tab)
             for word in ("No endpoint", "No bucket", "No job", "No training", "Nothing", "Create a bucket"):

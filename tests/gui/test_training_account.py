@@ -23,8 +23,7 @@ from console.tabs.training.tags.chips import TagChips, TagLine, in_order
 from console.tabs.training.tags.dialog import TagsDialog
 from console.tabs.training.tuning.commands import tuning_cli
 from console.widgets.tables.table import ResourceTable
-from tests.gui.test_training_form import DATA, shown
-from tests.gui.test_training_lists import FakeAccount, training, trial, tuning
+from tests.helpers.training_tab import DATA, FakeAccount, shown, training, trial, tuning
 from tests.helpers.window import connect, until
 from workers.access.roles import role_name
 from workers.aws.quotas import Quota

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QLabel, QPlainTextEdit
 
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow import JobFollower
@@ -16,9 +15,8 @@ from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.rows import limit_words
 from console.tabs.training.tuning import detail as tuning_detail
 from console.widgets.frames.banner import Banner
-from tests.gui.test_training_form import shown
-from tests.gui.test_training_lists import tuning
 from tests.helpers.models import ModelServices, enter, job
+from tests.helpers.training_tab import said, shown, tuning
 from tests.helpers.window import until
 from workers.training.curves import CurveReader
 from workers.training.failures import Failure, explain
@@ -77,11 +75,6 @@ async def test_a_taken_name_is_said_at_its_field_and_not_launched(make_applicati
     form.form.set_values({"name": "dogs-2"})
     form.form.row("name").field.edited.emit()
     await until(form.launch_button.isEnabled)
-
-
-def said(banner: Banner) -> str:
-    details = [box.toPlainText() for box in banner.findChildren(QPlainTextEdit)]
-    return " ".join([text.text() for text in banner.findChildren(QLabel)] + details)
 
 
 async def test_a_loss_that_is_not_a_number_is_told_with_its_step(make_application: Callable[..., Any]) -> None:

@@ -7,13 +7,11 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QLabel
 
-from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.form.requirements_dialog import (
     RequirementsDialog,
     requirements_problem,
@@ -21,35 +19,12 @@ from console.tabs.training.form.requirements_dialog import (
 )
 from console.tabs.training.form.values import numbers, pairs, pairs_text
 from console.tabs.training.tuning.commands import tuning_cli
-from tests.helpers.window import connect, until
-from workers.tuning.costs import estimate
+from tests.helpers.training_tab import DATA, shown
+from tests.helpers.window import until
 from workers.tuning.types import CategoricalRange, ContinuousRange, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-DATA = "s3://dogs-1/breeds"
-
-
-async def shown(make_application: Callable[..., Any], mode: str = "tuning") -> LaunchForm:
-    application = make_application()
-    services = await connect(application)
-
-    async def pictures(uri: str) -> int:
-        return 8351
-
-    async def check_name(name: str) -> str | None:
-        return None
-
-    services.tuning = SimpleNamespace(  # type: ignore[attr-defined]
-        pictures=pictures,
-        check_name=check_name,
-        estimate=lambda spec, prices, count: estimate(spec, prices, services.region, count),
-    )
-    services.training.check_name = check_name
-    form = LaunchForm(application.ctx)
-    form.offer_data([DATA])
-    form.modes.set_current(mode)
-    return form
 
 
 async def test_the_defaults_are_a_valid_tuning_job(make_application: Callable[..., Any]) -> None:

@@ -20,9 +20,8 @@ from console.tabs.training.pending import PendingRow, pending_rows
 from console.tabs.training.tab import TrainingTab
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
-from tests.gui.test_training_bad_input import said
-from tests.gui.test_training_lists import FakeAccount, training, tuning
 from tests.helpers.models import NOW, ModelServices, enter, job
+from tests.helpers.training_tab import FakeAccount, said, training, tuning
 from tests.helpers.window import until
 from workers.errors.tree import NotFound
 from workers.training.curves import CurveReader

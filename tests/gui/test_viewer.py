@@ -23,8 +23,8 @@ from console.tabs import TabSpec
 from console.tabs.base import Tab
 from console.viewing import CANCELLED, Viewing
 from console.widgets.pictures import prediction_card
-from tests.gui.test_predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
 from tests.helpers.models import CLASSES
+from tests.helpers.predict_tab import AKITA, PUG, always, answered, open_tab, picture, with_endpoints
 from tests.helpers.window import activate, until
 from workers.errors.tree import ModelFailed
 from workers.inference.model_view import model_view

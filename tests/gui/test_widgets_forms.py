@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -167,7 +167,8 @@ async def test_asking_leaves_the_event_loop_running(qtbot: QtBot) -> None:
     assert dialog.ok_button.isEnabled()
     dialog.ok_button.click()
     assert await answer is True
-    await asyncio.sleep(0.02)
+    # A dialog that deleted itself when it was closed would be gone after this, and its form with it.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert form.values() == {"name": "dogs"}
 
 

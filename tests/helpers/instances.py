@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.helpers.sagemaker_jobs import wait_for
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 TRUST = {
     "Version": "2012-10-17",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.helpers.window import SANDBOX, FakeServices
 from workers.endpoints.update import EndpointUpdate, UpdateSpec
@@ -26,6 +26,9 @@ from workers.types import (
     Prediction,
     TrainingJob,
 )
+
+if TYPE_CHECKING:
+    pass
 
 NOW = datetime.now(UTC)
 CLASSES = ("004.Akita", "010.Pug", "031.Husky")
@@ -146,6 +149,7 @@ class ModelServices(FakeServices):
 
     async def _predict(self, name: str, data: bytes) -> Prediction:
         self.asked += 1
+        # So long a model of these tests takes.
         await asyncio.sleep(self.predict_seconds)
         labels, probabilities = self.answers[name](data)
         raw = json.dumps({"labels": labels, "probabilities": probabilities, "classes": CLASSES})

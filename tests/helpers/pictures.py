@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 import random
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +74,19 @@ def make_folder(
                 number += 1
                 draw_picture(label, number, size, seed).save(folder / f"{number:04}.jpg", quality=88)
     return root
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    )
+
+
+def encoded(kind: str, size: tuple[int, int] = (40, 30), **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 40).convert("RGB").save(buffer, kind, **options)
+    return buffer.getvalue()

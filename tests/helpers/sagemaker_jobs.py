@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 BUCKET = "jobs-bucket"
 TRUST = {
@@ -36,17 +36,6 @@ def names_in(data: bytes) -> dict[str, bytes]:
     """The files of a tar.gz."""
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return {info.name: file.read() for info in tar if (file := tar.extractfile(info)) is not None}
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 120.0, every: float = 0.05) -> Any:
-    """The first true value of ``condition``; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(every)
-    raise AssertionError(f"not within {seconds} s: {condition}")
 
 
 class Account:

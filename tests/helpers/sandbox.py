@@ -67,6 +67,7 @@ class SandboxProcess:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"The sandbox did not start: {self.errors()}")
+            # Its end is looked at as well as its file: a failed start must say why at once.
             time.sleep(0.02)
         self.ready = json.loads(self.ready_file.read_text())
 

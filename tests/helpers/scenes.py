@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
@@ -24,6 +24,9 @@ from tests.helpers import full_account as full
 from tests.helpers.faults import faults
 from tests.helpers.models import enter
 from tests.helpers.window import until
+
+if TYPE_CHECKING:
+    pass
 
 SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
 SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
@@ -63,6 +66,7 @@ class Stage:
     async def settle(self) -> None:
         """Let layouts, timers and decoders run."""
         for _ in range(3):
+            # Layouts ask for layouts, and small pictures come from a thread; none says that it was the last.
             await asyncio.sleep(0.02)
             QApplication.sendPostedEvents()
         self.window.toasts.clear()
@@ -295,6 +299,7 @@ async def _play(out: Path, arguments: argparse.Namespace) -> int:
         await stage.settle()
         for scene in arguments.scenes:
             shown = await stage.show(scene)
+            # Chosen by who runs this module, to look at what is on the screen.
             await asyncio.sleep(arguments.pause)
             shown.grab().save(str(out / f"{scene}-{size}-{scale}-{dark}.png"))
             for problem in faults(shown):
@@ -327,3 +332,12 @@ def main(given: Iterable[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+async def stage_of(make_application: Callable[..., Any], folder: Path, size: tuple[int, int] = (1440, 900)) -> Stage:
+    application = make_application(SPECS)
+    application.window.resize(*size)
+    application.show(connect=False)
+    stage = Stage(application, folder)
+    await stage.enter()
+    return stage

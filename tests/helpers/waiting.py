@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "", every: float = 0.005) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str = "", every: float = 0.005) -> Any:
     """The first true value of ``condition()``, which may be a coroutine; other tasks go on meanwhile.
 
     AssertionError, with ``what`` it was waited for, after ``seconds``. ``every``: seconds between two looks, more for
@@ -26,7 +26,7 @@ async def until(condition: Callable[[], Any], seconds: float = 60.0, what: str =
         await asyncio.sleep(every)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "", every: float = 0.01) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120.0, what: str = "", every: float = 0.02) -> Any:
     """As ``until``, where no event loop runs."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

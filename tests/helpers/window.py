@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from PySide6.QtWidgets import QLabel
+
 from console.tabs import TabSpec
 from console.tabs.base import Tab
 from tests.helpers.compute import FakeCompute
@@ -132,6 +134,16 @@ class BrokenTab(Tab):
 
     def __init__(self, ctx: Any) -> None:
         raise RuntimeError("no such widget")
+
+
+async def dialog_of(kind: type[Any], parent: Any) -> Any:
+    """The dialog of this class above ``parent``, once it is shown."""
+    return await until(lambda: next((shown for shown in parent.findChildren(kind) if shown.isVisible()), None))
+
+
+def texts(parent: Any) -> str:
+    """What labels below ``parent`` say, a line each."""
+    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
 
 
 async def activate(window: Any) -> None:

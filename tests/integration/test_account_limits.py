@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.sagemaker_jobs import BUCKET, Account, wait_for
+from tests.helpers.functions import TRUST, call, zipped
+from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_functions import TRUST, call, zipped
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -51,6 +51,7 @@ def test_an_endpoint_goes_over_to_another_model_and_size_without_a_gap(account: 
             # Every answer on the way is one: of the old model or of the new one.
             if found.status == "Updating":
                 assert await asyncio.to_thread(account.invoke, "dogs") in (b"first", b"second")
+            # A description each turn would leave the sandbox no time for the update.
             await asyncio.sleep(0.05)
         return found
 

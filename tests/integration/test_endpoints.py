@@ -14,8 +14,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account
 from tests.helpers.sandbox import SandboxProcess, anywhere_in
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

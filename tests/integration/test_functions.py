@@ -13,25 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.helpers.functions import ECHO, LOGGING, TRUST, call, zipped
 from tests.helpers.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.integration
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
-LOGGING = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-ECHO = (
-    "calls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n"
-    "  print('seen', calls)\n  return [event, calls]\n"
-)
-
-
-def zipped(code: str, name: str = "code.py") -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, code)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +46,6 @@ def make(sandbox: SandboxProcess, role: str) -> Iterator[Any]:
     yield create
     for name in made:
         client.delete_function(FunctionName=name)
-
-
-def call(sandbox: SandboxProcess, name: str, event: Any = None, **more: Any) -> tuple[dict[str, Any], Any]:
-    answer = sandbox.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}), LogType="Tail", **more)
-    return answer, json.loads(answer["Payload"].read() or "null")
 
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> str:

@@ -16,9 +16,10 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from PIL import Image
 
-from tests.helpers.sagemaker_jobs import Account, wait_for
+from tests.helpers.events import bad_events
+from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
-from tests.unit.predict_function.test_handler import bad_events
+from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput
 from workers.functions.code import check_code
 from workers.functions.types import FunctionSpec, TestResult

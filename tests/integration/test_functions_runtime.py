@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import wait_for
+from tests.helpers.functions import ECHO, LOGGING, TRUST, call, zipped
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_functions import ECHO, LOGGING, TRUST, call, zipped
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
+from tests.helpers.functions import CLASSES, INFERENCE
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
 from workers.errors.tree import Conflict, InvalidInput, NotFound
@@ -22,17 +23,6 @@ from workers.services import Services
 from workers.types import Backend
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-
-CLASSES = ["Akita", "Basenji", "Borzoi"]
-INFERENCE = f"""
-import json
-def model_fn(model_dir): return {CLASSES!r}
-def input_fn(body, content_type): return body
-def predict_fn(data, classes):
-    logits = [float(len(data) % (at + 2)) for at in range(len(classes))]
-    return {{"labels": classes, "probabilities": [0.5, 0.3, 0.2], "logits": logits, "classes": classes}}
-def output_fn(prediction, accept): return json.dumps(prediction)
-"""
 
 
 @pytest.fixture(scope="module")

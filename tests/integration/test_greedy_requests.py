@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sandbox.http.server import MAX_CONNECTIONS
+from tests.helpers.raw_requests import exchange, port, signed
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_sandbox_security import exchange, port, signed
 
 pytestmark = pytest.mark.integration
 

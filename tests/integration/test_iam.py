@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers.people import ACCOUNT, Person, allow, refused
-from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

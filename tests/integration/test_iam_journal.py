@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from sandbox.core.state import StateDir
 from sandbox.moto_host.journal import Journal
+from tests.helpers.functions import TRUST
+from tests.helpers.journals import count, fill
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_functions import TRUST
-from tests.unit.sandbox.moto_host.test_compaction import count, fill
 
 pytestmark = pytest.mark.integration
 

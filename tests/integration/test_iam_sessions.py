@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.functions import ECHO, zipped
 from tests.helpers.people import ACCOUNT, TRUST, Person, allow, refused
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_functions import ECHO, zipped
 
 pytestmark = pytest.mark.integration
 

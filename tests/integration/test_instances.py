@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.helpers.instances import BUCKET, DLAMI, PROFILE, InstanceAccount
-from tests.helpers.sagemaker_jobs import wait_for
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.helpers.processes import children_running
-from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.story import JOB_SECONDS, finished, uploaded
+from tests.helpers.waiting import until
 from workers.errors.tree import Conflict, InvalidInput, ModelFailed, NotFound
-from workers.services import Services
-from workers.types import Backend, DeploySpec, TrainingSpec
-from workers.upload.uploader import Uploader
+from workers.types import DeploySpec, TrainingSpec
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -27,65 +25,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures") / "dogs"
     make_folder(folder, classes=3, per_class=20)
     return folder
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def runner():
-    """One event loop for all tests, as a window has one."""
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def services(sandbox, tmp_path_factory):
-    ready = sandbox.ready
-    services = Services(
-        Backend(
-            "sandbox",
-            "Sandbox",
-            ready["region"],
-            None,
-            ready["endpoint_url"],
-            ready["access_key_id"],
-            ready["secret_access_key"],
-        )
-    )
-    # Not the uploads that the person at this machine made.
-    services.uploader = Uploader(services.session, tmp_path_factory.mktemp("uploads") / "uploads.sqlite")
-    yield services
-    services.close()
-
-
-async def until(what, condition, seconds=240.0):
-    """Await ``condition()`` until it gives something; fails after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not (found := await condition()):
-        assert time.monotonic() < end, f"no {what} within {seconds:.0f} s"
-        await asyncio.sleep(0.2)
-    return found
-
-
-async def finished(services, name):
-    async def ended():
-        job = await services.training.describe(name)
-        return None if job.running else job
-
-    return await until("end of the job", ended)
-
-
-async def uploaded(services, folder: Path, prefix: str) -> tuple[str, str]:
-    bucket = "story-pictures"
-    if bucket not in {known.name for known in await services.storage.buckets()}:
-        await services.storage.create_bucket(bucket)
-    result = await services.uploader.upload(folder, bucket, prefix)
-    assert not result.failed
-    return bucket, f"s3://{bucket}/{prefix}"
 
 
 async def followed(services, name):
@@ -134,7 +73,7 @@ async def story(services, folder):
     assert sum(map(sum, report.confusion)) == sum(score.support for score in report.scores) > 0
 
     assert await services.endpoints.deploy(DeploySpec(ENDPOINT, JOB)) == ENDPOINT
-    await until("endpoint", lambda: in_service(services))
+    await until(lambda: in_service(services), JOB_SECONDS, "endpoint", every=0.2)
     await predicted(services, folder, report)
 
     plan = await services.endpoints.deletion_plan(ENDPOINT)
@@ -146,7 +85,7 @@ async def story(services, folder):
     async def gone():
         return not await services.endpoints.list()
 
-    await until("deletion", gone)
+    await until(gone, JOB_SECONDS, "deletion", every=0.2)
     with pytest.raises(NotFound):
         await services.endpoints.describe(ENDPOINT)
     for operation, key in (("list_models", "Models"), ("list_endpoint_configs", "EndpointConfigs")):
@@ -180,7 +119,7 @@ async def predicted(services, folder, report):
         metrics = await services.endpoints.metrics(ENDPOINT)
         return metrics if sum(count for _, count in metrics.invocations) > len(pictures) else None
 
-    metrics = await until("metrics", counted)
+    metrics = await until(counted, JOB_SECONDS, "metrics", every=0.2)
     assert metrics.last_used is not None
     assert 0 < metrics.p50_ms < 5000
     events, _ = await services.endpoints.log(ENDPOINT)

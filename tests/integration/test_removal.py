@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from tests.helpers.backends import backend_of
 from tests.helpers.sandbox import SandboxProcess
-from tests.integration.test_upload import backend_of
 from workers.aws.session import AwsSession
 from workers.errors.tree import Conflict
 from workers.storage.buckets import Storage

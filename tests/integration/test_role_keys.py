@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.helpers.people import TRUST
-from tests.helpers.sagemaker_jobs import Account, wait_for
+from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 

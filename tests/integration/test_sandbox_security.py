@@ -15,13 +15,15 @@ from typing import Any
 
 import psutil
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from tests.helpers.functions import ECHO, TRUST, call, zipped
+from tests.helpers.raw_requests import exchange, port, signed
 from tests.helpers.sandbox import SandboxProcess, anywhere_in
-from tests.integration.test_functions import ECHO, TRUST, call, zipped
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -43,45 +45,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
         )  # fmt: skip
         call(running, "warm")
         yield running
-
-
-def port(sandbox: SandboxProcess) -> int:
-    return int(sandbox.url.rpartition(":")[2])
-
-
-def exchange(
-    sandbox: SandboxProcess, method: str, target: str, headers: dict[str, str], body: bytes = b""
-) -> tuple[int, dict[str, str], bytes]:
-    """One request as it is written here, with nothing added but the body's length."""
-    connection = http.client.HTTPConnection("127.0.0.1", port(sandbox), timeout=30)
-    try:
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        if "Content-Length" not in headers:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
-
-
-def signed(
-    sandbox: SandboxProcess,
-    method: str,
-    path: str,
-    service: str,
-    body: bytes = b"",
-    host: str = "",
-    keys: Credentials | None = None,
-    **more: str,
-) -> dict[str, str]:
-    """The headers of a request that the operator (or who has ``keys``) signs now."""
-    request = AWSRequest(method, f"http://{host or f'127.0.0.1:{port(sandbox)}'}{path}", data=body, headers=more)
-    keys = keys or Credentials(sandbox.ready["access_key_id"], sandbox.ready["secret_access_key"])
-    (S3SigV4Auth if service == "s3" else SigV4Auth)(keys, service, "us-east-1").add_auth(request)
-    return {"Host": host or f"127.0.0.1:{port(sandbox)}", **dict(request.headers.items())}
 
 
 def family(sandbox: SandboxProcess) -> list[psutil.Process]:
@@ -152,10 +115,7 @@ def test_a_presigned_url_ends(sandbox: SandboxProcess) -> None:
     assert exchange(sandbox, "GET", lasting, host)[2] == b"content"
     assert exchange(sandbox, "PUT", lasting, host, b"x")[0] == 403
     assert exchange(sandbox, "GET", lasting.replace("key", "kez", 1), host)[0] == 403
-    deadline = time.monotonic() + 30
-    while exchange(sandbox, "GET", brief, host)[0] == 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: exchange(sandbox, "GET", brief, host)[0] != 200, 30, "the end of the address's second", every=0.1)
     assert b"expired" in exchange(sandbox, "GET", brief, host)[2]
 
 

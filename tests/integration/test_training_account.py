@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.helpers.pictures import make_folder
-from tests.integration.test_job_story import finished, runner, sandbox, services, uploaded  # noqa: F401 - fixtures
+from tests.helpers.story import finished, uploaded
 from workers.aws.tags import job_of_arn
 from workers.errors.tree import QuotaExceeded
 from workers.prices.table import PriceTable
@@ -18,13 +18,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 SETTINGS = {"views": "1", "image_size": "64", "seed": "1"}
 
 
-def test_a_spot_job_has_its_quota_its_price_and_its_tags(runner, services, tmp_path_factory):  # noqa: F811
+def test_a_spot_job_has_its_quota_its_price_and_its_tags(runner, services, tmp_path_factory):
     folder = tmp_path_factory.mktemp("account") / "dogs"
     make_folder(folder, classes=2, per_class=8)
     runner.run(story(services, folder))
 
 
-async def prices_are_read(services):  # noqa: F811
+async def prices_are_read(services):
     dated = PriceTable.load()
     assert await services.pricing.refresh()
     assert "Price List API" in services.prices.caption() and services.prices.as_of == dated.as_of
@@ -32,7 +32,7 @@ async def prices_are_read(services):  # noqa: F811
         assert services.prices.offers(kind, services.region) == dated.offers(kind, services.region) != ()
 
 
-async def story(services, folder):  # noqa: F811
+async def story(services, folder):
     await prices_are_read(services)
     bucket, data = await uploaded(services, folder, "datasets/account")
     before = await services.quotas.training("ml.m5.xlarge", spot=True)

@@ -17,8 +17,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import BUCKET, Account, names_in, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, Account, names_in
 from tests.helpers.sandbox import SandboxProcess, anywhere_in
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -209,6 +210,7 @@ def test_a_hundred_megabytes_of_output_do_no_harm(account: Account) -> None:
         started = time.monotonic()
         account.s3.list_buckets()
         slowest = max(slowest, time.monotonic() - started)
+        # Other requests come now and then, not as fast as they are answered.
         time.sleep(0.05)
     job = account.finished("chatty")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")

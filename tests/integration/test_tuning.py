@@ -11,8 +11,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, names_in, wait_for
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive, names_in
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.story import finished
+from tests.helpers.waiting import until
 from workers.errors.tree import Conflict, InvalidInput, NotFound
 from workers.services import Services
 from workers.tuning.types import CategoricalRange, ContinuousRange, TuningSpec, TuningStep
@@ -80,11 +81,11 @@ def spec(services, runner, tmp_path_factory):
 
 
 async def ended(services, name, seconds=240.0):
-    end = time.monotonic() + seconds
-    while (job := await services.tuning.describe(name)).running:
-        assert time.monotonic() < end, f"the tuning job did not end within {seconds:.0f} s"
-        await asyncio.sleep(0.2)
-    return job
+    async def over():
+        job = await services.tuning.describe(name)
+        return None if job.running else job
+
+    return await until(over, seconds, "the end of the tuning job", every=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +143,7 @@ def test_the_best_settings_start_a_training_on_the_same_pictures(services, runne
     assert form.hyperparameters == SETTINGS
 
     async def train():
-        name = await services.training.launch(form)
-        end = time.monotonic() + 240
-        while (found := await services.training.describe(name)).running:
-            assert time.monotonic() < end
-            await asyncio.sleep(0.2)
-        return found
+        return await finished(services, await services.training.launch(form))
 
     trained = runner.run(train())
     assert trained.status == "Completed", trained.failure_reason

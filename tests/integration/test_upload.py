@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.backends import backend_of
 from tests.helpers.processes import children_running
 from tests.helpers.sandbox import SandboxProcess
 from workers.aws.session import AwsSession
 from workers.errors.tree import NotFound, SageDeckError, ServiceFault, Unreachable
 from workers.storage.buckets import Storage
-from workers.types import Backend
 from workers.upload.uploader import UploadControl, Uploader
 
 pytestmark = pytest.mark.integration
@@ -28,18 +28,6 @@ BUCKET = "photos-for-the-tests"
 def sandbox(tmp_path_factory):
     with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as process:
         yield process
-
-
-def backend_of(sandbox: SandboxProcess) -> Backend:
-    ready = sandbox.ready
-    return Backend(
-        "sandbox",
-        "Sandbox",
-        ready["region"],
-        endpoint_url=ready["endpoint_url"],
-        access_key_id=ready["access_key_id"],
-        secret_access_key=ready["secret_access_key"],
-    )
 
 
 class Desk:
@@ -173,6 +161,7 @@ def test_pause_cancel_and_resume(sandbox, tmp_path):
         # What was on its way arrives; then the count stands still.
         counts = [-1]
         while len(counts) < 5 or len(set(counts[-5:])) > 1:
+            # That no more arrives has no event: five equal counts, three tenths of a second apart.
             await asyncio.sleep(0.3)
             counts.append((await desk.storage.count(BUCKET, "held/"))[0])
         assert 0 < counts[-1] < len(files) and not task.done()

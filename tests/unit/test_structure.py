@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Who sleeps so long stands for what never ends; nobody waits for its end.
+NEVER_SECONDS = 60
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
 
@@ -29,3 +31,46 @@ def test_coroutines_of_the_window_are_given_the_account() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "services" and ast.unparse(node.value).endswith("ctx")
     }
     assert found == ASKS_ITSELF
+
+
+def test_modules_of_tests_import_nothing_from_each_other() -> None:
+    """What tests share is in ``tests/helpers``; fixtures of a folder are in its ``conftest.py``, and come by name."""
+    found = [
+        f"{path}:{node.lineno} {node.module}"
+        for path, tree in modules("tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.level or (node.module or "").startswith("tests."))
+        and (node.module or "").rpartition(".")[2].startswith(("test_", "conftest"))
+    ]
+    assert found == []
+
+
+def awaited_or_called(tree: ast.Module) -> Iterator[ast.Call]:
+    """Calls that let time pass here and now; a coroutine that is only handed on is not awaited."""
+    handed_on = {
+        argument
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node not in handed_on:
+            name = ast.unparse(node.func)
+            given = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+            harmless = given == 0 or (isinstance(given, int) and given >= NEVER_SECONDS)
+            if name.endswith((".sleep", "qtbot.wait", ".qWait")) and not harmless:
+                yield node
+
+
+def test_no_test_sleeps_without_a_reason() -> None:
+    """``tests/helpers/waiting.py`` waits for what must happen; who waits for a time says why, in the line above."""
+    found = []
+    for path, tree in modules("tests/gui", "tests/helpers", "tests/integration", "tests/unit"):
+        lines = (ROOT / path).read_text("utf-8").splitlines()
+        found += [
+            f"{path}:{call.lineno} {lines[call.lineno - 1].strip()}"
+            for call in awaited_or_called(tree)
+            if path != "tests/helpers/waiting.py" and not lines[call.lineno - 2].lstrip().startswith("#")
+        ]
+    assert found == []

@@ -7,16 +7,7 @@ import json
 
 from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from tests.helpers.cli import read_back
-from tests.unit.workers.endpoints.test_service import (
-    MODEL_URI,
-    SPEC,
-    Account,
-    alarm,
-    deployed,
-    endpoints_of,
-    plan_of,
-    target,
-)
+from tests.helpers.endpoint_account import MODEL_URI, SPEC, Account, alarm, deployed, endpoints_of, plan_of, target
 from workers.endpoints.update import UpdateSpec
 
 

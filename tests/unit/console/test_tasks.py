@@ -88,9 +88,12 @@ def test_a_newer_task_with_the_same_key_cancels_the_older():
 def test_the_end_of_a_replaced_task_leaves_its_successor_cancellable():
     async def body():
         tasks, _ = registry()
-        tasks.start(asyncio.sleep(60), label="List", key="rows")
+        old = tasks.start(asyncio.sleep(60), label="List", key="rows")
         new = tasks.start(asyncio.sleep(60), label="List", key="rows")
-        await asyncio.sleep(0.01)
+        await asyncio.wait([old])
+        # What was to be done at its end is done one turn later.
+        await asyncio.sleep(0)
+        assert len(tasks) == 1
         assert tasks.running("rows")
         assert tasks.cancel("rows")
         await asyncio.wait([new])

@@ -42,18 +42,6 @@ class Endpoint:
         return {"Body": io.BytesIO(json.dumps(self.answer).encode())}
 
 
-class Context:
-    """The part of Lambda's context that the handler reads."""
-
-    aws_request_id = "request-1"
-
-    def __init__(self, remaining_ms: int = 10_000) -> None:
-        self.remaining_ms = remaining_ms
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
-
-
 @pytest.fixture
 def function(code_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Context
-from .test_validation import encoded
+from tests.helpers.events import Context
+from tests.helpers.pictures import encoded
 
 PICTURE = encoded("JPEG")
 TEXT = base64.b64encode(PICTURE).decode()

@@ -1,29 +1,11 @@
 from __future__ import annotations
 
 import base64
-import io
-import struct
-import zlib
 from types import ModuleType
 
 import pytest
-from PIL import Image
 
-
-def encoded(kind: str, size: tuple[int, int] = (40, 30), **options: object) -> bytes:
-    buffer = io.BytesIO()
-    Image.effect_noise(size, 40).convert("RGB").save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    )
+from tests.helpers.pictures import encoded, png_claiming
 
 
 @pytest.mark.parametrize(

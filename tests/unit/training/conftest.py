@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-TRAINING = Path(__file__).resolve().parents[3] / "training"
+from tests.helpers.paths import TRAINING
+
 sys.path.insert(0, str(TRAINING))
 
-from tests.helpers.pictures import make_folder  # noqa: E402
+from tests.helpers.pictures import make_folder
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from settings import parse
 from stopping import Stop
 
 from tests.helpers.other_device import PLACE, Away, OtherDevice
-from tests.unit.training.conftest import TRAINING
+from tests.helpers.paths import TRAINING
 
 SMALL = ["--image-size", "64", "--batch-size", "16", "--epochs", "3", "--views", "2"]
 

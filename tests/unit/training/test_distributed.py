@@ -14,7 +14,7 @@ import pytest
 import train
 from distributed import Group
 
-from tests.unit.training.conftest import TRAINING
+from tests.helpers.paths import TRAINING
 
 # How far a loss or an accuracy of several hosts may be from that of one: what rounding does, and no more. One training
 # picture less moves the losses of these runs by 0.005 and more.

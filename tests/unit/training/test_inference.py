@@ -21,8 +21,7 @@ from model import build, for_inference, load_backbone_weights
 from PIL import Image
 from stopping import Stop
 
-from tests.helpers.pictures import draw_picture
-from tests.unit.training.test_pictures import png_claiming
+from tests.helpers.pictures import draw_picture, png_claiming
 
 NAMES = [f"Breed {number}" for number in range(1, 8)]
 

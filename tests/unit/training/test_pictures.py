@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import struct
 import time
-import zlib
 
 import numpy as np
 import pytest
 from pictures import BadPicture, centre_crop, open_picture, random_crop, views_of
 from PIL import Image
+
+from tests.helpers.pictures import png_claiming
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -23,16 +23,6 @@ def gradient(width: int = 120, height: int = 80) -> Image.Image:
     across = np.linspace(0, 255, width, dtype=np.uint8)[None, :].repeat(height, 0)
     down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, 1)
     return Image.fromarray(np.stack([across, down, 255 - across], axis=2))
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

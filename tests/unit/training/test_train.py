@@ -14,8 +14,8 @@ import pytest
 import torch
 import train
 
+from tests.helpers.paths import TRAINING
 from tests.helpers.pictures import draw_picture
-from tests.unit.training.conftest import TRAINING
 
 SMALL = ["--image-size", "64", "--batch-size", "16"]
 

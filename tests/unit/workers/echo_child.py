@@ -27,6 +27,7 @@ def echo(run: ChildRun) -> dict[str, Any]:
 
     run.listen(hear)
     while not {"end", "stop"} & set(heard):
+        # What is heard comes from another thread; this one only must not end before.
         time.sleep(0.005)
     return {"heard": heard}
 

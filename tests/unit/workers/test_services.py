@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from tests.helpers.processes import children_running
+from tests.helpers.waiting import until
 from workers.errors.tree import LocalProblem, Unreachable
 from workers.launcher.client import Launcher
 from workers.services import Services
@@ -33,8 +34,7 @@ def test_closing_ends_the_warm_up():
 
     async def body():
         warming = asyncio.create_task(services.prewarm())
-        while not children_running(NEVER_READY):  # noqa: ASYNC110 - a process has no event
-            await asyncio.sleep(0.005)
+        await until(lambda: children_running(NEVER_READY))
         services.close()
         with pytest.raises(LocalProblem, match="stopped"):
             await asyncio.wait_for(warming, 60)

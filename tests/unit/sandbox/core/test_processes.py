@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ import pytest
 
 from sandbox.core.processes import MARK, Managed, Processes, StartFailed, kill_marked
 from sandbox.core.state import StateDir
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups")
 
@@ -35,13 +35,6 @@ with open(sys.argv[1] + ".tmp", "w") as file:
     file.write(" ".join(map(str, pids)))
 os.rename(sys.argv[1] + ".tmp", sys.argv[1])
 """
-
-
-def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def gone(pid: int) -> bool:
@@ -68,7 +61,7 @@ def python(processes: Processes, code: str, *args: str, **options: object) -> Ma
 def family(processes: Processes, tmp_path: Path, then: str) -> tuple[Managed, list[int]]:
     pid_file = tmp_path / "pids"
     managed = python(processes, FAMILY + then, str(pid_file))
-    eventually(pid_file.exists)
+    wait_for(pid_file.exists)
     pids = [int(text) for text in pid_file.read_text().split()]
     assert len(pids) == 3
     return managed, pids
@@ -175,7 +168,7 @@ def test_on_exit_runs_when_all_is_gone(processes: Processes, tmp_path: Path) -> 
     seen: list[tuple[int | None, bool]] = []
     managed = python(processes, "pass", on_exit=lambda ended: seen.append((ended.returncode, ended.running)))
     assert managed.wait(60) == 0
-    eventually(lambda: seen)
+    wait_for(lambda: seen)
     assert seen == [(0, False)]
 
 
@@ -233,7 +226,7 @@ def test_nothing_survives_a_killed_sandbox(tmp_path: Path, keeper_too: bool) -> 
     )
     assert sandbox.stdout is not None
     child, keeper = (int(text) for text in sandbox.stdout.readline().split())
-    eventually(pid_file.exists)
+    wait_for(pid_file.exists)
     pids = [int(text) for text in pid_file.read_text().split()] + [child]
     if keeper_too:
         # Both at once: the next start has to find what is left.
@@ -245,4 +238,4 @@ def test_nothing_survives_a_killed_sandbox(tmp_path: Path, keeper_too: bool) -> 
         state = StateDir(state_path)
         Processes(state)
         state.close()
-    eventually(lambda: all(gone(pid) for pid in pids))
+    wait_for(lambda: all(gone(pid) for pid in pids))

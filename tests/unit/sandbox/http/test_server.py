@@ -25,7 +25,7 @@ from sandbox.wire import cbor
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_errors import render_error
-from tests.helpers.sagemaker_jobs import wait_for
+from tests.helpers.waiting import wait_for
 
 Answer = Callable[[RawRequest], RestResponse]
 

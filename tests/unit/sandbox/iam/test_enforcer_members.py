@@ -17,7 +17,7 @@ from sandbox.iam.needs import Need, needs_of
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from tests.helpers.calls import FORM, NAMES, read, request_of, target_header
-from tests.unit.sandbox.iam.test_needs import ROLE, SAGEMAKER, json_call, needs, query_call
+from tests.helpers.needs import ROLE, SAGEMAKER, json_call, needs, query_call
 
 # The members that name a resource of the kinds that the sandbox keeps.
 NAMING = {

@@ -9,23 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
 from sandbox.core.state import StateDir
 from sandbox.moto_host.compaction import Compaction
-from sandbox.moto_host.journal import Journal, MotoRequest
+from sandbox.moto_host.journal import Journal
+from tests.helpers.journals import count, fill, request
 
 ROLE, POLICY = {"RoleName": "r"}, {"PolicyArn": "arn:aws:iam::123456789012:policy/p"}
 INLINE = {**ROLE, "PolicyName": "i"}
 ATTACH = {**ROLE, **POLICY}
 Call = tuple[str, dict[str, str]]
-
-
-def request(action: str, **given: str) -> MotoRequest:
-    body = urlencode({"Action": action, **given}).encode()
-    return MotoRequest("iam", "us-east-1", "", "POST", "/", {}, body)
 
 
 def left(*calls: Call) -> list[str]:
@@ -149,28 +144,6 @@ def state(tmp_path: Path) -> Iterator[StateDir]:
     opened.close()
 
 
-def fill(journal: Journal, state: StateDir, cycles: int) -> None:
-    with state.db.transaction():
-        for number in range(cycles):
-            name = {"RoleName": f"role-{number}"}
-            inline = {**name, "PolicyName": "p"}
-            calls = [
-                ("CreateRole", name),
-                ("PutRolePolicy", inline),
-                ("DeleteRolePolicy", inline),
-                ("DeleteRole", name),
-            ]
-            for action, given in calls:
-                journal.confirm(journal.add(request(action, **given)))
-        for number in range(50):
-            journal.confirm(journal.add(request("CreateRole", RoleName=f"kept-{number}")))
-            journal.confirm(journal.add(request("PutRolePolicy", RoleName=f"kept-{number}", PolicyName="p")))
-
-
-def count(state: StateDir) -> int:
-    return int(state.db.query("SELECT count(*) AS n FROM moto_journal")[0]["n"])
-
-
 def test_thousands_of_cycles_are_taken_out_fast(state: StateDir) -> None:
     journal = Journal(state)
     fill(journal, state, 5000)
@@ -221,6 +194,7 @@ def test_a_kill_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     for pause in (0.0, 0.01, 0.05, 0.1, 0.2):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE)
         assert process.stdout is not None and process.stdout.readline() == b"compacting\n"
+        # Killed at another moment each time; each must leave all or nothing.
         time.sleep(pause)
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -6,11 +6,11 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from moto import mock_aws
 
+from tests.helpers.waiting import wait_for
 from workers.aws.pool import PoolClosed, WorkerPool
 from workers.aws.session import AwsSession, boto_session, client_config, spoken
 from workers.errors.tree import NotFound, Unreachable
@@ -144,7 +144,4 @@ def test_cancelling_drops_calls_that_wait_and_closing_ends_the_threads():
             await pool.run(lambda: None)
 
     run(body)
-    deadline = time.monotonic() + 60
-    while any(thread.name.startswith("drop") for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "a thread of the closed pool is left"
-        time.sleep(0.005)
+    wait_for(lambda: not any(thread.name.startswith("drop") for thread in threading.enumerate()), 60, "the pool's end")

@@ -33,6 +33,7 @@ class Runtime:
         with self.lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
+        # Long enough for the others to come in meanwhile, if they are let in.
         time.sleep(self.seconds)
         with self.lock:
             self.inside -= 1

@@ -6,28 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.launches import FAKE, SECRET, backend, job
 from tests.helpers.processes import children_running
+from tests.helpers.waiting import wait_for
 from workers.errors.tree import AccessDenied, Fix, LocalProblem, Unreachable
 from workers.launcher.client import Launcher
-from workers.training.request import launch_request
-from workers.types import Backend, TrainingSpec
-
-FAKE = "tests.unit.workers.launcher_fake_child"
-SECRET = "wJalrXUtnFEMIexamplekey"
-
-
-def backend(label="ok"):
-    return Backend("sandbox", label, "us-east-1", None, "http://127.0.0.1:1", "AKIAEXAMPLE", SECRET)
-
-
-def job(name):
-    return replace(launch_request(TrainingSpec("a", "s3://b/d", "b"), "us-east-1", "arn:role"), job_name=name)
 
 
 @pytest.fixture
@@ -130,7 +117,7 @@ def test_the_secret_is_neither_in_argv_nor_in_the_environment(launcher):
 def test_the_child_ends_when_the_program_is_killed():
     code = (
         "import asyncio, os\n"
-        "from tests.unit.workers.launcher.test_client import FAKE, backend, job\n"
+        "from tests.helpers.launches import FAKE, backend, job\n"
         "from workers.launcher.client import Launcher\n"
         "answer = asyncio.run(Launcher(backend(), module=FAKE).launch(job('a')))\n"
         "print(answer.job_arn.removeprefix('pid '), flush=True)\n"
@@ -142,11 +129,11 @@ def test_the_child_ends_when_the_program_is_killed():
 
 
 def gone_within(pid, seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    def gone():
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        time.sleep(0.02)
-    return False
+        return False
+
+    return wait_for(gone, seconds, f"the end of process {pid}")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.unit.workers.upload.test_small import FakeS3, good, send
+from tests.helpers.fake_s3 import FakeS3, good, send
 from workers.types import Backend
 from workers.upload.remote import Destination, Remote
 from workers.upload.small import Sender

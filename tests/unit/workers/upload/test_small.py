@@ -6,13 +6,13 @@ import base64
 import hashlib
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from http.server import ThreadingHTTPServer
 
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from tests.helpers.fake_s3 import FakeS3, good, send
 from workers.errors.tree import translate
 from workers.upload import small as upload_send
 from workers.upload.remote import Destination
@@ -21,34 +21,11 @@ from workers.upload.small import Cancelled, NotVerified, Sender
 DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>No.</Message><RequestId>R7</RequestId></Error>"
 
 
-class FakeS3(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        key = unquote(self.path.split("/", 2)[2])
-        self.server.got.append((key, dict(self.headers), body))
-        status, headers, answer = self.server.play(key, self.headers, body)
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
 class QuietServer(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         """A sender that gives up leaves its answer unread; that is no error of the server."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
-
-
-def good(key, headers, body):
-    return 200, {"ETag": '"e1"', "x-amz-checksum-sha256": headers["x-amz-checksum-sha256"]}, b""
 
 
 @pytest.fixture
@@ -66,15 +43,6 @@ def sender_to(port, credentials=None):
     return Sender(
         Destination(False, f"127.0.0.1:{port}", "/bucket/", "us-east-1", None, credentials or Credentials("AK", "SK"))
     )
-
-
-def send(sender, key="k.jpg", data=b"data"):
-    """Put one object and return (etag, sha256, error)."""
-    answers = []
-    sender.put(key, data, "image/jpeg", lambda *answer: answers.append(answer))
-    assert sender.wait(60)
-    (answer,) = answers
-    return answer
 
 
 def test_one_object_on_the_wire(server):

@@ -24,7 +24,7 @@ from sandbox.programs.wire import WireClosed, receive, send
 from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
 from sandbox.sagemaker.hosting.link import HostDied, HostLink, HostListener, HostTimeout
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics
-from tests.helpers.sagemaker_jobs import wait_for
+from tests.helpers.waiting import wait_for
 
 BYTES = {"Content-Type": "application/octet-stream"}
 MODEL = """

@@ -23,7 +23,8 @@ from sandbox.sagemaker.training.jobs import TrainingJobs
 from sandbox.sagemaker.tuning.unseen import last_lines
 from sandbox.wire.errors import AwsError, disk_full
 from tests.helpers.access import Unrestricted
-from tests.helpers.sagemaker_jobs import archive, wait_for
+from tests.helpers.sagemaker_jobs import archive
+from tests.helpers.waiting import wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
 

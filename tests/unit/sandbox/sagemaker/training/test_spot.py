@@ -14,8 +14,8 @@ from sandbox.sagemaker.training.files import JobInputError
 from sandbox.sagemaker.training.spot import billable_seconds, check_spot, run_limit
 from sandbox.sagemaker.tuning.request import TuningPlan
 from sandbox.wire.errors import AwsError
-from tests.helpers.sagemaker_jobs import wait_for
-from tests.unit.sandbox.sagemaker.tuning.test_jobs import request as tuning_request
+from tests.helpers.tuning_requests import request as tuning_request
+from tests.helpers.waiting import wait_for
 
 
 def job(wait: int | None = None, run: int = 100, *, spot: bool = True) -> dict[str, Any]:

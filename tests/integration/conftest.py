@@ -1,0 +1,35 @@
+"""For stories against a real sandbox: one process, one event loop and one set of services for each test module."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers.backends import backend_of
+from tests.helpers.sandbox import SandboxProcess
+from workers.services import Services
+from workers.upload.uploader import Uploader
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all tests, as a window has one."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def services(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    services = Services(backend_of(sandbox))
+    # Not the uploads that the person at this machine made.
+    services.uploader = Uploader(services.session, tmp_path_factory.mktemp("uploads") / "uploads.sqlite")
+    yield services
+    services.close()
