@@ -266,3 +266,17 @@ def test_a_dialog_that_is_done_goes_in_silence(qtbot):
         QApplication.sendEvent(form, QEvent(QEvent.Type.LayoutRequest))
         dialog.form = form
     assert raised == []
+
+
+def test_a_question_that_is_done_goes_in_silence(qtbot: QtBot) -> None:
+    with qtbot.captureExceptions() as raised:
+        dialog = ConfirmDialog(DELETION)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        QTest.qWaitForWindowExposed(dialog)
+        dialog.reject()
+        listed = dialog._listed
+        del dialog._listed
+        QApplication.sendEvent(listed, QEvent(QEvent.Type.LayoutRequest))
+        dialog._listed = listed
+    assert raised == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -42,7 +43,6 @@ class ConfirmDialog(Dialog):
         self._scroll = ScrollArea("What it means")
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidget(self._listed)
-        self._listed.installEventFilter(self)
         self.body.addWidget(self._scroll)
         self._list("", confirmation.listed)
         self._list("Also deleted", confirmation.also_deleted)
@@ -115,6 +115,16 @@ class ConfirmDialog(Dialog):
         line.addWidget(label(text, "strong"))
         line.addStretch(1)
         return panel
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the lists while they are in sight, and not while the dialog is taken apart: it has none then."""
+        super().showEvent(event)
+        self._listed.installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop following the lists."""
+        self._listed.removeEventFilter(self)
+        super().hideEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """What is told later gets its room as soon as it has laid itself out."""
