@@ -82,10 +82,7 @@ def described(instance: Instance, tags: Mapping[str, str]) -> dict[str, Any]:
 
 def profile_of(instance: Instance) -> dict[str, str]:
     """The instance profile, as answers name it."""
-    return {
-        "Arn": make_arn("iam", f"instance-profile/{instance.profile}", ""),
-        "Id": "AIPA" + instance.profile_association.replace("-", "")[-17:].upper(),
-    }
+    return {"Arn": instance.profile_arn, "Id": instance.profile_id}
 
 
 def _mapping(volume: Mapping[str, Any], since: float) -> dict[str, Any]:

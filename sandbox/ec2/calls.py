@@ -15,7 +15,7 @@ from sandbox.ec2.filters import chosen
 from sandbox.ec2.fleet import BY_USER, Fleet
 from sandbox.ec2.network import Network, public_address
 from sandbox.ec2.pages import page
-from sandbox.ec2.records import Instance, Instances, new_id, owner
+from sandbox.ec2.records import Instance, Instances, Profile, new_id, owner
 from sandbox.wire.errors import AwsError
 
 # ``t3.large`` or ``t3.large@us-east-1a``, with spaces between: what the account finds no capacity for.
@@ -105,10 +105,10 @@ class InstanceCalls:
             raise AwsError("VcpuLimitExceeded", text)
         return min(most, fit)
 
-    def profile(self, given: dict[str, str]) -> str:
-        """The name of an instance profile that RunInstances names. Raises InvalidParameterValue."""
+    def profile(self, given: dict[str, str]) -> Profile:
+        """The instance profile that a request names. Raises InvalidParameterValue."""
         if not given:
-            return ""
+            return Profile()
         name = given.get("Name") or str(given.get("Arn", "")).rpartition("/")[2]
         member = "iamInstanceProfile.name" if given.get("Name") else "iamInstanceProfile.arn"
         wrong = AwsError(
@@ -128,7 +128,7 @@ class InstanceCalls:
             text = f"Value ({name}) for parameter {member} is invalid. IAM Instance Profile {name!r} has no associated "
             text += "IAM Roles"
             raise AwsError("InvalidParameterValue", text)
-        return name
+        return Profile(name, found["Arn"], found["InstanceProfileId"])
 
     def _key(self, name: str) -> None:
         known = self._network.moto("ec2", "DescribeKeyPairs", {}).get("KeyPairs") or ()

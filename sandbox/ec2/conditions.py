@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.core.account import REGION
-from sandbox.core.account import arn as make_arn
 from sandbox.ec2.network import Moto
 from sandbox.ec2.records import Instance, Instances
 from sandbox.iam.known import tag_keys
@@ -55,5 +54,5 @@ def _of_instance(instance: Instance) -> dict[str, str]:
         "ec2:MetadataHttpEndpoint": str(instance.metadata.get("HttpEndpoint", "enabled")),
     }
     if instance.profile:
-        keys["ec2:InstanceProfile"] = make_arn("iam", f"instance-profile/{instance.profile}", "")
+        keys["ec2:InstanceProfile"] = instance.profile_arn
     return keys

@@ -12,7 +12,7 @@ from sandbox.ec2.filters import Values, chosen
 from sandbox.ec2.fleet import Fleet
 from sandbox.ec2.network import Moto
 from sandbox.ec2.pages import page
-from sandbox.ec2.records import Instance, Instances, new_id, tag_set
+from sandbox.ec2.records import Instance, Instances, Profile, tag_set
 from sandbox.wire.errors import AwsError
 
 Members = dict[str, Any]
@@ -43,7 +43,7 @@ class Details:
     """The operations, each from its members to the members of its answer."""
 
     def __init__(
-        self, instances: Instances, fleet: Fleet, moto: Moto, profile: Callable[[dict[str, str]], str]
+        self, instances: Instances, fleet: Fleet, moto: Moto, profile: Callable[[dict[str, str]], Profile]
     ) -> None:
         self._instances, self._fleet, self._moto, self._profile = instances, fleet, moto, profile
         self.operations: dict[str, Callable[[Members], Members]] = {
@@ -231,12 +231,7 @@ class Details:
         if instance.profile:
             text = f"There is an existing association for instance {instance.id}"
             raise AwsError("IncorrectState", text)
-        identity = new_id("iip-assoc")
-
-        def change(one: Instance) -> None:
-            one.profile, one.profile_association = profile, identity
-
-        changed = self._instances.change(instance.id, change)
+        changed = self._instances.change(instance.id, lambda one: one.give_profile(profile))
         return {"IamInstanceProfileAssociation": _association(changed, "associating")}
 
     def associations(self, members: Members) -> Members:
@@ -259,7 +254,7 @@ class Details:
             text = f"An invalid association-id of '{wanted}' was given"
             raise AwsError("NoSuchAssociation", text)
         answer = _association(found[0], "disassociating")
-        self._instances.change(found[0].id, lambda one: setattr(one, "profile", ""))
+        self._instances.change(found[0].id, lambda one: one.give_profile(Profile()))
         return {"IamInstanceProfileAssociation": answer}
 
     def credit_modes(self, members: Members) -> Members:

@@ -19,7 +19,6 @@ from urllib.parse import unquote
 from sandbox.auth.credentials import SessionCredentials
 from sandbox.context import SandboxContext
 from sandbox.core.account import ACCOUNT_ID, REGION
-from sandbox.core.account import arn as make_arn
 from sandbox.core.numbers import whole
 from sandbox.ec2.records import Instance, Instances
 from sandbox.http.http1 import RawRequest
@@ -136,9 +135,8 @@ class Metadata:
             return None
         role = role_of(self._ctx, instance.profile)
         if path == "iam/info":
-            profile = make_arn("iam", f"instance-profile/{instance.profile}", "")
-            known = {"Code": "Success", "LastUpdated": _iso(time.time()), "InstanceProfileArn": profile}
-            return json.dumps({**known, "InstanceProfileId": "AIPA" + instance.id[-16:].upper()}, indent=2)
+            known = {"Code": "Success", "LastUpdated": _iso(time.time()), "InstanceProfileArn": instance.profile_arn}
+            return json.dumps({**known, "InstanceProfileId": instance.profile_id}, indent=2)
         name = role.rpartition("/")[2]
         if path == "iam/security-credentials":
             return name or None

@@ -29,6 +29,15 @@ TERMINATED_SECONDS = 3600.0
 _KEPT_SECONDS = 2 * 86_400.0
 
 
+@dataclass(frozen=True)
+class Profile:
+    """An instance profile: its name, ARN (with its path) and id; all empty for none."""
+
+    name: str = ""
+    arn: str = ""
+    id: str = ""
+
+
 @dataclass
 class Instance:
     """One instance. ``described``: the members of DescribeInstances that do not follow from other fields.
@@ -53,8 +62,9 @@ class Instance:
     reason: str = ""
     state_reason: dict[str, str] = field(default_factory=dict)
     profile: str = ""
+    profile_arn: str = ""
+    profile_id: str = ""
     profile_association: str = ""
-    profile_since: float = 0.0
     shutdown_behavior: str = "stop"
     detailed: bool = False
     protected: bool = False
@@ -73,6 +83,11 @@ class Instance:
     credit_mode: str = ""
     source_check: bool = True
     ebs_optimized: bool = False
+
+    def give_profile(self, profile: Profile) -> None:
+        """Associate an instance profile, or with the empty one take it away."""
+        self.profile, self.profile_arn, self.profile_id = profile.name, profile.arn, profile.id
+        self.profile_association = new_id("iip-assoc") if profile.name else ""
 
     @property
     def arn(self) -> str:

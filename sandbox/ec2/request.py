@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.ec2 import types, userdata
 from sandbox.ec2.network import Place, private_address, public_address
-from sandbox.ec2.records import Instance, new_id
+from sandbox.ec2.records import Instance, Profile, new_id
 from sandbox.wire.errors import AwsError
 
 RESOLVE = "resolve:ssm:"
@@ -45,7 +45,7 @@ class Plan:
     request: Mapping[str, Any]
     image: Mapping[str, Any]
     place: Place
-    profile: str
+    profile: Profile
     count: int
 
 
@@ -194,9 +194,6 @@ def build(plan: Plan, taken: set[str], index: int) -> tuple[Instance, dict[str, 
         private_ip=private,
         public_ip=public,
         wants_public=place.public,
-        profile=plan.profile,
-        profile_association=new_id("iip-assoc") if plan.profile else "",
-        profile_since=now,
         shutdown_behavior=request.get("InstanceInitiatedShutdownBehavior", "stop"),
         detailed=bool((request.get("Monitoring") or {}).get("Enabled")),
         protected=bool(request.get("DisableApiTermination")),
@@ -218,6 +215,7 @@ def build(plan: Plan, taken: set[str], index: int) -> tuple[Instance, dict[str, 
         credit_mode=(credit or ("standard" if kind(request).startswith("t2.") else "unlimited")) if earned else "",
         ebs_optimized=bool(request.get("EbsOptimized")),
     )
+    instance.give_profile(plan.profile)
     return instance, tags
 
 

@@ -17,6 +17,8 @@ ERROR_TITLE = "\n----------ERROR-------\n"
 OUTPUT_CUT = "\n---Output truncated---"
 ERROR_CUT = "\n---Error truncated----"
 EVENT_BYTES = 200_000
+# What CloudWatch Logs takes for one event, without its own 26 bytes.
+MOST_EVENT_BYTES = 256 * 1024 - 26
 
 
 class Spool:
@@ -78,8 +80,13 @@ class Spool:
             data = data[:whole]
         if not data:
             return None
+        text = data.decode("utf-8", "replace")
+        while len(text.encode()) > MOST_EVENT_BYTES:
+            # Bytes that are no UTF-8 take three each.
+            data = data[: len(data) // 2]
+            text = data.decode("utf-8", "replace")
         self._sent += len(data)
-        return data.decode("utf-8", "replace").removesuffix("\n")
+        return text.removesuffix("\n")
 
 
 def _boundary(data: bytes) -> int:

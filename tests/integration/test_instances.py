@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -143,9 +144,12 @@ def test_after_kill_minus_9_nothing_runs_and_everything_says_so(tmp_path: Path) 
     with SandboxProcess(tmp_path / "state") as sandbox:
         account = InstanceAccount(sandbox)
         instance = account.launch()
-        command = account.send(instance, "echo begun; sleep 1000")
+        command = account.send(instance, "echo begun; echo $$ > /root/pid; exec sleep 1000")
         account.wait_command(command, instance, "InProgress")
+        pid = int(account.run(instance, "until cat /root/pid; do sleep 0.1; done")["StandardOutputContent"])
+        assert psutil.pid_exists(pid)
         sandbox.restart()
+        assert not psutil.pid_exists(pid)
         account.connect()
         found = account.describe(instance)
         assert found["State"]["Name"] == "stopped"

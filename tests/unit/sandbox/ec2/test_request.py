@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sandbox.ec2 import request
 from sandbox.ec2.images import ours, parameters
 from sandbox.ec2.network import Place, private_address
+from sandbox.ec2.records import Profile
 from sandbox.wire.errors import AwsError
 
 GOOD: dict[str, Any] = {"ImageId": "ami-1", "InstanceType": "t3.xlarge", "MinCount": 1, "MaxCount": 1}
@@ -22,7 +23,7 @@ IMAGE = next(iter(ours().values())).described()
 
 def plan(**more: Any) -> request.Plan:
     place = Place("subnet-1", "vpc-1", "us-east-1a", (("sg-1", "default"),), True, NETWORK)
-    return request.Plan({**GOOD, **more}, IMAGE, place, "profile", 1)
+    return request.Plan({**GOOD, **more}, IMAGE, place, Profile("profile", "arn", "AIPA"), 1)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ def test_fifty_megabytes_without_an_end_of_line(tmp_path: Path) -> None:
     assert spool.head == "ä" * 24_000
 
 
+def test_bytes_that_are_no_text_fit_into_events(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "stdout", 100)
+    spool.write(b"\xff\xfe" * 500_000 + b"\n")
+    spool.close()
+    sent = events(spool)
+    assert all(len(event.encode()) <= output.MOST_EVENT_BYTES for event in sent)
+    assert "".join(sent) == "\ufffd" * 1_000_000
+
+
 def test_a_full_disk_loses_output_and_says_how_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(tmp_path / "stdout", 100)
     spool.write(b"kept\n")
