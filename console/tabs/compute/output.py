@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.follow.log import LogFollower
+from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import cost, duration, fraction
 from console.models.running import epoch_words, progress_words
@@ -39,6 +41,7 @@ POLL_SECONDS = 1.0
 _DESCRIBE_EVERY = 3
 _KEY = "compute:output"
 _CHART_HEIGHT = 120
+_LEAST_FOR_CURVES = 430
 
 
 class OutputPane(QWidget):
@@ -62,7 +65,7 @@ class OutputPane(QWidget):
         self._per_hour: float | None = None
         self._curves: CurveReader | None = None
         self._features = ProgressReader()
-        self._printed = False
+        self._printed = self._has_curves = False
         self._title = ElidedLabel("", "section", middle=True, least=12)
         self._about = ElidedLabel("", "small", "text2", least=4)
         self.stop_button = Button("Stop…", small=True, icon="stop", on=self.stopRequested.emit)
@@ -92,9 +95,10 @@ class OutputPane(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        column.setSpacing(5)
         self._head = self._row(self._title, self._about, None, self.stop_button, self.cancel_button, self.deploy_button)
         self._head.addWidget(self._save)
+        self._head.addLayout(self.log.take_head())
         column.addLayout(self._head)
         self._state_line = QWidget()
         state = self._row(self._chip, self._words)
@@ -288,8 +292,17 @@ class OutputPane(QWidget):
             parts.append(cost(seconds / 3600 * self._per_hour))
         self._left.setText("   ".join(parts))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A low pane has room for the output, and not for the curves above it."""
+        super().resizeEvent(event)
+        self._place_charts()
+
+    def _place_charts(self) -> None:
+        self._charts.setVisible(self._has_curves and self.height() >= theme().pixels(_LEAST_FOR_CURVES))
+
     def _draw(self, epochs: tuple[EpochMetrics, ...]) -> None:
-        self._charts.setVisible(bool(epochs))
+        self._has_curves = bool(epochs)
+        self._place_charts()
         for chart, metric in ((self._loss, "loss"), (self._accuracy, "accuracy")):
             lines = []
             for which, comparison in (("train", True), ("valid", False)):

@@ -8,7 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from console.look.theme import theme
 from console.models.format import count
 from console.tabs.base import Tab
 from console.tabs.compute import TAB
@@ -29,7 +32,9 @@ from console.tabs.compute.launch_dialog import LaunchDialog
 from console.tabs.compute.output import OutputPane
 from console.tabs.compute.rows import COLUMNS, Row
 from console.tabs.compute.side import SidePane
-from console.widgets.forms.buttons import Button
+from console.widgets.base import on_theme
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.panes import Panes
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
@@ -43,6 +48,8 @@ if TYPE_CHECKING:
 
 # While an instance comes up or goes, or a command runs, everything is read this often.
 EAGER_MS = 3000
+_WIDTH_FOR_BOTH = 1180
+_LEAST_LIST = 136
 _MOVING = ("pending", "stopping", "shutting-down")
 
 
@@ -64,11 +71,13 @@ class ComputeTab(Tab):
         self.terminate_button = Button("Terminate…", "dangerText", "trash", on=self.terminate_instances)
         self.train_button = Button("Train…", icon="training", on=self.train)
         self.launch_button = Button("Launch instance…", "primary", "plus", on=self.launch)
+        self.more_button = IconButton("dots", "Start, stop, terminate…", on=self._open_more)
         for part in (
             self.search,
             self.start_button,
             self.stop_button,
             self.terminate_button,
+            self.more_button,
             self.train_button,
             self.launch_button,
         ):
@@ -88,15 +97,22 @@ class ComputeTab(Tab):
         # In their places before they are filled: what is full would be moved with all that is in it.
         panes = Panes(Qt.Orientation.Vertical, ctx.settings, "compute")
         self.body.addWidget(panes, 1)
-        self._lower = Panes(Qt.Orientation.Horizontal, ctx.settings, "compute.lower")
-        panes.add(self.table, 2)
-        panes.add(self._lower, 7)
+        self.views = Segmented([("output", "Output"), ("instance", "Instance")], "output", name="Shown below the list")
+        lower = Panes(Qt.Orientation.Horizontal, ctx.settings, "compute.lower")
+        self._lower = QWidget()
+        below = QVBoxLayout(self._lower)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(2)
+        below.addWidget(self.views, 0, Qt.AlignmentFlag.AlignLeft)
+        below.addWidget(lower, 1)
+        panes.add(self.table, 3)
+        panes.add(self._lower, 14)
         yield
         self.output = OutputPane(ctx)
-        self._lower.add(self.output, 8)
+        lower.add(self.output, 8)
         yield
         self.side = SidePane(ctx)
-        self._lower.add(self.side, 7)
+        lower.add(self.side, 7)
         yield
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
@@ -104,9 +120,12 @@ class ComputeTab(Tab):
         self._eager.timeout.connect(self._eager_refresh)
         self._connect()
         self._update()
+        self._dress()
+        on_theme(self, self._dress)
 
     def _connect(self) -> None:
         self.table.selectionChanged.connect(self._chosen)
+        self.views.changed.connect(lambda _: self._place())
         self.side.commandChosen.connect(self._show_command)
         self.side.spanChanged.connect(self._read_figures)
         self.output.runRequested.connect(self.run_line)
@@ -130,6 +149,34 @@ class ComputeTab(Tab):
         """Stop following."""
         self.output.pause()
         self._eager.stop()
+
+    def set_narrow(self, narrow: bool) -> None:
+        """A narrow window has what ends an instance behind one button."""
+        super().set_narrow(narrow)
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for both, output or instance is shown."""
+        super().resizeEvent(event)
+        if self.whole:
+            self._place()
+
+    def _dress(self) -> None:
+        # The list gives way to the output in a low window, down to three rows.
+        self.table.setMinimumHeight(theme().pixels(_LEAST_LIST))
+        self._place()
+
+    def _place(self) -> None:
+        both = self.width() >= theme().pixels(_WIDTH_FOR_BOTH)
+        self.views.setVisible(not both)
+        self.output.setVisible(both or self.views.current == "output")
+        self.side.setVisible(both or self.views.current == "instance")
+        self.more_button.setVisible(self.narrow)
+        for button in (self.start_button, self.stop_button, self.terminate_button):
+            button.setVisible(not self.narrow)
+
+    def _open_more(self) -> None:
+        self.table.open_menu(self.more_button.menu_position())
 
     def forget_account(self) -> None:
         """Forget the instances of the account."""

@@ -53,6 +53,15 @@ class LogPanel(QWidget):
         self.view.findRequested.connect(self._find.setFocus)
         self._show_matches(0, 0)
 
+    def take_head(self) -> QHBoxLayout:
+        """The head without its title, for a page that has a head of its own to put it into."""
+        self._title.hide()
+        column = self.layout()
+        if column is not None:
+            column.removeItem(self.head)
+        self.head.setParent(None)
+        return self.head
+
     def remember(self, memory: Memory) -> None:
         """Wrap long lines as the operator chose for all logs, at first yes."""
         self._memory = memory
