@@ -76,7 +76,8 @@ class SidePane(QWidget):
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(8)
-        head.addWidget(self._title, 1)
+        head.addWidget(self._title)
+        head.addStretch(1)
         head.addWidget(self.metric_box)
         head.addWidget(self.spans)
         commands = QHBoxLayout()
@@ -191,7 +192,7 @@ class SidePane(QWidget):
     def _events(self, now: datetime) -> list[Event]:
         """Where commands of some length began, named by their first words."""
         first, events = now - self.span, [Event(0.0, "")]
-        for command in sorted(self._commands, key=lambda one: one.requested):
+        for command in sorted(self._commands, key=lambda command: command.started or command.requested):
             began = command.started
             if began is None or began < first or ((command.ended or now) - began) < _SHORTEST_NAMED:
                 continue

@@ -15,11 +15,9 @@ from console.look.theme import theme
 from console.models.format import count
 from console.tabs.base import Tab
 from console.tabs.compute import TAB
+from console.tabs.compute.asking import Asking
 from console.tabs.compute.commands import (
     CancelCommand,
-    CreateDefaultVpc,
-    LaunchInstance,
-    LaunchJob,
     RunLine,
     StartInstances,
     StopInstances,
@@ -27,8 +25,6 @@ from console.tabs.compute.commands import (
     TerminateInstances,
 )
 from console.tabs.compute.follow import Run, RunFollower
-from console.tabs.compute.job_dialog import JobDialog
-from console.tabs.compute.launch_dialog import LaunchDialog
 from console.tabs.compute.output import OutputPane
 from console.tabs.compute.rows import COLUMNS, Row
 from console.tabs.compute.side import SidePane
@@ -38,7 +34,6 @@ from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.panes import Panes
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
-from workers.aws.s3_uri import S3Uri
 from workers.compute.jobs import InstanceJob
 from workers.compute.types import Command, Image, Instance
 from workers.errors.tree import SageDeckError
@@ -64,6 +59,7 @@ class ComputeTab(Tab):
         self._rows: dict[str, Row] = {}
         self._images: dict[str, Image] = {}
         self._wanted = self._wanted_command = self._wanted_job = ""
+        self._asking = Asking(ctx, self)
         self.follower = RunFollower(ctx, lambda: self.active)
         self.search = SearchField("Filter")
         self.start_button = Button("Start", icon="play", on=self.start_instances)
@@ -398,30 +394,11 @@ class ComputeTab(Tab):
         self.start(self._launch(services), label="Launch an instance", key="launch")
 
     async def _launch(self, services: Services) -> None:
-        images, buckets = await asyncio.gather(services.compute.images.deep_learning(), services.storage.buckets())
-        if not buckets:
-            self.ctx.notify.info(
-                "There is no bucket yet",
-                "Data and models of an instance lie in a bucket.",
-                action=("Make one", lambda: self.ctx.navigate("data")),
-            )
-            return
-        dialog = LaunchDialog(services, images, [bucket.name for bucket in buckets], self._cure, self.window())
-        agreed = await dialog.ask()
+        made = await self._asking.launch(services)
         self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        if agreed:
-            outcome = await self.ctx.run(LaunchInstance(dialog.spec()))
-            if outcome:
-                self._wanted = str(outcome.value)
-                self.refresh()
-
-    async def _cure(self, fix: str) -> bool:
-        if fix == "create_default_vpc":
-            return bool(await self.ctx.run(CreateDefaultVpc()))
-        self.ctx.notify.info(
-            "A quota is raised by AWS", "Ask for it in Service Quotas, under Amazon EC2; it takes hours to days."
-        )
-        return False
+        if made:
+            self._wanted = made
+            self.refresh()
 
     def start_instances(self) -> None:
         """Start the chosen instances that are stopped."""
@@ -434,28 +411,14 @@ class ComputeTab(Tab):
         running = [one for one in self._picked() if one.running]
         services = self.ctx.services
         if running and services is not None:
-            self.start(self._end(services, StopInstances, running), label="Stop", key="end")
+            self.start(self._asking.end(services, StopInstances, running), label="Stop", key="end")
 
     def terminate_instances(self) -> None:
         """Ask for the name, then terminate the chosen instances."""
         there = [one for one in self._picked() if one.state not in ("terminated", "shutting-down")]
         services = self.ctx.services
         if there and services is not None:
-            self.start(self._end(services, TerminateInstances, there), label="Terminate", key="end")
-
-    async def _end(
-        self, services: Services, made: type[StopInstances | TerminateInstances], instances: list[Instance]
-    ) -> None:
-        prices = [services.compute.per_hour(one) for one in instances]
-        saves = None if None in prices else sum(price or 0.0 for price in prices)
-        running = 0
-        for instance in instances:
-            try:
-                running += sum(command.running for command in await services.compute.commands.of(instance.id, most=50))
-            except SageDeckError:
-                # Who may not list commands may still stop an instance.
-                continue
-        await self.ctx.run(made(instances, running, saves))
+            self.start(self._asking.end(services, TerminateInstances, there), label="Terminate", key="end")
 
     def train(self) -> None:
         """Open the form of a training job on the chosen instance."""
@@ -464,17 +427,10 @@ class ComputeTab(Tab):
             self.start(self._train(services, row), label="Train", key="train")
 
     async def _train(self, services: Services, row: Row) -> None:
-        places = await _places(services, row.instance.bucket)
-        last = str(self.ctx.settings.value("last_data_uri", "")).rstrip("/")
-        dialog = JobDialog(
-            row.instance, places, last if last in places else next(iter(places), ""), row.per_hour, self.window()
-        )
-        agreed = await dialog.ask()
+        command = await self._asking.train(services, row)
         self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        if agreed:
-            outcome = await self.ctx.run(LaunchJob(dialog.spec(), row.instance))
-            if outcome:
-                self._follow_new(outcome.value)
+        if command is not None:
+            self._follow_new(command)
 
     def run_line(self, line: str) -> None:
         """Run a line of shell on the chosen instance."""
@@ -515,18 +471,3 @@ def _online(instance: Instance) -> bool:
 
 def _waits_for_agent(instance: Instance) -> bool:
     return instance.running and (instance.agent is None or not instance.agent.online)
-
-
-async def _places(services: Services, only: str) -> list[str]:
-    """``s3://bucket/folder`` of the folders at the root of the bucket that an instance may use, but SageDeck's own.
-
-    ``only`` "": of all buckets.
-    """
-    found: list[str] = []
-    for bucket in await services.storage.buckets():
-        if only and bucket.name != only:
-            continue
-        listing = await services.storage.list(bucket.name)
-        folders = [folder.rstrip("/") for folder in listing.folders]
-        found += [str(S3Uri(bucket.name, folder)) for folder in folders if folder != "sagedeck"]
-    return found
