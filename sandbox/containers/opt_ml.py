@@ -311,7 +311,7 @@ def toolkit_environment(
     return variables | {name.replace("-", "_"): value for name, value in variables.items() if "-" in name}
 
 
-def _as_variable(value: Any) -> str:
+def _as_variable(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):

@@ -75,7 +75,7 @@ def _page(params: Mapping[str, Any]) -> tuple[int, int]:
     return start, size
 
 
-def _texts(params: Mapping[str, Any]) -> list[Any]:
+def _texts(params: Mapping[str, Any]) -> list[object]:
     return as_list(params.get("PolicyInputList") or [])
 
 

@@ -58,7 +58,7 @@ def _limit(params: Mapping[str, object], default: int, largest: int) -> int:
     return value
 
 
-def _encode(value: Any) -> str:
+def _encode(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 

@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sandbox.core.state import StateDir
 from sandbox.wire.errors import AwsError
@@ -167,5 +166,5 @@ def check_statistic(name: str) -> None:
         raise AwsError("InvalidParameterValue", f"The statistic {name} is not offered by the sandbox.")
 
 
-def _text(dimensions: Mapping[str, Any]) -> str:
+def _text(dimensions: Mapping[str, object]) -> str:
     return json.dumps(dict(sorted(dimensions.items())), separators=(",", ":"))

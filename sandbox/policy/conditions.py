@@ -11,7 +11,6 @@ import binascii
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sandbox.policy.text import matches, substitute
 
@@ -19,7 +18,7 @@ Facts = Mapping[str, str | Sequence[str]]
 Test = Callable[[str, str], bool]
 
 
-def conditions_hold(conditions: Mapping[str, Mapping[str, Any]], facts: Facts, variables: bool = True) -> bool:
+def conditions_hold(conditions: Mapping[str, Mapping[str, object]], facts: Facts, variables: bool = True) -> bool:
     """True when every operator holds. ``facts`` has lower-case keys. An unknown operator never holds.
 
     ``variables``: whether ``${...}`` in a value is a policy variable (it is text in policies before 2012-10-17).
@@ -69,7 +68,7 @@ def _substituted(text: str, facts: Facts, operator: str) -> str | None:
     return replaced
 
 
-def _as_texts(value: Any) -> list[str]:
+def _as_texts(value: object) -> list[str]:
     values = value if isinstance(value, list | tuple | set | frozenset) else [value]
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 

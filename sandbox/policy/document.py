@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from sandbox.policy.text import as_list
 
@@ -18,7 +17,7 @@ _ELEMENTS = {
 _VERSIONS = ("2012-10-17", "2008-10-17")
 
 
-def problem(document: Any, *, for_resource: bool) -> str:
+def problem(document: object, *, for_resource: bool) -> str:
     """What is wrong with a policy document, or an empty string. ``for_resource``: it must name principals."""
     if not isinstance(document, Mapping):
         return "The policy is not a JSON object."
@@ -30,7 +29,7 @@ def problem(document: Any, *, for_resource: bool) -> str:
     return next(filter(None, (_statement_problem(statement, for_resource) for statement in statements)), "")
 
 
-def _statement_problem(statement: Any, for_resource: bool) -> str:
+def _statement_problem(statement: object, for_resource: bool) -> str:
     if not isinstance(statement, Mapping):
         return "A Statement is not a JSON object."
     unknown = sorted(set(statement) - _ELEMENTS)
@@ -55,7 +54,7 @@ def _statement_problem(statement: Any, for_resource: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def parsed(text: str) -> Mapping[str, Any]:
+def parsed(text: str) -> Mapping[str, object]:
     """A kept policy's document. It must not be changed: the same one is given to everybody who asks."""
-    document: Mapping[str, Any] = json.loads(text)
+    document: Mapping[str, object] = json.loads(text)
     return document

@@ -138,7 +138,7 @@ def _action_matches(statement: Mapping[str, Any], action: str) -> bool:
 
 
 def _resource_matches(statement: Mapping[str, Any], resource: str, facts: Context, variables: bool) -> bool:
-    def any_of(patterns: Any) -> bool:
+    def any_of(patterns: object) -> bool:
         ready = (substitute(str(pattern), facts) if variables else str(pattern) for pattern in as_list(patterns))
         return any(pattern is not None and matches(pattern, resource) for pattern in ready)
 
@@ -147,7 +147,7 @@ def _resource_matches(statement: Mapping[str, Any], resource: str, facts: Contex
     return any_of(statement.get("Resource", []))
 
 
-def _among(element: Any, principal: str, role: str) -> Literal["", "account", "role", "direct"]:
+def _among(element: object, principal: str, role: str) -> Literal["", "account", "role", "direct"]:
     if element == "*":
         return "direct"
     if not isinstance(element, Mapping):

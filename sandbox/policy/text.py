@@ -50,6 +50,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(safe))
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: object) -> list[Any]:
     """Policy elements may be one value or a list of them."""
     return list(value) if isinstance(value, list | tuple) else [value]

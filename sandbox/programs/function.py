@@ -143,7 +143,7 @@ def shut(names: list[str]) -> None:
     """Let the function open none of these files of its own, as on AWS, whoever runs it here."""
     closed = {str(Path.cwd() / name) for name in names}
 
-    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    def refuse(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str | os.PathLike):
             path = os.path.abspath(arguments[0])  # noqa: PTH100 (a link must not hide a name)
             if path in closed:

@@ -217,7 +217,7 @@ def _filters(request: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield text, moment.timestamp()
 
 
-def _write_token(value: Any, name: str, query_id: str) -> str:
+def _write_token(value: object, name: str, query_id: str) -> str:
     return base64.urlsafe_b64encode(json.dumps([query_id, value, name]).encode()).decode()
 
 

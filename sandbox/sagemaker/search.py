@@ -130,7 +130,7 @@ class _Candidate:
     tags: Callable[[], dict[str, dict[str, str]]]
     bodies: Callable[[], dict[str, dict[str, Any]]]
 
-    def values(self, name: str) -> list[Any]:
+    def values(self, name: str) -> list[object]:
         """Every value of a property: none when the job has no such property, several below a list."""
         if name in self.columns:
             return [self.columns[name]]
@@ -148,7 +148,7 @@ class _Candidate:
         return next(iter(self.values(name)), None)
 
 
-def _walk(value: Any, name: str) -> list[Any]:
+def _walk(value: Any, name: str) -> list[object]:
     if isinstance(value, list):
         return [found for item in value for found in _walk(item, name)]
     if not name:

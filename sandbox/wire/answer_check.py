@@ -43,7 +43,7 @@ def wanted() -> bool:
     return VARIABLE in os.environ
 
 
-def check_members(model: OperationModel, given: Mapping[str, Any]) -> None:
+def check_members(model: OperationModel, given: Mapping[str, object]) -> None:
     """Compare what a service gave with the model of its output. Raises AnswerNotInModel (500)."""
     problems: list[str] = []
     shape = model.output_shape
@@ -55,7 +55,7 @@ def check_members(model: OperationModel, given: Mapping[str, Any]) -> None:
     _fail(model, problems)
 
 
-def check_answer(model: OperationModel, protocol: str, given: Mapping[str, Any], answer: RestResponse) -> None:
+def check_answer(model: OperationModel, protocol: str, given: Mapping[str, object], answer: RestResponse) -> None:
     """Compare what botocore reads in an answer with what the service gave. Raises AnswerNotInModel (500)."""
     problems: list[str] = []
     shape = model.output_shape
@@ -154,7 +154,7 @@ def _shown(value: Any) -> str:
 
 
 def _compare_read_back(
-    shape: StructureShape, protocol: str, given: Mapping[str, Any], answer: RestResponse, problems: list[str]
+    shape: StructureShape, protocol: str, given: Mapping[str, object], answer: RestResponse, problems: list[str]
 ) -> None:
     streamed = _streamed(shape)
     body = None if streamed else answer.body

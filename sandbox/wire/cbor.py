@@ -10,7 +10,7 @@ MAX_DEPTH = 64
 _BREAK = object()
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Encode dicts, lists, str, bytes, bool, None, int, float and ``datetime`` (tag 1, seconds)."""
     out = bytearray()
     _encode(value, out)
@@ -40,7 +40,7 @@ def _head(major: int, number: int, out: bytearray) -> None:
     raise ValueError("integer too large for CBOR")
 
 
-def _encode(value: Any, out: bytearray) -> None:
+def _encode(value: object, out: bytearray) -> None:
     if value is None:
         out.append(0xF6)
     elif isinstance(value, bool):

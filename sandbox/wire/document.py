@@ -26,7 +26,7 @@ def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str
     return value
 
 
-def from_document(shape: Shape, value: Any, operation: str, path: str = "") -> Any:
+def from_document(shape: Shape, value: object, operation: str, path: str = "") -> Any:
     """``value`` under the model's names, blobs as bytes and times as ``datetime``.
 
     What has a wrong type is left for ``validation`` to name. Raises ``AwsError`` for a member that the shape does not

@@ -77,7 +77,7 @@ class _Form:
     def __init__(self, operation: str, ec2: bool) -> None:
         self._operation, self._ec2 = operation, ec2
 
-    def structure(self, shape: StructureShape, node: Any, path: str) -> dict[str, Any]:
+    def structure(self, shape: StructureShape, node: object, path: str) -> dict[str, Any]:
         names = _names(shape, self._ec2)
         members = {}
         for wire, value in self._node(node, path).items():
@@ -89,7 +89,7 @@ class _Form:
             members[name] = self._value(member, value, f"{path}{wire}.")
         return members
 
-    def _value(self, shape: Shape, node: Any, path: str) -> Any:
+    def _value(self, shape: Shape, node: object, path: str) -> Any:
         if isinstance(shape, StructureShape):
             return self.structure(shape, node, path)
         if isinstance(shape, ListShape):
@@ -101,7 +101,7 @@ class _Form:
             raise _contradiction(path.rstrip("."))
         return self._scalar(shape, node, path.rstrip("."))
 
-    def _items(self, shape: Shape, node: Any, path: str, wrapper: str) -> list[tuple[str, Any]]:
+    def _items(self, shape: Shape, node: object, path: str, wrapper: str) -> list[tuple[str, Any]]:
         """The items of a list or map in order; an empty value is how an empty list is written."""
         if node == "":
             return []
@@ -114,7 +114,7 @@ class _Form:
             raise _unknown(self._operation, path + strange[0], self._ec2)
         return sorted(node.items(), key=lambda item: int(item[0]))
 
-    def _entry(self, shape: MapShape, place: str, node: Any) -> tuple[str, Any]:
+    def _entry(self, shape: MapShape, place: str, node: object) -> tuple[str, Any]:
         key_name = shape.key.serialization.get("name", "key")
         value_name = shape.value.serialization.get("name", "value")
         entry = self._node(node, place)
@@ -135,7 +135,7 @@ class _Form:
                 raise AwsError("InvalidParameterValue", words) from None
             raise AwsError("ValidationError", f"{path} must be a {shape.type_name}, not {text[:100]!r}.") from None
 
-    def _node(self, node: Any, path: str) -> Node:
+    def _node(self, node: object, path: str) -> Node:
         if not isinstance(node, dict):
             raise _contradiction(path.rstrip("."))
         return node

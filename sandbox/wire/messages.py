@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from sandbox.wire.errors import AwsError
 
@@ -99,7 +99,7 @@ class RestResponse:
     body: bytes | FileBody | Iterable[bytes] = b""
 
 
-def as_datetime(value: Any) -> datetime | None:
+def as_datetime(value: object) -> datetime | None:
     """A timestamp member as an aware ``datetime``: epoch seconds, ISO 8601 text or a ``datetime``."""
     if value is None or value == "":
         return None

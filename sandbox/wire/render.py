@@ -93,7 +93,7 @@ def _json(model: OperationModel) -> Write:
     return write
 
 
-def _dump(value: Any) -> bytes:
+def _dump(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -199,7 +199,7 @@ def _headers(shape: StructureShape) -> dict[str, Callable[[Any, dict[str, str]],
 
 
 def _add(name: str, text: Callable[[Any], str]) -> Callable[[Any, dict[str, str]], None]:
-    def add(value: Any, headers: dict[str, str]) -> None:
+    def add(value: object, headers: dict[str, str]) -> None:
         headers[name] = text(value)
 
     return add

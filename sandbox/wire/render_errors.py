@@ -87,7 +87,7 @@ def _plain_members(shape: StructureShape | None, error: AwsError, binary: bool) 
     return {**dict.fromkeys(names, error.message), **written, **others}
 
 
-def _modelled_headers(shape: StructureShape | None, extra: Mapping[str, Any]) -> dict[str, str]:
+def _modelled_headers(shape: StructureShape | None, extra: Mapping[str, object]) -> dict[str, str]:
     located = shape.members.items() if shape is not None else ()
     return {
         of.serialization.get("name", name): header_text(of)(extra[name])

@@ -75,13 +75,13 @@ class _Later:
         self._shape, self._binary = shape, binary
         self._made: Convert | None = None
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: object) -> Any:
         if self._made is None:
             self._made = plain(self._shape, self._binary)
         return None if value is None else self._made(value)
 
 
-def _same(value: Any) -> Any:
+def _same(value: object) -> Any:
     return value
 
 

@@ -77,7 +77,7 @@ class _Members(dict[str, Append]):
         return made
 
 
-def _nothing(value: Any, out: list[str]) -> None:
+def _nothing(value: object, out: list[str]) -> None:
     """Members that are no part of the body, and what the model does not know."""
 
 
@@ -96,7 +96,7 @@ def element(shape: Shape, name: str, dialect: Dialect) -> Append:
         return _map(shape, name, dialect)
     start, end, text = f"<{name}>", f"</{name}>", _text(shape, dialect)
 
-    def append(value: Any, out: list[str]) -> None:
+    def append(value: object, out: list[str]) -> None:
         out.append(f"{start}{text(value)}{end}")
 
     return append
@@ -133,7 +133,7 @@ def _list(shape: ListShape, name: str, dialect: Dialect) -> Append:
     if shape.serialization.get("flattened"):
         each = element(shape.member, item_name or name, dialect)
 
-        def append_flat(value: list[Any], out: list[str]) -> None:
+        def append_flat(value: list[object], out: list[str]) -> None:
             for item in value:
                 each(item, out)
 
@@ -141,7 +141,7 @@ def _list(shape: ListShape, name: str, dialect: Dialect) -> Append:
     item = _Later(lambda: element(shape.member, item_name or dialect.item, dialect))
     start, end = f"<{name}>", f"</{name}>"
 
-    def append(value: list[Any], out: list[str]) -> None:
+    def append(value: list[object], out: list[str]) -> None:
         out.append(start)
         for entry in value:
             item(entry, out)
@@ -176,7 +176,7 @@ class _Later:
         self._make = make
         self._made: Append | None = None
 
-    def __call__(self, value: Any, out: list[str]) -> None:
+    def __call__(self, value: object, out: list[str]) -> None:
         if self._made is None:
             self._made = self._make()
         self._made(value, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sandbox.core.account import ACCOUNT_ID, arn
 from sandbox.iam.needs.need import Names, Need, text, texts
@@ -209,7 +208,7 @@ def ssm_needs(call: Call, names: Names) -> list[Need] | None:
     return [Need(action)] if call.operation in _OF_NO_SSM_RESOURCE else None
 
 
-def _names_instances(target: Mapping[str, Any]) -> bool:
+def _names_instances(target: Mapping[str, object]) -> bool:
     return str(target.get("Key", "")).lower() == "instanceids"
 
 

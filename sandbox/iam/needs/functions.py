@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sandbox.core.account import REGION, arn
 from sandbox.functions.store import split_name
@@ -38,7 +37,7 @@ def function_needs(call: Call, names: Names) -> list[Need] | None:
     return [Need(action, arn("lambda", whole, REGION)), *_reading_of_code(call.members)]
 
 
-def _reading_of_code(members: Mapping[str, Any]) -> list[Need]:
+def _reading_of_code(members: Mapping[str, object]) -> list[Need]:
     """Lambda fetches a function's code with the caller's own permission to read it."""
     code = members.get("Code", members)
     if not isinstance(code, dict) or not (code.get("S3Bucket") and code.get("S3Key")):

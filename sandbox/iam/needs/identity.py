@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sandbox.core.account import arn
 from sandbox.iam.needs.need import Names, Need, member_names, text
@@ -81,7 +80,7 @@ def sts_needs(call: Call, names: Names) -> list[Need] | None:
     return [Need(asked, text(call, "RoleArn"), assume_context(call.members)) for asked in actions]
 
 
-def assume_context(members: Mapping[str, Any]) -> dict[str, str]:
+def assume_context(members: Mapping[str, object]) -> dict[str, str]:
     """What an AssumeRole call tells the policies that decide about it."""
     given = {"sts:ExternalId": "ExternalId", "sts:RoleSessionName": "RoleSessionName"}
     return {key: str(members[member]) for key, member in given.items() if members.get(member)}

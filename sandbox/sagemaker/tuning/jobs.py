@@ -268,7 +268,7 @@ def _sort_key(summary: Mapping[str, Any], sort_by: str) -> Any:
     return summary[{"CreationTime": "CreationTime", "Status": "TrainingJobStatus"}.get(sort_by, "TrainingJobName")]
 
 
-def _read_token(token: str, query: list[Any]) -> list[Any]:
+def _read_token(token: str, query: list[object]) -> list[object]:
     try:
         asked, after = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError, binascii.Error, RecursionError):

@@ -300,7 +300,7 @@ class TuningRun:
         self._summaries[job["TrainingJobName"]] = trial_summary(job, self._body)
         self._save(**standing(self._summaries.values(), self._body))
 
-    def _save(self, **members: Any) -> None:
+    def _save(self, **members: object) -> None:
         with self._lock:
             now = time.time()
             self._body |= {**members, "LastModifiedTime": now}
