@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QLabel
 
+from console.tabs.data.rows import ObjectRow
 from console.widgets.forms.buttons import Button
 from tests.helpers.paged_bucket import PAGE, SPECS, NoUploads, PagedStorage
 from tests.helpers.window import SANDBOX, FakeServices, until
@@ -73,6 +74,16 @@ async def test_an_object_that_is_no_picture_says_what_it_is(make_application: Ca
     await until(lambda: tab.bucket_panel.preview.facts[2])
     name, facts, checksum = tab.bucket_panel.preview.facts
     assert (name, facts, checksum) == ("file-00007.txt", "text/plain, 5 B", "no SHA-256 is kept for it")
+
+
+async def test_what_is_not_downloaded_is_said(make_application: Callable[..., Any]) -> None:
+    _, tab, _ = await open_bucket(make_application, pages=1)
+    preview = tab.bucket_panel.preview
+    file = next(row for row in tab.browser.rows if not row.is_folder)
+    folder = ObjectRow("train/", "train")
+    for rows, works, said in (([file], True, False), ([folder], False, True), ([file, folder], True, True)):
+        preview.show_rows(rows)
+        assert (preview.download_button.isEnabled(), bool(preview.download_button.toolTip())) == (works, said)
 
 
 async def test_a_bucket_that_was_made_just_now_is_shown_before_the_next_reading(

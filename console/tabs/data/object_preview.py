@@ -125,6 +125,8 @@ class ObjectPreviewPanel(QWidget):
         self._name.setText(first.name + ("/" if first.is_folder else "") + more)
         self._name.setToolTip(first.key)
         self.download_button.setEnabled(bool(objects))
+        whole = len(objects) == len(rows)
+        self.download_button.setToolTip("" if whole else "Files are downloaded, folders are not: open one and choose.")
         self.delete_button.setEnabled(not self._ctx.read_only)
         self.delete_button.setText("Delete…" if len(rows) == 1 else f"Delete {len(rows):,}…")
         if first == before:
