@@ -73,15 +73,15 @@ def deviation_of(shape: StructureShape, error: AwsError, status: int, protocol: 
     _look(shape, {**given, **message}, "", problems)
     if error.status_is_given and error.status != status:
         problems.append(f"the status is {error.status}, in the model {status}")
-    return _told(f"error {shape.name}", problems) if problems else None
+    return told(f"error {shape.name}", problems) if problems else None
 
 
 def _fail(model: OperationModel, problems: list[str]) -> None:
     if problems:
-        raise _told(f"{model.service_model.service_name} {model.name}", problems)
+        raise told(f"{model.service_model.service_name} {model.name}", problems)
 
 
-def _told(what: str, problems: list[str]) -> AwsError:
+def told(what: str, problems: list[str]) -> AwsError:
     """Write the problems of one answer to the file; the error that tells them."""
     text = f"{what}: {'; '.join(problems[:MAX_PROBLEMS])}"
     with open(os.environ[VARIABLE], "a", encoding="utf-8") as file:  # noqa: PTH123
