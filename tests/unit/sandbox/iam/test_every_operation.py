@@ -126,7 +126,11 @@ def call_of(service: str, operation: str, members: dict[str, Any]) -> Call:
 
 
 def asked(service: str, operation: str, members: dict[str, Any]) -> list[Need] | None:
-    return needs_of(call_of(service, operation, members), NAMES)
+    call = call_of(service, operation, members)
+    before = repr(call)
+    found = needs_of(call, NAMES)
+    assert repr(call) == before, "deciding about a call changed it"
+    return found
 
 
 def test_somebody_decides_about_every_operation_from_each_member_that_names_a_resource(

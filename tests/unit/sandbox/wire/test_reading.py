@@ -142,6 +142,14 @@ def test_a_deep_document_is_a_fault_of_the_request() -> None:
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("operation", ["CreateHostedZone", "ListHostedZones", "GetHostedZone"])
+def test_an_xml_body_is_left_to_moto(operation: str) -> None:
+    request = written("route53", operation, parameters("route53", operation, {"Id": "Z1"}, everything=True))
+    call = check(read(request))
+    assert (call.operation, call.protocol) == (operation, "rest-xml")
+    assert call.members.get("Id") == ("Z1" if operation == "GetHostedZone" else None)
+
+
 def test_members_of_the_path_are_not_taken_from_the_body() -> None:
     body = json.dumps({"FunctionName": "mine", "Name": "live", "FunctionVersion": "1"}).encode()
     with pytest.raises(AwsError, match="FunctionName in its body"):
