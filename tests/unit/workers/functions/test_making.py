@@ -48,6 +48,8 @@ class Account(FakeSession):
             return result
 
         self.handlers[operation] = answer
+        # As over a network: somebody may cancel while it is under way.
+        await asyncio.sleep(0)
         return await super().call(service, operation, doing=doing, **parameters)
 
     def on_describe_endpoint(self, EndpointName: str) -> Any:
@@ -192,7 +194,7 @@ def test_a_cancelled_creation_is_taken_back_to_its_end(operation: str, again: bo
 
     async def body() -> list[str]:
         account = Account()
-        doing, undoing = getattr(account, f"on_{operation}"), account.on_delete_role
+        doing, undoing = getattr(account, f"on_{operation}"), account.on_delete_role_policy
         task: asyncio.Task[str] | None = None
 
         def cancelled(**parameters: Any) -> Any:
@@ -201,14 +203,14 @@ def test_a_cancelled_creation_is_taken_back_to_its_end(operation: str, again: bo
             task.cancel()
             return result
 
-        def cancelled_again(RoleName: str) -> Any:
+        def cancelled_again(**parameters: Any) -> Any:
             assert task is not None
             if again:
                 task.cancel()
-            return undoing(RoleName)
+            return undoing(**parameters)
 
         setattr(account, f"on_{operation}", cancelled)
-        account.on_delete_role = cancelled_again  # type: ignore[method-assign]
+        account.on_delete_role_policy = cancelled_again  # type: ignore[method-assign]
         task = asyncio.create_task(Functions(account).create(SPEC))
         with pytest.raises(asyncio.CancelledError):
             await task
