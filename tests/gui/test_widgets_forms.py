@@ -280,3 +280,14 @@ def test_a_question_that_is_done_goes_in_silence(qtbot: QtBot) -> None:
         QApplication.sendEvent(listed, QEvent(QEvent.Type.LayoutRequest))
         dialog._listed = listed
     assert raised == []
+
+
+def test_a_field_is_given_as_what_it_is(qtbot: QtBot) -> None:
+    form = Form()
+    qtbot.addWidget(form)
+    form.add("data", "Data", ComboBox([("a", "A")]))
+    form.field("data", ComboBox).set_items([("b", "B")])
+    form.row("data").set_value("b")
+    assert form.value("data") == "b"
+    with pytest.raises(TypeError, match="data is a ComboBox, no LineEdit"):
+        form.field("data", LineEdit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -118,7 +118,7 @@ class Dataset(QObject):
         return self._ctx.tasks.start(divide(), label=f"Splitting {folder.name}", key="data:make", scope="window")
 
     @contextlib.contextmanager
-    def _item(self, title: str, icon: str):  # type: ignore[no-untyped-def]
+    def _item(self, title: str, icon: str) -> Iterator[ActivityItem]:
         """An activity entry around work of this computer; errors end up in it and in a message."""
         task = asyncio.current_task()
         item = self._ctx.activity.begin(title, icon, cancellable=task.cancel if task else None)

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.widgets.base import label
@@ -37,6 +37,16 @@ class Hint:
 
 
 Check = Callable[[Any], "Hint | str | None"]
+Kind = TypeVar("Kind", bound=QWidget)
+
+
+class Field(Protocol):
+    """What every field knows, whatever its value is; see :mod:`console.widgets.forms.fields`."""
+
+    edited: SignalInstance
+
+    def value(self) -> Any: ...
+    def set_value(self, value: Any, /) -> None: ...
 
 
 class FormRow(QWidget):
@@ -52,6 +62,7 @@ class FormRow(QWidget):
     ) -> None:
         super().__init__(parent)
         self.field = field
+        self._value = cast(Field, field)
         self._check = check
         self._note = note
         self._title = label(title, "label", "text2")
@@ -59,14 +70,14 @@ class FormRow(QWidget):
         field.setAccessibleName(title)
         self._hint = HintLine()
         self.valid = True
-        column = QVBoxLayout(self)
+        column = self.column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._title)
         column.addWidget(field)
         column.addWidget(self._hint)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        field.edited.connect(self._edited)  # type: ignore[attr-defined]
+        self._value.edited.connect(self._edited)
         self.check()
 
     def set_title(self, title: str) -> None:
@@ -81,7 +92,11 @@ class FormRow(QWidget):
 
     def value(self) -> Any:
         """The field's value."""
-        return self.field.value()  # type: ignore[attr-defined]
+        return self._value.value()
+
+    def set_value(self, value: Any) -> None:
+        """Put another value into the field."""
+        self._value.set_value(value)
 
     def check(self) -> bool:
         """Check the value and say the result; true when it is valid."""
@@ -134,7 +149,7 @@ class Form(QWidget):
         made = []
         for key, title, field, *rest in rows:
             row = self._made(key, title, field, rest[0] if rest else None, "")
-            row.layout().addStretch(1)  # type: ignore[union-attr]
+            row.column.addStretch(1)
             line.addWidget(row, 1)
             made.append(row)
         self._column.addLayout(line)
@@ -154,6 +169,13 @@ class Form(QWidget):
         """The row ``key``."""
         return self._rows[key]
 
+    def field(self, key: str, kind: type[Kind]) -> Kind:
+        """The field of the row ``key``, which is a ``kind``; TypeError when it is another."""
+        field = self._rows[key].field
+        if not isinstance(field, kind):
+            raise TypeError(f"the field {key} is a {type(field).__name__}, no {kind.__name__}")
+        return field
+
     def value(self, key: str) -> Any:
         """The value of the row ``key``."""
         return self._rows[key].value()
@@ -166,7 +188,7 @@ class Form(QWidget):
         """Put values into the fields; keys without a row are ignored."""
         for key, value in values.items():
             if key in self._rows:
-                self._rows[key].field.set_value(value)  # type: ignore[attr-defined]
+                self._rows[key].set_value(value)
 
     @property
     def valid(self) -> bool:

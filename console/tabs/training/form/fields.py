@@ -78,11 +78,11 @@ class LaunchFields(Form):
         yield
         for key in ("data", "backbone", "instance", "parent", "objective", "strategy"):
             # As wide as the panel, not as the longest bucket name.
-            box = self.row(key).field
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)  # type: ignore[attr-defined]
-            box.setMinimumContentsLength(8)  # type: ignore[attr-defined]
+            box = self.field(key, ComboBox)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
         # Two sets differ by their names, mostly not by their buckets.
-        self.row("data").field.shorten_after = PLACE_BETWEEN  # type: ignore[attr-defined]
+        self.field("data", ComboBox).shorten_after = PLACE_BETWEEN
         for key in ("jobs", "parallel", "epochs", "count"):
             # Three numbers stand beside each other in the panel.
             self.row(key).field.setMinimumWidth(theme().pixels(64))

@@ -34,6 +34,7 @@ from console.tabs.training.form.values import (
 from console.tabs.training.tuning.commands import LaunchTuning
 from console.widgets.base import at_once, label
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.scroll_area import ScrollArea
@@ -151,7 +152,7 @@ class LaunchForm(QFrame):
         """Offer nothing of the account that was left; what was typed stays."""
         self._pictures.clear()
         self._parent_data.clear()
-        self.form.row("data").field.set_items([], None)  # type: ignore[attr-defined]
+        self.form.field("data", ComboBox).set_items([], None)
         self.form.row("data").hint("")
         self.offer_parents(())
         self.update_state()
@@ -176,9 +177,9 @@ class LaunchForm(QFrame):
         offers = services.prices.offers("training", services.region)
         common = [offer for offer in offers if offer.name.startswith(_COMMON_FAMILIES)]
         if common:
-            field = self.form.row("instance").field
+            field = self.form.field("instance", ComboBox)
             items = [(offer.name, offer.name) for offer in common]
-            field.set_items(items, field.value() or DEFAULT_INSTANCES[self.mode])  # type: ignore[attr-defined]
+            field.set_items(items, field.value() or DEFAULT_INSTANCES[self.mode])
 
     def _take_prices(self) -> None:
         self._offer_instances()
@@ -204,10 +205,10 @@ class LaunchForm(QFrame):
     def offer_data(self, uris: list[str]) -> None:
         """Offer these ``s3://bucket/folder`` places; the last upload is chosen first."""
         last = self.ctx.settings.value("last_data_uri", "").rstrip("/")
-        field = self.form.row("data").field
-        chosen = field.value() or (last if last in uris else None)  # type: ignore[attr-defined]
+        field = self.form.field("data", ComboBox)
+        chosen = field.value() or (last if last in uris else None)
         items = [(uri, place_words(uri)) for uri in uris]
-        field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))  # type: ignore[attr-defined]
+        field.set_items(items, chosen if chosen in uris else (uris[0] if uris else None))
         self.form.row("data").check()
         self._name_after_data()
         self._count_pictures()
@@ -220,13 +221,13 @@ class LaunchForm(QFrame):
 
     def choose_data(self, uri: str) -> None:
         """Choose a place, for example what has just been uploaded."""
-        field = self.form.row("data").field
+        field = self.form.field("data", ComboBox)
         uri = uri.rstrip("/")
-        known = [field.itemData(at) for at in range(field.count())]  # type: ignore[attr-defined]
+        known = [field.itemData(at) for at in range(field.count())]
         if uri not in known:
             items = [(place, place_words(place)) for place in [uri, *known]]
-            field.set_items(items, uri)  # type: ignore[attr-defined]
-        field.set_value(uri)  # type: ignore[attr-defined]
+            field.set_items(items, uri)
+        field.set_value(uri)
         self._pictures.pop(uri, None)
         self._name_after_data()
         self._count_pictures()
@@ -236,7 +237,7 @@ class LaunchForm(QFrame):
         ended = [job for job in jobs if not job.running]
         self._parent_data = {job.name: job.data_uri.rstrip("/") for job in ended}
         names = [(name, name) for name in self._parent_data]
-        self.form.row("parent").field.set_items([("", "No earlier tuning job"), *names])  # type: ignore[attr-defined]
+        self.form.field("parent", ComboBox).set_items([("", "No earlier tuning job"), *names])
 
     def clone(self, job: TrainingJob | TuningJob, tags: Mapping[str, str] | None = None) -> None:
         """Put a job's settings in, under a new name, with the operator's own of its tags."""
@@ -256,9 +257,9 @@ class LaunchForm(QFrame):
         self.modes.set_current(mode)
         self._suggest(base_name(name))
         instance = values.get("instance")
-        field = self.form.row("instance").field
-        if instance and field.findData(instance) < 0:  # type: ignore[attr-defined]
-            field.addItem(instance, instance)  # type: ignore[attr-defined]
+        field = self.form.field("instance", ComboBox)
+        if instance and field.findData(instance) < 0:
+            field.addItem(instance, instance)
         self.form.set_values(values)
         if data_uri:
             self.choose_data(data_uri)
