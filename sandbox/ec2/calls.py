@@ -215,6 +215,7 @@ class InstanceCalls:
 
     def _again(self, instance: Instance, taken: set[str]) -> None:
         if _full(instance.type, instance.zone):
+            self._instances.change(instance.id, _note_no_capacity)
             raise _no_capacity(instance.type, instance.zone, [])
         self._room(instance.type, 1, 1)
         public = public_address(taken) if instance.wants_public else ""
@@ -306,6 +307,13 @@ def _change(before: Instance, after: Instance) -> Members:
         "PreviousState": answers.state_of(before.state),
         "CurrentState": answers.state_of(after.state),
     }
+
+
+def _note_no_capacity(instance: Instance) -> None:
+    code = "Server.InsufficientInstanceCapacity"
+    text = f"{code}: There was insufficient capacity available to satisfy the launch request"
+    instance.state_reason = {"Code": code, "Message": text}
+    instance.reason = code
 
 
 def _full(kind: str, zone: str) -> bool:

@@ -31,6 +31,7 @@ BY_SANDBOX = ("Server.InternalError", "The sandbox stopped while the instance wa
 _NEVER_STARTED = ("Server.InternalError", "Internal error on launch")
 _SHORT = {BY_USER: "User initiated", BY_INSTANCE: "Instance initiated", BY_SANDBOX: "The sandbox stopped"}
 _LEAST_BOOT_SECONDS = 0.3
+_CLOSE_SECONDS = 20.0
 
 Reason = tuple[str, str]
 
@@ -48,15 +49,16 @@ class Fleet:
         self._lock = threading.RLock()
         self._machines: dict[str, Machine] = {}
         self._timers: dict[str, tuple[float, threading.Timer]] = {}
+        self._threads: set[threading.Thread] = set()
         self._closing = False
 
     def recover(self) -> None:
         """What a former sandbox left running is stopped, and says so; what it was terminating is terminated."""
         for one in self.instances.all():
             if one.state in ("pending", "running", "stopping"):
-                self._settle(one.id, "stopped", BY_SANDBOX if one.state != "stopping" else None)
+                self._settle(one.id, {one.state}, "stopped", BY_SANDBOX if one.state != "stopping" else None)
             elif one.state == "shutting-down":
-                self._settle(one.id, "terminated", None)
+                self._settle(one.id, {one.state}, "terminated", None)
 
     def machine(self, instance_id: str) -> Machine | None:
         """The running instance; None when it is not running."""
@@ -74,7 +76,22 @@ class Fleet:
 
     def boot(self, instance_id: str) -> None:
         """Start an instance that is pending, in a thread."""
-        threading.Thread(target=self._boot, args=(instance_id,), name=f"boot {instance_id}", daemon=True).start()
+        self._do(self._boot, instance_id)
+
+    def _do(self, step: Callable[..., None], instance_id: str, *arguments: Any) -> None:
+        """One step in the life of an instance, in a thread that ``close`` waits for."""
+
+        def run() -> None:
+            try:
+                step(instance_id, *arguments)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, name=f"{step.__name__} {instance_id}", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
 
     def disk(self, instance: Instance) -> Disk:
         """The instance's disk."""
@@ -91,18 +108,23 @@ class Fleet:
         except (OSError, StartFailed) as exc:
             tell_exception(exc)
             code, text = _NEVER_STARTED
-            self._settle(instance_id, "stopped", (code, f"{text}: {plain_words(exc)}"))
+            self._settle(instance_id, {state}, "stopped", (code, f"{text}: {plain_words(exc)}"))
             return
         time.sleep(max(0.0, _LEAST_BOOT_SECONDS - (time.monotonic() - began)))
         with self._lock:
-            self._machines[instance_id] = machine
-            alive = self._set(instance_id, {state}, "running") and not self._closing and machine.pid
-        if not alive:
+            entered = not self._closing and self._set(instance_id, {state}, "running")
+            if entered:
+                self._machines[instance_id] = machine
+        if not entered:
             # Terminated while it booted, so its end did not see what the boot has made.
             machine.shut_down(0.0)
             if self.instances.get(instance_id).state == "terminated":
                 self.metadata.close(instance_id)
                 shutil.rmtree(machine.disk.base, ignore_errors=True)
+            return
+        if not machine.pid:
+            # It fell before anybody knew it.
+            self.stop(instance_id, BY_INSTANCE)
             return
         try:
             self._user_data(instance, machine)
@@ -139,32 +161,36 @@ class Fleet:
         target = "terminated" if terminate else "stopped"
         passing = "shutting-down" if terminate else "stopping"
         with self._lock:
-            before = {"pending", "running", "stopping", "stopped"} if terminate else {"pending", "running"}
+            before = {"pending", "running", "stopping", "stopped"} if terminate else {"running"}
             if not self._set(instance_id, before, passing, reason):
                 return
             machine = self._machines.get(instance_id)
             self._unschedule(instance_id)
-        threading.Thread(
-            target=self._shut_down, args=(instance_id, machine, target, force), name=f"stop {instance_id}", daemon=True
-        ).start()
+        self._do(self._shut_down, instance_id, machine, target, force)
 
     def _shut_down(self, instance_id: str, machine: Machine | None, target: str, force: bool) -> None:
         if machine is not None:
             machine.shut_down(0.0 if force else 10.0)
         with self._lock:
-            self._machines.pop(instance_id, None)
-        self._settle(instance_id, target, None)
+            if self._machines.get(instance_id) is machine:
+                self._machines.pop(instance_id, None)
+        # Where a stop became a termination meanwhile, that one says how it ends.
+        self._settle(instance_id, {"shutting-down" if target == "terminated" else "stopping"}, target, None)
 
     def reboot(self, instance_id: str) -> None:
         """Shut an instance down and start it again; it is "running" all the while."""
         with self._lock:
-            machine = self._machines.pop(instance_id, None)
+            machine = self._machines.get(instance_id)
             self._unschedule(instance_id)
-        if machine is not None:
-            threading.Thread(target=self._reboot, args=(instance_id, machine), daemon=True).start()
+        if machine is not None and not machine.asked_down:
+            machine.asked_down = True
+            self._do(self._reboot, instance_id, machine)
 
     def _reboot(self, instance_id: str, machine: Machine) -> None:
         machine.shut_down()
+        with self._lock:
+            if self._machines.get(instance_id) is machine:
+                self._machines.pop(instance_id)
         for told in self.on_down:
             told(instance_id)
         if self.instances.get(instance_id).state == "running":
@@ -173,9 +199,8 @@ class Fleet:
     def _fell(self, instance_id: str, machine: Machine) -> None:
         """All processes of an instance are gone; nobody asked for it if the instance is still listed."""
         with self._lock:
-            expected = self._machines.get(instance_id) is not machine
-        state = self.instances.get(instance_id).state
-        if not expected and state == "running" and not self._closing:
+            known = self._machines.get(instance_id) is machine
+        if known and not machine.asked_down and not self._closing:
             self.stop(instance_id, BY_INSTANCE)
 
     def _power(self, instance_id: str, order: dict[str, Any]) -> None:
@@ -217,14 +242,15 @@ class Fleet:
         self.instances.change(instance_id, change)
         return done
 
-    def _settle(self, instance_id: str, state: str, reason: Reason | None) -> None:
-        """An instance has no processes any more."""
-        instance = self.instances.change(instance_id, lambda one: _enter(one, state, reason))
+    def _settle(self, instance_id: str, before: set[str], state: str, reason: Reason | None) -> None:
+        """An instance has no processes any more, and is in one of the states ``before``."""
+        if not self._set(instance_id, before, state, reason):
+            return
         self.metadata.close(instance_id)
         for told in self.on_down:
             told(instance_id)
         if state == "terminated":
-            shutil.rmtree(self._folder / instance.id, ignore_errors=True)
+            shutil.rmtree(self._folder / instance_id, ignore_errors=True)
 
     def close(self) -> None:
         """The sandbox ends: nothing runs any more, and every instance that ran says why it does not."""
@@ -235,6 +261,10 @@ class Fleet:
                 self._unschedule(instance_id)
         for machine in machines.values():
             machine.shut_down(0.0)
+        with self._lock:
+            threads = set(self._threads)
+        for thread in threads:
+            thread.join(_CLOSE_SECONDS)
         self.recover()
         self.metadata.stop()
 

@@ -61,6 +61,8 @@ class Machine:
         self._lock = threading.Lock()
         self._process: Managed | None = None
         self._control: socket.socket | None = None
+        # Somebody wants it to go down: it does not fall by itself.
+        self.asked_down = False
         # Set as soon as the instance shuts down: what ends from then on did not end by itself.
         self.going_down = threading.Event()
 
@@ -139,6 +141,7 @@ class Machine:
 
     def shut_down(self, grace: float = _SHUTDOWN_SECONDS) -> None:
         """SIGTERM for everything, after ``grace`` seconds SIGKILL; returns when all is gone."""
+        self.asked_down = True
         self.going_down.set()
         if self._process is not None:
             if grace > 0:

@@ -247,6 +247,10 @@ def test_attributes_are_changed_one_by_one(account: InstanceAccount) -> None:
     read = ec2.describe_instance_attribute(InstanceId=one, Attribute="instanceInitiatedShutdownBehavior")
     assert read["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
     assert account.describe(one)["InstanceType"] == "t3.large"
+    ec2.modify_instance_attribute(InstanceId=one, InstanceType={"Value": "c5.large"})
+    assert refused(ec2.start_instances, InstanceIds=[one])[0] == "InsufficientInstanceCapacity"
+    full = account.describe(one)
+    assert (full["State"]["Name"], full["StateReason"]["Code"]) == ("stopped", "Server.InsufficientInstanceCapacity")
     ended = ec2.terminate_instances(InstanceIds=[one])["TerminatingInstances"][0]
     assert ended["PreviousState"]["Name"] == "stopped"
     account.wait_state(one, "terminated")
