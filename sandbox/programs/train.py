@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:  # noqa: RET503 - what is put in its place at the end does not return
     """Prepare and run; returns only when something is wrong."""
     program, rest = arguments[0], arguments[1:]
     if not Path(program).is_file():

@@ -149,7 +149,7 @@ class CommandCalls:
             raise AwsError("InvalidPluginName", "The plugin name isn't valid.")
         if one is None or command is None or time.time() - one.created < UNSEEN_SECONDS:
             raise AwsError("InvocationDoesNotExist", "")
-        answer = {
+        return {
             "CommandId": one.command,
             "InstanceId": one.instance,
             "Comment": command.request.get("Comment", ""),
@@ -168,7 +168,6 @@ class CommandCalls:
             "StandardErrorUrl": one.stderr_url,
             "CloudWatchOutputConfig": _cloudwatch(command),
         }
-        return answer
 
     def _described(self, command: Command) -> Members:
         """A command as SendCommand and ListCommands answer it."""

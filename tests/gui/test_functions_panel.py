@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder with two endpoints in service; no sandbox runs on it yet."""
     folder = tmp_path_factory.mktemp("account") / "sandbox"
     with SandboxProcess(folder) as sandbox:
@@ -37,7 +37,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("dogs", "cats"):
             account.endpoint(name, {"code/inference.py": INFERENCE})
         assert [account.settled(name) for name in ("dogs", "cats")] == ["InService", "InService"]
-    yield folder
+    return folder
 
 
 def click(button: QWidget) -> None:

@@ -342,14 +342,13 @@ def _not_started(state_dir: Path, why: str) -> SageDeckError:
         last = "\n".join(log.read_text("utf-8", "replace").splitlines()[-15:])
     except OSError:
         last = ""
-    error = LocalProblem(
+    return LocalProblem(
         "The sandbox did not start",
         f"{why[0].upper()}{why[1:]}. Nothing in its folder was deleted.",
         f"The log has the reason: {log}",
         fix=Fix("Try again", "restart_sandbox"),
         details=last,
     )
-    return error
 
 
 def _ended_test(pid: int) -> Callable[[], bool]:

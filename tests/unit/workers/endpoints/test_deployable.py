@@ -40,9 +40,9 @@ def job(name: str = "dogs", status: Any = "Completed", uri: str = MODEL, **given
         (job(uri=""), "left no model"),
         (job("features-29f0c0ffee12-1"), "features"),
         (job("sagedeck-features-29f0c0ffee12-1"), "features"),
-        (job(**{"prepare_features": "true"}), "features"),
+        (job(prepare_features="true"), "features"),
         (job(**{"prepare-features": '"True"'}), "features"),
-        (job(**{"prepare_features": "false"}), ""),
+        (job(prepare_features="false"), ""),
     ],
 )
 def test_what_a_description_says_of_the_model(job: TrainingJob, word: str) -> None:

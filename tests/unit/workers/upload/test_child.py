@@ -26,7 +26,7 @@ def messages_of(spec):
 
 def spec(tmp_path, **backend):
     return {
-        "backend": {"kind": "aws", "label": "t", "region": "us-east-1", **{"profile_name": None, **backend}},
+        "backend": {"kind": "aws", "label": "t", "region": "us-east-1", "profile_name": None, **backend},
         "folder": str(tmp_path / "set"),
         "bucket": "photos",
         "prefix": "",
