@@ -9,8 +9,8 @@ from sandbox.wire.call import Call
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.render import read_members, render
 
-# Names of elements and of JSON's members; in a text that is itself JSON the quotes are escaped.
-_NAMES = {"query": rb"<(\w+)", "ec2": rb"<(\w+)", "json": rb'"(\w+)": ?'}
+# Names of elements and of JSON's members that are not null; in a text that is itself JSON the quotes are escaped.
+_NAMES = {"query": rb"<(\w+)", "ec2": rb"<(\w+)", "json": rb'"(\w+)":(?! ?null)'}
 
 
 def check_answer(call: Call, response: RestResponse) -> None:

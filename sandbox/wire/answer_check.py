@@ -27,6 +27,13 @@ MAX_SHOWN = 200
 _PARSERS = {"cbor": "smithy-rpc-v2-cbor"}
 # XML has no form for these; whoever lists such keys without an encoding cannot read the answer, on AWS neither.
 _UNREADABLE = re.compile(rb"&#([0-8]|1[124-9]|2\d|3[01]);")
+# What AWS answers although its model does not have it: (shape, value).
+_BESIDE_THE_MODEL = frozenset(
+    {
+        # EC2 API reference, InternetGatewayAttachment: "the state is available when attached to a VPC".
+        ("AttachmentStatus", "available"),
+    }
+)
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -146,6 +153,8 @@ def _look_at_scalar(shape: Shape, value: Any, path: str, problems: list[str]) ->
     elif isinstance(value, datetime) and value.tzinfo is None:
         problems.append(f"{path} is a time without a zone")
     elif kind == "string" and (allowed := getattr(shape, "enum", None)) and value not in allowed:
+        if (shape.name, value) in _BESIDE_THE_MODEL:
+            return
         problems.append(f"{path} is {_shown(value)}, which is none of {', '.join(allowed)[:MAX_SHOWN]}")
 
 

@@ -51,3 +51,13 @@ def test_an_answer_of_motos_that_is_not_in_its_model_is_loud(
         check_answer(call_of(), answer_of(inner))
     assert words in caught.value.message
     assert words in (tmp_path / "deviations").read_text()
+
+
+def test_a_member_that_is_null_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "deviations"))
+    model = operation_model("application-autoscaling", "DescribeScalableTargets")
+    http: Any = None
+    call = Call("application-autoscaling", "DescribeScalableTargets", {}, CALLER, "json", http, model)
+    check_answer(call, RestResponse(200, {}, b'{"ScalableTargets": [], "NextToken": null}'))
+    with pytest.raises(AwsError, match="the model does not know Wrong"):
+        check_answer(call, RestResponse(200, {}, b'{"ScalableTargets": [], "Wrong": 1}'))

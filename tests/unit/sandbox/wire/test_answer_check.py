@@ -73,6 +73,8 @@ def test_good_answers_pass_and_leave_no_line(deviations: Path) -> None:
     render("cloudwatch", "GetMetricData", "cbor", {"MetricDataResults": [{"Timestamps": [1.5], "Values": [2]}]}, "R")
     render("s3", "GetObject", "rest-xml", {"Body": b"\xff", "Metadata": {"a": "b"}, "ETag": '"e"'}, "R")
     render("lambda", "Invoke", "rest-json", {"StatusCode": 200, "Payload": b"\xff"}, "R")
+    attached = {"InternetGateways": [{"Attachments": [{"State": "available", "VpcId": "vpc-1"}]}]}
+    render("ec2", "DescribeInternetGateways", "ec2", attached, "R")
     assert not deviations.exists()
 
 
