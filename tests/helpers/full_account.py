@@ -254,7 +254,7 @@ class FullServices(ModelServices):
     async def _pictures(self, uri: str) -> int:
         return 8351
 
-    async def _job_log(self, name: str, token: str | None) -> tuple[list[LogEvent], str]:
+    async def _job_log(self, name: str, token: str | None = None) -> tuple[list[LogEvent], str]:
         return ([] if token else log_of(7 if name == RUNNING_JOB else EPOCHS)), "end"
 
     async def _failure(self, job: TrainingJob) -> Any:

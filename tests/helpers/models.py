@@ -129,7 +129,7 @@ class ModelServices(FakeServices):
         deleted = [("endpoint", plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)]
         return DeletionResult(tuple(deleted), (), ())
 
-    async def _log(self, name: str, token: str | None, *, from_end: bool = False) -> tuple[list[LogEvent], str]:
+    async def _log(self, name: str, token: str | None = None, *, from_end: bool = False) -> tuple[list[LogEvent], str]:
         lines = [] if token else self.lines.get(name, [])
         return [LogEvent(NOW, line, "AllTraffic/i-1") for line in lines], "end"
 
