@@ -90,8 +90,9 @@ class Fleet:
 
         thread = threading.Thread(target=run, name=f"{step.__name__} {instance_id}", daemon=True)
         with self._lock:
-            self._threads.add(thread)
-        thread.start()
+            if not self._closing:
+                self._threads.add(thread)
+                thread.start()
 
     def disk(self, instance: Instance) -> Disk:
         """The instance's disk."""
@@ -162,7 +163,7 @@ class Fleet:
         passing = "shutting-down" if terminate else "stopping"
         with self._lock:
             before = {"pending", "running", "stopping", "stopped"} if terminate else {"running"}
-            if not self._set(instance_id, before, passing, reason):
+            if self._closing or not self._set(instance_id, before, passing, reason):
                 return
             machine = self._machines.get(instance_id)
             self._unschedule(instance_id)
@@ -208,7 +209,7 @@ class Fleet:
         action, seconds = str(order.get("action")), float(order.get("seconds", 0.0))
         with self._lock:
             self._unschedule(instance_id)
-            if action not in ("stop", "reboot"):
+            if action not in ("stop", "reboot") or self._closing:
                 return
             timer = threading.Timer(seconds, self._act, (instance_id, action))
             timer.daemon = True
@@ -217,12 +218,14 @@ class Fleet:
 
     def _act(self, instance_id: str, action: str) -> None:
         with self._lock:
+            if self._closing:
+                return
             self._timers.pop(instance_id, None)
-        if action == "reboot":
-            self.reboot(instance_id)
-            return
-        instance = self.instances.get(instance_id)
-        self.stop(instance_id, BY_INSTANCE, terminate=instance.shutdown_behavior == "terminate")
+            if action == "reboot":
+                self.reboot(instance_id)
+                return
+            instance = self.instances.get(instance_id)
+            self.stop(instance_id, BY_INSTANCE, terminate=instance.shutdown_behavior == "terminate")
 
     def _unschedule(self, instance_id: str) -> None:
         scheduled = self._timers.pop(instance_id, None)
