@@ -74,3 +74,15 @@ def test_no_test_sleeps_without_a_reason() -> None:
             if path != "tests/helpers/waiting.py" and not lines[call.lineno - 2].lstrip().startswith("#")
         ]
     assert found == []
+
+
+def test_loop_variables_of_the_window_are_named_after_what_they_hold() -> None:
+    """``one`` says nothing: an endpoint, a widget, a setting?"""
+    found = [
+        f"{path}:{node.target.lineno}"
+        for path, tree in modules("console")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
+        and any(isinstance(name, ast.Name) and name.id == "one" for name in ast.walk(node.target))
+    ]
+    assert found == []

@@ -81,7 +81,7 @@ class _OnInstances(Command):
 
     def cli(self) -> str:
         """One line for all."""
-        return f"aws ec2 {self.verb}-instances --instance-ids {' '.join(one.id for one in self.instances)}"
+        return f"aws ec2 {self.verb}-instances --instance-ids {' '.join(instance.id for instance in self.instances)}"
 
     def events(self) -> list[tuple[str, str]]:
         """The instances changed."""

@@ -166,14 +166,14 @@ class SidePane(QWidget):
         chart.set_series(
             [
                 Line(
-                    words.get(one.name, ""),
-                    [at.timestamp() for at, _ in one.values],
-                    [value for _, value in one.values],
-                    tone=tones.get(one.name, "series1"),
+                    words.get(series.name, ""),
+                    [at.timestamp() for at, _ in series.values],
+                    [value for _, value in series.values],
+                    tone=tones.get(series.name, "series1"),
                     fill=len(names) == 1,
                 )
-                for one in self._series
-                if one.name in names and one.values
+                for series in self._series
+                if series.name in names and series.values
             ]
         )
         chart.set_events(self._events(now) if wanted == "CPUUtilization" else [])

@@ -216,7 +216,7 @@ class ComputeTab(Tab):
         instances = await services.compute.instances.all()
         self._take(services, instances)
         await self._find_runs(services)
-        cpu = await services.compute.instances.cpu(one for one in instances if one.running)
+        cpu = await services.compute.instances.cpu(instance for instance in instances if instance.running)
         self._rows = {key: replace(row, cpu=cpu.get(key, row.cpu)) for key, row in self._rows.items()}
         self._show()
         self.ctx.mark_refreshed()
@@ -238,16 +238,16 @@ class ComputeTab(Tab):
     def _take(self, services: Services, instances: tuple[Instance, ...]) -> None:
         compute, known = services.compute, self._rows
         self._rows = {
-            one.id: Row(
-                one,
-                compute.per_hour(one),
-                compute.cost_since_start(one),
-                known[one.id].cpu if one.id in known else None,
+            instance.id: Row(
+                instance,
+                compute.per_hour(instance),
+                compute.cost_since_start(instance),
+                known[instance.id].cpu if instance.id in known else None,
             )
-            for one in instances
+            for instance in instances
         }
         self._show()
-        if self.active and any(one.state in _MOVING or _waits_for_agent(one) for one in instances):
+        if self.active and any(instance.state in _MOVING or _waits_for_agent(instance) for instance in instances):
             self._eager.start()
 
     def _show(self) -> None:
@@ -367,10 +367,10 @@ class ComputeTab(Tab):
         free, picked = not self.ctx.read_only, self._picked()
         current = self.table.current_row()
         self.launch_button.setEnabled(free and self.ctx.services is not None)
-        self.start_button.setEnabled(free and any(one.state == "stopped" for one in picked))
-        self.stop_button.setEnabled(free and any(one.running for one in picked))
+        self.start_button.setEnabled(free and any(instance.state == "stopped" for instance in picked))
+        self.stop_button.setEnabled(free and any(instance.running for instance in picked))
         self.terminate_button.setEnabled(
-            free and any(one.state not in ("terminated", "shutting-down") for one in picked)
+            free and any(instance.state not in ("terminated", "shutting-down") for instance in picked)
         )
         self.train_button.setEnabled(free and current is not None and _online(current.instance))
 
@@ -402,20 +402,20 @@ class ComputeTab(Tab):
 
     def start_instances(self) -> None:
         """Start the chosen instances that are stopped."""
-        stopped = [one for one in self._picked() if one.state == "stopped"]
+        stopped = [instance for instance in self._picked() if instance.state == "stopped"]
         if stopped:
             self.ctx.start(StartInstances(stopped))
 
     def stop_instances(self) -> None:
         """Ask, then stop the chosen instances that run."""
-        running = [one for one in self._picked() if one.running]
+        running = [instance for instance in self._picked() if instance.running]
         services = self.ctx.services
         if running and services is not None:
             self.start(self._asking.end(services, StopInstances, running), label="Stop", key="end")
 
     def terminate_instances(self) -> None:
         """Ask for the name, then terminate the chosen instances."""
-        there = [one for one in self._picked() if one.state not in ("terminated", "shutting-down")]
+        there = [instance for instance in self._picked() if instance.state not in ("terminated", "shutting-down")]
         services = self.ctx.services
         if there and services is not None:
             self.start(self._asking.end(services, TerminateInstances, there), label="Terminate", key="end")

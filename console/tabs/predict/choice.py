@@ -109,7 +109,7 @@ class EndpointChoice(QWidget):
         before = (self.asked, self.gone)
         self.state, self.error = "listed", None
         self._serving = {endpoint.name: endpoint for endpoint in found if endpoint.status in SERVING}
-        self.coming = tuple(sorted((one.name for one in found if one.status == COMING), key=natural_key))
+        self.coming = tuple(sorted((endpoint.name for endpoint in found if endpoint.status == COMING), key=natural_key))
         self._offer()
         if (self.asked, self.gone) != before:
             self.changed.emit()

@@ -106,7 +106,7 @@ def _files(folder: Path) -> list[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not is_ignored(name)]
         found += [Path(place, name) for name in files if not is_ignored(name)]
-    return sorted(found, key=lambda one: natural_key(one.as_posix()))
+    return sorted(found, key=lambda path: natural_key(path.as_posix()))
 
 
 def read(picture: Picture) -> bytes:

@@ -84,17 +84,17 @@ class _Keeper(QObject):
         return dialog is not None and shiboken6.isValid(dialog) and dialog.result() == QDialog.DialogCode.Accepted
 
     def _last_in(self, window: QWidget) -> QWidget | None:
-        return next((one for one in self._known() if one.window() is window), None)
+        return next((widget for widget in self._known() if widget.window() is window), None)
 
     def _where_it_was(self, left: QWidget) -> QWidget | None:
         window = left.window()
-        return next((one for one in self._known() if one.window() is window and _takes(one)), None)
+        return next((widget for widget in self._known() if widget.window() is window and _takes(widget)), None)
 
     def _known(self) -> Iterator[QWidget]:
         for ref in reversed(self._path):
-            one = ref()
-            if one is not None and shiboken6.isValid(one):
-                yield one
+            widget = ref()
+            if widget is not None and shiboken6.isValid(widget):
+                yield widget
 
 
 def usable(widget: QWidget) -> bool:
@@ -119,16 +119,18 @@ def successor(left: QWidget) -> QWidget | None:
         return heir
     panels = list(_panels_around(left))
     if isinstance(left, Button):
-        same = [one for one in _in_order(panels) if isinstance(one, Button) and one.text() == left.text() != ""]
+        same = [
+            widget for widget in _in_order(panels) if isinstance(widget, Button) and widget.text() == left.text() != ""
+        ]
         if same:
             return same[0]
     if is_dangerous(left):
-        lists = [one for one in _in_order(panels) if isinstance(one, QAbstractItemView)]
+        lists = [widget for widget in _in_order(panels) if isinstance(widget, QAbstractItemView)]
         if lists:
             return lists[0]
     for panel in panels:
         candidates = list(_in_order([panel]))
-        main = [one for one in candidates if isinstance(one, Button) and one.is_main]
+        main = [widget for widget in candidates if isinstance(widget, Button) and widget.is_main]
         if candidates:
             return (main or candidates)[0]
     return None
@@ -146,8 +148,8 @@ def _panels_around(widget: QWidget) -> Iterator[QWidget]:
 def _in_order(panels: list[QWidget]) -> Iterator[QWidget]:
     """What takes the keyboard in each of ``panels``, from the top left on."""
     for panel in panels:
-        found = [one for one in below(panel, QWidget) if one.window() is panel.window() and _takes(one)]
-        yield from sorted(found, key=lambda one: _place(one, panel))
+        found = [widget for widget in below(panel, QWidget) if widget.window() is panel.window() and _takes(widget)]
+        yield from sorted(found, key=lambda widget: _place(widget, panel))
 
 
 def _place(widget: QWidget, panel: QWidget) -> tuple[int, int]:
