@@ -18,6 +18,7 @@ from sandbox.core.state import Database
 from sandbox.ec2 import fleet as module
 from sandbox.ec2.fleet import BY_INSTANCE, BY_SANDBOX, BY_USER, Fleet
 from sandbox.ec2.records import Instance, Instances
+from tests.helpers.waiting import wait_for
 
 WAYS = {
     "pending": {"running", "stopped", "shutting-down"},
@@ -96,14 +97,13 @@ class World:
 
     def settle(self) -> str:
         """Wait until nothing is under way; the state then."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            state = self.one.state
-            machine = self.fleet.machine("i-1")
-            if state in ("stopped", "terminated") or (state == "running" and machine is not None and machine.pid):
-                return state
-            time.sleep(0.001)
-        raise AssertionError(self.one)
+
+        def settled() -> str:
+            state, machine = self.one.state, self.fleet.machine("i-1")
+            up = state == "running" and machine is not None and machine.pid
+            return state if up or state in ("stopped", "terminated") else ""
+
+        return str(wait_for(settled, 20, "a state that lasts", every=0.001))
 
     def do(self, step: str) -> None:
         machine = self.fleet.machine("i-1")
@@ -166,8 +166,7 @@ def test_a_shutdown_from_inside_does_what_the_instance_was_launched_with(
 ) -> None:
     world.instances.change("i-1", lambda one: setattr(one, "shutdown_behavior", behavior))
     world.do("shutdown")
-    while world.one.state == "running":
-        time.sleep(0.001)
+    wait_for(lambda: world.one.state != "running", 20, "the shutdown", every=0.001)
     assert world.settle() == state
     assert world.one.state_reason == {
         "Code": "Client.InstanceInitiatedShutdown",
