@@ -164,7 +164,7 @@ def _request_tags(call: Call, kind: str) -> Context:
 
 def _tagging(call: Call) -> list[Need]:
     """CreateTags for each kind of resource that is tagged when it is made."""
-    kinds = dict.fromkeys(str(one.get("ResourceType")) for one in call.members.get("TagSpecifications") or ())
+    kinds = dict.fromkeys(str(tagged.get("ResourceType")) for tagged in call.members.get("TagSpecifications") or ())
     action = {"ec2:CreateAction": call.operation}
     return [Need("ec2:CreateTags", _arn(call, kind, "*"), _request_tags(call, kind) | action) for kind in kinds]
 
