@@ -21,7 +21,7 @@ EXIT_IN_USE = 3
 EXIT_NOT_RUNNING = 4
 EXIT_NOT_INSTALLED = 5
 # One of each kind of what `pip install sagedeck` leaves out; the rest comes with them.
-EXTRAS = ("moto", "psutil", "optuna")
+EXTRAS = ("cbor2", "moto", "psutil", "optuna")
 
 
 def default_state() -> Path:

@@ -450,7 +450,13 @@ def test_cbor_of_the_rfcs_examples() -> None:
     assert moment.timestamp() == 1363896240
 
 
-@pytest.mark.parametrize("text", ["", "18", "5803aa", "ff", "61ff", "0101", "81" * 200, "a1", "bf01ff", "fc"])
+# The last ones: tags for a pattern, a huge number, a cycle; a name twice; a name that is none; a simple value.
+FOREIGN = ["d8236428612b29", "c5821b00000000ffffffff01", "d81c81d81d00", "a2616101616102", "a10101", "f0"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "18", "5803aa", "ff", "61ff", "0101", "81" * 200, "a1", "bf01ff", "fc", "c16161", *FOREIGN]
+)
 def test_broken_cbor_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="CBOR"):
         cbor.loads(bytes.fromhex(text))
