@@ -21,10 +21,10 @@ def plain(shape: Shape, binary: bool) -> Convert:
         return _same if getattr(shape, "is_document_type", False) else _structure(shape, binary)
     if isinstance(shape, ListShape):
         item = _Later(shape.member, binary)
-        return lambda value: [item(entry) for entry in value]
+        return lambda value: list(map(item.now(), value))
     if isinstance(shape, MapShape):
         item = _Later(shape.value, binary)
-        return lambda value: {name: item(entry) for name, entry in value.items()}
+        return lambda value: dict(zip(value, map(item.now(), value.values()), strict=True))
     kind = shape.type_name
     if kind == "timestamp":
         return _moment if binary else _timestamp(shape)
@@ -42,7 +42,8 @@ def _structure(shape: StructureShape, binary: bool) -> Convert:
         out = {}
         for name, item in value.items():
             if item is not None and (member := members[name]) is not None:
-                out[member[0]] = member[1](item)
+                wire_name, of = member
+                out[wire_name] = item if of is _same else of(item)
         return out
 
     return convert
@@ -75,10 +76,11 @@ class _Later:
         self._shape, self._binary = shape, binary
         self._made: Convert | None = None
 
-    def __call__(self, value: object) -> Any:
+    def now(self) -> Convert:
+        """The conversion."""
         if self._made is None:
             self._made = plain(self._shape, self._binary)
-        return None if value is None else self._made(value)
+        return self._made
 
 
 def _same(value: object) -> Any:
