@@ -29,6 +29,8 @@ from console.widgets.base import below
 
 SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
+# CloudWatch has a point a minute: two jobs are two spikes when two points lie between them.
+BETWEEN_JOBS = 125.0
 TRIALS, AT_ONCE, HOSTS = 12, 3, 4
 SETTLE_SECONDS = 0.6
 _VEIL = 60
@@ -71,6 +73,16 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             picture = next((work / "sample-dogs" / "test").rglob("*.jpg"))
             await story.function(picture)
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
+            first = story.endpoint_name
+            await story.launch_instance("dog-trainer")
+            await story.train_on_instance("dogs-stopped", 60, stop=True)
+            await story.rest(BETWEEN_JOBS)
+            await story.train_on_instance("dogs-on-ec2", EPOCHS, stop=False)
+            await story.deploy_from_instance("dogs-from-ec2")
+            await story.predict([picture])
+            await story.end_instance()
+            await story.delete()
+            story.endpoint_name = first
             await story.delete()
         except StoryFailed as error:
             problem = str(error)

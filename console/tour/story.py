@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.tour.hands import StoryFailed, Watch
+from console.tour.story_compute import ComputeSteps
 from console.tour.story_functions import FunctionSteps
 
 if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(FunctionSteps):
+class Story(FunctionSteps, ComputeSteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:

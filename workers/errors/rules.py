@@ -88,6 +88,7 @@ QUOTA = frozenset(
 NOT_FOUND = frozenset(
     {
         "404",
+        "InvocationDoesNotExist",
         "NoSuchBucket",
         "NoSuchEntity",
         "NoSuchKey",
@@ -107,6 +108,10 @@ CONFLICT = frozenset(
         "ConflictException",
         "DeleteConflict",
         "EntityAlreadyExists",
+        "IncorrectInstanceState",
+        "IncorrectState",
+        "InvalidGroup.Duplicate",
+        "InvalidInstanceId",
         "OperationAborted",
         "ResourceAlreadyExistsException",
         "ResourceConflictException",
@@ -143,6 +148,8 @@ INVALID = frozenset(
 NOT_OFFERED = frozenset(
     {"InvalidAction", "MethodNotAllowed", "NotImplemented", "NotImplementedException", "UnknownOperationException"}
 )
+# EC2 has no free machine of this type just now; it is no limit of the account.
+NO_CAPACITY = frozenset({"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientCapacity"})
 NO_SPACE = frozenset({"InsufficientStorage", "InsufficientStorageException", "507"})
 
 _NOT_AUTHORIZED = re.compile(
@@ -228,6 +235,14 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
             _sentence(words) or f"{could_not}: the account has reached a limit.",
             "Choose a smaller or another instance type, stop something that runs, or ask AWS to raise the quota.",
             fix=Fix("Ask for a higher quota", "raise_quota", {"service": service, "text": words}),
+            **facts,
+        )
+    if code in NO_CAPACITY:
+        return Conflict(
+            "AWS has no free instance of this type now",
+            _sentence(words) or f"{could_not}: there is no capacity.",
+            "Choose another instance type, or try again in some minutes: AWS then looks in every zone again.",
+            fix=Fix("Try again", "retry"),
             **facts,
         )
     if code == "BucketAlreadyExists":

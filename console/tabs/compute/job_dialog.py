@@ -62,8 +62,8 @@ class JobDialog(FormDialog):
         form.add("script", "Script in it", LineEdit("train.py", chars=20))
         form.add("arguments", "Arguments", LineEdit("", "epochs=3, lr=0.01", chars=30), check=_pairs_problem)
         form.add("minutes", "Stop it after", IntField(60, 1, 2865, suffix="min"))
-        self._down = Switch("Shut the instance down when the job has ended", True)
-        form.add_widget(self._down)
+        self.shut_down_switch = Switch("Shut the instance down when the job has ended", True)
+        form.add_widget(self.shut_down_switch)
         super().__init__(
             f"Train on {instance.title}", form, ok="Start", icon="training", width=WIDTH,
             text="The script runs as a command through SSM. Model, report and output go to S3.",
@@ -74,7 +74,7 @@ class JobDialog(FormDialog):
         self.foot.addWidget(self._note)
         self.foot.addWidget(self._cost)
         form.changed.connect(self._show)
-        self._down.toggled.connect(lambda _: self._show())
+        self.shut_down_switch.toggled.connect(lambda _: self._show())
         self._show()
 
     def spec(self) -> JobSpec:
@@ -100,7 +100,7 @@ class JobDialog(FormDialog):
             bucket=data.bucket if data is not None else "",
             hyperparameters=settings,
             limit_seconds=given["minutes"] * 60,
-            shut_down=self._down.isChecked(),
+            shut_down=self.shut_down_switch.isChecked(),
             source=given["folder"] if own else "",
             script=given["script"] if own else "train.py",
         )
@@ -119,7 +119,7 @@ class JobDialog(FormDialog):
             self._cost.setText("No list price is known for this type.")
         else:
             self._cost.setText(f"At most {dollars(self._per_hour * minutes / 60)} for the time of the job")
-        goes_on = "" if self._down.isChecked() else "The instance goes on billing after the job."
+        goes_on = "" if self.shut_down_switch.isChecked() else "The instance goes on billing after the job."
         self._note.say(goes_on, "warn" if goes_on else "neutral")
         self.update_ok()
 
