@@ -6,6 +6,7 @@ The same file runs in a SageMaker container, under torchrun, and from a plain sh
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -57,4 +58,6 @@ def _failed(message: str) -> int:
 
 
 if __name__ == "__main__":
+    # Told to stop when all is saved and Python only takes itself down: the job has completed, it is not to be killed.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(main(sys.argv[1:]))

@@ -75,7 +75,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
             first = story.endpoint_name
             await story.launch_instance("dog-trainer")
-            await story.train_on_instance("dogs-stopped", 60, stop=True)
+            await story.train_on_instance("dogs-stopped", 1000, stop=True)
             await story.rest(BETWEEN_JOBS)
             await story.train_on_instance("dogs-on-ec2", EPOCHS, stop=False)
             await story.deploy_from_instance("dogs-from-ec2")

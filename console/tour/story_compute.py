@@ -34,7 +34,7 @@ class ComputeSteps(Hands):
             step.result.update(instance=found.id, open_ports=len(found.open_ports or ()), imdsv2=found.tokens_required)
             await self._look("ec2-online")
 
-    async def train_on_instance(self, job: str, epochs: int, *, stop: bool, views: int = 1) -> None:
+    async def train_on_instance(self, job: str, epochs: int, *, stop: bool, views: int = 2) -> None:
         """Train on the instance; with ``stop`` ask it to stop after the second epoch."""
         async with self._step("stop a job on it" if stop else "train on it to the end") as step:
             tab = self._tab("compute")
@@ -42,7 +42,7 @@ class ComputeSteps(Hands):
             self._click(tab.train_button)
             dialog = await self._dialog("JobDialog")
             dialog.form.set_values(
-                {"name": job, "epochs": epochs, "extra": f"views={views}, patience=0", "minutes": 20}
+                {"name": job, "epochs": epochs, "batch": 16, "extra": f"views={views}, patience=0", "minutes": 20}
             )
             if stop:
                 self._click(dialog.shut_down_switch)

@@ -28,7 +28,7 @@ async def test_train_on_an_instance_and_predict_with_its_model(
         await story.upload()
         await story.launch_instance("trainer")
         launched = story.steps[-1].result
-        await story.train_on_instance("dogs-stopped", 500, stop=True)
+        await story.train_on_instance("dogs-stopped", 1000, stop=True)
         stopped = story.steps[-1].result
         await story.train_on_instance("dogs-whole", 8, stop=False)
         await story.deploy_from_instance("dogs-ec2")

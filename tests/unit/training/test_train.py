@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -174,6 +175,18 @@ def test_unreadable_pictures_are_counted_and_named(
     assert train.main(run) == 1
     error = capsys.readouterr().err
     assert "5 of 60 pictures cannot be read" in error and name in error
+
+
+def test_a_stop_that_comes_when_all_is_done_does_not_kill(tmp_path: Path) -> None:
+    # Python takes a second or so to take torch down.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGTERM)\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, str(TRAINING / "train.py"), "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
 
 
 def test_sigterm_saves_the_best_model_and_ends_well(small_folder: Path, tmp_path: Path) -> None:
