@@ -1,7 +1,8 @@
 """An instance's disk: a folder that outlives a stop, with the few places that scripts for a Deep Learning AMI name.
 
 Paths of a script below /opt, /home, /root, /tmp, /mnt, /srv and /var become paths below the folder, as /opt/ml does
-for a training job; so do those of the commands that would switch this machine off.
+for a training job, and come back as they were in what it prints; so do those of the commands that would switch this
+machine off.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +37,7 @@ _SUDO = """#!/bin/sh
 # Everything in an instance runs as its one user already.
 while [ $# -gt 0 ]; do
   case "$1" in
-    -u|-g|-h|-p|-C|-r|-t|-T|-U) shift 2 ;;
+    -u|-g|-h|-p|-C|-r|-t|-T|-U|-[A-Za-z]*[ug]) shift 2 ;;
     --) shift; break ;;
     -*) shift ;;
     *=*) export "$1"; shift ;;
@@ -134,6 +136,53 @@ class Disk:
 
     def local(self, text: str, metadata_url: str = "") -> str:
         """A script with its paths below the folder, and with the address of this instance's metadata."""
-        text = _PATH.sub(lambda found: f"{self.root}/{found[1]}", text)
+        base = str(self.base)
+
+        def below(found: re.Match[str]) -> str:
+            # A path that was shown before the folder was known by another name.
+            real = found.string.startswith(base, found.start())
+            return found[0] if real else f"{self.root}/{found[1]}"
+
+        text = _PATH.sub(below, text)
         text = _COMMAND.sub(lambda found: str(self.commands / found[1]), text)
         return text.replace(METADATA_URL, metadata_url) if metadata_url else text
+
+    def public(self) -> Public:
+        """Turns the paths in a stream of output into those that the instance has."""
+        places = {self.root: "", self.base / "python" / "commands": "/usr/bin", self.commands: "/usr/sbin"}
+        return Public({str(real).encode(): shown.encode() for real, shown in places.items()})
+
+
+class Public:
+    """Replaces texts in a stream that comes in pieces: ``feed`` each, then ``close``."""
+
+    def __init__(self, texts: Mapping[bytes, bytes]) -> None:
+        self._texts = texts
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be said of the stream so far; a text that has only begun waits for its end."""
+        data = self._rest + data
+        cut = len(data) - self._begun(data)
+        self._rest = data[cut:]
+        return self._replaced(data[:cut])
+
+    def close(self) -> bytes:
+        """What was left."""
+        rest, self._rest = self._rest, b""
+        return self._replaced(rest)
+
+    def _begun(self, data: bytes) -> int:
+        """How many bytes at the end may be the beginning of a text."""
+        longest = max(map(len, self._texts)) - 1
+        start = data.find(b"/", max(0, len(data) - longest))
+        while start >= 0:
+            if any(text.startswith(data[start:]) for text in self._texts if len(text) > len(data) - start):
+                return len(data) - start
+            start = data.find(b"/", start + 1)
+        return 0
+
+    def _replaced(self, data: bytes) -> bytes:
+        for real, shown in self._texts.items():
+            data = data.replace(real, shown)
+        return data

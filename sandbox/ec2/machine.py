@@ -21,7 +21,7 @@ import psutil
 from sandbox.containers.python import HOST_PROGRAMS
 from sandbox.context import SandboxContext
 from sandbox.core.processes import Managed, StartFailed
-from sandbox.ec2.disk import Disk
+from sandbox.ec2.disk import Disk, Public
 
 KIND = "ec2"
 _BLOCK = 256 * 1024
@@ -207,7 +207,9 @@ class Machine:
     def _read(self, command: Command) -> None:
         self._remove_fifos(command)
         for output, sink in zip(command.outputs, command.sinks, strict=True):
-            reader = threading.Thread(target=_copy, args=(output, sink), name=f"output {command.id}", daemon=True)
+            reader = threading.Thread(
+                target=_copy, args=(output, sink, self.disk.public()), name=f"output {command.id}", daemon=True
+            )
             command.readers.append(reader)
             reader.start()
 
@@ -259,14 +261,17 @@ class Machine:
         on_exit()
 
 
-def _copy(output: int, sink: Sink) -> None:
+def _copy(output: int, sink: Sink, public: Public) -> None:
     os.set_blocking(output, True)
     with contextlib.closing(os.fdopen(output, "rb", buffering=0)) as pipe:
         while True:
             try:
                 block = pipe.read(_BLOCK)
             except OSError:
-                return
+                break
             if not block:
-                return
-            sink(block)
+                break
+            if shown := public.feed(block):
+                sink(shown)
+    if rest := public.close():
+        sink(rest)

@@ -101,6 +101,14 @@ def test_output_goes_to_s3_and_to_the_log(account: InstanceAccount, instance: st
     assert len(output) <= 2500 and "---Output truncated---" in output and "----------ERROR-------" in output
 
 
+def test_a_command_sees_the_instances_paths(account: InstanceAccount, instance: str) -> None:
+    said = account.run(instance, "pwd; echo 1 > /tmp/x; ls /tmp/x; python3 -c 'import os; print(os.getcwd())'; nope")
+    assert said["StandardOutputContent"] == "/root\n/tmp/x\n/root\n"
+    where = f"/var/lib/amazon/ssm/{instance}/document/orchestration/{said['CommandId']}/awsrunShellScript/"
+    error = said["StandardErrorContent"]
+    assert error.startswith(f"{where}0.awsrunShellScript/_script.sh: ") and "not found" in error
+
+
 def test_a_cancel_kills_what_the_command_started(account: InstanceAccount, instance: str) -> None:
     command = account.send(instance, "sleep 1000 & echo $! > $HOME/child; sleep 1000; echo never")
     account.wait_command(command, instance, "InProgress")

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.ec2.disk import Disk
 
@@ -76,3 +78,20 @@ def test_an_image_without_pytorch_has_it_once_it_was_installed(tmp_path: Path) -
     assert run("python3", "-c", "import torchvision") != 0
     assert run("python3", "-m", "pip", "install", "--help") == 0
     assert run("python3", "-c", "import importlib.util; assert importlib.util.find_spec('torchvision')") == 0
+
+
+def test_a_path_that_was_shown_once_stays(disk: Disk) -> None:
+    shown = f"ls {disk.root}/opt/x {disk.commands}/shutdown"
+    assert disk.local(shown) == shown
+
+
+@given(st.lists(st.integers(0, 200), max_size=8), st.integers(0, 3))
+def test_paths_come_back_however_the_output_is_cut(cuts: list[int], many: int) -> None:
+    disk = Disk(Path("/home/me/state/instances/i-1"), True)
+    whole = f"/home/me/state {disk.root}/root/x: no\n{disk.root}\n{disk.base}/python/commands/pip /".encode() * many
+    public, shown, last = disk.public(), b"", 0
+    for cut in sorted(cuts):
+        shown += public.feed(whole[last:cut])
+        last = max(last, cut)
+    shown += public.feed(whole[last:]) + public.close()
+    assert shown == b"/home/me/state /root/x: no\n\n/usr/bin/pip /" * many
