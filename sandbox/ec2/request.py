@@ -15,7 +15,6 @@ from sandbox.ec2.network import Place, private_address, public_address
 from sandbox.ec2.records import Instance, Profile, new_id
 from sandbox.wire.errors import AwsError
 
-RESOLVE = "resolve:ssm:"
 _BEHAVIORS = ("stop", "terminate")
 _VOLUME_SIZES = {"gp3": (1, 65_536), "gp2": (1, 16_384), "io1": (4, 16_384), "io2": (4, 65_536), "standard": (1, 1024),
                  "st1": (125, 16_384), "sc1": (125, 16_384)}  # fmt: skip

@@ -155,6 +155,38 @@ def test_targets_by_tag(account: InstanceAccount, instance: str) -> None:
     assert (whole["Status"], whole["CompletedCount"], whole["ErrorCount"]) == ("Success", 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"InstanceIds": ["i-0123456789abcdef0"]}, "InvalidInstanceId"),
+        ({"Targets": [{"Key": "tag:team", "Values": ["dogs"]}]}, "ValidationException"),
+        ({"InstanceIds": []}, "ValidationException"),
+        ({"DocumentName": "AWS-RunPowerShellScript"}, "UnsupportedPlatformType"),
+        ({"DocumentName": "no-such"}, "InvalidDocument"),
+        ({"Parameters": {"commands": ["true"], "executionTimeout": ["0"]}}, "InvalidParameters"),
+        ({"OutputS3BucketName": "no-such-bucket"}, "InvalidOutputFolder"),
+    ],
+)
+def test_commands_that_ssm_does_not_take(
+    account: InstanceAccount, instance: str, changes: dict[str, Any], code: str
+) -> None:
+    request = {"DocumentName": "AWS-RunShellScript", "InstanceIds": [instance], "Parameters": {"commands": ["true"]}}
+    before = len(account.ssm.list_commands(InstanceId=instance)["Commands"])
+    with pytest.raises(ClientError) as refused:
+        account.ssm.send_command(**{**request, **changes})
+    assert refused.value.response["Error"]["Code"] == code
+    assert len(account.ssm.list_commands(InstanceId=instance)["Commands"]) == before
+
+
+def test_a_command_that_nobody_knows(account: InstanceAccount, instance: str) -> None:
+    unknown = "12345678-1234-1234-1234-123456789012"
+    assert account.invocation(unknown, instance) == {}
+    for call in (account.ssm.cancel_command, account.ssm.list_commands):
+        with pytest.raises(ClientError) as refused:
+            call(CommandId=unknown)
+        assert refused.value.response["Error"]["Code"] == "InvalidCommandId"
+
+
 def test_the_metadata_service_gives_the_roles_keys_to_v2_alone(account: InstanceAccount, instance: str) -> None:
     script = """
 base=$AWS_EC2_METADATA_SERVICE_ENDPOINT
