@@ -72,6 +72,12 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_NOT_INSTALLED
     if args.command == "env":
         return print_env(state)
+    from sandbox.core.settings import WrongSetting, check_settings
+
+    try:
+        check_settings()
+    except WrongSetting as error:
+        parser.error(str(error))
     return serve(state, args.port, args.ready_file, args.idle_exit)
 
 

@@ -15,6 +15,7 @@ from sandbox.context import SandboxContext
 from sandbox.core.account import ACCOUNT_ID, REGION
 from sandbox.core.client_env import write_shim
 from sandbox.core.processes import Processes
+from sandbox.core.settings import time_factor
 from sandbox.core.state import StateDir
 from sandbox.dispatch import Dispatcher
 from sandbox.http.server import HttpServer, PortTaken
@@ -81,6 +82,8 @@ class Sandbox:
             "secret_access_key": known.secret,
             "pid": os.getpid(),
             "state": str(self._state.path),
+            # How many seconds of alarms' periods and of cooldowns pass in one second.
+            "time_factor": time_factor(),
         }
         if self._state.notice:
             content["notice"] = self._state.notice

@@ -96,11 +96,9 @@ class Environment:
         self._printed = 0
         init_seconds: float | None = None
         if self._fresh:
-            self._fresh = False
-            first, ended = self._wait(time.monotonic() + INIT_TIMEOUT_S, lines)
+            error = self.load(request_id, lines)
             init_seconds = time.monotonic() - self.started
-            if first is None or "error" in first:
-                error = first["error"] if first else self._ended(request_id, ended, INIT_TIMEOUT_S)
+            if error is not None:
                 return self._finish(Answer(error, "Unhandled", lines, 0.0, init_seconds=init_seconds, reusable=False))
         begun = time.monotonic()
         request = {
@@ -123,6 +121,17 @@ class Environment:
         error = "Unhandled" if "error" in answer else ""
         payload = answer["error"] if error else answer["payload"]
         return self._finish(Answer(payload, error, lines, seconds, init_seconds=init_seconds))
+
+    def load(self, request_id: str, lines: list[str]) -> str | None:
+        """Wait until the code is loaded, within Lambda's time for it; the error's JSON when it is not.
+
+        ``lines`` gets what the code printed meanwhile. The first call does this by itself.
+        """
+        self._fresh = False
+        first, ended = self._wait(time.monotonic() + INIT_TIMEOUT_S, lines)
+        if first is None or "error" in first:
+            return str(first["error"]) if first else self._ended(request_id, ended, INIT_TIMEOUT_S)
+        return None
 
     def close(self) -> None:
         """Kill the process and close the pipes. Safe to call twice."""

@@ -17,9 +17,11 @@ from typing import Any
 from sandbox.context import SandboxContext
 from sandbox.core.processes import Managed
 from sandbox.functions.code import CodeStore
+from sandbox.functions.concurrency import Concurrency
 from sandbox.functions.environment import Answer, Environment
 from sandbox.functions.log import log_lines
-from sandbox.functions.pool import ACCOUNT_CONCURRENCY, IDLE_SECONDS, MAX_AGE_SECONDS, Pool
+from sandbox.functions.pool import IDLE_SECONDS, MAX_AGE_SECONDS, Pool
+from sandbox.functions.provisioned import Provisioned
 from sandbox.functions.queue import EventQueue
 from sandbox.functions.store import Config, FunctionStore
 from sandbox.logs.store import Logs
@@ -44,6 +46,11 @@ class Invoker:
     def __init__(self, ctx: SandboxContext, store: FunctionStore, code: CodeStore) -> None:
         self._ctx, self._store, self._code = ctx, store, code
         self._pool = Pool()
+        self.provisioned = Provisioned(
+            lambda config: self._new_environment(config, "provisioned-concurrency"),
+            lambda config, environment, lines: self._write_log(config, environment.stream, lines),
+        )
+        self.concurrency = Concurrency(store, self.provisioned)
         # What the processes of a killed sandbox left; they are gone by now.
         shutil.rmtree(ctx.state.path / _SCRATCH, ignore_errors=True)
         self._events = EventQueue(ctx.state.db, self._run_event)
@@ -87,15 +94,6 @@ class Invoker:
         if not self._ctx.access.trusts_service(role_arn, _PRINCIPAL, function_arn):
             raise refused
 
-    def reserved(self, name: str) -> int | None:
-        """The function's reserved concurrency, or None."""
-        value = self._store.setting(name, "reserved")
-        return None if value is None else int(value)
-
-    def reserved_in_all(self) -> int:
-        """The reserved concurrency of all functions together."""
-        return sum(self.reserved(name) or 0 for name in self._store.names())
-
     def forget(self, name: str) -> None:
         """End the warm processes of a function whose code, settings or existence changed."""
         self._pool.discard(name)
@@ -104,17 +102,17 @@ class Invoker:
 
     def busy(self) -> bool:
         """True while a call is under way or an asynchronous one waits."""
-        return self._pool.busy() or self._events.waiting()
+        return self._pool.busy() or self._events.waiting() or self.provisioned.busy()
 
     def close(self) -> None:
         """End every process; calls under way end with an error."""
         self._events.close()
+        self.provisioned.close()
         self._pool.close()
 
     def _call(self, config: Config, qualifier: str, event: str, request_id: str) -> tuple[Answer, list[str]]:
         name = config["FunctionName"]
-        own = self.reserved(name)
-        unreserved = ACCOUNT_CONCURRENCY - self.reserved_in_all()
+        own, unreserved = self.concurrency.reserved(name), self.concurrency.unreserved()
         key = (name, config["Version"], config["RevisionId"])
         arn = self._store.function_arn(name, qualifier)
         lines: list[str] = []
@@ -125,9 +123,18 @@ class Invoker:
             self._write_log(config, environment.stream, lines)
             return answer
 
+        def run_provisioned(environment: Environment) -> Answer:
+            with self._pool.slot(name, own, unreserved, provisioned=True):
+                self._measure_provisioned(name, qualifier, ProvisionedConcurrencyInvocations=1.0)
+                return run(environment)
+
         try:
-            with self._pool.slot(name, own, unreserved):
-                answer = self._pool.call(key, lambda: self._new_environment(config), run)
+            answer, configured = self.provisioned.call(name, qualifier, config["Version"], run_provisioned)
+            if answer is None:
+                with self._pool.slot(name, own, unreserved):
+                    if configured:
+                        self._measure_provisioned(name, qualifier, ProvisionedConcurrencySpilloverInvocations=1.0)
+                    answer = self._pool.call(key, lambda: self._new_environment(config), run)
         except AwsError as error:
             if error.code == "TooManyRequestsException":
                 self._measure(name, Throttles=1.0)
@@ -150,7 +157,7 @@ class Invoker:
             return None if error.code == "TooManyRequestsException" else True
         return not answer.error
 
-    def _new_environment(self, config: Config) -> Environment:
+    def _new_environment(self, config: Config, kind: str = "on-demand") -> Environment:
         name, version = config["FunctionName"], config["Version"]
         self.check_role(config["Role"], self._store.function_arn(name))
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
@@ -161,6 +168,7 @@ class Invoker:
             **config.get("Environment", {}).get("Variables", {}),
             **session.environ(),
             **self._runtime_variables(config, stream, folder),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": kind,
         }
 
         scratch = self._ctx.state.path / _SCRATCH / secrets.token_hex(8)
@@ -203,7 +211,6 @@ class Invoker:
             "AWS_LAMBDA_FUNCTION_NAME": config["FunctionName"],
             "AWS_LAMBDA_FUNCTION_VERSION": config["Version"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config["MemorySize"]),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config['FunctionName']}",
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "LAMBDA_TASK_ROOT": str(folder),
@@ -217,7 +224,13 @@ class Invoker:
             now = int(time.time() * 1000)
             self._ctx.part(Logs).put(group, stream, [(now, line) for line in lines])
 
-    def _measure(self, name: str, **values: float) -> None:
+    def _measure(self, name: str, resource: str = "", **values: float) -> None:
         now = time.time()
+        dimensions = {"FunctionName": name} | ({"Resource": f"{name}:{resource}"} if resource else {})
         for metric, value in values.items():
-            self._ctx.part(Metrics).put("AWS/Lambda", metric, {"FunctionName": name}, value, now)
+            self._ctx.part(Metrics).put("AWS/Lambda", metric, dimensions, value, now)
+
+    def _measure_provisioned(self, name: str, qualifier: str, **values: float) -> None:
+        """Of a configuration, for which CloudWatch has a dimension beside the function's."""
+        use = self.provisioned.use(name, qualifier)
+        self._measure(name, qualifier, ProvisionedConcurrencyUtilization=use, **values)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from sandbox.functions.environment import Answer, Environment
 from sandbox.wire.errors import AwsError
 
-ACCOUNT_CONCURRENCY = 1000
 IDLE_SECONDS = 600.0
 _SWEEP_SECONDS = 15.0
 # More real processes than this at once would only slow each other down; further calls wait for one.
@@ -46,12 +45,12 @@ class Pool:
             return any(self._busy.values())
 
     @contextmanager
-    def slot(self, name: str, reserved: int | None, unreserved: int) -> Iterator[None]:
+    def slot(self, name: str, reserved: int | None, unreserved: int, provisioned: bool = False) -> Iterator[None]:
         """Count one call of a function. Raises ``AwsError`` TooManyRequestsException with AWS's Reason.
 
-        ``unreserved``: what all functions without a reservation share.
+        ``unreserved``: what all functions without a reservation share; a ``provisioned`` environment is not of it.
         """
-        shared = reserved is None
+        shared = reserved is None and not provisioned
         with self._lock:
             if shared and self._unreserved >= unreserved:
                 raise _throttled("ConcurrentInvocationLimitExceeded")

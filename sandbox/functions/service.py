@@ -11,7 +11,6 @@ from sandbox.core.numbers import whole
 from sandbox.functions.code import Code, CodeStore
 from sandbox.functions.invoke import Invoker
 from sandbox.functions.policy import FunctionPolicies
-from sandbox.functions.pool import ACCOUNT_CONCURRENCY
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
 from sandbox.s3.inside import S3
 from sandbox.service import Service
@@ -20,8 +19,6 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from sandbox.wire.reading import check
 
-# AWS keeps this many concurrent calls for functions without a reservation.
-UNRESERVED_MINIMUM = 100
 MAX_ENVIRONMENT_BYTES = 4096
 # botocore's model does not know this limit.
 MAX_TIMEOUT = 900
@@ -58,6 +55,7 @@ class LambdaService(Service):
         self._store = FunctionStore(ctx.state.db, ctx.region)
         self._code = CodeStore(ctx.state.path / "functions")
         self._invoker = Invoker(ctx, self._store, self._code)
+        self._concurrency = self._invoker.concurrency
         self._policies = FunctionPolicies(self._store, ctx.access.exists)
         self.operations = {
             "CreateFunction": self._create,
@@ -73,12 +71,9 @@ class LambdaService(Service):
             "UpdateAlias": self._update_alias,
             "GetAlias": lambda given, _: self._store.alias(self._name(given), given["Name"]),
             "ListAliases": self._list_aliases,
-            "DeleteAlias": lambda given, _: self._store.delete_alias(self._name(given), given["Name"]),
+            "DeleteAlias": self._delete_alias,
             "Invoke": self._invoke,
-            "PutFunctionConcurrency": self._put_concurrency,
-            "GetFunctionConcurrency": lambda given, _: self._concurrency(self._name(given)),
-            "DeleteFunctionConcurrency": self._delete_concurrency,
-            "GetAccountSettings": self._account_settings,
+            **self._concurrency.operations,
             "AddPermission": lambda given, _: self._policies.add(given),
             "RemovePermission": lambda given, _: self._policies.remove(given),
             "GetPolicy": lambda given, _: self._policies.get(given),
@@ -86,6 +81,7 @@ class LambdaService(Service):
             "TagResource": self._tag,
             "UntagResource": self._untag,
         }
+        self._concurrency.recover()
 
     def busy(self) -> bool:
         """True while a call is under way or an asynchronous one waits for its next try."""
@@ -140,7 +136,7 @@ class LambdaService(Service):
         config = self._find(given)
         name = config["FunctionName"]
         found: dict[str, Any] = {"Configuration": config, "Tags": self._tags(name), "Code": {"RepositoryType": "S3"}}
-        if concurrency := self._concurrency(name):
+        if concurrency := self._concurrency.of(name):
             found["Concurrency"] = concurrency
         return found
 
@@ -155,6 +151,7 @@ class LambdaService(Service):
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
         self._store.delete(name, qualifier)
         self._invoker.forget(name)
+        self._concurrency.forget(name, qualifier or None)
         self._code.keep_only(self._store.code_hashes())
         return {"StatusCode": 204}
 
@@ -243,7 +240,16 @@ class LambdaService(Service):
         record = self._store.alias(name, given["Name"])
         self._store.check_revision(record, given.get("RevisionId"))
         changes = {key: given[key] for key in ("FunctionVersion", "Description", "RoutingConfig") if key in given}
-        return self._store.put_alias(name, record | changes)
+        self._concurrency.check_alias(name, given["Name"], changes)
+        record = self._store.put_alias(name, record | changes)
+        self._concurrency.alias_changed(name, given["Name"])
+        return record
+
+    def _delete_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+        name = self._name(given)
+        self._store.delete_alias(name, given["Name"])
+        self._concurrency.forget(name, given["Name"])
+        return None
 
     def _list_aliases(self, given: dict[str, Any], caller: Caller) -> Result:
         wanted = given.get("FunctionVersion")
@@ -255,32 +261,6 @@ class LambdaService(Service):
         self._store.get(name, qualifier)
         config = self._store.get(name, self._store.routed(name, qualifier))
         return self._invoker.invoke(config, qualifier, given)
-
-    def _put_concurrency(self, given: dict[str, Any], caller: Caller) -> Result:
-        name, wanted = self._name(given), given["ReservedConcurrentExecutions"]
-        others = self._invoker.reserved_in_all() - (self._invoker.reserved(name) or 0)
-        if others + wanted > ACCOUNT_CONCURRENCY - UNRESERVED_MINIMUM:
-            text = (
-                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            )
-            raise _invalid(f"{text}below its minimum value of [{UNRESERVED_MINIMUM}].")
-        self._store.put_setting(name, "reserved", str(wanted))
-        return self._concurrency(name)
-
-    def _delete_concurrency(self, given: dict[str, Any], caller: Caller) -> Result:
-        self._store.put_setting(self._name(given), "reserved", None)
-        return None
-
-    def _concurrency(self, name: str) -> dict[str, Any]:
-        reserved = self._invoker.reserved(name)
-        return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
-
-    def _account_settings(self, given: dict[str, Any], caller: Caller) -> Result:
-        configs = [self._store.get(name) for name in self._store.names()]
-        unreserved = ACCOUNT_CONCURRENCY - self._invoker.reserved_in_all()
-        limits = {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": unreserved}
-        usage = {"FunctionCount": len(configs), "TotalCodeSize": sum(config["CodeSize"] for config in configs)}
-        return {"AccountLimit": limits, "AccountUsage": usage}
 
     def _tags(self, name: str) -> dict[str, str]:
         tags: dict[str, str] = json.loads(self._store.setting(name, "tags") or "{}")

@@ -18,9 +18,18 @@ _OF_A_FUNCTION = frozenset(
         *("GetAlias", "ListAliases", "DeleteAlias", "Invoke", "InvokeWithResponseStream", "PutFunctionConcurrency"),
         *("GetFunctionConcurrency", "DeleteFunctionConcurrency", "AddPermission", "RemovePermission", "GetPolicy"),
         *("ListTags", "TagResource", "UntagResource"),
+        *("PutProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig", "ListProvisionedConcurrencyConfigs"),
+        "DeleteProvisionedConcurrencyConfig",
     }
 )
 _OF_NO_FUNCTION = frozenset({"ListFunctions", "GetAccountSettings"})
+# What is done to a version or an alias, which is then asked about.
+_OF_A_QUALIFIER = frozenset(
+    {
+        *("Invoke", "InvokeWithResponseStream", "PutProvisionedConcurrencyConfig"),
+        *("GetProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfig"),
+    }
+)
 _INVOCATIONS = frozenset({"Invoke", "InvokeWithResponseStream"})
 
 
@@ -33,7 +42,7 @@ def function_needs(call: Call, names: Names) -> list[Need] | None:
     action = "lambda:InvokeFunction" if call.operation in _INVOCATIONS else f"lambda:{call.operation}"
     # A name, a partial ARN and an ARN mean the same function to the service, so they do here.
     name, qualifier = split_name(text(call, "FunctionName") or text(call, "Resource"), text(call, "Qualifier"))
-    whole = f"function:{name}:{qualifier}" if qualifier and call.operation in _INVOCATIONS else f"function:{name}"
+    whole = f"function:{name}:{qualifier}" if qualifier and call.operation in _OF_A_QUALIFIER else f"function:{name}"
     return [Need(action, arn("lambda", whole, REGION)), *_reading_of_code(call.members)]
 
 

@@ -1,0 +1,47 @@
+"""What the operator of a sandbox sets by the environment: the time factor, and the concurrency of the account."""
+
+from __future__ import annotations
+
+import os
+
+TIME_FACTOR = "SAGEDECK_TIME_FACTOR"
+CONCURRENCY = "SAGEDECK_LAMBDA_CONCURRENCY"
+# What accounts have on AWS: new ones 10 or 50, others 1,000.
+QUOTAS = (10, 50, 1000)
+MOST_TIMES = 100.0
+
+
+class WrongSetting(ValueError):
+    """A setting that the sandbox cannot work with; the text says which and what it may be."""
+
+
+def time_factor() -> float:
+    """How many seconds of periods and waits pass in one second of the clock: 1 to 100 (default 1).
+
+    Raises ``WrongSetting``.
+    """
+    text = os.environ.get(TIME_FACTOR, "").strip() or "1"
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 1.0 <= factor <= MOST_TIMES:
+        raise WrongSetting(f"{TIME_FACTOR} must be a number from 1 to {MOST_TIMES:.0f}, not {text!r}.")
+    return factor
+
+
+def account_concurrency() -> int:
+    """How many calls of functions the account may have under way at once: 10, 50 or 1,000 (the default).
+
+    Raises ``WrongSetting``.
+    """
+    text = os.environ.get(CONCURRENCY, "").strip() or str(QUOTAS[-1])
+    if text not in {str(quota) for quota in QUOTAS}:
+        raise WrongSetting(f"{CONCURRENCY} must be 10, 50 or 1000, not {text!r}.")
+    return int(text)
+
+
+def check_settings() -> None:
+    """Raise ``WrongSetting`` for the first setting that the sandbox cannot work with."""
+    time_factor()
+    account_concurrency()
