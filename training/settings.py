@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 MOST = 1_000_000
 # The order of an epoch's pictures comes from the seed times 100,003, which torch takes up to 64 bits.
@@ -54,10 +55,13 @@ class Settings:
 def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     """Read the arguments; names may be spelled with ``-`` or ``_``, values may come JSON-quoted.
 
-    Raises ``SettingsError`` for values that are no numbers or out of range; argparse exits for unknown arguments.
+    Raises ``SettingsError`` for names that are no setting, and for values that are no numbers or out of range.
     """
     parser, kinds = _parser(env)
-    given = vars(parser.parse_args(_joined(argv)))
+    found, unknown = parser.parse_known_args(_joined(argv))
+    if unknown:
+        raise SettingsError(_no_setting(unknown, kinds))
+    given = vars(found)
     given.pop("_tuning_objective_metric")
     problems = []
     for name, kind in kinds.items():
@@ -75,6 +79,24 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong as a sentence, where argparse would print how to use it and end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message.removeprefix('argument ')}.")
+
+
+def _no_setting(unknown: Sequence[str], kinds: Mapping[str, object]) -> str:
+    """Names what is unknown, the setting that looks most like it, and all there are."""
+    names = [word.partition("=")[0] for word in unknown if word.startswith("-")] or list(unknown)
+    allowed = [name.replace("_", "-") for name in kinds]
+    like = difflib.get_close_matches(names[0].lstrip("-").replace("_", "-"), allowed, 1)
+    shown = ", ".join(name[:SHOWN] for name in names[:5])
+    verb = "is no setting" if len(names) == 1 else "are no settings"
+    meant = f" Is {like[0]} meant?" if like else ""
+    return f"{shown} {verb} of this training.{meant} It takes {', '.join(allowed)}."
+
+
 def _joined(argv: Sequence[str]) -> list[str]:
     """``--name -1e-3`` as ``--name=-1e-3``: argparse takes most negative numbers for the name of a setting."""
     joined: list[str] = []
@@ -88,7 +110,7 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, Callable[[str], Any]]]:
     """The parser, which leaves every value a text, and what makes a value of each: argparse tells of errors in code."""
-    parser = argparse.ArgumentParser(description="Train a picture classifier.", allow_abbrev=False)
+    parser = _Parser(description="Train a picture classifier.", allow_abbrev=False)
     kinds: dict[str, Callable[[str], Any]] = {}
 
     def add(name: str, kind: Callable[[str], Any], default: Any, text: str, **options: Any) -> None:

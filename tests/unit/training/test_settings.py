@@ -64,12 +64,6 @@ def test_without_data_or_model_folder_it_says_which() -> None:
         parse([], {})
 
 
-def test_an_unknown_argument_ends_with_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse(["--learning-rat", "1"], CHANNELS)
-    assert "--learning-rat" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("env", "threads"), [({"OMP_NUM_THREADS": "1", "SM_NUM_CPUS": "2"}, 1), ({"SM_NUM_CPUS": "1"}, 1)]
 )
@@ -82,3 +76,23 @@ def test_the_reports_settings_hold_no_folders() -> None:
     public = parse([], CHANNELS).public()
     assert public["backbone"] == "efficientnet_lite0"
     assert not any("dir" in name for name in public)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--epoch", "3"], "--epoch is no setting of this training. Is epochs meant? It takes data-dir, model-dir,"),
+        (["--lerning_rate=1"], "--lerning_rate is no setting of this training. Is learning-rate meant? It takes"),
+        (["--learning-rat", "1"], "--learning-rat is no setting of this training. Is learning-rate meant? It takes"),
+        (["--zzz", "1", "--yyy", "2"], "--zzz, --yyy are no settings of this training. It takes"),
+        (["stray"], "stray is no setting of this training. It takes"),
+        (["--epochs"], "--epochs: expected one argument."),
+    ],
+)
+def test_an_argument_that_is_no_setting_is_named_with_what_is_allowed(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse([*argv, "--data-dir", "d", "--model-dir", "m"], {})
+    assert str(error.value).startswith(said)
+    assert "usage" not in "".join(capsys.readouterr())
