@@ -129,12 +129,17 @@ class PageBuilder:
         try:
             while self._left:
                 await self._turn(watch)
+                if not self._left:
+                    # Who could not wait has finished the last one meanwhile.
+                    break
                 tab_id = (self._wanted or self._left)[0]
                 spec = self._specs[tab_id]
                 if not spec.loaded:
                     # Its errors come again below.
                     with contextlib.suppress(Exception):
                         await asyncio.to_thread(spec.load)
+                        continue
+                    if tab_id not in self._left:
                         continue
                 self._build_piece(tab_id, asked=tab_id in self._wanted)
         finally:

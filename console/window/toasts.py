@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QKeyEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QCursor, QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -34,7 +34,7 @@ class Toast(Popover):
         self._gone = gone
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.dismiss)
+        self._timer.timeout.connect(self._run_out)
         icon, token = LOOK[notice.level]
         row = QHBoxLayout()
         row.setContentsMargins(14, 10, 8, 10)
@@ -79,15 +79,17 @@ class Toast(Popover):
         self._timer.stop()
         self._gone(self)
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Do not vanish under the pointer."""
-        self._timer.stop()
-        super().enterEvent(event)
-
     def leaveEvent(self, event: QEvent) -> None:
         """Count again."""
         self.say()
         super().leaveEvent(event)
+
+    def _run_out(self) -> None:
+        # Where the pointer is, is looked up: that a message came or went under one at rest is told by no event.
+        if self.isVisible() and self.rect().contains(self.mapFromGlobal(QCursor.pos())):
+            self.say()
+        else:
+            self.dismiss()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape dismisses the toast that has the keyboard."""
@@ -125,8 +127,9 @@ class Toasts:
         self.shown.append(toast)
         while len(self.shown) > SHOWN:
             self._remove(self.shown[0])
-        toast.show()
+        # Placed first, so that it is never under a pointer that is elsewhere.
         self.place()
+        toast.show()
         self._follow.start()
         if QApplication.platformName() != "offscreen":
             QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))

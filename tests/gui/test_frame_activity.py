@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from console.activity.model import ActivityItem
 from console.widgets.charts.progress import ProgressBar
@@ -195,6 +196,25 @@ async def test_a_success_goes_by_itself_and_an_error_stays(make_application, mon
     application.notify.success("Uploaded")
     toasts = application.window.toasts
     await until(lambda: [toast.notice.title for toast in toasts.shown] == ["Failed"])
+
+
+async def test_a_message_waits_only_while_the_pointer_is_on_it(make_application, monkeypatch):
+    """One that comes or moves under a pointer at rest is told of it by no event, or not of its end."""
+    monkeypatch.setattr("console.window.toasts.SECONDS", {"success": 0.05, "error": 0, "info": 1, "warn": 1})
+    application, _ = await opened(make_application)
+    toasts = application.window.toasts
+    at = application.window.mapToGlobal(QPoint(0, 0))
+    monkeypatch.setattr("console.window.toasts.QCursor", SimpleNamespace(pos=lambda: at), raising=False)
+    application.notify.success("Uploaded")
+    [toast] = toasts.shown
+    # As Qt tells it of a box that is made under the pointer and put elsewhere.
+    QApplication.sendEvent(toast, QEnterEvent(QPointF(1, 1), QPointF(1, 1), QPointF(at)))
+    await until(lambda: toasts.shown == [])
+    application.notify.success("Uploaded")
+    [toast] = toasts.shown
+    at = toast.mapToGlobal(toast.rect().center())
+    toast._timer.timeout.emit()
+    assert toasts.shown == [toast] and toast._timer.isActive()
 
 
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):

@@ -313,3 +313,16 @@ async def test_a_change_of_page_looks_through_no_page_that_is_hidden(
     assert looked == []
     application.notify.warn("Settings were reset", "They could not be read.")
     assert looked == [pages.tabs["data"]] and hidden.isHidden()
+
+
+async def test_what_is_finished_at_once_while_the_builder_waits_is_no_failure(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = await shown(make_application, [RecordingTab.spec, HeldTab.spec])
+    told: list[str] = []
+    application.notify.listen(lambda notice: told.append(f"{notice.title}: {notice.text}"))
+    await until(lambda: EVENTS and application.ctx.tasks.running("pages"))
+    monkeypatch.setattr(HeldTab, "held", False)
+    assert application.window.pages.tab("training") is not None
+    await until(lambda: not application.ctx.tasks.running("pages"))
+    assert told == []
