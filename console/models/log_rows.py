@@ -1,4 +1,7 @@
-"""Which rows the lines of a log take: one each, or as many as a line needs where long lines go on below."""
+"""Which rows the lines of a log take: one each, or as many as a line needs where long lines go on below.
+
+A row ends behind a blank where there is one, so that words stay whole; one that is longer than a row is cut.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ class LogRows:
         self._columns = 0
         self._ends = array("q")
         self._gone = 0
+        # The rows of one very long line are asked for one after the other.
+        self._cut: tuple[str, int, list[int]] = ("", 0, [0])
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -58,7 +63,19 @@ class LogRows:
 
     def rows_of(self, text: str) -> int:
         """Rows that a line takes."""
-        return max(1, -(-len(text) // self.width_of(text))) if self._columns else 1
+        if not self._columns or len(text) <= self._columns // 2:
+            return 1
+        return len(_begins(text, self.width_of(text)))
+
+    def part(self, text: str, part: int) -> tuple[int, int]:
+        """Where a line's row begins and ends in its text."""
+        if not self._columns:
+            return 0, len(text)
+        width = self.width_of(text)
+        if self._cut[0] is not text or self._cut[1] != width:
+            self._cut = (text, width, _begins(text, width))
+        begins = self._cut[2]
+        return begins[part], begins[part + 1] if part + 1 < len(begins) else len(text)
 
     def first_row(self, line: int) -> int:
         """The row in which a line begins; lines are counted from the first that is kept."""
@@ -68,3 +85,16 @@ class LogRows:
         """Line and part of it in a row; the last one for rows beyond the end."""
         line = min(bisect_right(self._ends, row + self._gone), len(self._ends) - 1)
         return line, max(0, row - self.first_row(line))
+
+
+def _begins(text: str, width: int) -> list[int]:
+    """Where the rows of a line begin. The blank that ends a row may stand beyond its width: it is not seen."""
+    begins, at, end = [0], 0, len(text)
+    while end - at > width:
+        blank = text.rfind(" ", at, at + width + 1)
+        # Blanks that a line begins with are no words to end a row behind.
+        word_ends = blank > at and not text[at:blank].isspace()
+        at = blank + 1 if word_ends else at + width
+        if at < end:
+            begins.append(at)
+    return begins

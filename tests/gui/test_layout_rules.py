@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +326,35 @@ def test_rows_of_a_log_are_those_that_counting_by_hand_gives(seed: int) -> None:
         wanted = naive(texts, columns)
         assert rows.total == len(wanted) and len(rows) == len(texts)
         assert [rows.at(row) for row in range(len(wanted))] == wanted
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_of_a_log_end_between_words(seed: int) -> None:
+    dice = random.Random(seed)
+    rows, columns = LogRows(), dice.choice((16, 40, 97))
+    words = ["a", "犬", "best_accuracy=.9123", "y" * 150, "", "of"]
+    texts = [" ".join(dice.choices(words, k=dice.randrange(40))) for _ in range(30)]
+    rows.reset(texts, columns)
+    parts: list[list[str]] = [[] for _ in texts]
+    for row in range(rows.total):
+        line, part = rows.at(row)
+        begin, end = rows.part(texts[line], part)
+        parts[line].append(texts[line][begin:end])
+    for text, shown in zip(texts, parts, strict=True):
+        width = rows.width_of(text)
+        assert "".join(shown) == text
+        for row_text, following in pairwise(shown):
+            # Cut within a word only where that is the whole row, and as much as there is room for.
+            assert row_text.endswith(" ") or " " not in row_text.lstrip(" ")
+            assert len(row_text) + len(following.split(" ", 1)[0]) >= width
+        assert all(len(row_text) <= width + 1 and len(row_text.rstrip(" ")) <= width for row_text in shown)
+
+
+def test_words_of_a_log_stay_whole() -> None:
+    rows = LogRows()
+    text = "epoch 2 of 3: valid_acc .9"
+    rows.reset([text], 20)
+    assert [text[slice(*rows.part(text, part))] for part in range(rows.total)] == ["epoch 2 of 3: ", "valid_acc .9"]
 
 
 def log_of(qtbot: QtBot, texts: list[str], most_lines: int = 1000) -> LogView:

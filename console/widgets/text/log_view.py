@@ -308,10 +308,7 @@ class LogView(QAbstractScrollArea):
         line, part = self._rows.at(row)
         number = self.buffer.first + line
         entry = self.buffer.line(number)
-        if not self._rows.columns:
-            return Row(number, entry, 0, len(entry.text))
-        width = self._rows.width_of(entry.text)
-        return Row(number, entry, part * width, min(len(entry.text), (part + 1) * width))
+        return Row(number, entry, *self._rows.part(entry.text, part))
 
     def selection(self) -> tuple[Place, Place] | None:
         """First and last place selected (line number, character), or ``None``."""
