@@ -41,9 +41,9 @@ class ComputeSteps(Hands):
             await self._until(tab.train_button.isEnabled, "the instance takes no commands")
             self._click(tab.train_button)
             dialog = await self._dialog("JobDialog")
-            dialog.form.set_values(
-                {"name": job, "epochs": epochs, "batch": 16, "extra": f"views={views}, patience=0", "minutes": 20}
-            )
+            # One that is to be stopped must not end by itself before.
+            extra = f"views={views}, patience=0" + (", epochs=1000000" if stop else "")
+            dialog.form.set_values({"name": job, "epochs": epochs, "batch": 16, "extra": extra, "minutes": 20})
             if stop:
                 self._click(dialog.shut_down_switch)
             await self._until(dialog.ok_button.isEnabled, "the job could not be started")

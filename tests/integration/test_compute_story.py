@@ -96,7 +96,7 @@ async def story(sandbox: SandboxProcess) -> None:
     assert where.open_ports == () and where.tokens_required and where.profile == f"SageDeckInstance-{BUCKET}"
 
     # A job that is stopped while it runs saves its model.
-    endless = {"epochs": "1000", "patience": "0", "image-size": "64", "views": "1"}
+    endless = {"epochs": "1000000", "patience": "0", "image-size": "64", "views": "1"}
     first = await compute.jobs.launch(job("stopped-job", where, hyperparameters=endless), where)
     await until(lambda: _saw(services, first, "epoch=2/"), seconds=120, what="the second epoch", every=0.3)
     running = (await compute.jobs.of_bucket(BUCKET))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from workers.aws.logs import Logs
@@ -130,7 +131,8 @@ class Commands:
         self, command: Command, token: str | None = None, *, from_end: bool = False
     ) -> tuple[tuple[LogEvent, ...], str]:
         """One page of a command's live output, both streams, and where to go on (see ``Logs.read``)."""
-        return await self._logs.read(LOG_GROUP, stream_prefix(command), token, from_end=from_end)
+        events, position = await self._logs.read(LOG_GROUP, stream_prefix(command), token, from_end=from_end)
+        return lines_of(events), position
 
     async def whole_output(self, command: Command, target: str) -> tuple[str, ...]:
         """Save what SSM kept in S3 into the folder ``target``; returns the names of the files, none while it runs."""
@@ -165,6 +167,19 @@ class Commands:
             CommandId=command.id,
             InstanceIds=[command.instance],
         )
+
+
+def lines_of(events: Sequence[LogEvent]) -> tuple[LogEvent, ...]:
+    """One event a line: the SSM agent puts all that was printed within a second into one event."""
+    return tuple(
+        line
+        for event in events
+        for line in (
+            [replace(event, message=text) for text in event.message.rstrip("\n").split("\n")]
+            if "\n" in event.message
+            else [event]
+        )
+    )
 
 
 def stream_prefix(command: Command) -> str:
@@ -202,7 +217,8 @@ def command_of(item: Mapping[str, Any]) -> Command:
         exit_code=None if code is None or (code == -1 and ended is None) else int(code),
         job=job_of(item.get("Comment", "")),
         bucket=plugin.get("OutputS3BucketName", ""),
-        prefix=plugin.get("OutputS3KeyPrefix", ""),
+        # SSM says where the plugin's output lies: PREFIX/COMMAND/INSTANCE/awsrunShellScript.
+        prefix=plugin.get("OutputS3KeyPrefix", "").partition(f"/{item['CommandId']}/")[0],
         output=plugin.get("Output", ""),
     )
 

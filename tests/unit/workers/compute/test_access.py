@@ -76,12 +76,15 @@ def test_role_and_profile_hold_exactly_what_a_job_needs(session):
         ("s3:AbortMultipartUpload", written),
         ("s3:ListMultipartUploadParts", written),
         ("logs:DescribeLogGroups", "*"),
+        ("cloudwatch:PutMetricData", "*"),
         *(
             (f"logs:{action}", resource)
             for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
             for resource in (log, f"{log}:*")
         ),
     }
+    metrics = next(statement for statement in document["Statement"] if "cloudwatch:" in str(statement["Action"]))
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "CWAgent"}}
     profile = call(session, "iam", "get_instance_profile", InstanceProfileName=name)["InstanceProfile"]
     assert [found["RoleName"] for found in profile["Roles"]] == [name]
     assert instances(session)[0]["InstanceId"] == identity

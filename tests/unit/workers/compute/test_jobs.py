@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import FakeSession
-from workers.compute.commands import Commands, command_of, run_cli
+from workers.compute.commands import Commands, command_of, lines_of, run_cli
 from workers.compute.instances import instance_of, period_of, up_seconds
 from workers.compute.jobs import job_of_parts, job_problem
 from workers.compute.types import Agent, Command, Instance, JobSpec
 from workers.errors.tree import Conflict, InvalidInput
+from workers.types import LogEvent
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ONLINE = Instance("i-1", "running", "t3.xlarge", NOW, "trainer", agent=Agent("Online", NOW))
@@ -145,6 +146,23 @@ def test_before_its_end_a_command_has_no_exit_code():
     plugin = {"ResponseCode": -1, "ResponseFinishDateTime": NOW}
     assert command_of({**item, "Status": "TimedOut", "CommandPlugins": [plugin]}).exit_code == -1
     assert command_of({**item, "CommandPlugins": []}).exit_code is None
+
+
+def test_lines_that_the_agent_put_into_one_event_are_lines_again():
+    events = (LogEvent(NOW, "epoch=1/2\nepoch=2/2\n", "s"), LogEvent(NOW, "alone", "s"), LogEvent(NOW, "a\n\nb", "s"))
+    assert [event.message for event in lines_of(events)] == ["epoch=1/2", "epoch=2/2", "alone", "a", "", "b"]
+
+
+def test_the_sent_prefix_is_read_from_where_the_output_lies():
+    item = {
+        "CommandId": "c-1",
+        "InstanceId": "i-1",
+        "RequestedDateTime": NOW,
+        "CommandPlugins": [
+            {"OutputS3BucketName": "b", "OutputS3KeyPrefix": "sagedeck/ec2/x/ssm/c-1/i-1/awsrunShellScript"}
+        ],
+    }
+    assert command_of(item).prefix == "sagedeck/ec2/x/ssm"
 
 
 def test_the_cli_line_is_quoted():
