@@ -27,10 +27,10 @@ class Account(FakeSession):
         super().__init__()
 
     async def call(self, service, operation, /, doing="", **parameters):
-        def answer(**_):
+        def answer(**given):
             if operation in self.refused:
                 raise self.refused[operation]
-            return getattr(self, f"on_{operation}")(**parameters)
+            return getattr(self, f"on_{operation}")(**given)
 
         self.handlers[operation] = answer
         return await super().call(service, operation, doing=doing, **parameters)
@@ -43,10 +43,16 @@ class Account(FakeSession):
 
     def on_create_model(self, ModelName, **more):
         self.models[ModelName] = more
+        self.tags[f"model/{ModelName.lower()}"] = more.get("Tags", ())
         return {}
 
     def on_create_endpoint_config(self, EndpointConfigName, ProductionVariants, Tags=()):
         self.configs[EndpointConfigName] = ProductionVariants
+        self.tags[f"endpoint-config/{EndpointConfigName.lower()}"] = Tags
+        return {}
+
+    def on_update_endpoint(self, EndpointName, EndpointConfigName):
+        self.endpoints[EndpointName] = EndpointConfigName
         return {}
 
     def on_create_endpoint(self, EndpointName, EndpointConfigName, Tags=()):
@@ -92,7 +98,7 @@ class Account(FakeSession):
         return {"PrimaryContainer": self.models[ModelName]["PrimaryContainer"]}
 
     def on_list_tags(self, ResourceArn):
-        return {"Tags": self.tags[ResourceArn]}
+        return {"Tags": self.tags[ResourceArn.split(":")[-1] if "/" in ResourceArn else ResourceArn]}
 
     def on_describe_scalable_targets(self, ServiceNamespace):
         return {"ScalableTargets": self.targets}

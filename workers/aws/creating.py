@@ -10,6 +10,7 @@ What is left then is in ``SageDeckError.left`` and in the error's words.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -39,6 +40,20 @@ UNDER_WAY_SECONDS = 45.0
 # After these the request may have been carried out all the same, and after any error of a request that was sent more
 # than once: "already exists" is then what the first one made. Another refusal is AWS's last word.
 DOUBTFUL = (LocalProblem, ServiceFault, Unreachable)
+
+
+_STAMPED = re.compile(rf"(.+)-\d{{8}}-\d{{6}}-[0-9a-f]{{{_NAME_DIGITS}}}")
+
+
+def made_for(name: str, base: str) -> bool:
+    """Whether ``name`` is one that some attempt gave for ``base`` (``Attempt.name``)."""
+    found, again = _STAMPED.fullmatch(name), _STAMPED.fullmatch(attempt_name(base, "0" * _NAME_DIGITS))
+    return found is not None and again is not None and found[1] == again[1]
+
+
+def attempt_name(base: str, token: str) -> str:
+    """A name of an attempt with this token, at this second."""
+    return f"{suggest_name(base, datetime.now(UTC), MAX_LENGTH - _NAME_DIGITS - 1)}-{token[:_NAME_DIGITS]}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +110,7 @@ class Attempt:
 
     def name(self, base: str) -> str:
         """A name for SageMaker that no other attempt uses: ``dogs-20260131-142501-3fa2``."""
-        digits = self.token[:_NAME_DIGITS]
-        return f"{suggest_name(base, datetime.now(UTC), MAX_LENGTH - _NAME_DIGITS - 1)}-{digits}"
+        return attempt_name(base, self.token)
 
     def is_mine(self, tags: Sequence[Mapping[str, str]]) -> bool:
         """Whether something with these tags was made by this attempt."""

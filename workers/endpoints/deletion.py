@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from workers.aws.creating import FLOW_SECONDS, surely_gone, to_the_end
+from workers.aws.creating import FLOW_SECONDS, made_for, surely_gone, to_the_end
 from workers.aws.session import AwsSession
+from workers.endpoints.steps import is_ours
 from workers.errors.tree import Left, NotFound, SageDeckError, Unreachable
 from workers.prices.table import PriceTable
 from workers.types import DeletionPlan, DeletionResult, Endpoint
@@ -33,6 +35,19 @@ _DESCRIBE = {
 }
 # Without these gone the endpoint must not be deleted.
 _BEFORE_ENDPOINT = (TARGET,)
+
+
+@dataclass
+class _Users:
+    """Who else uses an endpoint's configuration and models, and what its updates left that nobody uses any more.
+
+    ``config``: another endpoint, "" if none. ``models``: of each model another configuration that stays. ``left``:
+    configurations with their models.
+    """
+
+    config: str = ""
+    models: dict[str, str] = field(default_factory=dict)
+    left: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Deletion:
@@ -65,17 +80,23 @@ class Deletion:
             kept += [(CONFIG, endpoint.config_name, "another endpoint may use it")] if endpoint.config_name else []
             kept += [(MODEL, name, "another configuration may use it") for name in endpoint.model_names]
         else:
-            config_user, model_users = others
-            if config_user:
-                kept.append((CONFIG, endpoint.config_name, f"the endpoint {config_user} uses it"))
+            if others.config:
+                kept.append((CONFIG, endpoint.config_name, f"the endpoint {others.config} uses it"))
             elif endpoint.config_name:
                 parts.append((CONFIG, endpoint.config_name, "only this endpoint uses it"))
+            parts += [(CONFIG, name, "an update of this endpoint left it") for name in others.left]
             for name in endpoint.model_names:
-                user = endpoint.config_name if config_user else model_users.get(name)
+                user = endpoint.config_name if others.config else others.models.get(name)
                 if user:
                     kept.append((MODEL, name, f"the configuration {user} uses it"))
                 else:
                     parts.append((MODEL, name, "only this endpoint uses it"))
+            parts += [
+                (MODEL, name, "an update of this endpoint left it")
+                for name in dict.fromkeys(name for models in others.left.values() for name in models)
+                if name not in endpoint.model_names and name not in others.models
+                and await is_ours(self._session, name, endpoint.arn, "model")
+            ]  # fmt: skip
         if endpoint.model_uri:
             kept.append(("model file", endpoint.model_uri, "the training job's result stays in S3"))
         return DeletionPlan(
@@ -189,28 +210,34 @@ class Deletion:
             if function.get("Environment", {}).get("Variables", {}).get(ENDPOINT_VARIABLE) == endpoint.name
         ]
 
-    async def _other_users(self, endpoint: Endpoint) -> tuple[str, dict[str, str]]:
-        """Another endpoint with the same configuration ("" if none), and per model another configuration with it."""
-        config_user = ""
+    async def _other_users(self, endpoint: Endpoint) -> _Users:
+        users, in_use = _Users(), set[str]()
         names = [
             item["EndpointName"]
             async for item in self._session.paginate("sagemaker", "list_endpoints", "Endpoints")
             if item["EndpointName"] != endpoint.name
         ]
         for name, answer in await self._describe_all("describe_endpoint", "EndpointName", names):
+            coming = answer.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
+            in_use |= {coming, answer.get("EndpointConfigName", "")}
             if answer.get("EndpointConfigName") == endpoint.config_name:
-                config_user = name
+                users.config = name
         names = [
             item["EndpointConfigName"]
             async for item in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs")
             if item["EndpointConfigName"] != endpoint.config_name
         ]
-        model_users: dict[str, str] = {}
         for name, answer in await self._describe_all("describe_endpoint_config", "EndpointConfigName", names):
-            for variant in answer.get("ProductionVariants", ()):
-                if variant.get("ModelName") in endpoint.model_names:
-                    model_users[variant["ModelName"]] = name
-        return config_user, model_users
+            models = tuple(variant["ModelName"] for variant in _variants(answer) if variant.get("ModelName"))
+            if (
+                name not in in_use
+                and made_for(name, endpoint.name)
+                and await is_ours(self._session, name, endpoint.arn)
+            ):
+                users.left[name] = models
+            else:
+                users.models |= dict.fromkeys(models, name)
+        return users
 
     async def _describe_all(self, operation: str, parameter: str, names: list[str]) -> list[tuple[str, dict[str, Any]]]:
         async def one(name: str) -> tuple[str, dict[str, Any]]:
@@ -228,6 +255,10 @@ class Deletion:
         except SageDeckError as error:
             notes.append((UNCHECKED, what, error.message))
             return None
+
+
+def _variants(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [*config.get("ProductionVariants", ()), *config.get("ShadowProductionVariants", ())]
 
 
 def _left(kind: str, name: str, error: SageDeckError) -> Left:

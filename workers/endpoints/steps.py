@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import Attempt, Part, tagged
 from workers.aws.session import AwsSession
-from workers.aws.tags import creator_tag
+from workers.aws.tags import creator_tag, made_by_sagedeck
 from workers.aws.times import utc_of
 from workers.endpoints.deployable import no_model, no_model_reason, require_model
+from workers.errors.tree import AccessDenied, NotFound
 from workers.training.images import image_uri
 from workers.types import TrainingJob
 
@@ -51,6 +52,16 @@ def container(region: str, instance_type: str, model_uri: str) -> ContainerDefin
         "ModelDataUrl": model_uri,
         "Environment": {**CONTAINER_ENVIRONMENT, "SAGEMAKER_REGION": region},
     }
+
+
+async def is_ours(session: AwsSession, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
+    """Whether SageDeck made a configuration or model beside this endpoint; False where its tags may not be read."""
+    arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"
+    try:
+        found = await session.call("sagemaker", "list_tags", ResourceArn=arn)
+    except (NotFound, AccessDenied):
+        return False
+    return made_by_sagedeck(found.get("Tags", []))
 
 
 async def model_of(session: AwsSession, job_name: str) -> str:

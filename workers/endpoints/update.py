@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.session import AwsSession
-from workers.aws.tags import made_by_sagedeck
-from workers.endpoints.steps import EndpointRoles, container, make_config, make_model, model_of, tags_of
+from workers.endpoints.steps import EndpointRoles, container, is_ours, make_config, make_model, model_of, tags_of
 from workers.errors.tree import InvalidInput, SageDeckError
 from workers.training.images import image_uri
 from workers.types import Endpoint
@@ -109,10 +108,10 @@ class Updates:
         done = now.config_name == update.config_name
         config, models = (update.old_config, update.old_models) if done else (update.config_name, update.models)
         try:
-            if await self._ours(config, now.arn) and not await self._config_used(config):
+            if await is_ours(self._session, config, now.arn) and not await self._config_used(config):
                 await self._call("delete_endpoint_config", "tidy up", EndpointConfigName=config)
                 for model in models:
-                    if await self._ours(model, now.arn, "model") and not await self._model_used(model):
+                    if await is_ours(self._session, model, now.arn, "model") and not await self._model_used(model):
                         await self._call("delete_model", "tidy up", ModelName=model)
         except SageDeckError:
             return
@@ -150,11 +149,6 @@ class Updates:
         found = await self._call("describe_endpoint", doing, EndpointName=name)
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
         return found if config in (pending, found.get("EndpointConfigName")) else None
-
-    async def _ours(self, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
-        arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"
-        found = await self._session.call("sagemaker", "list_tags", ResourceArn=arn)
-        return made_by_sagedeck(found.get("Tags", []))
 
     async def _config_used(self, config: str) -> bool:
         async for one in self._session.paginate("sagemaker", "list_endpoints", "Endpoints"):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.endpoint_account import MODEL_URI, SPEC, Account, alarm, deployed, endpoints_of, plan_of, target
 from tests.unit.workers.fake_aws import Refused
+from workers.endpoints.update import UpdateSpec
 from workers.errors.tree import AccessDenied, InvalidInput, NotFound, QuotaExceeded
 from workers.types import DeletionPlan, DeploySpec
 
@@ -153,6 +154,48 @@ def test_what_others_use_is_kept():
     plan = plan_of(account)
     assert kinds(plan.also_deleted) == ["endpoint configuration"]
     assert ("model", account.configs["second"][0]["ModelName"]) in [part[:2] for part in plan.kept]
+
+
+def updated(account, **spec):
+    asyncio.run(endpoints_of(account).update(UpdateSpec("dogs", "ml.m5.large", 1, **spec)))
+    return account
+
+
+def test_what_an_update_left_goes_with_the_endpoint():
+    """The window was closed before the update was through: nothing else tidies up after it."""
+    account = updated(updated(deployed(deployed(Account(), "cats"))), job_name="dogs-1")
+    first, second, third = [name for name in account.configs if name.startswith("dogs-")]
+    plan = plan_of(account)
+    assert {name for kind, name, _ in plan.also_deleted if kind == "endpoint configuration"} == {first, second, third}
+    assert {name for kind, name, _ in plan.also_deleted if kind == "model"} == {first, third}
+    assert ("endpoint configuration", first, "an update of this endpoint left it") in plan.also_deleted
+    asyncio.run(endpoints_of(account).delete(plan))
+    assert all(name.startswith("cats-") for name in [*account.configs, *account.models])
+    assert len(account.configs) == len(account.models) == 1
+
+
+@pytest.mark.parametrize("reason", ["in use", "foreign", "going over", "another name", "model in use"])
+def test_what_only_looks_like_left_is_kept(reason):
+    account = updated(deployed(Account()), job_name="dogs-1")
+    old, new = account.configs
+    account.configs["other"], account.tags["endpoint-config/other"] = [], []
+    if reason == "in use":
+        account.endpoints["twin"] = old
+    elif reason == "foreign":
+        account.tags[f"endpoint-config/{old}"] = [{"Key": "made-by", "Value": "hand"}]
+    elif reason == "going over":
+        account.endpoints["twin"] = "other"
+        row = account.row
+        coming = {"PendingDeploymentSummary": {"EndpointConfigName": old}}
+        account.row = lambda name: row(name) | (coming if name == "twin" else {})
+    elif reason == "another name":
+        account.configs[f"dogs-2-{old}"] = account.configs.pop(old)
+    else:
+        account.configs["other"] = account.configs[old]
+    plan = plan_of(account)
+    gone = {(kind, name) for kind, name, _ in plan.also_deleted}
+    wanted = {("endpoint configuration", new), ("model", new)}
+    assert gone == wanted | ({("endpoint configuration", old)} if reason == "model in use" else set())
 
 
 def test_what_may_not_be_read_is_said_and_does_not_stop_the_plan():
