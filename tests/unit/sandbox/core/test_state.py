@@ -232,6 +232,8 @@ def test_the_lock_of_a_starting_window_makes_no_state_folder_of_anybodys(tmp_pat
         (2**22 + 5, "still starting"),
         (None, "still starting"),
     ],
+    # The number of this process would give the test another name in each process that runs tests.
+    ids=["alive", "gone", "none"],
 )
 def test_the_second_is_told_who_has_the_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], pid: int | None, told: str
