@@ -36,7 +36,8 @@ def not_connected(
     as_of: datetime | None,
 ) -> Absence:
     """Why ``name`` could not be connected to (``error``) or is not (``text``); the error's own way out comes first."""
-    words = f"{error.title}. {error.message} {error.hint}".strip() if error is not None else f"{text}."
+    # The strip at the top of the window says the rest.
+    words = f"{error.title}." if error is not None else f"{text}."
     again: Cure = ("Connect again", retry)
 
     def way_out(wanted: SageDeckError) -> list[Cure]:

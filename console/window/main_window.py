@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -45,10 +45,23 @@ if TYPE_CHECKING:
 
 READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
 DEFAULT_SIZE = (1440, 900)
+# What window managers put around a window, at most: nobody tells before it is shown.
+FRAME_TOP, FRAME_SIDE = 40, 8
 SMALLEST = (900, 600)
 MARGIN = 16
 GAP_BELOW = 12
 GAP_ABOVE_PANEL = 10
+
+
+def free_space(window: QWidget) -> QSize:
+    """What panels and docks leave of the screen that ``window`` will be on (pixels without the device's ratio)."""
+    return window.screen().availableGeometry().size()
+
+
+def first_size(available: QSize, wanted: QSize) -> QSize:
+    """The size of a window without a frame that has room for one on a screen where ``available`` is free."""
+    room = QSize(available.width() - 2 * FRAME_SIDE, available.height() - FRAME_TOP - FRAME_SIDE)
+    return wanted.boundedTo(room).expandedTo(QSize(*SMALLEST))
 
 
 class MainWindow(QWidget):
@@ -389,7 +402,7 @@ class MainWindow(QWidget):
                 dialog.reject()
 
     def _restore_geometry(self) -> None:
-        self.resize(*DEFAULT_SIZE)
+        self.resize(first_size(free_space(self), QSize(*DEFAULT_SIZE)))
         saved = self.ctx.settings.value("geometry", "")
         if saved:
             self.restoreGeometry(QByteArray.fromBase64(saved.encode("ascii", "ignore")))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QSize
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import getCppPointer
 
@@ -120,6 +120,14 @@ def dressed(qapp: Any) -> Any:
 
     dress(qapp)
     return qapp
+
+
+@pytest.fixture(autouse=True)
+def _large_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows begin in their usual size: the screen of the offscreen platform is 800 by 800 pixels."""
+    from console.window import main_window
+
+    monkeypatch.setattr(main_window, "free_space", lambda window: QSize(1920, 1080))
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from PySide6.QtCore import QSize
 
+from console.window import main_window
 from tests.helpers.waiting import wait_for
 
 HEAVY = (
@@ -127,3 +131,23 @@ async def test_the_windows_files_are_for_its_user_alone_also_those_of_earlier_ru
     files = list(folder.iterdir())
     assert {"settings.json", "window.log", "activity.jsonl"} <= {path.name for path in files}
     assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [
+        ((1440, 900), (1424, 852)),
+        ((1440, 860), (1424, 812)),
+        ((1920, 1080), (1440, 900)),
+        ((1280, 800), (1264, 752)),
+        ((800, 600), (900, 600)),
+    ],
+)
+async def test_the_first_window_leaves_room_for_its_frame(
+    make_application: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    screen: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(main_window, "free_space", lambda window: QSize(*screen))
+    assert make_application().window.size() == QSize(*size)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtWidgets import QAbstractButton, QDialog, QFileDialog, QWidget
+from PySide6.QtWidgets import QAbstractButton, QDialog, QFileDialog, QLabel, QWidget
 
 from console.connection import Choice
 from console.not_connected import NotConnected
 from console.tabs import TABS
+from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from tests.helpers.accounts import NamedAccount, said
 from tests.helpers.window import FakeServices, until
@@ -246,3 +247,13 @@ async def test_a_question_about_the_account_before_is_answered_with_cancel(desk:
     await made.choose("new")
     assert own.isVisible() and not question.isVisible() and chosen == []
     own.reject()
+
+
+async def test_why_it_is_not_connected_is_said_once(desk: Any) -> None:
+    made = await desk("data")
+    made.error = Expired("Nobody is signed in yet", "There is no sign-in of bad.", "Sign in to the profile bad.")
+    await made.choose("bad", "failed")
+    await settle()
+    texts = [one.text() for one in below(made.window, QLabel) if one.isVisible()]
+    for words in ("There is no sign-in of bad.", "Sign in to the profile bad."):
+        assert sum(text.count(words) for text in texts) == 1, texts

@@ -292,8 +292,9 @@ def from_botocore(exc: BaseException, doing: str, profile: str | None, own: bool
     if names & {"SSOTokenLoadError", "LoginTokenLoadError", "NoAuthTokenError"}:
         who = f"the profile {profile}" if profile else "this account"
         return _sign_in(
-            "Nobody is signed in yet", f"{could_not}: there is no sign-in of {who} on this computer.", profile, facts
-        )
+            "Nobody is signed in yet", f"{could_not}: there is no sign-in of {who} on this computer.", profile, facts,
+            again="",
+        )  # fmt: skip
     if "RefreshWithMFAUnsupportedError" in names:
         return Expired(
             "The session with the second device is over",
@@ -363,11 +364,12 @@ def _sentence(words: str) -> str:
     return words if not words or words.endswith((".", "!", "?")) else words + "."
 
 
-def _sign_in(title: str, message: str, profile: str | None, facts: dict[str, Any]) -> Expired:
+def _sign_in(title: str, message: str, profile: str | None, facts: dict[str, Any], *, again: str = " again") -> Expired:
     if profile:
-        fix, hint = Fix("Sign in", "sign_in", {"profile": profile}), f"Sign in to the profile {profile} again."
+        fix, hint = Fix("Sign in", "sign_in", {"profile": profile}), f"Sign in to the profile {profile}{again}."
     else:
-        fix, hint = Fix("Choose an account", "choose_backend"), "Connect to the account again, or choose another one."
+        fix = Fix("Choose an account", "choose_backend")
+        hint = f"Connect to the account{again}, or choose another one."
     return Expired(title, message, hint, fix=fix, **facts)
 
 

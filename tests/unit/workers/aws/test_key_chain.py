@@ -193,3 +193,4 @@ def test_who_never_signed_in_is_not_told_of_something_that_expired(exc, title):
     told = translate(exc, "sign in", profile="work")
     assert told.title == title
     assert ("expired" in str(told)) is ("expired" in title)
+    assert title != "Nobody is signed in yet" or " again" not in str(told)
