@@ -21,6 +21,7 @@ from sandbox.dispatch import Dispatcher
 from sandbox.http.server import HttpServer, PortTaken
 from sandbox.iam.enforcer import Iam
 from sandbox.logs.store import Logs
+from sandbox.metrics.alarms import Alarms
 from sandbox.metrics.store import Metrics
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.moto_host.calls import Calls
@@ -59,7 +60,7 @@ class Sandbox:
             region=REGION,
             call=calls.call,
             access=iam,
-            parts=(self.s3, self.logs, self.metrics, iam, calls, self._dispatcher),
+            parts=(self.s3, self.logs, self.metrics, Alarms(state.db), iam, calls, self._dispatcher),
         )
 
     def _listen(self, port: int) -> HttpServer:

@@ -7,6 +7,7 @@ from sandbox.service import Service
 
 def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
+    from sandbox.autoscaling.service import AutoScalingService
     from sandbox.billing.pricing import PricingService
     from sandbox.billing.quotas_service import ServiceQuotasService
     from sandbox.ec2.service import Ec2Service
@@ -35,6 +36,7 @@ def all_services() -> list[Service]:
         runtime,
         ec2,
         SsmService(ec2),
+        AutoScalingService(sagemaker),
         TaggingService(),
         ServiceQuotasService(),
         PricingService(),

@@ -1,4 +1,4 @@
-"""What Application Auto Scaling decides, as functions of metrics, clock, capacity and policies; they touch nothing else.
+"""What Application Auto Scaling decides, as pure functions of metrics, clock, capacity and policies.
 
 All times are seconds of one clock, whichever. Sources: Application Auto Scaling User Guide, "Target tracking scaling
 policies", "How step scaling works" (adjustment types, cooldown), "How target tracking scaling works" (several
@@ -176,7 +176,7 @@ def decide(
     capacity: int,
     limits: Limits,
     policies: Sequence[tuple[Policy, Reading]],
-    waits: Waits = Waits(),  # noqa: B008
+    waits: Waits = Waits(),
 ) -> Decision:
     """What to do now. Any policy scales out, and the largest wish counts; all must agree to scale in.
 

@@ -1,4 +1,4 @@
-"""CloudWatch metrics: its operations over ``metrics.store``; alarms and dashboards are moto's."""
+"""CloudWatch metrics: its operations over ``metrics.store``; dashboards are moto's."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.state import utc_ms
+from sandbox.metrics.alarms import Alarms
 from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, statistic
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError
+from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestResponse, as_datetime
 from sandbox.wire.render import render
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
 MAX_LISTED = 500
+# They would make or show alarms of moto's, which nobody looks after.
+_NOT_HERE = frozenset(
+    {"PutCompositeAlarm", "TagResource", "UntagResource", "ListTagsForResource", "PutAnomalyDetector"}
+)
 Params = dict[str, Any]
 
 
@@ -48,10 +53,13 @@ class MetricsService(Service):
             "GetMetricStatistics": self._statistics,
             "GetMetricData": self._data,
             "ListMetrics": self._list,
+            **ctx.part(Alarms).operations,
         }
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
-        """Today's clients speak CBOR, which moto does not: translate for what is moto's (alarms, dashboards)."""
+        """Today's clients speak CBOR, which moto does not: translate for what is moto's (dashboards)."""
+        if call.operation in _NOT_HERE:
+            raise not_implemented(self.name, call.operation)
         if call.protocol != "cbor":
             return None
         members = self._call(self.name, call.operation, call.members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.context import SandboxContext
 from sandbox.core.diagnostics import tell
+from sandbox.core.settings import time_factor
 from sandbox.logs.pump import LogPump
 from sandbox.logs.store import Logs
 from sandbox.metrics.store import Metrics
@@ -37,8 +38,8 @@ class SageMakerService(Service):
         self.tuning = TuningJobs(ctx, self.training)
         self.tuning.recover()
         models = Models(ctx)
-        self.invocations = InvocationMetrics(ctx.part(Metrics))
         self.endpoints = Endpoints(ctx, self.logs, models)
+        self.invocations = InvocationMetrics(ctx.part(Metrics), self.endpoints.serving, time_factor())
         self.endpoints.recover()
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations

@@ -16,7 +16,7 @@ from sandbox.iam.needs.functions import function_needs
 from sandbox.iam.needs.identity import assume_context, iam_needs, sts_needs
 from sandbox.iam.needs.need import Names, Need, Rule
 from sandbox.iam.needs.observing import logs_needs, metrics_needs
-from sandbox.iam.needs.others import ecr_needs, pricing_needs, quota_needs, tagging_needs
+from sandbox.iam.needs.others import ecr_needs, pricing_needs, quota_needs, scaling_needs, tagging_needs
 from sandbox.iam.needs.s3 import s3_needs
 from sandbox.iam.needs.sagemaker import runtime_needs, sagemaker_needs
 from sandbox.wire.call import Call
@@ -25,6 +25,7 @@ __all__ = ["RULES", "Need", "assume_context", "needs_of"]
 
 # By botocore's name of the service.
 RULES: Mapping[str, Rule] = {
+    "application-autoscaling": scaling_needs,
     "cloudwatch": metrics_needs,
     "ec2": ec2_needs,
     "ecr": ecr_needs,

@@ -49,3 +49,31 @@ def quota_needs(call: Call, names: Names) -> list[Need] | None:
 def pricing_needs(call: Call, names: Names) -> list[Need] | None:
     """Of the price list, which is the same for everybody."""
     return [Need(f"pricing:{call.operation}")] if call.operation in ("GetProducts", "DescribeServices") else None
+
+
+_SCALING = frozenset(
+    {
+        *("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy"),
+        *("PutScheduledAction", "DeleteScheduledAction"),
+    }
+)
+_SCALING_READ = frozenset(
+    {
+        *("DescribeScalableTargets", "DescribeScalingPolicies", "DescribeScheduledActions"),
+        "DescribeScalingActivities",
+    }
+)
+
+
+def scaling_needs(call: Call, names: Names) -> list[Need] | None:
+    """Of Application Auto Scaling: a target has a number that no request names, so all of them are asked about."""
+    action = f"application-autoscaling:{call.operation}"
+    if call.operation in _SCALING_READ:
+        return [Need(action)]
+    if call.operation not in _SCALING:
+        return None
+    context = {
+        "application-autoscaling:service-namespace": text(call, "ServiceNamespace"),
+        "application-autoscaling:scalable-dimension": text(call, "ScalableDimension"),
+    }
+    return [Need(action, arn("application-autoscaling", "scalable-target/*", call.region), context)]

@@ -20,6 +20,7 @@ from sandbox.roles.keys import RoleKeys
 from sandbox.s3.inside import S3
 from sandbox.sagemaker.hosting.fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
 from sandbox.sagemaker.hosting.link import HostListener
+from sandbox.sagemaker.hosting.metrics import Serving
 from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
@@ -73,6 +74,8 @@ class Endpoints:
         self._lock = threading.RLock()
         self._live: dict[str, LiveEndpoint] = {}
         self._closed = False
+        # Asked before an endpoint is deleted, with its name; whoever raises refuses.
+        self.on_delete: list[Callable[[str, Caller], None]] = []
         self._tools = FleetTools(
             listener=self._listener,
             logs=lambda role: RoleLogs(logs, ctx.access, role, ctx.region),
@@ -124,6 +127,17 @@ class Endpoints:
     def live(self, name: str) -> LiveEndpoint | None:
         """The endpoint of this name, or None."""
         return self._live.get(name)
+
+    def serving(self) -> list[Serving]:
+        """What the variants of all endpoints do now."""
+        with self._lock:
+            fleets = [(name, endpoint.fleet) for name, endpoint in self._live.items()]
+        return [
+            Serving(name, variant.name, variant.ready(), sum(one.waiting for one in variant.instances))
+            for name, fleet in fleets
+            if fleet is not None
+            for variant in fleet.variants.values()
+        ]
 
     def describe(self, name: str) -> dict[str, Any]:
         """The Describe answer of an endpoint; ValidationException when there is none."""
@@ -201,9 +215,11 @@ class Endpoints:
         self._work(endpoint, lambda endpoint: self._rescale(endpoint, fleet, changes))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
-    def _delete(self, request: DeleteEndpointInputTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _delete(self, request: DeleteEndpointInputTypeDef, caller: Caller) -> dict[str, Any]:
         name = request["EndpointName"]
         self.describe(name)
+        for asked in self.on_delete:
+            asked(name, caller)
         with self._lock:
             endpoint = self._live.get(name)
         if endpoint is None:

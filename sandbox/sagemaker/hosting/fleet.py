@@ -65,6 +65,10 @@ class Variant:
     instances: list[Instance] = field(default_factory=list)
     turn: itertools.count[int] = field(default_factory=itertools.count)
 
+    def ready(self) -> int:
+        """How many of its instances can answer."""
+        return sum(instance.state == "ready" for instance in self.instances)
+
     def to_record(self) -> dict[str, Any]:
         """What is needed to make the variant again after a restart, even if its model's record is deleted."""
         return {

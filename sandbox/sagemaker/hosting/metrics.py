@@ -1,16 +1,36 @@
-"""CloudWatch metrics of invocations, written once a second for all of them together."""
+"""CloudWatch metrics of invocations and of what is under way, written once a second for all of them together.
+
+As on AWS, a variant that is in service and is not asked has values of zero, so that alarms see that nothing comes.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
+from sandbox.core.diagnostics import tell_exception
 from sandbox.metrics.store import Datum, one_value
 
 NAMESPACE = "AWS/SageMaker"
 _FLUSH_SECONDS = 1.0
+_SHORTEST_FLUSH = 0.1
+# ConcurrentRequestsPerModel is a metric of high resolution; what nobody asks is told once a minute.
+_CONCURRENCY_SECONDS = 10.0
+_QUIET_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What a variant does now: its instances in service, and the requests that they answer or keep waiting."""
+
+    endpoint: str
+    variant: str
+    instances: int
+    requests: int
 
 
 class MetricStore(Protocol):
@@ -24,23 +44,38 @@ class MetricStore(Protocol):
 class InvocationMetrics:
     """Collects invocations; a thread writes them. Times are seconds here and microseconds in CloudWatch."""
 
-    def __init__(self, store: MetricStore) -> None:
-        self._store = store
+    def __init__(
+        self, store: MetricStore, serving: Callable[[], Iterable[Serving]] = tuple, factor: float = 1.0
+    ) -> None:
+        self._store, self._serving, self._factor = store, serving, factor
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], int] = defaultdict(int)
+        # Each request counts for what it is of one instance: one by how many there are.
+        self._shares: dict[tuple[str, str], float] = defaultdict(float)
         self._times: list[tuple[str, str, str, float, float]] = []
+        self._samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._sampled = 0.0
+        self._asked: dict[tuple[str, str], float] = {}
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="invocation metrics", daemon=True)
         self._thread.start()
 
     def add(
-        self, endpoint: str, variant: str, status: int, *, model_seconds: float | None, overhead_seconds: float
+        self,
+        endpoint: str,
+        variant: str,
+        status: int,
+        *,
+        model_seconds: float | None,
+        overhead_seconds: float,
+        instances: int = 1,
     ) -> None:
-        """Count one invocation with the model's ``status`` (200, 4xx or 5xx)."""
+        """Count one invocation with the model's ``status`` (200, 4xx or 5xx); ``instances`` of the variant served."""
         now = time.time()
         with self._lock:
             self._counts[endpoint, variant, "Invocations"] += 1
+            self._shares[endpoint, variant] += 1 / max(1, instances)
             self._counts[endpoint, variant, "Invocation4XXErrors"] += 400 <= status < 500
             self._counts[endpoint, variant, "Invocation5XXErrors"] += status >= 500
             self._counts[endpoint, variant, "InvocationModelErrors"] += status >= 400
@@ -54,6 +89,7 @@ class InvocationMetrics:
         with self._lock:
             counts, self._counts = self._counts, defaultdict(int)
             times, self._times = self._times, []
+            shares, self._shares = self._shares, defaultdict(float)
         now = time.time()
         data: list[tuple[str, dict[str, str], Datum]] = []
         for (endpoint, variant, name), count in counts.items():
@@ -63,6 +99,13 @@ class InvocationMetrics:
         for endpoint, variant, name, seconds, at in times:
             dimensions = {"EndpointName": endpoint, "VariantName": variant}
             data.append((name, dimensions, one_value(seconds * 1e6, at, "Microseconds")))
+        for (endpoint, variant), share in shares.items():
+            self._asked[endpoint, variant] = now
+            invocations = counts[endpoint, variant, "Invocations"]
+            mean = share / invocations
+            dimensions = {"EndpointName": endpoint, "VariantName": variant}
+            data.append(("InvocationsPerInstance", dimensions, Datum(now, invocations, share, mean, mean)))
+        data += self._under_way(now)
         if data:
             self._store.put_data(NAMESPACE, data)
 
@@ -72,10 +115,36 @@ class InvocationMetrics:
         self._wake.set()
         self._thread.join(timeout=10)
 
+    def _under_way(self, now: float) -> list[tuple[str, dict[str, str], Datum]]:
+        """What the variants do now; the samples of ten seconds become one datum."""
+        serving = [one for one in self._serving() if one.instances]
+        for one in serving:
+            self._samples[one.endpoint, one.variant].append(one.requests / one.instances)
+        data = []
+        if now - self._sampled >= _CONCURRENCY_SECONDS / self._factor - _SHORTEST_FLUSH / 2:
+            self._sampled = now
+            samples, self._samples = self._samples, defaultdict(list)
+            for (endpoint, variant), values in samples.items():
+                dimensions = {"EndpointName": endpoint, "VariantName": variant}
+                datum = Datum(now, len(values), sum(values), min(values), max(values))
+                data.append(("ConcurrentRequestsPerModel", dimensions, datum))
+        for one in serving:
+            asked = self._asked.setdefault((one.endpoint, one.variant), 0.0)
+            if now - asked >= _QUIET_SECONDS / self._factor:
+                self._asked[one.endpoint, one.variant] = now
+                dimensions = {"EndpointName": one.endpoint, "VariantName": one.variant}
+                data.append(("InvocationsPerInstance", dimensions, one_value(0.0, now)))
+        return data
+
     def _run(self) -> None:
+        pause = max(_SHORTEST_FLUSH, _FLUSH_SECONDS / self._factor)
         while not self._closed:
-            self._wake.wait()
+            self._wake.wait(pause)
             self._wake.clear()
             if not self._closed:
-                time.sleep(_FLUSH_SECONDS)
-            self.flush()
+                time.sleep(pause)
+            try:
+                self.flush()
+            except Exception as error:
+                # One fault must not end all measuring.
+                tell_exception(error)

@@ -89,10 +89,24 @@ class SageMakerRuntimeService(Service):
                 if isinstance(error, HostDied) and not error.asked:
                     continue
                 overhead = time.perf_counter() - started
-                metrics.add(name, variant.name, 500, model_seconds=None, overhead_seconds=overhead)
+                metrics.add(
+                    name,
+                    variant.name,
+                    500,
+                    model_seconds=None,
+                    overhead_seconds=overhead,
+                    instances=variant.ready(),
+                )
                 raise _model_error(endpoints, name, variant, instance, *_died(error, instance)) from error
         overhead = max(0.0, time.perf_counter() - started - model_seconds)
-        metrics.add(name, variant.name, status, model_seconds=model_seconds, overhead_seconds=overhead)
+        metrics.add(
+            name,
+            variant.name,
+            status,
+            model_seconds=model_seconds,
+            overhead_seconds=overhead,
+            instances=variant.ready(),
+        )
         if status >= 400:
             text = answer.decode("utf-8", "replace")
             raise _model_error(endpoints, name, variant, instance, status, text)

@@ -47,7 +47,15 @@ REFUSED = "refused by the service: it is not offered"
 LABEL = "a word of the request itself, no resource"
 PART = "a part of the resource that is asked about"
 NOT_ASKED: dict[tuple[str, ...], str] = {
+    **{
+        ("application-autoscaling", member): "AWS asks about targets by their number, which no request names"
+        for member in ("ResourceId", "PolicyName", "ScheduledActionName")
+    },
+    **{("application-autoscaling", member): READS for member in ("ResourceIds", "PolicyNames", "ScheduledActionNames")},
+    ("application-autoscaling", "RoleARN"): "AWS takes its own service-linked role, whatever is given",
     ("cloudwatch", "MetricName"): READS,
+    ("cloudwatch", "ThresholdMetricId"): REFUSED,
+    **{("cloudwatch", member): LABEL for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "AlarmContributorId")},
     **{("ec2", member): READS for member in ("ImageIds", "NetworkInterfaceIds", "VolumeIds", "AssociationIds")},
     **{
         ("ec2", operation, "InstanceIds"): READS
@@ -200,7 +208,7 @@ def test_every_role_that_a_request_hands_on_is_passed(services: list[Service]) -
         ("ec2", "CreateVpc"),
         ("ssm", "StartSession"),
         ("autoscaling", "CreateAutoScalingGroup"),
-        ("application-autoscaling", "RegisterScalableTarget"),
+        ("application-autoscaling", "GetPredictiveScalingForecast"),
         ("iam", "CreateServiceLinkedRole"),
         ("sagemaker", "CreateDomain"),
         ("kms", "Decrypt"),

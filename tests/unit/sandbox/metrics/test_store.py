@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.core.state import StateDir
+from sandbox.metrics.alarms import Alarms
 from sandbox.metrics.service import MetricsService
 from sandbox.metrics.store import Datum, Metrics, one_value, statistic
 from sandbox.wire.errors import AwsError
@@ -22,16 +23,22 @@ DIMENSIONS = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "V
 
 
 @pytest.fixture
-def metrics(tmp_path: Path) -> Iterator[Metrics]:
-    state = StateDir(tmp_path / "state")
-    yield Metrics(state)
-    state.close()
+def state(tmp_path: Path) -> Iterator[StateDir]:
+    made = StateDir(tmp_path / "state")
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def service(metrics: Metrics) -> MetricsService:
+def metrics(state: StateDir) -> Metrics:
+    return Metrics(state)
+
+
+@pytest.fixture
+def service(metrics: Metrics, state: StateDir) -> MetricsService:
     made = MetricsService()
-    made.start(SimpleNamespace(part=lambda kind: metrics, call=None))  # type: ignore[arg-type]
+    parts: dict[type, Any] = {Metrics: metrics, Alarms: Alarms(state.db)}
+    made.start(SimpleNamespace(part=parts.__getitem__, call=None))  # type: ignore[arg-type]
     return made
 
 

@@ -1,0 +1,186 @@
+"""Application Auto Scaling in a real sandbox whose time runs fast: an endpoint goes 1 → n → 1, with the AWS CLI."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
+
+pytestmark = pytest.mark.integration
+
+INFERENCE = """
+def model_fn(model_dir): return None
+def input_fn(body, content_type): return body
+def predict_fn(data, model): return b"{}"
+def output_fn(prediction, accept): return "{}"
+"""
+FILES = {"code/inference.py": INFERENCE}
+RESOURCE = "endpoint/e/variant/AllTraffic"
+TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": RESOURCE,
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+WORDS = ("--service-namespace", "sagemaker", "--resource-id", RESOURCE,
+         "--scalable-dimension", "sagemaker:variant:DesiredInstanceCount")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    state = tmp_path_factory.mktemp("scaling") / "state"
+    with SandboxProcess(state, environ={"SAGEDECK_TIME_FACTOR": "100"}) as sandbox:
+        account = Account(sandbox)
+        account.endpoint("e", FILES)
+        assert account.settled("e") == "InService"
+        yield account
+
+
+@pytest.fixture(scope="module")
+def scaling(account: Account) -> Any:
+    return account.sandbox.client("application-autoscaling")
+
+
+def aws(account: Account, *words: str) -> Any:
+    argv = [sys.executable, "-m", "awscli", *words, "--output", "json"]
+    done = subprocess.run(argv, env=account.sandbox.shell_environ(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def refused(call: Any, **request: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_what_cannot_be_is_refused_in_awss_words(account: Account, scaling: Any) -> None:
+    register = scaling.register_scalable_target
+    assert refused(register, **TARGET, MinCapacity=5, MaxCapacity=1) == (
+        "ValidationException",
+        "Maximum capacity cannot be less than minimum capacity",
+    )
+    gone = TARGET | {"ResourceId": "endpoint/nowhere/variant/AllTraffic"}
+    code, text = refused(register, **gone, MinCapacity=1, MaxCapacity=2)
+    assert code == "ValidationException" and "Could not find endpoint" in text
+    policy = {
+        "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 10.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+        },
+    }
+    assert refused(scaling.put_scaling_policy, **gone, **policy) == (
+        "ObjectNotFoundException",
+        "No scalable target registered for service namespace: sagemaker, resource ID: "
+        "endpoint/nowhere/variant/AllTraffic, scalable dimension: sagemaker:variant:DesiredInstanceCount",
+    )
+    assert refused(scaling.deregister_scalable_target, **TARGET)[0] == "ObjectNotFoundException"
+    account.sagemaker.create_endpoint_config(
+        EndpointConfigName="burst",
+        ProductionVariants=[
+            {"VariantName": "V", "ModelName": "e", "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"}
+        ],
+    )
+    account.sagemaker.create_endpoint(EndpointName="burst", EndpointConfigName="burst")
+    burst = TARGET | {"ResourceId": "endpoint/burst/variant/V"}
+    assert refused(register, **burst, MinCapacity=1, MaxCapacity=2)[1].startswith(
+        "You cannot register a variant with ml.t2.medium instance type as a scalable target."
+    )
+    account.settled("burst")
+    account.sagemaker.delete_endpoint(EndpointName="burst")
+
+
+def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: Any, tmp_path: Path) -> None:
+    aws(account, "application-autoscaling", "register-scalable-target", *WORDS,
+        "--min-capacity", "1", "--max-capacity", "3")  # fmt: skip
+    configuration = {
+        "TargetValue": 60.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+        "ScaleInCooldown": 60,
+        "ScaleOutCooldown": 60,
+    }
+    made = aws(account, "application-autoscaling", "put-scaling-policy", *WORDS, "--policy-name", "keep",
+               "--policy-type", "TargetTrackingScaling",
+               "--target-tracking-scaling-policy-configuration", json.dumps(configuration))  # fmt: skip
+    names = [alarm["AlarmName"] for alarm in made["Alarms"]]
+    assert [name[:-36] for name in names] == [
+        f"TargetTracking-{RESOURCE}-AlarmHigh-",
+        f"TargetTracking-{RESOURCE}-AlarmLow-",
+    ]
+    alarms = account.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    shown = [(one["Threshold"], one["EvaluationPeriods"], one["Period"], one["Statistic"]) for one in alarms]
+    assert shown == [(60.0, 3, 60, "Sum"), (54.0, 15, 60, "Sum")]
+    count = lambda: account.sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]  # noqa: E731
+    enough, answers = threading.Event(), []
+
+    def load() -> None:
+        while not enough.is_set():
+            answers.append(account.invoke("e"))
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        wait_for(lambda: count()["CurrentInstanceCount"] == 3, 120)
+        # Updating under load loses nothing.
+        wait_for(lambda: account.endpoint_status("e") == "InService")
+    finally:
+        enough.set()
+        thread.join()
+    assert set(answers) == {b"{}"}
+    wait_for(lambda: count()["CurrentInstanceCount"] == 1, 120)
+    wait_for(lambda: account.endpoint_status("e") == "InService")
+
+    def told() -> list[dict[str, Any]]:
+        answer = aws(account, "application-autoscaling", "describe-scaling-activities", *WORDS[:4],
+                     "--include-not-scaled-activities")  # fmt: skip
+        return list(answer["ScalingActivities"])
+
+    activities = wait_for(lambda: found if (found := told())[0].get("NotScaledReasons") else None)
+    done = [one for one in activities if not one.get("NotScaledReasons")]
+    assert {one["StatusCode"] for one in done} == {"Successful"}
+    assert done[0]["Description"] == "Setting desired instance count to 1."
+    assert done[0]["Cause"] == f"monitor alarm {names[1]} in state ALARM triggered policy keep"
+    assert done[0]["StatusMessage"] == (
+        "Successfully set desired instance count to 1. Change successfully fulfilled by sagemaker."
+    )
+    assert done[-1]["Cause"] == f"monitor alarm {names[0]} in state ALARM triggered policy keep"
+    assert activities[0]["NotScaledReasons"][0]["Code"] == "AlreadyAtMinCapacity"
+    assert all("NotScaledReasons" not in one for one in scaling.describe_scaling_activities(
+        ServiceNamespace="sagemaker")["ScalingActivities"])  # fmt: skip
+    states = {one["AlarmName"]: one["StateValue"] for one in account.cloudwatch.describe_alarms()["MetricAlarms"]}
+    assert states[names[1]] == "ALARM"
+
+
+def test_a_schedule_sets_the_limits_and_deleting_the_endpoint_deregisters(account: Account, scaling: Any) -> None:
+    scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=3)
+    scaling.put_scheduled_action(
+        **TARGET,
+        ScheduledActionName="morning",
+        Schedule="rate(1 minute)",
+        ScalableTargetAction={"MinCapacity": 2, "MaxCapacity": 2},
+    )
+    activities = lambda: scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]  # noqa: E731
+    wait_for(lambda: activities()[0]["Cause"] == "minimum capacity was set to 2")
+    before = activities()[1]
+    assert before["Description"] == "Setting minimum capacity to 2 and maximum capacity to 2"
+    assert before["Cause"] == "scheduled action name morning was triggered"
+    scaling.delete_scheduled_action(ServiceNamespace="sagemaker", ScheduledActionName="morning",
+                                    ResourceId=RESOURCE, ScalableDimension=TARGET["ScalableDimension"])  # fmt: skip
+    wait_for(lambda: account.endpoint_status("e") == "InService")
+    account.sagemaker.delete_endpoint(EndpointName="e")
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []
+    assert account.cloudwatch.describe_alarms()["MetricAlarms"] == []
