@@ -131,20 +131,20 @@ def _described(quota: Quota, value: float) -> dict[str, Any]:
     }
 
 
-def _requested(one: Raise) -> dict[str, Any]:
-    case = {"CaseId": str(int(one.id[:12], 16))} if one.status == "CASE_OPENED" else {}
+def _requested(raised: Raise) -> dict[str, Any]:
+    case = {"CaseId": str(int(raised.id[:12], 16))} if raised.status == "CASE_OPENED" else {}
     return {
-        "Id": one.id,
-        "ServiceCode": one.quota.service,
-        "ServiceName": SERVICES[one.quota.service],
-        "QuotaCode": one.quota.code,
-        "QuotaName": one.quota.name,
-        "DesiredValue": one.desired,
-        "Status": one.status,
-        "Created": datetime.fromtimestamp(one.created, UTC),
-        "LastUpdated": datetime.fromtimestamp(one.updated, UTC),
-        "Requester": one.requester,
-        "QuotaArn": one.quota.arn,
+        "Id": raised.id,
+        "ServiceCode": raised.quota.service,
+        "ServiceName": SERVICES[raised.quota.service],
+        "QuotaCode": raised.quota.code,
+        "QuotaName": raised.quota.name,
+        "DesiredValue": raised.desired,
+        "Status": raised.status,
+        "Created": datetime.fromtimestamp(raised.created, UTC),
+        "LastUpdated": datetime.fromtimestamp(raised.updated, UTC),
+        "Requester": raised.requester,
+        "QuotaArn": raised.quota.arn,
         "GlobalQuota": False,
         "Unit": "None",
         "QuotaRequestedAtLevel": _ACCOUNT,

@@ -41,7 +41,7 @@ def described(instance: Instance, tags: Mapping[str, str]) -> dict[str, Any]:
         "AmiLaunchIndex": instance.index,
         "ProductCodes": [],
         "Architecture": instance.image_facts.get("Architecture", "x86_64"),
-        "BlockDeviceMappings": [] if gone else [_mapping(one, instance.launched) for one in instance.volumes],
+        "BlockDeviceMappings": [] if gone else [_mapping(volume, instance.launched) for volume in instance.volumes],
         "ClientToken": instance.token,
         "EbsOptimized": instance.ebs_optimized,
         "EnaSupport": True,
@@ -133,29 +133,29 @@ def interface(instance: Instance) -> dict[str, Any]:
     }
 
 
-def volume(instance: Instance, one: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+def volume(instance: Instance, disk: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
     """One item of DescribeVolumes."""
     attachment = {
         "AttachTime": at(instance.launched),
-        "DeleteOnTermination": one["DeleteOnTermination"],
-        "Device": one["DeviceName"],
+        "DeleteOnTermination": disk["DeleteOnTermination"],
+        "Device": disk["DeviceName"],
         "InstanceId": instance.id,
         "State": "attached",
-        "VolumeId": one["VolumeId"],
+        "VolumeId": disk["VolumeId"],
     }
     gone = instance.state == "terminated"
     return {
-        "VolumeId": one["VolumeId"],
-        "Size": one["Size"],
-        "VolumeType": one["VolumeType"],
+        "VolumeId": disk["VolumeId"],
+        "Size": disk["Size"],
+        "VolumeType": disk["VolumeType"],
         "State": "available" if gone else "in-use",
         "AvailabilityZone": instance.zone,
         "CreateTime": at(instance.launched),
-        "Encrypted": one["Encrypted"],
-        "KmsKeyId": _key_arn(one["KmsKeyId"]) if one["Encrypted"] else None,
-        "SnapshotId": one["SnapshotId"],
-        "Iops": one["Iops"],
-        "Throughput": one["Throughput"],
+        "Encrypted": disk["Encrypted"],
+        "KmsKeyId": _key_arn(disk["KmsKeyId"]) if disk["Encrypted"] else None,
+        "SnapshotId": disk["SnapshotId"],
+        "Iops": disk["Iops"],
+        "Throughput": disk["Throughput"],
         "MultiAttachEnabled": False,
         "Attachments": [] if gone else [attachment],
         "Tags": tag_set(dict(tags)),
@@ -177,7 +177,7 @@ def _of(*path: str) -> Values:
 
 def _each(member: str, *path: str) -> Values:
     read = _of(*path)
-    return lambda row: [value for one in row.get(member) or () for value in read(one)]
+    return lambda row: [value for item in row.get(member) or () for value in read(item)]
 
 
 INSTANCE_FILTERS: dict[str, Values] = {

@@ -63,7 +63,9 @@ class InstanceCalls:
                         "request(s)."
                     )
                     raise AwsError("IdempotentParameterMismatch", text)
-                return self._reservation([one for one in map(self._instances.find, made[1]) if one is not None])
+                return self._reservation(
+                    [instance for instance in map(self._instances.find, made[1]) if instance is not None]
+                )
             plan = self._plan(members)
             if members.get("DryRun"):
                 raise dry_run()
@@ -92,8 +94,8 @@ class InstanceCalls:
     def _room(self, kind: str, least: int, most: int) -> int:
         """How many of ``least`` to ``most`` instances the quota of vCPUs lets in."""
         bucket = types.bucket(kind)
-        live = [one for one in self._instances.all() if one.state in ("pending", "running")]
-        used = sum(types.vcpus(one.type) for one in live if types.bucket(one.type) == bucket)
+        live = [instance for instance in self._instances.all() if instance.state in ("pending", "running")]
+        used = sum(types.vcpus(instance.type) for instance in live if types.bucket(instance.type) == bucket)
         limit = self._quotas.vcpus(bucket)
         fit = int((limit - used) // types.vcpus(kind))
         if fit < least:
@@ -132,11 +134,11 @@ class InstanceCalls:
 
     def _key(self, name: str) -> None:
         known = self._network.moto("ec2", "DescribeKeyPairs", {}).get("KeyPairs") or ()
-        if all(one["KeyName"] != name for one in known):
+        if all(pair["KeyName"] != name for pair in known):
             raise AwsError("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 
     def _launch(self, plan: request.Plan, token: str) -> Members:
-        taken = {address for one in self._instances.all() for address in (one.private_ip, one.public_ip)}
+        taken = {address for instance in self._instances.all() for address in (instance.private_ip, instance.public_ip)}
         reservation = new_id("r")
         built: list[Instance] = []
         tags: dict[str, dict[str, str]] = {}
@@ -152,7 +154,7 @@ class InstanceCalls:
         return answer
 
     def _reservation(self, instances: list[Instance]) -> Members:
-        shown = [answers.described(one, self._instances.tags(one.id)) for one in instances]
+        shown = [answers.described(instance, self._instances.tags(instance.id)) for instance in instances]
         reservation = instances[0].reservation if instances else ""
         return {"ReservationId": reservation, "OwnerId": owner(), "Groups": [], "Instances": shown}
 
@@ -161,8 +163,10 @@ class InstanceCalls:
         wanted = members.get("InstanceIds")
         known = self._instances.several(wanted) if wanted else self._instances.all()
         rows = []
-        for one in known:
-            rows.append({**answers.described(one, self._instances.tags(one.id)), "_reservation": one.reservation})
+        for instance in known:
+            rows.append(
+                {**answers.described(instance, self._instances.tags(instance.id)), "_reservation": instance.reservation}
+            )
         rows = chosen(rows, members.get("Filters"), answers.INSTANCE_FILTERS, answers.tags_of)
         shown, more = page(members, rows, whole=bool(wanted))
         reservations: dict[str, Members] = {}
@@ -176,7 +180,11 @@ class InstanceCalls:
         """DescribeInstanceStatus: of those that run, unless all are asked for."""
         wanted = members.get("InstanceIds")
         known = self._instances.several(wanted) if wanted else self._instances.all()
-        rows = [self._status(one) for one in known if one.state == "running" or members.get("IncludeAllInstances")]
+        rows = [
+            self._status(instance)
+            for instance in known
+            if instance.state == "running" or members.get("IncludeAllInstances")
+        ]
         rows = chosen(rows, members.get("Filters"), answers.STATUS_FILTERS, lambda row: [])
         shown, more = page(members, rows, whole=bool(wanted))
         return {"InstanceStatuses": shown, **more}
@@ -200,17 +208,17 @@ class InstanceCalls:
     def start(self, members: Members) -> Members:
         """StartInstances."""
         found = self._instances.several(_required(members))
-        for one in found:
-            if one.state not in ("stopped", "pending", "running"):
-                raise _wrong_state(one, "started")
+        for instance in found:
+            if instance.state not in ("stopped", "pending", "running"):
+                raise _wrong_state(instance, "started")
         _refuse_dry_run(members)
         changes = []
-        taken = {one.public_ip for one in self._instances.all()}
+        taken = {instance.public_ip for instance in self._instances.all()}
         with self._launching:
-            for one in found:
-                if one.state == "stopped":
-                    self._again(one, taken)
-                changes.append(_change(one, self._instances.get(one.id)))
+            for instance in found:
+                if instance.state == "stopped":
+                    self._again(instance, taken)
+                changes.append(_change(instance, self._instances.get(instance.id)))
         return {"StartingInstances": changes}
 
     def _again(self, instance: Instance, taken: set[str]) -> None:
@@ -220,9 +228,9 @@ class InstanceCalls:
         self._room(instance.type, 1, 1)
         public = public_address(taken) if instance.wants_public else ""
 
-        def change(one: Instance) -> None:
-            one.state, one.public_ip = "pending", public
-            one.reason, one.state_reason = "", {}
+        def change(current: Instance) -> None:
+            current.state, current.public_ip = "pending", public
+            current.reason, current.state_reason = "", {}
 
         self._instances.change(instance.id, change)
         self._fleet.boot(instance.id)
@@ -230,52 +238,54 @@ class InstanceCalls:
     def stop(self, members: Members) -> Members:
         """StopInstances."""
         found = self._instances.several(_required(members))
-        for one in found:
-            if one.state in ("terminated", "shutting-down"):
-                raise _wrong_state(one, "stopped")
-            if one.state == "pending":
+        for instance in found:
+            if instance.state in ("terminated", "shutting-down"):
+                raise _wrong_state(instance, "stopped")
+            if instance.state == "pending":
                 raise AwsError(
-                    "IncorrectInstanceState", f"The instance '{one.id}' is not in a state from which it can be stopped."
+                    "IncorrectInstanceState",
+                    f"The instance '{instance.id}' is not in a state from which it can be stopped.",
                 )
-            if one.stop_protected:
+            if instance.stop_protected:
                 text = (
-                    f"The instance '{one.id}' may not be stopped. Modify its 'disableApiStop' instance attribute and "
+                    f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance attribute "
+                    "and try again."
                 )
-                text += "try again."
                 raise AwsError("OperationNotPermitted", text)
             if members.get("Hibernate"):
                 raise AwsError(
-                    "UnsupportedHibernationConfiguration", f"The instance '{one.id}' is not enabled for hibernation."
+                    "UnsupportedHibernationConfiguration",
+                    f"The instance '{instance.id}' is not enabled for hibernation.",
                 )
         _refuse_dry_run(members)
-        for one in found:
-            self._fleet.stop(one.id, BY_USER, force=bool(members.get("Force")))
-        return {"StoppingInstances": [_change(one, self._instances.get(one.id)) for one in found]}
+        for instance in found:
+            self._fleet.stop(instance.id, BY_USER, force=bool(members.get("Force")))
+        return {"StoppingInstances": [_change(instance, self._instances.get(instance.id)) for instance in found]}
 
     def terminate(self, members: Members) -> Members:
         """TerminateInstances."""
         found = self._instances.several(_required(members))
-        for one in found:
-            if one.protected and one.state != "terminated":
+        for instance in found:
+            if instance.protected and instance.state != "terminated":
                 text = (
-                    f"The instance '{one.id}' may not be terminated. Modify its 'disableApiTermination' instance "
+                    f"The instance '{instance.id}' may not be terminated. Modify its 'disableApiTermination' instance "
                     "attribute and try again."
                 )
                 raise AwsError("OperationNotPermitted", text)
         _refuse_dry_run(members)
-        for one in found:
-            self._fleet.stop(one.id, BY_USER, terminate=True)
-        return {"TerminatingInstances": [_change(one, self._instances.get(one.id)) for one in found]}
+        for instance in found:
+            self._fleet.stop(instance.id, BY_USER, terminate=True)
+        return {"TerminatingInstances": [_change(instance, self._instances.get(instance.id)) for instance in found]}
 
     def reboot(self, members: Members) -> Members:
         """RebootInstances."""
         found = self._instances.several(_required(members))
-        for one in found:
-            if one.state != "running":
-                raise _wrong_state(one, "rebooted")
+        for instance in found:
+            if instance.state != "running":
+                raise _wrong_state(instance, "rebooted")
         _refuse_dry_run(members)
-        for one in found:
-            self._fleet.reboot(one.id)
+        for instance in found:
+            self._fleet.reboot(instance.id)
         return {}
 
 
@@ -322,7 +332,7 @@ def _full(kind: str, zone: str) -> bool:
 
 
 def _no_capacity(kind: str, zone: str, zones: list[str]) -> AwsError:
-    others = [one for one in zones if one != zone and not _full(kind, one)]
+    others = [other for other in zones if other != zone and not _full(kind, other)]
     text = (
         f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested ({zone}). "
         "Our system will be working on provisioning additional capacity."

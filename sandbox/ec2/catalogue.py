@@ -83,11 +83,11 @@ class Catalogue:
     def images(self, members: Members) -> Members:
         """DescribeImages."""
         wanted = members.get("ImageIds")
-        rows = self._named(wanted) if wanted else [*(one.described() for one in ours().values()), *self._others({})]
+        rows = self._named(wanted) if wanted else [*(image.described() for image in ours().values()), *self._others({})]
         owners = members.get("Owners")
         if owners:
-            owners = [ACCOUNT_ID if one == "self" else one for one in owners]
-            rows = [one for one in rows if one.get("OwnerId") in owners or one.get("ImageOwnerAlias") in owners]
+            owners = [ACCOUNT_ID if owner == "self" else owner for owner in owners]
+            rows = [row for row in rows if row.get("OwnerId") in owners or row.get("ImageOwnerAlias") in owners]
         filters = members.get("Filters")
         known: dict[str, Values] = {name: partial(_of_image, member) for name, member in _IMAGE_MEMBERS.items()}
         rows = chosen(rows, filters, known, lambda row: list(row.get("Tags") or ()))
@@ -95,34 +95,34 @@ class Catalogue:
         return {"Images": shown, **more}
 
     def _named(self, wanted: list[str]) -> list[Members]:
-        here = {one: ours()[one].described() for one in wanted if one in ours()}
-        left = [one for one in wanted if one not in here]
-        for one in left:
-            if not one.startswith("ami-"):
-                raise AwsError("InvalidAMIID.Malformed", f'Invalid id: "{one}"')
+        here = {identity: ours()[identity].described() for identity in wanted if identity in ours()}
+        left = [identity for identity in wanted if identity not in here]
+        for identity in left:
+            if not identity.startswith("ami-"):
+                raise AwsError("InvalidAMIID.Malformed", f'Invalid id: "{identity}"')
         try:
-            here |= {one["ImageId"]: one for one in self._others({"ImageIds": left})} if left else {}
+            here |= {image["ImageId"]: image for image in self._others({"ImageIds": left})} if left else {}
         except AwsError as error:
             if error.status >= 500:
                 raise
-        missing = [one for one in wanted if one not in here]
+        missing = [identity for identity in wanted if identity not in here]
         if missing:
             word = "ids" if len(missing) > 1 else "id"
             verb = "do" if len(missing) > 1 else "does"
             shown = ", ".join(missing)
             raise AwsError("InvalidAMIID.NotFound", f"The image {word} '[{shown}]' {verb} not exist")
-        return [here[one] for one in wanted]
+        return [here[identity] for identity in wanted]
 
     def _others(self, members: Members) -> list[Members]:
         found = self._moto("ec2", "DescribeImages", members).get("Images") or ()
-        return [{"PlatformDetails": "Linux/UNIX", "EnaSupport": True, **one} for one in found]
+        return [{"PlatformDetails": "Linux/UNIX", "EnaSupport": True, **image} for image in found]
 
     def types(self, members: Members) -> Members:
         """DescribeInstanceTypes."""
         wanted = members.get("InstanceTypes")
-        rows = [types.find(one) for one in wanted] if wanted else list(types.catalogue().values())
-        for one in members.get("Filters") or ():
-            name = str(one.get("Name"))
+        rows = [types.find(name) for name in wanted] if wanted else list(types.catalogue().values())
+        for condition in members.get("Filters") or ():
+            name = str(condition.get("Name"))
             if name not in _TYPE_FILTERS:
                 raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
         known: dict[str, Values] = {name: partial(_of_path, name) for name in _TYPE_FILTERS}
@@ -130,7 +130,7 @@ class Catalogue:
         shown, more = page({"MaxResults": 100, **members} if not wanted else members, rows, whole=bool(wanted))
         answer: Any = operation_model("ec2", "DescribeInstanceTypes").output_shape
         model = answer.members["InstanceTypes"].member
-        return {"InstanceTypes": [_known(model, one) for one in shown], **more}
+        return {"InstanceTypes": [_known(model, row) for row in shown], **more}
 
     def offerings(self, members: Members) -> Members:
         """DescribeInstanceTypeOfferings, by region or by availability zone."""
@@ -158,7 +158,7 @@ def _known(shape: Any, value: Any) -> Any:
     """What AWS's model has of moto's data, which is of a later day."""
     if isinstance(shape, StructureShape):
         return {name: _known(member, value[name]) for name, member in shape.members.items() if name in value}
-    return [_known(shape.member, one) for one in value] if isinstance(shape, ListShape) else value
+    return [_known(shape.member, item) for item in value] if isinstance(shape, ListShape) else value
 
 
 def _of_path(name: str, row: Members) -> list[Any]:

@@ -39,7 +39,7 @@ class Conditions:
             if error.status >= 500:
                 raise
             return {}
-        return {one["Key"]: one["Value"] for one in found}
+        return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def _of_instance(instance: Instance) -> dict[str, str]:

@@ -16,25 +16,29 @@ from sandbox.ec2.records import Instance, Instances, Profile, tag_set
 from sandbox.wire.errors import AwsError
 
 Members = dict[str, Any]
+# EC2 keeps the most recent 64 KB of what an instance printed.
 _CONSOLE_BYTES = 64 * 1024
 # The attribute in the request, and how it is answered.
 _ATTRIBUTES: dict[str, tuple[str, Callable[[Instance], Any]]] = {
-    "instanceType": ("InstanceType", lambda one: {"Value": one.type}),
-    "userData": ("UserData", lambda one: {"Value": one.user_data} if one.user_data else {}),
-    "disableApiTermination": ("DisableApiTermination", lambda one: {"Value": one.protected}),
-    "disableApiStop": ("DisableApiStop", lambda one: {"Value": one.stop_protected}),
+    "instanceType": ("InstanceType", lambda instance: {"Value": instance.type}),
+    "userData": ("UserData", lambda instance: {"Value": instance.user_data} if instance.user_data else {}),
+    "disableApiTermination": ("DisableApiTermination", lambda instance: {"Value": instance.protected}),
+    "disableApiStop": ("DisableApiStop", lambda instance: {"Value": instance.stop_protected}),
     "instanceInitiatedShutdownBehavior": (
         "InstanceInitiatedShutdownBehavior",
-        lambda one: {"Value": one.shutdown_behavior},
+        lambda instance: {"Value": instance.shutdown_behavior},
     ),
-    "rootDeviceName": ("RootDeviceName", lambda one: {"Value": one.image_facts.get("RootDeviceName", "/dev/xvda")}),
-    "groupSet": ("Groups", lambda one: one.groups),
-    "sourceDestCheck": ("SourceDestCheck", lambda one: {"Value": one.source_check}),
-    "ebsOptimized": ("EbsOptimized", lambda one: {"Value": one.ebs_optimized}),
-    "enaSupport": ("EnaSupport", lambda one: {"Value": True}),
+    "rootDeviceName": (
+        "RootDeviceName",
+        lambda instance: {"Value": instance.image_facts.get("RootDeviceName", "/dev/xvda")},
+    ),
+    "groupSet": ("Groups", lambda instance: instance.groups),
+    "sourceDestCheck": ("SourceDestCheck", lambda instance: {"Value": instance.source_check}),
+    "ebsOptimized": ("EbsOptimized", lambda instance: {"Value": instance.ebs_optimized}),
+    "enaSupport": ("EnaSupport", lambda instance: {"Value": True}),
     "blockDeviceMapping": (
         "BlockDeviceMappings",
-        lambda one: answers.described(one, {})["BlockDeviceMappings"],
+        lambda instance: answers.described(instance, {})["BlockDeviceMappings"],
     ),
 }
 
@@ -79,7 +83,7 @@ class Details:
         instance = self._instances.get(_one(members))
         given = {name for name in members if name not in ("InstanceId", "DryRun", "Attribute", "Value")}
         if members.get("Attribute"):
-            member = next((one for name, (one, _) in _ATTRIBUTES.items() if name == members["Attribute"]), "")
+            member = next((member for name, (member, _) in _ATTRIBUTES.items() if name == members["Attribute"]), "")
             members = {**members, member: {"Value": members.get("Value", "")}}
             given.add(member)
         if len(given) != 1:
@@ -102,30 +106,30 @@ class Details:
         }
         if name in flags:
             wanted = value is True or str(value).lower() == "true"
-            return lambda one: setattr(one, flags[name], wanted)
+            return lambda instance: setattr(instance, flags[name], wanted)
         if name == "InstanceInitiatedShutdownBehavior":
             if value not in ("stop", "terminate"):
                 text = f"Value ({value}) for parameter instanceInitiatedShutdownBehavior is invalid."
                 raise AwsError("InvalidParameterValue", text)
-            return lambda one: setattr(one, "shutdown_behavior", value)
+            return lambda instance: setattr(instance, "shutdown_behavior", value)
         if name == "Groups":
             known = self._moto("ec2", "DescribeSecurityGroups", {}).get("SecurityGroups") or ()
-            names = {one["GroupId"]: one["GroupName"] for one in known if one.get("VpcId") == instance.vpc}
-            for one in value or ():
-                if one not in names:
-                    raise AwsError("InvalidGroup.NotFound", f"The security group '{one}' does not exist")
-            groups = [{"GroupId": one, "GroupName": names[one]} for one in value or ()]
-            return lambda one: setattr(one, "groups", groups)
+            names = {group["GroupId"]: group["GroupName"] for group in known if group.get("VpcId") == instance.vpc}
+            for identity in value or ():
+                if identity not in names:
+                    raise AwsError("InvalidGroup.NotFound", f"The security group '{identity}' does not exist")
+            groups = [{"GroupId": identity, "GroupName": names[identity]} for identity in value or ()]
+            return lambda instance: setattr(instance, "groups", groups)
         if name not in ("InstanceType", "UserData"):
             raise AwsError("UnsupportedOperation", f"The sandbox does not change {name}.")
         if instance.state != "stopped":
             raise AwsError("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
         if name == "UserData":
             userdata.check(value or "")
-            return lambda one: setattr(one, "user_data", value or "")
+            return lambda instance: setattr(instance, "user_data", value or "")
         if value not in types.catalogue():
             raise AwsError("InvalidInstanceAttributeValue", f"Invalid value '{value}' for InstanceType.")
-        return lambda one: setattr(one, "type", value)
+        return lambda instance: setattr(instance, "type", value)
 
     def metadata(self, members: Members) -> Members:
         """ModifyInstanceMetadataOptions."""
@@ -133,15 +137,17 @@ class Details:
         given = {name: members[name] for name in names if name in members}
         request.check_metadata(given)
         self._instances.get(_one(members))
-        changed = self._instances.change(members["InstanceId"], lambda one: one.metadata.update(given))
+        changed = self._instances.change(members["InstanceId"], lambda instance: instance.metadata.update(given))
         return {"InstanceId": changed.id, "InstanceMetadataOptions": {"State": "pending", **changed.metadata}}
 
     def _monitor(self, members: Members, detailed: bool) -> Members:
         found = self._instances.several(members.get("InstanceIds") or ())
-        for one in found:
-            self._instances.change(one.id, lambda instance: setattr(instance, "detailed", detailed))
+        for instance in found:
+            self._instances.change(instance.id, lambda instance: setattr(instance, "detailed", detailed))
         word = "pending" if detailed else "disabling"
-        return {"InstanceMonitorings": [{"InstanceId": one.id, "Monitoring": {"State": word}} for one in found]}
+        return {
+            "InstanceMonitorings": [{"InstanceId": instance.id, "Monitoring": {"State": word}} for instance in found]
+        }
 
     def console(self, members: Members) -> Members:
         """GetConsoleOutput: what the first boot's user data printed."""
@@ -161,21 +167,24 @@ class Details:
         """DescribeVolumes: the instances' own and those that were made apart from one."""
         wanted = members.get("VolumeIds")
         rows = [
-            answers.volume(one, volume, self._instances.tags(volume["VolumeId"]))
-            for one in self._instances.all()
-            for volume in one.volumes
+            answers.volume(instance, volume, self._instances.tags(volume["VolumeId"]))
+            for instance in self._instances.all()
+            for volume in instance.volumes
         ]
         rows = chosen(rows, members.get("Filters"), answers.VOLUME_FILTERS, answers.tags_of)
-        return self._with_others(members, wanted, rows, "DescribeVolumes", "Volumes", "VolumeId", "VolumeIds")
+        operation = "DescribeVolumes"
+        return self._with_others(
+            members, wanted, rows, operation=operation, member="Volumes", identity="VolumeId", identities="VolumeIds"
+        )
 
     def delete_volume(self, members: Members) -> Members:
         """DeleteVolume, also of one that a terminated instance has left."""
         wanted = members.get("VolumeId", "")
-        for one in self._instances.all():
-            if any(volume["VolumeId"] == wanted for volume in one.volumes):
-                if one.state != "terminated":
-                    raise AwsError("VolumeInUse", f"Volume {wanted} is currently attached to {one.id}")
-                self._instances.change(one.id, partial(_drop_volume, wanted))
+        for instance in self._instances.all():
+            if any(volume["VolumeId"] == wanted for volume in instance.volumes):
+                if instance.state != "terminated":
+                    raise AwsError("VolumeInUse", f"Volume {wanted} is currently attached to {instance.id}")
+                self._instances.change(instance.id, partial(_drop_volume, wanted))
                 return {}
         return self._moto("ec2", "DeleteVolume", members)
 
@@ -183,16 +192,16 @@ class Details:
         """DescribeNetworkInterfaces, those of instances among them."""
         wanted = members.get("NetworkInterfaceIds")
         rows = []
-        for one in self._instances.all():
-            if one.state != "terminated":
-                row = answers.interface(one)
-                row["Attachment"] = {**row["Attachment"], "InstanceId": one.id}
-                row |= {"AvailabilityZone": one.zone, "TagSet": tag_set(self._instances.tags(one.interface))}
+        for instance in self._instances.all():
+            if instance.state != "terminated":
+                row = answers.interface(instance)
+                row["Attachment"] = {**row["Attachment"], "InstanceId": instance.id}
+                row |= {"AvailabilityZone": instance.zone, "TagSet": tag_set(self._instances.tags(instance.interface))}
                 rows.append(row)
         known: dict[str, Values] = {
             "attachment.instance-id": lambda row: [row["Attachment"]["InstanceId"]],
             "availability-zone": lambda row: [row["AvailabilityZone"]],
-            "group-id": lambda row: [one["GroupId"] for one in row["Groups"]],
+            "group-id": lambda row: [group["GroupId"] for group in row["Groups"]],
             "network-interface-id": lambda row: [row["NetworkInterfaceId"]],
             "private-ip-address": lambda row: [row["PrivateIpAddress"]],
             "status": lambda row: [row["Status"]],
@@ -200,14 +209,22 @@ class Details:
             "vpc-id": lambda row: [row["VpcId"]],
         }
         rows = chosen(rows, members.get("Filters"), known, lambda row: row["TagSet"])
-        operation, member = "DescribeNetworkInterfaces", "NetworkInterfaces"
-        return self._with_others(members, wanted, rows, operation, member, "NetworkInterfaceId", "NetworkInterfaceIds")
+        return self._with_others(
+            members,
+            wanted,
+            rows,
+            operation="DescribeNetworkInterfaces",
+            member="NetworkInterfaces",
+            identity="NetworkInterfaceId",
+            identities="NetworkInterfaceIds",
+        )
 
     def _with_others(
         self,
         members: Members,
         wanted: list[str] | None,
         rows: list[Members],
+        *,
         operation: str,
         member: str,
         identity: str,
@@ -215,8 +232,8 @@ class Details:
     ) -> Members:
         """Ours and moto's rows, one page of them."""
         if wanted:
-            rows = [one for one in rows if one[identity] in wanted]
-            left = [one for one in wanted if one not in {row[identity] for row in rows}]
+            rows = [row for row in rows if row[identity] in wanted]
+            left = [given for given in wanted if given not in {row[identity] for row in rows}]
             others = self._moto("ec2", operation, {identities: left})[member] if left else []
         else:
             asked = {"Filters": members["Filters"]} if members.get("Filters") else {}
@@ -231,14 +248,14 @@ class Details:
         if instance.profile:
             text = f"There is an existing association for instance {instance.id}"
             raise AwsError("IncorrectState", text)
-        changed = self._instances.change(instance.id, lambda one: one.give_profile(profile))
+        changed = self._instances.change(instance.id, lambda instance: instance.give_profile(profile))
         return {"IamInstanceProfileAssociation": _association(changed, "associating")}
 
     def associations(self, members: Members) -> Members:
         """DescribeIamInstanceProfileAssociations."""
         wanted = members.get("AssociationIds")
-        rows = [_association(one, "associated") for one in self._instances.all() if one.profile]
-        rows = [one for one in rows if not wanted or one["AssociationId"] in wanted]
+        rows = [_association(instance, "associated") for instance in self._instances.all() if instance.profile]
+        rows = [row for row in rows if not wanted or row["AssociationId"] in wanted]
         known: dict[str, Values] = {
             "instance-id": lambda row: [row["InstanceId"]],
             "state": lambda row: [row["State"]],
@@ -249,19 +266,27 @@ class Details:
     def disassociate(self, members: Members) -> Members:
         """DisassociateIamInstanceProfile."""
         wanted = members.get("AssociationId", "")
-        found = [one for one in self._instances.all() if one.profile and one.profile_association == wanted]
+        found = [
+            instance
+            for instance in self._instances.all()
+            if instance.profile and instance.profile_association == wanted
+        ]
         if not found:
             text = f"An invalid association-id of '{wanted}' was given"
             raise AwsError("NoSuchAssociation", text)
         answer = _association(found[0], "disassociating")
-        self._instances.change(found[0].id, lambda one: one.give_profile(Profile()))
+        self._instances.change(found[0].id, lambda instance: instance.give_profile(Profile()))
         return {"IamInstanceProfileAssociation": answer}
 
     def credit_modes(self, members: Members) -> Members:
         """DescribeInstanceCreditSpecifications."""
         wanted = members.get("InstanceIds")
         found = self._instances.several(wanted) if wanted else self._instances.all()
-        rows = [{"InstanceId": one.id, "CpuCredits": one.credit_mode} for one in found if one.credit_mode]
+        rows = [
+            {"InstanceId": instance.id, "CpuCredits": instance.credit_mode}
+            for instance in found
+            if instance.credit_mode
+        ]
         shown, more = page(members, rows, whole=bool(wanted))
         return {"InstanceCreditSpecifications": shown, **more}
 
@@ -273,8 +298,8 @@ class Details:
         ours, others = self._split(members.get("Resources") or ())
         if others:
             self._moto("ec2", "CreateTags", {"Resources": others, "Tags": list(tags)})
-        for one in ours:
-            self._instances.tag(one, {tag["Key"]: tag.get("Value", "") for tag in tags})
+        for resource in ours:
+            self._instances.tag(resource, {tag["Key"]: tag.get("Value", "") for tag in tags})
         return {}
 
     def delete_tags(self, members: Members) -> Members:
@@ -283,18 +308,18 @@ class Details:
         given = members.get("Tags")
         if others:
             self._moto("ec2", "DeleteTags", {"Resources": others, **({"Tags": given} if given else {})})
-        for one in ours:
-            for tag in given or [{"Key": key} for key in self._instances.tags(one)]:
-                self._instances.untag(one, tag["Key"], tag.get("Value"))
+        for resource in ours:
+            for tag in given or [{"Key": key} for key in self._instances.tags(resource)]:
+                self._instances.untag(resource, tag["Key"], tag.get("Value"))
         return {}
 
     def describe_tags(self, members: Members) -> Members:
         """DescribeTags."""
         kinds = {"i": "instance", "vol": "volume", "eni": "network-interface"}
         rows = [
-            {"ResourceId": one, "ResourceType": kinds[one.partition("-")[0]], "Key": key, "Value": value}
-            for one in self._known()
-            for key, value in self._instances.tags(one).items()
+            {"ResourceId": resource, "ResourceType": kinds[resource.partition("-")[0]], "Key": key, "Value": value}
+            for resource in self._known()
+            for key, value in self._instances.tags(resource).items()
         ]
         known: dict[str, Values] = {
             "key": lambda row: [row["Key"]],
@@ -310,17 +335,17 @@ class Details:
 
     def _known(self) -> list[str]:
         found = []
-        for one in self._instances.all():
-            found += [one.id, one.interface, *(volume["VolumeId"] for volume in one.volumes)]
+        for instance in self._instances.all():
+            found += [instance.id, instance.interface, *(volume["VolumeId"] for volume in instance.volumes)]
         return found
 
     def _split(self, resources: Any) -> tuple[list[str], list[str]]:
         known = set(self._known())
-        ours = [one for one in resources if one in known]
-        for one in resources:
-            if one.startswith("i-") and one not in known:
-                raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{one}' does not exist")
-        return ours, [one for one in resources if one not in known]
+        ours = [resource for resource in resources if resource in known]
+        for resource in resources:
+            if resource.startswith("i-") and resource not in known:
+                raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{resource}' does not exist")
+        return ours, [resource for resource in resources if resource not in known]
 
 
 def _association(instance: Instance, state: str) -> Members:
@@ -333,7 +358,7 @@ def _association(instance: Instance, state: str) -> Members:
 
 
 def _drop_volume(identity: str, instance: Instance) -> None:
-    instance.volumes = [one for one in instance.volumes if one["VolumeId"] != identity]
+    instance.volumes = [volume for volume in instance.volumes if volume["VolumeId"] != identity]
 
 
 def _one(members: Members) -> str:

@@ -17,8 +17,8 @@ def chosen(
 ) -> list[Any]:
     """The rows that all filters let pass. ``tags`` gives a row's tags; a name not in ``known`` is refused."""
     tests = []
-    for one in filters or ():
-        name, values = str(one.get("Name", "")), [str(value) for value in one.get("Values") or ()]
+    for condition in filters or ():
+        name, values = str(condition.get("Name", "")), [str(value) for value in condition.get("Values") or ()]
         tests.append((_reader(name, known, tags), [_pattern(value) for value in values]))
     return [row for row in rows if all(_passes(read(row), patterns) for read, patterns in tests)]
 
@@ -56,9 +56,9 @@ def by_path(row: Any, name: str) -> list[Any]:
         wanted = part.replace("-", "")
         found = [
             inner
-            for one in found
-            if isinstance(one, dict)
-            for key, value in one.items()
+            for node in found
+            if isinstance(node, dict)
+            for key, value in node.items()
             if key.lower() in (wanted, wanted + "s")
             for inner in (value if isinstance(value, list) else [value])
         ]

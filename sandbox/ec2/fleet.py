@@ -54,11 +54,13 @@ class Fleet:
 
     def recover(self) -> None:
         """What a former sandbox left running is stopped, and says so; what it was terminating is terminated."""
-        for one in self.instances.all():
-            if one.state in ("pending", "running", "stopping"):
-                self._settle(one.id, {one.state}, "stopped", BY_SANDBOX if one.state != "stopping" else None)
-            elif one.state == "shutting-down":
-                self._settle(one.id, {one.state}, "terminated", None)
+        for instance in self.instances.all():
+            if instance.state in ("pending", "running", "stopping"):
+                self._settle(
+                    instance.id, {instance.state}, "stopped", BY_SANDBOX if instance.state != "stopping" else None
+                )
+            elif instance.state == "shutting-down":
+                self._settle(instance.id, {instance.state}, "terminated", None)
 
     def machine(self, instance_id: str) -> Machine | None:
         """The running instance; None when it is not running."""
@@ -282,7 +284,7 @@ def _enter(instance: Instance, state: str, reason: Reason | None) -> None:
         instance.public_ip = ""
     if state == "terminated":
         instance.ended = now
-        instance.volumes = [one for one in instance.volumes if not one["DeleteOnTermination"]]
+        instance.volumes = [volume for volume in instance.volumes if not volume["DeleteOnTermination"]]
     if reason is not None:
         code, text = reason
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")

@@ -81,15 +81,15 @@ def _digest(text: str) -> str:
 def _dlami(folder: str, title: str, system: str, architecture: str, created: str, pytorch: bool) -> Image:
     slug = system.lower().replace(" ", "-")
     return Image(
-        f"{_PARAMETERS}/{architecture}/{folder}-{slug}/latest/ami-id",
-        f"Deep Learning {title} ({system}) {created[:10].replace('-', '')}",
-        f"{_GPUS} {_NOTES}",
-        architecture,
-        DLAMI_OWNER,
-        created,
-        "/dev/sda1" if system.startswith("Ubuntu") else "/dev/xvda",
-        45 if pytorch else 65,
-        pytorch,
+        parameter=f"{_PARAMETERS}/{architecture}/{folder}-{slug}/latest/ami-id",
+        name=f"Deep Learning {title} ({system}) {created[:10].replace('-', '')}",
+        description=f"{_GPUS} {_NOTES}",
+        architecture=architecture,
+        owner=DLAMI_OWNER,
+        created=created,
+        root_device="/dev/sda1" if system.startswith("Ubuntu") else "/dev/xvda",
+        disk_gib=45 if pytorch else 65,
+        pytorch=pytorch,
     )
 
 
@@ -118,14 +118,14 @@ def ours() -> dict[str, Image]:
     ]
     found += [
         Image(
-            f"/aws/service/canonical/ubuntu/server/24.04/stable/current/{short}/hvm/ebs-gp3/ami-id",
-            f"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{short}-server-20261115",
-            f"Canonical, Ubuntu, 24.04, {short} noble image",
-            architecture,
-            CANONICAL,
-            "2026-11-15T07:20:31.000Z",
-            "/dev/sda1",
-            8,
+            parameter=f"/aws/service/canonical/ubuntu/server/24.04/stable/current/{short}/hvm/ebs-gp3/ami-id",
+            name=f"ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{short}-server-20261115",
+            description=f"Canonical, Ubuntu, 24.04, {short} noble image",
+            architecture=architecture,
+            owner=CANONICAL,
+            created="2026-11-15T07:20:31.000Z",
+            root_device="/dev/sda1",
+            disk_gib=8,
         )
         for architecture, short in (("x86_64", "amd64"), ("arm64", "arm64"))
     ]

@@ -197,7 +197,7 @@ class Measuring:
             # Credits of a T2 are lost with the stop, those of its successors are kept for a week.
             lost = self._instances.get(instance_id).type.startswith("t2.")
             kept = None if meter.credits is None else 0.0 if lost else meter.credits
-            self._instances.change(instance_id, lambda one: setattr(one, "credits", kept))
+            self._instances.change(instance_id, lambda instance: setattr(instance, "credits", kept))
 
     def _run(self) -> None:
         while not self._closed.wait(SAMPLE_SECONDS):

@@ -198,14 +198,14 @@ def _token(door: _Door, raw: RawRequest) -> RestResponse:
 
 
 def _tree(instance: Instance, tags: dict[str, str]) -> dict[str, Any]:
-    groups = "\n".join(one["GroupName"] for one in instance.groups)
+    groups = "\n".join(group["GroupName"] for group in instance.groups)
     public = {"public-hostname": instance.public_dns, "public-ipv4": instance.public_ip} if instance.public_ip else {}
     card = {
         "interface-id": instance.interface,
         "local-ipv4s": instance.private_ip,
         "mac": instance.mac,
         "owner-id": ACCOUNT_ID,
-        "security-group-ids": "\n".join(one["GroupId"] for one in instance.groups),
+        "security-group-ids": "\n".join(group["GroupId"] for group in instance.groups),
         "security-groups": groups,
         "subnet-id": instance.subnet,
         "vpc-id": instance.vpc,

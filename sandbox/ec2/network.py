@@ -50,7 +50,7 @@ class Network:
                 if self._state.setting(_SETTING) == vpc["VpcId"]:
                     continue
                 tables = self._list("DescribeRouteTables", "RouteTables", "vpc-id", vpc["VpcId"])
-                main = [one for one in tables if any(link.get("Main") for link in one.get("Associations", ()))]
+                main = [table for table in tables if any(link.get("Main") for link in table.get("Associations", ()))]
                 if main and not self._list(
                     "DescribeInternetGateways", "InternetGateways", "attachment.vpc-id", vpc["VpcId"]
                 ):
@@ -77,12 +77,12 @@ class Network:
             raise AwsError("InvalidParameterValue", text)
         public = card.get("AssociatePublicIpAddress")
         return Place(
-            subnet["SubnetId"],
-            subnet["VpcId"],
-            subnet["AvailabilityZone"],
-            tuple(self._groups(subnet["VpcId"], groups, list(request.get("SecurityGroups") or ()))),
-            bool(subnet.get("MapPublicIpOnLaunch")) if public is None else bool(public),
-            ipaddress.IPv4Network(subnet["CidrBlock"]),
+            subnet=subnet["SubnetId"],
+            vpc=subnet["VpcId"],
+            zone=subnet["AvailabilityZone"],
+            groups=tuple(self._groups(subnet["VpcId"], groups, list(request.get("SecurityGroups") or ()))),
+            public=bool(subnet.get("MapPublicIpOnLaunch")) if public is None else bool(public),
+            network=ipaddress.IPv4Network(subnet["CidrBlock"]),
         )
 
     def _subnet(self, wanted: str) -> dict[str, Any]:
@@ -103,44 +103,48 @@ class Network:
             raise AwsError("VPCIdNotSpecified", text)
         found = self._list("DescribeSubnets", "Subnets", "default-for-az", "true")
         zones = self.moto("ec2", "DescribeAvailabilityZones", {}).get("AvailabilityZones") or ()
-        if zone and all(one["ZoneName"] != zone for one in zones):
+        if zone and all(known["ZoneName"] != zone for known in zones):
             raise AwsError("InvalidParameterValue", f"Invalid availability zone: [{zone}]")
-        here = [one for one in found if zone in (None, one["AvailabilityZone"])]
+        here = [subnet for subnet in found if zone in (None, subnet["AvailabilityZone"])]
         if not here:
             where = f" in availability zone {zone}" if zone else ""
             raise AwsError("MissingInput", f"No default subnet found{where}. Please specify a subnet.")
-        return next((one for one in here if offered(one["AvailabilityZone"])), here[0])
+        return next((subnet for subnet in here if offered(subnet["AvailabilityZone"])), here[0])
 
     def _groups(self, vpc: str, ids: list[str], names: list[str]) -> list[tuple[str, str]]:
         there = self._list("DescribeSecurityGroups", "SecurityGroups", "vpc-id", vpc)
-        by_id = {one["GroupId"]: one["GroupName"] for one in there}
+        by_id = {group["GroupId"]: group["GroupName"] for group in there}
         by_name = {name: identity for identity, name in by_id.items()}
-        for one in ids:
-            if one not in by_id:
+        for identity in ids:
+            if identity not in by_id:
                 everywhere = self.moto("ec2", "DescribeSecurityGroups", {})["SecurityGroups"]
-                if any(group["GroupId"] == one for group in everywhere):
-                    text = f"Security group {one} and subnet belong to different networks."
+                if any(group["GroupId"] == identity for group in everywhere):
+                    text = f"Security group {identity} and subnet belong to different networks."
                     raise AwsError("InvalidParameter", text)
-                raise AwsError("InvalidGroup.NotFound", f"The security group '{one}' does not exist")
-        for one in names:
-            if one not in by_name:
-                text = f"The security group '{one}' does not exist in VPC '{vpc}'"
+                raise AwsError("InvalidGroup.NotFound", f"The security group '{identity}' does not exist")
+        for name in names:
+            if name not in by_name:
+                text = f"The security group '{name}' does not exist in VPC '{vpc}'"
                 raise AwsError("InvalidGroup.NotFound", text)
-        wanted = ids + [by_name[one] for one in names] or [by_name["default"]]
-        return [(one, by_id[one]) for one in dict.fromkeys(wanted)]
+        wanted = ids + [by_name[name] for name in names] or [by_name["default"]]
+        return [(identity, by_id[identity]) for identity in dict.fromkeys(wanted)]
 
     def reaches_ssm(self, instance: Instance) -> bool:
         """Whether the instance has a way out to SSM: over a gateway with a public address, or an endpoint."""
-        groups = self.moto("ec2", "DescribeSecurityGroups", {"GroupIds": [one["GroupId"] for one in instance.groups]})
-        if not any(_lets_out(rule) for one in groups["SecurityGroups"] for rule in one.get("IpPermissionsEgress", ())):
+        groups = self.moto(
+            "ec2", "DescribeSecurityGroups", {"GroupIds": [group["GroupId"] for group in instance.groups]}
+        )
+        if not any(
+            _lets_out(rule) for group in groups["SecurityGroups"] for rule in group.get("IpPermissionsEgress", ())
+        ):
             return False
         endpoints = self._list("DescribeVpcEndpoints", "VpcEndpoints", "vpc-id", instance.vpc)
-        if any(str(one.get("ServiceName", "")).endswith(".ssm") for one in endpoints):
+        if any(str(endpoint.get("ServiceName", "")).endswith(".ssm") for endpoint in endpoints):
             return True
         tables = self._list("DescribeRouteTables", "RouteTables", "vpc-id", instance.vpc)
-        own = [one for one in tables if any(at.get("SubnetId") == instance.subnet for at in one["Associations"])]
-        main = [one for one in tables if any(at.get("Main") for at in one["Associations"])]
-        for route in [route for one in own or main for route in one.get("Routes", ())]:
+        own = [table for table in tables if any(at.get("SubnetId") == instance.subnet for at in table["Associations"])]
+        main = [table for table in tables if any(at.get("Main") for at in table["Associations"])]
+        for route in [route for table in own or main for route in table.get("Routes", ())]:
             if route.get("DestinationCidrBlock") != _EVERYWHERE or route.get("State") == "blackhole":
                 continue
             if route.get("NatGatewayId"):

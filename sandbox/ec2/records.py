@@ -127,22 +127,22 @@ class Instances:
         rows = self._db.query("SELECT id, body FROM ec2_instances WHERE ended < ?", (before,))
         with self._db.transaction():
             for row in rows:
-                one = Instance(**json.loads(row["body"]))
-                for resource in (one.id, one.interface, *(volume["VolumeId"] for volume in one.volumes)):
+                instance = Instance(**json.loads(row["body"]))
+                for resource in (instance.id, instance.interface, *(volume["VolumeId"] for volume in instance.volumes)):
                     self._db.execute("DELETE FROM ec2_tags WHERE resource=?", (resource,))
-                self._db.execute("DELETE FROM ec2_tokens WHERE token=?", (one.token,))
-                self._db.execute("DELETE FROM ec2_instances WHERE id=?", (one.id,))
+                self._db.execute("DELETE FROM ec2_tokens WHERE token=?", (instance.token,))
+                self._db.execute("DELETE FROM ec2_instances WHERE id=?", (instance.id,))
 
     def launch(self, instances: list[Instance], tags: dict[str, dict[str, str]], token: str, request: str) -> None:
         """Keep new instances, the tags of them and theirs, and the client token that made them, all or none."""
         with self._lock, self._db.transaction():
-            for one in instances:
-                row = (one.id, one.launched, one.state, one.ended, json.dumps(one.__dict__))
+            for instance in instances:
+                row = (instance.id, instance.launched, instance.state, instance.ended, json.dumps(instance.__dict__))
                 self._db.execute("INSERT INTO ec2_instances VALUES (?,?,?,?,?)", row)
             for resource, pairs in tags.items():
                 self.tag(resource, pairs)
             if token:
-                ids = json.dumps([one.id for one in instances])
+                ids = json.dumps([instance.id for instance in instances])
                 self._db.execute("INSERT INTO ec2_tokens VALUES (?,?,?)", (token, request, ids))
 
     def made_by(self, token: str) -> tuple[str, list[str]] | None:
@@ -164,11 +164,11 @@ class Instances:
     def several(self, ids: Iterable[str]) -> list[Instance]:
         """The instances of these ids, in their order; as ``get``, with all that are missing."""
         wanted = list(dict.fromkeys(ids))
-        for one in wanted:
-            if not one.startswith("i-") or not one[2:].isalnum():
-                raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{one}"')
-        found = {one: self.find(one) for one in wanted}
-        missing = [one for one, instance in found.items() if instance is None]
+        for identity in wanted:
+            if not identity.startswith("i-") or not identity[2:].isalnum():
+                raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{identity}"')
+        found = {identity: self.find(identity) for identity in wanted}
+        missing = [identity for identity, instance in found.items() if instance is None]
         if len(missing) == 1:
             raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{missing[0]}' does not exist")
         if missing:

@@ -81,11 +81,11 @@ def check(request: Mapping[str, Any]) -> None:
     if request.get("NetworkInterfaces") and (request.get("SubnetId") or request.get("SecurityGroupIds")):
         text = "Network interfaces and an instance-level subnet ID may not be specified on the same request"
         raise AwsError("InvalidParameterCombination", text)
-    for one in request.get("TagSpecifications") or ():
-        if one.get("ResourceType") not in _TAGGABLE:
-            text = f"'{one.get('ResourceType')}' is not a valid taggable resource type for this operation."
+    for spec in request.get("TagSpecifications") or ():
+        if spec.get("ResourceType") not in _TAGGABLE:
+            text = f"'{spec.get('ResourceType')}' is not a valid taggable resource type for this operation."
             raise AwsError("InvalidParameterValue", text)
-        for tag in one.get("Tags") or ():
+        for tag in spec.get("Tags") or ():
             check_tag(tag)
     userdata.check(request.get("UserData", ""))
     check_metadata(request.get("MetadataOptions") or {})
@@ -166,13 +166,13 @@ def build(plan: Plan, taken: set[str], index: int) -> tuple[Instance, dict[str, 
     identity, interface = new_id("i"), new_id("eni")
     volumes = _volumes(request, plan.image)
     tags = {
-        resource: {tag["Key"]: tag.get("Value", "") for tag in one.get("Tags") or ()}
-        for one in request.get("TagSpecifications") or ()
+        resource: {tag["Key"]: tag.get("Value", "") for tag in spec.get("Tags") or ()}
+        for spec in request.get("TagSpecifications") or ()
         for resource in {
             "instance": [identity],
             "volume": [volume["VolumeId"] for volume in volumes],
             "network-interface": [interface],
-        }.get(one["ResourceType"], [])
+        }.get(spec["ResourceType"], [])
     }
     metadata = {**_METADATA, **(request.get("MetadataOptions") or {})}
     if plan.image.get("ImdsSupport") == "v2.0":
@@ -189,7 +189,7 @@ def build(plan: Plan, taken: set[str], index: int) -> tuple[Instance, dict[str, 
         zone=place.zone,
         subnet=place.subnet,
         vpc=place.vpc,
-        groups=[{"GroupId": one, "GroupName": name} for one, name in place.groups],
+        groups=[{"GroupId": group, "GroupName": name} for group, name in place.groups],
         private_ip=private,
         public_ip=public,
         wants_public=place.public,
@@ -220,17 +220,19 @@ def build(plan: Plan, taken: set[str], index: int) -> tuple[Instance, dict[str, 
 
 def _volumes(request: Mapping[str, Any], image: Mapping[str, Any]) -> list[dict[str, Any]]:
     disks: dict[str, dict[str, Any]] = {
-        one["DeviceName"]: dict(one.get("Ebs") or {}) for one in image.get("BlockDeviceMappings") or () if "Ebs" in one
+        mapping["DeviceName"]: dict(mapping.get("Ebs") or {})
+        for mapping in image.get("BlockDeviceMappings") or ()
+        if "Ebs" in mapping
     }
     root = str(image.get("RootDeviceName", "/dev/xvda"))
     disks.setdefault(root, {"VolumeSize": 8, "VolumeType": "gp3", "DeleteOnTermination": True})
     disks[root]["DeleteOnTermination"] = True
-    for one in request.get("BlockDeviceMappings") or ():
-        device, wanted = str(one.get("DeviceName", "")), one.get("Ebs")
+    for mapping in request.get("BlockDeviceMappings") or ():
+        device, wanted = str(mapping.get("DeviceName", "")), mapping.get("Ebs")
         if not device:
             raise AwsError("MissingParameter", "The request must contain the parameter DeviceName")
         if wanted is None:
-            if "NoDevice" in one and device != root:
+            if "NoDevice" in mapping and device != root:
                 disks.pop(device, None)
             continue
         base = disks.get(device, {"DeleteOnTermination": True})

@@ -85,12 +85,13 @@ class Ec2Service(Service):
         return None
 
     def _check_unused(self, operation: str, members: dict[str, Any]) -> None:
-        live = [one for one in self.instances.all() if one.state != "terminated"]
+        live = [instance for instance in self.instances.all() if instance.state != "terminated"]
         name = members.get("GroupId") or members.get("GroupName") or members.get("SubnetId")
         used = [
-            one
-            for one in live
-            if name == one.subnet or any(name in (group["GroupId"], group["GroupName"]) for group in one.groups)
+            instance
+            for instance in live
+            if name == instance.subnet
+            or any(name in (group["GroupId"], group["GroupName"]) for group in instance.groups)
         ]
         if used:
             what = "resource" if operation == "DeleteSecurityGroup" else "subnet"

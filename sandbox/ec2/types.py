@@ -59,8 +59,8 @@ def zones_of(region: str) -> dict[str, set[str]]:
     if not (_folder() / path).exists():
         return {}
     zones: dict[str, set[str]] = {}
-    for one in _resource(path):
-        zones.setdefault(one["Location"], set()).add(one["InstanceType"])
+    for offer in _resource(path):
+        zones.setdefault(offer["Location"], set()).add(offer["InstanceType"])
     return zones
 
 

@@ -112,7 +112,7 @@ class Concurrency:
         return self.of(name)
 
     def _check_pool(self, name: str, wanted: int, what: str) -> None:
-        others = sum(self._claimed(one) for one in self._store.names() if one != name)
+        others = sum(self._claimed(other) for other in self._store.names() if other != name)
         if wanted and others + wanted > self.quota - self._minimum:
             raise _invalid(
                 f"Specified {what} for function decreases account's UnreservedConcurrentExecution below its minimum "

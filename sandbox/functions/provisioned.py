@@ -75,7 +75,7 @@ class Provisioned:
                 doomed = old.idle[len(kept) :]
                 standing.idle, old.idle = kept, []
             self._standing[name, qualifier] = standing
-            others = sum(one.wanted for one in self._standing.values() if one is not standing)
+            others = sum(other.wanted for other in self._standing.values() if other is not standing)
             if others + wanted > MACHINE_CONCURRENCY:
                 standing.status, standing.reason = FAILED, _MORE_THAN_HERE
         for environment in doomed:

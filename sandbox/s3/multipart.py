@@ -166,8 +166,8 @@ class Multipart:
                 blob,
                 upload.content_type,
                 meta,
-                condition,
-                f"{digest.hexdigest()}-{len(chosen)}",
+                condition=condition,
+                etag=f"{digest.hexdigest()}-{len(chosen)}",
             )
             self._store.blobs.discard(part.blob for part in self.parts(upload))
             self._forget(upload)

@@ -162,21 +162,21 @@ def _walk(value: Any, name: str) -> list[object]:
     return _walk(value[member], rest) if rest and member in value else []
 
 
-def _matches(expression: Mapping[str, Any], one: _Candidate) -> bool:
+def _matches(expression: Mapping[str, Any], candidate: _Candidate) -> bool:
     if expression.get("NestedFilters"):
         raise AwsError("ValidationException", "The sandbox does not offer NestedFilters; use Filters.")
-    answers = [_passes(each, one) for each in expression.get("Filters", [])]
-    answers += [_matches(each, one) for each in expression.get("SubExpressions", [])]
+    answers = [_passes(each, candidate) for each in expression.get("Filters", [])]
+    answers += [_matches(each, candidate) for each in expression.get("SubExpressions", [])]
     if expression.get("Operator") == "Or":
         return any(answers) or not answers
     return all(answers)
 
 
-def _passes(condition: Mapping[str, Any], one: _Candidate) -> bool:
+def _passes(condition: Mapping[str, Any], candidate: _Candidate) -> bool:
     name = condition["Name"]
     wanted = condition.get("Value")
     operator = condition.get("Operator", "Equals" if wanted is not None else "Exists")
-    values = one.values(name)
+    values = candidate.values(name)
     if operator in ("Exists", "NotExists"):
         return bool(values) == (operator == "Exists")
     if wanted is None:

@@ -54,8 +54,8 @@ class Agents:
         self._wake = threading.Event()
         self._closed = False
         db.execute(_SCHEMA)
-        for one in self.all():
-            self._save(one.instance, one.registered, one.pinged, online=False)
+        for agent in self.all():
+            self._save(agent.instance, agent.registered, agent.pinged, online=False)
         ec2.fleet.on_up.append(self._up)
         ec2.fleet.on_down.append(self._down)
         threading.Thread(target=self._run, name="ssm agents", daemon=True).start()
@@ -142,15 +142,15 @@ class Agents:
         while not self._closed:
             with self._lock:
                 now = time.monotonic()
-                due = [one for one, at in self._due.items() if at <= now]
+                due = [instance for instance, at in self._due.items() if at <= now]
                 rest = min((at - now for at in self._due.values() if at > now), default=None)
-            for one in due:
+            for instance in due:
                 try:
-                    self._try(one)
+                    self._try(instance)
                 except Exception as exc:
                     tell_exception(exc)
                     with self._lock:
-                        self._due[one] = time.monotonic() + _RETRY_SECONDS
+                        self._due[instance] = time.monotonic() + _RETRY_SECONDS
             if not due:
                 self._wake.wait(rest)
                 self._wake.clear()

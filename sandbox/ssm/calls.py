@@ -54,8 +54,8 @@ class CommandCalls:
         now = time.time()
         command = Command(str(uuid.uuid4()), now, {**members, "Parameters": parameters}, targets)
         invocations = [
-            Invocation(command.id, one, now, instance_name=self._ec2.instances.tags(one).get("Name", ""))
-            for one in targets
+            Invocation(command.id, instance, now, instance_name=self._ec2.instances.tags(instance).get("Name", ""))
+            for instance in targets
         ]
         self._commands.add(command, invocations)
         self._runner.wake()
@@ -66,7 +66,7 @@ class CommandCalls:
         if ids and targets:
             raise AwsError("ValidationException", "Only one of InstanceIds and Targets can be specified.")
         if ids:
-            wrong = [one for one in dict.fromkeys(ids) if not self._valid(one)]
+            wrong = [instance for instance in dict.fromkeys(ids) if not self._valid(instance)]
             if wrong:
                 shown = ", ".join(wrong)
                 text = f"Instances [[{shown}]] not in a valid state for account {ACCOUNT_ID}"
@@ -74,9 +74,9 @@ class CommandCalls:
             return list(dict.fromkeys(ids))
         if not targets:
             raise AwsError("ValidationException", "One of InstanceIds and Targets must be specified.")
-        found = [one.instance for one in self._agents.all() if self._valid(one.instance)]
+        found = [agent.instance for agent in self._agents.all() if self._valid(agent.instance)]
         for target in targets:
-            found = [one for one in found if self._matches(one, target)]
+            found = [instance for instance in found if self._matches(instance, target)]
         return found
 
     def _valid(self, instance_id: str) -> bool:
@@ -99,14 +99,14 @@ class CommandCalls:
         """CancelCommand; what has ended stays as it is, as nobody guarantees a cancel."""
         command = self._known(members["CommandId"])
         wanted = members.get("InstanceIds") or command.targets
-        for one in wanted:
-            if one not in command.targets:
-                raise AwsError("InvalidInstanceId", f"The command was not sent to the instance {one}.")
-        if any(one.open for one in self._commands.invocations(command.id)):
+        for instance in wanted:
+            if instance not in command.targets:
+                raise AwsError("InvalidInstanceId", f"The command was not sent to the instance {instance}.")
+        if any(invocation.open for invocation in self._commands.invocations(command.id)):
             command.cancelled = True
             self._commands.save(command)
-        for one in wanted:
-            self._runner.cancel(command.id, one)
+        for instance in wanted:
+            self._runner.cancel(command.id, instance)
         self._runner.wake()
         return {}
 
@@ -122,59 +122,63 @@ class CommandCalls:
         if wanted := members.get("CommandId"):
             rows = [self._known(wanted)]
         if instance := members.get("InstanceId"):
-            rows = [one for one in rows if instance in one.targets]
-        shown = [self._described(one) for one in rows]
-        shown = [one for one in shown if _passes(one, members.get("Filters") or ())]
+            rows = [command for command in rows if instance in command.targets]
+        shown = [self._described(command) for command in rows]
+        shown = [row for row in shown if _passes(row, members.get("Filters") or ())]
         return _page(members, "Commands", shown)
 
     def list_invocations(self, members: Members) -> Members:
         """ListCommandInvocations."""
         now = time.time()
         rows = self._commands.invocations(members.get("CommandId", ""), members.get("InstanceId", ""))
-        rows = [one for one in rows if now - one.created >= UNSEEN_SECONDS]
-        found = {one.command: self._commands.command(one.command) for one in rows}
+        rows = [invocation for invocation in rows if now - invocation.created >= UNSEEN_SECONDS]
+        found = {invocation.command: self._commands.command(invocation.command) for invocation in rows}
         shown = [
-            _invocation(command, one, bool(members.get("Details")))
-            for one in rows
-            if (command := found[one.command]) is not None
+            _invocation(command, invocation, bool(members.get("Details")))
+            for invocation in rows
+            if (command := found[invocation.command]) is not None
         ]
-        shown = [one for one in shown if _passes(one, members.get("Filters") or ())]
+        shown = [row for row in shown if _passes(row, members.get("Filters") or ())]
         return _page(members, "CommandInvocations", shown)
 
     def get(self, members: Members) -> Members:
         """GetCommandInvocation."""
-        one = self._commands.invocation(members["CommandId"], members["InstanceId"])
+        invocation = self._commands.invocation(members["CommandId"], members["InstanceId"])
         command = self._commands.command(members["CommandId"])
         if members.get("PluginName") not in (None, _PLUGIN):
             raise AwsError("InvalidPluginName", "The plugin name isn't valid.")
-        if one is None or command is None or time.time() - one.created < UNSEEN_SECONDS:
+        if invocation is None or command is None or time.time() - invocation.created < UNSEEN_SECONDS:
             raise AwsError("InvocationDoesNotExist", "")
         return {
-            "CommandId": one.command,
-            "InstanceId": one.instance,
+            "CommandId": invocation.command,
+            "InstanceId": invocation.instance,
             "Comment": command.request.get("Comment", ""),
             "DocumentName": RUN_SHELL_SCRIPT,
             "DocumentVersion": command.request.get("DocumentVersion", "$DEFAULT"),
             "PluginName": _PLUGIN,
-            "ResponseCode": one.code,
-            "ExecutionStartDateTime": _iso(one.started),
-            "ExecutionElapsedTime": _elapsed(one),
-            "ExecutionEndDateTime": _iso(one.ended),
-            "Status": "InProgress" if one.status == "Delayed" else one.status,
-            "StatusDetails": one.details,
-            "StandardOutputContent": one.stdout if not one.open else "",
-            "StandardErrorContent": one.stderr if not one.open else "",
-            "StandardOutputUrl": one.stdout_url,
-            "StandardErrorUrl": one.stderr_url,
+            "ResponseCode": invocation.code,
+            "ExecutionStartDateTime": _iso(invocation.started),
+            "ExecutionElapsedTime": _elapsed(invocation),
+            "ExecutionEndDateTime": _iso(invocation.ended),
+            "Status": "InProgress" if invocation.status == "Delayed" else invocation.status,
+            "StatusDetails": invocation.details,
+            "StandardOutputContent": invocation.stdout if not invocation.open else "",
+            "StandardErrorContent": invocation.stderr if not invocation.open else "",
+            "StandardOutputUrl": invocation.stdout_url,
+            "StandardErrorUrl": invocation.stderr_url,
             "CloudWatchOutputConfig": _cloudwatch(command),
         }
 
     def _described(self, command: Command) -> Members:
         """A command as SendCommand and ListCommands answer it."""
         rows = self._commands.invocations(command.id)
-        ended = [one for one in rows if not one.open]
-        errors = [one for one in ended if one.status == "Failed" or one.details == "ExecutionTimedOut"]
-        undelivered = [one for one in ended if one.details == "DeliveryTimedOut"]
+        ended = [invocation for invocation in rows if not invocation.open]
+        errors = [
+            invocation
+            for invocation in ended
+            if invocation.status == "Failed" or invocation.details == "ExecutionTimedOut"
+        ]
+        undelivered = [invocation for invocation in ended if invocation.details == "DeliveryTimedOut"]
         status, details = _command_status(command, rows)
         request = command.request
         return {
@@ -209,32 +213,32 @@ def _command_status(command: Command, rows: list[Invocation]) -> tuple[str, str]
     """Status and details of a whole command, from its invocations."""
     if not rows:
         return "Success", "NoInstancesInTag"
-    if any(one.open for one in rows):
+    if any(invocation.open for invocation in rows):
         if command.cancelled:
             return "Cancelling", "Cancelling"
-        waiting = all(one.status == "Pending" for one in rows)
+        waiting = all(invocation.status == "Pending" for invocation in rows)
         return ("Pending", "Pending") if waiting else ("InProgress", "InProgress")
-    details = {one.details for one in rows}
+    details = {invocation.details for invocation in rows}
     for status, wanted in (("Cancelled", "Cancelled"), ("Failed", "Failed"), ("TimedOut", "ExecutionTimedOut")):
         if wanted in details:
             return status, wanted
     return ("TimedOut", "DeliveryTimedOut") if "DeliveryTimedOut" in details else ("Success", "Success")
 
 
-def _invocation(command: Command, one: Invocation, details: bool) -> Members:
+def _invocation(command: Command, invocation: Invocation, details: bool) -> Members:
     request = command.request
     answer: Members = {
-        "CommandId": one.command,
-        "InstanceId": one.instance,
-        "InstanceName": one.instance_name,
+        "CommandId": invocation.command,
+        "InstanceId": invocation.instance,
+        "InstanceName": invocation.instance_name,
         "Comment": request.get("Comment", ""),
         "DocumentName": RUN_SHELL_SCRIPT,
         "DocumentVersion": request.get("DocumentVersion", "$DEFAULT"),
-        "RequestedDateTime": _time(one.created),
-        "Status": one.status,
-        "StatusDetails": one.details,
-        "StandardOutputUrl": one.stdout_url,
-        "StandardErrorUrl": one.stderr_url,
+        "RequestedDateTime": _time(invocation.created),
+        "Status": invocation.status,
+        "StatusDetails": invocation.details,
+        "StandardOutputUrl": invocation.stdout_url,
+        "StandardErrorUrl": invocation.stderr_url,
         "ServiceRole": request.get("ServiceRoleArn", ""),
         "NotificationConfig": {"NotificationArn": "", "NotificationEvents": []},
         "CloudWatchOutputConfig": _cloudwatch(command),
@@ -243,18 +247,18 @@ def _invocation(command: Command, one: Invocation, details: bool) -> Members:
     if details:
         bucket = request.get("OutputS3BucketName", "")
         # The folder of the plugin's output, as AWS answers it after the end.
-        prefix = output_key(command, one.instance, "").rpartition("/0.")[0] if bucket else ""
+        prefix = output_key(command, invocation.instance, "").rpartition("/0.")[0] if bucket else ""
         answer["CommandPlugins"] = [
             {
                 "Name": _PLUGIN,
-                "Status": "InProgress" if one.status == "Cancelling" else one.status,
-                "StatusDetails": one.details,
-                "ResponseCode": one.code,
-                "ResponseStartDateTime": _time(one.started),
-                "ResponseFinishDateTime": _time(one.ended),
-                "Output": one.output if not one.open else "",
-                "StandardOutputUrl": one.stdout_url,
-                "StandardErrorUrl": one.stderr_url,
+                "Status": "InProgress" if invocation.status == "Cancelling" else invocation.status,
+                "StatusDetails": invocation.details,
+                "ResponseCode": invocation.code,
+                "ResponseStartDateTime": _time(invocation.started),
+                "ResponseFinishDateTime": _time(invocation.ended),
+                "Output": invocation.output if not invocation.open else "",
+                "StandardOutputUrl": invocation.stdout_url,
+                "StandardErrorUrl": invocation.stderr_url,
                 "OutputS3Region": REGION,
                 "OutputS3BucketName": bucket,
                 "OutputS3KeyPrefix": prefix,
@@ -264,8 +268,8 @@ def _invocation(command: Command, one: Invocation, details: bool) -> Members:
 
 
 def _passes(shown: Members, filters: Any) -> bool:
-    for one in filters:
-        key, value = one["key"], one["value"]
+    for condition in filters:
+        key, value = condition["key"], condition["value"]
         if key in ("InvokedAfter", "InvokedBefore"):
             try:
                 at = datetime.fromisoformat(value)
@@ -289,7 +293,7 @@ def _passes(shown: Members, filters: Any) -> bool:
 
 def _page(members: Members, member: str, rows: list[Members]) -> Members:
     bad = AwsError("InvalidNextToken", "The specified token isn't valid.")
-    return page({"MaxResults": _PAGE, **members}, member, rows, lambda one: one, bad)
+    return page({"MaxResults": _PAGE, **members}, member, rows, lambda row: row, bad)
 
 
 def _cloudwatch(command: Command) -> Members:
@@ -308,11 +312,11 @@ def _iso(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}Z"
 
 
-def _elapsed(one: Invocation) -> str:
+def _elapsed(invocation: Invocation) -> str:
     """ISO 8601's PT…; empty before the start."""
-    if one.started is None:
+    if invocation.started is None:
         return ""
-    seconds = max(0.0, (one.ended or time.time()) - one.started)
+    seconds = max(0.0, (invocation.ended or time.time()) - invocation.started)
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     text = (f"{hours:.0f}H" if hours else "") + (f"{minutes:.0f}M" if minutes else "")

@@ -103,11 +103,11 @@ def described() -> dict[str, Any]:
         "Parameters": [
             {
                 "Name": name,
-                "Type": one["type"],
-                "Description": one["description"],
-                **({"DefaultValue": one["default"]} if "default" in one else {}),
+                "Type": about["type"],
+                "Description": about["description"],
+                **({"DefaultValue": about["default"]} if "default" in about else {}),
             }
-            for name, one in CONTENT["parameters"].items()
+            for name, about in CONTENT["parameters"].items()
         ],
     }
 

@@ -78,9 +78,11 @@ class LiveLogs:
 
     def _may_write(self, role: str, group: str, stream: str) -> bool:
         actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        if all(one["name"] != group for one in self._logs.db.query("SELECT name FROM log_groups")):
+        if all(row["name"] != group for row in self._logs.db.query("SELECT name FROM log_groups")):
             actions.append("logs:CreateLogGroup")
-        return all(self._ctx.access.allows_role(role, one, log_stream_arn(group, stream, REGION)) for one in actions)
+        return all(
+            self._ctx.access.allows_role(role, action, log_stream_arn(group, stream, REGION)) for action in actions
+        )
 
     def _run(self) -> None:
         while not self._closed:

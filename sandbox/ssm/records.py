@@ -97,8 +97,8 @@ class Commands:
 
     def recover(self) -> None:
         """End what a killed sandbox left open: what ran has failed, what waited was never delivered."""
-        for one in self.invocations(open_only=True):
-            self.change(one.command, one.instance, _lose)
+        for invocation in self.invocations(open_only=True):
+            self.change(invocation.command, invocation.instance, _lose)
 
     def add(self, command: Command, invocations: list[Invocation]) -> None:
         """Keep a new command."""
@@ -106,8 +106,14 @@ class Commands:
             self._db.execute(
                 "INSERT INTO ssm_commands VALUES (?,?,?)", (command.id, command.created, json.dumps(command.__dict__))
             )
-            for one in invocations:
-                row = (one.command, one.instance, one.created, int(one.open), json.dumps(one.__dict__))
+            for invocation in invocations:
+                row = (
+                    invocation.command,
+                    invocation.instance,
+                    invocation.created,
+                    int(invocation.open),
+                    json.dumps(invocation.__dict__),
+                )
                 self._db.execute("INSERT INTO ssm_invocations VALUES (?,?,?,?,?)", row)
 
     def command(self, command_id: str) -> Command | None:
@@ -154,10 +160,10 @@ class Commands:
         return found
 
 
-def _lose(one: Invocation) -> None:
-    if one.started is None:
-        one.finish("TimedOut", "DeliveryTimedOut")
+def _lose(invocation: Invocation) -> None:
+    if invocation.started is None:
+        invocation.finish("TimedOut", "DeliveryTimedOut")
         return
-    one.stderr = f"{one.stderr}\n{LOST}".strip()
-    one.output = f"{one.output}\n{LOST}".strip()
-    one.finish("Failed", "Failed", -1)
+    invocation.stderr = f"{invocation.stderr}\n{LOST}".strip()
+    invocation.output = f"{invocation.output}\n{LOST}".strip()
+    invocation.finish("Failed", "Failed", -1)

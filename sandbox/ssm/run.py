@@ -80,11 +80,11 @@ class Runner:
         with self._lock:
             run = self._runs.get((command, instance))
 
-            def change(one: Invocation) -> None:
-                if one.status in ("Pending", "Delayed"):
-                    one.finish("Cancelled", "Cancelled")
-                elif one.status == "InProgress":
-                    one.status, one.details = "Cancelling", "Cancelling"
+            def change(it: Invocation) -> None:
+                if it.status in ("Pending", "Delayed"):
+                    it.finish("Cancelled", "Cancelled")
+                elif it.status == "InProgress":
+                    it.status, it.details = "Cancelling", "Cancelling"
 
             self._commands.change(command, instance, change)
             if run is not None:
@@ -100,68 +100,72 @@ class Runner:
             except Exception as exc:
                 tell_exception(exc)
             # What waits for an instance that is gone has only its end to wait for.
-            soon = bool(self._runs) or any(one.started is None for one in waiting)
+            soon = bool(self._runs) or any(invocation.started is None for invocation in waiting)
             self._wake.wait((_TICK_SECONDS if soon else _SLOW_TICK_SECONDS) if waiting else None)
             self._wake.clear()
 
     def _look_after(self, waiting: list[Invocation]) -> None:
         now = time.time()
-        for one in reversed(waiting):
-            key = (one.command, one.instance)
+        for invocation in reversed(waiting):
+            key = (invocation.command, invocation.instance)
             run = self._runs.get(key)
             if run is not None:
                 if time.monotonic() > run.deadline and not run.timed_out and run.running is not None:
                     run.timed_out = True
                     run.machine.kill(run.running)
-            elif one.started is not None:
-                self._without_agent(one, now)
-            elif now - one.created >= UNSEEN_SECONDS:
-                self._deliver(one, now)
+            elif invocation.started is not None:
+                self._without_agent(invocation, now)
+            elif now - invocation.created >= UNSEEN_SECONDS:
+                self._deliver(invocation, now)
 
-    def _without_agent(self, one: Invocation, now: float) -> None:
+    def _without_agent(self, invocation: Invocation, now: float) -> None:
         """Its instance has gone: nobody tells how it ended until SSM does not expect it any more."""
-        command = self._commands.command(one.command)
-        if command is None or now <= one.created + command.delivery_seconds + command.execution_seconds:
+        command = self._commands.command(invocation.command)
+        if command is None or now <= invocation.created + command.delivery_seconds + command.execution_seconds:
             return
-        self._commands.change(one.command, one.instance, lambda it: it.finish("TimedOut", "DeliveryTimedOut"))
+        self._commands.change(
+            invocation.command, invocation.instance, lambda it: it.finish("TimedOut", "DeliveryTimedOut")
+        )
 
-    def _deliver(self, one: Invocation, now: float) -> None:
-        command = self._commands.command(one.command)
+    def _deliver(self, invocation: Invocation, now: float) -> None:
+        command = self._commands.command(invocation.command)
         if command is None:
             return
-        if now > one.created + command.delivery_seconds:
-            self._commands.change(one.command, one.instance, lambda it: it.finish("TimedOut", "DeliveryTimedOut"))
+        if now > invocation.created + command.delivery_seconds:
+            self._commands.change(
+                invocation.command, invocation.instance, lambda it: it.finish("TimedOut", "DeliveryTimedOut")
+            )
             return
-        machine = self._ec2.fleet.machine(one.instance)
+        machine = self._ec2.fleet.machine(invocation.instance)
         with self._lock:
-            used = sum(1 for _, instance in self._runs if instance == one.instance)
+            used = sum(1 for _, instance in self._runs if instance == invocation.instance)
             if used >= AT_ONCE or machine is None or machine.going_down.is_set():
                 return
-            if not self._agents.receives(one.instance):
+            if not self._agents.receives(invocation.instance):
                 return
-            self._start(command, one, machine)
+            self._start(command, invocation, machine)
 
-    def _start(self, command: Command, one: Invocation, machine: Machine) -> None:
-        folder = machine.disk.orchestration(one.instance, command.id)
-        metadata = self._ec2.fleet.metadata.url(one.instance)
+    def _start(self, command: Command, invocation: Invocation, machine: Machine) -> None:
+        folder = machine.disk.orchestration(invocation.instance, command.id)
+        metadata = self._ec2.fleet.metadata.url(invocation.instance)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             spools = (Spool(folder / "stdout", STDOUT_CHARACTERS), Spool(folder / "stderr", STDERR_CHARACTERS))
             script = _write_script(folder, machine, command.request["Parameters"]["commands"], metadata)
         except OSError as exc:
             reason = "no space left on device" if exc.errno == errno.ENOSPC else plain_words(exc)
-            self._commands.change(one.command, one.instance, lambda it: _failed_to_start(it, reason))
+            self._commands.change(invocation.command, invocation.instance, lambda it: _failed_to_start(it, reason))
             return
-        run = self._runs[one.command, one.instance] = _Run(command, machine, spools)
+        run = self._runs[invocation.command, invocation.instance] = _Run(command, machine, spools)
 
         def begin(it: Invocation) -> None:
             it.status, it.details, it.started = "InProgress", "InProgress", it.started or time.time()
 
-        self._commands.change(one.command, one.instance, begin)
-        self._live.follow(command, one.instance, self._role(one.instance), spools)
+        self._commands.change(invocation.command, invocation.instance, begin)
+        self._live.follow(command, invocation.instance, self._role(invocation.instance), spools)
         env = {
             "AWS_SSM_REGION_NAME": REGION,
-            "AWS_SSM_INSTANCE_ID": one.instance,
+            "AWS_SSM_INSTANCE_ID": invocation.instance,
             "SSM_COMMAND_ID": command.id,
         }
         cwd = machine.disk.home
@@ -170,7 +174,11 @@ class Runner:
         # As the agent does: sh runs the script's path, so that its first line may name another shell.
         argv = ["sh", "-c", '"$0"', str(script)]
         run.running = machine.run(
-            argv, env, cwd, (spools[0].write, spools[1].write), lambda code: self._ended(command, one.instance, code)
+            argv,
+            env,
+            cwd,
+            (spools[0].write, spools[1].write),
+            lambda code: self._ended(command, invocation.instance, code),
         )
         if run.cancelled:
             machine.kill(run.running)
@@ -243,9 +251,9 @@ class Runner:
             it.output = plugin_output(it.stdout, it.stderr)
             it.finish("Failed", "Failed", -1)
 
-        for one in self._commands.invocations(instance=instance, open_only=True):
-            if one.interrupted:
-                self._commands.change(one.command, instance, change)
+        for invocation in self._commands.invocations(instance=instance, open_only=True):
+            if invocation.interrupted:
+                self._commands.change(invocation.command, instance, change)
         self._wake.set()
 
     def _upload(self, run: _Run, instance: str) -> tuple[str, str]:

@@ -85,10 +85,10 @@ class SsmService(Service):
             instance = self._ec2.instances.find(agent.instance)
             if instance is not None and instance.state != "terminated":
                 rows.append(_described(agent, instance, self._ec2.instances.tags(instance.id)))
-        for one in members.get("Filters") or ():
-            rows = [row for row in rows if _passes(row, one["Key"], one["Values"])]
-        for one in members.get("InstanceInformationFilterList") or ():
-            rows = [row for row in rows if _passes(row, one["key"], one["valueSet"])]
+        for condition in members.get("Filters") or ():
+            rows = [row for row in rows if _passes(row, condition["Key"], condition["Values"])]
+        for condition in members.get("InstanceInformationFilterList") or ():
+            rows = [row for row in rows if _passes(row, condition["key"], condition["valueSet"])]
         for row in rows:
             row.pop("_tags")
         bad = AwsError("InvalidNextToken", "The specified token isn't valid.")

@@ -151,15 +151,15 @@ class Updates:
         return found if config in (pending, found.get("EndpointConfigName")) else None
 
     async def _config_used(self, config: str) -> bool:
-        async for one in self._session.paginate("sagemaker", "list_endpoints", "Endpoints"):
-            found = await self._call("describe_endpoint", "tidy up", EndpointName=one["EndpointName"])
+        async for item in self._session.paginate("sagemaker", "list_endpoints", "Endpoints"):
+            found = await self._call("describe_endpoint", "tidy up", EndpointName=item["EndpointName"])
             if found.get("EndpointConfigName") == config:
                 return True
         return False
 
     async def _model_used(self, model: str) -> bool:
-        async for one in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs"):
-            name = one["EndpointConfigName"]
+        async for item in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs"):
+            name = item["EndpointConfigName"]
             found = await self._call("describe_endpoint_config", "tidy up", EndpointConfigName=name)
             if any(variant.get("ModelName") == model for variant in found.get("ProductionVariants", ())):
                 return True

@@ -73,11 +73,11 @@ class SdkTuner:
         return Launched(job.hyper_parameter_tuning_job_name, job.hyper_parameter_tuning_job_arn)
 
 
-def _parameter(one: Range) -> ContinuousParameter | IntegerParameter | CategoricalParameter:
-    if one.kind == "Categorical":
-        return CategoricalParameter(list(one.values))
-    kind = IntegerParameter if one.kind == "Integer" else ContinuousParameter
-    return kind(*one.bounds, one.scaling)
+def _parameter(searched: Range) -> ContinuousParameter | IntegerParameter | CategoricalParameter:
+    if searched.kind == "Categorical":
+        return CategoricalParameter(list(searched.values))
+    kind = IntegerParameter if searched.kind == "Integer" else ContinuousParameter
+    return kind(*searched.bounds, searched.scaling)
 
 
 def _strategy_config(hyperband: Hyperband | None) -> HyperParameterTuningJobStrategyConfig | None:

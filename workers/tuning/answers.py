@@ -150,13 +150,13 @@ def leaderboard(job: TuningJob, trials: Iterable[Trial]) -> tuple[Trial, ...]:
 
 def read_ranges(given: ParameterRangesOutputTypeDef) -> Iterable[ParameterRange]:
     """The ranges of a request or answer."""
-    for one in given.get("ContinuousParameterRanges", ()):
+    for span in given.get("ContinuousParameterRanges", ()):
         yield ContinuousRange(
-            one["Name"], float(one["MinValue"]), float(one["MaxValue"]), one.get("ScalingType", "Auto")
+            span["Name"], float(span["MinValue"]), float(span["MaxValue"]), span.get("ScalingType", "Auto")
         )
-    for one in given.get("IntegerParameterRanges", ()):
+    for span in given.get("IntegerParameterRanges", ()):
         yield IntegerRange(
-            one["Name"], int(float(one["MinValue"])), int(float(one["MaxValue"])), one.get("ScalingType", "Auto")
+            span["Name"], int(float(span["MinValue"])), int(float(span["MaxValue"])), span.get("ScalingType", "Auto")
         )
     for some in given.get("CategoricalParameterRanges", ()):
         yield CategoricalRange(some["Name"], tuple(plain(value) for value in some["Values"]))

@@ -32,28 +32,30 @@ def tuning_name_problem(name: str) -> str | None:
     return problem
 
 
-def range_problem(one: ParameterRange) -> str | None:
+def range_problem(searched: ParameterRange) -> str | None:
     """What is wrong with one range, in a sentence, or ``None``."""
-    if not one.name:
+    if not searched.name:
         return "A range has no hyperparameter."
-    if isinstance(one, CategoricalRange):
-        if not one.values or any(not value.strip() for value in one.values):
-            return f"{one.name} needs at least one value, and none may be empty."
-        if len(set(one.values)) < len(one.values):
-            return f"{one.name} has the same value twice."
+    if isinstance(searched, CategoricalRange):
+        if not searched.values or any(not value.strip() for value in searched.values):
+            return f"{searched.name} needs at least one value, and none may be empty."
+        if len(set(searched.values)) < len(searched.values):
+            return f"{searched.name} has the same value twice."
         return None
-    if not (math.isfinite(one.low) and math.isfinite(one.high)):
-        return f"The bounds of {one.name} must be numbers."
-    if one.low > one.high:
-        return f"The range of {one.name} is upside down: {one.low:g} is more than {one.high:g}."
-    if one.scaling == "Logarithmic" and one.low <= 0:
-        return f"The range of {one.name} has a logarithmic scale, so it must start above 0, not at {one.low:g}."
-    if one.scaling == "ReverseLogarithmic":
-        if isinstance(one, IntegerRange):
-            return f"{one.name} takes whole numbers, which cannot have a reverse logarithmic scale."
-        if not 0 <= one.low <= one.high < 1:
-            return f"The range of {one.name} has a reverse logarithmic scale, so it must lie from 0 to below 1."
-    if one.name.replace("-", "_") == "learning_rate" and one.low <= 0:
+    if not (math.isfinite(searched.low) and math.isfinite(searched.high)):
+        return f"The bounds of {searched.name} must be numbers."
+    if searched.low > searched.high:
+        return f"The range of {searched.name} is upside down: {searched.low:g} is more than {searched.high:g}."
+    if searched.scaling == "Logarithmic" and searched.low <= 0:
+        return (
+            f"The range of {searched.name} has a logarithmic scale, so it must start above 0, not at {searched.low:g}."
+        )
+    if searched.scaling == "ReverseLogarithmic":
+        if isinstance(searched, IntegerRange):
+            return f"{searched.name} takes whole numbers, which cannot have a reverse logarithmic scale."
+        if not 0 <= searched.low <= searched.high < 1:
+            return f"The range of {searched.name} has a reverse logarithmic scale, so it must lie from 0 to below 1."
+    if searched.name.replace("-", "_") == "learning_rate" and searched.low <= 0:
         return "The learning rate must be greater than 0."
     return None
 
@@ -200,11 +202,11 @@ def _limits_problem(spec: TuningSpec) -> str | None:
     return None
 
 
-def _range(one: ParameterRange) -> Range:
-    if isinstance(one, CategoricalRange):
-        return Range("Categorical", one.name, values=one.values)
-    kind: Literal["Integer", "Continuous"] = "Integer" if isinstance(one, IntegerRange) else "Continuous"
-    return Range(kind, one.name, float(one.low), float(one.high), one.scaling)
+def _range(searched: ParameterRange) -> Range:
+    if isinstance(searched, CategoricalRange):
+        return Range("Categorical", searched.name, values=searched.values)
+    kind: Literal["Integer", "Continuous"] = "Integer" if isinstance(searched, IntegerRange) else "Continuous"
+    return Range(kind, searched.name, float(searched.low), float(searched.high), searched.scaling)
 
 
 def _setting(spec: TuningSpec, name: str) -> str:
