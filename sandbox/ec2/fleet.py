@@ -30,7 +30,11 @@ BY_INSTANCE = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown"
 BY_SANDBOX = ("Server.InternalError", "The sandbox stopped while the instance was running")
 _NEVER_STARTED = ("Server.InternalError", "Internal error on launch")
 _SHORT = {BY_USER: "User initiated", BY_INSTANCE: "Instance initiated", BY_SANDBOX: "The sandbox stopped"}
+# Long enough that whoever polls sees "pending"; AWS takes many seconds.
 _LEAST_BOOT_SECONDS = 0.3
+# What a program gets from SIGTERM to SIGKILL at an orderly stop; EC2 gives minutes, which nobody would wait for here.
+_STOP_SECONDS = 10.0
+# Longer than a stop: steps of instances that still go at the end of the sandbox have ended by then.
 _CLOSE_SECONDS = 20.0
 
 Reason = tuple[str, str]
@@ -173,7 +177,7 @@ class Fleet:
 
     def _shut_down(self, instance_id: str, machine: Machine | None, target: str, force: bool) -> None:
         if machine is not None:
-            machine.shut_down(0.0 if force else 10.0)
+            machine.shut_down(0.0 if force else _STOP_SECONDS)
         with self._lock:
             if self._machines.get(instance_id) is machine:
                 self._machines.pop(instance_id, None)

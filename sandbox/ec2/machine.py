@@ -24,9 +24,11 @@ from sandbox.core.processes import Managed, StartFailed
 from sandbox.ec2.disk import Disk, Public
 
 KIND = "ec2"
+# Four times what a pipe holds on Linux, so that one reading empties it.
 _BLOCK = 256 * 1024
 # What a killed command's children in other sessions may still hold open; longer than this nobody waits for them.
 _DRAIN_SECONDS = 3.0
+# Twice what a stop leaves the programs (fleet): a process that hangs in the kernel even then is given up.
 _SHUTDOWN_SECONDS = 20.0
 
 Sink = Callable[[bytes], None]

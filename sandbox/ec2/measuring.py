@@ -28,6 +28,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
 NAMESPACE, AGENT_NAMESPACE = "AWS/EC2", "CWAgent"
+# Twelve samples for each value of detailed monitoring, so that its maximum differs from its average.
 SAMPLE_SECONDS = 5.0
 DETAILED_SECONDS, BASIC_SECONDS = 60.0, 300.0
 _CHECKS = ("StatusCheckFailed", "StatusCheckFailed_Instance", "StatusCheckFailed_System")

@@ -26,8 +26,10 @@ from sandbox.http.server import HttpServer
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 
+# The longest life of a session token, in seconds: six hours.
 MAX_TTL = 21_600
 PRINCIPAL = "ec2.amazonaws.com"
+# Keys for some six hours, as on AWS; new ones are there before the old ones end.
 _KEY_SECONDS = 6 * 3600.0
 _RENEW_BEFORE = 3600.0
 _TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"

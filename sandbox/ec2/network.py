@@ -17,9 +17,12 @@ from sandbox.ec2.records import Instance
 from sandbox.wire.errors import AwsError
 
 _EVERYWHERE = "0.0.0.0/0"
+# How an agent reaches SSM.
+_HTTPS = 443
 _SETTING = "ec2_default_gateway"
+# Amazon's 3.208.0.0/12, of us-east-1: half of it, for nothing here depends on how many addresses there are.
 _FIRST_PUBLIC = int(ipaddress.ip_address("3.208.0.0"))
-_RESERVED = 5
+_PUBLIC_COUNT = 1 << 19
 
 Moto = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 
@@ -160,7 +163,7 @@ class Network:
 
 def _lets_out(rule: dict[str, Any]) -> bool:
     first, last = rule.get("FromPort", -1), rule.get("ToPort", -1)
-    return rule.get("IpProtocol") == "-1" or (rule.get("IpProtocol") == "tcp" and first <= 443 <= last)
+    return rule.get("IpProtocol") == "-1" or (rule.get("IpProtocol") == "tcp" and first <= _HTTPS <= last)
 
 
 def private_address(network: ipaddress.IPv4Network, taken: set[str]) -> str:
@@ -179,6 +182,6 @@ def private_address(network: ipaddress.IPv4Network, taken: set[str]) -> str:
 def public_address(taken: set[str]) -> str:
     """A public address that looks like one of the region; nothing answers there."""
     while True:
-        address = str(ipaddress.ip_address(_FIRST_PUBLIC + secrets.randbelow(1 << 19)))
+        address = str(ipaddress.ip_address(_FIRST_PUBLIC + secrets.randbelow(_PUBLIC_COUNT)))
         if address not in taken:
             return address

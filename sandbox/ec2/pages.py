@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.wire.errors import AwsError
 
+# The most that a Describe operation of EC2 gives in one page.
 _MOST = 1000
 
 

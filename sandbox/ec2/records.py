@@ -25,8 +25,10 @@ _SCHEMA = (
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 # A terminated instance can still be seen for about an hour.
 TERMINATED_SECONDS = 3600.0
-# A client token is good for a day.
+# A client token is good for a day; it is kept for two, so that none is forgotten within its day.
 _KEPT_SECONDS = 2 * 86_400.0
+# AWS's limit for every resource.
+_MOST_TAGS = 50
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,9 @@ class Instances:
         with self._lock, self._db.transaction():
             for key, value in pairs.items():
                 self._db.execute("INSERT OR REPLACE INTO ec2_tags VALUES (?,?,?)", (resource, key, value))
-            if len(self.tags(resource)) > 50:
-                raise AwsError("TagLimitExceeded", "You have reached the maximum number of tags (50) on this resource.")
+            if len(self.tags(resource)) > _MOST_TAGS:
+                text = f"You have reached the maximum number of tags ({_MOST_TAGS}) on this resource."
+                raise AwsError("TagLimitExceeded", text)
 
     def untag(self, resource: str, key: str, value: str | None) -> None:
         """Remove a tag, if it has ``value`` (None: whatever it is)."""

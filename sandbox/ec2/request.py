@@ -16,6 +16,7 @@ from sandbox.ec2.records import Instance, Profile, new_id
 from sandbox.wire.errors import AwsError
 
 _BEHAVIORS = ("stop", "terminate")
+# The least and the most GiB of each type ("EBS User Guide, Amazon EBS volume types").
 _VOLUME_SIZES = {"gp3": (1, 65_536), "gp2": (1, 16_384), "io1": (4, 16_384), "io2": (4, 65_536), "standard": (1, 1024),
                  "st1": (125, 16_384), "sc1": (125, 16_384)}  # fmt: skip
 _NOT_HERE = {
@@ -32,8 +33,11 @@ _NOT_HERE = {
     "KernelId": "kernels of one's own",
     "RamdiskId": "RAM disks of one's own",
 }
+# What an image or a request that says nothing gets ("EC2 User Guide, Instance metadata options").
 _METADATA = {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled",
              "HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled"}  # fmt: skip
+# EC2 API reference, "Ensuring idempotency".
+_TOKEN_CHARACTERS = 64
 _TAGGABLE = ("instance", "volume", "network-interface", "elastic-gpu", "spot-instances-request")
 
 
@@ -74,8 +78,9 @@ def check(request: Mapping[str, Any]) -> None:
     if behavior not in _BEHAVIORS:
         text = f"Value ({behavior}) for parameter InstanceInitiatedShutdownBehavior is invalid."
         raise AwsError("InvalidParameterValue", text)
-    if len(request.get("ClientToken", "")) > 64:
-        raise AwsError("InvalidParameterValue", "The client token is too long; it may have 64 characters.")
+    if len(request.get("ClientToken", "")) > _TOKEN_CHARACTERS:
+        text = f"The client token is too long; it may have {_TOKEN_CHARACTERS} characters."
+        raise AwsError("InvalidParameterValue", text)
     if len(request.get("NetworkInterfaces") or ()) > 1:
         raise AwsError("UnsupportedOperation", "The sandbox offers one network interface an instance.")
     if request.get("NetworkInterfaces") and (request.get("SubnetId") or request.get("SecurityGroupIds")):

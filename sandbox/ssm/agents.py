@@ -27,6 +27,7 @@ RECEIVE = ("ec2messages:GetMessages", "ssmmessages:OpenControlChannel")
 AGENT_VERSION = "3.3.3050.0"
 # On AWS it is 5 minutes; here a role that lost its permission is noticed soon.
 PING_SECONDS = 30.0
+# How long after an error of ours an agent is tried again.
 _RETRY_SECONDS = 2.0
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS ssm_agents (instance TEXT PRIMARY KEY, registered REAL NOT NULL, body TEXT NOT NULL)"

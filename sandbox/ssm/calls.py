@@ -21,8 +21,8 @@ from sandbox.wire.paging import page
 
 Members = dict[str, Any]
 _PLUGIN = "aws:runShellScript"
+# The most, and the default, of SSM's list operations.
 _PAGE = 50
-_FINAL_BAD = ("Failed", "TimedOut")
 
 
 class CommandCalls:

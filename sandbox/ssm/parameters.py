@@ -13,6 +13,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.paging import page
 
 Members = dict[str, Any]
+# The most, and the default, of GetParametersByPath.
 _MOST = 10
 
 

@@ -21,6 +21,7 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS ssm_by_instance ON ssm_invocations (instance, created)",
     "CREATE INDEX IF NOT EXISTS ssm_open ON ssm_invocations (open)",
 )
+# Run Command's history goes back 30 days.
 KEEP_SECONDS = 30 * 86_400.0
 LOST = "The sandbox stopped while the command was running."
 

@@ -24,12 +24,17 @@ from sandbox.ssm.output import STDERR_CHARACTERS, STDOUT_CHARACTERS, Spool, plug
 from sandbox.ssm.records import Command, Commands, Invocation
 from sandbox.wire.errors import AwsError
 
+# The agent's own CommandWorkersLimit.
 AT_ONCE = 5
 # Just after it was sent, SSM does not know an invocation yet.
 UNSEEN_SECONDS = 0.25
+# The exit codes by which a script asks its agent for a restart, or to leave out what follows.
 REBOOT, SUCCESS_AND_SKIP = 194, 168
+# 128 + SIGKILL, as a shell tells it.
 _KILLED = 137
+# So that a script that always asks for a restart ends.
 _MOST_RESTARTS = 15
+# How late a time limit or a start may be: while something runs or may start, and while it waits for its instance.
 _TICK_SECONDS = 0.1
 _SLOW_TICK_SECONDS = 2.0
 _INTERRUPTED = "The instance was stopped while the command was running."
