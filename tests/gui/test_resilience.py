@@ -25,6 +25,7 @@ from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess, clean_environ
 from tests.helpers.window import until
 from workers.account import sandbox as local_account
+from workers.compute.types import Instance, InstanceSpec, JobSpec
 from workers.services import Services
 from workers.types import Backend, Identity
 
@@ -154,6 +155,64 @@ async def test_a_killed_windows_job_goes_on_and_is_followed_by_the_next_window(
         await until(lambda: status_of(tab, "slow-2") == "InProgress", 60)
         await until(lambda: "second" in tab.detail.log.view.text(), 60)
         assert psutil.pid_exists(pid) and attached(state).ready["pid"] == pid
+        await application.close()
+
+
+def source_of(folder: Path) -> None:
+    """A script of one's own, in a folder."""
+    folder.mkdir()
+    (folder / "own.py").write_text(SLOW_JOB, encoding="utf-8")
+
+
+async def start_on_an_instance(state: Path, source: Path, name: str) -> None:
+    """A training job on an instance with a script of one's own that prints for ten minutes."""
+    ready = attached(state).ready
+    keys = (ready["access_key_id"], ready["secret_access_key"])
+    services = Services(Backend("sandbox", "Sandbox", ready["region"], None, ready["endpoint_url"], *keys))
+    await services.storage.create_bucket(BUCKET)
+    s3 = attached(state).client("s3")
+    await asyncio.to_thread(s3.put_object, Bucket=BUCKET, Key="set/train/a/1.txt", Body=b"x")
+    images = await services.compute.images.deep_learning()
+    identity = await services.compute.launches.launch(InstanceSpec("trainer", images[0], "t3.xlarge", BUCKET))
+
+    async def online() -> Instance | None:
+        found = next(one for one in await services.compute.instances.all() if one.id == identity)
+        return found if found.agent is not None and found.agent.online else None
+
+    where = await until(online, 60, every=0.2)
+    job = JobSpec(name, identity, f"s3://{BUCKET}/set", BUCKET, source=str(source), script="own.py")
+    await services.compute.jobs.launch(job, where)
+    services.close()
+
+
+async def test_a_killed_windows_job_on_an_instance_is_there_and_followed_by_the_next_window(
+    tmp_path: Path, make_application: Callable[..., Any]
+) -> None:
+    state = tmp_path / "sandbox"
+    source_of(tmp_path / "source")
+    own = {"SAGEDECK_CONFIG": str(tmp_path / "first"), "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-m", "console", "--state", str(state)]
+    window = await asyncio.to_thread(
+        subprocess.Popen, command, env={**clean_environ(), **own}, stderr=subprocess.DEVNULL
+    )
+    async with ending(state):
+        try:
+            await until(lambda: (state / local_account.READY_FILE).exists(), 90)
+            await start_on_an_instance(state, tmp_path / "source", "slow-3")
+        finally:
+            window.kill()
+            await asyncio.to_thread(window.wait)
+        application = make_application(specs=TABS, state_dir=state)
+        application.show()
+        await until(lambda: application.ctx.connected, 90)
+        application.ctx.navigate("compute")
+        tab = application.window.pages.tab("compute")
+        await until(lambda: tab.output.command is not None and tab.output.command.job == "slow-3", 60)
+        seen = await until(lambda: tab.output.log.view.text().count("second"), 60)
+        await until(lambda: tab.output.log.view.text().count("second") > seen, 60)
+        assert any(item.title == "Training slow-3" for item in application.activity.running)
+        jobs = training(application)
+        await until(lambda: status_of(jobs, "slow-3") == "InProgress", 60)
         await application.close()
 
 
