@@ -146,6 +146,8 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QAbstractScrollArea::corner { background: transparent; border: 0; }
 
 QAbstractItemView { background: transparent; border: 0; alternate-background-color: transparent; }
+QListView { background: $raised; color: $text; outline: 0; }
+QListView::item:selected { background: $accentTint; color: $text; }
 QFileDialog QHeaderView { background: $bg; color: $text2; }
 QFileDialog QHeaderView::section {
   background: $bg; color: $text2; border: 0; border-bottom: 1px solid $line; padding: 4px 8px; }

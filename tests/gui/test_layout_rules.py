@@ -12,7 +12,16 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -300,6 +309,22 @@ def test_the_file_dialog_can_be_read(qtbot: QtBot, tmp_path: Path, look: Any) ->
     ground = max(set(levels), key=levels.count)
     assert (ground > 0.9) if look == "light" else (ground < 0.2)
     assert max(abs(level - ground) for level in levels) > 0.4
+
+
+@pytest.mark.parametrize("look", ("light", "dark"))
+def test_what_the_file_dialog_proposes_can_be_read(qtbot: QtBot, tmp_path: Path, look: Any) -> None:
+    theme().set_preference(look)
+    (tmp_path / "folder").mkdir()
+    dialog = QFileDialog(None, "Folder", str(tmp_path))
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    popup = dialog.findChildren(QLineEdit)[0].completer().popup()
+    popup.resize(200, 60)
+    shown = popup.grab().toImage()
+    level = shown.pixelColor(100, 30).lightnessF()
+    assert shown.pixelColor(100, 30).alpha() == 255
+    assert (level > 0.9) if look == "light" else (level < 0.3)
 
 
 def naive(texts: list[str], columns: int) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -308,6 +309,32 @@ async def test_what_is_no_model_is_not_offered_for_deployment(
     assert any(entry[0] == "Deploy…" for entry in tab._menu(tab.table.selected_rows())) is offered
     told = " ".join(text.text() for text in tab.detail.findChildren(QLabel))
     assert ("not offered" in told) is bool(words) and words in told
+    tab.deleteLater()
+
+
+@pytest.mark.parametrize("reason", ["", "Its model file is empty."])
+async def test_a_job_that_was_stopped_is_offered_once_its_archive_is_known(
+    make_application: Callable[..., Any], reason: str
+) -> None:
+    application = make_application()
+    tab = TrainingTab(application.ctx)
+    tab.show()
+    job = replace(training("dogs-2", model_uri="s3://b/dogs-2/output/model.tar.gz"), status="Stopped")
+    tab.table.set_rows([JobRow(job)])
+    tab.table.select_keys([f"job:{job.name}"])
+
+    def offered() -> list[bool]:
+        entries = [entry[0] for entry in tab._menu(tab.table.selected_rows())]
+        return [tab.detail.deploy_button.isVisibleTo(tab.detail), "Deploy…" in entries]
+
+    async def answer(job: TrainingJob) -> str:
+        return reason
+
+    assert offered() == [False, False]
+    await tab.detail._look_for_model(SimpleNamespace(endpoints=SimpleNamespace(no_model_reason=answer)), job)
+    assert offered() == [not reason] * 2
+    told = " ".join(text.text() for text in tab.detail.findChildren(QLabel))
+    assert ("model file is empty" in told) is bool(reason)
     tab.deleteLater()
 
 

@@ -52,23 +52,27 @@ def job_of_model(uri: str) -> str:
 
 
 async def require_model(session: AwsSession, job_name: str, uri: str) -> None:
-    """Look into the archive that an endpoint is to load. Raises ``InvalidInput`` when it holds no model.
+    """Look into the archive that an endpoint is to load. Raises ``InvalidInput`` when it holds no model."""
+    if problem := await model_problem(session, job_name, uri):
+        raise no_model(job_name, problem)
+
+
+async def model_problem(session: AwsSession, job_name: str, uri: str) -> str:
+    """What is wrong with a job's archive as a model, in a sentence; "" for one that an endpoint can load.
 
     An archive that may not be read, or that is no ``.tar.gz``, is left to the endpoint.
     """
     place = S3Uri.find(uri)
     if place is None or not place.key.endswith(".tar.gz"):
-        return
+        return ""
     try:
-        problem = await session.run(
+        return await session.run(
             f"look into the model of {job_name}", _read, session, place.bucket, place.key, service="s3"
         )
     except NotFound:
-        problem = f"Its model file is not there: {uri}."
+        return f"Its model file is not there: {uri}."
     except AccessDenied:
-        return
-    if problem:
-        raise no_model(job_name, problem)
+        return ""
 
 
 def no_model(job_name: str, reason: str, status: str = "") -> SageDeckError:

@@ -13,7 +13,7 @@ from workers.aws.names import name_problem
 from workers.aws.session import AwsSession
 from workers.aws.times import utc, utc_of
 from workers.endpoints.deletion import Deletion
-from workers.endpoints.deployable import job_of_model, require_model
+from workers.endpoints.deployable import job_of_model, model_problem, no_model_reason, require_model
 from workers.endpoints.request import deploy_requests
 from workers.endpoints.steps import (
     JOB_TAG,
@@ -26,7 +26,16 @@ from workers.endpoints.steps import (
 from workers.endpoints.update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors.tree import AccessDenied, InvalidInput, NotFound, Throttled
 from workers.prices.table import PriceTable
-from workers.types import DeletionPlan, DeletionResult, DeploySpec, Endpoint, EndpointMetrics, Fleet, LogEvent
+from workers.types import (
+    DeletionPlan,
+    DeletionResult,
+    DeploySpec,
+    Endpoint,
+    EndpointMetrics,
+    Fleet,
+    LogEvent,
+    TrainingJob,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import TagTypeDef
@@ -95,6 +104,16 @@ class Endpoints:
         if problem is None and await self._exists(name):
             problem = "An endpoint with this name exists already."
         return problem
+
+    async def no_model_reason(self, job: TrainingJob) -> str:
+        """Why a job has no model to deploy, in a sentence; "" when it has one.
+
+        A job that was stopped is described alike whether it had saved a model: its archive is looked into.
+        """
+        reason = no_model_reason(job)
+        if reason or job.status != "Stopped":
+            return reason
+        return await model_problem(self._session, job.name, job.model_uri)
 
     async def deploy(self, spec: DeploySpec) -> str:
         """Make model, configuration and endpoint from a finished job; returns the endpoint's name.

@@ -17,7 +17,7 @@ from console.tabs.data.commands import how_it_ended, progress_text
 from console.tabs.data.dataset import Dataset
 from console.tabs.data.steps import Step, Steps
 from console.tabs.data.upload_book import Course, UploadBook
-from console.tabs.data.upload_words import figures, free_prefix, kept, other_set
+from console.tabs.data.upload_words import figures, free_prefix, kept, other_set, what_is_sent
 from console.widgets.base import ElidedLabel, label, set_tone, text_width
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.charts.sparkline import Sparkline
@@ -310,7 +310,7 @@ class UploadPanel(QFrame):
         hindrance = self._hindrance()
         bucket = self._browser.name
         self._set_title(f"Upload to {bucket}/" if bucket else "Upload to a bucket", "Upload to the folder")
-        files = count(report.pictures, "picture") if report is not None and report.pictures else "the folder"
+        files = what_is_sent(report)
         self.upload_button.setText(f"Upload {files}")
         self.upload_button.setEnabled(not hindrance)
         self.bucket_button.setEnabled(self._ctx.connected and not self._ctx.read_only)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from console.models.format import bytes_text, count, duration
 from console.tabs.data.commands import PHASES
-from workers.types import UploadProgress, UploadResult
+from workers.types import DatasetReport, UploadProgress, UploadResult
+
+# Files that are no picture to train on, and are sent all the same.
+_SENT_ALONG = {"loose", "not_pictures", "other_folders", "too_large", "too_many_unreadable", "unreadable"}
+
+
+def what_is_sent(report: DatasetReport | None) -> str:
+    """``79 pictures``, or ``the folder`` while it is not checked or has more than pictures in it."""
+    if report is None or not report.pictures or any(finding.code in _SENT_ALONG for finding in report.findings):
+        return "the folder"
+    return count(report.pictures, "picture")
 
 
 def kept(result: UploadResult) -> str:

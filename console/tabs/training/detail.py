@@ -51,6 +51,7 @@ POLL_SECONDS = 1.0
 _SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
 _DESCRIBE_EVERY = 3
 _ONE_LINE = 880
+_NOT_KNOWN = "Its archive was not looked into yet."
 
 
 class JobDetail(QWidget):
@@ -71,6 +72,8 @@ class JobDetail(QWidget):
         self._turns = 0
         self._reader: CurveReader | None = None
         self._report: JobReport | None = None
+        # Whether a job that was stopped left a model is looked up when it is shown.
+        self._no_model = _NOT_KNOWN
         self._title = ElidedLabel("", "section", middle=True, least=16)
         self._progress = ElidedLabel("", "small", "text2", least=4)
         self._pages = Segmented([("live", "Curves and log"), ("report", "Report")], "live", name="View of the job")
@@ -122,6 +125,13 @@ class JobDetail(QWidget):
     def deploy_button(self) -> Button:
         """Asks the Endpoints tab to deploy the job."""
         return self._deploy
+
+    def no_model_reason(self, job: TrainingJob) -> str:
+        """Why ``job`` is not to be deployed, as far as is known; "" when it may be."""
+        reason = no_model_reason(job) if job.instance_type else "It was not read yet."
+        if reason or job.status != "Stopped":
+            return reason
+        return self._no_model if self._job is not None and self._job.name == job.name else _NOT_KNOWN
 
     @property
     def job(self) -> TrainingJob | None:
@@ -191,6 +201,7 @@ class JobDetail(QWidget):
             self._set_job(job)
             return
         self._job, self._reader, self._report = job, None, None
+        self._no_model = _NOT_KNOWN
         self._features, self._loaded = ProgressReader(), False
         self._draw(())
         self._banner.hide()
@@ -248,10 +259,19 @@ class JobDetail(QWidget):
 
     async def _conclude(self, services: Services) -> None:
         if self._described is not None:
+            await self._look_for_model(services, self._described)
             await self._show_end(services, self._described)
         self._loaded = True
         if not self._charts_filled():
             self._draw(())
+
+    async def _look_for_model(self, services: Services, job: TrainingJob) -> None:
+        if job.status != "Stopped":
+            return
+        reason = await services.endpoints.no_model_reason(job)
+        if self._job is not None and self._job.name == job.name:
+            self._no_model = reason
+            self._set_job(job)
 
     async def _show_end(self, services: Services, job: TrainingJob) -> None:
         if job.status == "Failed":
@@ -302,9 +322,7 @@ class JobDetail(QWidget):
         if job.role_arn:
             self.role.show_role("training", job.role_arn, job.data_uri, job.output_uri)
         self.log.view.set_live(job.running)
-        known = bool(job.instance_type)
-        reason = no_model_reason(job)
-        self._deploy.setVisible(known and not reason)
+        self._deploy.setVisible(not self.no_model_reason(job))
         self._clone.setVisible(not prepares_features(job))
         self._say_progress()
         self._show_facts(job)
@@ -342,7 +360,7 @@ class JobDetail(QWidget):
             self._progress.setText(phase.get(job.secondary_status, job.secondary_status.lower() or "starting"))
 
     def _show_facts(self, job: TrainingJob) -> None:
-        reason, features = no_model_reason(job) if job.instance_type else "", prepares_features(job)
+        reason, features = self.no_model_reason(job) if job.instance_type else "", prepares_features(job)
         given = {key.replace("-", "_"): value.strip('"') for key, value in job.hyperparameters.items()}
         epochs = self._reader.epochs if self._reader is not None else ()
         best = best_accuracy(job, [*epochs, *(self._report.curves if self._report else ())])

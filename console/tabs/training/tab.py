@@ -35,7 +35,7 @@ from console.widgets.frames.panes import Panes
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
-from workers.endpoints.deployable import no_model_reason, prepares_features
+from workers.endpoints.deployable import prepares_features
 from workers.training.progress import FeaturesProgress
 from workers.tuning.pending import awaited_name
 from workers.tuning.types import Trial, TuningJob, TuningSpec
@@ -442,7 +442,7 @@ class TrainingTab(Tab):
                 entries.append(("Run again…", "copy", self._clone))
             if not self.ctx.read_only:
                 entries.append(("Tags…", "key", self._edit_tags))
-            if rows[0].job is not None and rows[0].job.instance_type and not no_model_reason(rows[0].job):
+            if rows[0].job is not None and not self.detail.no_model_reason(rows[0].job):
                 entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0].name)))
             if rows[0].tuning is not None and rows[0].tuning.best is not None:
                 entries.append(("Deploy best…", "endpoints", self._deploy_best))

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.format import ago, bytes_text, milliseconds, when
-from console.tabs.endpoints.functions.rows import FunctionRow, concurrency, cost_text
+from console.tabs.endpoints.functions.rows import FunctionRow, concurrency, cost_text, errors_text
 from console.widgets.base import ElidedLabel, label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.lines import IconLabel
@@ -117,11 +117,11 @@ class FunctionPanel(SidePanel):
 
     def _show_figures(self, row: FunctionRow) -> None:
         function = row.function
-        calls, errors = function.invocations, function.errors
+        calls = function.invocations
         self._figures.set_rows(
             [
                 ("Calls, 24 h", f"{calls:,}" if calls is not None else ""),
-                ("Errors, 24 h", f"{errors:,}" if errors is not None else ""),
+                ("Errors, 24 h", errors_text(row)),
                 ("Median time", milliseconds(function.duration_ms) if function.duration_ms is not None else ""),
                 ("Last call", ago(row.last_use) if row.last_use else ""),
                 ("Concurrency", concurrency(function)),

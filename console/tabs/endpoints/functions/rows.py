@@ -88,6 +88,14 @@ def cost_text(row: FunctionRow) -> str:
     return f"{amount} an hour by its last hour{' and what is kept ready' if row.function.provisioned else ''}"
 
 
+def errors_text(row: FunctionRow) -> str:
+    """Lambda's errors of a day: a call that was answered, if only with 502, is none of them."""
+    errors = row.function.errors
+    if errors is None:
+        return ""
+    return f"{errors:,}, answers of 500 and above not counted" if row.failed > errors else f"{errors:,}"
+
+
 def concurrency(function: Function) -> str:
     """How many calls at once are set aside for it, or kept ready."""
     if function.provisioned:
@@ -152,6 +160,7 @@ COLUMNS = [
         value=lambda row: row.function.errors,
         format=lambda v, _: f"{v:,}",
         tone=lambda row: "err" if row.function.errors else None,
+        tooltip=errors_text,
         priority=6,
     ),
     Column(

@@ -324,7 +324,8 @@ class TuningDetail(QWidget):
 
     def _menu(self, rows: list[Trial]) -> list[Any]:
         entries: list[Any] = [("Train with these…", "play", self._train)]
-        if rows and rows[0].status in ("Completed", "Stopped"):
+        # One that was stopped before its first epoch has no objective, and no model.
+        if rows and (rows[0].status == "Completed" or (rows[0].status == "Stopped" and rows[0].objective is not None)):
             entries.append(("Deploy…", "endpoints", lambda: self.deploy(rows[0])))
         return entries
 

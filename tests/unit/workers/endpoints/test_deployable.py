@@ -101,6 +101,30 @@ def test_an_archive_says_nothing_about_how_its_job_ended() -> None:
     assert caught.value.message.startswith("The job dogs has ended. Its model file is not there")
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        ("Stopped", archive(WHOLE), ""),
+        ("Stopped", archive({}), "empty"),
+        ("Stopped", Refused("NoSuchKey", "The specified key does not exist.", 404), "not there"),
+        ("Stopped", Refused("AccessDenied", "Access Denied", 403), ""),
+        ("Failed", archive(WHOLE), "failed"),
+    ],
+)
+def test_a_job_that_was_stopped_is_known_by_its_archive(status: str, body: bytes | Refused, word: str) -> None:
+    account = session(body)
+    reason = asyncio.run(Endpoints(account, FakeRoles()).no_model_reason(job(status=status)))  # type: ignore[arg-type]
+    assert bool(reason) == bool(word) and word in reason
+
+
+def test_only_the_archive_of_a_job_that_was_stopped_is_looked_into() -> None:
+    def unasked(**_: Any) -> Any:
+        raise AssertionError("an archive may be large")
+
+    account = FakeSession(get_object=unasked)
+    assert asyncio.run(Endpoints(account, FakeRoles()).no_model_reason(job())) == ""  # type: ignore[arg-type]
+
+
 def test_an_endpoint_does_not_go_over_to_what_is_no_model() -> None:
     account = session(archive(FEATURES))
     account.handlers["describe_endpoint_config"] = lambda EndpointConfigName: {
