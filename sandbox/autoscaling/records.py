@@ -113,6 +113,12 @@ class Book:
             record["EndTime"] = time.time()
             self._db.execute("UPDATE scaling_activities SET record=? WHERE id=?", (json.dumps(record), identity))
 
+    def under_way(self) -> list[Record]:
+        """The activities that have not ended, the oldest first."""
+        rows = self._db.query("SELECT record FROM scaling_activities ORDER BY at")
+        found = [json.loads(row["record"]) for row in rows]
+        return [record for record in found if record["StatusCode"] == "InProgress"]
+
     def activities(self, namespace: str) -> list[Record]:
         """All activities of a namespace, the newest first."""
         rows = self._db.query("SELECT record FROM scaling_activities ORDER BY at DESC, rowid DESC")

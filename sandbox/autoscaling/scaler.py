@@ -70,7 +70,9 @@ class Scaler:
         self._thread = threading.Thread(target=self._run, name="autoscaling", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look; what a former sandbox had begun is followed to its end."""
+        for record in self._book.under_way():
+            self._under[str(Key.of(record))] = Under(record["ActivityId"], record["_Wanted"], None)
         self._thread.start()
 
     def close(self) -> None:
@@ -189,6 +191,7 @@ class Scaler:
             {
                 "Description": f"Setting {kind.what} to {wanted}.",
                 "Cause": cause,
+                "_Wanted": wanted,
                 "StatusCode": "InProgress",
                 "StatusMessage": f"Successfully set {kind.what} to {wanted}. Waiting for change to be fulfilled by "
                 f"{key.namespace}.",
@@ -274,6 +277,7 @@ class Scaler:
         ]
         what = " and ".join(parts)
         activity = {"Description": f"Setting {what}", "Cause": f"scheduled action name {name} was triggered"}
+        activity["StatusCode"] = "Pending"
         self._book.end(self._book.tell(key, activity), "Successful", f"Successfully set {what}")
 
 

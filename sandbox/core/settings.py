@@ -1,4 +1,4 @@
-"""What the operator of a sandbox sets by the environment: the time factor, and the concurrency of the account."""
+"""What the operator of a sandbox sets by the environment: the time factor, and the limits of the account."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 TIME_FACTOR = "SAGEDECK_TIME_FACTOR"
 CONCURRENCY = "SAGEDECK_LAMBDA_CONCURRENCY"
+INVOCATIONS = "SAGEDECK_INVOCATIONS_PER_SECOND"
 # What accounts have on AWS: new ones 10 or 50, others 1,000.
 QUOTAS = (10, 50, 1000)
 MOST_TIMES = 100.0
@@ -41,7 +42,21 @@ def account_concurrency() -> int:
     return int(text)
 
 
+def invocations_per_second() -> float | None:
+    """How many InvokeEndpoint calls a second the account may make before it is throttled; None: any number.
+
+    Raises ``WrongSetting``.
+    """
+    text = os.environ.get(INVOCATIONS, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not int(text):
+        raise WrongSetting(f"{INVOCATIONS} must be a whole number of at least 1, not {text!r}.")
+    return float(text)
+
+
 def check_settings() -> None:
     """Raise ``WrongSetting`` for the first setting that the sandbox cannot work with."""
     time_factor()
     account_concurrency()
+    invocations_per_second()

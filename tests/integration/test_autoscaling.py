@@ -164,6 +164,22 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
     assert states[names[1]] == "ALARM"
 
 
+def test_who_may_not_deregister_may_not_delete(account: Account, scaling: Any) -> None:
+    account.iam.create_user(UserName="ann")
+    keys = account.iam.create_access_key(UserName="ann")["AccessKey"]
+    allowed = {"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    account.iam.put_user_policy(UserName="ann", PolicyName="p", PolicyDocument=document)
+    hers = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
+    code, text = refused(account.sandbox.client("sagemaker", **hers).delete_endpoint, EndpointName="e")
+    assert code == "ValidationException"
+    assert text.startswith("An Application AutoScaling scalable target exists for a variant being deleted")
+    code, _ = refused(account.sandbox.client("application-autoscaling", **hers).register_scalable_target,
+                      **TARGET, MinCapacity=1, MaxCapacity=1)  # fmt: skip
+    assert code == "AccessDeniedException"
+    assert account.endpoint_status("e") == "InService"
+
+
 def test_a_schedule_sets_the_limits_and_deleting_the_endpoint_deregisters(account: Account, scaling: Any) -> None:
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=3)
     scaling.put_scheduled_action(

@@ -71,7 +71,7 @@ def test_a_setting_that_makes_no_sense_is_told_at_once(tmp_path: Path, name: str
 
 def test_provisioned_concurrency_stands_serves_and_spills_over(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("provisioned")
-    with SandboxProcess(folder / "state") as sandbox:
+    with SandboxProcess(folder / "state", environ={"SAGEDECK_TIME_FACTOR": "50"}) as sandbox:
         iam = sandbox.client("iam")
         role = iam.create_role(RoleName="fn", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
         client = sandbox.client("lambda")
@@ -119,5 +119,13 @@ def test_provisioned_concurrency_stands_serves_and_spills_over(tmp_path_factory:
         assert sorted(kinds) == ["on-demand", "provisioned-concurrency"]
         listed = client.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"]
         assert [one["FunctionArn"].rpartition(":")[2] for one in listed] == ["live"]
+        # Auto-scaling takes it over: its minimum is there without anybody's asking.
+        scaling = sandbox.client("application-autoscaling")
+        dimension = "lambda:function:ProvisionedConcurrency"
+        target = {"ServiceNamespace": "lambda", "ResourceId": "function:f:live", "ScalableDimension": dimension}
+        scaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=2)
+        wait_for(lambda: state()["AllocatedProvisionedConcurrentExecutions"] == 2)
+        wait_for(lambda: scaling.describe_scaling_activities(ServiceNamespace="lambda")["ScalingActivities"])
+        scaling.deregister_scalable_target(**target)
         client.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="live")
         assert call(sandbox, "f:live")[1][0] == "on-demand"

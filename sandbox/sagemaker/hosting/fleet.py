@@ -17,6 +17,7 @@ from sandbox.containers.archive import ArchiveError, unpack
 from sandbox.containers.opt_ml import HostFolder
 from sandbox.containers.process import Command, Spawned
 from sandbox.containers.python import JobPython, host_program
+from sandbox.core.numbers import whole
 from sandbox.core.os_words import plain_words
 from sandbox.logs.pump import LogStreams
 from sandbox.roles.keys import RoleKeys
@@ -32,6 +33,9 @@ DEFAULT_PROGRAM = "inference.py"
 DEFAULT_SUBMIT_DIRECTORY = "/opt/ml/model/code"
 STARTUP_SECONDS = 300.0
 _MOST_THREADS = 2
+QUEUE_SIZE = 100
+# How the container's own server (TorchServe) is told another size.
+QUEUE_VARIABLE = "TS_JOB_QUEUE_SIZE"
 
 
 class FleetError(Exception):
@@ -64,6 +68,12 @@ class Variant:
     instance_type: str = ""
     instances: list[Instance] = field(default_factory=list)
     turn: itertools.count[int] = field(default_factory=itertools.count)
+
+    @property
+    def queue(self) -> int:
+        """How many requests an instance keeps waiting beside the one that it answers."""
+        given = container_of(self.model).get("Environment", {}).get(QUEUE_VARIABLE, "")
+        return whole(given) or QUEUE_SIZE
 
     def ready(self) -> int:
         """How many of its instances can answer."""
@@ -225,6 +235,7 @@ class Fleet:
                 spawn=lambda stream, command: self._tools.spawn(f"{self.endpoint}/{stream}", command),
                 changed=self.poke,
                 public=HostFolder(base).public,
+                queue=variant.queue,
             )
         )
 

@@ -15,7 +15,7 @@ from sandbox.containers.process import Command, ContainerProcess, Spawned
 from sandbox.core.os_words import plain_words
 from sandbox.core.processes import StartFailed
 from sandbox.logs.pump import LogStreams
-from sandbox.sagemaker.hosting.link import HostDied, HostLink, HostListener, HostTimeout
+from sandbox.sagemaker.hosting.link import HostDied, HostFull, HostLink, HostListener, HostTimeout
 
 _RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A process that served this long has earned a fresh start of the waiting times.
@@ -40,6 +40,7 @@ class InstanceTools:
     spawn: Callable[[str, Command], Spawned]
     changed: Callable[[], None]
     public: Callable[[str], str]
+    queue: int
 
 
 class Instance:
@@ -65,11 +66,16 @@ class Instance:
         self._start()
 
     def ask(self, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, dict[str, str], bytes, float]:
-        """Answer a request (see ``HostLink.ask``). A process that hangs is killed and started again."""
+        """Answer a request (see ``HostLink.ask``). A process that hangs is killed and started again.
+
+        Raises ``HostFull`` when as many requests wait as the container lets wait.
+        """
         link = self._link
         if link is None:
             raise HostDied("not ready", asked=False)
         with self._lock:
+            if self.waiting > self._tools.queue:
+                raise HostFull
             self.waiting += 1
         try:
             return link.ask(headers, body, timeout)

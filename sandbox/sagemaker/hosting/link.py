@@ -33,6 +33,10 @@ class HostDied(Exception):
         self.asked = asked
 
 
+class HostFull(Exception):
+    """No room in the queue of the container."""
+
+
 class HostLink:
     """One connection to a loaded model. ``ask`` may be called from any thread; requests queue up."""
 

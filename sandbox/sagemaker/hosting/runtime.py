@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from typing import Any
 
 from sandbox.core.account import ACCOUNT_ID
 from sandbox.core.account import arn as make_arn
+from sandbox.core.settings import invocations_per_second
 from sandbox.sagemaker.hosting.endpoints import Endpoints, LiveEndpoint
 from sandbox.sagemaker.hosting.fleet import LOG_GROUP, Variant
 from sandbox.sagemaker.hosting.instance import Instance
-from sandbox.sagemaker.hosting.link import HostDied, HostTimeout
+from sandbox.sagemaker.hosting.link import HostDied, HostFull, HostTimeout
 from sandbox.sagemaker.service import SageMakerService
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
@@ -21,6 +23,8 @@ from sandbox.wire.render import render
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATION_SECONDS = 60.0
+# TorchServe's words.
+_FULL = "No worker is available to serve request for model: model. Consider increasing job queue size."
 _SERVED = frozenset({"InvokeEndpoint"})
 _CUSTOM = "X-Amzn-SageMaker-Custom-Attributes"
 # They choose what answers; an answer of something else must not pass for it.
@@ -44,6 +48,7 @@ class SageMakerRuntimeService(Service):
         super().__init__()
         self._control = control
         self._seconds = seconds
+        self._rate = Rate(invocations_per_second())
 
     def claims(self, request: RestRequest) -> bool:
         """True for the runtime's paths; the control plane has none of its own."""
@@ -64,6 +69,9 @@ class SageMakerRuntimeService(Service):
     def handle(self, call: Call, refusals: Refusals) -> RestResponse:
         """Answer InvokeEndpoint."""
         started = time.perf_counter()
+        if not self._rate.take(started):
+            # As on AWS, without a message and with status 400.
+            raise AwsError("ThrottlingException", "", 400)
         members = call.members
         if unknown := _NOT_OFFERED & members.keys():
             raise not_implemented("sagemaker-runtime", f"InvokeEndpoint with {', '.join(sorted(unknown))}")
@@ -85,14 +93,14 @@ class SageMakerRuntimeService(Service):
                 left = max(0.001, self._seconds - (time.perf_counter() - started))
                 status, headers, answer, model_seconds = instance.ask(_model_headers(members), body, left)
                 break
-            except (HostTimeout, HostDied) as error:
+            except (HostTimeout, HostDied, HostFull) as error:
                 if isinstance(error, HostDied) and not error.asked:
                     continue
                 overhead = time.perf_counter() - started
                 metrics.add(
                     name,
                     variant.name,
-                    500,
+                    503 if isinstance(error, HostFull) else 500,
                     model_seconds=None,
                     overhead_seconds=overhead,
                     instances=variant.ready(),
@@ -112,6 +120,27 @@ class SageMakerRuntimeService(Service):
             raise _model_error(endpoints, name, variant, instance, status, text)
         answered = {"Body": answer, **_about(headers, variant)}
         return render(self.name, "InvokeEndpoint", "rest-json", answered, call.http.request_id)
+
+
+class Rate:
+    """Lets so many calls through in a second, and as many at once after a pause; None: all."""
+
+    def __init__(self, per_second: float | None) -> None:
+        self._per_second = per_second
+        self._lock = threading.Lock()
+        self._left, self._at = per_second or 0.0, 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more call may go at ``now`` (seconds of any clock that does not go back)."""
+        if self._per_second is None:
+            return True
+        with self._lock:
+            self._left = min(self._per_second, self._left + max(0.0, now - self._at) * self._per_second)
+            self._at = max(self._at, now)
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
 
 
 def _in_service(endpoints: Endpoints, name: str) -> LiveEndpoint:
@@ -141,7 +170,9 @@ def _about(headers: dict[str, str], variant: Variant) -> dict[str, Any]:
     }
 
 
-def _died(error: HostTimeout | HostDied, instance: Instance) -> tuple[int, str]:
+def _died(error: HostTimeout | HostDied | HostFull, instance: Instance) -> tuple[int, str]:
+    if isinstance(error, HostFull):
+        return 503, _FULL
     if isinstance(error, HostTimeout):
         return 0, (
             "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "

@@ -22,7 +22,7 @@ from sandbox.metrics.store import Datum
 from sandbox.programs.handlers import Handlers
 from sandbox.programs.wire import WireClosed, receive, send
 from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
-from sandbox.sagemaker.hosting.link import HostDied, HostLink, HostListener, HostTimeout
+from sandbox.sagemaker.hosting.link import HostDied, HostFull, HostLink, HostListener, HostTimeout
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics
 from tests.helpers.waiting import wait_for
 
@@ -218,6 +218,7 @@ class Stage:
             spawn=spawn,
             changed=lambda: None,
             public=str,
+            queue=1,
         )
         self.instances.append(Instance(tools))
         return self.instances[-1]
@@ -273,7 +274,14 @@ def test_a_waiting_request_gives_up_without_killing_the_busy_process(stage: Stag
     with pytest.raises(HostTimeout) as waited:
         instance.ask(BYTES, b"x", 0.2)
     assert not waited.value.hung
+    # One is answered and one may wait; the next finds the queue full.
+    second = threading.Thread(target=instance.ask, args=(BYTES, b"x", 60))
+    second.start()
+    wait_for(lambda: instance.waiting == 2)
+    with pytest.raises(HostFull):
+        instance.ask(BYTES, b"x", 60)
     gate.touch()
+    second.join()
     busy.join()
     assert instance.state == "ready"
 

@@ -1,0 +1,57 @@
+"""Metrics of endpoints for scaling, and the account's rate of invocations."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.core.settings import WrongSetting, check_settings
+from sandbox.metrics.store import Datum
+from sandbox.sagemaker.hosting.metrics import InvocationMetrics, Serving
+from sandbox.sagemaker.hosting.runtime import Rate
+
+
+class Store:
+    """CloudWatch, of which only what was put is looked at."""
+
+    def __init__(self) -> None:
+        self.data: list[tuple[str, dict[str, str], Datum]] = []
+
+    def put_data(self, namespace: str, data: list[tuple[str, dict[str, str], Datum]]) -> None:
+        self.data += data
+
+    def named(self, name: str) -> list[Datum]:
+        return [datum for known, _, datum in self.data if known == name]
+
+
+def test_a_request_counts_for_its_share_of_the_instances() -> None:
+    store = Store()
+    metrics = InvocationMetrics(store)
+    for instances in (1, 2, 4, 4):
+        metrics.add("e", "v", 200, model_seconds=0.01, overhead_seconds=0.0, instances=instances)
+    metrics.close()
+    (datum,) = store.named("InvocationsPerInstance")
+    assert datum.total == 2.0
+
+
+def test_concurrency_is_of_one_instance_and_silence_is_a_zero() -> None:
+    store = Store()
+    metrics = InvocationMetrics(store, lambda: [Serving("e", "v", 2, 6), Serving("e", "starting", 0, 0)], 100.0)
+    metrics.close()
+    assert {datum.total / datum.count for datum in store.named("ConcurrentRequestsPerModel")} == {3.0}
+    assert store.named("InvocationsPerInstance")[0].total == 0.0
+    assert {dimensions["VariantName"] for _, dimensions, _ in store.data} == {"v"}
+
+
+def test_the_rate_lets_through_what_it_says() -> None:
+    rate = Rate(10.0)
+    assert sum(rate.take(100.0) for _ in range(50)) == 10
+    assert not rate.take(100.05) and rate.take(100.11)
+    assert sum(rate.take(200.0) for _ in range(50)) == 10
+    assert all(Rate(None).take(0.0) for _ in range(1000))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_a_rate_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SAGEDECK_INVOCATIONS_PER_SECOND", text)
+    with pytest.raises(WrongSetting, match="SAGEDECK_INVOCATIONS_PER_SECOND"):
+        check_settings()
