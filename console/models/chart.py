@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+_NUMBER = re.compile(r"[-–]?[\d,]*(?:\.(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,25 @@ class Scale:
         """Where ``value`` lies between the pixels ``begin`` and ``end``."""
         span = self.high - self.low
         return begin + (value - self.low) / span * (end - begin) if span else begin
+
+
+def alike(texts: Sequence[str]) -> list[str]:
+    """The numbers of one axis with the same decimals: ``.50`` beside ``.75``, ``0.5`` beside ``1.0``.
+
+    The ends of a score's axis stay ``0`` and ``1``, and so does the zero of any axis. Texts with a unit or an exponent
+    stay as they are.
+    """
+    found = [_NUMBER.fullmatch(text) for text in texts]
+    if not all(found):
+        return list(texts)
+    digits = max((len(match[1] or "") for match in found if match is not None), default=0)
+    whole = {"0", "1"} if any(text.startswith(".") for text in texts) else {"0"}
+    made = []
+    for text in texts:
+        known = len(text.partition(".")[2])
+        point = "." if digits and not known else ""
+        made.append(text if text in whole else f"{text}{point}{'0' * (digits - known)}")
+    return made
 
 
 def nice_step(span: float, most: int) -> float:

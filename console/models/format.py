@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"\s*;\s*|,\s+|\s+")
 
 def bytes_text(count: float) -> str:
     """``246 KB``, ``1.08 GB``: powers of 1000, at most three digits."""
-    if count < 1000:
+    if count < 999.5:
         return f"{count:.0f} B"
     for unit in ("KB", "MB", "GB", "TB"):
         count /= 1000
@@ -66,7 +66,7 @@ def ago(at: datetime, now: datetime | None = None) -> str:
     if seconds < 2:
         return "now"
     if seconds < 60:
-        return f"{seconds:.0f} s ago"
+        return f"{seconds // 1:.0f} s ago"
     if seconds < 3600:
         return f"{seconds // 60:.0f} min ago"
     if seconds < 86_400:
@@ -146,6 +146,26 @@ def cost(value: float, digits: int = 2) -> str:
     """``$0.47``, ``<$0.01``: a sum of money that was or will be spent, which is not nothing."""
     least = 10.0**-digits
     return f"<{dollars(least, digits)}" if 0 < value < least / 2 else dollars(value, digits)
+
+
+def score_tick(value: float) -> str:
+    """``.75``, ``1``, ``0``: a tick of an axis from 0 to 1."""
+    return f"{value:.0f}" if value in (0, 1) else fraction(value, 2)
+
+
+def loss(value: float, digits: int = 2) -> str:
+    """``0.51``, ``3.20``: a loss, which may be more than 1 and keeps its zero therefore."""
+    return f"{value:.{digits}f}" if isfinite(value) else DASH
+
+
+def percents(value: float, digits: int = 0) -> str:
+    """``64 %``, ``87.5 %`` with a digit, ``<1 %``: a part of a whole (0 to 1) with the sign.
+
+    A dash for what is no number.
+    """
+    if not isfinite(value):
+        return DASH
+    return f"{percent(value) if not digits else f'{value * 100:.{digits}f}'} %"
 
 
 def percent(value: float) -> str:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWi
 from console.activity.model import ActivityItem
 from console.look import icons
 from console.look.theme import ICON, theme
-from console.models.format import day_month
+from console.models.format import day_month, percents
 from console.widgets.base import label, on_theme
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
@@ -107,7 +107,7 @@ class RunningRow(QWidget):
     def tick(self) -> None:
         """Take over progress and time."""
         item = self.item
-        self._figure.setText(f"{item.fraction * 100:.0f} %" if item.fraction is not None else duration(item.seconds))
+        self._figure.setText(percents(item.fraction) if item.fraction is not None else duration(item.seconds))
         self._bar.set_fraction(item.fraction)
         self._text.setText("Paused" if item.paused else item.text)
         self._text.setVisible(bool(self._text.text()))

@@ -10,6 +10,7 @@ from console.connection import Choice, Connection
 from console.context import AppContext
 from console.look import icons
 from console.look.theme import BAND, HEADER, NAVIGATION, PAGE_PADDING, PAGE_PADDING_NARROW, RADIUS, RAIL, theme
+from console.models.format import dollars
 from console.widgets.base import fill_rounded, focus_ring, label, on_theme
 from console.widgets.forms.switch import Switch
 
@@ -260,7 +261,7 @@ class Header(QWidget):
 
     def show_cost(self, per_hour: float | None) -> None:
         """What runs costs, or would cost, in dollars an hour; None: nobody knows."""
-        self.cost.set_value("" if per_hour is None else f"${per_hour:,.2f}/h")
+        self.cost.set_value("" if per_hour is None else f"{dollars(per_hour)}/h")
         self._fit()
 
     def open_menu(self) -> None:

@@ -13,6 +13,7 @@ from console.connection import Connection
 from console.context import AppContext
 from console.look import icons
 from console.look.theme import PAGE_PADDING, RADIUS, STATUS_BAR, theme
+from console.models.format import percents
 from console.widgets.base import ElidedLabel, fill_rounded, focus_ring, label, on_theme
 from console.widgets.charts.progress import ProgressBar
 
@@ -131,7 +132,7 @@ class StatusBar(QWidget):
         self.state.say("run", f"{len(running)} running", "accent")
         self.title.setText(first.title)
         self.bar.set_fraction(first.fraction)
-        percent = "" if first.fraction is None else f"{first.fraction:.0%}"
+        percent = "" if first.fraction is None else percents(first.fraction)
         self.figures.setText(first.text or percent)
 
     def show_refreshed(self, at: datetime) -> None:

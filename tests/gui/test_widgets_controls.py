@@ -172,7 +172,7 @@ def test_progress_moves_only_while_seen(qtbot: QtBot) -> None:
     bar.show()
     assert bar._timer.isActive()
     bar.set_fraction(1.7)
-    assert bar.fraction == 1.0 and not bar._timer.isActive() and bar.accessibleDescription() == "100%"
+    assert bar.fraction == 1.0 and not bar._timer.isActive() and bar.accessibleDescription() == "100 %"
 
 
 def test_empty_state_replaces_its_buttons(qtbot: QtBot) -> None:

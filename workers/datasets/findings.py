@@ -145,9 +145,8 @@ def _splits(scan: Scan, filled: Mapping[str, set[str]], names: Mapping[str, str]
         yield Finding("warning", "no_split", "Not split yet", detail)
         return
     if "valid" not in scan.splits:
-        yield Finding(
-            "warning", "no_valid", "No valid folder", f"{SHARES['valid']:.0%} of the training pictures would validate"
-        )
+        some = f"{SHARES['valid'] * 100:.0f} %"
+        yield Finding("warning", "no_valid", "No valid folder", f"{some} of the training pictures would validate")
     if "test" not in scan.splits:
         yield Finding("warning", "no_test", "No test folder", "the model would get no test accuracy")
     train = set(scan.folders.get("train", ()))
@@ -189,7 +188,7 @@ def _opening(
         yield _about(huge, opened, Finding("warning", "too_large", title, detail))
     if bad and too_many:
         title = f"{len(bad):,} of {_count(len(scan.files), 'picture')} {_do(len(bad))} not open"
-        yield _about(bad, opened, Finding("error", "too_many_unreadable", title, "more than 5%: the training refuses"))
+        yield _about(bad, opened, Finding("error", "too_many_unreadable", title, "more than 5 %: the training refuses"))
     elif broken:
         title = f"{_count(len(broken), 'picture')} {_do(len(broken))} not open"
         yield _about(broken, opened, Finding("warning", "unreadable", title, _skips(len(broken))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation
-from console.models.format import count
+from console.models.format import count, dollars
 from workers.compute.access import profile_name
 from workers.compute.commands import run_cli
 from workers.compute.jobs import InstanceJob
@@ -117,7 +117,7 @@ class StopInstances(_OnInstances):
             confirm_label="Stop",
             icon="stop",
             danger=bool(self._running),
-            saves=f"${self._saves:.3f} an hour" if self._saves else "",
+            saves=f"{dollars(self._saves, 3)} an hour" if self._saves else "",
         )
 
     async def run(self, services: Services) -> None:
@@ -149,7 +149,7 @@ class TerminateInstances(_OnInstances):
                 for volume in instance.volumes
             ),
             kept=(Affected("bucket", "Models and reports in S3", "jobs that have ended keep them"),),
-            saves=f"${self._saves:.3f} an hour" if self._saves else "",
+            saves=f"{dollars(self._saves, 3)} an hour" if self._saves else "",
             type_name=first.title if len(self.instances) == 1 else f"terminate {len(self.instances)}",
         )
 

@@ -15,7 +15,7 @@ from console.context import AppContext
 from console.follow.log import LogFollower
 from console.look.theme import theme
 from console.models.chart import Series
-from console.models.format import cost, duration, fraction
+from console.models.format import cost, duration, fraction, loss
 from console.models.running import epoch_words, progress_words
 from console.tabs.compute.rows import state_of_command, took
 from console.widgets.base import ElidedLabel, label
@@ -79,7 +79,7 @@ class OutputPane(QWidget):
         self._left = label("", "small")
         self._banner = Banner("err")
         self._banner.hide()
-        self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
+        self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
         self._charts = QWidget()
         self.log = LogPanel("Output")

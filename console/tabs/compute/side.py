@@ -12,7 +12,7 @@ from console.context import AppContext
 from console.look.theme import theme
 from console.models.chart import Event
 from console.models.chart import Series as Line
-from console.models.format import ago, bytes_text, when
+from console.models.format import ago, bytes_text, percents, when
 from console.tabs.compute.rows import COMMAND_COLUMNS, Row, agent_state, why
 from console.widgets.base import label
 from console.widgets.charts.chart import LineChart
@@ -229,7 +229,7 @@ class SidePane(QWidget):
 
 
 def _percent(value: float) -> str:
-    return f"{value:.0f} %"
+    return percents(value / 100)
 
 
 def _whole(value: float) -> str:

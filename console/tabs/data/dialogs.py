@@ -107,7 +107,7 @@ class SamplesDialog(FormDialog):
         pictures = values["classes"] * values["per_class"]
         size, seconds = bytes_text(pictures * TYPICAL_BYTES), duration(max(1, pictures / PICTURES_PER_SECOND))
         self.cost.setText(
-            f"{count(pictures, 'picture')}, about {size}, in about {seconds}: 80% train, 10% valid, 10% test"
+            f"{count(pictures, 'picture')}, about {size}, in about {seconds}: 80 % train, 10 % valid, 10 % test"
         )
 
 
@@ -132,7 +132,7 @@ class SplitDialog(FormDialog):
             form,
             ok="Split",
             icon="data",
-            text=f"Each {report.noun} is divided into train (80%), valid (10%) and test (10%) in the new folder "
+            text=f"Each {report.noun} is divided into train (80 %), valid (10 %) and test (10 %) in the new folder "
             f"{short_path(target)}. {report.root.name} stays as it is; the pictures take no more space where the disk "
             "knows hard links.",
             parent=parent,

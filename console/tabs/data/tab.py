@@ -11,7 +11,7 @@ from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
-from console.models.format import count
+from console.models.format import count, percents
 from console.not_connected import NotConnected
 from console.tabs.base import Tab
 from console.tabs.data import TAB
@@ -365,7 +365,7 @@ class DataTab(Tab):
         if self.uploading.running:
             fraction = self.uploading.fraction
             paused = self.uploading.state == "paused"
-            text = "" if fraction is None else f"{fraction:.0%}"
+            text = "" if fraction is None else percents(fraction)
             self.badgeChanged.emit("pause" if paused else "upload", text, "accent")
         else:
             self.badgeChanged.emit("", "", "")

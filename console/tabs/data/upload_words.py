@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.models.format import bytes_text, count, duration
+from console.models.format import bytes_text, count, duration, percents
 from console.tabs.data.commands import PHASES
 from workers.types import DatasetReport, UploadProgress, UploadResult
 
@@ -32,13 +32,13 @@ def figures(progress: UploadProgress | None, fraction: float | None, paused: boo
         seen = count(progress.files_total, "file") if progress.phase == "scanning" else files
         return [PHASES[progress.phase], seen, "", "", ""]
     if progress.phase == "verifying":
-        return [f"{fraction:.0%}", files, PHASES[progress.phase], "", ""]
+        return [percents(fraction), files, PHASES[progress.phase], "", ""]
     sizes = f"{bytes_text(progress.bytes_done)} of {bytes_text(progress.bytes_total)}"
     rate = f"{bytes_text(progress.bytes_per_second)}/s, {progress.files_per_second:,.0f} files/s"
     left = f"{duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
     if paused:
         rate, left = "paused", ""
-    return [f"{fraction:.0%}", files, sizes, rate, left]
+    return [percents(fraction), files, sizes, rate, left]
 
 
 def other_set(result: UploadResult) -> str:

@@ -12,7 +12,7 @@ from console.context import AppContext
 from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.chart import Series
-from console.models.format import milliseconds, when
+from console.models.format import dollars, milliseconds, when
 from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
 from console.widgets.base import label, on_theme
@@ -185,7 +185,7 @@ class EndpointPanel(SidePanel):
             for kind, name, why in entries:
                 self._touched_lines.addWidget(_touched_line(kind, name, why, words))
         if plan.saves_per_hour:
-            self._touched_lines.addWidget(label(f"Saves ${plan.saves_per_hour:.3f} an hour", "strong"))
+            self._touched_lines.addWidget(label(f"Saves {dollars(plan.saves_per_hour, 3)} an hour", "strong"))
 
     def _test(self) -> None:
         if self._row is not None:

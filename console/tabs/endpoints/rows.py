@@ -65,7 +65,7 @@ def rate_text(value: float) -> str:
     """Requests a minute: ``<0.1``, ``0.7``, ``52``."""
     if 0 < value < 0.1:
         return "<0.1"
-    return f"{value:.1f}" if 0 < value < 10 else f"{value:.0f}"
+    return f"{value:.1f}" if 0 < value < 9.95 else f"{value:.0f}"
 
 
 def _requests(row: Row) -> list[float] | None:

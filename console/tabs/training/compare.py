@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from console.context import AppContext
 from console.models.chart import Series
 from console.models.columns import Column
-from console.models.format import count, fraction
+from console.models.format import count, fraction, loss
 from console.tabs.training.compare_facts import Fact, facts
 from console.tabs.training.rows import JobRow, trial_number
-from console.tabs.training.tuning.views import TONES, last_epoch, points, share
+from console.tabs.training.tuning.views import TONES, last_epoch, points
 from console.widgets.base import label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button
@@ -49,10 +49,8 @@ class CompareView(QWidget):
         self._title = label("", "section")
         self._note = label("", "small", "text2")
         self.differences = Switch("Only settings that differ", True)
-        self._loss = LineChart("Validation loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", live=False)
-        self._accuracy = LineChart(
-            "Validation accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1), live=False
-        )
+        self._loss = LineChart("Validation loss", y_format=loss, x_name="epoch", live=False)
+        self._accuracy = LineChart("Validation accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1), live=False)
         below = QWidget()
         self._place = QVBoxLayout(below)
         self._place.setContentsMargins(0, 0, 0, 0)

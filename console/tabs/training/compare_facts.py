@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.models.columns import DASH
-from console.models.format import cost, duration
+from console.models.format import cost, duration, loss
 from console.tabs.training.form.values import OBJECTIVES
 from console.tabs.training.rows import JobRow, accuracy_words
 from console.tabs.training.tuning.views import setting_words, short, words_of
@@ -113,7 +113,7 @@ def _best(row: JobRow, curve: Sequence[EpochMetrics]) -> str:
 
 def _lowest(curve: Sequence[EpochMetrics]) -> str:
     seen = [epoch.values["valid:loss"] for epoch in curve if "valid:loss" in epoch.values]
-    return f"{min(seen):.3f}" if seen else DASH
+    return loss(min(seen), 3) if seen else DASH
 
 
 def _text(value: float | None, words: Callable[[float], str]) -> str:

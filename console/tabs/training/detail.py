@@ -17,14 +17,14 @@ from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import cost as spent
-from console.models.format import duration, fraction
+from console.models.format import duration, fraction, loss
 from console.models.running import epoch_words, progress_words
 from console.narrowing import RoleNotice
 from console.tabs.training.pending import job_title
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
 from console.tabs.training.tags.chips import TagLine
-from console.tabs.training.tuning.views import last_epoch, points, setting_words, share
+from console.tabs.training.tuning.views import last_epoch, points, setting_words
 from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.progress import ProgressBar
@@ -88,8 +88,8 @@ class JobDetail(QWidget):
         self._bar.hide()
         self._features = ProgressReader()
         self._loaded = False
-        self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
-        self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
+        self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
         self._facts = KeyValues()
         self.tags = TagLine(ctx)
         self.role = RoleNotice(ctx, "training")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.models.format import count
+from console.models.format import count, percents
 from console.models.running import progress_words
 from console.models.states import State
 from console.tabs.training.rows import JobRow
@@ -72,7 +72,7 @@ class PendingRow(JobRow):
         if not self.begun:
             return State("Starting", "run")
         if self.running:
-            share = f" {self.progress.fraction:.0%}".replace("%", " %") if self.progress is not None else ""
+            share = f" {percents(self.progress.fraction)}" if self.progress is not None else ""
             return State(f"Features{share}", "run")
         if self.source.status != "Completed":
             return self.source.status

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.cards import class_title
 from console.models.columns import Column
-from console.models.format import count, fraction
+from console.models.format import count, fraction, percents
 from console.settings import Settings
 from console.widgets.base import label
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
@@ -83,7 +83,7 @@ class ReportView(QWidget):
         self._report = report
         pictures = sum(sum(line) for line in report.confusion)
         has_test = report.test_accuracy is not None
-        self._figure.setText(f"{report.test_accuracy:.1%}" if report.test_accuracy is not None else "–")
+        self._figure.setText(percents(report.test_accuracy, 1) if report.test_accuracy is not None else "–")
         words = f"accuracy on {count(pictures, 'test picture')}" if has_test else "no test pictures"
         self._words.setText(words)
         self._skipped.setText(f"{count(len(report.skipped), 'picture')} skipped")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from console.models.columns import DASH, Column
-from console.models.format import cost, count, duration, fraction, when
+from console.models.format import cost, count, duration, fraction, percents, when
 from workers.prices.table import PriceTable
 from workers.training.spot import SPOT_SAVING
 from workers.tuning.accuracy import Accuracy, best_accuracy, best_of_tuning
@@ -152,7 +152,7 @@ def spot_words(job: TrainingJob) -> str:
         return ""
     if job.running or not job.training_seconds:
         return "yes"
-    return f"yes, {max(0.0, 1 - job.billable_seconds / job.training_seconds):.0%} saved".replace("%", " %")
+    return f"yes, {percents(max(0.0, 1 - job.billable_seconds / job.training_seconds))} saved"
 
 
 def limit_words(job: TrainingJob) -> str:

@@ -24,7 +24,8 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.look.theme import theme
-from console.models.chart import Event, Scale, Series, Threshold, count_scale, thin, time_scale, value_scale
+from console.models.chart import Event, Scale, Series, Threshold, alike, count_scale, thin, time_scale, value_scale
+from console.models.format import score_tick
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
 
 _REPAINT_MS = 100
@@ -61,7 +62,7 @@ class LineChart(QWidget):
         super().__init__(parent)
         self._title = title
         self._y_format = y_format
-        self._tick_format = tick_format or _plain
+        self._tick_format = tick_format or (score_tick if y_range == (0, 1) else _plain)
         self._x_format: Format = x_format or (_clock if time_axis else _plain)
         self._x_name = x_name
         self._y_from_zero = y_from_zero
@@ -177,7 +178,10 @@ class LineChart(QWidget):
 
     def _widest_tick(self, height: float) -> str:
         _, up = self._scales(QRectF(0, 0, self.width(), height))
-        return max((self._tick_format(tick) for tick in up.ticks), key=len, default="0")
+        return max(self._up_texts(up), key=len, default="0")
+
+    def _up_texts(self, up: Scale) -> list[str]:
+        return alike([self._tick_format(tick) for tick in up.ticks])
 
     def _empty(self) -> bool:
         return not any(len(series.xs) for series in self._series)
@@ -235,12 +239,12 @@ class LineChart(QWidget):
         colors = theme()
         ink = colors.color("text3")
         height = colors.metrics("caption").height()
-        for tick in up.ticks:
+        for tick, text in zip(up.ticks, self._up_texts(up), strict=True):
             y = round(up.place(tick, plot.bottom(), plot.top()))
             base = tick == up.ticks[0]
             hairline(painter, plot.left(), plot.right(), y, "line2" if base else "line")
             box = QRectF(0, y - height / 2, plot.left() - _GAP, height)
-            draw_text(painter, box, self._tick_format(tick), "caption", ink, Qt.AlignmentFlag.AlignRight)
+            draw_text(painter, box, text, "caption", ink, Qt.AlignmentFlag.AlignRight)
         for tick in across.ticks:
             text = self._x_format(tick)
             width = text_width(text, "caption")

@@ -7,6 +7,7 @@ from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.look.theme import theme
+from console.models.format import percents
 from console.widgets.base import antialias, fill_rounded, on_theme
 
 _FRAME_MS = 40
@@ -43,7 +44,7 @@ class ProgressBar(QWidget):
         if shown == self._fraction and shown is not None:
             return
         self._fraction = shown
-        self.setAccessibleDescription("under way" if shown is None else f"{shown:.0%}")
+        self.setAccessibleDescription("under way" if shown is None else percents(shown))
         self._animate()
         self.update()
 

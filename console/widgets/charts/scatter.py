@@ -20,7 +20,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from console.look.theme import theme
-from console.models.chart import Scale, nice_step, value_scale
+from console.models.chart import Scale, alike, nice_step, value_scale
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, text_width
 from console.widgets.charts.choice_chart import ChoiceChart
 
@@ -130,9 +130,12 @@ class ScatterChart(ChoiceChart):
     def _plot(self) -> QRectF:
         line = theme().metrics("caption").height()
         height = self.height() - 12 - line - 6
-        widest = max((self._y_format(tick) for tick in self._y_scale(height).ticks), key=len, default="0")
+        widest = max(self._up_texts(self._y_scale(height)), key=len, default="0")
         left = text_width(widest, "caption") + _GAP + 2
         return QRectF(left, 8, self.width() - left - 8, height)
+
+    def _up_texts(self, up: Scale) -> list[str]:
+        return alike([self._y_format(tick) for tick in up.ticks])
 
     def _spots(self) -> list[tuple[Dot, QPointF]]:
         plot = self._plot()
@@ -184,11 +187,11 @@ class ScatterChart(ChoiceChart):
         ink = colors.color("text3")
         height = colors.metrics("caption").height()
         up = self._y_scale(plot.height())
-        for tick in up.ticks:
+        for tick, text in zip(up.ticks, self._up_texts(up), strict=True):
             y = round(up.place(tick, plot.bottom() - _RADIUS, plot.top() + _RADIUS))
             hairline(painter, plot.left(), plot.right(), y)
             box = QRectF(0, y - height / 2, plot.left() - _GAP, height)
-            draw_text(painter, box, self._y_format(tick), "caption", ink, Qt.AlignmentFlag.AlignRight)
+            draw_text(painter, box, text, "caption", ink, Qt.AlignmentFlag.AlignRight)
         hairline(painter, plot.left(), plot.right(), round(plot.bottom()), "line2")
         across, words = self._x_scale(plot.width())
         end = 0.0

@@ -6,7 +6,7 @@ from datetime import date
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from console.models.format import cost, count, day_month, dollars
+from console.models.format import cost, count, day_month, dollars, percents
 from console.widgets.base import ElidedLabel, label
 from console.widgets.forms.lines import HintLine
 from workers.prices.table import PriceTable
@@ -68,7 +68,7 @@ class CostBlock(QWidget):
         self._hours.setText(f"{hours:.1f} h" if hours >= 0.05 else "under 0.1 h")
         self._instance.setText(f"{spec.instance_type}, price of {_day(prices.as_of)}")
         self._rate.setText("no list price" if price is None else f"{dollars(price, 3)} / h")
-        self._say_spot(f"Spot, usually {SPOT_SAVING:.0%} less".replace("%", " %") if spec.spot else "", made.saved)
+        self._say_spot(f"Spot, usually {percents(SPOT_SAVING)} less" if spec.spot else "", made.saved)
         self._most.setText("" if made.most is None else f"At most {dollars(made.most)}: {_limits(spec, made)}")
         tip = f"{note} {made.caption}".strip()
         for part in (self.total, self._work, self._rate):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from console.models.format import score_tick
 from console.tabs.training.tuning.views import (
     dots,
     is_log,
@@ -100,4 +101,4 @@ class Explorer(QWidget):
         if self._job is None:
             return f"{value:g}"
         text = objective_text(value, self._job)
-        return text.rstrip("0").rstrip(".") or "0" if text.startswith((".", "1.")) else text
+        return score_tick(value) if score_tick(value) + "0" == text or value in (0, 1) else text

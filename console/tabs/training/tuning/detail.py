@@ -14,14 +14,14 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from console.context import AppContext
 from console.follow.log import LogFollower, Page
 from console.look.theme import theme
-from console.models.format import count, duration, fraction
+from console.models.format import count, duration, fraction, loss
 from console.models.running import epoch_words
 from console.tabs.training.rows import trial_number
 from console.tabs.training.tags.chips import TagLine
 from console.tabs.training.tuning.charts import Explorer
 from console.tabs.training.tuning.follow import best_words, time_left
 from console.tabs.training.tuning.trial_strip import TrialStrip
-from console.tabs.training.tuning.views import board_columns, group_range, last_epoch, lines, marks, share, tone_of
+from console.tabs.training.tuning.views import board_columns, group_range, last_epoch, lines, marks, tone_of
 from console.widgets.base import ElidedLabel, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button
@@ -74,8 +74,8 @@ class TuningDetail(QWidget):
         self.tags = TagLine(ctx)
         self._banner = Banner("err")
         self._banner.hide()
-        self._loss = LineChart("Loss", y_format=lambda v: f"{v:.2f}", x_name="epoch", axis_sample="0.00")
-        self._accuracy = LineChart("Accuracy", y_format=fraction, tick_format=share, x_name="epoch", y_range=(0, 1))
+        self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
+        self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
         self.explorer = Explorer()
         self.log = LogPanel("Log")
         self.log.remember(ctx.settings)

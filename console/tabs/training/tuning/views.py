@@ -64,11 +64,6 @@ def last_epoch(epochs: Iterable[EpochMetrics], running: bool) -> int:
     return max((epoch.epochs if running else epoch.epoch for epoch in epochs), default=0)
 
 
-def share(value: float) -> str:
-    """``.75``, ``1``, ``0``: a tick of an axis from 0 to 1."""
-    return f"{value:.0f}" if value in (0, 1) else fraction(value, 2)
-
-
 def objective_text(value: float, job: TuningJob) -> str:
     """An objective as accuracy or as a plain number."""
     return fraction(value) if job.objective_metric.endswith("accuracy") else f"{value:.4g}"
