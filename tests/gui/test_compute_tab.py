@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QLabel
 from console.tabs.compute import TAB
 from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.compute.launch_dialog import LaunchDialog
+from console.tabs.compute.rows import silent_agent
 from console.tabs.compute.tab import ComputeTab
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
@@ -104,6 +106,20 @@ async def test_a_line_is_run_on_the_chosen_instance_and_its_output_shown(make_ap
     await until(lambda: "drwxr-xr-x" in tab.output.log.view.text())
     assert ("run", "ls -l") in compute.did
     assert tab.output.line.value() == ""
+
+
+async def test_of_an_agent_that_never_came_it_says_what_to_check(
+    make_application: Callable[..., Any],
+) -> None:
+    compute = busy_account()
+    compute.rows = [replace(compute.rows[0], agent=None)]
+    _, tab = await opened(make_application, compute)
+    await until(lambda: "takes no commands" in texts(tab.side))
+    told = texts(tab.side)
+    places = [told.index(word) for word in ("AmazonSSMManagedInstanceCore", "way to SSM", "SSM agent", "clock")]
+    assert places == sorted(places)
+    young = replace(compute.rows[0], started=datetime.now(UTC))
+    assert silent_agent(young) == "" and silent_agent(replace(compute.rows[0], state="stopped")) == ""
 
 
 async def test_where_no_command_can_arrive_none_can_be_typed(make_application: Callable[..., Any]) -> None:

@@ -83,6 +83,26 @@ def why(instance: Instance) -> str:
     return f"{words} ({instance.reason_code})" if words else instance.reason_code
 
 
+# A new instance's agent reports within two or three minutes; after ten it will not by itself.
+AGENT_AFTER = timedelta(minutes=10)
+
+
+def silent_agent(instance: Instance, now: datetime | None = None) -> str:
+    """What to check, in order, when an instance has run for ten minutes and takes no commands; "" otherwise."""
+    if not instance.running or (instance.agent is not None and instance.agent.online):
+        return ""
+    if (now or datetime.now(UTC)) - instance.started < AGENT_AFTER:
+        return ""
+    role = f"has the role of {instance.profile}" if instance.profile else "has no role at all"
+    return (
+        "It runs for over ten minutes and takes no commands. Check in this order: "
+        f"1. its role must have AmazonSSMManagedInstanceCore (it {role}); "
+        "2. its subnet needs a way to SSM (internet gateway and public address, or VPC endpoints), and the security "
+        "group must let HTTPS out; 3. the image must have the SSM agent, as Deep Learning AMIs and Amazon Linux "
+        "do; 4. its clock must be right, or its requests are refused. Then stop and start it."
+    )
+
+
 def agent_state(instance: Instance) -> State | None:
     """Whether commands reach it; ``None`` for one that does not run."""
     if not instance.running:

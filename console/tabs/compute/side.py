@@ -13,7 +13,7 @@ from console.look.theme import theme
 from console.models.chart import Event
 from console.models.chart import Series as Line
 from console.models.format import ago, bytes_text, percents, when
-from console.tabs.compute.rows import COMMAND_COLUMNS, Row, agent_state, why
+from console.tabs.compute.rows import COMMAND_COLUMNS, Row, agent_state, silent_agent, why
 from console.widgets.base import label
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.fields import ComboBox
@@ -204,8 +204,9 @@ class SidePane(QWidget):
     def _show_facts(self, row: Row, size: InstanceSize | None, image: str) -> None:
         instance = row.instance
         reason = why(instance)
-        self._reason.setVisible(bool(reason))
-        self._reason.setText(f"{instance.state.capitalize()}: {reason}" if reason else "")
+        words = f"{instance.state.capitalize()}: {reason}" if reason else silent_agent(instance)
+        self._reason.setVisible(bool(words))
+        self._reason.setText(words)
         agent = agent_state(instance)
         seen = f", {ago(instance.agent.seen)}" if instance.agent is not None and instance.agent.seen else ""
         ports = instance.open_ports
