@@ -154,7 +154,8 @@ QFileDialog QHeaderView::section {
 QFileDialog QAbstractItemView {
   background: $bg; color: $text; selection-background-color: $accentTint; selection-color: $text; }
 QFileDialog QAbstractItemView::item:selected { background: $accentTint; color: $text; }
-QFileDialog QToolButton { background: $field; border-radius: 4px; padding: 3px; }
+QFileDialog QToolButton { background: transparent; border: 0; border-radius: 4px; padding: 4px; }
+QFileDialog QToolButton:hover, QFileDialog QToolButton:checked { background: $hover; }
 QPlainTextEdit, QTextEdit { background: transparent; }
 QPlainTextEdit[field="true"] { padding: 6px 9px; }
 QSplitter::handle { background: $line; }

@@ -14,6 +14,7 @@ banner              ``Banner(tone, title, sentence, fix=(text, call, icon), deta
 empty_state         ``EmptyState(icon, title, sentence, primary=(text, call), secondary=)``
 skeleton            ``SkeletonRows()``
 dialog, confirm     ``await Dialog.ask()``, ``FormDialog(title, form, ok=)``, ``ConfirmDialog(confirmation, cli)``
+file_dialog         ``ask_for_folder(parent, title, take)``, ``ask_for_file``, ``ask_for_files``
 drop_area           ``DropArea(icon, title, detail, button=)`` → ``dropped(list[Path])``, ``chooseRequested()``
 progress            ``ProgressBar(fraction or None)``
 log_panel           ``LogPanel(title)`` with ``view``: a ``LogView`` (``append_events``, ``set_live``, ``search``)

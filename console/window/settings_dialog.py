@@ -10,7 +10,6 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -24,6 +23,7 @@ from console.widgets.base import label, on_theme, set_tone
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.dialog import fit_height
+from console.widgets.frames.file_dialog import ask_for_folder
 
 WIDTH = 464
 SCALES = (("100", "Normal", 1.0), ("115", "Large", 1.15), ("130", "Largest", 1.3))
@@ -128,11 +128,9 @@ class SettingsDialog(QDialog):
         return note
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "State folder of the sandbox", self.folder.text())
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.use_folder)
-        dialog.open()
+        ask_for_folder(
+            self, "State folder of the sandbox", lambda folder: self.use_folder(str(folder)), self.folder.text()
+        )
 
     def use_folder(self, folder: str) -> None:
         """Keep another state folder; it counts from the next connection on. The old one stays as it is."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.follow.log import LogFollower
@@ -24,6 +24,7 @@ from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.fields import LineEdit
 from console.widgets.frames.banner import Banner
+from console.widgets.frames.file_dialog import ask_for_folder
 from console.widgets.tables.state_chip import StateChip
 from console.widgets.text.log_panel import LogPanel
 from workers.compute.jobs import InstanceJob
@@ -344,11 +345,7 @@ class OutputPane(QWidget):
         command = self._command
         if command is None:
             return
-        dialog = QFileDialog(self, "Save the output into")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda folder: self._save_into(command, folder))
-        dialog.open()
+        ask_for_folder(self, "Save the output into", lambda folder: self._save_into(command, str(folder)))
 
     def _save_into(self, command: Command, folder: str) -> None:
         async def save(services: Services) -> None:

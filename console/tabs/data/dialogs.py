@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.columns import Column
@@ -18,6 +18,7 @@ from console.widgets.forms.fields import IntField, LineEdit
 from console.widgets.forms.form import Form, Hint
 from console.widgets.forms.lines import CheckLine, LineTone
 from console.widgets.frames.dialog import Dialog, FormDialog
+from console.widgets.frames.file_dialog import ask_for_folder
 from console.widgets.tables.table import ResourceTable
 from workers.datasets.folder import split_name
 from workers.samples.maker import (
@@ -63,11 +64,7 @@ class FolderField(QWidget):
         self.line.set_value(str(value))
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "Folder for the sample pictures", str(self.value().parent))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self.line.set_value)
-        dialog.open()
+        ask_for_folder(self, "Folder for the sample pictures", self.set_value, str(self.value().parent))
 
 
 def samples_folder() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QStandardPaths, Qt
-from PySide6.QtWidgets import QFileDialog, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.absence import Absence
 from console.models.format import count, percents
@@ -32,6 +32,7 @@ from console.tabs.data.uploaded_before import UploadedBefore
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.current_stack import CurrentStack
 from console.widgets.frames.empty_state import EmptyState
+from console.widgets.frames.file_dialog import ask_for_folder
 from console.widgets.frames.panes import Panes
 from console.widgets.frames.scroll_area import ScrollArea
 from workers.errors.tree import SageDeckError
@@ -195,11 +196,7 @@ class DataTab(Tab):
     def choose_folder(self) -> None:
         """Ask for a folder of pictures."""
         start = self.dataset.folder.parent if self.dataset.folder is not None else Path.home()
-        dialog = QFileDialog(self, "Folder of pictures", str(start))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda chosen: self.dataset.choose(Path(chosen)))
-        dialog.open()
+        ask_for_folder(self, "Folder of pictures", self.dataset.choose, str(start))
 
     def make_samples(self) -> None:
         """Ask how many sample pictures, and draw them."""
@@ -270,12 +267,10 @@ class DataTab(Tab):
         if not keys:
             return
         place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
-        dialog = QFileDialog(self, "Download into", place or str(Path.home()))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         bucket = self.browser.name
-        dialog.fileSelected.connect(lambda chosen: self.download_to(bucket, keys, Path(chosen)))
-        dialog.open()
+        ask_for_folder(
+            self, "Download into", lambda chosen: self.download_to(bucket, keys, chosen), place or str(Path.home())
+        )
 
     def download_to(self, bucket: str, keys: list[str], folder: Path) -> None:
         """Fetch objects into ``folder``."""

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
 from console.models.format import count
 from console.tabs.predict import pictures
 from console.tabs.predict.pictures import Picture
+from console.widgets.frames.file_dialog import ask_for_files
 from console.widgets.pictures.thumbs import thumbnails
 from workers.files.folder_rules import SUFFIXES
 
@@ -45,11 +46,6 @@ def drop(gone: list[Picture]) -> None:
             thumbnails().forget_data(picture.key)
 
 
-def ask_for_files(parent: QWidget, take: Callable[[list[Path]], object]) -> None:
+def choose_files(parent: QWidget, take: Callable[[list[Path]], object]) -> None:
     """Let the operator choose files; ``take`` gets them."""
-    dialog = QFileDialog(parent, "Choose pictures")
-    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-    dialog.setNameFilter("Pictures (*" + " *".join(sorted(SUFFIXES)) + ")")
-    dialog.filesSelected.connect(lambda names: take([Path(name) for name in names]))
-    dialog.finished.connect(dialog.deleteLater)
-    dialog.open()
+    ask_for_files(parent, "Choose pictures", take, "Pictures (*" + " *".join(sorted(SUFFIXES)) + ")")

@@ -211,7 +211,7 @@ class PredictTab(Tab):
         self._run()
 
     def _choose(self) -> None:
-        collecting.ask_for_files(self.window(), self.add_paths)
+        collecting.choose_files(self.window(), self.add_paths)
 
     def remove(self, picture: Picture) -> None:
         """Take one picture away."""

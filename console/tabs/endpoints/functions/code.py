@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
 from console.models.format import bytes_text, count
@@ -17,6 +16,7 @@ from console.widgets.forms.form import Form
 from console.widgets.forms.lines import HintLine
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.dialog import FormDialog
+from console.widgets.frames.file_dialog import ask_for_file
 from workers.errors.tree import SageDeckError
 from workers.functions.code import HANDLER, OwnCode, read_code
 
@@ -109,8 +109,4 @@ class DeployCodeDialog(FormDialog):
         self.update_ok()
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "Code of the function", "", "Code (*.zip *.py)")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.use_file(Path(path)))
-        dialog.open()
+        ask_for_file(self, "Code of the function", self.use_file, "Code (*.zip *.py)")

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
@@ -20,6 +20,7 @@ from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.fields import ComboBox, LineEdit
 from console.widgets.forms.form import Form
 from console.widgets.frames.dialog import FormDialog
+from console.widgets.frames.file_dialog import ask_for_file
 from console.widgets.tables.state_chip import StateChip
 from workers.files.os_words import os_words
 from workers.files.regular_file import read_regular
@@ -219,14 +220,10 @@ class TestPanel(QWidget):
         self._list_events(None)
 
     def _choose_picture(self) -> None:
-        dialog = QFileDialog(self, "A picture for the event", "", _PICTURES)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._take_picture)
-        dialog.open()
+        ask_for_file(self, "A picture for the event", self._take_picture, _PICTURES)
 
-    def _take_picture(self, path: str) -> None:
-        problem = self.use_picture(Path(path))
+    def _take_picture(self, path: Path) -> None:
+        problem = self.use_picture(path)
         if problem:
             self.ctx.notify.warn("This picture cannot be used", problem)
 
