@@ -58,8 +58,8 @@ _TYPE_FILTERS = frozenset(
 class Catalogue:
     """What there is to choose from; images beside ours are moto's."""
 
-    def __init__(self, moto: Moto, parameter: Callable[[str], str | None]) -> None:
-        self._moto, self._parameter = moto, parameter
+    def __init__(self, moto: Moto) -> None:
+        self._moto = moto
         self.operations: dict[str, Callable[[Members], Members]] = {
             "DescribeImages": self.images,
             "DescribeInstanceTypes": self.types,
@@ -67,14 +67,11 @@ class Catalogue:
         }
 
     def image(self, given: str) -> Members:
-        """The image that RunInstances names: by its id, or as ``resolve:ssm:PARAMETER``."""
+        """The image that RunInstances names by its id; of ``resolve:ssm:PARAMETER`` only what names nothing is left."""
         if given.startswith(RESOLVE):
             name = given.removeprefix(RESOLVE)
-            found = self._parameter(name)
-            if found is None:
-                text = f"Value ({given}) for parameter imageId is invalid. Parameter {name} not found"
-                raise AwsError("InvalidParameterValue", text)
-            given = found
+            text = f"Value ({given}) for parameter imageId is invalid. Parameter {name} not found"
+            raise AwsError("InvalidParameterValue", text)
         if not given.startswith("ami-") or not given[4:].isalnum():
             raise AwsError("InvalidAMIID.Malformed", f'Invalid id: "{given}"')
         image: Members = self._named([given])[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sandbox.billing.quotas import Quotas
 from sandbox.context import SandboxContext
 from sandbox.ec2.calls import InstanceCalls
-from sandbox.ec2.catalogue import Catalogue
+from sandbox.ec2.catalogue import RESOLVE, Catalogue
 from sandbox.ec2.conditions import Conditions
 from sandbox.ec2.details import Details
 from sandbox.ec2.fleet import Fleet
@@ -54,7 +55,7 @@ class Ec2Service(Service):
         self.instances = Instances(ctx.state.db)
         self.fleet = Fleet(ctx, self.instances)
         self.network = Network(self._moto, ctx.state)
-        catalogue = Catalogue(self._moto, self._parameter)
+        catalogue = Catalogue(self._moto)
         quotas = Quotas(ctx.state.db)
         calls = InstanceCalls(ctx, self.instances, self.fleet, self.network, catalogue.image, quotas)
         details = Details(self.instances, self.fleet, self._moto, calls.profile)
@@ -72,6 +73,17 @@ class Ec2Service(Service):
     def busy(self) -> bool:
         """True while a program runs in an instance."""
         return self.fleet.busy()
+
+    def check(self, call: Call) -> Call:
+        """The checked call, with the image that a parameter of SSM names in its place: before access is decided."""
+        call = super().check(call)
+        given = str(call.members.get("ImageId", ""))
+        if call.operation != "RunInstances" or not given.startswith(RESOLVE):
+            return call
+        image = self._parameter(given.removeprefix(RESOLVE))
+        if image is None:
+            return call
+        return replace(call, members={**call.members, "ImageId": image}, looked_up={"ImageId": given})
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Before moto answers: what it must not, and what must be so first."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.model import OperationModel
@@ -16,7 +17,8 @@ class Call:
 
     ``service`` is botocore's name; ``members`` are the operation's own members under the model's names, in Python's
     types. ``model`` is None for a service that botocore does not know. ``http`` is what was sent, for bodies that are
-    streamed and for moto.
+    streamed and for moto. ``looked_up`` has what was given for a member that the service replaced by what it stands
+    for (``ImageId``: ``resolve:ssm:/my/image``), so that what is authorized is what is carried out.
     """
 
     service: str
@@ -26,6 +28,7 @@ class Call:
     protocol: str
     http: RestRequest
     model: OperationModel | None = None
+    looked_up: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def region(self) -> str:

@@ -67,6 +67,24 @@ def test_a_launch_by_type_disk_and_metadata(account: InstanceAccount) -> None:
         assert refused(ec2.run_instances, **request(**{**good, **wrong}))[0] == "UnauthorizedOperation", wrong
 
 
+def test_an_image_that_a_parameter_names_is_decided_about_by_its_id(account: InstanceAccount) -> None:
+    allowed = account.ssm.get_parameter(Name=DLAMI.removeprefix("resolve:ssm:"))["Parameter"]["Value"]
+    ubuntu = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+    other = account.ssm.get_parameter(Name=ubuntu)["Parameter"]["Value"]
+    account.ssm.put_parameter(Name="/images/other", Value=other, Type="String")
+    others = [f"{EC2}:{kind}/*" for kind in ("instance", "volume", "network-interface", "subnet", "security-group")]
+    reads = allow("ssm:GetParameters", "*")
+    image = f"arn:aws:ec2:us-east-1::image/{allowed}"
+    only = person(account, "onlyimage", reads, allow("ec2:RunInstances", [*others, image])).client("ec2")
+    assert refused(only.run_instances, **request())[0] == "DryRunOperation"
+    code, message = refused(only.run_instances, **request(ImageId="resolve:ssm:/images/other"))
+    assert code == "UnauthorizedOperation" and f"image/{other}" in message
+    deny = allow("ec2:RunInstances", image, effect="Deny")
+    never = person(account, "notimage", reads, allow("ec2:*", "*"), deny).client("ec2")
+    assert refused(never.run_instances, **request())[0] == "UnauthorizedOperation"
+    assert refused(never.run_instances, **request(ImageId="resolve:ssm:/images/other"))[0] == "DryRunOperation"
+
+
 def test_a_role_is_passed_on_only_by_who_may(account: InstanceAccount) -> None:
     everything = [PARAMETERS, allow("ec2:*", "*")]
     ec2 = person(account, "launcher", *everything).client("ec2")

@@ -94,9 +94,12 @@ def _launch(call: Call, names: Names) -> list[Need]:
     needs += [Need(action, _arn(call, "volume", "*"), context) for context in _of_volumes(call)]
     needs.append(Need(action, _arn(call, "network-interface", "*"), _request_tags(call, "network-interface")))
     image = text(call, "ImageId") or "*"
+    given = call.looked_up.get("ImageId", image)
+    if given.startswith(_RESOLVE):
+        # EC2 reads the parameter with the caller's own permission.
+        needs.append(Need("ssm:GetParameters", _parameter(call, given.removeprefix(_RESOLVE))))
     if image.startswith(_RESOLVE):
-        # EC2 reads the parameter with the caller's own permission; whichever image it names is launched.
-        needs.append(Need("ssm:GetParameters", _parameter(call, image.removeprefix(_RESOLVE))))
+        # There is no such parameter: it could be any image, and will be none.
         image = "*"
     needs.append(Need(action, arn("ec2", f"image/{image}", call.region).replace(f":{ACCOUNT_ID}:", "::")))
     interfaces = members.get("NetworkInterfaces") or [{}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ SSM = f"arn:aws:ssm:us-east-1:{ACCOUNT_ID}:"
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/path/strong"
 
 
-def needs(service: str, operation: str, **members: Any) -> set[tuple[str, str]]:
-    http = request_of(service, "POST", "/")
-    call = Call(service, operation, members, CALLER, "ec2", http, operation_model(service, operation))
+def needs(
+    service: str, operation: str, looked_up: Mapping[str, str] | None = None, **members: Any
+) -> set[tuple[str, str]]:
+    http, model = request_of(service, "POST", "/"), operation_model(service, operation)
+    call = Call(service, operation, members, CALLER, "ec2", http, model, looked_up or {})
     return {(need.action, need.resource) for need in needs_of(call, NAMES) or ()}
 
 
@@ -47,6 +50,16 @@ def needs(service: str, operation: str, **members: Any) -> set[tuple[str, str]]:
 )
 def test_a_launch_needs_all_that_it_uses(members: dict[str, Any], wanted: tuple[str, str]) -> None:
     assert wanted in needs("ec2", "RunInstances", MinCount=1, MaxCount=1, **members)
+
+
+@pytest.mark.parametrize(("image", "looked_up"), [("ami-7", True), ("*", False)])
+def test_an_image_that_a_parameter_names_is_asked_about_by_its_id(image: str, looked_up: bool) -> None:
+    given = "resolve:ssm:/my/image"
+    members = {"MinCount": 1, "MaxCount": 1, "ImageId": image if looked_up else given}
+    asked = needs("ec2", "RunInstances", {"ImageId": given} if looked_up else {}, **members)
+    assert ("ssm:GetParameters", SSM + "parameter/my/image") in asked
+    images = {resource for _, resource in asked if ":image/" in resource}
+    assert images == {f"arn:aws:ec2:us-east-1::image/{image}"}
 
 
 def test_a_profile_that_is_put_on_later_is_passed_too() -> None:
