@@ -13,6 +13,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from sandbox.wire import cbor
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import as_datetime
+from sandbox.wire.models import known_members
 
 
 def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def from_document(shape: Shape, value: object, operation: str, path: str = "") -
 def unknown_members(where: str, unknown: Iterable[str], known: Iterable[str]) -> AwsError:
     """The refusal of members that ``where`` (an operation, or a structure in it) does not have."""
     text = f"Unknown parameter in input: {', '.join(unknown)[:200]}; must be one of: {', '.join(sorted(known))}"
-    return AwsError("ValidationException", f"{text} ({where})")
+    return AwsError("ValidationException", f"{text} ({where}; {known_members()})")
 
 
 def blob(shape: Shape, text: str) -> bytes:

@@ -13,6 +13,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from sandbox.wire.document import blob
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import as_datetime
+from sandbox.wire.models import known_members
 
 # Deeper than any operation of AWS, and far from what Python's stack can bear.
 MAX_DEPTH = 40
@@ -182,8 +183,8 @@ _TYPES: dict[str, Callable[[str], Any]] = {
 
 def _unknown(operation: str, name: str, ec2: bool) -> AwsError:
     if ec2:
-        return AwsError("UnknownParameter", f"The parameter {name[:200]} is not recognized")
-    return AwsError("InvalidParameterValue", f"{operation} has no parameter {name[:200]}.")
+        return AwsError("UnknownParameter", f"The parameter {name[:200]} is not recognized; {known_members()}")
+    return AwsError("InvalidParameterValue", f"{operation} has no parameter {name[:200]}; {known_members()}.")
 
 
 def _contradiction(name: str) -> AwsError:

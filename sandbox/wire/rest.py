@@ -16,7 +16,7 @@ from botocore.model import OperationModel, Shape
 from sandbox.wire.document import from_document, parse_document
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestRequest, as_datetime
-from sandbox.wire.models import service_model
+from sandbox.wire.models import known_members, service_model
 
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 _Route = tuple[str, re.Pattern[str], dict[str, str], OperationModel]
@@ -57,7 +57,7 @@ def _refuse_unknown(service: str, operation: OperationModel, fixed: dict[str, st
     known = {of.serialization.get("name", name) for name, of in members.items()}
     unknown = [name for name in request.query if name not in known | fixed.keys() and name[:2].lower() != "x-"]
     if unknown:
-        raise not_implemented(service, f"{operation.name} with {', '.join(unknown)[:200]}")
+        raise not_implemented(service, f"{operation.name} with {', '.join(unknown)[:200]} ({known_members()})")
 
 
 def _pattern(path: str) -> str:

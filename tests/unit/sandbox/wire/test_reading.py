@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import botocore
 import pytest
 
 from sandbox.wire.errors import AwsError
@@ -110,6 +111,17 @@ def test_a_form_that_can_be_read_in_two_ways_is_refused(pairs: list[tuple[str, s
     with pytest.raises(AwsError) as caught:
         form(*pairs)
     assert caught.value.code == code
+
+
+def test_a_newer_sdk_is_told_whose_members_the_sandbox_knows() -> None:
+    known = f"botocore {botocore.__version__}"
+    sagemaker = request_of("sagemaker", "POST", "/", b'{"New": 1}', target_header("sagemaker", "Search"))
+    functions = request_of("lambda", "GET", "/2015-03-31/functions?New=1")
+    for request in (sagemaker, functions):
+        with pytest.raises(AwsError, match=f"New.*{known}"):
+            read(request)
+    with pytest.raises(AwsError, match=f"New.*{known}"):
+        form(("New", "1"))
 
 
 @pytest.mark.parametrize("document", [{"Foreign": 1}, {"SearchExpression": {"Foreign": 1}}, {"Foreign": None}])
