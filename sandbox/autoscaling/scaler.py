@@ -51,7 +51,6 @@ class Under:
 
     activity: str
     wanted: int
-    waits: Waits | None
 
 
 class Scaler:
@@ -71,9 +70,13 @@ class Scaler:
 
     def start(self) -> None:
         """Begin to look; what a former sandbox had begun is followed to its end."""
-        for record in self._book.under_way():
-            self._under[str(Key.of(record))] = Under(record["ActivityId"], record["_Wanted"], None)
+        self.resume()
         self._thread.start()
+
+    def resume(self) -> None:
+        """Take over the activities that have not ended."""
+        for record in self._book.under_way():
+            self._under[str(Key.of(record))] = Under(record["ActivityId"], record["_Wanted"])
 
     def close(self) -> None:
         """End the loop; what is under way goes on by itself."""
@@ -91,7 +94,9 @@ class Scaler:
     def look(self, now: float) -> None:
         """One round at ``now`` (epoch seconds): alarms, then every target."""
         self._watch.look(now)
-        for target in self._book.all(TARGET):
+        targets = self._book.all(TARGET)
+        self._forget({str(Key.of(target)) for target in targets})
+        for target in targets:
             key = Key.of(target)
             try:
                 self._look_at(key, target, now)
@@ -99,6 +104,16 @@ class Scaler:
                 # The resource is gone, or does not answer now: there is nothing to scale.
                 if error.status >= 500:
                     tell_exception(error)
+
+    def _forget(self, registered: set[str]) -> None:
+        """What was under way for a target that is registered no longer is nobody's any more."""
+        for name in self._under.keys() - registered:
+            text = "The scalable target was deregistered before the change was fulfilled."
+            self._book.end(self._under.pop(name).activity, "Overridden", text)
+        for name in self._history.keys() - registered:
+            del self._history[name]
+            self._told.pop(name, None)
+            self._pause.pop(name, None)
 
     def _look_at(self, key: Key, target: Record, now: float) -> None:
         kind = self._targets.kind(key)
@@ -204,7 +219,7 @@ class Scaler:
             self._book.end(activity, "Failed", text)
             self._pause[str(key)] = now + _REFUSED_SECONDS / self._factor
             return
-        self._under[str(key)] = Under(activity, wanted, waits)
+        self._under[str(key)] = Under(activity, wanted)
         if waits is not None:
             self._book.change(TARGET, key, {"_Waits": asdict(waits)})
 
