@@ -164,6 +164,57 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
     assert states[names[1]] == "ALARM"
 
 
+def test_updates_under_load_lose_nothing_and_an_alarm_rolls_a_canary_back(account: Account, scaling: Any) -> None:
+    account.model("other", {"code/inference.py": INFERENCE.replace('return "{}"', 'return "new"')})
+    account.config("other", "other")
+    dimension = [{"Name": "EndpointName", "Value": "e"}]
+    account.cloudwatch.put_metric_alarm(
+        AlarmName="bad", Namespace="N", MetricName="m", Dimensions=dimension, Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    scaling.register_scalable_target(
+        **TARGET, SuspendedState={"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": True}
+    )
+    routing = {"Type": "CANARY", "WaitIntervalInSeconds": 3600,
+               "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50}}  # fmt: skip
+    guarded = {
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "bad"}]},
+    }
+    enough, answers, failures = threading.Event(), [], []
+
+    def load() -> None:
+        while not enough.is_set():
+            try:
+                answers.append(account.invoke("e"))
+            except ClientError as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for count in (2, 1):
+            account.sagemaker.update_endpoint_weights_and_capacities(
+                EndpointName="e", DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic",
+                                                                "DesiredInstanceCount": count}],
+            )  # fmt: skip
+            assert account.settled("e") == "InService"
+        account.sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="other", DeploymentConfig=guarded)
+        wait_for(lambda: b"new" in answers)
+        account.cloudwatch.set_alarm_state(AlarmName="bad", StateValue="ALARM", StateReason="drill")
+        assert account.settled("e") == "InService"
+    finally:
+        enough.set()
+        thread.join()
+    assert failures == []
+    described = account.sagemaker.describe_endpoint(EndpointName="e")
+    assert (
+        described["EndpointConfigName"] == "e" and "alarms have been in ALARM state: bad" in described["FailureReason"]
+    )
+    assert account.invoke("e") == b"{}"
+    account.cloudwatch.delete_alarms(AlarmNames=["bad"])
+
+
 def test_who_may_not_deregister_may_not_delete(account: Account, scaling: Any) -> None:
     account.iam.create_user(UserName="ann")
     keys = account.iam.create_access_key(UserName="ann")["AccessKey"]

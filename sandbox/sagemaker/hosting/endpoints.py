@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import shutil
 import threading
@@ -14,14 +15,25 @@ from typing import TYPE_CHECKING, Any
 from sandbox.billing.quotas import ENDPOINT, Quotas
 from sandbox.containers.process import spawn
 from sandbox.context import SandboxContext
+from sandbox.core.settings import time_factor
 from sandbox.logs.pump import LogPump
+from sandbox.metrics.alarms import Alarms
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.roles.keys import RoleKeys
 from sandbox.s3.inside import S3
-from sandbox.sagemaker.hosting.fleet import STARTUP_SECONDS, Fleet, FleetError, FleetTools, Variant, container_of
+from sandbox.sagemaker.hosting.fleet import (
+    DRAIN_SECONDS,
+    STARTUP_SECONDS,
+    Fleet,
+    FleetError,
+    FleetTools,
+    Variant,
+    container_of,
+)
 from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.hosting.metrics import Serving
 from sandbox.sagemaker.hosting.models import Models
+from sandbox.sagemaker.hosting.shifting import Shift, carry_out, shift_of
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
 from sandbox.service import Operation
@@ -38,11 +50,10 @@ if TYPE_CHECKING:
     )
 
 
-# Requests that are on their way to the old instances of an update get this long.
-DRAIN_SECONDS = 60.0
 # Kept in the record, left out of the answers.
 _PENDING = "PendingDeploymentSummary"
 _DEPLOYMENT = "_Deployment"
+_LAST_DEPLOYMENT = "LastDeploymentConfig"
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 
 
@@ -53,11 +64,18 @@ class LiveEndpoint:
         self.name = name
         self.record = record
         self.fleet: Fleet | None = None
+        # The fleet of an update, and its share of the traffic.
+        self.trial: tuple[Fleet, float] | None = None
         self.lock = threading.RLock()
         self.deleting = threading.Event()
         self.work: threading.Thread | None = None
         # Instances by type that count against the account's quota; those of an update are counted before they are up.
         self.reserved: Counter[str] = Counter()
+
+    def choose(self) -> Fleet | None:
+        """The fleet that answers the next request."""
+        fleet, trial = self.fleet, self.trial
+        return trial[0] if trial is not None and random.random() < trial[1] else fleet
 
 
 class Endpoints:
@@ -67,6 +85,7 @@ class Endpoints:
         self._ctx = ctx
         self._models = models
         self.region = ctx.region
+        self._factor = time_factor()
         self.records = Records(ctx.state.db, "endpoint")
         self._tags = Tags(ctx.state.db)
         self._quotas = Quotas(ctx.state.db)
@@ -184,13 +203,20 @@ class Endpoints:
         config = request["EndpointConfigName"]
         variants = self._variants(config)
         if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
+            new = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])}
             for variant in variants:
                 old = endpoint.fleet.variants.get(variant.name)
                 if old is not None:
-                    variant.count, variant.weight = old.count, old.weight
+                    variant.count = variant.count if "DesiredInstanceCount" in new else old.count
+                    variant.weight = variant.weight if "DesiredWeight" in new else old.weight
+        deployment = request.get("DeploymentConfig")
+        if request.get("RetainDeploymentConfig"):
+            deployment = endpoint.record.get(_LAST_DEPLOYMENT)
+        shift = shift_of(deployment, sum(variant.count for variant in variants), self._factor)
         # The old instances serve until the new ones do, so both count.
         self._begin_update(endpoint, _instances(variants), config)
-        self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants))
+        endpoint.record |= {_LAST_DEPLOYMENT: deployment} if deployment else {}
+        self._work(endpoint, lambda endpoint: self._replace(endpoint, config, variants, shift))
         return {"EndpointArn": self.records.arn(endpoint.name)}
 
     def _update_weights(
@@ -257,7 +283,7 @@ class Endpoints:
                 endpoint.record["FailureReason"] = reason
                 self._save(endpoint, "Failed")
 
-    def _replace(self, endpoint: LiveEndpoint, config: str, variants: list[Variant]) -> None:
+    def _replace(self, endpoint: LiveEndpoint, config: str, variants: list[Variant], shift: Shift) -> None:
         """Updating: new instances first, then the switch, then the old ones end; on failure all stays."""
         old = endpoint.fleet
         fleet = self._fleet(endpoint, variants)
@@ -272,14 +298,38 @@ class Endpoints:
         if not ready:
             fleet.close()
             return
+        if reason := self._shift(endpoint, fleet, shift):
+            fleet.drain(DRAIN_SECONDS, endpoint.deleting.is_set)
+            fleet.close()
+            endpoint.record["FailureReason"] = f"The update was rolled back. {reason}"[:1024]
+            self._save(endpoint, "InService")
+            return
         with endpoint.lock:
-            endpoint.fleet = fleet
+            endpoint.fleet, endpoint.trial = fleet, None
             endpoint.record["EndpointConfigName"] = config
             endpoint.record.pop("FailureReason", None)
         self._save(endpoint, "InService")
         if old is not None:
             old.drain(DRAIN_SECONDS, endpoint.deleting.is_set)
             old.close()
+
+    def _shift(self, endpoint: LiveEndpoint, fleet: Fleet, shift: Shift) -> str | None:
+        """Give ``fleet`` more and more of the traffic; why it got none in the end, or None."""
+
+        def route(share: float) -> None:
+            endpoint.trial = (fleet, share) if share else None
+
+        def alarmed(name: str) -> bool:
+            return (self._ctx.part(Alarms).get(name) or {}).get("StateValue") == "ALARM"
+
+        def pause(seconds: float) -> bool:
+            return endpoint.deleting.wait(seconds) or self._closed
+
+        try:
+            return carry_out(shift, route, alarmed, pause, time.monotonic)
+        except BaseException:
+            route(0.0)
+            raise
 
     def _rescale(self, endpoint: LiveEndpoint, fleet: Fleet, changes: Sequence[Mapping[str, Any]]) -> None:
         before = {variant.name: variant.count for variant in fleet.variants.values()}

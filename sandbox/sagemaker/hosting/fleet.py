@@ -8,7 +8,7 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ LOG_GROUP = "/aws/sagemaker/Endpoints"
 DEFAULT_PROGRAM = "inference.py"
 DEFAULT_SUBMIT_DIRECTORY = "/opt/ml/model/code"
 STARTUP_SECONDS = 300.0
+# Requests that are on their way to instances that go get this long.
+DRAIN_SECONDS = 60.0
 _MOST_THREADS = 2
 QUEUE_SIZE = 100
 # How the container's own server (TorchServe) is told another size.
@@ -105,6 +107,11 @@ class Fleet:
         # Of each variant, from its first instance on.
         self._keys: dict[str, RoleKeys] = {}
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._closed
+
     def start(self) -> None:
         """Unpack the models and start the instances. Raises ``FleetError`` when a model cannot be used."""
         for variant in self.variants.values():
@@ -177,6 +184,8 @@ class Fleet:
                     return
                 variant.instances = [*variant.instances, self._instance(variant)]
         gone, variant.instances = variant.instances[count:], variant.instances[:count]
+        # What they have been asked already they answer.
+        _drain(gone, DRAIN_SECONDS, lambda: self._closed)
         for instance in gone:
             instance.close()
 
@@ -200,11 +209,7 @@ class Fleet:
 
     def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
         """Wait until no request is on its way any more, at most ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        while (
-            any(instance.waiting for instance in self.instances()) and time.monotonic() < deadline and not cancelled()
-        ):
-            time.sleep(0.02)
+        _drain(self.instances(), timeout, cancelled)
 
     def _by_weight(self) -> Variant:
         variants = list(self.variants.values())
@@ -238,6 +243,12 @@ class Fleet:
                 queue=variant.queue,
             )
         )
+
+
+def _drain(instances: Sequence[Instance], timeout: float, cancelled: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + timeout
+    while any(instance.waiting for instance in instances) and time.monotonic() < deadline and not cancelled():
+        time.sleep(0.02)
 
 
 def container_of(model: Mapping[str, Any]) -> Mapping[str, Any]:

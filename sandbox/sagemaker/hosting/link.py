@@ -72,8 +72,8 @@ class HostLink:
 
     def _gone(self) -> bool:
         """True when the process has closed its end: between two requests it sends nothing."""
-        self._connection.setblocking(False)
         try:
+            self._connection.setblocking(False)
             return self._connection.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False

@@ -78,14 +78,17 @@ class SageMakerRuntimeService(Service):
         name, body = members["EndpointName"], members["Body"]
         endpoints, metrics = self._control.endpoints, self._control.invocations
         endpoint = _in_service(endpoints, name)
-        fleet = endpoint.fleet
         target = members.get("TargetVariant")
-        if fleet is None:
-            raise _unavailable(name)
-        if target and target not in fleet.variants:
-            raise AwsError("ValidationError", f"Variant {target} of endpoint {name} not found.")
         while True:
+            fleet = endpoint.choose()
+            if fleet is None:
+                raise _unavailable(name)
+            if target and target not in fleet.variants:
+                raise AwsError("ValidationError", f"Variant {target} of endpoint {name} not found.")
             picked = fleet.pick(target, max(0.001, self._seconds - (time.perf_counter() - started)))
+            if picked is None and fleet.closed and endpoint.fleet not in (None, fleet):
+                # It was replaced since it was chosen.
+                continue
             if picked is None:
                 raise _unavailable(name)
             variant, instance = picked
