@@ -329,10 +329,10 @@ class LogEvent:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Precision, recall and F1 (0 to 1) of one class on the test split."""
+    """Precision, recall and F1 (0 to 1) of one class on the test split; a class never answered has no precision."""
 
     name: str
-    precision: float
+    precision: float | None
     recall: float
     f1: float
     support: int

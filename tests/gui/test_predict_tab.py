@@ -192,6 +192,26 @@ async def test_a_pasted_picture_is_asked_and_shown(make_application: Callable[..
     assert tab.cards() == []
 
 
+async def test_a_picture_that_is_added_again_is_one_card_and_asked_anew(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("dogs")
+    application, tab = await open_tab(make_application, services)
+    file = picture(tmp_path / "1.png", "red")
+    mime = QMimeData()
+    mime.setImageData(QImage.fromData(png()))
+    QGuiApplication.clipboard().setMimeData(mime)
+    for _ in range(2):
+        application.window.paste()
+        tab.add_paths([file, picture(tmp_path / "2.png", "blue")])
+        await answered(tab, 3)
+    # The file may be another picture by now.
+    asked = services.asked
+    tab.add_paths([file])
+    await until(lambda: services.asked == asked + 1)
+    await answered(tab, 3)
+
+
 async def test_two_endpoints_are_compared(make_application: Callable[..., Any], tmp_path: Path) -> None:
     services = with_endpoints("a", "b")
     other = picture(tmp_path / "Pug" / "2.png", "blue").read_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -57,12 +57,15 @@ def parse_report(data: bytes) -> JobReport:
 
 def _convert(raw: Mapping[str, Any]) -> JobReport:
     accuracy = raw.get("test_accuracy")
+    confusion = tuple(tuple(int(count) for count in row) for row in raw["confusion"])
+    classes = tuple(str(name) for name in raw["classes"])
+    never = {name for name, *answers in zip(classes, *confusion, strict=False) if answers and not any(answers)}
     return JobReport(
-        classes=tuple(str(name) for name in raw["classes"]),
+        classes=classes,
         curves=_curves(raw["curves"]),
         test_accuracy=None if accuracy is None else float(accuracy),
-        scores=tuple(_score(row) for row in raw["scores"]),
-        confusion=tuple(tuple(int(count) for count in row) for row in raw["confusion"]),
+        scores=tuple(_score(row, never) for row in raw["scores"]),
+        confusion=confusion,
         skipped=tuple((str(path), str(why)) for path, why in raw["skipped"]),
         extra={key: value for key, value in raw.items() if key not in _KNOWN},
     )
@@ -81,10 +84,11 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> tuple[EpochMetrics, ...]:
     )
 
 
-def _score(row: Mapping[str, Any]) -> ClassScore:
+def _score(row: Mapping[str, Any], never: Set[str]) -> ClassScore:
+    """``never``: the classes that were never answered, of which no share can be right."""
     return ClassScore(
         name=str(row["name"]),
-        precision=float(row["precision"]),
+        precision=None if row["name"] in never else float(row["precision"]),
         recall=float(row["recall"]),
         f1=float(row["f1"]),
         support=int(row["support"]),

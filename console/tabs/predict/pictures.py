@@ -39,6 +39,11 @@ class Picture:
     answers: dict[str, Answer] = field(default_factory=dict)
 
     @property
+    def origin(self) -> Path | bytes | None:
+        """What it is a picture of: its file, or its bytes if it was pasted."""
+        return self.path if self.path is not None else self.data
+
+    @property
     def source(self) -> Path | str:
         """What the thumbnail loader knows it by."""
         return self.path if self.path is not None else self.key

@@ -203,7 +203,10 @@ class PredictTab(Tab):
                 self._add(found)
 
     def _add(self, new: list[Picture]) -> None:
-        self._pictures += new
+        # One file is one card: added again, it is asked about again, as it is now.
+        again = {picture.origin for picture in new}
+        collecting.drop([had for had in self._pictures if had.origin in again])
+        self._pictures = [had for had in self._pictures if had.origin not in again] + new
         if new:
             # Nobody adds pictures to have them hidden.
             self.list_head.filter.set_current("all")

@@ -64,6 +64,20 @@ def test_the_report_is_found_and_converted():
     assert report.extra["best_epoch"] == 2
 
 
+def test_a_class_that_was_never_answered_has_no_precision():
+    """A script writes 0 there, which reads as: all answers were wrong."""
+    scores = [
+        {"name": "pug", "precision": 0.5, "recall": 1.0, "f1": 0.667, "support": 2},
+        {"name": "husky", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 2},
+    ]
+    given = {**REPORT, "scores": scores}
+    report = parse_report(json.dumps({**given, "confusion": [[2, 0], [2, 0]]}).encode())
+    assert [score.precision for score in report.scores] == [0.5, None]
+    # Answered, if always wrongly: 0 is what is known.
+    report = parse_report(json.dumps({**given, "confusion": [[1, 1], [2, 0]]}).encode())
+    assert [score.precision for score in report.scores] == [0.5, 0.0]
+
+
 def link(name, target):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = tarfile.SYMTYPE, target
