@@ -109,15 +109,20 @@ class ThumbnailLoader(QObject):
         return self._pool.waitForDone(milliseconds)
 
     def _start(self, key: _Key) -> None:
+        given_up = []
         while len(self._pending) >= MOST_PENDING:
-            oldest, task = next(iter(self._pending.items()))
+            oldest, waiting = next(iter(self._pending.items()))
             del self._pending[oldest]
-            self._pool.tryTake(task)
+            if self._pool.tryTake(waiting):
+                given_up.append(oldest[0])
         task = _Decode(key, self._data.get(key[0]), self._signals)
         task.setAutoDelete(False)
         self._pending[key] = task
         self._number += 1
         self._pool.start(task, self._number)
+        for source in given_up:
+            # Who still shows it asks again: its box would stay grey.
+            self._tell(source)
 
     def _decoded(self, source: str, side: int, image: QImage) -> None:
         key = (source, side)
