@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -56,12 +55,15 @@ class DeployEndpoint(Command):
 
 
 class UpdateEndpoint(Command):
-    """Go over to another instance type, number of instances or model, while the endpoint goes on answering."""
+    """Go over to another instance type, number of instances or model, while the endpoint goes on answering.
+
+    ``present_model``: the one that it has; ``place``: of the next one, as for a deployment: for the AWS CLI lines.
+    """
 
     icon = "endpoints"
 
-    def __init__(self, spec: UpdateSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: UpdateSpec, present_model: str = "", place: tuple[str, str, str] | None = None) -> None:
+        self.spec, self._present, self._place = spec, present_model, place
         self.title = f"Update {spec.endpoint_name}"
 
     async def run(self, services: Services) -> EndpointUpdate:
@@ -74,33 +76,31 @@ class UpdateEndpoint(Command):
         return f"begun: {self.spec.instance_count} × {self.spec.instance_type}{model}"
 
     def cli(self) -> str:
-        """The calls, with the names that SageDeck gives left as placeholders."""
-        spec = self.spec
-        model = "NEW_MODEL" if spec.job_name else "PRESENT_MODEL"
-        lines = [
-            "aws sagemaker create-endpoint-config --endpoint-config-name NAME --production-variants "
-            f"VariantName=AllTraffic,ModelName={model},InstanceType={spec.instance_type},"
-            f"InitialInstanceCount={spec.instance_count}",
-            f"aws sagemaker update-endpoint --endpoint-name {spec.endpoint_name} --endpoint-config-name NAME",
-        ]
+        """The calls, as they are sent; model and configuration have the endpoint's own name in them."""
+        spec, name = self.spec, self.spec.endpoint_name
+        region, uri, role = self._place or ("us-east-1", f"MODEL_OF_{spec.job_name}", "ROLE")
+        wanted = DeploySpec(name, spec.job_name, spec.instance_type, spec.instance_count)
+        made = f"{name}-next"
+        model, config, _ = deploy_requests(wanted, made, region, uri, role)
+        notes = ["For “next” SageDeck writes the time, and it keeps the configuration's other settings."]
+        lines = []
         if spec.job_name:
-            lines.insert(
-                0,
-                "aws sagemaker create-model --model-name NEW_MODEL --execution-role-arn ROLE "
-                f"--primary-container Image=IMAGE,ModelDataUrl=MODEL_OF_{spec.job_name}",
-            )
-        return f"# Placeholders: {', '.join(_placeholders(lines))}.\n" + "\n".join(lines)
+            if self._place is None:
+                model["PrimaryContainer"]["Image"] = "IMAGE"
+                notes.append("Not complete: IMAGE, ROLE and the model's place depend on the account and the job.")
+            lines.append(command_line("create-model", model))
+        else:
+            config["ProductionVariants"][0]["ModelName"] = self._present or "PRESENT_MODEL"
+            del config["Tags"]
+            if not self._present:
+                notes.append("Not complete: PRESENT_MODEL is the model that the endpoint has.")
+        lines.append(command_line("create-endpoint-config", config))
+        lines.append(command_line("update-endpoint", {"EndpointName": name, "EndpointConfigName": made}))
+        return "\n".join([*(f"# {line}" for line in notes), *lines])
 
     def events(self) -> list[tuple[str, str]]:
         """The endpoint changes."""
         return [("endpoint", self.spec.endpoint_name)]
-
-
-def _placeholders(lines: list[str]) -> list[str]:
-    """The words in capitals that stand for something, in the order in which they come."""
-    return list(
-        dict.fromkeys(re.findall(r"(?<=[ =])(?:NAME|NEW_MODEL|PRESENT_MODEL|ROLE|IMAGE|MODEL_OF_\S+)", " ".join(lines)))
-    )
 
 
 class DeleteEndpoint(Command):

@@ -30,7 +30,7 @@ from workers.access.roles import role_arn
 from workers.aws.s3_uri import S3Uri
 from workers.endpoints.deployable import no_model_reason
 from workers.errors.tree import NotFound, SageDeckError
-from workers.types import DeploySpec, Endpoint, EndpointMetrics, TrainingJob
+from workers.types import Endpoint, EndpointMetrics, TrainingJob
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -334,17 +334,17 @@ class EndpointsTab(Tab):
             # SageMaker cannot say where the model of a job lies that it does not know.
             spec = replace(spec, model_uri=chosen.model_uri)
         self._wanted = spec.endpoint_name
-        await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec, jobs)))
+        await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec.job_name, jobs)))
 
     def _focus_list(self) -> None:
         """After a dialog: what had the focus before may be on another page, and the next in turn is Delete."""
         view = self.table.view
         (view if view.isVisible() else self.deploy_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _cli_place(self, services: Services, spec: DeploySpec, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
-        """Region, model and role of a deployment, for its AWS CLI lines."""
+    def _cli_place(self, services: Services, job_name: str, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
+        """Region, model and role of what is deployed from a job, for its AWS CLI lines."""
         identity = self.ctx.identity
-        uri = next((job.model_uri for job in jobs if job.name == spec.job_name), "")
+        uri = next((job.model_uri for job in jobs if job.name == job_name), "")
         place = S3Uri.find(uri)
         if identity is None or place is None:
             return None
@@ -363,11 +363,14 @@ class EndpointsTab(Tab):
             self.ctx.notify.info(f"{row.name} is gone already")
             self.refresh()
             return
-        dialog = UpdateDialog(services, endpoint, await self._deployable(services, ""), self.window())
+        jobs = await self._deployable(services, "")
+        dialog = UpdateDialog(services, endpoint, jobs, self.window())
         agreed = await dialog.ask()
         self._focus_list()
         if agreed:
-            outcome = await self.ctx.run(UpdateEndpoint(dialog.spec()))
+            spec = dialog.spec()
+            present, place = next(iter(endpoint.model_names), ""), self._cli_place(services, spec.job_name, jobs)
+            outcome = await self.ctx.run(UpdateEndpoint(spec, present, place))
             if outcome:
                 self.follower.expect(outcome.value, endpoint)
 

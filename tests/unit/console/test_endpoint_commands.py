@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shlex
+
+import pytest
 
 from console.tabs.endpoints.commands import DeleteEndpoint, DeployEndpoint, UpdateEndpoint
 from tests.helpers.cli import read_back
@@ -41,6 +45,21 @@ def test_the_cli_lines_of_a_deletion_name_all_that_goes_in_the_order_that_aws_ne
     assert words[2] == "delete-endpoint" and sorted(words[3:]) == ["delete-endpoint-config", "delete-model"]
 
 
-def test_the_lines_of_an_update_name_their_placeholders() -> None:
+def test_the_lines_of_an_update_without_an_account_say_what_is_missing() -> None:
     text = UpdateEndpoint(UpdateSpec("dogs", "ml.m5.large", 2, "dogs-2")).cli()
-    assert text.splitlines()[0] == "# Placeholders: NEW_MODEL, ROLE, IMAGE, MODEL_OF_dogs-2, NAME."
+    assert "# Not complete: IMAGE, ROLE and the model's place" in text
+    assert text.count("IMAGE") == text.count("ROLE") == 2 and "s3://" not in text
+    assert "# Not complete: PRESENT_MODEL" in UpdateEndpoint(UpdateSpec("dogs", "ml.m5.large", 2)).cli()
+
+
+@pytest.mark.parametrize("job", ["dogs-2", ""], ids=["another model", "the same model"])
+def test_the_lines_of_an_update_have_real_names_and_are_what_aws_takes(job: str) -> None:
+    place = ("eu-central-1", "s3://bucket/dogs-2/model.tar.gz", "arn:aws:iam::123456789012:role/endpoint")
+    text = UpdateEndpoint(UpdateSpec("dogs", "ml.m5.large", 2, job), "dogs-0918", place).cli()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    calls = [shlex.split(line) for line in lines]
+    wanted = (["create-model"] if job else []) + ["create-endpoint-config", "update-endpoint"]
+    assert [call[2] for call in calls] == wanted
+    assert not re.search(r"IMAGE|ROLE|MODEL_OF|PRESENT_MODEL|NEW_MODEL|\bNAME\b", text)
+    assert ("s3://bucket/dogs-2/model.tar.gz" in text and "role/endpoint" in text) == bool(job)
+    assert ("dogs-0918" in text) == (not job)
