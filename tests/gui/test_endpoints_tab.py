@@ -218,8 +218,10 @@ async def test_an_update_shows_its_price_and_is_followed_to_its_end(
     (what, spec), *_ = services.done
     assert (what, spec.instance_count, spec.job_name) == ("update", 2, "dogs-2")
     assert not tab.panel.update_button.isEnabled(), "one update at a time"
-    services.endpoint_rows = [endpoint("dogs", config_name="dogs-config-2", instance_count=2)]
+    services.endpoint_rows = [endpoint("dogs", config_name="dogs-config-2", instance_count=2, job_name="dogs-2")]
     await until(lambda: ("tidy", "dogs-config") in services.done)
+    told = [toast.notice.text for toast in application.window.toasts.shown if toast.notice.level == "success"]
+    assert told == ["It answers with the model of dogs-2 now, with 2 × ml.m5.large."]
     item = next(item for item in application.activity.history if item.title == "Updating dogs")
     assert item.text == "in service with 2 × ml.m5.large"
     command = next(item for item in application.activity.history if item.title == "Update dogs")

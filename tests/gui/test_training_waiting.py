@@ -70,6 +70,15 @@ def test_what_the_row_says(jobs: list[TrainingJob], launching: bool, state: str,
     assert pending_rows(jobs, {"dogs-tuning": tuning()}, waiting, progress, {}) == []
 
 
+@pytest.mark.parametrize(("once", "words"), [(True, "computes the features"), (False, "Its trials are shown here")])
+def test_what_a_row_waits_for_before_there_is_a_job(once: bool, words: str) -> None:
+    waiting = {"dogs-tuning": (replace(FORM, features_once=once), NOW)}
+    (row,) = pending_rows([], {}, waiting, {}, {})
+    title, sentence = row.waits_for
+    assert title == "dogs-tuning is being started" and words in sentence
+    assert ("features" in sentence) is once
+
+
 class Waiting(FakeAccount):
     """An account with features jobs; the tuning jobs of ``hidden`` are on no page, but can be described."""
 
@@ -179,6 +188,8 @@ async def test_a_launch_has_a_row_at_once_that_becomes_the_tuning_job(
     await until(lambda: row_of(tab) is not None)
     assert row_of(tab).state == State("Starting", "run") and not services.job_rows
     assert not tab.detail.isVisibleTo(tab) and not tab.tuning.isVisibleTo(tab)
+    await until(lambda: tab.waiting.isVisibleTo(tab))
+    assert "a job on 1 × ml.m5.2xlarge computes the features" in said(tab.waiting)
     services.job_rows = [features()]
     services.progress = FeaturesProgress(136, 297, 5.0, NOW)
     tab.refresh()

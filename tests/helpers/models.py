@@ -108,7 +108,8 @@ class ModelServices(FakeServices):
         self.done.append(("update", spec))
         at = self.endpoint_rows.index(before)
         self.endpoint_rows[at] = replace(before, status="Updating")
-        return EndpointUpdate(spec.endpoint_name, f"{spec.endpoint_name}-config-2", before.config_name)
+        name = f"{spec.endpoint_name}-config-2"
+        return EndpointUpdate(spec.endpoint_name, name, before.config_name, (name,) if spec.job_name else ())
 
     async def _tidy(self, update: EndpointUpdate) -> None:
         self.done.append(("tidy", update.old_config))

@@ -99,7 +99,9 @@ class EndpointFollower(Follower[Endpoint]):
         if endpoint.status == "InService" and reached:
             size = f"{endpoint.instance_count or endpoint.desired_count} × {endpoint.instance_type}"
             item.done(f"in service with {size}")
-            self._ctx.notify.success(f"{name} is updated", f"It has {size} now.")
+            model = f"It answers with the model of {endpoint.job_name} now" if update and update.models else ""
+            words = f"{model}, with {size}." if model and endpoint.job_name else f"It has {size} now."
+            self._ctx.notify.success(f"{name} is updated", words)
         else:
             item.fail(reason)
             kept = "All is as it was before." if endpoint.status == "InService" else f"It is {endpoint.status}."

@@ -84,6 +84,16 @@ class PendingRow(JobRow):
         return None
 
     @property
+    def waits_for(self) -> tuple[str, str]:
+        """Title and sentence for the time in which there is no job yet whose log could be shown."""
+        title = f"{self.awaited} is being started"
+        if self.form is None or not self.form.features_once:
+            return title, "Its trials are shown here as soon as AWS has it."
+        on = f"{self.form.instance_count} × {self.form.instance_type}"
+        words = f"First a job on {on} computes the features of all pictures, once for all trials."
+        return title, f"{words} Its log is shown here then."
+
+    @property
     def trouble(self) -> str:
         """Why no tuning job will come of it by itself, in a sentence; "" while all is well."""
         if self.launching or not self.begun or self.running:

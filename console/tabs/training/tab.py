@@ -31,6 +31,7 @@ from console.tabs.training.tuning.detail import TuningDetail
 from console.tabs.training.tuning.follow import TuningFollower
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.current_stack import CurrentStack
+from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.panes import Panes
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.search_field import SearchField
@@ -98,6 +99,8 @@ class TrainingTab(Tab):
         for view in (self.detail, self.tuning, self.compare):
             yield
             self._stack.addWidget(view)
+        self.waiting = EmptyState("wait", "", plain=True)
+        self._stack.addWidget(self.waiting)
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._count_on)
@@ -309,6 +312,11 @@ class TrainingTab(Tab):
             self.tuning.show_features(self.book.features_of(row.tuning))
         elif row.job is not None:
             self._show_single(row, row.job)
+        elif isinstance(row, PendingRow):
+            self.detail.pause()
+            self.tuning.pause()
+            self.waiting.set_content("wait", *row.waits_for)
+            self._stack.setCurrentWidget(self.waiting)
         else:
             # Nothing has begun that could be followed.
             self._details.hide()
