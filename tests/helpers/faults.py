@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from console.widgets.base import ElidedLabel
 from console.widgets.charts.chart import LineChart
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
 from console.widgets.tables.view import TableView
 from console.widgets.text.log_view import LogView
 from console.window.popover import Popover
@@ -30,6 +31,7 @@ from console.window.popover import Popover
 LOG_LINES = 6
 TABLE_ROWS = 3
 CHART_PIXELS = 90
+MATRIX_PIXELS = 160
 _CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QLabel)
 
 
@@ -67,6 +69,8 @@ def _of(widget: QWidget, root: QWidget) -> Iterator[str]:
         yield from _table(widget)
     elif isinstance(widget, LineChart) and widget.height() < CHART_PIXELS:
         yield f"a chart of {widget.height()} px"
+    elif isinstance(widget, ConfusionMatrix) and widget.height() < MATRIX_PIXELS:
+        yield f"a matrix of {widget.height()} px"
     yield from _outside(widget, root)
     yield from _overlaps(widget)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from console.look.theme import theme
 from console.models.cards import class_title
 from console.models.columns import Column
 from console.models.format import count, fraction, percents
 from console.settings import Settings
-from console.widgets.base import label
+from console.widgets.base import label, on_theme
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.dialog import Dialog
@@ -26,6 +27,7 @@ _SCORES = [
     Column("f1", "F1", kind="number", strong=True, format=lambda v, _: fraction(v), priority=0),
     Column("support", "Pictures", kind="number", priority=2),
 ]
+MATRIX_PIXELS = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class ReportView(QWidget):
         self._skipped = Button("", "link", small=True, on=self._show_skipped)
         self._matrix = ConfusionMatrix()
         self._matrix.cellActivated.connect(self.cellChosen)
+        on_theme(self, self._keep_room)
+        self._keep_room()
         self._readout = label("", "small", "text2", wrap=True)
         self._matrix.cellChanged.connect(self._readout.setText)
         self._scores = ResourceTable(
@@ -77,6 +81,10 @@ class ReportView(QWidget):
         right.addWidget(self._scores, 1)
         panes.add(first, 3)
         panes.add(second, 2)
+
+    def _keep_room(self) -> None:
+        """On a low window the page scrolls; a matrix of some pixels shows no pattern."""
+        self._matrix.setMinimumHeight(theme().pixels(MATRIX_PIXELS))
 
     def show_report(self, report: JobReport) -> None:
         """Show this report."""
