@@ -80,9 +80,10 @@ class Story(FunctionSteps, ComputeSteps):
             form = tab.form
             await self._until(lambda: bool(form.form.value("data")), "no data was offered")
             form.form.set_values({"epochs": epochs, "views": views})
-            self.job_name = form.form.value("name")
             await self._until(form.launch_button.isEnabled, "the launch button stayed off")
             await self._look("training-form")
+            # Only now: a set that is found a moment later still names the job.
+            self.job_name = form.form.value("name")
             self._click(form.launch_button)
             await self._until(
                 lambda: tab.detail.job is not None and tab.detail.job.name == self.job_name, "no job came up"
