@@ -152,6 +152,64 @@ def test_why_nothing_happens_is_told_once(stage: Stage) -> None:
     assert activity["Cause"].endswith("in state ALARM triggered policy p")
 
 
+def test_the_metric_of_ten_seconds_scales_after_thirty(stage: Stage) -> None:
+    policy = stage.book.get(POLICY, KEY, "p")
+    assert policy is not None
+    predefined = {"PredefinedMetricType": "SageMakerVariantConcurrentRequestsPerModelHighResolution"}
+    policy["TargetTrackingScalingPolicyConfiguration"] |= {
+        "TargetValue": 5.0,
+        "PredefinedMetricSpecification": predefined,
+    }
+    stage.book.put(POLICY, KEY, policy, "p")
+    for at in (5, 15, 25):
+        stage.metrics.put("AWS/SageMaker", "ConcurrentRequestsPerModel", DIMENSIONS, 12.0, T0 + at)
+    stage.scaler.look(T0 + 30)
+    assert stage.service.sets == []
+    stage.scaler.look(T0 + 36)
+    assert stage.service.sets == [3]
+
+
+def test_an_alarm_triggers_the_steps_of_the_policy_that_it_names(stage: Stage) -> None:
+    stage.book.delete(POLICY, KEY, "p")
+    steps = [
+        {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 50.0, "ScalingAdjustment": 1},
+        {"MetricIntervalLowerBound": 50.0, "ScalingAdjustment": 2},
+    ]
+    configuration = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": steps, "Cooldown": 300}
+    record = {**KEY.members(), "PolicyName": "s", "PolicyARN": "arn:s", "PolicyType": "StepScaling", "Alarms": []}
+    stage.book.put(POLICY, KEY, record | {"StepScalingPolicyConfiguration": configuration}, "s")
+    alarm = {
+        "AlarmName": "busy",
+        "AlarmActions": ["arn:s"],
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "InvocationsPerInstance",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in DIMENSIONS.items()],
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 100.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    stage.alarms.put(alarm)
+    stage.load(T0, 1, 120.0)
+    stage.scaler.look(T0 + 66)
+    assert stage.service.sets == [2]
+    assert stage.book.activities("sagemaker")[0]["Cause"] == "monitor alarm busy in state ALARM triggered policy s"
+    stage.service.now = Now(2, 2, False)
+    # The same step has to wait; the larger one adds what it adds beyond the first.
+    stage.load(T0 + 60, 1, 120.0)
+    stage.scaler.look(T0 + 126)
+    assert stage.service.sets == [2]
+    stage.load(T0 + 120, 1, 170.0)
+    stage.scaler.look(T0 + 186)
+    assert stage.service.sets == [2, 3]
+    stage.alarms.put(alarm | {"ActionsEnabled": False})
+    stage.service.now = Now(3, 3, False)
+    stage.load(T0 + 480, 1, 400.0)
+    stage.scaler.look(T0 + 546)
+    assert stage.service.sets == [2, 3]
+
+
 def test_suspended_ways_and_limits_that_moved(stage: Stage) -> None:
     stage.target(1, 4, DynamicScalingOutSuspended=True)
     stage.load(T0, 3, 250.0)
