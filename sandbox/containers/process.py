@@ -25,6 +25,7 @@ _HANDLING_SECONDS = 60.0
 class Spawned(Protocol):
     """What is needed of a managed process (see ``sandbox/core/processes.py``)."""
 
+    pid: int
     stdout: IO[Any] | None
 
     def wait(self, timeout: float | None = None) -> int | None:

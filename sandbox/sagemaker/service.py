@@ -39,7 +39,8 @@ class SageMakerService(Service):
         self.tuning.recover()
         models = Models(ctx)
         self.endpoints = Endpoints(ctx, self.logs, models)
-        self.invocations = InvocationMetrics(ctx.part(Metrics), self.endpoints.serving, time_factor())
+        serving, running = self.endpoints.serving, self.endpoints.running
+        self.invocations = InvocationMetrics(ctx.part(Metrics), serving, time_factor(), running)
         self.endpoints.recover()
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations

@@ -247,6 +247,9 @@ def test_a_schedule_sets_the_limits_and_deleting_the_endpoint_deregisters(accoun
     scaling.delete_scheduled_action(ServiceNamespace="sagemaker", ScheduledActionName="morning",
                                     ResourceId=RESOURCE, ScalableDimension=TARGET["ScalableDimension"])  # fmt: skip
     wait_for(lambda: account.endpoint_status("e") == "InService")
+    listed = account.cloudwatch.list_metrics(Dimensions=[{"Name": "EndpointName", "Value": "e"}])["Metrics"]
+    measured = {"InvocationsPerInstance", "ConcurrentRequestsPerModel", "ModelLatency", "OverheadLatency"}
+    assert {one["MetricName"] for one in listed} >= measured | {"CPUUtilization", "MemoryUtilization"}
     account.sagemaker.delete_endpoint(EndpointName="e")
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
     assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []

@@ -34,6 +34,7 @@ from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.hosting.metrics import Serving
 from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.hosting.shifting import Shift, carry_out, shift_of
+from sandbox.sagemaker.hosting.utilization import Running
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
 from sandbox.service import Operation
@@ -149,14 +150,22 @@ class Endpoints:
 
     def serving(self) -> list[Serving]:
         """What the variants of all endpoints do now."""
-        with self._lock:
-            fleets = [(name, endpoint.fleet) for name, endpoint in self._live.items()]
         return [
             Serving(name, variant.name, variant.ready(), sum(one.waiting for one in variant.instances))
-            for name, fleet in fleets
-            if fleet is not None
-            for variant in fleet.variants.values()
+            for name, variant in self._all_variants()
         ]
+
+    def running(self) -> list[Running]:
+        """The processes of all variants."""
+        return [
+            Running(name, variant.name, variant.instance_type, tuple(one.pid for one in variant.instances if one.pid))
+            for name, variant in self._all_variants()
+        ]
+
+    def _all_variants(self) -> list[tuple[str, Variant]]:
+        with self._lock:
+            fleets = [(name, endpoint.fleet) for name, endpoint in self._live.items()]
+        return [(name, one) for name, fleet in fleets if fleet is not None for one in fleet.variants.values()]
 
     def describe(self, name: str) -> dict[str, Any]:
         """The Describe answer of an endpoint; ValidationException when there is none."""
@@ -371,6 +380,7 @@ class Endpoints:
                 weight=production_variant["InitialVariantWeight"],
                 startup_seconds=production_variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
                 instance_type=production_variant.get("InstanceType", ""),
+                routing=production_variant.get("RoutingConfig", {}).get("RoutingStrategy", ""),
             )
             for production_variant in self._models.config(config_name)["ProductionVariants"]
         ]

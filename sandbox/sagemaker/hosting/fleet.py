@@ -68,6 +68,8 @@ class Variant:
     startup_seconds: float = STARTUP_SECONDS
     # Empty for a serverless variant, which no quota of instances counts.
     instance_type: str = ""
+    # RANDOM or LEAST_OUTSTANDING_REQUESTS, as RoutingConfig asks; without it the least busy one answers.
+    routing: str = ""
     instances: list[Instance] = field(default_factory=list)
     turn: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -90,6 +92,7 @@ class Variant:
             "weight": self.weight,
             "startup_seconds": self.startup_seconds,
             "instance_type": self.instance_type,
+            "routing": self.routing,
         }
 
 
@@ -164,6 +167,8 @@ class Fleet:
             first = next(variant.turn)
             order = [instances[(first + n) % len(instances)] for n in range(len(instances))] if instances else []
             ready = [instance for instance in order if instance.state == "ready"]
+            if ready and variant.routing == "RANDOM":
+                return variant, random.choice(ready)
             if ready:
                 return variant, min(ready, key=lambda instance: instance.waiting)
             with self._condition:

@@ -91,6 +91,12 @@ class Instance:
             with self._lock:
                 self.waiting -= 1
 
+    @property
+    def pid(self) -> int:
+        """The number of its process; 0 while there is none."""
+        process = self._process
+        return process.process.pid if process is not None and self.state == "ready" else 0
+
     def reason(self) -> str:
         """Why the process is not there: what its last traceback ends with, or the last lines of its log."""
         lines = self._tail.lines()

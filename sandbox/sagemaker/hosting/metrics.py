@@ -14,6 +14,8 @@ from typing import Protocol
 
 from sandbox.core.diagnostics import tell_exception
 from sandbox.metrics.store import Datum, one_value
+from sandbox.sagemaker.hosting import utilization
+from sandbox.sagemaker.hosting.utilization import Running, Utilization
 
 NAMESPACE = "AWS/SageMaker"
 _FLUSH_SECONDS = 1.0
@@ -45,8 +47,13 @@ class InvocationMetrics:
     """Collects invocations; a thread writes them. Times are seconds here and microseconds in CloudWatch."""
 
     def __init__(
-        self, store: MetricStore, serving: Callable[[], Iterable[Serving]] = tuple, factor: float = 1.0
+        self,
+        store: MetricStore,
+        serving: Callable[[], Iterable[Serving]] = tuple,
+        factor: float = 1.0,
+        running: Callable[[], Iterable[Running]] = tuple,
     ) -> None:
+        self._running, self._utilization, self._used = running, Utilization(), 0.0
         self._store, self._serving, self._factor = store, serving, factor
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], int] = defaultdict(int)
@@ -108,6 +115,10 @@ class InvocationMetrics:
         data += self._under_way(now)
         if data:
             self._store.put_data(NAMESPACE, data)
+        if now - self._used >= _QUIET_SECONDS / self._factor:
+            self._used = now
+            if used := self._utilization.look(now, self._running()):
+                self._store.put_data(utilization.NAMESPACE, used)
 
     def close(self) -> None:
         """Write the rest and end the thread."""

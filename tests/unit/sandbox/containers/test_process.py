@@ -21,6 +21,7 @@ class Ending:
         os.write(self.writing, output)
         if not held:
             os.close(self.writing)
+        self.pid = 0
         self.stdout: IO[Any] | None = os.fdopen(reading, "rb")
 
     def wait(self, timeout: float | None = None) -> int | None:

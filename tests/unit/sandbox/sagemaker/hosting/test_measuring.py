@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from sandbox.core.settings import WrongSetting, check_settings
 from sandbox.metrics.store import Datum
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics, Serving
 from sandbox.sagemaker.hosting.runtime import Rate
+from sandbox.sagemaker.hosting.utilization import Running, Utilization
 
 
 class Store:
@@ -40,6 +44,21 @@ def test_concurrency_is_of_one_instance_and_silence_is_a_zero() -> None:
     assert {datum.total / datum.count for datum in store.named("ConcurrentRequestsPerModel")} == {3.0}
     assert store.named("InvocationsPerInstance")[0].total == 0.0
     assert {dimensions["VariantName"] for _, dimensions, _ in store.data} == {"v"}
+
+
+def test_processors_and_memory_are_those_of_the_processes() -> None:
+    used = Utilization()
+    me = [Running("e", "v", "ml.m5.large", (os.getpid(),)), Running("e", "serverless", "", (os.getpid(),))]
+    first = used.look(1000.0, me)
+    assert [name for name, _, _ in first] == ["MemoryUtilization"] and 0 < first[0][2].total < 100
+    start = time.process_time()
+    while time.process_time() - start < 0.05:
+        pass
+    found = used.look(1001.0, me[:1])
+    assert [name for name, _, _ in found] == ["CPUUtilization", "MemoryUtilization"]
+    assert found[0][2].total >= 4
+    gone = Running("e", "v", "ml.m5.large", (2**22 + 1,))
+    assert used.look(1002.0, [gone]) == []
 
 
 def test_the_rate_lets_through_what_it_says() -> None:

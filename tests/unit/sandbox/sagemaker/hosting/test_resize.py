@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from sandbox.sagemaker.hosting.fleet import Fleet, Variant
 from tests.helpers.waiting import wait_for
 
@@ -18,6 +20,16 @@ class Busy:
 
     def close(self) -> None:
         self.state = "closed"
+
+
+@pytest.mark.parametrize(("routing", "chosen"), [("RANDOM", {0, 1}), ("LEAST_OUTSTANDING_REQUESTS", {1}), ("", {1})])
+def test_the_routing_strategy_chooses(tmp_path: Path, routing: str, chosen: set[int]) -> None:
+    variant = Variant("v", {"PrimaryContainer": {}}, 2, 1.0, routing=routing)
+    instances = [Busy(5), Busy(1)]
+    variant.instances = cast(Any, instances)
+    fleet = Fleet("e", tmp_path / "fleet", [variant], cast(Any, None))
+    picked = [fleet.pick(None, 1.0) for _ in range(100)]
+    assert {instances.index(cast(Any, found[1])) for found in picked if found is not None} == chosen
 
 
 def test_scaling_in_waits_for_the_answers_that_are_on_their_way(tmp_path: Path) -> None:
