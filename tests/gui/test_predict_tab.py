@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,6 +211,27 @@ async def test_a_picture_that_is_added_again_is_one_card_and_asked_anew(
     tab.add_paths([file])
     await until(lambda: services.asked == asked + 1)
     await answered(tab, 3)
+
+
+async def test_an_endpoint_that_has_another_model_is_asked_anew(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("dogs", "cats")
+    services.endpoint_rows = [replace(row, model_uri="s3://b/first") for row in services.endpoint_rows]
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([picture(tmp_path / "1.png")])
+    (card,) = await answered(tab, 1)
+    name = tab.choice.asked[0]
+    before = card.answers[0].labels[0]
+    services.answers[name] = always(PUG, HUSKY)
+    tab.refresh()
+    await until(lambda: not tab.running("endpoints"))
+    assert services.asked == 1, "the same model is not asked again"
+    services.endpoint_rows = [replace(row, model_uri="s3://b/second") for row in services.endpoint_rows]
+    tab.refresh()
+    await until(lambda: services.asked == 2)
+    (card,) = await answered(tab, 1)
+    assert card.answers[0].labels[0] == PUG != before
 
 
 async def test_two_endpoints_are_compared(make_application: Callable[..., Any], tmp_path: Path) -> None:

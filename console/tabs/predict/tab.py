@@ -49,6 +49,8 @@ class PredictTab(Tab):
         """The endpoints, the place to drop on, the cards and the score."""
         ctx = self.ctx
         self._pictures: list[Picture] = []
+        # Of each endpoint the model that gave its answers.
+        self._models: dict[str, str] = {}
         self._collecting = 0
         self._drawn = 0.0
         self._asker = Asker(ctx, self._answered)
@@ -150,9 +152,25 @@ class PredictTab(Tab):
     async def _refresh(self, services: Services) -> None:
         await self.choice.read(services)
         self.ctx.mark_refreshed()
+        if self._other_models():
+            self._endpoints_changed()
         self._show()
         if self.choice.coming and self.active:
             self._soon.start(_COMING_MS)
+
+    def _other_models(self) -> bool:
+        """Forget what endpoints said that have gone over to another model; True when there were some."""
+        changed = set()
+        for name in {*self.choice.asked, *(name for picture in self._pictures for name in picture.answers)}:
+            endpoint = self.choice.endpoint(name)
+            if endpoint is not None and endpoint.model_uri:
+                if self._models.setdefault(name, endpoint.model_uri) != endpoint.model_uri:
+                    changed.add(name)
+                self._models[name] = endpoint.model_uri
+        for picture in self._pictures:
+            for name in changed & picture.answers.keys():
+                del picture.answers[name]
+        return bool(changed)
 
     def _refresh_failed(self, error: BaseException) -> None:
         self._show()
