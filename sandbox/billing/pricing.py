@@ -36,7 +36,7 @@ class PricingService(Service):
         names = sorted({name for product in _products() for name in product["product"]["attributes"]})
         return {"FormatVersion": "aws_v1", "Services": [{"ServiceCode": SERVICE_CODE, "AttributeNames": names}]}
 
-    def _get_products(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get_products(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
         _check_code(request["ServiceCode"])
         filters = request.get("Filters", [])
         found = [
@@ -72,7 +72,7 @@ def _products() -> tuple[dict[str, Any], ...]:
     return tuple(_made(table))
 
 
-def _made(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _made(table: Mapping[str, Any]) -> Iterator[dict[str, object]]:
     for region, kinds in table["prices"].items():
         # A region may name another one with the same prices.
         kinds = table["prices"][kinds] if isinstance(kinds, str) else kinds

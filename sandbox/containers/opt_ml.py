@@ -186,7 +186,7 @@ def is_script_mode(hyperparameters: Mapping[str, str]) -> bool:
     return PROGRAM in hyperparameters
 
 
-def user_hyperparameters(decoded: Mapping[str, Any]) -> dict[str, Any]:
+def user_hyperparameters(decoded: Mapping[str, object]) -> dict[str, Any]:
     """What the user's script gets: without the toolkit's own ``sagemaker_...`` entries."""
     return {
         name: value
@@ -195,7 +195,7 @@ def user_hyperparameters(decoded: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def script_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+def script_arguments(hyperparameters: Mapping[str, object]) -> list[str]:
     """Command-line arguments as the toolkit writes them (sagemaker_training/mapping.py: to_cmd_args)."""
     arguments: list[str] = []
     for name in sorted(hyperparameters):
@@ -225,7 +225,7 @@ def input_data_config(channels: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
 
 
 def write_config(
-    folder: HostFolder, raw: Mapping[str, str], resources: Mapping[str, Any], inputs: Mapping[str, Any]
+    folder: HostFolder, raw: Mapping[str, str], resources: Mapping[str, object], inputs: Mapping[str, object]
 ) -> None:
     """Write hyperparameters.json, resourceconfig.json and inputdataconfig.json."""
     local = {name: folder.local(value) for name, value in raw.items()}
@@ -238,7 +238,7 @@ def toolkit_environment(
     cluster: Cluster,
     host: str,
     raw: Mapping[str, str],
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, object],
     job_name: str,
 ) -> dict[str, str]:
     """The ``SM_*`` variables that the SageMaker Training Toolkit gives to a script on ``host``."""

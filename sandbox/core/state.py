@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,17 +87,17 @@ class Database:
         connection.execute("PRAGMA busy_timeout=30000")
         return connection
 
-    def execute(self, sql: str, args: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
+    def execute(self, sql: str, args: Sequence[object] | Mapping[str, object] = ()) -> sqlite3.Cursor:
         """Run one writing statement; outside of ``transaction()`` it is committed on return."""
         with self._lock:
             return self._writer.execute(sql, args)
 
-    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run one statement for many rows in one transaction."""
         with self.transaction():
             self._writer.executemany(sql, rows)
 
-    def query(self, sql: str, args: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+    def query(self, sql: str, args: Sequence[object] | Mapping[str, object] = ()) -> list[sqlite3.Row]:
         """All rows of a SELECT. Inside of ``transaction()`` it sees the transaction's own writes."""
         if self._owner == threading.get_ident():
             return self._writer.execute(sql, args).fetchall()

@@ -18,7 +18,7 @@ def at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def state_of(name: str) -> dict[str, Any]:
+def state_of(name: str) -> dict[str, object]:
     """An InstanceState."""
     return {"Code": STATE_CODES[name], "Name": name}
 
@@ -85,7 +85,7 @@ def profile_of(instance: Instance) -> dict[str, str]:
     return {"Arn": instance.profile_arn, "Id": instance.profile_id}
 
 
-def _mapping(volume: Mapping[str, Any], since: float) -> dict[str, Any]:
+def _mapping(volume: Mapping[str, object], since: float) -> dict[str, object]:
     disk = {
         "AttachTime": at(since),
         "DeleteOnTermination": volume["DeleteOnTermination"],
@@ -167,7 +167,7 @@ def _key_arn(given: str) -> str:
 
 
 def _of(*path: str) -> Values:
-    def read(row: Any) -> list[Any]:
+    def read(row: object) -> list[Any]:
         for name in path:
             row = row.get(name) if isinstance(row, dict) else None
         return [] if row is None else [row]

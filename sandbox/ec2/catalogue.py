@@ -158,9 +158,9 @@ def _known(shape: Any, value: Any) -> Any:
     return [_known(shape.member, item) for item in value] if isinstance(shape, ListShape) else value
 
 
-def _of_path(name: str, row: Members) -> list[Any]:
+def _of_path(name: str, row: Members) -> list[object]:
     return by_path(row, name)
 
 
-def _of_image(member: str, row: Members) -> list[Any]:
+def _of_image(member: str, row: Members) -> list[object]:
     return [row[member]] if member in row else []

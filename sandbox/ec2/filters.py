@@ -35,11 +35,11 @@ def _reader(name: str, known: Mapping[str, Values], tags: Values) -> Values:
     return known[name]
 
 
-def _passes(found: Iterable[Any], patterns: Sequence[re.Pattern[str]]) -> bool:
+def _passes(found: Iterable[object], patterns: Sequence[re.Pattern[str]]) -> bool:
     return any(pattern.fullmatch(text) for text in map(_text, found) for pattern in patterns)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
@@ -49,7 +49,7 @@ def _pattern(value: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(char, re.escape(char)) for char in value), re.DOTALL)
 
 
-def by_path(row: Any, name: str) -> list[Any]:
+def by_path(row: object, name: str) -> list[object]:
     """What ``memory-info.size-in-mib`` names in an answer whose member is MemoryInfo.SizeInMiB."""
     found = [row]
     for part in name.split("."):

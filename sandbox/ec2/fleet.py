@@ -84,7 +84,7 @@ class Fleet:
         """Start an instance that is pending, in a thread."""
         self._do(self._boot, instance_id)
 
-    def _do(self, step: Callable[..., None], instance_id: str, *arguments: Any) -> None:
+    def _do(self, step: Callable[..., None], instance_id: str, *arguments: object) -> None:
         """One step in the life of an instance, in a thread that ``close`` waits for."""
 
         def run() -> None:

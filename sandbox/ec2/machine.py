@@ -167,7 +167,7 @@ class Machine:
         """True while anything beside the first process runs."""
         return sum(1 for _ in self.tree()) > 1
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: Mapping[str, object]) -> None:
         if self._control is None:
             raise OSError(0, "the instance is not running")
         with self._lock:

@@ -11,9 +11,9 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote
 
 from sandbox.auth.credentials import SessionCredentials
@@ -199,7 +199,7 @@ def _token(door: _Door, raw: RawRequest) -> RestResponse:
     return RestResponse(200, {**_TEXT, _TTL_HEADER: str(seconds)}, token.encode())
 
 
-def _tree(instance: Instance, tags: dict[str, str]) -> dict[str, Any]:
+def _tree(instance: Instance, tags: dict[str, str]) -> dict[str, object]:
     groups = "\n".join(group["GroupName"] for group in instance.groups)
     public = {"public-hostname": instance.public_dns, "public-ipv4": instance.public_ip} if instance.public_ip else {}
     card = {
@@ -234,8 +234,8 @@ def _tree(instance: Instance, tags: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _look(tree: dict[str, Any], path: str) -> str | None:
-    node: Any = tree
+def _look(tree: Mapping[str, object], path: str) -> str | None:
+    node: object = tree
     for part in path.split("/") if path else ():
         node = node.get(part) if isinstance(node, dict) else None
         if node is None:
@@ -245,7 +245,7 @@ def _look(tree: dict[str, Any], path: str) -> str | None:
     return str(node)
 
 
-def _identity(instance: Instance) -> dict[str, Any]:
+def _identity(instance: Instance) -> dict[str, object]:
     return {
         "accountId": ACCOUNT_ID,
         "architecture": instance.image_facts.get("Architecture", "x86_64"),

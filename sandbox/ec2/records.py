@@ -77,7 +77,7 @@ class Instance:
     index: int = 0
     metadata: dict[str, Any] = field(default_factory=dict)
     volumes: list[dict[str, Any]] = field(default_factory=list)
-    image_facts: dict[str, Any] = field(default_factory=dict)
+    image_facts: dict[str, object] = field(default_factory=dict)
     interface: str = ""
     mac: str = ""
     started: float = 0.0

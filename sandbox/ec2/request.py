@@ -97,7 +97,7 @@ def check(request: Mapping[str, Any]) -> None:
     _check_credits(request)
 
 
-def check_tag(tag: Mapping[str, Any]) -> None:
+def check_tag(tag: Mapping[str, object]) -> None:
     """Refuse a tag whose key is AWS's own, or is too long."""
     key, value = str(tag.get("Key", "")), str(tag.get("Value", ""))
     if key.lower().startswith("aws:"):
@@ -135,18 +135,18 @@ def _check_credits(request: Mapping[str, Any]) -> None:
         raise AwsError("InvalidParameterValue", f"Value ({mode}) for parameter CpuCredits is invalid.")
 
 
-def kind(request: Mapping[str, Any]) -> str:
+def kind(request: Mapping[str, object]) -> str:
     """The instance type of a request."""
     return str(request.get("InstanceType", "m1.small"))
 
 
-def fingerprint(request: Mapping[str, Any]) -> str:
+def fingerprint(request: Mapping[str, object]) -> str:
     """What must be the same when a client token is used again."""
     content = {name: value for name, value in request.items() if name not in ("ClientToken", "DryRun")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def check_image(request: Mapping[str, Any], image: Mapping[str, Any]) -> None:
+def check_image(request: Mapping[str, Any], image: Mapping[str, object]) -> None:
     """Refuse a type that cannot run the image."""
     offered = types.catalogue()[kind(request)]["ProcessorInfo"]["SupportedArchitectures"]
     if image.get("Architecture") not in offered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,7 @@ class Ec2Service(Service):
             self._check_unused(operation, call.members)
         return None
 
-    def _check_unused(self, operation: str, members: dict[str, Any]) -> None:
+    def _check_unused(self, operation: str, members: Mapping[str, object]) -> None:
         live = [instance for instance in self.instances.all() if instance.state != "terminated"]
         name = members.get("GroupId") or members.get("GroupName") or members.get("SubnetId")
         used = [

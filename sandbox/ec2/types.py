@@ -64,7 +64,7 @@ def zones_of(region: str) -> dict[str, set[str]]:
     return zones
 
 
-def find(name: str) -> dict[str, Any]:
+def find(name: str) -> dict[str, object]:
     """One type. Raises InvalidInstanceType as DescribeInstanceTypes does."""
     found = catalogue().get(name)
     if found is None:

@@ -158,7 +158,7 @@ class Environment:
                 data = data[os.write(self._requests, data) :]
             self._read_output(lines)
 
-    def _wait(self, deadline: float, lines: list[str]) -> tuple[dict[str, Any] | None, str]:
+    def _wait(self, deadline: float, lines: list[str]) -> tuple[dict[str, object] | None, str]:
         """The next answer line; or None and why there is none: ``timeout``, ``exit`` or ``memory``."""
         output_open = True
         while b"\n" not in self._answer_bytes:
@@ -251,7 +251,7 @@ class Environment:
             return 0
 
 
-def _answer_of(line: bytes) -> dict[str, Any] | None:
+def _answer_of(line: bytes) -> dict[str, object] | None:
     """What the runtime wrote; None when the function's code wrote into the runtime's pipe."""
     try:
         answer = json.loads(line)

@@ -56,7 +56,7 @@ class Invoker:
         self._events = EventQueue(ctx.state.db, self._run_event)
         self._events.resume()
 
-    def invoke(self, config: Config, qualifier: str, given: dict[str, Any]) -> dict[str, Any]:
+    def invoke(self, config: Config, qualifier: str, given: dict[str, Any]) -> dict[str, object]:
         """The result of the Invoke operation. Raises ``AwsError`` for what AWS refuses before the code runs."""
         kind = given.get("InvocationType", "RequestResponse")
         payload = given.get("Payload") or b"{}"

@@ -106,7 +106,7 @@ class FunctionPolicies:
 
     def _statements(self, name: str, qualifier: str) -> list[dict[str, Any]]:
         text = self._store.setting(name, f"{_SETTING}:{qualifier}" if qualifier else _SETTING)
-        statements: list[dict[str, Any]] = json.loads(text or "[]")
+        statements: list[dict[str, object]] = json.loads(text or "[]")
         return statements
 
     def _save(self, name: str, qualifier: str, statements: list[dict[str, Any]]) -> None:
@@ -114,7 +114,7 @@ class FunctionPolicies:
         self._store.put_setting(name, setting, json.dumps(statements) if statements else None)
 
 
-def policy_of(store: FunctionStore, function_arn: str) -> dict[str, Any] | None:
+def policy_of(store: FunctionStore, function_arn: str) -> dict[str, object] | None:
     """The policy that decides about a function, a version or an alias; None when it has none."""
     parts = function_arn.split(":")
     if len(parts) < 7:

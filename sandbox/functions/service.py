@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.context import SandboxContext
@@ -26,7 +27,7 @@ _RESERVED_VARIABLES = re.compile(r"AWS_(?!LAMBDA_EXEC_WRAPPER$).*|LAMBDA_.*|_HAN
 _CONFIGURABLE = ("Description", "Timeout", "MemorySize", "Handler", "Runtime", "Role", "Layers")
 _DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128}
 # What every function here has, and what may therefore be asked for; anything else of these is refused.
-_GIVEN: dict[str, Any] = {
+_GIVEN: dict[str, object] = {
     "Architectures": ["x86_64"],
     "EphemeralStorage": {"Size": 512},
     "TracingConfig": {"Mode": "PassThrough"},
@@ -284,7 +285,7 @@ def _with_code(config: Config, code: Code) -> Config:
     return dict(config, CodeSha256=code.sha256, CodeSize=code.size)
 
 
-def _refuse_undone(given: dict[str, Any], config: Config) -> None:
+def _refuse_undone(given: Mapping[str, object], config: Config) -> None:
     """Members that Lambda has and the sandbox does not act on are refused, unless they ask for what is so anyway."""
     same = {**_GIVEN, "LoggingConfig": config["LoggingConfig"]}
     for name, value in given.items():

@@ -151,7 +151,7 @@ class FunctionStore:
         rows = self._db.query("SELECT record FROM function_aliases WHERE name=? ORDER BY alias", (name,))
         return [json.loads(row["record"]) for row in rows]
 
-    def put_alias(self, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    def put_alias(self, name: str, record: dict[str, Any]) -> dict[str, object]:
         """Write an alias; its version must exist and its name must not look like a version."""
         if not _ALIAS.fullmatch(record["Name"]):
             raise AwsError("ValidationException", f"{record['Name']!r} is no alias name.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.context import SandboxContext
 from sandbox.iam.enforcer import Iam, common_context, principal_context
@@ -32,7 +32,7 @@ class IamService(Service):
             "SimulateCustomPolicy": self._simulate_custom,
         }
 
-    def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, Any]:
+    def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         arn = str(params.get("PolicySourceArn") or "")
         kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
         if kind not in ("role", "user", "group") or not name:
@@ -42,5 +42,5 @@ class IamService(Service):
             raise AwsError("NoSuchEntity", f"The {kind} with name {name.rsplit('/', 1)[-1]} cannot be found.", 404)
         return simulate(params, principal, common_context() | principal_context(arn, principal))
 
-    def _simulate_custom(self, params: SimulateCustomPolicyRequestTypeDef, caller: Caller) -> dict[str, Any]:
+    def _simulate_custom(self, params: SimulateCustomPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         return simulate(params, None, common_context())

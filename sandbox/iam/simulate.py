@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"\$\{([\w:/+=.@-]+)")
 _ALWAYS_KNOWN = frozenset({"aws:currenttime", "aws:epochtime", "aws:principalarn", "aws:securetransport"})
 
 
-def simulate(params: Mapping[str, Any], principal: Principal | None, facts: Mapping[str, str]) -> dict[str, Any]:
+def simulate(params: Mapping[str, object], principal: Principal | None, facts: Mapping[str, str]) -> dict[str, object]:
     """``EvaluationResults`` for each action and resource of a Simulate… call; ``facts`` are the context's defaults."""
     actions = as_list(params.get("ActionNames") or [])
     if not actions:
@@ -75,7 +75,7 @@ def _page(params: Mapping[str, Any]) -> tuple[int, int]:
     return start, size
 
 
-def _texts(params: Mapping[str, Any]) -> list[object]:
+def _texts(params: Mapping[str, object]) -> list[object]:
     return as_list(params.get("PolicyInputList") or [])
 
 
@@ -110,7 +110,7 @@ def _matched(
     ]
 
 
-def _missing(sources: Iterable[Document], *more: Document | None, context: Mapping[str, Any]) -> list[str]:
+def _missing(sources: Iterable[Document], *more: Document | None, context: Mapping[str, object]) -> list[str]:
     """Condition keys and policy variables that the policies ask about and nobody gave a value for."""
     known = {key.lower() for key in context} | _ALWAYS_KNOWN
     asked: set[str] = set()

@@ -51,10 +51,10 @@ class StsService(Service):
             "GetAccessKeyInfo": self._key_info,
         }
 
-    def _identity(self, params: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def _identity(self, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
         return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
 
-    def _assume_role(self, params: AssumeRoleRequestTypeDef, caller: Caller) -> dict[str, Any]:
+    def _assume_role(self, params: AssumeRoleRequestTypeDef, caller: Caller) -> dict[str, object]:
         arn, name = str(params.get("RoleArn", "")), str(params.get("RoleSessionName", ""))
         match = ROLE_ARN.match(arn)
         if match is None:
@@ -90,7 +90,7 @@ class StsService(Service):
             "PackedPolicySize": packed,
         }
 
-    def _session_policies(self, params: Mapping[str, Any]) -> tuple[list[str], int]:
+    def _session_policies(self, params: Mapping[str, object]) -> tuple[list[str], int]:
         """The session policies as texts, and how much of the allowed size they take in percent."""
         texts, size = [], 0
         inline = params.get("Policy")
@@ -121,13 +121,13 @@ class StsService(Service):
             raise AwsError("ValidationError", f"The policy {policy_arn} does not exist.") from None
         return unquote(document) if isinstance(document, str) else json.dumps(document)
 
-    def _session_token(self, params: GetSessionTokenRequestTypeDef, caller: Caller) -> dict[str, Any]:
+    def _session_token(self, params: GetSessionTokenRequestTypeDef, caller: Caller) -> dict[str, object]:
         if caller.role_arn is not None:
             raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
         keys = self._ctx.credentials.issue_user_session(caller, _seconds(params, 43_200, MAX_TOKEN_SECONDS))
         return {"Credentials": _credentials(keys)}
 
-    def _key_info(self, params: GetAccessKeyInfoRequestTypeDef, caller: Caller) -> dict[str, Any]:
+    def _key_info(self, params: GetAccessKeyInfoRequestTypeDef, caller: Caller) -> dict[str, object]:
         if self._ctx.credentials.find(str(params.get("AccessKeyId", ""))) is None:
             raise AwsError("InvalidClientTokenId", "The access key is not known to this sandbox.", 403)
         return {"Account": ACCOUNT_ID}
@@ -143,7 +143,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def _tags(params: Mapping[str, Any]) -> dict[str, str]:
+def _tags(params: Mapping[str, object]) -> dict[str, str]:
     given = [tag for tag in as_list(params.get("Tags") or []) if isinstance(tag, dict) and tag.get("Key")]
     return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
 
@@ -158,7 +158,7 @@ def _seconds(params: Mapping[str, Any], default: int, largest: int) -> int:
     return seconds
 
 
-def _credentials(keys: SessionCredentials) -> dict[str, Any]:
+def _credentials(keys: SessionCredentials) -> dict[str, object]:
     return {
         "AccessKeyId": keys.access_key_id,
         "SecretAccessKey": keys.secret_access_key,

@@ -218,14 +218,14 @@ def _received(item: Mapping[str, Any]) -> list[Datum]:
     return [one_value(_number(item["Value"]), at, unit)]
 
 
-def _period(value: Any) -> float:
+def _period(value: object) -> float:
     period = _number(value)
     if period not in (1, 5, 10, 20, 30) and (period < 60 or period % 60):
         raise AwsError("InvalidParameterValue", "Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
     return period
 
 
-def _window(params: Mapping[str, Any]) -> tuple[float, float, float]:
+def _window(params: Mapping[str, object]) -> tuple[float, float, float]:
     start, end = as_datetime(params.get("StartTime")), as_datetime(params.get("EndTime"))
     if start is None or end is None or start >= end:
         raise AwsError(

@@ -245,7 +245,7 @@ class MotoBridge:
         status: list[str] = []
         headers: list[tuple[str, str]] = []
 
-        def start_response(code: str, given: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(code: str, given: list[tuple[str, str]], exc_info: object = None) -> None:
             status[:], headers[:] = [code], given
 
         try:
@@ -307,7 +307,7 @@ def _check_form(request: RestRequest, protocol: str) -> None:
         raise contradiction
 
 
-def _environ(request: MotoRequest) -> dict[str, Any]:
+def _environ(request: MotoRequest) -> dict[str, object]:
     """A WSGI environment. The signature is replaced by one that names only the key and the service."""
     path, _, query = request.target.partition("?")
     environ: dict[str, Any] = {

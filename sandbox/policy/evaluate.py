@@ -109,7 +109,7 @@ def trusts(
     return allowed
 
 
-def _named(statement: Mapping[str, Any], principal: str, role: str) -> Literal["", "account", "role", "direct"]:
+def _named(statement: Mapping[str, object], principal: str, role: str) -> Literal["", "account", "role", "direct"]:
     """How the statement's Principal (or NotPrincipal) names the caller: itself or everybody, its role, its account."""
     if "NotPrincipal" in statement:
         return "" if _among(statement["NotPrincipal"], principal, role) else "direct"
@@ -131,13 +131,13 @@ def _applies(statement: Mapping[str, Any], action: str, resource: str, facts: Co
     )
 
 
-def _action_matches(statement: Mapping[str, Any], action: str) -> bool:
+def _action_matches(statement: Mapping[str, object], action: str) -> bool:
     if "NotAction" in statement:
         return not any(matches(str(p), action, ignore_case=True) for p in as_list(statement["NotAction"]))
     return any(matches(str(p), action, ignore_case=True) for p in as_list(statement.get("Action", [])))
 
 
-def _resource_matches(statement: Mapping[str, Any], resource: str, facts: Context, variables: bool) -> bool:
+def _resource_matches(statement: Mapping[str, object], resource: str, facts: Context, variables: bool) -> bool:
     def any_of(patterns: object) -> bool:
         ready = (substitute(str(pattern), facts) if variables else str(pattern) for pattern in as_list(patterns))
         return any(pattern is not None and matches(pattern, resource) for pattern in ready)

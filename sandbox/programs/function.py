@@ -19,7 +19,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class LogHandler(logging.Handler):
 class LoadError(Exception):
     """The handler could not be loaded; ``error`` is what AWS's runtime would answer."""
 
-    def __init__(self, error: dict[str, Any]) -> None:
+    def __init__(self, error: Mapping[str, object]) -> None:
         self.error = error
         super().__init__(error["errorMessage"])
 
@@ -181,7 +181,7 @@ def main() -> None:
         os.set_inheritable(request_fd, False)
         os.set_inheritable(response_fd, False)
 
-        def send(line: dict[str, Any]) -> None:
+        def send(line: Mapping[str, object]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             out.write(json.dumps(line) + "\n")
@@ -210,7 +210,7 @@ def _failed(request_id: str, error: dict[str, Any]) -> dict[str, Any]:
     return {"requestId": request_id, "error": json.dumps(error | {"requestId": request_id})}
 
 
-def _error(kind: str, message: str, frames: list[str] | None = None) -> dict[str, Any]:
+def _error(kind: str, message: str, frames: list[str] | None = None) -> dict[str, object]:
     return {"errorMessage": message, "errorType": kind, "requestId": "", "stackTrace": frames or []}
 
 

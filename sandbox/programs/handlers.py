@@ -38,7 +38,7 @@ class Context:
     """What handlers see as ``context``: the model's folder and the headers of the request."""
 
     def __init__(self, model_dir: str) -> None:
-        self.system_properties: dict[str, Any] = {"model_dir": model_dir, "gpu_id": None}
+        self.system_properties: dict[str, object] = {"model_dir": model_dir, "gpu_id": None}
         self.request_headers: dict[str, str] = {}
         self.response_headers: dict[str, str] = {}
         self.status: int | None = None
@@ -86,7 +86,7 @@ class Handlers:
             accept = headers.get("Accept") or self._default_accept
             if accept == ANY:
                 accept = self._default_accept
-            data: Any = body.decode("utf-8") if content_type in _UTF8_TYPES else body
+            data: object = body.decode("utf-8") if content_type in _UTF8_TYPES else body
             result = self._transform(data, content_type, accept)
             answer_type = accept
             if isinstance(result, tuple):
@@ -99,7 +99,7 @@ class Handlers:
             return (status if isinstance(status, int) else 500), {"Content-Type": "text/plain"}, self._tell(error)
         return context.status or 200, {"Content-Type": answer_type, **context.response_headers}, encoded
 
-    def _transform(self, data: Any, content_type: str, accept: str) -> Any:
+    def _transform(self, data: object, content_type: str, accept: str) -> object:
         if "transform_fn" in self._functions:
             return self._call("transform_fn", self.model, data, content_type, accept)
         prediction = self._call("predict_fn", self._call("input_fn", data, content_type), self.model)
@@ -114,7 +114,7 @@ class Handlers:
         print(text, file=sys.stderr, flush=True)
         return f"{error}\n{text}".encode()
 
-    def _call(self, name: str, *arguments: Any) -> Any:
+    def _call(self, name: str, *arguments: object) -> object:
         function = self._functions[name]
         expected = self._arity[name]
         if expected == len(arguments):
@@ -159,7 +159,7 @@ def _functions(module: ModuleType | None) -> dict[str, Callable[..., Any]]:
     return defaults | own
 
 
-def default_model_fn(model_dir: str) -> Any:
+def default_model_fn(model_dir: str) -> object:
     """Load the one TorchScript file (.pt or .pth) of the model's folder."""
     import torch
 
@@ -232,7 +232,7 @@ def default_output_fn(prediction: Any, accept: str) -> Any:
     raise UnsupportedFormat(accept)
 
 
-def _as_bytes(result: Any) -> bytes:
+def _as_bytes(result: object) -> bytes:
     if isinstance(result, bytes | bytearray):
         return bytes(result)
     if isinstance(result, str):

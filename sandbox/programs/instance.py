@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -120,7 +121,7 @@ class Init:
             except ValueError:
                 continue
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _say(self, message: Mapping[str, object]) -> None:
         try:
             self.control.sendall(json.dumps(message).encode() + b"\n")
         except OSError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 _LENGTHS = struct.Struct(">II")
@@ -19,7 +20,7 @@ class WireClosed(Exception):
     """The other side closed the connection, or sent what is no frame."""
 
 
-def send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
+def send(connection: socket.socket, header: Mapping[str, object], body: bytes = b"") -> None:
     """Send one frame."""
     head = json.dumps(header).encode()
     start = _LENGTHS.pack(len(head), len(body)) + head

@@ -38,7 +38,7 @@ OVERRIDES = {
 ENCRYPTED = {"ServerSideEncryption": "AES256"}
 
 
-def received_meta(headers: Mapping[str, str]) -> dict[str, Any]:
+def received_meta(headers: Mapping[str, str]) -> dict[str, object]:
     """What is kept of the headers of PutObject and CreateMultipartUpload."""
     meta: dict[str, Any] = {}
     kept = {name: headers[name] for name in STORED_HEADERS if name in headers}

@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -268,7 +268,7 @@ class Store:
             )
         return info_from_row(row)
 
-    def update_meta(self, info: ObjectInfo, meta: dict[str, Any]) -> None:
+    def update_meta(self, info: ObjectInfo, meta: Mapping[str, object]) -> None:
         """Replace what is kept beside the body of one version (tags)."""
         text = json.dumps(meta, separators=(",", ":"))
         for table in ("s3_objects", "s3_versions"):

@@ -206,7 +206,7 @@ def _refuse_reserved(keys: Iterable[str]) -> None:
             )
 
 
-def _filters(request: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _filters(request: Mapping[str, object]) -> Iterable[tuple[str, Any]]:
     if request.get("NameContains"):
         yield "instr(lower(name), lower(?)) > 0", request["NameContains"]
     if request.get("StatusEquals"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.context import SandboxContext
@@ -59,16 +60,16 @@ class TaggingService(Service):
             "PaginationToken": _write_token(page[-1], query) if len(arns) > size else "",
         }
 
-    def _get_keys(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get_keys(self, request: Mapping[str, object], _caller: Caller) -> dict[str, object]:
         rows = self._db.query("SELECT DISTINCT key FROM sagemaker_tags ORDER BY key")
         return {"TagKeys": [row["key"] for row in rows], "PaginationToken": ""}
 
-    def _get_values(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get_values(self, request: Mapping[str, object], _caller: Caller) -> dict[str, object]:
         key = request["Key"]
         rows = self._db.query("SELECT DISTINCT value FROM sagemaker_tags WHERE key=? ORDER BY value", (key,))
         return {"TagValues": [row["value"] for row in rows], "PaginationToken": ""}
 
-    def _tag(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _tag(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
         tags = [{"Key": key, "Value": value} for key, value in request["Tags"].items()]
         return self._each(request, lambda arn: self._tags.add_tags({"ResourceArn": arn, "Tags": tags}))
 
@@ -76,7 +77,7 @@ class TaggingService(Service):
         keys = request["TagKeys"]
         return self._each(request, lambda arn: self._tags.delete_tags({"ResourceArn": arn, "TagKeys": keys}))
 
-    def _each(self, request: dict[str, Any], change: Any) -> dict[str, Any]:
+    def _each(self, request: dict[str, Any], change: Any) -> dict[str, object]:
         failed = {}
         for arn in request["ResourceARNList"]:
             try:
@@ -121,11 +122,11 @@ def _arn_prefix(resource_type: str) -> str:
     return make_arn(_OWN, f"{kind}/" if kind else "")
 
 
-def _write_token(arn: str, query: list[Any]) -> str:
+def _write_token(arn: str, query: Sequence[object]) -> str:
     return base64.b64encode(json.dumps([query, arn]).encode()).decode()
 
 
-def _read_token(token: str, query: list[Any]) -> str:
+def _read_token(token: str, query: Sequence[object]) -> str:
     invalid = AwsError("PaginationTokenExpiredException", "The PaginationToken belongs to another request.")
     try:
         known, arn = json.loads(base64.b64decode(token.encode()))

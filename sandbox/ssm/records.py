@@ -67,7 +67,7 @@ class Invocation:
     stderr_url: str = ""
     interrupted: bool = False
     restarts: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:

@@ -102,7 +102,7 @@ def _streamed(shape: StructureShape) -> str:
     return payload if payload and shape.members[payload].type_name == "blob" else ""
 
 
-def _look(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
+def _look(shape: Shape, value: object, path: str, problems: list[str]) -> None:
     """Add what of ``value`` is not as ``shape`` says."""
     if isinstance(shape, StructureShape):
         _look_at_structure(shape, value, path, problems)
@@ -123,7 +123,7 @@ def _look(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
         _look_at_scalar(shape, value, path, problems)
 
 
-def _look_at_structure(shape: StructureShape, value: Any, path: str, problems: list[str]) -> None:
+def _look_at_structure(shape: StructureShape, value: object, path: str, problems: list[str]) -> None:
     if getattr(shape, "is_document_type", False):
         return
     if not isinstance(value, dict):
@@ -142,7 +142,7 @@ def _look_at_structure(shape: StructureShape, value: Any, path: str, problems: l
             _look(of, item, f"{path}.{name}", problems)
 
 
-def _look_at_scalar(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
+def _look_at_scalar(shape: Shape, value: object, path: str, problems: list[str]) -> None:
     kind = shape.type_name
     if kind == "boolean" or isinstance(value, bool):
         if kind != "boolean" or not isinstance(value, bool):
@@ -158,7 +158,7 @@ def _look_at_scalar(shape: Shape, value: Any, path: str, problems: list[str]) ->
         problems.append(f"{path} is {_shown(value)}, which is none of {', '.join(allowed)[:MAX_SHOWN]}")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return repr(value)[:MAX_SHOWN]
 
 
@@ -182,7 +182,7 @@ def _compare_read_back(
             _compare(of, given.get(name), read.get(name), name, problems)
 
 
-def _compare(shape: Shape, given: Any, read: Any, path: str, problems: list[str]) -> None:
+def _compare(shape: Shape, given: object, read: object, path: str, problems: list[str]) -> None:
     """Add where what botocore read differs from what was given."""
     if given in (None, [], {}, ()) and read in (None, [], {}):
         # A protocol may have no form for "empty".

@@ -22,7 +22,7 @@ def dumps(value: object) -> bytes:
     return cbor2_dumps(value, datetime_as_timestamp=True)
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes) -> object:
     """Decode one item. Tag 1 becomes an aware ``datetime``, undefined None. Raises ValueError for what is malformed."""
     stream = io.BytesIO(data)
     try:
@@ -60,7 +60,7 @@ def _refuse(value: object, immutable: bool) -> object:
     raise ValueError("a tag that the protocol does not have")
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):

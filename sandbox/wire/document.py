@@ -16,7 +16,7 @@ from sandbox.wire.messages import as_datetime
 from sandbox.wire.models import known_members
 
 
-def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str, Any]:
+def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str, object]:
     """The body as it was sent; raises ``unreadable`` for what is no structure. An empty body has no members."""
     try:
         value = (cbor.loads(body) if is_cbor else json.loads(body)) if body else {}

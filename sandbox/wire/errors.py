@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from typing import Any
 
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -17,7 +16,13 @@ class AwsError(Exception):
     """
 
     def __init__(
-        self, code: str, message: str, status: int | None = None, *, headers: dict[str, str] | None = None, **extra: Any
+        self,
+        code: str,
+        message: str,
+        status: int | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: object,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message

@@ -35,7 +35,7 @@ def pairs_of(text: str) -> list[tuple[str, str]]:
         raise AwsError("MalformedQueryString", f"The request has more than {MAX_FIELDS} parameters.") from exc
 
 
-def from_form(operation: OperationModel, pairs: list[tuple[str, str]], ec2: bool) -> dict[str, Any]:
+def from_form(operation: OperationModel, pairs: list[tuple[str, str]], ec2: bool) -> dict[str, object]:
     """The members that a form gives, in Python's types.
 
     Raises ``AwsError`` MalformedQueryString for a form that contradicts itself, InvalidParameterValue (EC2:
@@ -78,7 +78,7 @@ class _Form:
     def __init__(self, operation: str, ec2: bool) -> None:
         self._operation, self._ec2 = operation, ec2
 
-    def structure(self, shape: StructureShape, node: object, path: str) -> dict[str, Any]:
+    def structure(self, shape: StructureShape, node: object, path: str) -> dict[str, object]:
         names = _names(shape, self._ec2)
         members = {}
         for wire, value in self._node(node, path).items():
@@ -90,7 +90,7 @@ class _Form:
             members[name] = self._value(member, value, f"{path}{wire}.")
         return members
 
-    def _value(self, shape: Shape, node: object, path: str) -> Any:
+    def _value(self, shape: Shape, node: object, path: str) -> object:
         if isinstance(shape, StructureShape):
             return self.structure(shape, node, path)
         if isinstance(shape, ListShape):
@@ -102,7 +102,7 @@ class _Form:
             raise _contradiction(path.rstrip("."))
         return self._scalar(shape, node, path.rstrip("."))
 
-    def _items(self, shape: Shape, node: object, path: str, wrapper: str) -> list[tuple[str, Any]]:
+    def _items(self, shape: Shape, node: object, path: str, wrapper: str) -> list[tuple[str, object]]:
         """The items of a list or map in order; an empty value is how an empty list is written."""
         if node == "":
             return []
@@ -115,7 +115,7 @@ class _Form:
             raise _unknown(self._operation, path + strange[0], self._ec2)
         return sorted(node.items(), key=lambda item: int(item[0]))
 
-    def _entry(self, shape: MapShape, place: str, node: object) -> tuple[str, Any]:
+    def _entry(self, shape: MapShape, place: str, node: object) -> tuple[str, object]:
         key_name = shape.key.serialization.get("name", "key")
         value_name = shape.value.serialization.get("name", "value")
         entry = self._node(node, place)
@@ -123,7 +123,7 @@ class _Form:
             raise _contradiction(place)
         return entry[key_name], self._value(shape.value, entry[value_name], f"{place}.")
 
-    def _scalar(self, shape: Shape, text: str, path: str) -> Any:
+    def _scalar(self, shape: Shape, text: str, path: str) -> object:
         if shape.type_name == "timestamp":
             return as_datetime(text)
         if shape.type_name == "blob":

@@ -7,6 +7,7 @@ name another resource to the one than to the other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -92,7 +93,7 @@ def _too_deep() -> AwsError:
     return AwsError("SerializationException", "A document of the request is nested too deeply.")
 
 
-def _check_given(operation: OperationModel, members: dict[str, Any]) -> None:
+def _check_given(operation: OperationModel, members: Mapping[str, object]) -> None:
     required = operation.input_shape.required_members if operation.input_shape is not None else []
     if missing := [name for name in required if name not in members]:
         raise AwsError("MissingParameter", f"The request must contain the parameter {missing[0]}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -55,7 +55,7 @@ def render(
     return answer
 
 
-def read_members(service: str, operation: str, protocol: str, body: bytes) -> dict[str, Any]:
+def read_members(service: str, operation: str, protocol: str, body: bytes) -> dict[str, object]:
     """The members that a client finds in a body, if it is the answer of ``operation``.
 
     Raises ValueError for what cannot be read.
@@ -87,7 +87,7 @@ def _json(model: OperationModel) -> Write:
         return lambda result, request_id: RestResponse(200, {**headers, "x-amzn-RequestId": request_id})
     convert = plain(model.output_shape, False)
 
-    def write(result: dict[str, Any], request_id: str) -> RestResponse:
+    def write(result: Mapping[str, object], request_id: str) -> RestResponse:
         return RestResponse(200, {**headers, "x-amzn-RequestId": request_id}, _dump(convert(result)))
 
     return write
@@ -101,7 +101,7 @@ def _cbor(model: OperationModel) -> Write:
     convert = plain(model.output_shape, True) if model.output_shape is not None else lambda value: {}
     headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
 
-    def write(result: dict[str, Any], request_id: str) -> RestResponse:
+    def write(result: Mapping[str, object], request_id: str) -> RestResponse:
         return RestResponse(200, {**headers, "x-amzn-RequestId": request_id}, cbor.dumps(convert(result)))
 
     return write
@@ -114,7 +114,7 @@ def _query(model: OperationModel, protocol: str) -> Write:
     start = f'{XML_HEAD}<{name}Response xmlns="{namespace}">'
     wrapper = shape.serialization.get("resultWrapper", "") if shape is not None else ""
 
-    def write(result: dict[str, Any], request_id: str) -> RestResponse:
+    def write(result: Mapping[str, object], request_id: str) -> RestResponse:
         out = [start]
         if protocol == "ec2":
             out.append(f"<requestId>{request_id}</requestId>")
@@ -177,7 +177,7 @@ def _rest_body(
     start = root or (f'{own} xmlns="{namespace}"' if namespace else own)
     head, end = f"{XML_HEAD}<{start}>", f"</{start.partition(' ')[0]}>"
 
-    def write(value: dict[str, Any]) -> bytes:
+    def write(value: Mapping[str, object]) -> bytes:
         out = [head]
         append(value, out)
         out.append(end)

@@ -77,7 +77,7 @@ def _shape(code: str, services: tuple[str, ...]) -> StructureShape | None:
     return None
 
 
-def _plain_members(shape: StructureShape | None, error: AwsError, binary: bool) -> dict[str, Any]:
+def _plain_members(shape: StructureShape | None, error: AwsError, binary: bool) -> dict[str, object]:
     """Message and further members, named as the model does; in both of AWS's ways where it says nothing."""
     members = shape.members if shape is not None else {}
     names = [name for name in ("message", "Message") if name in members] or ["message", "Message"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ def plain(shape: Shape, binary: bool) -> Convert:
 def _structure(shape: StructureShape, binary: bool) -> Convert:
     members = _Members(shape, binary)
 
-    def convert(value: dict[str, Any]) -> dict[str, Any]:
+    def convert(value: Mapping[str, object]) -> dict[str, object]:
         out = {}
         for name, item in value.items():
             if item is not None and (member := members[name]) is not None:
@@ -83,7 +83,7 @@ class _Later:
         return self._made
 
 
-def _same(value: object) -> Any:
+def _same(value: object) -> object:
     return value
 
 
@@ -96,7 +96,7 @@ def _moment(value: datetime | float) -> datetime:
     return value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
 
 
-def _number(value: float) -> Any:
+def _number(value: float) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ def members_of(shape: StructureShape, dialect: Dialect) -> Append:
     """A function that appends the elements of a structure's members, without the structure's own element."""
     members = _Members(shape, dialect)
 
-    def append(value: dict[str, Any], out: list[str]) -> None:
+    def append(value: Mapping[str, object], out: list[str]) -> None:
         for name, item in value.items():
             if item is not None:
                 members[name](item, out)
@@ -110,12 +110,12 @@ def _structure(shape: StructureShape, name: str, dialect: Dialect) -> Append:
     namespace = shape.serialization.get("xmlNamespace") or {}
     declared = f' xmlns:{namespace["prefix"]}="{namespace["uri"]}"' if "prefix" in namespace else ""
 
-    def append(value: dict[str, Any], out: list[str]) -> None:
+    def append(value: Mapping[str, object], out: list[str]) -> None:
         out.append(start)
         inner(value, out)
         out.append(end)
 
-    def append_with_attributes(value: dict[str, Any], out: list[str]) -> None:
+    def append_with_attributes(value: Mapping[str, object], out: list[str]) -> None:
         given = "".join(
             f' {attribute}="{escape(str(value[member]))}"'
             for member, attribute in attributes.items()
@@ -157,7 +157,7 @@ def _map(shape: MapShape, name: str, dialect: Dialect) -> Append:
     start, end = ("", "") if flat else (f"<{name}>", f"</{name}>")
     entry = name if flat else "entry"
 
-    def append(value: dict[str, Any], out: list[str]) -> None:
+    def append(value: Mapping[str, object], out: list[str]) -> None:
         out.append(start)
         for name_, item in value.items():
             out.append(f"<{entry}>")

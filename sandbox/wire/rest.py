@@ -22,7 +22,7 @@ _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 _Route = tuple[str, re.Pattern[str], dict[str, str], OperationModel]
 
 
-def parse_rest(service: str, request: RestRequest, is_json: bool = True) -> tuple[OperationModel, dict[str, Any]]:
+def parse_rest(service: str, request: RestRequest, is_json: bool = True) -> tuple[OperationModel, dict[str, object]]:
     """The operation of a request and its members; of an XML body (``is_json`` False) none.
 
     Raises ``AwsError``: UnknownOperationException for an unknown route, NotImplemented for a query name that the
@@ -69,7 +69,7 @@ def _pattern(path: str) -> str:
     return "".join([*parts, re.escape(path[at:])])
 
 
-def _members(operation: OperationModel, found: re.Match[str], request: RestRequest, is_json: bool) -> dict[str, Any]:
+def _members(operation: OperationModel, found: re.Match[str], request: RestRequest, is_json: bool) -> dict[str, object]:
     shape = operation.input_shape
     if shape is None:
         return {}
@@ -126,7 +126,7 @@ def _located(operation: OperationModel) -> list[tuple[str, str, str, Shape]]:
     return found
 
 
-def _scalar(shape: Shape, text: str) -> Any:
+def _scalar(shape: Shape, text: str) -> object:
     try:
         if shape.type_name in ("integer", "long"):
             return int(text)

@@ -30,7 +30,7 @@ def validate(service: str, operation: str, request: dict[str, Any]) -> dict[str,
 
 def validated(
     operation: OperationModel, request: dict[str, Any], code: str = "ValidationException", limits: bool = True
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return ``request`` without members that are null. ``limits`` False: names and types alone are checked.
 
     Raises ``AwsError`` SerializationException for a value of a wrong type, ValidationException for a member that the
@@ -94,24 +94,24 @@ def _check_string(shape: Shape, value: Any, path: str, problems: list[str]) -> A
     return value
 
 
-def _check_integer(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
+def _check_integer(shape: Shape, value: Any, path: str, problems: list[str]) -> object:
     _expect(isinstance(value, int) and not isinstance(value, bool), value, path, "an integer")
     _check_size(shape, value, value, path, problems, "value")
     return value
 
 
-def _check_float(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
+def _check_float(shape: Shape, value: Any, path: str, problems: list[str]) -> object:
     _expect(isinstance(value, int | float) and not isinstance(value, bool), value, path, "a number")
     _check_size(shape, value, value, path, problems, "value")
     return value
 
 
-def _check_boolean(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
+def _check_boolean(shape: Shape, value: object, path: str, problems: list[str]) -> object:
     _expect(isinstance(value, bool), value, path, "a boolean")
     return value
 
 
-def _check_other(shape: Shape, value: Any, path: str, problems: list[str]) -> Any:
+def _check_other(shape: Shape, value: object, path: str, problems: list[str]) -> object:
     return value
 
 
@@ -125,7 +125,7 @@ _SCALARS: dict[str, Callable[[Shape, Any, str, list[str]], Any]] = {
 }
 
 
-def _check_size(shape: Shape, size: float, value: Any, path: str, problems: list[str], what: str) -> None:
+def _check_size(shape: Shape, size: float, value: object, path: str, problems: list[str], what: str) -> None:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if least is not None and size < least:
         problems.append(_problem(value, path, f"Member must have {what} greater than or equal to {least}"))
@@ -133,12 +133,12 @@ def _check_size(shape: Shape, size: float, value: Any, path: str, problems: list
         problems.append(_problem(value, path, f"Member must have {what} less than or equal to {most}"))
 
 
-def _expect(right: bool, value: Any, path: str, kind: str) -> None:
+def _expect(right: bool, value: object, path: str, kind: str) -> None:
     if not right:
         raise AwsError("SerializationException", f"{path or 'The request'} must be {kind}, not {type(value).__name__}.")
 
 
-def _problem(value: Any, path: str, constraint: str) -> str:
+def _problem(value: object, path: str, constraint: str) -> str:
     shown = str(value)
     if len(shown) > MAX_SHOWN_VALUE:
         shown = shown[:MAX_SHOWN_VALUE] + "..."

@@ -84,5 +84,5 @@ def _tag_context(members: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]
     return context | ({"aws:TagKeys": keys} if keys else {})
 
 
-def _of_tag(tag: Mapping[str, Any], name: str) -> Any:
+def _of_tag(tag: Mapping[str, object], name: str) -> object:
     return tag.get(name.title(), tag.get(name))

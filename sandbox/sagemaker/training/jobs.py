@@ -132,7 +132,7 @@ class TrainingJobs:
             if entry.thread is not None:
                 entry.thread.join(timeout=10)
 
-    def check_several(self, request: Mapping[str, Any], count: int) -> None:
+    def check_several(self, request: Mapping[str, object], count: int) -> None:
         """Raise what would be raised for ``count`` such jobs at once in an account where nothing else runs."""
         request = self._checked(request)
         wanted = {instance_type: number * count for instance_type, number in instances_of(request).items()}
@@ -204,20 +204,20 @@ class TrainingJobs:
             elif entry.run is not None:
                 entry.run.stop()
 
-    def _create_operation(self, request: CreateTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _create_operation(self, request: CreateTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         return {"TrainingJobArn": self.create(request)}
 
-    def _describe_operation(self, request: DescribeTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _describe_operation(self, request: DescribeTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         return self.describe(request["TrainingJobName"])
 
-    def _list_operation(self, request: ListTrainingJobsRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _list_operation(self, request: ListTrainingJobsRequestTypeDef, _caller: Caller) -> dict[str, object]:
         if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
             # The sandbox has neither warm pools nor training plans, so no job can match.
             return {"TrainingJobSummaries": []}
         summaries, token = self.records.page(request, _summary)
         return {"TrainingJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
-    def _stop_operation(self, request: StopTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _stop_operation(self, request: StopTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         self.stop(request["TrainingJobName"])
         return {}
 
@@ -229,7 +229,7 @@ class TrainingJobs:
                 f"already exists ({self.records.arn(name)})",
             )
 
-    def _enqueue(self, record: JobRecord, request: Mapping[str, Any]) -> None:
+    def _enqueue(self, record: JobRecord, request: Mapping[str, object]) -> None:
         entry = _Entry(record, request, min(host_count(request)[0], self._slots))
         patience = wait_limit(record.body)
         with self._lock:
@@ -341,9 +341,9 @@ class _Objects:
         return any_object(self._ctx, bucket, prefix)
 
 
-def _usage(request: Mapping[str, Any]) -> str:
+def _usage(request: Mapping[str, object]) -> str:
     return SPOT if is_spot(request) else TRAINING
 
 
-def _summary(body: dict[str, Any]) -> dict[str, Any]:
+def _summary(body: Mapping[str, object]) -> dict[str, object]:
     return {name: body[name] for name in _SUMMARY if name in body}

@@ -15,7 +15,7 @@ DEFAULT_MAX_RUNTIME = 86_400
 SPOT_SAVING = 0.68
 
 
-def is_spot(request: Mapping[str, Any]) -> bool:
+def is_spot(request: Mapping[str, object]) -> bool:
     """True for a request, or a Describe answer, with EnableManagedSpotTraining."""
     return bool(request.get("EnableManagedSpotTraining"))
 
@@ -55,7 +55,7 @@ def run_limit(job: Mapping[str, Any], now: float) -> tuple[float, str]:
     return longest, "MaxRuntimeExceeded"
 
 
-def billable_seconds(job: Mapping[str, Any], training_seconds: int) -> int:
+def billable_seconds(job: Mapping[str, object], training_seconds: int) -> int:
     """BillableTimeInSeconds: wall-clock time of one instance, which AWS multiplies by InstanceCount on the bill.
 
     For a spot job it is shorter than TrainingTimeInSeconds: the saving is ``1 - billable / training``.

@@ -208,7 +208,7 @@ def _to_wire(searched: Range, value: Any) -> str:
     return str(value)
 
 
-def _from_wire(searched: Range, text: str) -> Any:
+def _from_wire(searched: Range, text: str) -> object:
     if isinstance(searched, CategoricalRange):
         return text if text in searched.values else None
     try:

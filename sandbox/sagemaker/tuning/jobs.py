@@ -97,7 +97,7 @@ class TuningJobs:
             run.thread.join(timeout=10)
         self.recover()
 
-    def _create(self, request: CreateHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _create(self, request: CreateHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         # The search engine takes a second to import, and most sandboxes never tune.
         from sandbox.sagemaker.tuning.request import TuningPlan, describe_definition
 
@@ -152,7 +152,7 @@ class TuningJobs:
         summaries, token = self.records.page(request, _summary, sort_by="Name")
         return {"HyperParameterTuningJobSummaries": summaries} | ({"NextToken": token} if token else {})
 
-    def _stop(self, request: StopHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, Any]:
+    def _stop(self, request: StopHyperParameterTuningJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         name = request["HyperParameterTuningJobName"]
         status = self._get(name)["HyperParameterTuningJobStatus"]
         run = self._runs.get(name)
@@ -162,7 +162,7 @@ class TuningJobs:
 
     def _list_trials(
         self, request: ListTrainingJobsForHyperParameterTuningJobRequestTypeDef, _caller: Caller
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         body = self._get(request["HyperParameterTuningJobName"])
         page, token = trial_page(self._summaries(body), request)
         return {"TrainingJobSummaries": page} | ({"NextToken": token} if token else {})
@@ -181,7 +181,7 @@ class TuningJobs:
                 f"with this name already exists ({self.records.arn(name)})",
             )
 
-    def _summaries(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _summaries(self, body: Mapping[str, Any]) -> list[dict[str, object]]:
         jobs = self._jobs.records.all(parent=body["HyperParameterTuningJobArn"])
         return [trial_summary(job, body) for job in jobs]
 
@@ -262,7 +262,7 @@ def trial_page(
     return [summary for _, summary in page], token
 
 
-def _sort_key(summary: Mapping[str, Any], sort_by: str) -> Any:
+def _sort_key(summary: Mapping[str, object], sort_by: str) -> object:
     if sort_by == "FinalObjectiveMetricValue":
         return final_value(summary)
     return summary[{"CreationTime": "CreationTime", "Status": "TrainingJobStatus"}.get(sort_by, "TrainingJobName")]

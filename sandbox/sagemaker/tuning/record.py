@@ -29,7 +29,7 @@ def objective_of(job: Mapping[str, Any], metric: str) -> float | None:
     return None
 
 
-def trial_summary(job: Mapping[str, Any], tuning: Mapping[str, Any]) -> dict[str, Any]:
+def trial_summary(job: Mapping[str, Any], tuning: Mapping[str, Any]) -> dict[str, object]:
     """The HyperParameterTrainingJobSummary of a training job (its Describe answer) of ``tuning``."""
     definition = tuning.get("TrainingJobDefinition") or tuning["TrainingJobDefinitions"][0]
     static = {*definition.get("StaticHyperParameters", {}), OBJECTIVE_ARGUMENT}
@@ -58,9 +58,9 @@ def tuning_objective(tuning: Mapping[str, Any]) -> dict[str, str]:
     return objective
 
 
-def best_of(summaries: Iterable[Mapping[str, Any]], *, maximize: bool) -> dict[str, Any] | None:
+def best_of(summaries: Iterable[Mapping[str, object]], *, maximize: bool) -> dict[str, object] | None:
     """The summary with the best final objective, the older one of two equals; ``None`` when none has one."""
-    best: dict[str, Any] | None = None
+    best: dict[str, object] | None = None
     for summary in summaries:
         value = final_value(summary)
         if value is None:

@@ -137,7 +137,7 @@ def resource_config(definition: Mapping[str, Any]) -> dict[str, Any]:
     return {"VolumeSizeInGB": 30, **{name: given[name] for name in members if name in given}}
 
 
-def describe_definition(definition: Mapping[str, Any], plan: TuningPlan) -> dict[str, Any]:
+def describe_definition(definition: Mapping[str, Any], plan: TuningPlan) -> dict[str, object]:
     """TrainingJobDefinition as Describe answers it: with the defaults and the objective among the parameters.
 
     SDK 2 sends HyperParameterTuningResourceConfig, and its ``HyperparameterTuner.attach`` reads ResourceConfig.
