@@ -147,5 +147,5 @@ class Roles:
         found: PolicyDocument = answer["PolicyDocument"]
         return found
 
-    async def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+    async def _call(self, operation: str, doing: str, **parameters: object) -> dict[str, Any]:
         return await self._session.call("iam", operation, doing, **parameters)

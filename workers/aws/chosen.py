@@ -110,7 +110,7 @@ def core_session(backend: Backend, ask_code: Callable[[str], str | None] | None 
             return super().create_client(service_name, *args, **(kwargs | {"config": given.merge(Config(**settings))}))
 
         @property
-        def full_config(self) -> dict[str, Any]:
+        def full_config(self) -> dict[str, object]:
             if not alone and not self._files:
                 places = (self.get_config_variable(name) for name in ("config_file", "credentials_file"))
                 self._files = key_chain.full_config(*places)

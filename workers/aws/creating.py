@@ -135,7 +135,7 @@ class Attempt:
         made: T = outcome.value
         return made
 
-    def _note(self, part: Part, mine: Look[Any], outcome: _Outcome) -> None:
+    def _note(self, part: Part, mine: Look[object], outcome: _Outcome) -> None:
         if outcome.state != "refused":
             self._made.append(_Done(part, mine, outcome.state == "made"))
 
@@ -251,7 +251,7 @@ def _in_doubt(error: SageDeckError) -> bool:
     return error.retried or isinstance(error, DOUBTFUL)
 
 
-async def _settled(create: Callable[[], Awaitable[Any]], mine: Look[Any]) -> _Outcome:
+async def _settled(create: Callable[[], Awaitable[Any]], mine: Look[object]) -> _Outcome:
     try:
         return _Outcome("made", await create())
     except SageDeckError as error:
@@ -260,7 +260,7 @@ async def _settled(create: Callable[[], Awaitable[Any]], mine: Look[Any]) -> _Ou
         return await _looked(mine, error)
 
 
-async def _looked(mine: Look[Any], error: SageDeckError) -> _Outcome:
+async def _looked(mine: Look[object], error: SageDeckError) -> _Outcome:
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             for pause in (*LOOK_AGAIN_SECONDS, 0.0):

@@ -49,7 +49,7 @@ def fit(session: Any, ask: AskCode) -> None:
             provider._profile_provider_builder = _Builder(session)
 
 
-def raw_config(path: str) -> dict[str, Any]:
+def raw_config(path: str) -> dict[str, object]:
     """What ``botocore.configloader.raw_config_parse`` gives, but for the bad lines. Raises botocore's errors."""
     file = Path(path).expanduser()
     if not file.is_file():
@@ -60,7 +60,7 @@ def raw_config(path: str) -> dict[str, Any]:
         raise ConfigParseError(path=path, error=exc) from exc
 
 
-def full_config(config_file: str, credentials_file: str) -> dict[str, Any]:
+def full_config(config_file: str, credentials_file: str) -> dict[str, object]:
     """The profiles of both files as a botocore session has them."""
     try:
         found: dict[str, Any] = build_profile_map(raw_config(config_file))

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any
 
 from workers.aws.chosen import without_redirection
 from workers.errors.tree import Expired, Fix, SageDeckError
@@ -23,7 +22,7 @@ _SECRET = re.compile(r"[A-Za-z0-9/+_=.\-]{16,}")
 class KeyProgram:
     """Stands in for ``subprocess.Popen`` where botocore runs the program; its errors are ``SageDeckError``."""
 
-    def __init__(self, words: Sequence[str], **_: Any) -> None:
+    def __init__(self, words: Sequence[str], **_: object) -> None:
         self._words = list(words)
         self.returncode = 0
 

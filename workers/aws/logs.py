@@ -87,7 +87,7 @@ class Logs:
     ) -> tuple[str, list[LogEvent], str | None]:
         items: list[dict[str, Any]] = []
         for _ in range(_EMPTY_PAGES):
-            start: dict[str, Any] = (
+            start: dict[str, object] = (
                 {"nextToken": position, "startFromHead": True} if position else {"startFromHead": not from_end}
             )
             try:

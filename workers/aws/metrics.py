@@ -34,7 +34,7 @@ class Metrics:
         end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
         dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": variant}]
 
-        def query(key: str, metric: str, period: int, statistic: str) -> dict[str, Any]:
+        def query(key: str, metric: str, period: int, statistic: str) -> dict[str, object]:
             named = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions}
             return {"Id": key, "MetricStat": {"Metric": named, "Period": period, "Stat": statistic}}
 

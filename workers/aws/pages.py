@@ -21,7 +21,7 @@ class Page(Protocol[Job_co]):
         """What asks for the next page; ``None`` on the last."""
 
 
-def page_request(search: str, status: str | None, token: str | None, size: int) -> dict[str, Any]:
+def page_request(search: str, status: str | None, token: str | None, size: int) -> dict[str, object]:
     """The parameters for one page, newest first. ``search`` is a part of the name."""
     parameters: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": size}
     if search:

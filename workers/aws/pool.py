@@ -32,7 +32,7 @@ class WorkerPool:
         self._idle = 0
         self._closed = False
 
-    async def run(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    async def run(self, function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
         """Await ``function(*args, **kwargs)`` run in a thread of the pool.
 
         Cancelling drops the call when it has not begun; one that has begun runs on, and its result is dropped.

@@ -57,7 +57,7 @@ def read_file(path: Path) -> ProfileFile:
     return ProfileFile(path, {name: dict(parser.items(name)) for name in parser.sections()}, tuple(bad))
 
 
-def nested(values: Mapping[str, str]) -> dict[str, Any]:
+def nested(values: Mapping[str, str]) -> dict[str, object]:
     """Settings as botocore has them: an indented block is a dict of its own."""
     found: dict[str, Any] = {}
     for name, value in values.items():

@@ -45,8 +45,8 @@ class Quotas:
 
     def __init__(self, session: AwsSession, training: RunningJobs, clock: Callable[[], float] = time.monotonic) -> None:
         self._session, self._training, self._clock = session, training, clock
-        self._applied: _Kept[dict[str, dict[str, Any]]] = _Kept({}, -math.inf)
-        self._defaults: _Kept[dict[str, dict[str, Any]]] = _Kept({}, -math.inf)
+        self._applied: _Kept[dict[str, dict[str, object]]] = _Kept({}, -math.inf)
+        self._defaults: _Kept[dict[str, dict[str, object]]] = _Kept({}, -math.inf)
         self._running: _Kept[tuple[TrainingJob, ...]] = _Kept((), -math.inf)
 
     async def training(self, instance_type: str, spot: bool = False) -> Quota | None:

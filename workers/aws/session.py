@@ -110,7 +110,9 @@ class AwsSession:
                 self._clients[service] = bound(made, service)
             return self._clients[service]
 
-    async def run(self, doing: str, function: Callable[..., T], /, *args: Any, service: str = "", **kwargs: Any) -> T:
+    async def run(
+        self, doing: str, function: Callable[..., T], /, *args: object, service: str = "", **kwargs: object
+    ) -> T:
         """Run a blocking function in the session's threads; ``doing`` completes "Could not …" in errors.
 
         Raises ``SageDeckError``.
@@ -122,13 +124,13 @@ class AwsSession:
         except Exception as exc:
             raise translate_for(self.backend, exc, doing, service) from exc
 
-    async def call(self, service: str, operation: str, /, doing: str = "", **parameters: Any) -> dict[str, Any]:
+    async def call(self, service: str, operation: str, /, doing: str = "", **parameters: object) -> dict[str, Any]:
         """Call ``operation`` (boto3's snake_case name) of ``service`` and return the answer as a dict.
 
         ``doing`` completes "Could not …"; without it the operation's own name is used. Raises ``SageDeckError``.
         """
 
-        def make_call() -> dict[str, Any]:
+        def make_call() -> dict[str, object]:
             return getattr(self.client(service), operation)(**parameters)
 
         return await self.run(doing or spoken(operation), make_call, service=service)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
 
 from workers.children.process import ChildProcess, End
 from workers.children.protocol import Frame, OtherVersion
@@ -28,7 +27,7 @@ class Child:
     """
 
     def __init__(
-        self, module: str, spec: Mapping[str, Any], *, nice: int = 5, environ: Mapping[str, str] | None = None
+        self, module: str, spec: Mapping[str, object], *, nice: int = 5, environ: Mapping[str, str] | None = None
     ) -> None:
         self.module = module
         self._spec, self._nice, self._environ = spec, nice, environ
@@ -89,7 +88,7 @@ class Child:
             await asyncio.shield(asyncio.to_thread(self._process.stop))
 
 
-async def run_child(module: str, spec: Mapping[str, Any], *, nice: int = 5) -> AsyncGenerator[Frame, None]:
+async def run_child(module: str, spec: Mapping[str, object], *, nice: int = 5) -> AsyncGenerator[Frame, None]:
     """Start ``python -m module``, hand it ``spec`` and yield its progress and its result.
 
     Leaving the loop early (break, cancellation) stops it. Raises what ``Child.messages`` raises.

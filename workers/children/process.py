@@ -51,7 +51,7 @@ class ChildProcess:
     def __init__(
         self,
         module: str,
-        spec: Mapping[str, Any],
+        spec: Mapping[str, object],
         on_frame: Callable[[Frame | OtherVersion], None],
         on_end: Callable[[End], None],
         *,

@@ -17,7 +17,7 @@ def write(value: Any) -> dict[str, Any]:
     return {name: _plain(item) for name, item in dataclasses.asdict(value).items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
@@ -75,11 +75,11 @@ def _dataclass(kind: Any, value: object, where: str) -> Any:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: object) -> dict[str, object]:
     return get_type_hints(kind)
 
 
-def _checked(fits: bool, value: Any, where: str) -> Any:
+def _checked(fits: bool, value: object, where: str) -> Any:
     if not fits:
         raise ValueError(f"{where} cannot be {value!r:.80}")
     return value

@@ -250,10 +250,10 @@ class InstanceAccess:
         except NotFound:
             return None
 
-    async def _iam(self, operation: str, doing: str, bucket: str) -> dict[str, Any]:
+    async def _iam(self, operation: str, doing: str, bucket: str) -> dict[str, object]:
         return await self._call(operation, doing, InstanceProfileName=profile_name(bucket))
 
-    async def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+    async def _call(self, operation: str, doing: str, **parameters: object) -> dict[str, Any]:
         return await self._session.call("iam", operation, doing, **parameters)
 
 

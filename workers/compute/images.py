@@ -112,7 +112,7 @@ def image_of(item: Mapping[str, Any], parameter: str) -> Image:
     )
 
 
-def _time(text: Any) -> Any:
+def _time(text: object) -> Any:
     return datetime.fromisoformat(str(text)) if isinstance(text, str) else text
 
 

@@ -107,7 +107,7 @@ class InstanceJobs:
         self._known_types: dict[str, str] = {}
         # When a bucket was seen to have no job.
         self._empty: dict[str, float] = {}
-        self._abouts: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._abouts: dict[tuple[str, str], Mapping[str, object]] = {}
         self._reading = asyncio.Semaphore(_CONCURRENT_READS)
 
     async def launch(self, spec: JobSpec, instance: Instance) -> Command:
@@ -273,7 +273,7 @@ class InstanceJobs:
             state = await self._json(bucket, name, "state.json")
         return job_of_parts(bucket, name, about, state, command)
 
-    async def _json(self, bucket: str, name: str, file: str) -> Mapping[str, Any] | None:
+    async def _json(self, bucket: str, name: str, file: str) -> Mapping[str, object] | None:
         try:
             data = await self._session.run(
                 f"read the job {name}", self._read, bucket, f"{job_prefix(name)}/{file}", service="s3"
@@ -332,7 +332,7 @@ def job_of_parts(
     )
 
 
-def _state(told: Mapping[str, Any], command: Command | None) -> tuple[JobState, str]:
+def _state(told: Mapping[str, object], command: Command | None) -> tuple[JobState, str]:
     word = str(told.get("state", ""))
     if word in ("Completed", "Stopped"):
         return ("Completed", "") if word == "Completed" else ("Stopped", "")
@@ -356,7 +356,7 @@ def _state(told: Mapping[str, Any], command: Command | None) -> tuple[JobState, 
     )
 
 
-def _time(seconds: Any) -> datetime | None:
+def _time(seconds: object) -> datetime | None:
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return None
     return datetime.fromtimestamp(seconds, UTC)

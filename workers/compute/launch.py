@@ -117,7 +117,7 @@ def user_data(limit_minutes: int) -> str:
     return f"#!/bin/sh\nshutdown -h +{limit_minutes}\n" if limit_minutes else ""
 
 
-def run_request(spec: InstanceSpec, profile: str, group: str, attempt: Attempt) -> dict[str, Any]:
+def run_request(spec: InstanceSpec, profile: str, group: str, attempt: Attempt) -> dict[str, object]:
     """The members of RunInstances for this form: IMDSv2 only, encrypted disk, tagged, once by its ClientToken."""
     tags = {
         **spec.tags,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Mapping
 
 from workers.aws.session import AwsSession
 from workers.compute.access import InstanceAccess, profile_name
@@ -148,7 +147,7 @@ async def _line(identity: str, title: str, look: Awaitable[Check]) -> Check:
         return Check(identity, "unknown", title, error.message)
 
 
-def _reaches(route: dict[str, Any]) -> bool:
+def _reaches(route: Mapping[str, object]) -> bool:
     through = str(route.get("GatewayId", "")).startswith("igw-") or bool(route.get("NatGatewayId"))
     return route.get("DestinationCidrBlock") == _OPEN and through and route.get("State", "active") == "active"
 

@@ -13,7 +13,6 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workers.aws.s3_uri import S3Uri
 from workers.compute.types import JobSpec
@@ -56,7 +55,7 @@ def model_uri(bucket: str, name: str) -> str:
     return str(S3Uri(bucket, f"{job_prefix(name)}/output/model.tar.gz"))
 
 
-def job_description(spec: JobSpec, region: str) -> dict[str, Any]:
+def job_description(spec: JobSpec, region: str) -> dict[str, object]:
     """``job.json``: what ``host.py`` reads, and what a window reads to show the job again."""
     return {
         "name": spec.name,
@@ -74,7 +73,7 @@ def job_description(spec: JobSpec, region: str) -> dict[str, Any]:
     }
 
 
-def package(spec: JobSpec, about: Mapping[str, Any]) -> Package:
+def package(spec: JobSpec, about: Mapping[str, object]) -> Package:
     """The archive of ``host.py``, ``job.json`` and the script's folder. Raises ``OSError``. Blocking."""
     source = Path(spec.source) if spec.source else TRAINING_SOURCE
     buffer = io.BytesIO()

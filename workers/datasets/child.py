@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from workers.children.child import ChildRun, serve
 from workers.children.typed import write
@@ -23,7 +22,7 @@ from workers.errors.tree import translate
 AT_ONCE = 64
 
 
-def _work(child: ChildRun) -> dict[str, Any] | None:
+def _work(child: ChildRun) -> dict[str, object] | None:
     try:
         listed = _scan(child)
         if child.spec["do"] == "check":
@@ -46,7 +45,7 @@ def _scan(child: ChildRun) -> Scan:
     return scan(Path(child.spec["folder"]), tick)
 
 
-def _check(child: ChildRun, listed: Scan) -> dict[str, Any]:
+def _check(child: ChildRun, listed: Scan) -> dict[str, object]:
     child.progress({"early": write(early_report(listed))})
     allow_large_pictures()
     opened: dict[str, Opened] = {}
@@ -64,7 +63,7 @@ def _check(child: ChildRun, listed: Scan) -> dict[str, Any]:
     return {"report": write(full_report(listed, opened))}
 
 
-def _split(child: ChildRun, listed: Scan) -> dict[str, Any]:
+def _split(child: ChildRun, listed: Scan) -> dict[str, object]:
     placed = plan(listed, child.spec["fractions"], int(child.spec["seed"]))
 
     def tick(done: int) -> None:

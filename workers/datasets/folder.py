@@ -134,7 +134,7 @@ def _rename(making: Path, target: Path) -> None:
         raise translate(error, f"write the folder {target}") from error
 
 
-async def _child(spec: dict[str, Any], on_progress: OnProgress | None) -> Mapping[str, Any]:
+async def _child(spec: Mapping[str, object], on_progress: OnProgress | None) -> Mapping[str, Any]:
     """The result of a child; tells its progress. Raises ``SageDeckError``."""
     phase_started: dict[str, float] = {}
     result: Mapping[str, Any] = {}

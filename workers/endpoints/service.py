@@ -53,7 +53,7 @@ class Endpoints:
         self._updates = Updates(session, roles)
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
         # A configuration and a model never change under their name while an endpoint uses them.
-        self._configs: dict[tuple[str, str], dict[str, Any]] = {}
+        self._configs: dict[tuple[str, str], dict[str, object]] = {}
 
     async def list(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         """All endpoints, newest first. ``details=False`` leaves out instances, model and job (one call for all)."""

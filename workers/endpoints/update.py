@@ -116,7 +116,7 @@ class Updates:
         except SageDeckError:
             return
 
-    async def _chosen_model(self, spec: UpdateSpec) -> dict[str, Any] | None:
+    async def _chosen_model(self, spec: UpdateSpec) -> dict[str, object] | None:
         """The CreateModel request, without its name, for another job's model; None when the model stays."""
         if not spec.job_name:
             return None
@@ -129,7 +129,7 @@ class Updates:
 
     async def _other_image(
         self, endpoint: Endpoint, spec: UpdateSpec, present: str, doing: str
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, object] | None:
         """The same for the present model on other instances; None when it serves there as it is."""
         region = self._session.region
         before = image_uri(region, "inference", endpoint.instance_type)
@@ -144,7 +144,7 @@ class Updates:
             "Tags": tags_of(endpoint.job_name),
         }
 
-    async def _going_over(self, name: str, config: str, doing: str) -> dict[str, Any] | None:
+    async def _going_over(self, name: str, config: str, doing: str) -> dict[str, object] | None:
         """The endpoint, if it goes over to this configuration or has done so."""
         found = await self._call("describe_endpoint", doing, EndpointName=name)
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
@@ -165,7 +165,7 @@ class Updates:
                 return True
         return False
 
-    def _call(self, operation: str, doing: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
+    def _call(self, operation: str, doing: str, **parameters: object) -> Coroutine[Any, Any, dict[str, Any]]:
         return self._session.call("sagemaker", operation, doing=doing, **parameters)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -398,7 +399,7 @@ def _denied(exc: BaseException, could_not: str, service: str, words: str, facts:
     return error
 
 
-def _model_failed(response: dict[str, Any], could_not: str, facts: dict[str, Any]) -> ModelFailed:
+def _model_failed(response: Mapping[str, object], could_not: str, facts: dict[str, Any]) -> ModelFailed:
     original = str(response.get("OriginalMessage") or "") or facts["details"]
     status = response.get("OriginalStatusCode")
     says = f" with status {status}" if status else ""

@@ -11,9 +11,9 @@ _FIELDS = ("title", "message", "hint", "code", "request_id", "details")
 _DENIAL = ("action", "resource", "principal")
 
 
-def to_wire(error: SageDeckError) -> dict[str, Any]:
+def to_wire(error: SageDeckError) -> dict[str, object]:
     """The error as a dict of JSON types; ``from_wire`` makes the same error of it."""
-    wire: dict[str, Any] = {"kind": type(error).__name__, **{name: getattr(error, name) for name in _FIELDS}}
+    wire: dict[str, object] = {"kind": type(error).__name__, **{name: getattr(error, name) for name in _FIELDS}}
     wire.update({name: getattr(error, name) for name in _DENIAL if hasattr(error, name)})
     wire["retried"] = error.retried
     if error.fix is not None:

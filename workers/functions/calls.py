@@ -130,7 +130,7 @@ class CallLog:
         self._since_ms = max(since, newest - LONGEST_CALL_MS)
 
 
-def calls_of(events: Iterable[Mapping[str, Any]]) -> list[FunctionCall]:
+def calls_of(events: Iterable[Mapping[str, object]]) -> list[FunctionCall]:
     """The calls of one log stream, oldest first; a call whose first line is missing is left out."""
     return _read_stream(events)[0]
 

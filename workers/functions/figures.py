@@ -33,7 +33,7 @@ class Figures:
 
     def __init__(self, session: AwsSession) -> None:
         self._session = session
-        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._kept: dict[str, tuple[float, dict[str, object]]] = {}
 
     async def of(self, names: Sequence[str], *, fresh: Collection[str] = ()) -> dict[str, dict[str, Any]]:
         """Fields of ``Function`` by its name: counts, median duration (ms), last use, the last hour's use.
@@ -81,7 +81,7 @@ class Figures:
         }
 
 
-def figures(points: Mapping[str, Points], now: datetime) -> dict[str, Any]:
+def figures(points: Mapping[str, Points], now: datetime) -> dict[str, object]:
     """The fields of ``Function`` from the values of its metrics in the last day, oldest first."""
     calls = points["calls"]
     used = [at for at, number in calls if number]
@@ -97,7 +97,7 @@ def figures(points: Mapping[str, Points], now: datetime) -> dict[str, Any]:
     }
 
 
-def _query(key: str, name: str, metric: str, statistic: str) -> dict[str, Any]:
+def _query(key: str, name: str, metric: str, statistic: str) -> dict[str, object]:
     dimensions = [{"Name": "FunctionName", "Value": name}]
     named = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
     return {"Id": key, "MetricStat": {"Metric": named, "Period": _PERIOD_SECONDS, "Stat": statistic}}

@@ -147,7 +147,7 @@ class Functions:
         doing = f"update the code of {name}"
         if found["CodeSha256"] != digest:
 
-            async def send() -> dict[str, Any]:
+            async def send() -> dict[str, object]:
                 return await self._session.call(
                     "lambda", "update_function_code", doing, FunctionName=name, ZipFile=code
                 )
@@ -168,7 +168,7 @@ class Functions:
         """Publish a version and, if named, point ``alias`` to it; returns the version. Raises ``SageDeckError``."""
         doing = f"publish a version of {name}"
 
-        async def publish() -> dict[str, Any]:
+        async def publish() -> dict[str, object]:
             return await self._session.call(
                 "lambda", "publish_version", doing, FunctionName=name, Description=description
             )
@@ -184,7 +184,7 @@ class Functions:
         """Make or move an alias. Raises ``SageDeckError``."""
         arguments = {"FunctionName": name, "Name": alias, "FunctionVersion": version}
 
-        async def move() -> dict[str, Any]:
+        async def move() -> dict[str, object]:
             return await self._session.call("lambda", "update_alias", f"move the alias {alias}", **arguments)
 
         async def create() -> dict[str, Any]:
@@ -379,7 +379,7 @@ class Functions:
             # Who may not read IAM still sees the function.
             return []
 
-    async def _tolerating_gone(self, service: str, operation: str, doing: str, **arguments: Any) -> None:
+    async def _tolerating_gone(self, service: str, operation: str, doing: str, **arguments: object) -> None:
         try:
             await self._session.call(service, operation, doing, **arguments)
         except NotFound:

@@ -10,7 +10,6 @@ import asyncio
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from workers.access.grants import DiffLine, Grants, diff_lines
 from workers.access.policies import VERSION, PolicyDocument, Statement, as_list, as_text, statements, with_statements
@@ -195,7 +194,7 @@ class FunctionChanges:
         # Refused when somebody else changed the function since the form was opened.
         unchanged = {"RevisionId": change.context.revision} if change.context.revision else {}
 
-        async def configure() -> dict[str, Any]:
+        async def configure() -> dict[str, object]:
             return await self._session.call(
                 "lambda",
                 "update_function_configuration",
@@ -205,7 +204,7 @@ class FunctionChanges:
                 **unchanged,
             )
 
-        async def as_wanted() -> dict[str, Any] | None:
+        async def as_wanted() -> dict[str, object] | None:
             found = await self._session.call("lambda", "get_function_configuration", FunctionName=name)
             found = {"Description": "", "Environment": {"Variables": {}}, **found}
             return found if all(found.get(key) == value for key, value in wanted.items()) else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workers.launcher.sdk import SdkLauncher
 
 
-def _warm_up(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _warm_up(spec: Mapping[str, object]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     backend = read(Backend, spec)
     # The SDK's own retry default (10 attempts) would keep a click waiting for minutes.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "4")
@@ -34,7 +34,7 @@ def _warm_up(spec: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[s
     logging.disable(logging.WARNING)
     launcher = SdkLauncher(backend)
 
-    def launch(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def launch(request: Mapping[str, object]) -> Mapping[str, object]:
         started = time.monotonic()
         try:
             made = _launch(launcher, LaunchRequest.from_wire(request))
@@ -54,7 +54,7 @@ def _launch(launcher: SdkLauncher, request: LaunchRequest) -> Launched:
     return SdkTuner(launcher).launch(request)
 
 
-def _doing(request: Mapping[str, Any]) -> str:
+def _doing(request: Mapping[str, object]) -> str:
     return f"start the job {request.get('job_name', '')}"
 
 

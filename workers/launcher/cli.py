@@ -21,7 +21,7 @@ _ARGUMENTS = ["-c", "chmod +x {0} && {0}".format("/opt/ml/input/data/sm_drivers/
 CODE_ARCHIVE, DRIVERS = "CODE_ARCHIVE", "DRIVERS"
 
 
-def training_parameters(request: LaunchRequest) -> dict[str, Any]:
+def training_parameters(request: LaunchRequest) -> dict[str, object]:
     """The parameters of CreateTrainingJob for a request.
 
     The folders of its channels ``code`` and ``sm_drivers`` are uploaded by the launch.
@@ -90,7 +90,7 @@ def tuning_parameters(request: LaunchRequest) -> dict[str, Any]:
     return made
 
 
-def command_line(operation: str, parameters: Mapping[str, Any]) -> str:
+def command_line(operation: str, parameters: Mapping[str, object]) -> str:
     """``aws sagemaker OPERATION --parameter value …``; structures are JSON. It is one line for a POSIX shell."""
     words = ["aws", "sagemaker", operation]
     for name, value in parameters.items():
@@ -110,7 +110,7 @@ def _value(name: str, value: Any) -> list[str]:
     return short if short and plain else [json.dumps(value, separators=(",", ":"))]
 
 
-def _algorithm(request: LaunchRequest) -> dict[str, Any]:
+def _algorithm(request: LaunchRequest) -> dict[str, object]:
     return {
         "TrainingImage": request.image,
         "TrainingInputMode": "File",
@@ -118,7 +118,7 @@ def _algorithm(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-def _job(request: LaunchRequest) -> dict[str, Any]:
+def _job(request: LaunchRequest) -> dict[str, object]:
     """What a training job and the definition of a tuning job's trials have alike."""
     limits = {"MaxRuntimeInSeconds": request.max_runtime_seconds}
     if request.max_wait_seconds is not None:
@@ -137,15 +137,15 @@ def _job(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-def _channel(name: str, uri: str) -> dict[str, Any]:
+def _channel(name: str, uri: str) -> dict[str, object]:
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
 
-def _ranges(given: Iterable[Range]) -> dict[str, list[dict[str, Any]]]:
+def _ranges(given: Iterable[Range]) -> dict[str, list[dict[str, object]]]:
     made: dict[str, list[dict[str, Any]]] = {}
     for searched in given:
-        entry: dict[str, Any] = {"Name": searched.name}
+        entry: dict[str, object] = {"Name": searched.name}
         if searched.kind == "Categorical":
             entry["Values"] = list(searched.values)
         else:

@@ -109,7 +109,7 @@ class _Child:
         """False once the process has ended: its answers will not come any more."""
         return self._end is None and self._process.running
 
-    def send(self, request: Mapping[str, Any]) -> Future[Mapping[str, Any]]:
+    def send(self, request: Mapping[str, object]) -> Future[Mapping[str, Any]]:
         """Ask for a launch; the future gets its result or its error."""
         future: Future[Mapping[str, Any]] = Future()
         number = next(self._ids)
@@ -151,7 +151,7 @@ class _Child:
             self._settle(future, None, error)
 
     @staticmethod
-    def _settle(future: Future[Any], result: Any, error: Exception | None) -> None:
+    def _settle(future: Future[Any], result: object, error: Exception | None) -> None:
         try:
             future.set_exception(error) if error else future.set_result(result)
         except InvalidStateError:

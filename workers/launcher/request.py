@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from workers.aws.s3_uri import S3Uri
 from workers.children.typed import read, write
@@ -118,14 +118,14 @@ class LaunchRequest:
         """Completes "Could not …"."""
         return f"start the {'tuning' if self.tuning is not None else 'training'} job {self.job_name}"
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> dict[str, object]:
         """As JSON types. Raises ``InvalidInput`` without a role."""
         if not self.role_arn:
             raise InvalidInput("The job cannot start like this", "It has no role.")
         return write(self)
 
     @classmethod
-    def from_wire(cls, value: Mapping[str, Any]) -> LaunchRequest:
+    def from_wire(cls, value: Mapping[str, object]) -> LaunchRequest:
         """What ``to_wire`` made. Raises ``InvalidInput`` for anything else."""
         try:
             request = read(cls, value)

@@ -9,6 +9,7 @@ sagemaker-train 1.27 (``sagemaker/train/model_trainer.py``, ``sagemaker/core/hel
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class LaunchSession(Session):
         path: str,
         bucket: str | None = None,
         key_prefix: str = "data",
-        callback: Any = None,
+        callback: object = None,
         extra_args: Any = None,
     ) -> str:
         """Upload a file or folder as the SDK's own method does, several files at a time; returns its S3 URI.
@@ -127,7 +128,7 @@ def _exact_name(base: str, max_length: int = 63) -> str:
     return base
 
 
-def _already_checked(sagemaker_config: dict[str, Any] | None = None) -> None:
+def _already_checked(sagemaker_config: Mapping[str, object] | None = None) -> None:
     """Stands in for the SDK's check of its configuration against its JSON schema."""
 
 

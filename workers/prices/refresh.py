@@ -91,7 +91,7 @@ def _on_demand(product: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _size(attributes: Mapping[str, str]) -> dict[str, Any]:
+def _size(attributes: Mapping[str, str]) -> dict[str, object]:
     gpus = _number(attributes.get("gpu", ""))
     size: dict[str, Any] = {
         "vcpus": int(_number(attributes.get("vCpu", ""))),

@@ -16,7 +16,7 @@ Coat = Mapping[str, Any]
 BRINDLE, SABLE, PALE = rgb("6B5340"), rgb("8E6B47"), rgb("F4EFE6")
 
 
-def _coat(main: Any, ear: Any = None, body: Any = None, **others: Any) -> Coat:
+def _coat(main: object, ear: object = None, body: object = None, **others: object) -> Coat:
     return {"coat": main, "ear": ear or main, "body": body or main, **others}
 
 

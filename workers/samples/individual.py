@@ -32,7 +32,7 @@ def _shade(breed: Breed, random: Random) -> dict[str, Any]:
     return spread
 
 
-def _build(breed: Breed, random: Random) -> dict[str, Any]:
+def _build(breed: Breed, random: Random) -> dict[str, object]:
     size = random.gauss(1, 0.03)
     ears = replace(
         breed.ears,
@@ -54,9 +54,9 @@ def _build(breed: Breed, random: Random) -> dict[str, Any]:
     }
 
 
-def _markings(breed: Breed, random: Random) -> dict[str, Any]:
+def _markings(breed: Breed, random: Random) -> dict[str, object]:
     """Blazes, masks, brows and white chests are wider, narrower or missing from dog to dog."""
-    marks: dict[str, Any] = {
+    marks: dict[str, object] = {
         "blaze_width": breed.blaze_width * random.uniform(0.5, 1.5),
         "lower_y": breed.lower_y + random.gauss(0, 0.06),
         "cap_y": breed.cap_y + random.gauss(0, 0.05),

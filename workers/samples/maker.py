@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workers.children.parent import run_child
 from workers.errors.tree import InvalidInput, LocalProblem, translate
@@ -192,7 +191,7 @@ def _fresh(folder: Path) -> None:
 
 def _finish(making: Path, dest: Path, names: tuple[str, ...], per_class: int, seed: int) -> None:
     files = sorted(path.relative_to(making).as_posix() for path in making.rglob("*.jpg"))
-    mark: dict[str, Any] = {"classes": names, "per_class": per_class, "seed": seed, "files": files}
+    mark: dict[str, object] = {"classes": names, "per_class": per_class, "seed": seed, "files": files}
     try:
         (making / MARK).write_text(json.dumps(mark), "utf-8")
         _check_dest(dest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from workers.samples import breeds as b
 from workers.samples.colours import rgb
@@ -23,10 +22,10 @@ class RelatedBreed:
 
     name: str
     like: str
-    changes: Mapping[str, Any]
+    changes: Mapping[str, object]
 
 
-def _dog(name: str, like: str, **changes: Any) -> RelatedBreed:
+def _dog(name: str, like: str, **changes: object) -> RelatedBreed:
     return RelatedBreed(name, like, changes)
 
 

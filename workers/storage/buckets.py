@@ -322,7 +322,7 @@ class Storage:
     def _fetch(self, bucket: str, key: str, path: Path) -> None:
         fetch(self._session.client("s3"), bucket, key, path)
 
-    async def _call(self, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+    async def _call(self, operation: str, doing: str, **parameters: object) -> dict[str, Any]:
         return await self._session.call("s3", operation, doing, **parameters)
 
 

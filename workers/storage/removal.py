@@ -197,7 +197,7 @@ class Removals:
             yield Doomed(item["Key"], item["Size"], item.get("ETag", "").strip('"'))
 
     async def _versions(self, bucket: str, prefix: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        marks: dict[str, Any] = {}
+        marks: dict[str, object] = {}
         while True:
             page = await self._session.call(
                 "s3", "list_object_versions", f"list the versions of {bucket}", Bucket=bucket, Prefix=prefix, **marks

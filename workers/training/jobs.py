@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from workers.access.role_wait import when_role_is_known
 from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
@@ -165,7 +165,7 @@ class Training:
             return
         doing = f"stop the job {name}"
 
-        async def stopping() -> Any:
+        async def stopping() -> object:
             found = await self._session.call("sagemaker", "describe_training_job", doing=doing, TrainingJobName=name)
             return found if found["TrainingJobStatus"] in ("Stopping", "Stopped") else None
 

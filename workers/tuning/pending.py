@@ -70,6 +70,6 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _range(given: Mapping[str, Any]) -> ParameterRange:
+def _range(given: Mapping[str, object]) -> ParameterRange:
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     return _KINDS[values.pop("kind")](**values)

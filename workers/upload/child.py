@@ -7,7 +7,6 @@ Commands: ``pause``, ``resume``, ``cancel``; the wish to stop cancels too. Progr
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,7 +21,7 @@ from workers.upload.run import UploadRun
 from workers.upload.wishes import Wishes
 
 
-def _upload(child: ChildRun) -> dict[str, Any]:
+def _upload(child: ChildRun) -> dict[str, object]:
     request, wishes, meter = read(UploadRequest, child.spec), Wishes(), Meter()
     commands = {"pause": wishes.pause, "resume": wishes.resume, "cancel": wishes.cancel, "stop": wishes.cancel}
     child.listen(lambda command: commands.get(command, lambda: None)())

@@ -88,7 +88,7 @@ class Remote:
             credentials=self._session.get_credentials(),
         )
 
-    def _note(self, request: Any, **_: Any) -> None:
+    def _note(self, request: Any, **_: object) -> None:
         self._url = request.url
         # The region that was signed for is the bucket's, also after a redirect: Credential=KEY/DATE/REGION/s3/…
         signed = request.headers.get("Authorization", b"")

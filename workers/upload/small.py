@@ -100,7 +100,7 @@ class Sender:
         request = HttpRequest("PUT", self._to.path + quote(key, safe="/~"), headers, io.BytesIO(data))
         answer: dict[str, str] = {}
 
-        def on_headers(status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
+        def on_headers(status_code: int, headers: list[tuple[str, str]], **_: object) -> None:
             answer.update((name.lower(), value) for name, value in headers)
 
         number = self._take_slot(len(data))
@@ -110,7 +110,7 @@ class Sender:
             error_headers: list[tuple[str, str]] | None = None,
             error_body: bytes | None = None,
             status_code: int | None = None,
-            **_: Any,
+            **_: object,
         ) -> None:
             try:
                 etag = answer.get("etag", "").strip('"')
