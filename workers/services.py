@@ -19,6 +19,7 @@ from workers.inference.invoke import Inference
 from workers.launcher.client import Launcher
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
+from workers.scaling.service import Scaling
 from workers.storage.buckets import Storage
 from workers.training.jobs import Training
 from workers.tuning.jobs import Tuning
@@ -47,6 +48,7 @@ class Services:
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
         self.compute = Compute(self.session, self.prices)
         self.training.elsewhere = self.compute.jobs
+        self.scaling = Scaling(self.session, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.grants = Grants(self.session)

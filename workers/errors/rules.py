@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from workers.errors.hints import hint_of
 from workers.errors.tree import (
     AccessDenied,
     Conflict,
@@ -96,6 +97,8 @@ NOT_FOUND = frozenset(
         "NoSuchUpload",
         "NoSuchVersion",
         "NotFound",
+        "ObjectNotFoundException",
+        "ProvisionedConcurrencyConfigNotFoundException",
         "ResourceNotFound",
         "ResourceNotFoundException",
     }
@@ -105,6 +108,7 @@ CONFLICT = frozenset(
         "BucketAlreadyExists",
         "BucketAlreadyOwnedByYou",
         "BucketNotEmpty",
+        "ConcurrentUpdateException",
         "Conflict",
         "ConflictException",
         "DeleteConflict",
@@ -265,7 +269,7 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
     if code == "ModelError":
         return _model_failed(response, could_not, facts)
     if code in NOT_FOUND or (code.startswith("Invalid") and code.endswith(".NotFound")):
-        return NotFound(could_not, _sentence(words) or "It does not exist (any more).", **facts)
+        return NotFound(could_not, _sentence(words) or "It does not exist (any more).", hint_of(words), **facts)
     if code in ("ValidationException", "ValidationError") and _MISSING_SAGEMAKER.search(words):
         return NotFound(could_not, _sentence(words), **facts)
     if code in CONFLICT or (code in ("ValidationException", "ValidationError") and _TAKEN_SAGEMAKER.search(words)):
@@ -275,7 +279,7 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
             could_not, _sentence(words) or "This account does not offer the operation.", "Nothing was changed.", **facts
         )
     if code in INVALID or 400 <= status < 500:
-        return InvalidInput(could_not, _sentence(words) or "AWS did not accept a value.", **facts)
+        return InvalidInput(could_not, _sentence(words) or "AWS did not accept a value.", hint_of(words), **facts)
     return ServiceFault(
         could_not,
         _sentence(words) or "The service reported an internal error.",

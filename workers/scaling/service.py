@@ -1,0 +1,42 @@
+"""Scaling of one account: concurrency of functions, instances of endpoint variants, and what a choice costs."""
+
+from __future__ import annotations
+
+from workers.aws.session import AwsSession
+from workers.prices.table import PriceTable
+from workers.scaling.concurrency import Concurrency
+from workers.scaling.figures import Figures
+from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.scaling.types import Variant
+from workers.scaling.variants import Variants
+
+
+class Scaling:
+    """One of each for one account. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, prices: PriceTable) -> None:
+        self._session, self._prices = session, prices
+        self.concurrency = Concurrency(session)
+        self.variants = Variants(session)
+        self.figures = Figures(session)
+
+    def per_hour(self, variant: Variant) -> float | None:
+        """US dollars an hour of one instance of the variant; ``None``: not known."""
+        return self._prices.per_hour(variant.instance_type, "hosting", self._session.region)
+
+    def per_month(self, variant: Variant, instances: int) -> float | None:
+        """US dollars a month of that many instances; ``None``: not known."""
+        price = self.per_hour(variant)
+        return None if price is None else price * instances * HOURS_PER_MONTH
+
+    def warm_month(self, count: int, memory_mb: int) -> float | None:
+        """US dollars a month of environments kept warm; ``None``: not known. Reserving costs nothing."""
+        return provisioned_month(count, memory_mb, self._prices.function_prices(self._session.region))
+
+    def plan(self, given: PlanInput, variant: Variant, memory_mb: int | None = None) -> Plan:
+        """The plan for this variant, and for the function in front when its memory is given.
+
+        Raises ``ValueError`` with what is missing in words.
+        """
+        prices = self._prices.function_prices(self._session.region)
+        return make_plan(given, self.per_hour(variant), prices, memory_mb)
