@@ -172,3 +172,30 @@ def thin(xs: Sequence[float], ys: Sequence[float], buckets: int) -> list[tuple[f
         high = max(inside, key=lambda at: ys[at])
         points += [(xs[at], ys[at]) for at in sorted({inside[0], low, high, inside[-1]})]
     return points
+
+
+def spread(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+    """The same places, in their order, moved as little as needed to be ``apart`` from each other within the limits.
+
+    Names of lines that are near each other are then no heap. Too many for the limits keep their distance.
+    """
+    groups: list[tuple[float, list[int]]] = []
+    for at in sorted(range(len(places)), key=lambda at: places[at]):
+        members = [at]
+        middle = _within(members, places, apart, low, high)
+        while groups and middle - groups[-1][0] < apart * (len(members) + len(groups[-1][1])) / 2:
+            members = groups.pop()[1] + members
+            middle = _within(members, places, apart, low, high)
+        groups.append((middle, members))
+    found = list(places)
+    for middle, members in groups:
+        for position, member in enumerate(members):
+            found[member] = middle + apart * (position - (len(members) - 1) / 2)
+    return found
+
+
+def _within(members: Sequence[int], places: Sequence[float], apart: float, low: float, high: float) -> float:
+    """The middle of places that stand ``apart`` from each other, so that all are within the limits."""
+    half = apart * (len(members) - 1) / 2
+    middle = sum(places[member] for member in members) / len(members)
+    return max(low + half, min(high - half, middle))

@@ -24,7 +24,18 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.look.theme import theme
-from console.models.chart import Event, Scale, Series, Threshold, alike, count_scale, thin, time_scale, value_scale
+from console.models.chart import (
+    Event,
+    Scale,
+    Series,
+    Threshold,
+    alike,
+    count_scale,
+    spread,
+    thin,
+    time_scale,
+    value_scale,
+)
 from console.models.format import score_tick
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
 
@@ -255,11 +266,12 @@ class LineChart(QWidget):
     def _paint_marks(self, painter: QPainter, plot: QRectF, across: Scale, up: Scale) -> None:
         colors = theme()
         height = colors.metrics("caption").height()
-        for threshold in self._thresholds:
-            y = round(up.place(threshold.value, plot.bottom(), plot.top())) + 0.5
+        places = [round(up.place(threshold.value, plot.bottom(), plot.top())) + 0.5 for threshold in self._thresholds]
+        names = spread(places, height, height / 2, self.height() - height / 2)
+        for threshold, y, middle in zip(self._thresholds, places, names, strict=True):
             painter.setPen(_dashed(threshold.tone))
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
-            box = QRectF(plot.right() + _GAP, y - height / 2, self.width() - plot.right() - _GAP, height)
+            box = QRectF(plot.right() + _GAP, middle - height / 2, self.width() - plot.right() - _GAP, height)
             draw_text(painter, box, threshold.name, "caption", colors.color(threshold.tone))
         for event in self._events:
             x = across.place(event.x, plot.left(), plot.right())
