@@ -16,7 +16,7 @@ from console.absence import Absence
 from console.context import AppContext, Rest
 from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 from console.tabs.spec import TabSpec
-from console.widgets.base import ElidedLabel, label
+from console.widgets.base import ElidedLabel, label, on_theme
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -95,6 +95,7 @@ class Tab(QWidget):
         self._side: QWidget | None = None
         self._side_button: QAbstractButton | None = None
         self._side_open = False
+        self._lead: tuple[QWidget, int, int] | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -206,6 +207,26 @@ class Tab(QWidget):
         if self.narrow and self._side_button is not None:
             self._side_button.setChecked(True)
 
+    def set_lead(self, panel: QWidget, width: int, narrow: int) -> None:
+        """Give the page a panel at its left that is always in sight, ``width`` pixels wide at the normal text size.
+
+        ``narrow`` is its width in a narrow window.
+        """
+        holder = QFrame()
+        holder.setObjectName("side")
+        column = QHBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(panel)
+        self._lead = (holder, width, narrow)
+        self._row.insertWidget(0, holder)
+        self._dress_lead()
+        on_theme(self, self._dress_lead)
+
+    def _dress_lead(self) -> None:
+        if self._lead is not None:
+            holder, wide, narrow = self._lead
+            holder.setFixedWidth(theme().pixels(narrow if self.narrow else wide))
+
     def set_side(self, panel: QWidget, label: str, icon: str = "columns", width: int = 424) -> None:
         """Give the page a side panel: beside it when the window is wide, behind a button in the head when narrow."""
         from console.widgets.forms.buttons import Button
@@ -237,6 +258,7 @@ class Tab(QWidget):
         self.narrow = narrow
         padding = PAGE_PADDING_NARROW if narrow else PAGE_PADDING
         self.body.setContentsMargins(padding, 0, padding, 16)
+        self._dress_lead()
         self._place_side()
 
     # Called by the window

@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QImage
 
 from tests.helpers.compute import busy_account
 from tests.helpers.models import NOW, ModelServices, endpoint
+from tests.helpers.scaling import scaled_account
 from workers.errors.tree import NotFound
 from workers.functions.calls import FunctionCall
 from workers.functions.types import Function, FunctionVersion
@@ -208,6 +209,7 @@ class FullServices(ModelServices):
         failed = replace(self.endpoint_rows[1], status="Failed", failure_reason="The model did not load.")
         self.endpoint_rows[1] = failed
         self.compute = busy_account()
+        self.scaling = scaled_account()
         self.figures = {name: metrics() for name in ENDPOINTS}
         self.lines = {name: [event.message for event in log_of()] for name in ENDPOINTS}
         self.reports = {JOB: report(), OTHER_JOB: report()}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
 SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
-IDS = ("data", "training", "compute", "endpoints", "predict")
+IDS = ("data", "training", "compute", "endpoints", "scaling", "predict")
 SPECS = [spec for spec in TABS if spec.id in IDS]
 
 
@@ -188,6 +188,27 @@ class Stage:
         self.tab("compute").train()
         await self.asked("JobDialog")
 
+    async def _scaling(self, kind: str, view: str = "now") -> None:
+        tab = self.tab("scaling")
+        tab.panel.kinds.set_current(kind)
+        await until(lambda: tab.panel.apply_button.isVisibleTo(tab) and tab.panel.table.model.total)
+        tab.views.set_current(view)
+
+    async def scaling(self) -> None:
+        """An endpoint variant that scales."""
+        await self._scaling("variant")
+        tab = self.tab("scaling")
+        await until(lambda: tab.plan_page.plan is not None)
+
+    async def plan(self) -> None:
+        """Its plan."""
+        await self.scaling()
+        self.tab("scaling").views.set_current("plan")
+
+    async def concurrency(self) -> None:
+        """A function's concurrency."""
+        await self._scaling("function")
+
     async def function(self) -> None:
         """A function chosen, with its test open."""
         await self.endpoints()
@@ -275,7 +296,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
-        "compute", "launch", "train",
+        "compute", "launch", "train", "scaling", "plan", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip

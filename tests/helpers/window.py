@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel
 from console.tabs import TabSpec
 from console.tabs.base import Tab
 from tests.helpers.compute import FakeCompute
+from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
 from workers.aws.quotas import Quota
 from workers.prices.table import PriceTable
@@ -41,6 +42,7 @@ class FakeServices:
         self.functions = SimpleNamespace(per_hour=self._functions_per_hour)
         self.functions_cost = 0.0
         self.compute = FakeCompute()
+        self.scaling = FakeScaling()
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
         self.tag_rows: dict[str, dict[str, str]] = {}

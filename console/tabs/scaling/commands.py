@@ -1,0 +1,203 @@
+"""What the Scaling tab changes: limits and policies of variants, concurrency of functions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from console.commands import Affected, Command, Confirmation
+from workers.scaling.concurrency import DEFAULT_ALIAS
+from workers.scaling.types import Suspended, Variant, VariantScaling, VariantSettings
+from workers.scaling.variants import DIMENSION, NAMESPACE, POLICY_NAME, policy_arguments
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+
+def _target(variant: Variant) -> str:
+    return f"--service-namespace {NAMESPACE} --resource-id {variant.resource} --scalable-dimension {DIMENSION}"
+
+
+class ApplyPolicy(Command):
+    """Set limits, policy and what is suspended of one variant."""
+
+    icon = "scaling"
+
+    def __init__(
+        self, variant: Variant, settings: VariantSettings, suspended: Suspended, policy: str = "", before: bool = True
+    ) -> None:
+        self.variant, self.settings, self.suspended = variant, settings, suspended
+        self._policy, self._before = policy or POLICY_NAME, before
+        self.title = f"Scale {variant.id}"
+
+    async def run(self, services: Services) -> None:
+        """Limits and policy in one go, then what stands still."""
+        await services.scaling.variants.apply(self.variant, self.settings, self._policy)
+        if self.suspended or self._before:
+            await services.scaling.variants.suspend(self.variant, self.suspended)
+
+    def done_text(self, result: object) -> str:
+        """What the activity panel says."""
+        return f"{self.settings.minimum} to {self.settings.maximum}, target {self.settings.target:g} a minute"
+
+    def cli(self) -> str:
+        """Both calls."""
+        still = ""
+        if self.suspended or self._before:
+            kinds = {
+                "DynamicScalingInSuspended": self.suspended.scale_in,
+                "DynamicScalingOutSuspended": self.suspended.scale_out,
+                "ScheduledScalingSuspended": self.suspended.scheduled,
+            }
+            still = f" --suspended-state {','.join(f'{key}={str(on).lower()}' for key, on in kinds.items())}"
+        return (
+            f"aws application-autoscaling register-scalable-target {_target(self.variant)} "
+            f"--min-capacity {self.settings.minimum} --max-capacity {self.settings.maximum}{still}\n"
+            f"aws application-autoscaling put-scaling-policy {_target(self.variant)} --policy-name {self._policy} "
+            f"--policy-type TargetTrackingScaling --target-tracking-scaling-policy-configuration "
+            f"'{json.dumps(policy_arguments(self.settings))}'"
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """The variant is scaled otherwise."""
+        return [("scaling", self.variant.endpoint)]
+
+
+class RemoveScaling(Command):
+    """Let a variant have a fixed number of instances again."""
+
+    icon = "scaling"
+
+    def __init__(self, found: VariantScaling) -> None:
+        self._found, self.variant = found, found.variant
+        self.title = f"Scale {self.variant.id} no more"
+
+    def confirmation(self) -> Confirmation:
+        """What goes along, and what it then costs."""
+        found = self._found
+        number = self.variant.desired
+        return Confirmation(
+            f"{self.title}?",
+            f"It keeps the {number} {'instance' if number == 1 else 'instances'} that it has now, whatever comes.",
+            confirm_label="Remove",
+            icon="scaling",
+            also_deleted=(
+                *(Affected("scaling", f"Policy {policy.name}", "") for policy in found.policies),
+                *(Affected("bell", f"Alarm {alarm.name}", "made with the policy") for alarm in found.alarms),
+                *(Affected("history", f"Schedule {action.name}", action.expression) for action in found.schedules),
+            ),
+            kept=(Affected("endpoints", f"Endpoint {self.variant.endpoint}", "goes on answering and billing"),),
+        )
+
+    async def run(self, services: Services) -> None:
+        """Deregister the target, which takes the rest along."""
+        await services.scaling.variants.remove(self.variant)
+
+    def cli(self) -> str:
+        """The same by the AWS CLI."""
+        return f"aws application-autoscaling deregister-scalable-target {_target(self.variant)}"
+
+    def events(self) -> list[tuple[str, str]]:
+        """The variant is not scaled."""
+        return [("scaling", self.variant.endpoint)]
+
+
+class SetReserved(Command):
+    """Reserve concurrency for a function, or give it back (``count`` None)."""
+
+    icon = "lambda"
+
+    def __init__(self, name: str, count: int | None) -> None:
+        self.name, self.count = name, count
+        self.title = f"Reserve {count:,} for {name}" if count is not None else f"Give back what {name} has reserved"
+
+    def confirmation(self) -> Confirmation | None:
+        """Only 0 needs a question: it stops the function."""
+        if self.count != 0:
+            return None
+        return Confirmation(
+            f"Let no call of {self.name} through?",
+            "With 0 reserved every call is throttled (TooManyRequestsException) until more is reserved.",
+            confirm_label="Stop all calls",
+            icon="stop",
+        )
+
+    async def run(self, services: Services) -> None:
+        """Ask Lambda."""
+        if self.count is None:
+            await services.scaling.concurrency.unreserve(self.name)
+        else:
+            await services.scaling.concurrency.reserve(self.name, self.count)
+
+    def cli(self) -> str:
+        """The same by the AWS CLI."""
+        if self.count is None:
+            return f"aws lambda delete-function-concurrency --function-name {self.name}"
+        return (
+            f"aws lambda put-function-concurrency --function-name {self.name} "
+            f"--reserved-concurrent-executions {self.count}"
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """The function changed."""
+        return [("function", self.name)]
+
+
+class SetProvisioned(Command):
+    """Keep environments of a version or alias warm, or none (``count`` 0)."""
+
+    icon = "lambda"
+
+    def __init__(self, name: str, count: int, qualifier: str, month: float | None) -> None:
+        self.name, self.count, self.qualifier, self._month = name, count, qualifier, month
+        self.title = f"Keep {count:,} of {name} warm" if count else f"Keep nothing of {name} warm"
+
+    def confirmation(self) -> Confirmation | None:
+        """What it costs, whether it is called or not."""
+        if not self.count:
+            return None
+        price = "No list price is known for it." if self._month is None else f"It costs ${self._month:,.2f} a month"
+        made = "" if self.qualifier else f" A version is published, and the alias {DEFAULT_ALIAS} made for it."
+        return Confirmation(
+            f"{self.title}?",
+            f"{price}{', called or not.' if self._month is not None else ''}{made} "
+            f"Callers must name {self.qualifier or DEFAULT_ALIAS} to reach what is warm.",
+            confirm_label="Keep warm",
+            icon="lambda",
+            danger=False,
+        )
+
+    async def run(self, services: Services) -> str:
+        """Ask Lambda; returns the version or alias."""
+        concurrency = services.scaling.concurrency
+        if not self.count:
+            await concurrency.unprovide(self.name, self.qualifier)
+            return self.qualifier
+        return await concurrency.provide(self.name, self.count, self.qualifier)
+
+    def done_text(self, result: object) -> str:
+        """What the activity panel says."""
+        return f"{self.name}:{result}"
+
+    def cli(self) -> str:
+        """The same by the AWS CLI."""
+        if not self.count:
+            return (
+                f"aws lambda delete-provisioned-concurrency-config --function-name {self.name} "
+                f"--qualifier {self.qualifier}"
+            )
+        first = ""
+        if not self.qualifier:
+            first = (
+                f"VERSION=$(aws lambda publish-version --function-name {self.name} --query Version --output text)\n"
+                f"aws lambda create-alias --function-name {self.name} --name {DEFAULT_ALIAS} "
+                '--function-version "$VERSION"\n'
+            )
+        return (
+            f"{first}aws lambda put-provisioned-concurrency-config --function-name {self.name} "
+            f"--qualifier {self.qualifier or DEFAULT_ALIAS} --provisioned-concurrent-executions {self.count}"
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """The function changed."""
+        return [("function", self.name)]

@@ -1,0 +1,196 @@
+"""The Scaling tab's real widgets over stand-in services: what scales, why nothing happens, what is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from console.tabs.scaling import TAB
+from console.tabs.scaling.tab import ScalingTab
+from console.widgets.frames.confirm import ConfirmDialog
+from tests.helpers.models import ModelServices, enter
+from tests.helpers.scaling import FakeScaling, scaled_account
+from tests.helpers.window import dialog_of, texts, until
+from workers.errors.tree import InvalidInput
+from workers.scaling.types import Alarm, Suspended, VariantFigures, VariantSettings
+
+MAIN = "dog-classifier-multi / AllTraffic"
+
+
+async def opened(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
+    application = make_application([TAB])
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    tab = application.window.pages.tab("scaling")
+    assert isinstance(tab, ScalingTab)
+    services = ModelServices()
+    services.scaling = scaling
+    enter(application, services)
+    return application, tab
+
+
+async def variant_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
+    application, tab = await opened(make_application, scaling)
+    await until(lambda: tab._variant is not None and tab._figures is not None)
+    return application, tab
+
+
+async def function_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
+    application, tab = await opened(make_application, scaling)
+    tab.activate({"function": "dog-predict"})
+    await until(lambda: tab._function is not None)
+    return application, tab
+
+
+async def test_an_account_without_endpoints_says_where_to_go(make_application: Callable[..., Any]) -> None:
+    _, tab = await opened(make_application, FakeScaling())
+    await until(lambda: tab.panel.variants.state == "empty")
+    assert "No endpoint yet" in texts(tab)
+    assert not tab.panel.apply_button.isVisible() and not tab.panel.variant_form.isVisible()
+
+
+async def test_a_variant_shows_limits_lines_figures_and_activities(make_application: Callable[..., Any]) -> None:
+    _, tab = await variant_shown(make_application, scaled_account())
+    assert tab.panel.variant_form.settings == VariantSettings(1, 4, 30.0, 60, 300)
+    assert [line.name for line in tab.variant_page.calls._thresholds] == ["out 30", "in 27"]
+    assert "per instance" in tab.variant_page.calls._series[0].name
+    rows = tab.variant_page.table.model.visible_rows()
+    assert len(rows) == 4
+    assert "Between the two alarms" in texts(tab.variant_page)
+    sums = {what: result for what, _, result in tab.panel.sums.rows}
+    assert sums["Needs"].endswith("instances") and sums["At most"] == "$0.92/h"
+
+
+async def test_it_says_why_nothing_happens(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    found = scaling.found[MAIN]
+    main = replace(scaling.variant_rows[0], current=4, desired=4)
+    scaling.variant_rows[0] = main
+    scaling.found[MAIN] = replace(found, alarms=(Alarm("h", "high", 30.0, 3, "ALARM"),))
+    _, tab = await variant_shown(make_application, scaling)
+    assert "already at the maximum of 4" in texts(tab.variant_page)
+
+
+async def test_apply_carries_out_what_the_form_says(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, tab = await variant_shown(make_application, scaling)
+    form = tab.panel.variant_form
+    form.form.row("maximum").set_value(5)
+    form.still_in.setChecked(True)
+    tab.panel.apply_button.click()
+    await until(lambda: len(scaling.did) == 2)
+    assert scaling.did == [
+        ("apply", MAIN, VariantSettings(1, 5, 30.0, 60, 300)),
+        ("suspend", MAIN, Suspended(scale_in=True)),
+    ]
+    await until(lambda: tab._variant is not None and tab._variant.target is not None and tab._variant.target.suspended)
+    await until(lambda: "Suspended: it does not scale in." in texts(tab.variant_page))
+    await until(lambda: application.activity.history)
+    cli = application.activity.history[0].cli
+    assert "--min-capacity 1 --max-capacity 5" in cli and "DynamicScalingInSuspended=true" in cli
+    assert "put-scaling-policy" in cli and '"TargetValue": 30.0' in cli
+
+
+async def test_bad_limits_and_a_target_of_nothing_cannot_be_applied(make_application: Callable[..., Any]) -> None:
+    _, tab = await variant_shown(make_application, scaled_account())
+    form = tab.panel.variant_form.form
+    form.row("minimum").set_value(5)
+    assert not tab.panel.apply_button.isEnabled()
+    assert "may not be above the maximum" in form.row("minimum").hint_text
+    form.row("maximum").set_value(6)
+    assert tab.panel.apply_button.isEnabled()
+    form.row("target").set_value(0)
+    assert not tab.panel.apply_button.isEnabled()
+    assert "above 0" in form.row("target").hint_text
+
+
+async def test_what_one_is_changing_survives_a_refresh(make_application: Callable[..., Any]) -> None:
+    _, tab = await variant_shown(make_application, scaled_account())
+    tab.panel.variant_form.form.row("maximum").set_value(9)
+    before = tab._figures
+    tab._figures = None
+    tab.refresh()
+    await until(lambda: tab._figures is before)
+    assert tab.panel.variant_form.settings.maximum == 9
+
+
+async def test_aws_refusal_is_shown_with_its_words(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, tab = await variant_shown(make_application, scaling)
+    scaling.error = InvalidInput("Could not scale it", "You cannot register a variant with ml.t2.medium.", "Change it.")
+    tab.panel.apply_button.click()
+    await until(lambda: "You cannot register a variant" in texts(application.window))
+
+
+async def test_remove_asks_and_says_what_goes_along(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, tab = await variant_shown(make_application, scaling)
+    tab.panel.remove_button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "Policy Invocations" in texts(dialog) and "Schedule nights" in texts(dialog)
+    dialog.accept()
+    await until(lambda: ("remove", MAIN) in scaling.did)
+    await until(lambda: "Fixed: nothing scales" in texts(tab.variant_page))
+    assert not tab.panel.remove_button.isEnabled()
+
+
+async def test_a_plan_is_reckoned_from_what_was_measured_and_applied(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    _, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    page = tab.plan_page
+    await until(lambda: page.plan is not None)
+    assert "Measured: p90" in texts(page)
+    page.form.set_values({"latency": 250, "low": 1, "mean": 5, "peak": 20, "headroom": 0, "function": "dog-predict"})
+    said = "\n".join(" ".join(row) for row in (*page.sums.rows, *page.costs.rows))
+    assert "4/s × 0.5 × 60 120/min" in said and "20/s × 60 ÷ 120 = 10.00 10 instances" in said
+    assert "20/s × 0.25 s 5 at a time" in said and "10 × $0.230 × 730 h + $" in said
+    page.apply_button.click()
+    await until(lambda: len(scaling.did) == 2)
+    assert scaling.did == [("apply", MAIN, VariantSettings(1, 10, 120.0, 60, 300)), ("reserve", "dog-predict", 5)]
+
+
+async def test_without_a_latency_there_is_no_plan(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    scaling.series = VariantFigures()
+    _, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    await until(lambda: "No latency is measured yet" in texts(tab.plan_page))
+    assert not tab.plan_page.apply_button.isEnabled() and tab.plan_page.sums.rows == ()
+
+
+async def test_a_function_shows_the_pool_and_what_is_warm(make_application: Callable[..., Any]) -> None:
+    _, tab = await function_shown(make_application, scaled_account())
+    await until(lambda: "$21.90 a month" in texts(tab.function_page))
+    said = texts(tab.function_page)
+    assert "942 of 1,000 free" in said and "busiest 7 of 20" in said
+    assert not tab.panel.apply_button.isEnabled()
+
+
+async def test_reserving_and_keeping_warm_are_applied_with_their_price(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, tab = await function_shown(make_application, scaling)
+    tab.panel.function_form.form.set_values({"reserved": 30, "warm": 6})
+    tab.panel.apply_button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "$32.85 a month, called or not" in texts(dialog)
+    dialog.accept()
+    await until(lambda: len(scaling.did) == 2)
+    assert scaling.did == [("reserve", "dog-predict", 30), ("provide", "dog-predict", 6, "live")]
+
+
+async def test_more_than_the_pool_allows_is_said_before_aws_says_it(make_application: Callable[..., Any]) -> None:
+    _, tab = await function_shown(make_application, scaled_account())
+    row = tab.panel.function_form.form.row("reserved")
+    row.set_value(900)
+    assert "lets it reserve 862" in row.hint_text
+    row.set_value(0)
+    assert "throttles every call" in row.hint_text
+
+
+async def test_read_only_applies_nothing(make_application: Callable[..., Any]) -> None:
+    application, tab = await variant_shown(make_application, scaled_account())
+    application.ctx.set_read_only(True)
+    assert not tab.panel.apply_button.isEnabled() and not tab.panel.remove_button.isEnabled()
+    assert not tab.plan_page.apply_button.isEnabled()

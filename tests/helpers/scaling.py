@@ -1,0 +1,194 @@
+"""A stand-in for ``workers.scaling.service.Scaling``: variants and functions that a test sets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from workers.prices.table import PriceTable
+from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.scaling.types import (
+    METRIC,
+    Activity,
+    Alarm,
+    FunctionRow,
+    FunctionScaling,
+    NotScaled,
+    Policy,
+    Pool,
+    Provisioned,
+    Qualifier,
+    Schedule,
+    Suspended,
+    Target,
+    Variant,
+    VariantFigures,
+    VariantScaling,
+    VariantSettings,
+)
+
+NOW = datetime.now(UTC)
+PREFIX = "TargetTracking-endpoint/dog-classifier-multi/variant/AllTraffic"
+
+
+def activity(minutes: int, to: int, side: str = "High", status: str = "Successful", **changes: Any) -> Activity:
+    """An activity that began so many minutes ago and took 221 s."""
+    started = NOW - timedelta(minutes=minutes)
+    base = {
+        "id": f"activity-{minutes}",
+        "started": started,
+        "ended": started + timedelta(seconds=221),
+        "status": status,
+        "description": f"Setting desired instance count to {to}.",
+        "cause": f"monitor alarm {PREFIX}-Alarm{side}-7c1d in state ALARM triggered policy Invocations",
+    }
+    return Activity(**base | changes)
+
+
+class FakeScaling:
+    """The same methods as ``Scaling``, over lists."""
+
+    def __init__(self) -> None:
+        self._prices = PriceTable.load()
+        self.variant_rows: list[Variant] = []
+        self.function_rows: list[FunctionRow] = []
+        self.found: dict[str, VariantScaling] = {}
+        self.reserved: dict[str, int] = {}
+        self.warm: dict[str, tuple[Provisioned, ...]] = {}
+        self.qualifiers: dict[str, tuple[Qualifier, ...]] = {}
+        self.series = VariantFigures()
+        self.pool = Pool(1000, 942)
+        self.error: Exception | None = None
+        self.did: list[tuple[Any, ...]] = []
+        self.variants, self.concurrency, self.figures = _Variants(self), _Concurrency(self), _Figures(self)
+
+    def per_hour(self, variant: Variant) -> float | None:
+        return self._prices.per_hour(variant.instance_type, "hosting", "us-east-1")
+
+    def per_month(self, variant: Variant, instances: int) -> float | None:
+        price = self.per_hour(variant)
+        return None if price is None else price * instances * HOURS_PER_MONTH
+
+    def warm_month(self, count: int, memory_mb: int) -> float | None:
+        return provisioned_month(count, memory_mb, self._prices.function_prices("us-east-1"))
+
+    def plan(self, given: PlanInput, variant: Variant, memory_mb: int | None = None) -> Plan:
+        return make_plan(given, self.per_hour(variant), self._prices.function_prices("us-east-1"), memory_mb)
+
+
+class _Part:
+    def __init__(self, whole: FakeScaling) -> None:
+        self._whole = whole
+
+    def _did(self, *what: Any) -> None:
+        if self._whole.error is not None:
+            raise self._whole.error
+        self._whole.did.append(what)
+
+
+class _Variants(_Part):
+    async def all(self) -> tuple[Variant, ...]:
+        return tuple(self._whole.variant_rows)
+
+    async def describe(self, variant: Variant) -> VariantScaling:
+        return replace(self._whole.found.get(variant.id) or VariantScaling(variant, None), variant=variant)
+
+    async def apply(self, variant: Variant, settings: VariantSettings, policy: str = "p") -> None:
+        self._did("apply", variant.id, settings)
+        before = await self.describe(variant)
+        made = Policy(policy, "TargetTrackingScaling", settings.target, METRIC, settings.out_wait, settings.in_wait)
+        target = Target(settings.minimum, settings.maximum, before.target.suspended if before.target else Suspended())
+        self._whole.found[variant.id] = replace(before, target=target, policies=(made,))
+
+    async def suspend(self, variant: Variant, suspended: Suspended) -> None:
+        self._did("suspend", variant.id, suspended)
+        before = await self.describe(variant)
+        assert before.target is not None
+        self._whole.found[variant.id] = replace(before, target=replace(before.target, suspended=suspended))
+
+    async def remove(self, variant: Variant) -> None:
+        self._did("remove", variant.id)
+        self._whole.found[variant.id] = VariantScaling(variant, None)
+
+
+class _Concurrency(_Part):
+    async def functions(self) -> tuple[FunctionRow, ...]:
+        return tuple(self._whole.function_rows)
+
+    async def describe(self, row: FunctionRow) -> FunctionScaling:
+        whole = self._whole
+        warm, names = whole.warm.get(row.name, ()), whole.qualifiers.get(row.name, ())
+        return FunctionScaling(row.name, row.memory_mb, whole.pool, whole.reserved.get(row.name), warm, names, 7.0)
+
+    async def reserve(self, name: str, count: int) -> None:
+        self._did("reserve", name, count)
+        self._whole.reserved[name] = count
+
+    async def unreserve(self, name: str) -> None:
+        self._did("unreserve", name)
+        self._whole.reserved.pop(name)
+
+    async def provide(self, name: str, count: int, qualifier: str = "") -> str:
+        self._did("provide", name, count, qualifier)
+        self._whole.warm[name] = (Provisioned(qualifier or "live", count, 0, 0, "IN_PROGRESS"),)
+        return qualifier or "live"
+
+    async def unprovide(self, name: str, qualifier: str) -> None:
+        self._did("unprovide", name, qualifier)
+        self._whole.warm.pop(name)
+
+
+class _Figures(_Part):
+    async def of(self, variant: Variant, span: timedelta, activities: Any = (), now: Any = None) -> VariantFigures:
+        return self._whole.series
+
+
+def wave() -> VariantFigures:
+    """An hour in which one instance became two."""
+    minutes = [NOW.replace(second=0, microsecond=0) - timedelta(minutes=59 - at) for at in range(60)]
+    calls = [
+        20 + 6 * math.sin(at / 5) + (45 * math.exp(-(((at - 34) / 5) ** 2)) if at < 36 else 22) for at in range(60)
+    ]
+    number = [1.0 if at < 36 else 2.0 for at in range(60)]
+    slow = [220 + load for load in calls]
+    return VariantFigures(
+        per_instance=tuple((at, load / of) for at, load, of in zip(minutes, calls, number, strict=True)),
+        p50=tuple((at, value) for at, value in zip(minutes, slow, strict=True)),
+        p90=tuple((at, value * 1.2) for at, value in zip(minutes, slow, strict=True)),
+        p99=tuple((at, value * 1.7) for at, value in zip(minutes, slow, strict=True)),
+        instances=tuple(zip(minutes, number, strict=True)),
+        calls=tuple(zip(minutes, calls, strict=True)),
+    )
+
+
+def scaled_account() -> FakeScaling:
+    """An endpoint that scales, one that is fixed, and two functions."""
+    scaling = FakeScaling()
+    main = Variant("dog-classifier-multi", "AllTraffic", "InService", "ml.m5.xlarge", 2, 2)
+    fixed = Variant("dogs-0920-with-all-the-breeds-and-a-long-name", "AllTraffic", "InService", "ml.t2.medium", 1, 1)
+    scaling.variant_rows = [main, fixed]
+    policy = Policy("Invocations", "TargetTrackingScaling", 30.0, METRIC, 60, 300, False, (f"{PREFIX}-AlarmHigh-7c1d",))
+    scaling.found[main.id] = VariantScaling(
+        main,
+        Target(1, 4),
+        (policy,),
+        (Schedule("nights", "cron(0 22 * * ? *)", "UTC", 1, 1),),
+        (
+            activity(24, 2),
+            activity(90, 4, not_scaled=(NotScaled("AlreadyAtMaxCapacity", 4, 1, 4),), description=""),
+            activity(150, 1, "Low"),
+            activity(330, 3, status="Failed", message="ResourceLimitExceeded: 2 of 2 instances", ended=None),
+        ),
+        (
+            Alarm(f"{PREFIX}-AlarmHigh-7c1d", "high", 30.0, 3, "OK"),
+            Alarm(f"{PREFIX}-AlarmLow-7c1d", "low", 27.0, 15, "OK"),
+        ),
+    )
+    scaling.series = wave()
+    scaling.function_rows = [FunctionRow("dog-predict", 512), FunctionRow("thumbs", 128)]
+    scaling.reserved["dog-predict"] = 20
+    scaling.qualifiers["dog-predict"] = (Qualifier("live", "3"), Qualifier("3"))
+    scaling.warm["dog-predict"] = (Provisioned("live", 4, 4, 3, "READY"),)
+    return scaling
