@@ -87,6 +87,7 @@ def written(service: str, operation: str, params: dict[str, Any]) -> RestRequest
 
     made.meta.events.register_first("before-send", stop, unique_id="stop")
     try:
+        # The public methods take a copy; here botocore adds its tokens to ``params``, and callers compare with them.
         made._make_api_call(operation, params)
     except Exception:
         # The empty answer cannot always be read; the request is what counts.
@@ -108,14 +109,14 @@ def as_sandbox(prepared: Any, service: str) -> RestRequest:
     if hasattr(body, "read"):
         body = body.read()
     return RestRequest(
-        prepared.method,
-        unquote(url.path),
-        url.path,
-        url.query,
-        dict(parse_qsl(url.query, keep_blank_values=True)),
-        headers | {"host": url.netloc},
-        service,
-        "us-east-1",
-        BytesPayload(body.encode() if isinstance(body, str) else bytes(body)),
-        "r",
+        method=prepared.method,
+        path=unquote(url.path),
+        raw_path=url.path,
+        raw_query=url.query,
+        query=dict(parse_qsl(url.query, keep_blank_values=True)),
+        headers=headers | {"host": url.netloc},
+        service=service,
+        region="us-east-1",
+        payload=BytesPayload(body.encode() if isinstance(body, str) else bytes(body)),
+        request_id="r",
     )

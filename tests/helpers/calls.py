@@ -38,7 +38,18 @@ def request_of(
     path, _, query = target.partition("?")
     given = {"host": "127.0.0.1:1", **(headers or {})}
     fields = dict(parse_qsl(query, keep_blank_values=True))
-    return RestRequest(method, path, path, query, fields, given, service, "us-east-1", BytesPayload(body), "r")
+    return RestRequest(
+        method=method,
+        path=path,
+        raw_path=path,
+        raw_query=query,
+        query=fields,
+        headers=given,
+        service=service,
+        region="us-east-1",
+        payload=BytesPayload(body),
+        request_id="r",
+    )
 
 
 def read(request: RestRequest, caller: Caller = CALLER) -> Call:

@@ -82,7 +82,7 @@ class LogType:
                     QRectF(x, top, self.width(line.text[row.begin : row.end], row.end - row.begin), self.line_height),
                     Qt.ClipOperation.IntersectClip,
                 )
-            self._paint_marks(painter, number, line.text, x - self.width(line.text, row.begin), top, marks)
+            self._paint_marks(painter, number, line.text, QPointF(x - self.width(line.text, row.begin), top), marks)
             if not whole:
                 painter.restore()
             if line.clock != clock and not row.begin:
@@ -101,22 +101,23 @@ class LogType:
         begin = max(0, int((scrolled - self.clock_width) / self.advance) - 2)
         return begin, text[begin : begin + columns + 8]
 
-    def _paint_marks(self, painter: QPainter, number: int, text: str, x: float, top: float, marks: Marks) -> None:
+    def _paint_marks(self, painter: QPainter, number: int, text: str, place: QPointF, marks: Marks) -> None:
+        """``place``: the upper left corner of the line's first character."""
         colors = theme()
         if marks.needle:
             color = colors.color("accentTint" if number == marks.match else "warnTint")
             lowered = text.casefold()
             at = lowered.find(marks.needle)
             while at >= 0 and len(lowered) == len(text):
-                self._mark(painter, text, at, at + len(marks.needle), x, top, color)
+                self._mark(painter, text, (at, at + len(marks.needle)), place, color)
                 at = lowered.find(marks.needle, at + len(marks.needle))
         if marks.span is not None and marks.span[0][0] <= number <= marks.span[1][0]:
             first, last = marks.span
             begin = first[1] if number == first[0] else 0
             end = last[1] if number == last[0] else len(text)
-            self._mark(painter, text, begin, max(end, begin), x, top, colors.color("accentFill", 0.25))
+            self._mark(painter, text, (begin, max(end, begin)), place, colors.color("accentFill", 0.25))
 
-    def _mark(self, painter: QPainter, text: str, begin: int, end: int, x: float, top: float, color: QColor) -> None:
-        left = self.width(text, begin)
-        width = self.width(text, end) - left
-        painter.fillRect(QRectF(x + left, top, max(3.0, width), self.line_height), color)
+    def _mark(self, painter: QPainter, text: str, span: tuple[int, int], place: QPointF, color: QColor) -> None:
+        left = self.width(text, span[0])
+        width = self.width(text, span[1]) - left
+        painter.fillRect(QRectF(place.x() + left, place.y(), max(3.0, width), self.line_height), color)
