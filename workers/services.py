@@ -30,12 +30,13 @@ from workers.upload.uploader import Uploader
 class Services:
     """One of each service for one backend. Connect to another backend with another ``Services``."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, launcher: Launcher | None = None) -> None:
+        """``launcher`` creates the jobs; left out, it is the SageMaker SDK in a process of its own."""
         self.backend = backend
         self.session = AwsSession(backend)
         self.prices = PriceTable.load()
         self.pricing = Pricing(self.session, self.prices)
-        self.launcher = Launcher(backend)
+        self.launcher = launcher or Launcher(backend)
         self.roles = Roles(self.session)
         self.storage = Storage(self.session)
         self.uploader = Uploader(self.session)

@@ -249,6 +249,11 @@ class Tab(QWidget):
         self.head.add(button)
         self._place_side()
 
+    @property
+    def side_place(self) -> QWidget | None:
+        """The side panel with its edge, beside the page or over it; None without one."""
+        return self._side
+
     def side_width(self) -> int:
         """Width of the side panel in sight, 0 without one."""
         return self._side.width() if self._side is not None and self._side.isVisible() else 0

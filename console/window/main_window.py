@@ -340,6 +340,11 @@ class MainWindow(QWidget):
         elif key == "state_folder":
             self.connection.state_dir = Path(self.ctx.settings.value("state_folder", ""))
 
+    @property
+    def refresh_ms(self) -> int:
+        """Milliseconds between two readings of the shown tab; 0 while it is read by F5 only."""
+        return self._timer.interval() if self._timer.isActive() else 0
+
     def _set_interval(self) -> None:
         seconds = self.ctx.settings.refresh_seconds
         self._timer.stop()

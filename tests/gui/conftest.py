@@ -80,6 +80,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from qasync import QEventLoop
 
+    # pytest gives this hook no other way to a fixture that the test does not name.
     qapp = pyfuncitem._request.getfixturevalue("qapp")
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: value for name, value in pyfuncitem.funcargs.items() if name in names}

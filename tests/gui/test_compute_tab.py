@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
 
 from console.tabs.compute import TAB
 from console.tabs.compute.job_dialog import JobDialog
@@ -20,7 +19,7 @@ from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
 from tests.helpers.models import ModelServices, enter
-from tests.helpers.window import until
+from tests.helpers.window import texts, until
 from workers.compute.types import Agent, Check, InstanceSpec, JobSpec
 from workers.errors.tree import AccessDenied
 from workers.types import Bucket, Listing
@@ -56,10 +55,6 @@ async def opened(make_application: Callable[..., Any], compute: Any) -> tuple[An
 async def dialog_of(kind: type[Any], parent: Any) -> Any:
     await until(lambda: [found for found in parent.findChildren(kind) if found.isVisible()])
     return next(found for found in parent.findChildren(kind) if found.isVisible())
-
-
-def texts(parent: Any) -> str:
-    return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
 
 
 def button(parent: Any, words: str) -> Button:

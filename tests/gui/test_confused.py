@@ -12,7 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.confused import NOT_NAMED, RIGHT
+from console.tabs.training.report_view import ReportView
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.tables.table import ResourceTable
 from tests.helpers import full_account
 from tests.helpers.models import CLASSES, ModelServices
 from tests.helpers.predict_tab import AKITA, PUG, always, answered, open_tab, picture, png, with_endpoints
@@ -120,8 +122,9 @@ async def test_a_cell_of_a_jobs_report_is_looked_at_in_training(
     await stage.enter()
     await stage.report()
     detail = stage.tab("training").detail
-    detail._report_view._matrix.cellActivated.emit(first, second)
-    table = detail._report_view._scores.model
+    view = detail.findChild(ReportView)
+    view.findChild(ConfusionMatrix).cellActivated.emit(first, second)
+    table = view.findChild(ResourceTable).model
     assert not any(table.columns[0].text_of(row)[:3].isdigit() for row in table.visible_rows()), "folders' names"
     assert detail.confused.viewing.is_open and detail.confused.viewing.viewer.name.text() == "1.png"
     await until(lambda: objects.read_keys == [("pictures", "dogs/test/x/1.png")])

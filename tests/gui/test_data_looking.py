@@ -112,7 +112,7 @@ async def test_pictures_of_the_folder_are_looked_at(make_application: Callable[.
     tab = application.window.pages.tab("data")
     tab.dataset.choose(tmp_path / "dogs")
     grid, viewing = tab.pictures.grid, tab.pictures.viewing
-    await until(lambda: grid._placeholder == "Listing the pictures…" or grid.cell_count() == 3)
+    await until(lambda: grid.placeholder == "Listing the pictures…" or grid.cell_count() == 3)
     await until(lambda: grid.cell_count() == 3)
     await activate(application.window)
     grid.setFocus()

@@ -318,9 +318,9 @@ async def test_breeds_filter_sort_and_choose(make_application: Callable[..., Any
     breeds.sorting.set_value("total")
     assert breeds.table.model.row_at(0).name == "Basset hound"
     breeds.histogram.chosen.emit(0)
-    await until(lambda: len(tab.pictures._paths) == 7)
+    await until(lambda: len(tab.pictures.paths) == 7)
     tab.pictures.splits.set_current("test")
-    await until(lambda: [path.parent.parent.name for path in tab.pictures._paths] == ["test"])
+    await until(lambda: [path.parent.parent.name for path in tab.pictures.paths] == ["test"])
 
 
 async def test_folders_are_taken_when_dropped_and_pictures_are_not(
@@ -385,8 +385,7 @@ async def test_many_findings_are_behind_one_line(make_application: Callable[...,
 async def test_the_folder_of_the_last_run_is_taken_up_again(make_application: Callable[..., Any], dogs: Path) -> None:
     first, tab = open_tab(make_application)
     await checked(tab, dogs)
-    first.settings.save()
-    assert first._writer.flush()
+    await first.close()
     _, again = open_tab(make_application)
     assert again.dataset.folder == dogs
     await until(lambda: again.dataset.state == "checked")

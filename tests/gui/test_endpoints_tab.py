@@ -15,12 +15,14 @@ from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.follow import EndpointFollower
 from console.tabs.endpoints.tab import EndpointsTab
 from console.tabs.endpoints.update_dialog import UpdateDialog
+from console.widgets.charts.chart import LineChart
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.banner import Banner
 from console.widgets.frames.confirm import ConfirmDialog
+from console.widgets.text.log_panel import LogPanel
 from tests.helpers.endpoints_tab import listed, open_tab
 from tests.helpers.models import NOW, ModelServices, endpoint, job
-from tests.helpers.window import dialog_of, texts, until
+from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
 from workers.errors.tree import Unreachable
 from workers.types import EndpointMetrics
@@ -53,7 +55,7 @@ async def test_an_error_is_told_and_can_be_tried_again(make_application: Callabl
     next(
         button for button in tab.table.findChildren(Button) if button.isVisible() and button.text() == "Try again"
     ).click()
-    await until(lambda: tab.table.state not in ("error", "loading") and tab._rows)
+    await until(lambda: tab.table.state not in ("error", "loading") and tab.table.model.total)
     assert "No answer from AWS" not in texts(tab.table)
 
 
@@ -82,7 +84,7 @@ async def test_the_chosen_endpoint_shows_facts_log_and_what_deleting_touches(
     said = texts(tab.panel)
     assert "Config dogs-config" in said and "Model dogs-model" in said and "$0.115" in said
     assert "dogs-1" in said
-    await until(lambda: "model loaded" in tab.panel._log.view.text())
+    await until(lambda: "model loaded" in tab.panel.findChild(LogPanel).view.text())
     again: list[object] = []
     tab.ctx.refreshed.connect(again.append)
     tab.refresh()
@@ -103,12 +105,12 @@ async def test_figures_on_their_way_and_figures_that_cannot_be_read_are_not_call
 
     services.endpoints.metrics = slow
     _, tab = open_tab(make_application, services)
-    await until(lambda: tab._rows)
+    await until(lambda: tab.table.model.total)
     tab.table.select_keys(["dogs"])
-    chart = tab.panel._latency
-    await until(lambda: chart._placeholder == "Reading the figures…")
+    chart = tab.panel.findChild(LineChart)
+    await until(lambda: chart.placeholder == "Reading the figures…")
     gate.set()
-    await until(lambda: chart._placeholder == "No requests in the last day")
+    await until(lambda: chart.placeholder == "No requests in the last day")
 
     async def fails(name: str) -> Any:
         raise Unreachable("No answer from AWS", "Could not read the figures.")
@@ -118,7 +120,7 @@ async def test_figures_on_their_way_and_figures_that_cannot_be_read_are_not_call
     tab.refresh()
     await until(lambda: tab.table.model.position_of("cats") is not None)
     tab.table.select_keys(["cats"])
-    await until(lambda: chart._placeholder == "The figures cannot be read")
+    await until(lambda: chart.placeholder == "The figures cannot be read")
 
 
 async def test_a_failed_endpoint_shows_its_reason_and_cannot_be_tested(make_application: Callable[..., Any]) -> None:
@@ -153,7 +155,7 @@ async def test_deleting_lists_what_belongs_to_it_and_wants_the_name(make_applica
     assert not question.confirm_button.isEnabled()
     question.field.set_value("dogs")
     question.confirm_button.click()
-    await until(lambda: services.done == [("delete", "dogs")] and "dogs" not in tab._rows)
+    await until(lambda: services.done == [("delete", "dogs")] and tab.table.model.row_of("dogs") is None)
     item = application.activity.history[0]
     assert item.title == "Delete dogs" and "config dogs-config" in item.text
     assert "aws sagemaker delete-endpoint --endpoint-name dogs" in item.cli
@@ -319,7 +321,8 @@ async def test_read_only_mode_offers_no_change(make_application: Callable[..., A
     assert not tab.deploy_button.isEnabled() and not tab.panel.delete_button.isEnabled()
     assert tab.panel.test_button.isEnabled()
     assert not tab.panel.update_button.isEnabled()
-    assert [entry[0] for entry in tab._menu([tab._rows["dogs"]])] == ["Test…"]
+    tab.table.select_keys(["dogs"])
+    assert menu_of(tab.table) == ["Test…"]
     application.ctx.set_read_only(False)
     assert tab.deploy_button.isEnabled() and tab.panel.delete_button.isEnabled()
 
@@ -333,8 +336,9 @@ async def test_an_idle_endpoint_is_named_idle_and_prices_are_summed(make_applica
     badges: list[tuple[str, str]] = []
     tab.badgeChanged.connect(lambda icon, text, tone: badges.append((icon, text)))
     await listed(tab, services)
-    await until(lambda: all(row.metrics is not None for row in tab._rows.values()))
-    assert tab._rows["idle"].idle and not tab._rows["busy"].idle
+    await until(lambda: all(row.metrics is not None for row in tab.table.model.rows()))
+    row_of = tab.table.model.row_of
+    assert row_of("idle").idle and not row_of("busy").idle
     each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
     assert each is not None and f"2 endpoints, ${2 * each:.3f} an hour" == tab.head.subtitle.text()
     await until(lambda: badges and badges[-1] == ("idle", "1"))
@@ -350,7 +354,7 @@ async def test_a_failed_endpoint_costs_nothing_in_the_list_the_sum_and_the_heade
     application.ctx.costChanged.connect(costs.append)
     await listed(tab, services)
     each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
-    assert (tab._rows["broken"].per_hour, tab._rows["coming"].per_hour) == (0.0, each)
+    assert (tab.table.model.row_of("broken").per_hour, tab.table.model.row_of("coming").per_hour) == (0.0, each)
     assert f"2 endpoints, ${each:.3f} an hour" == tab.head.subtitle.text()
     application.costs.read()
     await until(lambda: costs)

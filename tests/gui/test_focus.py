@@ -143,7 +143,7 @@ async def test_along_an_upload(make_application: Callable[..., Any], sandbox: Sa
     await in_bucket(tab, services, "focus")
     await activate(application.window)
     make_folder(tmp_path / "dogs", 2, 9, size=(60, 50), seed=1)
-    choose = next(one for one in below(tab, Button) if one.text() == "Choose folder…" and one.isVisible())
+    choose = next(button for button in below(tab, Button) if button.text() == "Choose folder…" and button.isVisible())
     choose.setFocus()
     await checked(tab, tmp_path / "dogs")
     await held_by(tab.folder_panel.choose_button)
@@ -168,7 +168,7 @@ async def test_after_deleting_an_endpoint_the_keyboard_is_in_the_list(make_appli
     question = await dialog_of(ConfirmDialog, application.window)
     question.field.set_value("dogs")
     question.confirm_button.click()
-    await until(lambda: services.done == [("delete", "dogs")] and "dogs" not in tab._rows)
+    await until(lambda: services.done == [("delete", "dogs")] and tab.table.model.row_of("dogs") is None)
     await activate(application.window)
     await held_by(tab.table.view)
 

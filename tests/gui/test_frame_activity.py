@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from console.activity.model import ActivityItem
 from console.widgets.charts.progress import ProgressBar
-from console.widgets.forms.buttons import Button
+from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import FinishedRow, RunningRow, duration
 from console.window.popover import SHADOW
-from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, shown, until
+from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, saying, shown, until
 
 
 async def opened(make_application):
@@ -69,10 +69,10 @@ async def test_running_work_shows_its_progress_and_can_be_paused_and_cancelled(m
     [row] = rows(panel, RunningRow)
     assert "64 %" in texts(row) and "5,344 of 8,351 files" in texts(row)
     assert row.findChild(ProgressBar).fraction == 0.64
-    row._pause.click()
-    row._cancel.click()
+    saying(IconButton, row, "Pause Uploading dogs").click()
+    saying(IconButton, row, "Cancel Uploading dogs").click()
     assert told == [True, "cancel"] and "Paused" in texts(row)
-    assert panel.segments._texts["running"] == "Running 1"
+    assert panel.segments.texts()[0] == "Running 1"
     status = application.window.status
     assert status.state.text() == "1 running" and status.title.text() == "Uploading dogs"
     item.done()
@@ -87,7 +87,7 @@ async def test_unknown_progress_shows_the_time(make_application, monkeypatch):
     await until(lambda: rows(panel, RunningRow))
     [row] = rows(panel, RunningRow)
     assert row.findChild(ProgressBar).fraction is None and "48 s" in texts(row)
-    assert not row._cancel.isVisible() and not row._pause.isVisible()
+    assert not any(button.isVisible() for button in row.findChildren(IconButton))
 
 
 async def test_history_offers_the_cli_line_and_the_retry(make_application):
@@ -166,7 +166,7 @@ async def test_messages_stack_above_the_status_bar_and_repeat_as_a_count(make_ap
     for _ in range(3):
         notify.warn("Throttled", "AWS asks to slow down.")
     notify.error("Could not delete", "It is in use.")
-    assert [toast._title.text() for toast in toasts.shown] == ["Throttled (3 times)", "Could not delete"]
+    assert [texts(toast)[0] for toast in toasts.shown] == ["Throttled (3 times)", "Could not delete"]
     boxes = [toast.geometry() for toast in toasts.shown]
     assert boxes[0].bottom() - SHADOW < boxes[1].top() + SHADOW
     assert boxes[1].bottom() - SHADOW < application.window.status.y()
@@ -184,7 +184,7 @@ async def test_a_message_s_button_acts_once_and_goes(make_application):
     done = []
     application.notify.warn("Read-only", action=("Turn it off", lambda: done.append(1)))
     [toast] = application.window.toasts.shown
-    toast._action.click()
+    saying(Button, toast, "Turn it off").click()
     assert done == [1] and application.window.toasts.shown == []
 
 

@@ -8,8 +8,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from console.look.theme import theme
-from console.window.shortcuts import KEYS
-from tests.helpers.window import activate, connect, until
+from console.window.settings_dialog import SettingsDialog
+from console.window.shortcuts import KEYS, ShortcutsDialog
+from tests.helpers.window import activate, connect, dialog_of, until
 
 
 async def opened(make_application, **options):
@@ -22,15 +23,18 @@ async def opened(make_application, **options):
 async def test_settings_hold_at_once_and_after_a_restart(make_application):
     application = await opened(make_application)
     application.window.show_settings()
-    dialog = application.window._dialogs["settings"]
+    dialog = await dialog_of(SettingsDialog, application.window)
     dialog.theme.set_current("dark")
     assert theme().dark
     dialog.scale.set_current("115")
     assert theme().scale == 1.15
     dialog.refresh.setCurrentIndex(dialog.refresh.findData(60))
-    assert application.window._timer.interval() == 60_000
+    assert application.window.refresh_ms == 60_000
     dialog.accept()
-    assert "settings" not in application.window._dialogs
+    application.window.show_settings()
+    another = await dialog_of(SettingsDialog, application.window)
+    assert another is not dialog
+    another.accept()
     await application.close()
     again = make_application()
     assert (again.settings.theme, again.settings.refresh_seconds) == ("dark", 60)
@@ -39,7 +43,7 @@ async def test_settings_hold_at_once_and_after_a_restart(make_application):
 async def test_refreshing_can_be_left_to_f5(make_application):
     application = await opened(make_application)
     application.settings.set("refresh_seconds", 0)
-    assert not application.window._timer.isActive()
+    assert application.window.refresh_ms == 0
     application.ctx.mark_refreshed()
     assert application.window.status.fresh.text().endswith("by F5 only")
 
@@ -47,7 +51,7 @@ async def test_refreshing_can_be_left_to_f5(make_application):
 async def test_another_state_folder_is_used_from_the_next_connection_on(make_application, tmp_path):
     application = await opened(make_application)
     application.window.show_settings()
-    dialog = application.window._dialogs["settings"]
+    dialog = await dialog_of(SettingsDialog, application.window)
     assert dialog.folder.text() == str(tmp_path / "sandbox")
     dialog.use_folder(str(tmp_path / "other"))
     assert application.connection.state_dir == tmp_path / "other"
@@ -61,7 +65,7 @@ async def test_a_state_folder_fixed_by_the_environment_cannot_be_changed(make_ap
     monkeypatch.setenv("SAGEDECK_STATE", "/somewhere")
     application = await opened(make_application)
     application.window.show_settings()
-    dialog = application.window._dialogs["settings"]
+    dialog = await dialog_of(SettingsDialog, application.window)
     [choose] = [button for button in dialog.findChildren(Button) if button.text() == "Choose…"]
     assert not choose.isEnabled()
     dialog.accept()
@@ -79,7 +83,7 @@ async def test_the_sandbox_can_be_stopped_from_the_settings(make_application, mo
     monkeypatch.setattr("workers.account.sandbox.stop", stop)
     application = await opened(make_application)
     application.window.show_settings()
-    dialog = application.window._dialogs["settings"]
+    dialog = await dialog_of(SettingsDialog, application.window)
     [button] = [button for button in dialog.findChildren(Button) if button.text() == "Stop the sandbox"]
     button.click()
     await until(lambda: stopped)
@@ -92,7 +96,7 @@ async def test_f1_lists_every_key(make_application):
     application = await opened(make_application)
     await activate(application.window)
     QTest.keyClick(application.window, Qt.Key.Key_F1)
-    dialog = application.window._dialogs["shortcuts"]
+    dialog = await dialog_of(ShortcutsDialog, application.window)
     shown = [label.text() for label in dialog.findChildren(QLabel)]
     for key in KEYS:
         assert key.title in shown

@@ -104,7 +104,7 @@ async def test_a_long_identity_is_shortened_before_anything_is_cut(make_applicat
     application = await shown(make_application, size=(1024, 700))
     services = FakeServices(AWS)
     name = "AnExtremelyLongRoleNameThatNobodyShouldUse" * 2
-    services._identity = Identity("123456789012", f"arn:aws:sts::123456789012:assumed-role/{name}/session")
+    services.who = Identity("123456789012", f"arn:aws:sts::123456789012:assumed-role/{name}/session")
     application.connection.state = "ready"
     application.ctx.enter(AWS, services, await services.identity())
     application.connection.changed.emit()
@@ -398,16 +398,17 @@ async def test_under_1200_px_names_give_way_to_icons_and_the_side_panel_to_a_but
     tab = window.pages.current_tab
     panel = QLabel("bucket")
     tab.set_side(panel, "Bucket", "bucket")
+    [side_button] = tab.drawer_buttons()
     assert panel.isVisible() and window.navigation.width() == 200
     window.resize(1024, 700)
     await until(lambda: window.navigation.width() == 56)
-    assert not panel.isVisible() and tab._side_button.isVisible()
+    assert not panel.isVisible() and side_button.isVisible()
     assert not window.header.region.caption.isVisible()
-    tab._side_button.click()
+    side_button.click()
     assert panel.isVisible()
     window.resize(1440, 900)
     await until(lambda: window.navigation.width() == 200)
-    assert panel.isVisible() and not tab._side_button.isVisible()
+    assert panel.isVisible() and not side_button.isVisible()
 
 
 async def test_badges_reach_the_navigation(make_application):

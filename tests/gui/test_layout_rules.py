@@ -287,7 +287,7 @@ async def test_escape_closes_a_drawer_and_gives_the_keyboard_back(
         await stage.show(scene)
         tab = stage.tab(tab_id)
         [button] = [button for button in tab.drawer_buttons() if button.isChecked()]
-        place = tab._drawer._holder if tab_id == "training" else tab._side
+        place = tab.form.parentWidget() if tab_id == "training" else tab.side_place
         inner = next(widget for widget in place.findChildren(QWidget) if widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
         inner.setFocus()
         for _ in range(3):
@@ -397,23 +397,23 @@ def test_long_lines_go_on_below_and_their_end_can_be_read(qtbot: QtBot) -> None:
     assert view.horizontalScrollBar().maximum() > 0
     view.set_wrapped(True)
     assert view.horizontalScrollBar().maximum() == 0
-    shown = [view._row(at) for at in range(view._rows.total)]
+    shown = [view.row(at) for at in range(view.rows.total)]
     assert "".join(row.line.text[row.begin : row.end] for row in shown) == "short" + "x" * 300 + " END" + "last"
     assert view.following and view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
     assert view.text() == "short\n" + "x" * 300 + " END\nlast"
     view.search("END")
-    qtbot.waitUntil(lambda: view._search.done)
+    qtbot.waitUntil(lambda: view.search_done)
     view.search_next()
-    row = view._rows.first_row(1)
+    row = view.rows.first_row(1)
     assert view.verticalScrollBar().value() <= row + 20
 
 
 def test_another_width_keeps_the_line_at_the_top_of_a_wrapped_log(qtbot: QtBot) -> None:
     view = log_of(qtbot, [f"{at} " + "word " * 60 for at in range(50)])
     view.set_wrapped(True)
-    view.verticalScrollBar().setValue(view._rows.first_row(20))
+    view.verticalScrollBar().setValue(view.rows.first_row(20))
     view.resize(700, 160)
-    assert view._rows.at(view.verticalScrollBar().value())[0] == 20 and not view.following
+    assert view.rows.at(view.verticalScrollBar().value())[0] == 20 and not view.following
 
 
 def test_lines_with_breaks_and_lines_that_are_dropped_keep_the_rows_right(qtbot: QtBot) -> None:
@@ -423,8 +423,8 @@ def test_lines_with_breaks_and_lines_that_are_dropped_keep_the_rows_right(qtbot:
         view.append([LogLine(None, f"{at}\n" + "z" * 90)] * (10 * at + 1))
         view.flush()
         kept = [line.text for line in view.buffer.slice(view.buffer.first, view.buffer.end)]
-        assert len(view._rows) == len(kept)
-        assert view._rows.total == len(naive(kept, view._rows.columns))
+        assert len(view.rows) == len(kept)
+        assert view.rows.total == len(naive(kept, view.rows.columns))
     assert not view.grab().isNull()
 
 
@@ -440,7 +440,7 @@ def test_the_switch_of_a_log_is_remembered_for_all_logs(qtbot: QtBot) -> None:
 
     first = made()
     assert first.view.wrapped
-    first._wrap.click()
+    first.wrap_button.click()
     assert not first.view.wrapped and not made().view.wrapped
 
 
@@ -467,10 +467,10 @@ async def test_every_list_remembers_its_columns(make_application: Callable[..., 
     tables: dict[int, ResourceTable] = {}
     for scene in SCENES:
         shown = await stage.show(scene)
-        found = (one for one in below(shown, ResourceTable) if not isinstance(one.window(), QDialog))
+        found = (table for table in below(shown, ResourceTable) if not isinstance(table.window(), QDialog))
         tables |= {id(table): table for table in found}
     # A page is built piece by piece.
     await stage.settle()
-    forgetful = {one.view.accessibleName() for one in tables.values() if isValid(one) and not one.remembers}
+    forgetful = {table.view.accessibleName() for table in tables.values() if isValid(table) and not table.remembers}
     stage.close()
     assert forgetful == set() and len(tables) > 8

@@ -50,7 +50,7 @@ class Desk:
             return FakeServices(backend, error=error)
         account = NamedAccount(WORDS[name], backend)
         number = {"old": "111111111111", "new": "222222222222", "empty": "333333333333"}[name]
-        account._identity = type(account._identity)(number, f"arn:aws:iam::{number}:user/{name}-operator")
+        account.who = type(account.who)(number, f"arn:aws:iam::{number}:user/{name}-operator")
         self.made[name] = account
         return account
 

@@ -37,7 +37,7 @@ def colour(image: QImage, x: int, y: int) -> tuple[int, int, int]:
 
 
 def near(found: tuple[int, int, int], wanted: tuple[int, int, int]) -> bool:
-    return all(abs(one - other) < 12 for one, other in zip(found, wanted, strict=True))
+    return all(abs(level - other) < 12 for level, other in zip(found, wanted, strict=True))
 
 
 def huge_png() -> bytes:

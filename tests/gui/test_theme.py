@@ -26,9 +26,9 @@ def luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, two: str) -> float:
+def contrast(first: str, two: str) -> float:
     """WCAG 2.2 contrast ratio of two opaque colours."""
-    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    light, dark = sorted((luminance(first), luminance(two)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 

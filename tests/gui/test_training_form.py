@@ -255,7 +255,7 @@ def test_the_cli_line_can_be_read_back() -> None:
 
 async def test_more_settings_are_scrolled_into_sight(make_application: Callable[..., Any], qtbot: Any) -> None:
     form = await shown(make_application, "single")
-    form._prewarm = lambda: None  # type: ignore[method-assign]
+    form.prewarm = lambda: None  # type: ignore[method-assign]
     qtbot.addWidget(form)
     form.resize(320, 620)
     form.show()

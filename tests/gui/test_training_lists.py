@@ -25,7 +25,9 @@ from console.tabs.training.tuning.views import dots, last_epoch, lines, marks, p
 from console.widgets.charts.parallel import Axis, ParallelChart, Thread
 from console.widgets.charts.scatter import Dot, ScatterChart
 from console.widgets.forms.range_fields import RangeField, ToggleRow
+from console.widgets.frames.banner import Banner
 from tests.helpers.training_tab import NOW, TRIALS, FakeAccount, training, trial, tuning
+from tests.helpers.window import menu_of, saying
 from workers.prices.table import PriceTable
 from workers.tuning.answers import leaderboard
 from workers.tuning.types import TrialCounts, TuningJob
@@ -153,15 +155,15 @@ def test_an_axis_writes_all_its_numbers_alike() -> None:
 
 
 def test_facts_of_a_comparison() -> None:
-    one = JobRow(training("a", hyperparameters={"epochs": "4", "batch_size": "32"}), (), 0.5)
+    single = JobRow(training("a", hyperparameters={"epochs": "4", "batch_size": "32"}), (), 0.5)
     two = JobRow(training("b", instance_count=4, hyperparameters={"epochs": "4", "batch_size": "32"}), (), 2.0)
     curve = (EpochMetrics(1, 1, {"valid:accuracy": 0.7, "valid:loss": 0.4}, NOW),)
-    found = {fact.name: fact for fact in facts([one, two], {one.key: curve})}
+    found = {fact.name: fact for fact in facts([single, two], {single.key: curve})}
     assert found["Instances"].differs and not found["Epochs"].differs
-    assert dict(found["Cost"].texts) == {one.key: "$0.500", two.key: "$2.000"}
-    cheap = replace(one, cost=0.0003)
+    assert dict(found["Cost"].texts) == {single.key: "$0.500", two.key: "$2.000"}
+    cheap = replace(single, cost=0.0003)
     assert next(fact for fact in facts([cheap], {}) if fact.name == "Cost").texts[cheap.key] == "<$0.001"
-    assert dict(found["Best validation accuracy"].texts) == {one.key: ".700", two.key: "–"}
+    assert dict(found["Best validation accuracy"].texts) == {single.key: ".700", two.key: "–"}
 
 
 # Widgets
@@ -175,14 +177,14 @@ def test_points_are_chosen_by_click_and_key(qtbot: Any) -> None:
     chart.show()
     chosen: list[str] = []
     chart.chosen.connect(chosen.append)
-    spots = {dot.key: spot for dot, spot in chart._spots()}
+    spots = {dot.key: spot for dot, spot in chart.spots()}
     QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=spots["b"].toPoint())
     QTest.keyClick(chart, Qt.Key.Key_Left)
     QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
     assert chosen == ["b", "a"]
     middle = (spots["a"].x() + spots["b"].x()) / 2
     chart.set_points([Dot("a", 0.001, 0.5), Dot("b", 0.1, 0.9), Dot("c", 0.01, 0.7)], log=True)
-    assert {dot.key: spot for dot, spot in chart._spots()}["c"].x() == pytest.approx(middle)
+    assert {dot.key: spot for dot, spot in chart.spots()}["c"].x() == pytest.approx(middle)
     chart.grab()
 
 
@@ -201,7 +203,7 @@ def test_lines_are_chosen_by_click_and_key(qtbot: Any) -> None:
     chart.show()
     chosen: list[str] = []
     chart.chosen.connect(chosen.append)
-    spot = chart._points(chart.threads[0], chart._plot())[1]
+    spot = chart.points(chart.threads[0])[1]
     QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=spot.toPoint())
     QTest.keyClick(chart, Qt.Key.Key_Up)
     assert chosen == ["low", "high"]
@@ -282,7 +284,7 @@ async def test_a_failed_tuning_job_says_why(make_application: Callable[..., Any]
     tab.show()
     job = tuning(status="Failed", failure_reason="Five training jobs in a row failed.")
     tab.tuning.show_job(job, leaderboard(job, TRIALS))
-    assert tab.tuning._banner.isVisibleTo(tab.tuning)
+    assert saying(Banner, tab.tuning, "Five training jobs in a row failed.")
     assert tab.tuning.chosen == "dogs-tuning-002-0123abcd", "the best trial"
     tab.deleteLater()
 
@@ -306,7 +308,7 @@ async def test_what_is_no_model_is_not_offered_for_deployment(
     tab.table.select_keys([f"job:{job.name}"])
     offered = tab.detail.deploy_button.isVisibleTo(tab.detail)
     assert offered is not bool(words)
-    assert any(entry[0] == "Deploy…" for entry in tab._menu(tab.table.selected_rows())) is offered
+    assert ("Deploy…" in menu_of(tab.table)) is offered
     told = " ".join(text.text() for text in tab.detail.findChildren(QLabel))
     assert ("not offered" in told) is bool(words) and words in told
     tab.deleteLater()
@@ -391,8 +393,7 @@ async def test_the_details_keep_the_whole_value_in_the_tip_and_show_an_accuracy_
     tab = TrainingTab(application.ctx)
     report = JobReport((), (), 0.0, (), (), ())
     tab.detail.show_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
-    tab.detail._report = report
-    tab.detail._set_job(training("a", hyperparameters={"learning_rate": "0.00293223"}))
+    tab.detail.show_report(training("a", hyperparameters={"learning_rate": "0.00293223"}), report)
     labels = {text.text(): text.toolTip() for text in tab.detail.findChildren(QLabel)}
     assert labels["0.0029"] == "0.00293223" and ".000" in labels
     tab.deleteLater()

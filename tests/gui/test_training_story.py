@@ -42,11 +42,11 @@ async def test_tune_train_with_the_best_and_compare(tmp_path: Path, make_applica
     assert row.cost and row.cost > 0
     assert not any(trial.name in rows for trial in trials), "trials are not rows of their own"
     best = board[0].hyperparameters
-    one, several = tab.compare.rows
-    for job in (one.job, several.job):
+    single, several = tab.compare.rows
+    for job in (single.job, several.job):
         given = {name: value.strip('"') for name, value in job.hyperparameters.items()}
         assert given["batch_size"] == best["batch_size"]
         assert float(given["learning_rate"]) == pytest.approx(float(best["learning_rate"]), rel=1e-4)
-    assert (one.kind, several.kind) == ("Single job", "2 hosts")
+    assert (single.kind, several.kind) == ("Single job", "2 hosts")
     assert "Instances" in [fact.name for fact in tab.compare.facts]
     assert "Learning rate" not in [fact.name for fact in tab.compare.facts], "what is the same is left out"

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QTimer
 
 from console.models.running import progress_words
 from console.models.states import State
@@ -17,12 +18,13 @@ from console.tabs.training.book import JobBook
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow_features import FeaturesFollower
 from console.tabs.training.pending import PendingRow, pending_rows
-from console.tabs.training.tab import TrainingTab
+from console.tabs.training.tab import TICK_MS, TrainingTab
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
+from console.widgets.frames.banner import Banner
 from tests.helpers.models import NOW, ModelServices, enter, job
 from tests.helpers.training_tab import FakeAccount, said, training, tuning
-from tests.helpers.window import until
+from tests.helpers.window import saying, until
 from workers.errors.tree import NotFound
 from workers.training.curves import CurveReader
 from workers.training.progress import FeaturesProgress
@@ -168,7 +170,7 @@ def opened(make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     enter(application, services)
     tab = TrainingTab(application.ctx)
     # The form is not what this is about: it asks for prices, quotas and data.
-    for name in ("_prewarm", "connect_account", "update_state"):
+    for name in ("prewarm", "connect_account", "update_state"):
         monkeypatch.setattr(tab.form, name, lambda: None)
     monkeypatch.setattr(tab.form, "offer_parents", lambda _: None)
     monkeypatch.setattr(tab.form, "renew_name", lambda: None)
@@ -184,7 +186,7 @@ async def test_a_launch_has_a_row_at_once_that_becomes_the_tuning_job(
     make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application, tab, services = opened(make_application, monkeypatch)
-    tab._launch(FORM)
+    tab.form.launchRequested.emit(FORM)
     await until(lambda: row_of(tab) is not None)
     assert row_of(tab).state == State("Starting", "run") and not services.job_rows
     assert not tab.detail.isVisibleTo(tab) and not tab.tuning.isVisibleTo(tab)
@@ -212,9 +214,9 @@ async def test_features_that_nobody_waited_for_can_be_taken_up_again(
     services.job_rows = [features("Completed")]
     tab.refresh()
     await until(lambda: row_of(tab) is not None)
-    banner = tab.detail._trouble
-    await until(lambda: banner.isVisibleTo(tab))
-    assert "The tuning job dogs-tuning was not created" in said(banner)
+    words = "The tuning job dogs-tuning was not created"
+    await until(lambda: words in said(tab.detail))
+    banner = saying(Banner, tab, words)
     next(button for button in banner.findChildren(Button) if button.text() == "Launch it again").click()
     await until(lambda: services.done)
     assert services.done == [("launch", FORM)]
@@ -256,8 +258,9 @@ async def test_what_runs_keeps_counting_while_nothing_else_changes(
     tab.activate()
     await until(lambda: tab.table.model.row_of("job:dogs-1") is not None)
     before = tab.table.model.row_of("job:dogs-1").cost
-    assert tab._tick.isActive()
-    tab._tick.timeout.emit()
+    [tick] = [timer for timer in tab.findChildren(QTimer) if timer.interval() == TICK_MS and not timer.isSingleShot()]
+    assert tick.isActive()
+    tick.timeout.emit()
     assert tab.table.model.row_of("job:dogs-1").cost > before
     tab.deactivate()
-    assert not tab._tick.isActive()
+    assert not tick.isActive()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from console.look.theme import theme
@@ -35,7 +35,7 @@ def test_segments_by_key_and_mouse(qtbot: QtBot) -> None:
     qtbot.keyClick(segments, Qt.Key.Key_End)
     qtbot.keyClick(segments, Qt.Key.Key_Right)
     assert told == ["b", "c", "a"] and segments.accessibleName() == "Mode: Single job"
-    qtbot.mouseClick(segments, Qt.MouseButton.LeftButton, pos=segments._rects()[1].center().toPoint())
+    qtbot.mouseClick(segments, Qt.MouseButton.LeftButton, pos=segments.rect_of("b").center().toPoint())
     assert segments.current == "b"
     segments.set_segment_enabled("c", False)
     qtbot.keyClick(segments, Qt.Key.Key_Right)
@@ -119,7 +119,8 @@ def test_banner_of_an_error_says_what_and_how(qtbot: QtBot) -> None:
     qtbot.mouseClick(buttons["Grant just this"], Qt.MouseButton.LeftButton)
     assert called == [1]
     qtbot.mouseClick(buttons["Details"], Qt.MouseButton.LeftButton)
-    assert "r-1" in banner._details.toPlainText() and banner._details.isVisible()
+    details = banner.findChild(QPlainTextEdit)
+    assert "r-1" in details.toPlainText() and details.isVisible()
 
 
 def test_banner_is_dismissed(qtbot: QtBot) -> None:
@@ -168,11 +169,12 @@ def test_states_are_told_by_icon_and_word(qtbot: QtBot) -> None:
 def test_progress_moves_only_while_seen(qtbot: QtBot) -> None:
     bar = ProgressBar(None)
     qtbot.addWidget(bar)
-    assert not bar._timer.isActive()
+    timer = bar.findChild(QTimer)
+    assert not timer.isActive()
     bar.show()
-    assert bar._timer.isActive()
+    assert timer.isActive()
     bar.set_fraction(1.7)
-    assert bar.fraction == 1.0 and not bar._timer.isActive() and bar.accessibleDescription() == "100 %"
+    assert bar.fraction == 1.0 and not timer.isActive() and bar.accessibleDescription() == "100 %"
 
 
 def test_empty_state_replaces_its_buttons(qtbot: QtBot) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from console.commands import Affected, Confirmation
@@ -79,11 +79,11 @@ def test_a_choice_shortens_first_what_tells_least(qtbot: QtBot) -> None:
     qtbot.addWidget(box)
     metrics = box.fontMetrics()
     room = metrics.horizontalAdvance("my own pictures in sagedeck-12")
-    assert not box._fitting(metrics, box.itemText(0), room).startswith("my own pictures in ")
+    assert not box.fitting(metrics, box.itemText(0), room).startswith("my own pictures in ")
     box.shorten_after = " in "
-    assert box._fitting(metrics, box.itemText(0), room).startswith("my own pictures in sa")
-    assert "…" in box._fitting(metrics, box.itemText(0), metrics.horizontalAdvance("my own"))
-    assert box._fitting(metrics, "no bucket", 999) == "no bucket"
+    assert box.fitting(metrics, box.itemText(0), room).startswith("my own pictures in sa")
+    assert "…" in box.fitting(metrics, box.itemText(0), metrics.horizontalAdvance("my own"))
+    assert box.fitting(metrics, "no bucket", 999) == "no bucket"
 
 
 def test_new_items_keep_the_choice_and_tell_only_changes(qtbot: QtBot) -> None:
@@ -245,12 +245,14 @@ def test_a_dialog_makes_room_for_a_hint_of_two_lines(qtbot):
     field.clearFocus()
     assert "became that" in form.row("n0").hint_text
 
+    scroll = dialog.findChild(QScrollArea)
+
     def seen() -> bool:
         bottom = last.field.mapTo(dialog, QPoint(0, last.field.height())).y()
-        return bottom <= dialog._scroll.mapTo(dialog, QPoint(0, dialog._scroll.height())).y()
+        return bottom <= scroll.mapTo(dialog, QPoint(0, scroll.height())).y()
 
     qtbot.waitUntil(seen)
-    assert not dialog._scroll.verticalScrollBar().isVisible()
+    assert not scroll.verticalScrollBar().isVisible()
 
 
 def test_a_dialog_that_is_done_goes_in_silence(qtbot):
@@ -275,10 +277,10 @@ def test_a_question_that_is_done_goes_in_silence(qtbot: QtBot) -> None:
         dialog.show()
         QTest.qWaitForWindowExposed(dialog)
         dialog.reject()
-        listed = dialog._listed
-        del dialog._listed
+        listed = dialog.listed
+        del dialog.listed
         QApplication.sendEvent(listed, QEvent(QEvent.Type.LayoutRequest))
-        dialog._listed = listed
+        dialog.listed = listed
     assert raised == []
 
 

@@ -74,19 +74,19 @@ def test_what_one_reads_stays_when_old_lines_are_dropped(qtbot: QtBot) -> None:
 def test_find_counts_goes_round_and_stops_following(panel: LogPanel, qtbot: QtBot) -> None:
     panel.view.append(lines(0, 200))
     panel.view.flush()
-    panel._find.setText("line 19")
-    qtbot.waitUntil(lambda: panel._count.text() == "11 lines", timeout=60_000)
-    qtbot.keyClick(panel._find, Qt.Key.Key_Return)
-    first = panel._count.text()
+    panel.find_field.setText("line 19")
+    qtbot.waitUntil(lambda: panel.matches.text() == "11 lines", timeout=60_000)
+    qtbot.keyClick(panel.find_field, Qt.Key.Key_Return)
+    first = panel.matches.text()
     assert first.endswith("of 11") and not panel.view.following
     for _ in range(11):
-        qtbot.keyClick(panel._find, Qt.Key.Key_Return)
-    assert panel._count.text() == first
+        qtbot.keyClick(panel.find_field, Qt.Key.Key_Return)
+    assert panel.matches.text() == first
     panel.view.append(lines(190, 192))
     panel.view.flush()
-    qtbot.waitUntil(lambda: panel._count.text().endswith("of 13"), timeout=60_000)
-    panel._find.clear()
-    assert not panel._count.isVisible()
+    qtbot.waitUntil(lambda: panel.matches.text().endswith("of 13"), timeout=60_000)
+    panel.find_field.clear()
+    assert not panel.matches.isVisible()
 
 
 def test_selecting_with_the_mouse_and_copying(panel: LogPanel, qtbot: QtBot) -> None:
@@ -94,10 +94,10 @@ def test_selecting_with_the_mouse_and_copying(panel: LogPanel, qtbot: QtBot) -> 
     view.append(lines(0, 5))
     view.flush()
     area = view.viewport()
-    left = round(12 + view._type.clock_width)
-    middle = 8 + view._type.line_height // 2
-    qtbot.mousePress(area, Qt.MouseButton.LeftButton, pos=QPoint(left, middle + view._type.line_height))
-    end = QPoint(left + round(view._type.advance * 4), middle + 2 * view._type.line_height)
+    left = round(12 + view.typeface.clock_width)
+    middle = 8 + view.typeface.line_height // 2
+    qtbot.mousePress(area, Qt.MouseButton.LeftButton, pos=QPoint(left, middle + view.typeface.line_height))
+    end = QPoint(left + round(view.typeface.advance * 4), middle + 2 * view.typeface.line_height)
     qtbot.mouseMove(area, end)
     view.mouseMoveEvent(_moved(end))
     qtbot.mouseRelease(area, Qt.MouseButton.LeftButton, pos=end)
@@ -122,7 +122,7 @@ def test_ctrl_f_goes_to_the_find_field(panel: LogPanel, qtbot: QtBot) -> None:
     panel.activateWindow()
     panel.view.setFocus()
     qtbot.keyClick(panel.view, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
-    assert panel._find.hasFocus()
+    assert panel.find_field.hasFocus()
 
 
 def test_clear_begins_anew(panel: LogPanel) -> None:

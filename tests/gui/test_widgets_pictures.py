@@ -173,10 +173,10 @@ def test_large_matrix_fits_zooms_and_scrolls(qtbot: QtBot) -> None:
     matrix.resize(420, 420)
     matrix.show()
     matrix.set_matrix([f"breed {number}" for number in range(size)], counts)
-    assert matrix._size() * size <= 420 and matrix.horizontalScrollBar().maximum() == 0
+    assert matrix.cell_size() * size <= 420 and matrix.horizontalScrollBar().maximum() == 0
     for _ in range(12):
         qtbot.keyClick(matrix, Qt.Key.Key_Plus)
-    assert matrix._size() > 20 and matrix.verticalScrollBar().maximum() > 1000
+    assert matrix.cell_size() > 20 and matrix.verticalScrollBar().maximum() > 1000
     for _ in range(3):
         qtbot.keyClick(matrix, Qt.Key.Key_Down)
     assert not matrix.grab().isNull()

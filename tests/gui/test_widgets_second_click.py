@@ -32,7 +32,7 @@ def test_only_a_quick_click_on_the_spot_with_another_meaning_is_one(now: Press, 
 
 @pytest.fixture(autouse=True)
 def no_press_before() -> None:
-    SecondClickGuard._last = None
+    SecondClickGuard.last_press = None
 
 
 def double_click(widget: QWidget) -> None:
@@ -41,12 +41,12 @@ def double_click(widget: QWidget) -> None:
     QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
     for kind in (QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick, QEvent.Type.MouseButtonRelease):
         under = window.childAt(window.mapFromGlobal(place))
-        assert under is not None and SecondClickGuard._last is not None
+        assert under is not None and SecondClickGuard.last_press is not None
         event = QMouseEvent(
             kind, QPointF(under.mapFromGlobal(place)), QPointF(place), Qt.MouseButton.LeftButton,
             Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
         )  # fmt: skip
-        event.setTimestamp(SecondClickGuard._last.at + 120)
+        event.setTimestamp(SecondClickGuard.last_press.at + 120)
         QApplication.sendEvent(under, event)
 
 
@@ -79,7 +79,7 @@ def test_another_button_in_its_place_is_not_hit(qtbot) -> None:
     page.show()
     double_click(upload)
     assert said == ["upload"]
-    SecondClickGuard._last = None
+    SecondClickGuard.last_press = None
     QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
     assert said == ["upload", "pause"] and page.isVisible()
 

@@ -102,17 +102,17 @@ class FakeCompute:
         self.did: list[tuple[str, Any]] = []
         self.instances = self.images = self.preflight = self.launches = self.commands = self.jobs = self
 
-    def per_hour(self, one: Instance) -> float | None:
-        return 0.1664 if one.running else 0.0
+    def per_hour(self, instance: Instance) -> float | None:
+        return 0.1664 if instance.running else 0.0
 
-    def cost_since_start(self, one: Instance, now: Any = None) -> float | None:
-        return 0.36 if one.running else None
+    def cost_since_start(self, instance: Instance, now: Any = None) -> float | None:
+        return 0.36 if instance.running else None
 
     async def everywhere(self) -> tuple[TrainingJob, ...]:
         return self.elsewhere
 
     async def per_hour_now(self) -> float:
-        return sum(self.per_hour(one) or 0.0 for one in self.rows)
+        return sum(self.per_hour(instance) or 0.0 for instance in self.rows)
 
     # Instances
 
@@ -122,18 +122,18 @@ class FakeCompute:
         return tuple(self.rows)
 
     async def cpu(self, instances: Any) -> dict[str, Series]:
-        return {one.id: self._busy(one) for one in instances}
+        return {instance.id: self._busy(instance) for instance in instances}
 
-    async def charts(self, one: Instance, span: timedelta) -> tuple[Series, ...]:
-        return (self._busy(one), Series("NetworkIn", "bytes"), Series("mem_used_percent", "%"))
+    async def charts(self, instance: Instance, span: timedelta) -> tuple[Series, ...]:
+        return (self._busy(instance), Series("NetworkIn", "bytes"), Series("mem_used_percent", "%"))
 
-    def _busy(self, one: Instance) -> Series:
-        quiet = "scratch" in one.name
+    def _busy(self, instance: Instance) -> Series:
+        quiet = "scratch" in instance.name
         values = [
             (NOW - timedelta(minutes=59 - at), 1.0 if quiet or not (12 < at < 22 or at > 40) else 92.0 + at % 5)
             for at in range(60)
         ]
-        return Series("CPUUtilization", "%", tuple(values) if one.running else ())
+        return Series("CPUUtilization", "%", tuple(values) if instance.running else ())
 
     async def start(self, identity: str) -> None:
         self.did.append(("start", identity))
@@ -180,27 +180,27 @@ class FakeCompute:
     # Commands and jobs
 
     async def of(self, identity: str = "", *, most: int = 200) -> tuple[Command, ...]:
-        return tuple(one for one in self.command_rows if identity in ("", one.instance))
+        return tuple(known for known in self.command_rows if identity in ("", known.instance))
 
     async def describe(self, identity: str, where: str) -> Command | None:
-        return next((one for one in self.command_rows if one.id == identity), None)
+        return next((known for known in self.command_rows if known.id == identity), None)
 
-    async def output(self, one: Command, token: str | None = None, **_: Any) -> tuple[tuple[LogEvent, ...], str]:
-        lines = self.lines.get(one.id, [])
+    async def output(self, command: Command, token: str | None = None, **_: Any) -> tuple[tuple[LogEvent, ...], str]:
+        lines = self.lines.get(command.id, [])
         read = int(token or 0)
         return tuple(LogEvent(NOW, line) for line in lines[read:]), str(len(lines))
 
-    async def cancel(self, one: Command) -> None:
-        self.did.append(("cancel", one.id))
+    async def cancel(self, command: Command) -> None:
+        self.did.append(("cancel", command.id))
 
-    async def of_command(self, one: Command) -> InstanceJob | None:
-        return self.job_rows.get(one.job)
+    async def of_command(self, command: Command) -> InstanceJob | None:
+        return self.job_rows.get(command.job)
 
-    def curve_reader(self, one: InstanceJob) -> CurveReader:
-        return CurveReader(one.metric_definitions)
+    def curve_reader(self, job: InstanceJob) -> CurveReader:
+        return CurveReader(job.metric_definitions)
 
-    async def stop(self, one: Any, where: Instance | None = None) -> None:
-        self.did.append(("stop", one if isinstance(one, str) else one.name))
+    async def stop(self, job: Any, where: Instance | None = None) -> None:
+        self.did.append(("stop", job if isinstance(job, str) else job.name))
 
 
 def busy_account() -> FakeCompute:

@@ -29,4 +29,9 @@ def open_tab(make_application: Callable[..., Any], services: ModelServices | Non
 
 
 async def listed(tab: EndpointsTab, services: ModelServices) -> None:
-    await until(lambda: {row.name for row in services.endpoint_rows} == set(tab._rows) and tab.table.state != "loading")
+    """Wait until the table has the account's endpoints."""
+
+    def same() -> bool:
+        return {row.name for row in services.endpoint_rows} == {row.name for row in tab.table.model.rows()}
+
+    await until(lambda: same() and tab.table.state != "loading")

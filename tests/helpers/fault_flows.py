@@ -94,9 +94,14 @@ def things(account: Account) -> Things:
 class DirectLauncher(Launcher):
     """Creates jobs by one call of the session instead of the SDK in a process: quick, and through the same proxy."""
 
-    def __init__(self, backend: Backend, session: AwsSession, account: Account) -> None:
+    def __init__(self, backend: Backend, account: Account) -> None:
         super().__init__(backend)
-        self._session, self._account = session, account
+        self._session, self._account = AwsSession(backend), account
+
+    def close(self) -> None:
+        """Nothing is called any more."""
+        self._session.close()
+        super().close()
 
     async def launch(self, request: LaunchRequest) -> Launched:
         """CreateTrainingJob, or CreateHyperParameterTuningJob of it."""
@@ -174,14 +179,13 @@ class Bench:
 
     async def start(self) -> None:
         """What the flows need: a job with a model, an endpoint that is there all the time."""
-        self.services = Services(self.backend)
+        launcher = (
+            Launcher(self.backend, module=self._launcher_module)
+            if self._launcher_module
+            else DirectLauncher(self.backend, self.account)
+        )
+        self.services = Services(self.backend, launcher)
         self.seeing = Services(self.direct)
-        if self._launcher_module:
-            self.services.launcher = Launcher(self.backend, module=self._launcher_module)
-        else:
-            self.services.launcher = DirectLauncher(self.backend, self.services.session, self.account)
-        for service in (self.services.training, self.services.tuning, self.services.tuning._training):
-            service._launcher = self.services.launcher
         await self.services.identity()
         self.account.start(JOB, SCRIPT)
         assert self.account.finished(JOB)["TrainingJobStatus"] == "Completed"

@@ -62,7 +62,7 @@ def _of(widget: QWidget, root: QWidget) -> Iterator[str]:
     if isinstance(widget, (QAbstractButton, QComboBox, QAbstractSpinBox)) or _fixed(widget):
         yield from _squeezed(widget)
     if isinstance(widget, LogView):
-        lines = (widget.viewport().height() - 16) // max(1, widget._type.line_height)
+        lines = widget.visible_lines()
         if lines < LOG_LINES:
             yield f"a log of {lines} lines"
     elif isinstance(widget, TableView):

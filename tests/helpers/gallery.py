@@ -363,15 +363,15 @@ def cards_page() -> QWidget:
     paths = breeds(Path(tempfile.gettempdir()) / "sagedeck-gallery")
     labels = ("020.Siberian_husky", "Alaskan malamute", "Norwegian elkhound", "Akita", "Keeshond")
     other = ("Alaskan malamute", "020.Siberian_husky", "Norwegian elkhound", "Akita", "Keeshond")
-    one = Answer(labels, (0.63, 0.31, 0.02, 0.014, 0.006), 71.2)
+    unsure = Answer(labels, (0.63, 0.31, 0.02, 0.014, 0.006), 71.2)
     two = Answer(other, (0.52, 0.41, 0.03, 0.02, 0.001), 65)
     grid = PredictionGrid()
     grid.set_cards(
         [
-            Card("1", paths[0], "husky.jpg", labels[0], (two, one)),
-            Card("2", paths[1], "b.jpg", labels[0], (one, one)),
-            Card("3", paths[2], "unknown.jpg", "", (one,)),
-            Card("4", paths[3], "d.jpg", labels[0], (one,)),
+            Card("1", paths[0], "husky.jpg", labels[0], (two, unsure)),
+            Card("2", paths[1], "b.jpg", labels[0], (unsure, unsure)),
+            Card("3", paths[2], "unknown.jpg", "", (unsure,)),
+            Card("4", paths[3], "d.jpg", labels[0], (unsure,)),
             Card("5", paths[4], "waiting.jpg", labels[0], (None,)),
             Card("6", paths[5], "broken.jpg", "", (Answer(error="The model said: cannot identify image file."),)),
         ]

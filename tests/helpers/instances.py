@@ -80,7 +80,7 @@ class InstanceAccount:
     def wait_state(self, instance: str, state: str) -> dict[str, Any]:
         """The description once the instance is in ``state``."""
         found: dict[str, Any] = wait_for(
-            lambda: one if (one := self.describe(instance))["State"]["Name"] == state else None, 60
+            lambda: seen if (seen := self.describe(instance))["State"]["Name"] == state else None, 60
         )
         return found
 
@@ -106,7 +106,7 @@ class InstanceAccount:
         """The invocation once it is in one of ``statuses`` (default: ended)."""
         wanted = statuses or ENDED
         found: dict[str, Any] = wait_for(
-            lambda: one if (one := self.invocation(command, instance)).get("Status") in wanted else None, 60
+            lambda: seen if (seen := self.invocation(command, instance)).get("Status") in wanted else None, 60
         )
         return found
 

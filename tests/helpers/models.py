@@ -160,5 +160,5 @@ class ModelServices(FakeServices):
 def enter(application: Any, services: ModelServices) -> None:
     """Put the services in force, as a finished connection does."""
     application.connection.state = "ready"
-    application.ctx.enter(services.backend, services, services._identity)
+    application.ctx.enter(services.backend, services, services.who)
     application.connection.changed.emit()

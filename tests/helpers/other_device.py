@@ -24,6 +24,7 @@ class Away(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held: torch.Tensor, requires_grad: bool = False) -> Away:
+        # The way that torch documents for a tensor that only wraps another.
         made = torch.Tensor._make_wrapper_subclass(
             cls, held.size(), strides=held.stride(), storage_offset=held.storage_offset(), dtype=held.dtype,
             device=PLACE, requires_grad=requires_grad,
@@ -47,6 +48,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, torch.Tensor)]
     away = [value for value in tensors if isinstance(value, Away)]
     here = [value for value in tensors if not isinstance(value, Away) and value.dim() > 0]
+    # An operation tells its name nowhere else.
     name = func._schema.name
     if away and here and name not in CROSSING:
         raise RuntimeError(f"Expected all tensors to be on the same device, cuda:0 and cpu ({name})")

@@ -19,7 +19,10 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from console.look.theme import theme
 from console.tabs import TABS
+from console.tabs.base import Tab
+from console.widgets.frames.banner import Banner
 from console.widgets.pictures.viewer import Viewer
+from console.window.activity_panel import ActivityPanel
 from tests.helpers import full_account as full
 from tests.helpers.faults import faults
 from tests.helpers.models import enter
@@ -78,14 +81,12 @@ class Stage:
         if self.dialog is not None:
             self.dialog.reject()
             self.dialog = None
-        if self.window._panel is not None and self.window.panel.isVisible():
-            self.window.panel.close_panel()
-        for spec in SPECS:
-            for tab in self.window.pages.findChildren(QWidget):
-                if getattr(tab, "id", None) == spec.id:
-                    for button in (tab._side_button, getattr(getattr(tab, "_drawer", None), "button", None)):
-                        if button is not None:
-                            button.setChecked(False)
+        for panel in self.window.findChildren(ActivityPanel):
+            if panel.isVisible():
+                panel.close_panel()
+        for tab in self.window.pages.findChildren(Tab):
+            for button in tab.drawer_buttons():
+                button.setChecked(False)
 
     async def asked(self, kind: str) -> None:
         """Wait for the dialog of this class."""
@@ -126,7 +127,7 @@ class Stage:
     async def _chosen(self, *keys: str) -> Any:
         tab = self.tab("training")
         await until(lambda: tab.table.model.total >= 5)
-        tab._close_compare()
+        tab.compare.closed.emit()
         tab.table.select_keys(list(keys))
         return tab
 
@@ -144,7 +145,7 @@ class Stage:
     async def failed(self) -> None:
         """A failed job."""
         tab = await self._chosen(f"job:{full.FAILED_JOB}")
-        await until(lambda: not tab.detail._banner.isHidden())
+        await until(lambda: any(not banner.isHidden() for banner in tab.detail.findChildren(Banner)))
 
     async def tuning(self) -> None:
         """A tuning job."""
@@ -154,20 +155,22 @@ class Stage:
     async def compare(self) -> None:
         """Three jobs side by side."""
         tab = await self._chosen(*(f"job:{name}" for name in (full.JOB, full.OTHER_JOB, full.RUNNING_JOB)))
-        tab._compare()
+        tab.compare_button.click()
         await until(lambda: len(tab.compare.curves) >= 3)
 
     async def form(self) -> None:
         """The launch form, from its drawer where the window is narrow."""
         await self.job()
         tab = self.tab("training")
-        tab._focus_form()
+        for button in tab.drawer_buttons():
+            button.setChecked(tab.narrow)
+        tab.form.form.row("name").field.setFocus()
         tab.form.modes.set_current("tuning")
 
     async def endpoints(self) -> None:
         """An endpoint chosen."""
         tab = self.tab("endpoints")
-        await until(lambda: len(tab._rows) == len(full.ENDPOINTS) and tab.functions.rows)
+        await until(lambda: tab.table.model.total == len(full.ENDPOINTS) and tab.functions.rows)
         tab.table.select_keys([full.ENDPOINTS[0]])
         tab.show_side()
 
@@ -221,7 +224,7 @@ class Stage:
         """Two endpoints and a dozen pictures."""
         tab = self.tab("predict")
         await until(lambda: len(tab.choice.names) >= 2)
-        if not tab._pictures:
+        if not tab.cards():
             tab.add_paths(full.pictures(self._folder / "asked", 12))
 
         def answered() -> bool:

@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QLabel
 
 from console.tabs import TabSpec
 from console.tabs.base import Tab
+from console.widgets.tables.table import ResourceTable
 from tests.helpers.compute import FakeCompute
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
@@ -34,7 +36,7 @@ class FakeServices:
         self.closed = False
         self.job_rows: list[TrainingJob] = []
         self.endpoint_rows: list[Endpoint] = []
-        self._identity = Identity(account, f"arn:aws:iam::{account}:user/operator")
+        self.who = Identity(account, f"arn:aws:iam::{account}:user/operator")
         self._error = error
         self.session = SimpleNamespace(identity=self.identity)
         self.training = SimpleNamespace(jobs=self._jobs, complete=self._complete)
@@ -52,7 +54,7 @@ class FakeServices:
         await asyncio.sleep(0)
         if self._error is not None:
             raise self._error
-        return self._identity
+        return self.who
 
     async def _refresh_prices(self) -> bool:
         return False
@@ -146,6 +148,24 @@ async def dialog_of(kind: type[Any], parent: Any) -> Any:
 def texts(parent: Any) -> str:
     """What labels below ``parent`` say, a line each."""
     return "\n".join(found.text() for found in parent.findChildren(QLabel) if found.isVisible())
+
+
+def saying(kind: type[Any], parent: Any, words: str) -> Any:
+    """The only widget of this class below ``parent`` that is shown and says or is called what holds ``words``."""
+    [found] = [
+        widget
+        for widget in parent.findChildren(kind)
+        if widget.isVisibleTo(parent) and words in f"{widget.accessibleName()}\n{getattr(widget, 'text', str)()}"
+    ]
+    return found
+
+
+def menu_of(table: ResourceTable) -> list[str]:
+    """What the menu of the selected rows offers before what every list offers."""
+    menu = table.open_menu(QPoint(10, 10))
+    words = [action.text() for action in menu.actions() if not action.isSeparator()]
+    menu.close()
+    return words[: words.index("Copy rows" if table.selected_rows() else "Copy all rows")]
 
 
 async def activate(window: Any) -> None:

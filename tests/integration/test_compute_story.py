@@ -57,12 +57,12 @@ def services_of(sandbox: SandboxProcess) -> Services:
 async def launched(services: Services, **changes: Any) -> Instance:
     """An instance that takes commands."""
     images = await services.compute.images.deep_learning()
-    image = next(one for one in images if "pytorch" in one.parameter)
+    image = next(image for image in images if "pytorch" in image.parameter)
     spec = InstanceSpec(**{"name": "trainer", "image": image, "type": "t3.xlarge", "bucket": BUCKET} | changes)
     identity = await services.compute.launches.launch(spec)
 
     async def online() -> Instance | None:
-        found = {one.id: one for one in await services.compute.instances.all()}.get(identity)
+        found = {instance.id: instance for instance in await services.compute.instances.all()}.get(identity)
         return found if found is not None and found.agent is not None and found.agent.online else None
 
     found: Instance = await until(online, what="an instance that is online", every=0.2)
@@ -114,11 +114,11 @@ async def story(sandbox: SandboxProcess) -> None:
     reader = compute.jobs.curve_reader(stopped)
     reader.feed((await compute.commands.output(second))[0])
     assert [epoch.epoch for epoch in reader.epochs] == [1] and "valid:accuracy" in reader.epochs[0].values
-    jobs = {one.name: one for one in await compute.jobs.of_bucket(BUCKET)}
+    jobs = {job.name: job for job in await compute.jobs.of_bucket(BUCKET)}
     assert jobs["whole-job"].state == "Completed"
 
     # It stands beside SageMaker's jobs, with its log, its report and a model like any other.
-    listed = next(one for one in await compute.jobs.everywhere() if one.name == "whole-job")
+    listed = next(job for job in await compute.jobs.everywhere() if job.name == "whole-job")
     assert (listed.place, listed.status, listed.instance_type) == ("ec2", "Completed", "t3.xlarge")
     assert await services.training.describe("whole-job") == listed
     events, _ = await services.training.log("whole-job")
@@ -135,7 +135,7 @@ async def story(sandbox: SandboxProcess) -> None:
     await services.endpoints.delete(await services.endpoints.deletion_plan(name))
 
     async def is_stopped() -> bool:
-        found = {one.id: one for one in await compute.instances.all()}[where.id]
+        found = {instance.id: instance for instance in await compute.instances.all()}[where.id]
         return found.state == "stopped" and found.reason_code == "Client.InstanceInitiatedShutdown"
 
     await until(is_stopped, seconds=150, what="the instance that shuts itself down", every=0.5)

@@ -118,9 +118,9 @@ def test_half_open_connections_lock_nobody_out(sandbox: SandboxProcess) -> None:
         opened: list[socket.socket] = []
         try:
             for number in range(MAX_CONNECTIONS + 50):
-                one = socket.create_connection(("127.0.0.1", port(sandbox)), timeout=30)
-                opened.append(one)
-                one.sendall(kinds[number % 3])
+                opening = socket.create_connection(("127.0.0.1", port(sandbox)), timeout=30)
+                opened.append(opening)
+                opening.sendall(kinds[number % 3])
             client = sandbox.client("s3")
             began = time.monotonic()
             assert pool.submit(client.list_buckets).result(60)["Buckets"]

@@ -55,7 +55,7 @@ def test_five_at_once_the_sixth_waits(account: InstanceAccount, instance: str) -
         account.ssm.cancel_command(CommandId=command)
         assert account.wait_command(command, instance)["Status"] == "Cancelled"
     listed = account.ssm.list_commands(InstanceId=instance, Filters=[{"key": "Status", "value": "Cancelled"}])
-    assert {one["CommandId"] for one in listed["Commands"]} >= set(waiting)
+    assert {command["CommandId"] for command in listed["Commands"]} >= set(waiting)
 
 
 def test_what_the_agent_may_not_receive_is_never_delivered(account: InstanceAccount, instance: str) -> None:

@@ -146,8 +146,8 @@ def test_tags_at_the_launch_are_conditions(account: InstanceAccount) -> None:
     assert refused(ec2.run_instances, **with_tag("me"))[0] == "DryRunOperation"
     assert refused(ec2.run_instances, **with_tag("you"))[0] == "UnauthorizedOperation"
     assert refused(ec2.run_instances, **request())[0] == "UnauthorizedOperation"
-    one = account.launch(online=False)
-    assert refused(ec2.create_tags, Resources=[one], Tags=[{"Key": "owner", "Value": "me"}])[0] == (
+    launched = account.launch(online=False)
+    assert refused(ec2.create_tags, Resources=[launched], Tags=[{"Key": "owner", "Value": "me"}])[0] == (
         "UnauthorizedOperation"
     )
-    account.ec2.terminate_instances(InstanceIds=[one])
+    account.ec2.terminate_instances(InstanceIds=[launched])

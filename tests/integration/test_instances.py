@@ -230,9 +230,9 @@ def test_tags_are_found_and_taken_away(account: InstanceAccount, instance: str) 
     group = ec2.create_security_group(GroupName="tagged", Description="d")["GroupId"]
     ec2.create_tags(Resources=[instance, group], Tags=[{"Key": "colour", "Value": "red"}])
     tagged = ec2.describe_tags(Filters=[{"Name": "key", "Values": ["colour"]}])["Tags"]
-    assert {one["ResourceId"] for one in tagged} == {instance, group}
+    assert {row["ResourceId"] for row in tagged} == {instance, group}
     found = ec2.describe_instances(Filters=[{"Name": "tag:colour", "Values": ["r*"]}])["Reservations"]
-    assert [one["Instances"][0]["InstanceId"] for one in found] == [instance]
+    assert [reservation["Instances"][0]["InstanceId"] for reservation in found] == [instance]
     ec2.delete_tags(Resources=[instance, group], Tags=[{"Key": "colour"}])
     assert ec2.describe_tags(Filters=[{"Name": "key", "Values": ["colour"]}])["Tags"] == []
     assert refused(ec2.create_tags, Resources=["i-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "b"}])[0] == (
@@ -242,33 +242,33 @@ def test_tags_are_found_and_taken_away(account: InstanceAccount, instance: str) 
 
 def test_attributes_are_changed_one_by_one(account: InstanceAccount) -> None:
     ec2 = account.ec2
-    one = account.launch(online=False, DisableApiTermination=True)
-    assert refused(ec2.terminate_instances, InstanceIds=[one])[0] == "OperationNotPermitted"
-    account.wait_state(one, "running")
-    changed = {"InstanceId": one, "InstanceType": {"Value": "t3.large"}}
+    launched = account.launch(online=False, DisableApiTermination=True)
+    assert refused(ec2.terminate_instances, InstanceIds=[launched])[0] == "OperationNotPermitted"
+    account.wait_state(launched, "running")
+    changed = {"InstanceId": launched, "InstanceType": {"Value": "t3.large"}}
     assert refused(ec2.modify_instance_attribute, **changed)[0] == "IncorrectInstanceState"
-    ec2.stop_instances(InstanceIds=[one])
-    account.wait_state(one, "stopped")
+    ec2.stop_instances(InstanceIds=[launched])
+    account.wait_state(launched, "stopped")
     ec2.modify_instance_attribute(**changed)
-    ec2.modify_instance_attribute(InstanceId=one, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
-    ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": False})
-    read = ec2.describe_instance_attribute(InstanceId=one, Attribute="instanceInitiatedShutdownBehavior")
+    ec2.modify_instance_attribute(InstanceId=launched, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    ec2.modify_instance_attribute(InstanceId=launched, DisableApiTermination={"Value": False})
+    read = ec2.describe_instance_attribute(InstanceId=launched, Attribute="instanceInitiatedShutdownBehavior")
     assert read["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
-    assert account.describe(one)["InstanceType"] == "t3.large"
-    ec2.modify_instance_attribute(InstanceId=one, InstanceType={"Value": "c5.large"})
-    assert refused(ec2.start_instances, InstanceIds=[one])[0] == "InsufficientInstanceCapacity"
-    full = account.describe(one)
+    assert account.describe(launched)["InstanceType"] == "t3.large"
+    ec2.modify_instance_attribute(InstanceId=launched, InstanceType={"Value": "c5.large"})
+    assert refused(ec2.start_instances, InstanceIds=[launched])[0] == "InsufficientInstanceCapacity"
+    full = account.describe(launched)
     assert (full["State"]["Name"], full["StateReason"]["Code"]) == ("stopped", "Server.InsufficientInstanceCapacity")
-    ended = ec2.terminate_instances(InstanceIds=[one])["TerminatingInstances"][0]
+    ended = ec2.terminate_instances(InstanceIds=[launched])["TerminatingInstances"][0]
     assert ended["PreviousState"]["Name"] == "stopped"
-    account.wait_state(one, "terminated")
+    account.wait_state(launched, "terminated")
 
 
 def test_an_instance_terminated_while_it_boots_leaves_nothing(account: InstanceAccount) -> None:
-    one = account.launch(online=False)
-    account.ec2.terminate_instances(InstanceIds=[one])
-    account.wait_state(one, "terminated")
-    wait_for(lambda: not (account.sandbox.state / "instances" / one).exists())
+    launched = account.launch(online=False)
+    account.ec2.terminate_instances(InstanceIds=[launched])
+    account.wait_state(launched, "terminated")
+    wait_for(lambda: not (account.sandbox.state / "instances" / launched).exists())
 
 
 def test_without_a_default_vpc_a_subnet_must_be_named(tmp_path: Path) -> None:

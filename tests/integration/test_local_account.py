@@ -59,8 +59,8 @@ def test_a_crash_and_a_restart_lose_nothing(state):
 
 def test_two_windows_share_one_sandbox(state):
     async def body():
-        one, two = await asyncio.gather(local_account.attach_or_start(state), local_account.attach_or_start(state))
-        assert one == two
+        first, two = await asyncio.gather(local_account.attach_or_start(state), local_account.attach_or_start(state))
+        assert first == two
 
     run(body())
 

@@ -317,8 +317,8 @@ def test_stop_ends_all_training_jobs(account: Account, tuner: Tuner) -> None:
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_runs(tuner: Tuner, change: dict[str, Any], message: str) -> None:
-    one = {**LEARNING_RATE, "MinValue": change.get("low", "0.001"), "MaxValue": change.get("high", "0.1")}
-    ranges = {"ContinuousParameterRanges": [one]}
+    rate = {**LEARNING_RATE, "MinValue": change.get("low", "0.001"), "MaxValue": change.get("high", "0.1")}
+    ranges = {"ContinuousParameterRanges": [rate]}
     request = tuner.request("refused", HPO, LOSS, ranges, parallel=change.get("parallel", 1))
     config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
     config["HyperParameterTuningJobObjective"]["MetricName"] = change.get("objective", "loss")

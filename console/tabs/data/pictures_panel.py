@@ -131,6 +131,11 @@ class PicturesPanel(QWidget):
         self.grid.set_placeholder("No pictures here")
         self._show(paths)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The pictures listed, in their order."""
+        return tuple(self._paths)
+
     def _show(self, paths: list[Path]) -> None:
         thumbnails().cancel_pending()
         self._paths = paths

@@ -286,13 +286,18 @@ class JobDetail(QWidget):
             self._banner.show()
             return
         try:
-            self._report = await services.training.report(job)
+            report = await services.training.report(job)
         except NotFound:
             return
-        self._report_view.show_report(self._report)
+        self.show_report(job, report)
+
+    def show_report(self, job: TrainingJob, report: JobReport) -> None:
+        """Show what ``job``, which has ended, reported: its page, and curves where the log had none."""
+        self._report = report
+        self._report_view.show_report(report)
         self._pages.set_segment_enabled("report", True)
         if not (self._reader and self._reader.epochs):
-            self._draw(self._report.curves)
+            self._draw(report.curves)
         self._set_job(job)
 
     def _charts_filled(self) -> bool:

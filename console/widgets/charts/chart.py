@@ -130,6 +130,11 @@ class LineChart(QWidget):
         self._placeholder = text
         self._soon()
 
+    @property
+    def placeholder(self) -> str:
+        """What is said while there is no point."""
+        return self._placeholder
+
     def set_cursor(self, x: float | None) -> None:
         """Show the readout at ``x``, or the current values for ``None``."""
         if x != self._cursor:

@@ -97,14 +97,15 @@ class ConfusionMatrix(QAbstractScrollArea):
     # Geometry
 
     def _labels(self) -> tuple[float, float]:
-        if not self._shown or self._size() < _READABLE:
+        if not self._shown or self.cell_size() < _READABLE:
             edge = theme().pixels(4)
             return edge, edge
         longest = max(text_width(self._classes[at], "caption") for at in self._shown)
         wide = round(min(longest, theme().pixels(_LONGEST_LABEL))) + 8.0
         return wide, wide
 
-    def _size(self) -> float:
+    def cell_size(self) -> float:
+        """Side of a cell in pixels, zoomed or as it fits."""
         if self._zoom is not None:
             return self._zoom
         count = max(1, len(self._shown))
@@ -123,24 +124,24 @@ class ConfusionMatrix(QAbstractScrollArea):
 
     def _place_bars(self) -> None:
         left, top = self._labels()
-        extent = self._size() * len(self._shown)
+        extent = self.cell_size() * len(self._shown)
         for bar, need, have in (
             (self.horizontalScrollBar(), left + extent, self.viewport().width()),
             (self.verticalScrollBar(), top + extent, self.viewport().height()),
         ):
             bar.setPageStep(have)
-            bar.setSingleStep(round(self._size()))
+            bar.setSingleStep(round(self.cell_size()))
             bar.setRange(0, max(0, round(need - have)))
 
     def zoom(self, factor: float, about: QPointF | None = None) -> None:
         """Make cells ``factor`` times as large, keeping what is under ``about`` in place."""
         center = about or QPointF(self.viewport().rect().center())
-        before = self._size()
+        before = self.cell_size()
         origin = self._origin()
         self._zoom = max(_SMALLEST, min(_LARGEST, before * factor))
         self._place_bars()
         left, top = self._labels()
-        scale = self._size() / before
+        scale = self.cell_size() / before
         self.horizontalScrollBar().setValue(round((center.x() - origin.x()) * scale - center.x() + left))
         self.verticalScrollBar().setValue(round((center.y() - origin.y()) * scale - center.y() + top))
         self.viewport().update()
@@ -184,7 +185,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         self._paint_labels(painter, area, left, top)
 
     def _sight(self, area: QRectF) -> tuple[range, range]:
-        size, origin, count = self._size(), self._origin(), len(self._shown)
+        size, origin, count = self.cell_size(), self._origin(), len(self._shown)
         left, top = self._labels()
         columns = range(
             max(0, int((left - origin.x()) / size)), min(count, int((area.width() - origin.x()) / size) + 1)
@@ -194,7 +195,7 @@ class ConfusionMatrix(QAbstractScrollArea):
 
     def _paint_cells(self, painter: QPainter, area: QRectF) -> None:
         colors = theme()
-        size, origin = self._size(), self._origin()
+        size, origin = self.cell_size(), self._origin()
         gap = 2.0 if size >= 14 else 1.0 if size >= 7 else 0.0
         rows, columns = self._sight(area)
         figures = size >= theme().pixels(15)
@@ -235,7 +236,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         )
 
     def _paint_labels(self, painter: QPainter, area: QRectF, left: float, top: float) -> None:
-        size, origin = self._size(), self._origin()
+        size, origin = self.cell_size(), self._origin()
         if size < _READABLE:
             return
         colors = theme()
@@ -273,7 +274,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         self.viewport().update()
 
     def _at(self, point: QPointF) -> tuple[int, int] | None:
-        size, origin = self._size(), self._origin()
+        size, origin = self.cell_size(), self._origin()
         left, top = self._labels()
         row, column = int((point.y() - origin.y()) // size), int((point.x() - origin.x()) // size)
         inside = (
@@ -334,7 +335,7 @@ class ConfusionMatrix(QAbstractScrollArea):
     def _reveal(self) -> None:
         if self._cell is None:
             return
-        size, origin = self._size(), self._origin()
+        size, origin = self.cell_size(), self._origin()
         left, top = self._labels()
         row, column = self._cell
         for bar, begin, low, high in (

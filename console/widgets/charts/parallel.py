@@ -106,8 +106,9 @@ class ParallelChart(ChoiceChart):
     def _x(self, at: int, plot: QRectF) -> float:
         return plot.left() + plot.width() * (at / (len(self._axes) - 1) if len(self._axes) > 1 else 0.5)
 
-    def _points(self, thread: Thread, plot: QRectF) -> list[QPointF]:
-        found = []
+    def points(self, thread: Thread) -> list[QPointF]:
+        """Where a line crosses the axes, left to right, in the widget; axes for which it has no value are left out."""
+        plot, found = self._plot(), []
         for at, axis in enumerate(self._axes):
             share = axis.share(thread.values.get(axis.name))
             if share is not None:
@@ -127,7 +128,7 @@ class ParallelChart(ChoiceChart):
             return
         order = sorted(self._threads, key=lambda thread: (thread.key == self._key, thread.good or 0.0))
         for thread in order:
-            points = self._points(thread, plot)
+            points = self.points(thread)
             pen = QPen(_shade(thread.good), 1.5)
             if thread.key == self._key:
                 pen = QPen(theme().color("accentFill"), 3.0)
@@ -189,12 +190,11 @@ class ParallelChart(ChoiceChart):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the nearest line."""
-        plot = self._plot()
         spot = event.position()
         near = [
             (min((_distance(spot, a, b) for a, b in itertools.pairwise(points)), default=math.inf), at)
             for at, thread in enumerate(self._threads)
-            if (points := self._points(thread, plot))
+            if (points := self.points(thread))
         ]
         distance, at = min(near, default=(math.inf, -1))
         if distance <= _REACH:

@@ -137,7 +137,8 @@ class ScatterChart(ChoiceChart):
     def _up_texts(self, up: Scale) -> list[str]:
         return alike([self._y_format(tick) for tick in up.ticks])
 
-    def _spots(self) -> list[tuple[Dot, QPointF]]:
+    def spots(self) -> list[tuple[Dot, QPointF]]:
+        """The points, each with where it is painted in the widget."""
         plot = self._plot()
         across, _ = self._x_scale(plot.width())
         up = self._y_scale(plot.height())
@@ -166,7 +167,7 @@ class ScatterChart(ChoiceChart):
             draw_text(painter, plot, self._placeholder, "small", colors.color("text3"), centre)
             return
         self._paint_axes(painter, plot)
-        spots = self._spots()
+        spots = self.spots()
         for dot, spot in sorted(spots, key=lambda pair: pair[0].key == self._key):
             color = colors.color(dot.tone)
             painter.setPen(QPen(color, 1.75) if dot.hollow else Qt.PenStyle.NoPen)
@@ -214,7 +215,7 @@ class ScatterChart(ChoiceChart):
 
     def _nearest(self, point: QPointF) -> Dot | None:
         near = [(math.hypot(spot.x() - point.x(), spot.y() - point.y()), at) for at, (_, spot) in
-                enumerate(self._spots())]  # fmt: skip
+                enumerate(self.spots())]  # fmt: skip
         distance, at = min(near, default=(math.inf, -1))
         return self._dots[at] if distance <= _REACH else None
 

@@ -288,10 +288,11 @@ class ComboBox(QComboBox):
             option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
         icon = 0 if option.currentIcon.isNull() else option.iconSize.width() + 4
         text, width = option.currentText, room.width() - 4 - icon
-        option.currentText = self._fitting(option.fontMetrics, text, width)
+        option.currentText = self.fitting(option.fontMetrics, text, width)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
-    def _fitting(self, metrics: QFontMetrics, text: str, width: int) -> str:
+    def fitting(self, metrics: QFontMetrics, text: str, width: int) -> str:
+        """``text`` in ``width`` pixels: what stands after ``shorten_after`` is shortened first, in its middle."""
         head, between, tail = text.rpartition(self.shorten_after) if self.shorten_after else ("", "", text)
         room = width - metrics.horizontalAdvance(head + between)
         if between and room >= metrics.horizontalAdvance("m…m"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication, QMouseEvent
@@ -30,9 +30,10 @@ def is_second_click(before: Press | None, now: Press, interval_ms: int, distance
 
 
 class SecondClickGuard:
-    """Put before a button class: it lets such a click pass without effect. ``meaning`` tells what a click would do."""
+    """Put before a button class: it lets such a click pass without effect. ``meaning`` tells what a click would do;
+    ``last_press`` is the newest press on any of them."""
 
-    _last: Press | None = None
+    last_press: ClassVar[Press | None] = None
     _swallowed = False
 
     def meaning(self) -> str:
@@ -43,16 +44,16 @@ class SecondClickGuard:
         """Press it, unless this is the second click of what was another button."""
         now = Press(event.timestamp(), event.globalPosition(), int(getCppPointer(self)[0]), self.meaning())
         hints = QGuiApplication.styleHints()
-        before = SecondClickGuard._last
+        before = SecondClickGuard.last_press
         self._swallowed = is_second_click(
             before, now, hints.mouseDoubleClickInterval(), hints.mouseDoubleClickDistance()
         )
         if self._swallowed and before is not None:
             # A third click belongs to the first one just as well.
-            SecondClickGuard._last = Press(now.at, now.place, before.button, before.meaning)
+            SecondClickGuard.last_press = Press(now.at, now.place, before.button, before.meaning)
             event.accept()
             return
-        SecondClickGuard._last = now
+        SecondClickGuard.last_press = now
         super().mousePressEvent(event)  # type: ignore[misc]
 
     def mouseReleaseEvent(self: Any, event: QMouseEvent) -> None:

@@ -131,6 +131,10 @@ class Segmented(QWidget):
         if self.hasFocus():
             focus_ring(painter, track, RADIUS)
 
+    def rect_of(self, key: str) -> QRectF:
+        """Where a segment is in the widget."""
+        return self._rects()[self._keys.index(key)]
+
     def _at(self, point: QPointF) -> str:
         for key, rect in zip(self._keys, self._rects(), strict=True):
             if rect.contains(point) and key not in self._off:

@@ -35,14 +35,14 @@ class ConfirmDialog(Dialog):
         super().__init__(confirmation.title, confirmation.text, parent=parent)
         self._expected = confirmation.type_name
         self._cli = cli
-        self._listed = QWidget()
+        self.listed = QWidget()
         # What is deleted, kept and no longer works: a layout to fill.
-        self.told = QVBoxLayout(self._listed)
+        self.told = QVBoxLayout(self.listed)
         self.told.setContentsMargins(0, 0, 0, 0)
         self.told.setSpacing(8)
         self._scroll = ScrollArea("What it means")
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setWidget(self._listed)
+        self._scroll.setWidget(self.listed)
         self.body.addWidget(self._scroll)
         self._list("", confirmation.listed)
         self._list("Also deleted", confirmation.also_deleted)
@@ -119,16 +119,16 @@ class ConfirmDialog(Dialog):
     def showEvent(self, event: QShowEvent) -> None:
         """Follow the lists while they are in sight, and not while the dialog is taken apart: it has none then."""
         super().showEvent(event)
-        self._listed.installEventFilter(self)
+        self.listed.installEventFilter(self)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Stop following the lists."""
-        self._listed.removeEventFilter(self)
+        self.listed.removeEventFilter(self)
         super().hideEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """What is told later gets its room as soon as it has laid itself out."""
-        if watched is self._listed and event.type() is QEvent.Type.LayoutRequest:
+        if watched is self.listed and event.type() is QEvent.Type.LayoutRequest:
             QTimer.singleShot(0, self, self._fit)
         return super().eventFilter(watched, event)
 

@@ -59,6 +59,11 @@ class ThumbnailGrid(CellGrid):
         self.viewport().update()
 
     @property
+    def placeholder(self) -> str:
+        """What is said without pictures."""
+        return self._placeholder
+
+    @property
     def current(self) -> int:
         """Position of the current picture, -1 for none."""
         return self._current

@@ -19,38 +19,39 @@ SETTING = "log"
 
 
 class LogPanel(QWidget):
-    """``view`` is the log; ``head`` is a layout to which a tab may add buttons."""
+    """``view`` is the log, ``head`` a layout to which a tab may add buttons; ``matches`` counts what ``find_field``
+    found."""
 
     def __init__(self, title: str = "Log", *, most_lines: int = 200_000, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = LogView(most_lines=most_lines, name=title)
         self._title = label(title, "section")
-        self._count = label("", "small", "text3")
-        self._find = SearchField("Find", chars=6)
+        self.matches = label("", "small", "text3")
+        self.find_field = SearchField("Find", chars=6)
         self._up = IconButton("up", "Previous match", on=lambda: self.view.search_next(backwards=True))
         self._down = IconButton("down", "Next match", on=self.view.search_next)
         self._follow = Button("Following", "ghost", "check", small=True)
         self._follow.setCheckable(False)
-        self._wrap = IconButton("wrap", "Wrap long lines", on=self._turn_wrap)
-        self._wrap.setCheckable(True)
+        self.wrap_button = IconButton("wrap", "Wrap long lines", on=self._turn_wrap)
+        self.wrap_button.setCheckable(True)
         self._memory: Memory | None = None
         self.head = QHBoxLayout()
         self.head.setSpacing(4)
         self.head.addWidget(self._title)
         self.head.addStretch(1)
-        for part in (self._count, self._up, self._down, self._find, self._wrap, self._follow):
+        for part in (self.matches, self._up, self._down, self.find_field, self.wrap_button, self._follow):
             self.head.addWidget(part)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(self.head)
         column.addWidget(self.view, 1)
-        self._find.searched.connect(self.view.search)
-        self._find.installEventFilter(self)
+        self.find_field.searched.connect(self.view.search)
+        self.find_field.installEventFilter(self)
         self._follow.clicked.connect(lambda: self.view.set_following(not self.view.following))
         self.view.followingChanged.connect(self._show_following)
         self.view.matchesChanged.connect(self._show_matches)
-        self.view.findRequested.connect(self._find.setFocus)
+        self.view.findRequested.connect(self.find_field.setFocus)
         self._show_matches(0, 0)
 
     def take_head(self) -> QHBoxLayout:
@@ -77,8 +78,10 @@ class LogPanel(QWidget):
     def _show_wrap(self) -> None:
         if self._memory is not None:
             self.view.set_wrapped(bool(self._memory.value(SETTING, {"wrap": True}).get("wrap", True)))
-        self._wrap.setChecked(self.view.wrapped)
-        self._wrap.setToolTip("Long lines go on below" if self.view.wrapped else "Long lines run out to the right")
+        self.wrap_button.setChecked(self.view.wrapped)
+        self.wrap_button.setToolTip(
+            "Long lines go on below" if self.view.wrapped else "Long lines run out to the right"
+        )
 
     def showEvent(self, event: QShowEvent) -> None:
         """Another log may have been told to wrap meanwhile."""
@@ -95,16 +98,16 @@ class LogPanel(QWidget):
         self._follow.set_icon("check" if following else "down")
 
     def _show_matches(self, position: int, count: int) -> None:
-        searching = bool(self._find.text())
+        searching = bool(self.find_field.text())
         lines = "line" if count == 1 else "lines"
-        self._count.setText(f"{position} of {count:,}" if position else f"{count:,} {lines}")
-        for part in (self._count, self._up, self._down):
+        self.matches.setText(f"{position} of {count:,}" if position else f"{count:,} {lines}")
+        for part in (self.matches, self._up, self._down):
             part.setVisible(searching)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Return and Shift+Return in the find field go through the matches."""
         if (
-            watched is self._find
+            watched is self.find_field
             and isinstance(event, QKeyEvent)
             and event.type() == QEvent.Type.KeyPress
             and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)

@@ -35,8 +35,11 @@ LEAST_LINES = 7
 
 
 class LogView(QAbstractScrollArea):
-    """Signals: ``followingChanged(bool)``, ``matchesChanged(int position, int count)`` (position from 1, 0: none),
-    ``findRequested()`` after Ctrl+F."""
+    """``rows`` counts the rows that the lines take, ``typeface`` measures their text.
+
+    Signals: ``followingChanged(bool)``, ``matchesChanged(int position, int count)`` (position from 1, 0: none),
+    ``findRequested()`` after Ctrl+F.
+    """
 
     followingChanged = Signal(bool)
     matchesChanged = Signal(int, int)
@@ -46,7 +49,7 @@ class LogView(QAbstractScrollArea):
         super().__init__(parent)
         self.buffer = LogBuffer(most_lines)
         self._search = LogSearch(self.buffer)
-        self._rows = LogRows()
+        self.rows = LogRows()
         self._wrapped = False
         self._incoming: list[LogLine] = []
         self._following = True
@@ -72,7 +75,7 @@ class LogView(QAbstractScrollArea):
         on_theme(self, self._dress)
 
     def _dress(self) -> None:
-        self._type = LogType()
+        self.typeface = LogType()
         self._count_rows()
         self._place_bars()
         self.updateGeometry()
@@ -98,7 +101,7 @@ class LogView(QAbstractScrollArea):
         """Drop all lines, for example to show another log."""
         self._incoming.clear()
         self.buffer.clear()
-        self._rows.reset((), self._rows.columns)
+        self.rows.reset((), self.rows.columns)
         self._anchor = self._cursor = self._match = None
         self._widest = 0.0
         self._search.start(self._search.needle)
@@ -132,10 +135,10 @@ class LogView(QAbstractScrollArea):
         before = self.buffer.end
         gone = self.buffer.extend(lines)
         fresh = self.buffer.slice(before, self.buffer.end)
-        dropped = self._rows.drop(min(gone, len(self._rows)))
-        self._rows.add(line.text for line in fresh)
+        dropped = self.rows.drop(min(gone, len(self.rows)))
+        self.rows.add(line.text for line in fresh)
         longest = max((len(line.text) for line in fresh), default=0)
-        self._widest = max(self._widest, longest * self._type.advance + self._type.clock_width)
+        self._widest = max(self._widest, longest * self.typeface.advance + self.typeface.clock_width)
         bar = self.verticalScrollBar()
         value = bar.value()
         self._place_bars()
@@ -162,21 +165,21 @@ class LogView(QAbstractScrollArea):
 
     def _rewrap(self) -> None:
         """Another width: the line at the top stays there."""
-        following, top = self._following, self._rows.at(self.verticalScrollBar().value())[0] if len(self._rows) else 0
+        following, top = self._following, self.rows.at(self.verticalScrollBar().value())[0] if len(self.rows) else 0
         self._count_rows()
         self._place_bars()
         if following:
             self.set_following(True)
-        elif len(self._rows):
-            self.verticalScrollBar().setValue(self._rows.first_row(top))
+        elif len(self.rows):
+            self.verticalScrollBar().setValue(self.rows.first_row(top))
         self.viewport().update()
 
     def _columns(self) -> int:
-        room = self.viewport().width() - 2 * PAD_X - self._type.clock_width
-        return max(NARROWEST, int(room / self._type.advance)) if self._wrapped else 0
+        room = self.viewport().width() - 2 * PAD_X - self.typeface.clock_width
+        return max(NARROWEST, int(room / self.typeface.advance)) if self._wrapped else 0
 
     def _count_rows(self) -> None:
-        self._rows.reset((line.text for line in self.buffer.slice(self.buffer.first, self.buffer.end)), self._columns())
+        self.rows.reset((line.text for line in self.buffer.slice(self.buffer.first, self.buffer.end)), self._columns())
 
     # Following and scroll bars; the vertical one counts rows
 
@@ -193,18 +196,24 @@ class LogView(QAbstractScrollArea):
             self._following = following
             self.followingChanged.emit(following)
 
-    def _visible_lines(self) -> int:
-        return max(1, int((self.viewport().height() - 2 * PAD_Y) // self._type.line_height))
+    @property
+    def search_done(self) -> bool:
+        """True once every line was searched for the text of ``search``."""
+        return self._search.done
+
+    def visible_lines(self) -> int:
+        """How many rows there is room for, at least one."""
+        return max(1, int((self.viewport().height() - 2 * PAD_Y) // self.typeface.line_height))
 
     def _place_bars(self) -> None:
         bar = self.verticalScrollBar()
         blocked = bar.blockSignals(True)
-        bar.setPageStep(self._visible_lines())
-        bar.setRange(0, max(0, self._rows.total - self._visible_lines()))
+        bar.setPageStep(self.visible_lines())
+        bar.setRange(0, max(0, self.rows.total - self.visible_lines()))
         bar.blockSignals(blocked)
         side = self.horizontalScrollBar()
         side.setPageStep(self.viewport().width())
-        side.setSingleStep(round(self._type.advance * 4))
+        side.setSingleStep(round(self.typeface.advance * 4))
         out = 0 if self._wrapped else round(self._widest + 2 * PAD_X - self.viewport().width())
         side.setRange(0, max(0, out))
 
@@ -218,7 +227,7 @@ class LogView(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another size: other scroll ranges."""
         super().resizeEvent(event)
-        if self._columns() != self._rows.columns:
+        if self._columns() != self.rows.columns:
             self._rewrap()
             return
         following = self._following
@@ -240,14 +249,14 @@ class LogView(QAbstractScrollArea):
 
     def sizeHint(self) -> QSize:
         """Ten lines of eighty characters."""
-        width = round(self._type.advance * 80) + 2 * PAD_X
-        return QSize(width, 10 * self._type.line_height + 2 * PAD_Y)
+        width = round(self.typeface.advance * 80) + 2 * PAD_X
+        return QSize(width, 10 * self.typeface.line_height + 2 * PAD_Y)
 
     def minimumSizeHint(self) -> QSize:
         """Fewer lines than these are of no use."""
-        width = round(self._type.advance * 24) + 2 * PAD_X
+        width = round(self.typeface.advance * 24) + 2 * PAD_X
         bar = self.horizontalScrollBar().sizeHint().height()
-        return QSize(width, LEAST_LINES * self._type.line_height + 2 * PAD_Y + bar)
+        return QSize(width, LEAST_LINES * self.typeface.line_height + 2 * PAD_Y + bar)
 
     # Find
 
@@ -266,15 +275,15 @@ class LogView(QAbstractScrollArea):
         """Show the next matching line, going round at the end."""
         start = self._match
         if start is None:
-            top = self.buffer.first + self._rows.at(self.verticalScrollBar().value())[0]
-            start = top + self._visible_lines() if backwards else top - 1
+            top = self.buffer.first + self.rows.at(self.verticalScrollBar().value())[0]
+            start = top + self.visible_lines() if backwards else top - 1
         found = self._search.next_from(start, backwards=backwards)
         if found is None:
             return
         self._match = found
         self.set_following(False)
-        row = self._rows.first_row(found - self.buffer.first)
-        self.verticalScrollBar().setValue(row - self._visible_lines() // 2)
+        row = self.rows.first_row(found - self.buffer.first)
+        self.verticalScrollBar().setValue(row - self.visible_lines() // 2)
         self.matchesChanged.emit(self._search.matches.index(found) + 1, len(self._search.matches))
         self.viewport().update()
 
@@ -292,23 +301,24 @@ class LogView(QAbstractScrollArea):
     # Selection
 
     def _place_at(self, point: QPointF) -> Place:
-        row = int((point.y() - PAD_Y) // self._type.line_height)
+        row = int((point.y() - PAD_Y) // self.typeface.line_height)
         row += self.verticalScrollBar().value()
         if row < 0:
             return self.buffer.first, 0
-        if row >= self._rows.total:
+        if row >= self.rows.total:
             last = self.buffer.end - 1
             return last, len(self.buffer.line(last).text)
-        shown = self._row(row)
-        x = point.x() - PAD_X + self.horizontalScrollBar().value() - self._type.clock_width
+        shown = self.row(row)
+        x = point.x() - PAD_X + self.horizontalScrollBar().value() - self.typeface.clock_width
         text = shown.line.text[shown.begin : shown.end]
-        return shown.number, shown.begin + self._type.character_at(text, x)
+        return shown.number, shown.begin + self.typeface.character_at(text, x)
 
-    def _row(self, row: int) -> Row:
-        line, part = self._rows.at(row)
+    def row(self, at: int) -> Row:
+        """What stands in a row, counted from the first line kept."""
+        line, part = self.rows.at(at)
         number = self.buffer.first + line
         entry = self.buffer.line(number)
-        return Row(number, entry, *self._rows.part(entry.text, part))
+        return Row(number, entry, *self.rows.part(entry.text, part))
 
     def selection(self) -> tuple[Place, Place] | None:
         """First and last place selected (line number, character), or ``None``."""
@@ -448,10 +458,10 @@ class LogView(QAbstractScrollArea):
 
     def _paint_lines(self, painter: QPainter) -> None:
         first = self.verticalScrollBar().value()
-        rows = [self._row(at) for at in range(first, min(self._rows.total, first + self._visible_lines() + 1))]
+        rows = [self.row(at) for at in range(first, min(self.rows.total, first + self.visible_lines() + 1))]
         live = self.buffer.end - 1 if self._live else None
         marks = Marks(self.selection(), self._search.needle, self._match, live)
-        self._type.paint(painter, rows, self.horizontalScrollBar().value(), self.viewport().width(), marks)
+        self.typeface.paint(painter, rows, self.horizontalScrollBar().value(), self.viewport().width(), marks)
 
 
 def _plain(line: LogLine) -> str:

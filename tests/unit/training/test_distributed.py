@@ -62,9 +62,9 @@ def test_several_hosts_give_the_curve_of_one(
     assert [process.returncode for process in hosts] == [0] * count, outputs
     for alone, together in zip(curves(tmp_path / "one"), curves(tmp_path / "host0"), strict=True):
         assert together == pytest.approx(alone, abs=TOLERANCE)
-    one, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "host0"))
-    assert two["confusion"] == one["confusion"] and two["hosts"] == count
-    assert two["mistakes"] == one["mistakes"], "each host names those of its share"
+    single, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "host0"))
+    assert two["confusion"] == single["confusion"] and two["hosts"] == count
+    assert two["mistakes"] == single["mistakes"], "each host names those of its share"
     assert [path.name for path in tmp_path.glob("host*")] == ["host0"]
     assert ["epoch=" in output for output in outputs] == [True] + [False] * (count - 1)
 

@@ -233,7 +233,7 @@ def test_both_readers_have_the_same_rules() -> None:
 def test_a_set_without_splits_is_divided_alike_by_the_training_the_split_and_the_drawing(tmp_path: Path) -> None:
     root = tree(tmp_path, *each("cats", "dogs", count=40))
     trained = {split: len(samples) for split, samples in read_dataset(root, 0).splits.items()}
-    placed = Counter(one.target.split("/")[0] for one in plan(scan(root), DEFAULT_FRACTIONS, 0))
+    placed = Counter(move.target.split("/")[0] for move in plan(scan(root), DEFAULT_FRACTIONS, 0))
     drawn = {split: 2 * size for split, size in split_sizes(40).items()}
     assert trained == placed == drawn == {"train": 64, "valid": 8, "test": 8}
 

@@ -144,7 +144,7 @@ class LaunchForm(QFrame):
     def connect_account(self) -> None:
         """Offer the instance types and data of the account in force."""
         self._offer_instances()
-        self._prewarm()
+        self.prewarm()
         self.load_data()
         self.update_state()
 
@@ -160,9 +160,10 @@ class LaunchForm(QFrame):
     def showEvent(self, event: QShowEvent) -> None:
         """Get ready for a launch."""
         super().showEvent(event)
-        self._prewarm()
+        self.prewarm()
 
-    def _prewarm(self) -> None:
+    def prewarm(self) -> None:
+        """Start what a launch needs, if the form is in sight."""
         # The SDK takes seconds and much memory to start: not for who never looks at this form, and for who does it is
         # ready by the time the form is filled in. A failure shows at the launch.
         if self.isVisible():

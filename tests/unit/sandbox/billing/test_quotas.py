@@ -80,7 +80,7 @@ def test_every_instance_type_has_its_three_quotas(api: Api) -> None:
 
 def test_vcpus_have_quotas_of_ec2(api: Api, db: Database) -> None:
     listed = api("ListServiceQuotas", ServiceCode="ec2")["Quotas"]
-    codes = {one["QuotaCode"]: one for one in listed}
+    codes = {quota["QuotaCode"]: quota for quota in listed}
     assert codes["L-1216C47A"]["QuotaName"] == "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
     assert codes["L-DB2E81BA"]["ServiceName"] == "Amazon Elastic Compute Cloud (Amazon EC2)"
     assert (Quotas(db).vcpus("Standard"), Quotas(db).vcpus("P")) == (64, 0)
@@ -133,8 +133,8 @@ def test_what_only_support_could_decide_stays_open(api: Api) -> None:
     made = api.ask(100)
     api.now += 86_400
     code = {"ServiceCode": "sagemaker", "QuotaCode": made["QuotaCode"]}
-    (one,) = api("ListRequestedServiceQuotaChangeHistoryByQuota", **code)["RequestedQuotas"]
-    assert one["Status"] == "CASE_OPENED" and one["CaseId"]
+    (request,) = api("ListRequestedServiceQuotaChangeHistoryByQuota", **code)["RequestedQuotas"]
+    assert request["Status"] == "CASE_OPENED" and request["CaseId"]
     assert api("ListRequestedServiceQuotaChangeHistory", Status="APPROVED")["RequestedQuotas"] == []
     assert api.quota()["Value"] == 8
 

@@ -74,7 +74,9 @@ class World:
         self.instances = Instances(self.db)
         context: Any = SimpleNamespace(state=SimpleNamespace(path=folder))
         self.fleet = Fleet(context, self.instances)
-        metadata = SimpleNamespace(open=lambda one: "", close=lambda one: None, url=lambda one: "", stop=lambda: None)
+        metadata = SimpleNamespace(
+            open=lambda instance: "", close=lambda instance: None, url=lambda instance: "", stop=lambda: None
+        )
         self.fleet.metadata = cast("Any", metadata)
         self.fleet._user_data = lambda *_: None  # type: ignore[method-assign]
         facts: dict[str, Any] = {"id": "i-1", "reservation": "r-1", "launched": time.time(), "image": "ami-1"}
@@ -108,7 +110,7 @@ class World:
     def do(self, step: str) -> None:
         machine = self.fleet.machine("i-1")
         if step == "start" and self.one.state == "stopped":
-            self.instances.change("i-1", lambda one: setattr(one, "state", "pending"))
+            self.instances.change("i-1", lambda instance: setattr(instance, "state", "pending"))
             self.fleet.boot("i-1")
         elif step == "stop":
             self.fleet.stop("i-1", BY_USER)
@@ -164,7 +166,7 @@ def test_only_the_ways_that_ec2_knows(tmp_path_factory: pytest.TempPathFactory, 
 def test_a_shutdown_from_inside_does_what_the_instance_was_launched_with(
     world: World, behavior: str, state: str
 ) -> None:
-    world.instances.change("i-1", lambda one: setattr(one, "shutdown_behavior", behavior))
+    world.instances.change("i-1", lambda instance: setattr(instance, "shutdown_behavior", behavior))
     world.do("shutdown")
     wait_for(lambda: world.one.state != "running", 20, "the shutdown", every=0.001)
     assert world.settle() == state
@@ -199,11 +201,11 @@ def test_what_a_killed_sandbox_left_says_who_stopped_it(tmp_path: Path) -> None:
         ("stopping", "stopped", None),
         ("shutting-down", "terminated", None),
     ):
-        world.instances.change("i-1", lambda one, state=state: _be(one, state))  # type: ignore[misc]
+        world.instances.change("i-1", lambda instance, state=state: _be(instance, state))  # type: ignore[misc]
         world.fleet.recover()
         assert (world.one.state, world.one.state_reason.get("Code")) == (after, code), state
     world.db.close()
 
 
-def _be(one: Instance, state: str) -> None:
-    one.state, one.state_reason, one.ended = state, {}, None
+def _be(instance: Instance, state: str) -> None:
+    instance.state, instance.state_reason, instance.ended = state, {}, None

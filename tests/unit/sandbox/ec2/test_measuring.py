@@ -38,7 +38,7 @@ def spikes(meter: Meter, busy: list[float], *, detailed: bool, step: float = 5.0
 
 
 def of(points: list[Point], name: str) -> list[Point]:
-    return [one for one in points if one[1] == name]
+    return [point for point in points if point[1] == name]
 
 
 @pytest.mark.parametrize(("detailed", "seconds"), [(True, 60.0), (False, 300.0)])
@@ -124,8 +124,8 @@ class Parts:
 def test_what_an_instances_keys_exchange_is_its_traffic_and_memory_needs_a_permission(tmp_path: Path) -> None:
     db = Database(tmp_path / "db")
     parts, instances = Parts(), Instances(db)
-    one = instance(profile="p")
-    instances.launch([one], {}, "", "")
+    host = instance(profile="p")
+    instances.launch([host], {}, "", "")
     fleet = SimpleNamespace(on_up=[], on_down=[], machines=list)
     measuring = Measuring(cast("Any", parts), instances, cast("Any", fleet))
     measuring.close()
@@ -139,11 +139,11 @@ def test_what_an_instances_keys_exchange_is_its_traffic_and_memory_needs_a_permi
     points = meter.add(START + 301, Sample(1.0, 2**30), False)
     values = {name: datum.total for _, name, datum in points}
     assert (values["NetworkIn"], values["NetworkOut"]) == (1000, 7)
-    measuring._put(one, points)
+    measuring._put(host, points)
     assert [namespace for namespace, _ in parts.put] == ["AWS/EC2", "CWAgent"]
     assert next(dimensions for _, dimensions, _ in parts.put[1][1]) == {"InstanceId": "i-1"}
     parts.put.clear()
     parts.role_allowed = False
-    measuring._put(one, points)
+    measuring._put(host, points)
     assert [namespace for namespace, _ in parts.put] == ["AWS/EC2"]
     db.close()

@@ -98,7 +98,7 @@ def test_an_instance_has_what_was_asked_for_and_the_images_defaults() -> None:
     root, second = built.volumes
     assert (root["Size"], root["VolumeType"], root["Encrypted"], root["Iops"]) == (100, "gp3", True, 3000)
     assert (second["Size"], second["VolumeType"], second["Encrypted"]) == (5, "gp2", False)
-    assert tagged == {one: {"Name": "dogs"} for one in (built.id, root["VolumeId"], second["VolumeId"])}
+    assert tagged == {resource: {"Name": "dogs"} for resource in (built.id, root["VolumeId"], second["VolumeId"])}
     # Images of today ask for version 2 of the metadata service, unless the request says otherwise.
     assert built.metadata["HttpTokens"] == "optional" and built.metadata["HttpPutResponseHopLimit"] == 2
     assert request.build(plan(), set(), 0)[0].metadata["HttpTokens"] == "required"
@@ -110,7 +110,7 @@ def test_no_address_is_given_twice(many: int) -> None:
     for _ in range(many):
         taken.add(private_address(NETWORK, taken))
     assert len(taken) == many
-    assert all(4 <= int(ipaddress.ip_address(one)) - int(NETWORK[0]) < 15 for one in taken)
+    assert all(4 <= int(ipaddress.ip_address(address)) - int(NETWORK[0]) < 15 for address in taken)
     if many == 11:
         with pytest.raises(AwsError, match="free addresses"):
             private_address(NETWORK, taken)

@@ -168,8 +168,8 @@ def test_tagged_resources_are_found_by_type_and_tag(tagging: TaggingService) -> 
     assert len(resources(tagging, TagFilters=both)) == 750
     assert len(resources(tagging, ResourceTypeFilters=["sagemaker"], ResourcesPerPage=100)) == 3001
     arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-0007"
-    (one,) = ask(tagging, "GetResources", {"ResourceARNList": [arn]})["ResourceTagMappingList"]
-    assert one == {"ResourceARN": arn, "Tags": [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t3"}]}
+    (found,) = ask(tagging, "GetResources", {"ResourceARNList": [arn]})["ResourceTagMappingList"]
+    assert found == {"ResourceARN": arn, "Tags": [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t3"}]}
     assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "team"]
     assert ask(tagging, "GetTagValues", {"Key": "team"})["TagValues"] == ["t0", "t1", "t2", "t3"]
     with pytest.raises(AwsError, match="not of ec2"):

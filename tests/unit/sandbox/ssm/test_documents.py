@@ -69,4 +69,4 @@ def test_one_document_runs(name: str, code: str | None) -> None:
 
 
 def test_the_document_can_be_read() -> None:
-    assert set(json.loads(content())["parameters"]) == {one["Name"] for one in described()["Parameters"]}
+    assert set(json.loads(content())["parameters"]) == {parameter["Name"] for parameter in described()["Parameters"]}

@@ -32,17 +32,17 @@ def add(commands: Commands, age: float, *, started: bool = False, **request: Any
     """A command that was sent ``age`` seconds ago to i-1."""
     created = time.time() - age
     command = Command(f"c-{age}-{started}", created, {**REQUEST, **request}, ["i-1"])
-    one = Invocation(command.id, "i-1", created)
+    invocation = Invocation(command.id, "i-1", created)
     if started:
-        one.status, one.details, one.started = "InProgress", "InProgress", created
-    commands.add(command, [one])
+        invocation.status, invocation.details, invocation.started = "InProgress", "InProgress", created
+    commands.add(command, [invocation])
     return command.id
 
 
 def look(commands: Commands) -> None:
     """One look of the runner at what is open; no agent is there."""
-    nobody: Any = SimpleNamespace(on_online=[], receives=lambda one: False)
-    ec2: Any = SimpleNamespace(fleet=SimpleNamespace(machine=lambda one: None))
+    nobody: Any = SimpleNamespace(on_online=[], receives=lambda instance: False)
+    ec2: Any = SimpleNamespace(fleet=SimpleNamespace(machine=lambda instance: None))
     runner = Runner(cast("Any", None), cast("Any", SimpleNamespace(invocations=lambda **_: [])), nobody, ec2, nobody)
     runner.close()
     runner._commands = commands
@@ -50,9 +50,9 @@ def look(commands: Commands) -> None:
 
 
 def status(commands: Commands, command: str) -> tuple[str, str]:
-    one = commands.invocation(command, "i-1")
-    assert one is not None
-    return one.status, one.details
+    invocation = commands.invocation(command, "i-1")
+    assert invocation is not None
+    return invocation.status, invocation.details
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_killed_sandbox_leaves_nothing_in_progress(commands: Commands) -> None
     commands.recover()
     assert status(commands, running) == ("Failed", "Failed")
     assert status(commands, waiting) == ("TimedOut", "DeliveryTimedOut")
-    one = commands.invocation(running, "i-1")
-    assert one is not None and one.stderr == LOST and one.ended is not None
+    invocation = commands.invocation(running, "i-1")
+    assert invocation is not None and invocation.stderr == LOST and invocation.ended is not None
     assert commands.invocations(open_only=True) == []
 
 
@@ -98,15 +98,15 @@ def test_changes_of_many_threads_are_all_kept(commands: Commands) -> None:
 
     def count() -> None:
         for _ in range(50):
-            commands.change(command, "i-1", lambda one: setattr(one, "restarts", one.restarts + 1))
+            commands.change(command, "i-1", lambda invocation: setattr(invocation, "restarts", invocation.restarts + 1))
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    one = commands.invocation(command, "i-1")
-    assert one is not None and one.restarts == 200
+    invocation = commands.invocation(command, "i-1")
+    assert invocation is not None and invocation.restarts == 200
 
 
 STATUSES = st.sampled_from(
@@ -125,14 +125,14 @@ STATUSES = st.sampled_from(
 @given(st.lists(STATUSES, max_size=5), st.booleans())
 def test_a_command_is_as_its_invocations_are(found: list[tuple[str, str]], cancelled: bool) -> None:
     command = Command("c", 0.0, dict(REQUEST), [], cancelled)
-    rows = [Invocation("c", f"i-{n}", 0.0, status=one, details=details) for n, (one, details) in enumerate(found)]
+    rows = [Invocation("c", f"i-{n}", 0.0, status=status, details=details) for n, (status, details) in enumerate(found)]
     whole, details = _command_status(command, rows)
     if not rows:
         assert (whole, details) == ("Success", "NoInstancesInTag")
-    elif any(one.open for one in rows):
+    elif any(row.open for row in rows):
         assert whole in ("Pending", "InProgress", "Cancelling")
     else:
-        assert (whole == "Success") == all(one.status == "Success" for one in rows)
+        assert (whole == "Success") == all(row.status == "Success" for row in rows)
         assert whole == "Success" or (whole, details) in found
 
 

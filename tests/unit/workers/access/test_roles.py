@@ -112,6 +112,6 @@ def test_a_role_that_others_made_is_not_touched():
 
 
 def test_long_bucket_names_make_valid_and_different_role_names():
-    one, two = role_name("Training", "b" * 62 + "1"), role_name("Training", "b" * 62 + "2")
-    assert len(one) <= 64 and len(two) <= 64 and one != two
+    first, two = role_name("Training", "b" * 62 + "1"), role_name("Training", "b" * 62 + "2")
+    assert len(first) <= 64 and len(two) <= 64 and first != two
     assert role_name("Training", "photos") == "SageDeckTraining-photos"

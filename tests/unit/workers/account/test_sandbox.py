@@ -186,11 +186,11 @@ def test_the_state_folder_can_be_chosen(monkeypatch, tmp_path):
 
 
 def test_only_one_holds_the_lock(tmp_path):
-    one, two = (local_account.start_lock(tmp_path / "state") for _ in range(2))
-    one.acquire(timeout=0)
+    first, two = (local_account.start_lock(tmp_path / "state") for _ in range(2))
+    first.acquire(timeout=0)
     with pytest.raises(Timeout):
         two.acquire(timeout=0)
-    one.release()
+    first.release()
     two.acquire(timeout=0)
     two.release()
 

@@ -55,10 +55,10 @@ def test_every_state_of_an_endpoint_has_a_line() -> None:
 @pytest.mark.parametrize(("state", "reported", "billed"), ENDPOINTS)
 def test_what_an_endpoint_costs_in_each_state(state: str, reported: tuple[int, int] | None, billed: int) -> None:
     fleets = (Fleet("ml.m5.large", *reported),) if reported is not None else ()
-    one = endpoint(state, current=reported[0] if reported else 0, fleets=fleets)
-    assert sum(fleet.current for fleet in billed_fleets(one)) == billed
-    assert TABLE.endpoint_per_hour(one, "us-east-1") == pytest.approx(billed * LARGE)
-    assert TABLE.hourly_total([], [one], "us-east-1").hosting == pytest.approx(billed * LARGE)
+    endpoint_now = endpoint(state, current=reported[0] if reported else 0, fleets=fleets)
+    assert sum(fleet.current for fleet in billed_fleets(endpoint_now)) == billed
+    assert TABLE.endpoint_per_hour(endpoint_now, "us-east-1") == pytest.approx(billed * LARGE)
+    assert TABLE.hourly_total([], [endpoint_now], "us-east-1").hosting == pytest.approx(billed * LARGE)
 
 
 def test_variants_on_other_instances_and_those_that_come_up_are_charged_at_their_own_price() -> None:
@@ -104,13 +104,13 @@ def test_every_phase_of_a_job_has_a_line() -> None:
 @pytest.mark.parametrize(("phase", "started", "billed"), JOBS)
 @pytest.mark.parametrize("status", sorted(MODEL.shape_for("TrainingJobStatus").enum))
 def test_what_a_job_costs_an_hour_in_each_phase(status: str, phase: str, started: bool, billed: bool) -> None:
-    one = TrainingJob(
+    job = TrainingJob(
         "dogs", status, START, started=START if started else None, secondary_status=phase,
         instance_type="ml.m5.xlarge", instance_count=2,
     )  # type: ignore[arg-type]  # fmt: skip
     billed = billed and status in ("InProgress", "Stopping")
-    assert bills_now(one) is billed
-    assert TABLE.hourly_total([one], [], "us-east-1").training == pytest.approx(0.46 if billed else 0)
+    assert bills_now(job) is billed
+    assert TABLE.hourly_total([job], [], "us-east-1").training == pytest.approx(0.46 if billed else 0)
 
 
 @pytest.mark.parametrize(

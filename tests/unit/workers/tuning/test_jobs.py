@@ -403,4 +403,4 @@ def test_a_range_whose_scale_is_not_reported_has_the_one_that_aws_takes():
         "ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.1", "MaxValue": "1"}],
         "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "1", "MaxValue": "9"}],
     }
-    assert [one.scaling for one in read_ranges(given)] == ["Auto", "Auto"]
+    assert [span.scaling for span in read_ranges(given)] == ["Auto", "Auto"]

@@ -249,14 +249,14 @@ def test_tuning_jobs_can_start_jobs_of_their_own(bench: Bench) -> None:
 
 
 def test_instances_are_free_as_soon_as_the_job_has_ended(bench: Bench) -> None:
-    one = {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}
-    bench.start("first", SLEEPS, **one)
+    single = {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}
+    bench.start("first", SLEEPS, **single)
     with pytest.raises(AwsError, match="current utilization of 1 Instances and a request delta of 1 Instances"):
-        bench.start("second", "print(1)", **one)
-    bench.start("spot", "print(1)", **one, **PATIENT)
+        bench.start("second", "print(1)", **single)
+    bench.start("spot", "print(1)", **single, **PATIENT)
     bench.jobs.stop("first")
     bench.end("first")
-    bench.start("second", "print(1)", **one)
+    bench.start("second", "print(1)", **single)
     assert {bench.end(name)["TrainingJobStatus"] for name in ("second", "spot")} == {"Completed"}
 
 
