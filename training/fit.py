@@ -135,7 +135,7 @@ def fit(
             "train:loss": train_loss, "train:accuracy": train_accuracy,
             "valid:loss": valid_loss, "valid:accuracy": valid_accuracy,
             # SageMaker keeps the last value of a metric, so the best one is a metric of its own.
-            "valid:best_accuracy": max(valid_accuracy, *(one["valid:accuracy"] for one in fitted.curves), 0.0),
+            "valid:best_accuracy": max(valid_accuracy, *(past["valid:accuracy"] for past in fitted.curves), 0.0),
             "images_per_second": seen / seconds, "seconds": seconds,
         }  # fmt: skip
         fitted.curves.append(row)

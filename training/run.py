@@ -205,7 +205,7 @@ class Run:
         report = make_report(
             dataset.names, fitted.curves, confusion, self.skipped, settings.public(), self.durations,
             best_epoch=fitted.best_epoch, ended=fitted.ended, hosts=self.group.world, features=self.features_from,
-            mistakes=[list(one) for one in self.mistakes],
+            mistakes=[list(mistake) for mistake in self.mistakes],
         )  # fmt: skip
         write_report(report, folder, settings.output_data_dir)
         if report["test_accuracy"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from types import SimpleNamespace
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
@@ -213,8 +213,9 @@ async def test_a_message_waits_only_while_the_pointer_is_on_it(make_application,
     application.notify.success("Uploaded")
     [toast] = toasts.shown
     at = toast.mapToGlobal(toast.rect().center())
-    toast._timer.timeout.emit()
-    assert toasts.shown == [toast] and toast._timer.isActive()
+    [timer] = toast.findChildren(QTimer)
+    timer.timeout.emit()
+    assert toasts.shown == [toast] and timer.isActive()
 
 
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):

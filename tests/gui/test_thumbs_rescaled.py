@@ -61,6 +61,7 @@ class Painted(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Paint:
+            # How many wait is nobody's business but of this race.
             self.left.append(len(thumbs.thumbnails()._pending))
         return False
 

@@ -326,13 +326,14 @@ async def test_a_job_that_was_stopped_is_offered_once_its_archive_is_known(
     tab.table.select_keys([f"job:{job.name}"])
 
     def offered() -> list[bool]:
-        entries = [entry[0] for entry in tab._menu(tab.table.selected_rows())]
+        entries = menu_of(tab.table)
         return [tab.detail.deploy_button.isVisibleTo(tab.detail), "Deploy…" in entries]
 
     async def answer(job: TrainingJob) -> str:
         return reason
 
     assert offered() == [False, False]
+    # Only the answer about the model counts here: following the job would ask for much more.
     await tab.detail._look_for_model(SimpleNamespace(endpoints=SimpleNamespace(no_model_reason=answer)), job)
     assert offered() == [not reason] * 2
     told = " ".join(text.text() for text in tab.detail.findChildren(QLabel))
