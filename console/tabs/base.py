@@ -259,7 +259,7 @@ class Tab(QWidget):
         return self._side.width() if self._side is not None and self._side.isVisible() else 0
 
     def set_narrow(self, narrow: bool) -> None:
-        """Called by the window when it crosses 1200 px; override to hide more, and call this."""
+        """Called by the window when it crosses ``NARROW_BELOW``; override to hide more, and call this."""
         self.narrow = narrow
         padding = PAGE_PADDING_NARROW if narrow else PAGE_PADDING
         self.body.setContentsMargins(padding, 0, padding, 16)

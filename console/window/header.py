@@ -223,7 +223,7 @@ class Header(QWidget):
         self.update()
 
     def set_narrow(self, narrow: bool) -> None:
-        """Under 1200 px the labels go and the values stay."""
+        """Under ``NARROW_BELOW`` the labels go and the values stay."""
         self.logo.set_rail(narrow)
         self._indent.setFixedWidth(PAGE_PADDING_NARROW if narrow else PAGE_PADDING)
         for pair in (self.account, self.region, self.identity):

@@ -246,7 +246,7 @@ class MainWindow(QWidget):
     # Events
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Collapse the navigation under 1200 px and keep the overlays in their corner."""
+        """Collapse the navigation under ``NARROW_BELOW`` and keep the overlays in their corner."""
         super().resizeEvent(event)
         self._arrange(anew=event.oldSize().width() < 0)
 

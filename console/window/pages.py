@@ -162,7 +162,7 @@ class Pages(QStackedWidget):
             self.current_tab.refresh()
 
     def set_narrow(self, narrow: bool) -> None:
-        """Tell the tabs that the window crossed 1200 px."""
+        """Tell the tabs that the window crossed ``NARROW_BELOW``."""
         self._narrow = narrow
         padding = PAGE_PADDING_NARROW if narrow else PAGE_PADDING
         self._frame_column.setContentsMargins(padding, 0, padding, 16)

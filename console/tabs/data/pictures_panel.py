@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
@@ -42,6 +42,8 @@ class PicturesPanel(QWidget):
         self.grid = ThumbnailGrid(columns=4, name="Pictures of the class")
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._span = label("", "small", "text2")
+        # What a resize makes it say is told while the layout is at work, which then hears of no other width.
+        self._span.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.previous = IconButton("left", "Previous pictures", on=lambda: self._turn(-1))
         self.next = IconButton("right", "Next pictures", on=lambda: self._turn(1))
         title = QHBoxLayout()
@@ -56,8 +58,7 @@ class PicturesPanel(QWidget):
         self._head.addLayout(title, 1)
         self._head.addWidget(self.splits)
         foot = QHBoxLayout()
-        foot.addWidget(self._span)
-        foot.addStretch(1)
+        foot.addWidget(self._span, 1)
         foot.addWidget(self.previous)
         foot.addWidget(self.next)
         column = QVBoxLayout(self)

@@ -6,7 +6,7 @@ the operator made of it. A double click, or Home, puts the width back.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -17,7 +17,7 @@ from console.widgets.frames.panes import SETTING, STEP, Memory
 GRIP = 7
 _LEAST, _MOST = 240, 900
 # What the page beside the panel keeps in any case.
-_PAGE = 620
+_PAGE = 660
 
 
 class Edge(QWidget):
@@ -41,8 +41,10 @@ class Edge(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Width of the panel")
         self.setToolTip("Drag to make the panel wider; double click to put it back")
+        self._owner: QWidget | None = None
         on_theme(self, self.place)
-        self.place()
+        holder.installEventFilter(self)
+        self._follow_owner()
 
     def place(self) -> None:
         """Give the panel its width at the text size in force."""
@@ -69,11 +71,29 @@ class Edge(QWidget):
         self._memory.set(SETTING, kept)
         self.place()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """What is beside the page gives way when the window becomes smaller, and gets its width back later."""
+        if event.type() == QEvent.Type.ParentChange and watched is self._holder:
+            self._follow_owner()
+        elif event.type() == QEvent.Type.Resize and watched is self._owner:
+            self.place()
+        return False
+
+    def _follow_owner(self) -> None:
+        owner = self._holder.parentWidget()
+        if owner is not self._owner:
+            if self._owner is not None:
+                self._owner.removeEventFilter(self)
+            self._owner = owner
+            if owner is not None:
+                owner.installEventFilter(self)
+        self.place()
+
     def _most(self) -> int:
         owner = self._holder.parentWidget()
         if owner is None or owner.width() <= _PAGE + _LEAST:
             return theme().pixels(_MOST)
-        return max(theme().pixels(self._given), owner.width() - _PAGE)
+        return max(theme().pixels(self._given) + GRIP - 1, owner.width() - _PAGE)
 
     def sizeHint(self) -> QSize:
         """A hairline with room to catch it."""
