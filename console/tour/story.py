@@ -113,9 +113,9 @@ class Story(FunctionSteps, ComputeSteps):
             form.form.set_values(
                 {"jobs": jobs, "parallel": parallel, "epochs": epochs, "views": views, "batches": batches}
             )
-            self.tuning_name = form.form.value("name")
             await self._until(form.launch_button.isEnabled, "the launch button stayed off")
             await self._look("tuning-form")
+            self.tuning_name = form.form.value("name")
             self._click(form.launch_button)
             tuning = tab.tuning
             await self._until(
@@ -150,9 +150,9 @@ class Story(FunctionSteps, ComputeSteps):
             tab = self._tab("training")
             form = tab.form
             self._click(tab.tuning.train_button)
+            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
             names = [form.form.value("name")]
             self.tuned_name = names[0]
-            await self._until(form.launch_button.isEnabled, "the launch button stayed off")
             self._click(form.launch_button)
             await self._until(lambda: self._job_row(names[0]) is not None, "the job did not come up")
             form.modes.set_current("hosts")
