@@ -202,7 +202,7 @@ async def test_an_own_ami_is_looked_up(make_application: Callable[..., Any]) -> 
     await until(lambda: "There is no AMI" in texts(dialog))
     assert not dialog.ok_button.isEnabled()
     dialog.form.set_values({"ami": GPU_IMAGE.id})
-    await until(lambda: "made for types with a GPU" in texts(dialog))
+    await until(lambda: "Made for GPUs" in texts(dialog))
     dialog.reject()
 
 

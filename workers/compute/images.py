@@ -143,7 +143,7 @@ def mismatch(image: Image, size: InstanceSize | None) -> str | None:
     if size is None:
         return None
     if image.gpu and not size.gpus:
-        return f"This AMI is made for types with a GPU, and {size.name} has none: its drivers may not start."
+        return f"Made for GPUs; {size.name} has none and trains on its CPUs."
     if size.gpus and not image.gpu:
-        return f"{size.name} has a GPU that costs money, and this AMI has no driver for it."
+        return f"No driver for the GPU of {size.name}, which costs money."
     return None

@@ -213,5 +213,7 @@ def stopped_at(instance: Instance) -> datetime | None:
 
 def up_seconds(instance: Instance, now: datetime | None = None) -> float | None:
     """Seconds of its last run, until now or until it stopped; ``None`` where EC2 does not tell when that was."""
-    end = (now or datetime.now(UTC)) if instance.running else stopped_at(instance)
+    # EC2 tells of a terminated one when it was terminated, not whether and when it was stopped before.
+    ended = stopped_at(instance) if instance.state != "terminated" else None
+    end = (now or datetime.now(UTC)) if instance.running else ended
     return None if end is None else max(0.0, (end - instance.started).total_seconds())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class OutputPane(QWidget):
         self._curves: CurveReader | None = None
         self._features = ProgressReader()
         self._printed = self._has_curves = False
-        self._title = ElidedLabel("", "section", middle=True, least=12)
+        self._title = ElidedLabel("", "section", middle=True, least=20)
         self._about = ElidedLabel("", "small", "text2", least=4)
         self.stop_button = Button("Stop…", small=True, icon="stop", on=self.stopRequested.emit)
         self.cancel_button = Button("Cancel…", "dangerText", small=True, on=self.cancelRequested.emit)
@@ -219,6 +220,9 @@ class OutputPane(QWidget):
 
     async def _take(self, events: Sequence[LogEvent]) -> None:
         self._printed = True
+        if self._command is not None and self._command.state == "Pending":
+            # SSM tells a moment later that it runs.
+            self._command = replace(self._command, state="InProgress")
         # Ten thousand lines a second are too many to look through between two frames.
         if await asyncio.to_thread(self._look_through, events) and self._curves is not None:
             self._draw(self._curves.epochs)
@@ -275,7 +279,7 @@ class OutputPane(QWidget):
         self.stop_button.setVisible(command is not None and command.running and bool(command.job))
         self.cancel_button.setVisible(command is not None and command.running)
         self.deploy_button.setVisible(job is not None and bool(job.model_uri))
-        self._title.setText(command.title if command is not None else "Output")
+        self._title.setText(command.title if command is not None else "No command")
         where = self._instance.title if self._instance is not None else ""
         self._about.setText(f"on {where}, command {command.id[:13]}" if command is not None and where else "")
         self.log.view.set_live(command is not None and command.running)

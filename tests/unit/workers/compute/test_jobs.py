@@ -175,6 +175,8 @@ def test_how_long_it_was_up_is_unknown_where_ec2_does_not_say():
     assert up_seconds(instance_of(item, None, {})) is None
     told = {**item, "StateTransitionReason": "User initiated (2026-01-31 13:00:00 GMT)"}
     assert up_seconds(instance_of(told, None, {})) == 3600
+    gone = {**told, "State": {"Name": "terminated"}}
+    assert up_seconds(instance_of(gone, None, {})) is None, "it may have been stopped for a while before"
     running = {**item, "State": {"Name": "running"}}
     assert up_seconds(instance_of(running, None, {}), NOW + timedelta(minutes=5)) == 300
 
