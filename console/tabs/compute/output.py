@@ -89,6 +89,7 @@ class OutputPane(QWidget):
         self._polls = 0
         self._follower = LogFollower(ctx, self.log.view, _KEY, seconds=POLL_SECONDS, failed=self._failed)
         self.line = LineEdit("", "Run a command", chars=30)
+        self.line.setAccessibleName("Run a command")
         self.line.returnPressed.connect(self._run)
         self.run_button = Button("Run", on=self._run)
         self.line.edited.connect(self._allow)
