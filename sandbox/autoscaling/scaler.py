@@ -128,7 +128,10 @@ class Scaler:
             return
         limits = _limits(target)
         into = within(state.wanted, limits)
-        if into != state.wanted:
+        if target.get("_Moved") and into == state.wanted:
+            self._book.change(TARGET, key, {"_Moved": False})
+        # What somebody sets by hand beyond the limits stays until an alarm asks for something else.
+        if target.get("_Moved") and into != state.wanted:
             word = "minimum" if into > state.wanted else "maximum"
             self._change(key, kind, state, into, f"{word} capacity was set to {into}", None, now)
             return
@@ -284,7 +287,7 @@ class Scaler:
     def _set_limits(self, key: Key, target: Record, name: str, limits: dict[str, int]) -> None:
         low = limits.get("MinCapacity", min(target["MinCapacity"], limits.get("MaxCapacity", target["MinCapacity"])))
         high = limits.get("MaxCapacity", max(target["MaxCapacity"], low))
-        self._book.change(TARGET, key, {"MinCapacity": low, "MaxCapacity": high})
+        self._book.change(TARGET, key, {"MinCapacity": low, "MaxCapacity": high, "_Moved": True})
         parts = [
             f"{word} capacity to {limits[member]}"
             for member, word in (("MinCapacity", "minimum"), ("MaxCapacity", "maximum"))

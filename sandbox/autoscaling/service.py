@@ -98,6 +98,8 @@ class AutoScalingService(Service):
             raise invalid("The minimum capacity of a production variant must be at least 1.")
         if given.get("Tags"):
             raise AwsError("NotImplemented", "The sandbox has no tags for scalable targets.", 501)
+        # Its capacity is then brought between them.
+        record["_Moved"] = True
         record["SuspendedState"] |= given.get("SuspendedState") or {}
         self._book.put(TARGET, key, record)
         return {"ScalableTargetARN": record["ScalableTargetARN"]}

@@ -17,6 +17,8 @@ from sandbox.metrics.store import Metrics, statistic
 
 # What is collected in memory is written within this part of a period of ten seconds.
 SETTLE_SECONDS = 5.0
+# Also where time runs fast, writing takes its time.
+_LEAST_SETTLE = 0.3
 _COUNTED = frozenset({"Sum", "SampleCount"})
 
 
@@ -31,7 +33,8 @@ class Watch:
     def periods(self, metric: Metric, count: int, now: float) -> list[tuple[float, float | None]]:
         """The last ``count`` whole periods: when each ended (on the clock), and its value or None."""
         length = metric.period / self._factor
-        last = math.floor((now - min(SETTLE_SECONDS, metric.period / 2) / self._factor) / length)
+        settle = max(_LEAST_SETTLE, min(SETTLE_SECONDS, metric.period / 2) / self._factor)
+        last = math.floor((now - settle) / length)
         first = last - count
         found = {
             round(at / length): data

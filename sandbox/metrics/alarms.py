@@ -24,6 +24,7 @@ _SCHEMA = (
 )
 _KEEP_SECONDS = 30 * 86_400.0
 _PAGE = 100
+_MOST_TAGS = 50
 _KEPT = (
     *("AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions"),
     *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit"),
@@ -57,6 +58,9 @@ class Alarms:
             "DescribeAlarmHistory": self._history,
             "SetAlarmState": self._set_state,
             "DeleteAlarms": self._delete,
+            "TagResource": self._tag,
+            "UntagResource": self._untag,
+            "ListTagsForResource": self._tags,
             "EnableAlarmActions": lambda given, _: self._enable(given, True),
             "DisableAlarmActions": lambda given, _: self._enable(given, False),
         }
@@ -84,7 +88,7 @@ class Alarms:
             "StateUpdatedTimestamp": now,
             "StateTransitionedTimestamp": now,
         }
-        kept = {member: old[member] for member in state if member in old} if old else state
+        kept = {member: old[member] for member in (*state, "_Tags") if member in old} if old else state
         record |= {"AlarmArn": make_arn("cloudwatch", f"alarm:{name}"), "AlarmConfigurationUpdatedTimestamp": now}
         with self._db.transaction():
             self._save(record | kept)
@@ -122,9 +126,11 @@ class Alarms:
     def _put(self, given: Members, caller: Caller) -> None:
         if given.get("Metrics") or given.get("ThresholdMetricId"):
             raise AwsError("ValidationError", "The sandbox does not offer metric math; name the metric itself.")
-        if given.get("Tags"):
-            raise AwsError("ValidationError", "The sandbox has no tags for alarms.")
-        self.put(given)
+        new = self.get(given["AlarmName"]) is None
+        arn = self.put(given)
+        # As on AWS, tags are taken for a new alarm only.
+        if given.get("Tags") and new:
+            self._tag({"ResourceARN": arn, "Tags": given["Tags"]}, caller)
 
     def _describe(self, given: Members, caller: Caller) -> Members:
         if given.get("AlarmNames") and given.get("AlarmNamePrefix"):
@@ -187,6 +193,30 @@ class Alarms:
             raise AwsError("ResourceNotFound", f"Alarm {missing[0]} does not exist.", 404)
         self.delete(given["AlarmNames"])
 
+    def _tagged(self, given: Members) -> Members:
+        record = self.get(str(given["ResourceARN"]).partition(":alarm:")[2])
+        if record is None or record["AlarmArn"] != given["ResourceARN"]:
+            raise AwsError("ResourceNotFoundException", f"Unknown resource {given['ResourceARN']}.", 404)
+        return record
+
+    def _tag(self, given: Members, caller: Caller) -> Members:
+        record = self._tagged(given)
+        tags = record.get("_Tags", {}) | {tag["Key"]: tag["Value"] for tag in given["Tags"]}
+        if len(tags) > _MOST_TAGS:
+            raise AwsError("InvalidParameterValue", f"An alarm has at most {_MOST_TAGS} tags.")
+        self._save(record | {"_Tags": tags})
+        return {}
+
+    def _untag(self, given: Members, caller: Caller) -> Members:
+        record = self._tagged(given)
+        tags = {key: value for key, value in record.get("_Tags", {}).items() if key not in given["TagKeys"]}
+        self._save(record | {"_Tags": tags})
+        return {}
+
+    def _tags(self, given: Members, caller: Caller) -> Members:
+        tags = self._tagged(given).get("_Tags", {})
+        return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
+
     def _enable(self, given: Members, enabled: bool) -> None:
         for name in given["AlarmNames"]:
             record = self.get(name)
@@ -213,7 +243,11 @@ def _check(given: Mapping[str, Any]) -> None:
 
 
 def _shown(record: Members) -> Members:
-    return {name: _time(value) if name.endswith("Timestamp") else value for name, value in record.items()}
+    return {
+        name: _time(value) if name.endswith("Timestamp") else value
+        for name, value in record.items()
+        if not name.startswith("_")
+    }
 
 
 def _time(at: float) -> datetime:

@@ -30,9 +30,7 @@ MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
 MAX_LISTED = 500
 # They would make or show alarms of moto's, which nobody looks after.
-_NOT_HERE = frozenset(
-    {"PutCompositeAlarm", "TagResource", "UntagResource", "ListTagsForResource", "PutAnomalyDetector"}
-)
+_NOT_HERE = frozenset({"PutCompositeAlarm", "PutAnomalyDetector"})
 Params = dict[str, Any]
 
 

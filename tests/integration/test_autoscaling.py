@@ -160,8 +160,8 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
     assert activities[0]["NotScaledReasons"][0]["Code"] == "AlreadyAtMinCapacity"
     assert all("NotScaledReasons" not in one for one in scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker")["ScalingActivities"])  # fmt: skip
-    states = {one["AlarmName"]: one["StateValue"] for one in account.cloudwatch.describe_alarms()["MetricAlarms"]}
-    assert states[names[1]] == "ALARM"
+    history = account.cloudwatch.describe_alarm_history(AlarmName=names[1], HistoryItemType="StateUpdate")
+    assert any(one["HistorySummary"].endswith("to ALARM") for one in history["AlarmHistoryItems"])
 
 
 def test_updates_under_load_lose_nothing_and_an_alarm_rolls_a_canary_back(account: Account, scaling: Any) -> None:

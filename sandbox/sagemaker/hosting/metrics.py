@@ -5,6 +5,7 @@ As on AWS, a variant that is in service and is not asked has values of zero, so 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -23,6 +24,8 @@ _SHORTEST_FLUSH = 0.1
 # ConcurrentRequestsPerModel is a metric of high resolution; what nobody asks is told once a minute.
 _CONCURRENCY_SECONDS = 10.0
 _QUIET_SECONDS = 60.0
+# A busy machine may be late by a few short periods; what it slept through, nobody has measured.
+_MOST_MISSED = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class InvocationMetrics:
         self._times: list[tuple[str, str, str, float, float]] = []
         self._samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._sampled = 0.0
-        self._asked: dict[tuple[str, str], float] = {}
+        self._told = 0.0
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="invocation metrics", daemon=True)
@@ -89,7 +92,6 @@ class InvocationMetrics:
             if model_seconds is not None:
                 self._times.append((endpoint, variant, "ModelLatency", model_seconds, now))
             self._times.append((endpoint, variant, "OverheadLatency", overhead_seconds, now))
-        self._wake.set()
 
     def flush(self) -> None:
         """Write what has been collected."""
@@ -107,7 +109,6 @@ class InvocationMetrics:
             dimensions = {"EndpointName": endpoint, "VariantName": variant}
             data.append((name, dimensions, one_value(seconds * 1e6, at, "Microseconds")))
         for (endpoint, variant), share in shares.items():
-            self._asked[endpoint, variant] = now
             invocations = counts[endpoint, variant, "Invocations"]
             mean = share / invocations
             dimensions = {"EndpointName": endpoint, "VariantName": variant}
@@ -127,35 +128,38 @@ class InvocationMetrics:
         self._thread.join(timeout=10)
 
     def _under_way(self, now: float) -> list[tuple[str, dict[str, str], Datum]]:
-        """What the variants do now; the samples of ten seconds become one datum."""
+        """What the variants do now: for each period that has gone by, so that none is without a value."""
         serving = [one for one in self._serving() if one.instances]
         for one in serving:
             self._samples[one.endpoint, one.variant].append(one.requests / one.instances)
         data = []
-        if now - self._sampled >= _CONCURRENCY_SECONDS / self._factor - _SHORTEST_FLUSH / 2:
+        if ended := _periods(self._sampled, now, _CONCURRENCY_SECONDS / self._factor):
             self._sampled = now
             samples, self._samples = self._samples, defaultdict(list)
             for (endpoint, variant), values in samples.items():
                 dimensions = {"EndpointName": endpoint, "VariantName": variant}
-                datum = Datum(now, len(values), sum(values), min(values), max(values))
-                data.append(("ConcurrentRequestsPerModel", dimensions, datum))
-        for one in serving:
-            asked = self._asked.setdefault((one.endpoint, one.variant), 0.0)
-            if now - asked >= _QUIET_SECONDS / self._factor:
-                self._asked[one.endpoint, one.variant] = now
+                for at in ended:
+                    datum = Datum(at, len(values), sum(values), min(values), max(values))
+                    data.append(("ConcurrentRequestsPerModel", dimensions, datum))
+        if begun := _periods(self._told, now, _QUIET_SECONDS / self._factor):
+            self._told = now
+            for one in serving:
                 dimensions = {"EndpointName": one.endpoint, "VariantName": one.variant}
-                data.append(("InvocationsPerInstance", dimensions, one_value(0.0, now)))
+                data += [("InvocationsPerInstance", dimensions, one_value(0.0, at)) for at in begun]
         return data
 
     def _run(self) -> None:
         pause = max(_SHORTEST_FLUSH, _FLUSH_SECONDS / self._factor)
         while not self._closed:
             self._wake.wait(pause)
-            self._wake.clear()
-            if not self._closed:
-                time.sleep(pause)
             try:
                 self.flush()
             except Exception as error:
                 # One fault must not end all measuring.
                 tell_exception(error)
+
+
+def _periods(since: float, now: float, length: float) -> list[float]:
+    """A moment in each period that began after ``since``, the last ones up to ``now``; after a long pause no more."""
+    first, last = math.floor(since / length) + 1, math.floor(now / length)
+    return [min(now, (index + 0.5) * length) for index in range(max(first, last - _MOST_MISSED), last + 1)]

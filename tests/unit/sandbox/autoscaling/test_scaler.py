@@ -80,7 +80,8 @@ class Stage:
     def target(self, low: int, high: int, **suspended: bool) -> None:
         ways = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
         state = dict.fromkeys(ways, False) | suspended
-        self.book.put(TARGET, KEY, KEY.members() | {"MinCapacity": low, "MaxCapacity": high, "SuspendedState": state})
+        limits = {"MinCapacity": low, "MaxCapacity": high, "_Moved": True}
+        self.book.put(TARGET, KEY, {**KEY.members(), **limits, "SuspendedState": state})
 
     def load(self, start: float, minutes: int, value: float) -> None:
         for minute in range(minutes):
@@ -219,6 +220,16 @@ def test_suspended_ways_and_limits_that_moved(stage: Stage) -> None:
     stage.scaler.look(T0 + 195)
     assert stage.service.sets == [2]
     assert stage.book.activities("sagemaker")[0]["Cause"] == "minimum capacity was set to 2"
+
+
+def test_a_capacity_that_is_set_by_hand_stays(stage: Stage) -> None:
+    stage.scaler.look(T0)
+    stage.service.now = Now(7, 7, False)
+    stage.scaler.look(T0 + 60)
+    assert stage.service.sets == []
+    stage.target(1, 3)
+    stage.scaler.look(T0 + 65)
+    assert stage.service.sets == [3]
 
 
 def test_activities_end_at_a_time_and_a_restart_leaves_none_open(stage: Stage) -> None:

@@ -98,10 +98,10 @@ def test_fast_time_has_short_periods_and_the_same_rates(clock: Clock) -> None:
         clock.put(T0 + step / 2 + 0.1, 1.0)
     metric = Metric("N", "m", "Sum", DIMENSIONS)
     slow = Watch(clock.metrics, clock.alarms, 1.0).periods(metric, 1, T0 + 66)
-    fast = Watch(clock.metrics, clock.alarms, 60.0).periods(metric, 3, T0 + 10.2)
+    fast = Watch(clock.metrics, clock.alarms, 60.0).periods(metric, 3, T0 + 10.4)
     assert slow == [(T0 + 60, 40.0)]
     assert fast == [(T0 + 8, 120.0), (T0 + 9, 120.0), (T0 + 10, 120.0)]
-    average = Watch(clock.metrics, clock.alarms, 60.0).periods(Metric("N", "m", "Average", DIMENSIONS), 1, T0 + 10.2)
+    average = Watch(clock.metrics, clock.alarms, 60.0).periods(Metric("N", "m", "Average", DIMENSIONS), 1, T0 + 10.4)
     assert average == [(T0 + 10, 1.0)]
 
 
@@ -121,6 +121,20 @@ def test_alarms_that_are_refused(clock: Clock, changes: dict[str, Any], code: st
         clock.ask("PutMetricAlarm", **ALARM | changes)
     assert refused.value.code == code
     assert clock.alarms.all() == []
+
+
+def test_alarms_have_tags(clock: Clock) -> None:
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    clock.ask("PutMetricAlarm", **ALARM, Tags=tags)
+    arn = {"ResourceARN": clock.alarms.all()[0]["AlarmArn"]}
+    # A change of the alarm leaves them.
+    clock.ask("PutMetricAlarm", **ALARM, Tags=[{"Key": "c", "Value": "3"}])
+    clock.ask("TagResource", **arn, Tags=[{"Key": "b", "Value": "4"}])
+    clock.ask("UntagResource", **arn, TagKeys=["a"])
+    assert clock.ask("ListTagsForResource", **arn) == {"Tags": [{"Key": "b", "Value": "4"}]}
+    assert "_Tags" not in clock.ask("DescribeAlarms")["MetricAlarms"][0]
+    with pytest.raises(AwsError, match="ResourceNotFoundException"):
+        clock.ask("ListTagsForResource", ResourceARN=arn["ResourceARN"] + "x")
 
 
 def test_alarms_are_listed_changed_and_deleted(clock: Clock) -> None:

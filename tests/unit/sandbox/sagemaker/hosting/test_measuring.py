@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.core.settings import WrongSetting, check_settings
 from sandbox.metrics.store import Datum
-from sandbox.sagemaker.hosting.metrics import InvocationMetrics, Serving
+from sandbox.sagemaker.hosting.metrics import InvocationMetrics, Serving, _periods
 from sandbox.sagemaker.hosting.runtime import Rate
 from sandbox.sagemaker.hosting.utilization import Running, Utilization
 
@@ -44,6 +44,13 @@ def test_concurrency_is_of_one_instance_and_silence_is_a_zero() -> None:
     assert {datum.total / datum.count for datum in store.named("ConcurrentRequestsPerModel")} == {3.0}
     assert store.named("InvocationsPerInstance")[0].total == 0.0
     assert {dimensions["VariantName"] for _, dimensions, _ in store.data} == {"v"}
+
+
+def test_no_period_is_without_a_value_and_a_long_pause_is_not_filled() -> None:
+    assert _periods(59.0, 60.5, 60.0) == [60.5]
+    assert _periods(60.5, 119.0, 60.0) == []
+    assert _periods(60.5, 190.0, 60.0) == [150.0, 190.0]
+    assert len(_periods(0.0, 1.0e6, 60.0)) == 4
 
 
 def test_processors_and_memory_are_those_of_the_processes() -> None:
