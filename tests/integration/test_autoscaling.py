@@ -171,6 +171,8 @@ def test_updates_under_load_lose_nothing_and_an_alarm_rolls_a_canary_back(accoun
     account.cloudwatch.put_metric_alarm(
         AlarmName="bad", Namespace="N", MetricName="m", Dimensions=dimension, Statistic="Sum", Period=60,
         EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+        # Without data it keeps the state that the drill gives it.
+        TreatMissingData="ignore",
     )  # fmt: skip
     scaling.register_scalable_target(
         **TARGET, SuspendedState={"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": True}
