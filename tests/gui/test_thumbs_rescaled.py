@@ -106,7 +106,7 @@ def test_pictures_come_at_the_size_in_force(
             thumbs.thumbnails().cancel_pending()
     painted = Painted(grid)
     gate.set()
-    qtbot.waitUntil(lambda: painted.left[-1:] == [0], timeout=20_000)
+    qtbot.waitUntil(lambda: painted.left[-1:] == [0] and not thumbs.thumbnails()._pending, timeout=20_000)
     assert red_cells(grid) == COUNT
 
 

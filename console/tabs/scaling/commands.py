@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation
+from console.models.format import dollars
 from workers.scaling.concurrency import DEFAULT_ALIAS
 from workers.scaling.types import Suspended, Variant, VariantScaling, VariantSettings
 from workers.scaling.variants import DIMENSION, NAMESPACE, POLICY_NAME, policy_arguments
@@ -156,7 +157,7 @@ class SetProvisioned(Command):
         """What it costs, whether it is called or not."""
         if not self.count:
             return None
-        price = "No list price is known for it." if self._month is None else f"It costs ${self._month:,.2f} a month"
+        price = "No list price is known for it." if self._month is None else f"It costs {dollars(self._month)} a month"
         made = "" if self.qualifier else f" A version is published, and the alias {DEFAULT_ALIAS} made for it."
         return Confirmation(
             f"{self.title}?",

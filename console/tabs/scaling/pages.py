@@ -10,7 +10,7 @@ from console.context import AppContext
 from console.look.theme import theme
 from console.models.chart import Series as Line
 from console.models.chart import Threshold
-from console.models.format import count, milliseconds
+from console.models.format import count, dollars, milliseconds
 from console.tabs.scaling.rows import ACTIVITY_COLUMNS, WARM_COLUMNS, standing
 from console.tabs.scaling.sums import PartsBar
 from console.widgets.base import label, on_theme
@@ -199,7 +199,7 @@ class FunctionPage(QWidget):
         self.own.set_parts([(max(0, ceiling - warm), "series1"), (warm, "series2")], max(ceiling, 1), said)
         self._own_words.setText(said)
         self.table.set_rows(list(found.provisioned))
-        cost = "–" if month is None else f"${month:,.2f} a month"
+        cost = "–" if month is None else f"{dollars(month)} a month"
         busiest = "" if found.busiest is None else f"{count(round(found.busiest), 'call')} at a time"
         self.facts.set_rows(
             [
