@@ -48,6 +48,7 @@ async def test_nothing_moves_after_a_resize(make_application: Callable[..., Any]
         soon = places(window)
         wrong = faults(window)
         for _ in range(8):
+            # What moves later, by a timer or a deferred layout, has nothing to wait for.
             await asyncio.sleep(0.03)
         settled = places(window)
         late += [

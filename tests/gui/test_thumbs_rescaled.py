@@ -106,6 +106,7 @@ def test_pictures_come_at_the_size_in_force(
             thumbs.thumbnails().cancel_pending()
     painted = Painted(grid)
     gate.set()
+    # When all are painted is nobody else's business: the product has no word for it.
     qtbot.waitUntil(lambda: painted.left[-1:] == [0] and not thumbs.thumbnails()._pending, timeout=20_000)
     assert red_cells(grid) == COUNT
 

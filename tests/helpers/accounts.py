@@ -10,9 +10,12 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
+from tests.helpers.compute import FakeCompute, instance
 from tests.helpers.models import NOW, ModelServices, endpoint, job
+from tests.helpers.scaling import FakeScaling
 from workers.errors.tree import AccessDenied
 from workers.functions.types import Function
+from workers.scaling.types import FunctionRow, Variant
 from workers.tuning.costs import estimate
 from workers.tuning.types import ContinuousRange, TuningJob, TuningPage
 from workers.types import Backend, Bucket, BucketSafety, JobPage, Listing, S3Object
@@ -64,6 +67,12 @@ class NamedAccount(ModelServices):
             pictures=self._pictures,
             estimate=lambda spec, prices, count: estimate(spec, prices, self.region, count),
         )  # fmt: skip
+        self.compute, self.scaling = FakeCompute(), FakeScaling()
+        self.compute.answered = self.scaling.answered = self._answered
+        if word:
+            self.compute.rows = [instance(f"{word}-instance")]
+            self.scaling.variant_rows = [Variant(f"{word}-endpoint", "AllTraffic", "InService", "ml.m5.large", 1, 1)]
+            self.scaling.function_rows = [FunctionRow(f"{word}-function", 512)]
         self.training.log, self.training.check_name = refused.anything, self._nothing
         self.training.list = self._jobs_page
         self.role_checks = refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,6 +100,7 @@ class FakeCompute:
         self.elsewhere: tuple[TrainingJob, ...] = ()
         self.checks: tuple[Check, ...] = (Check("network", "ok", "Network", "Default VPC"),)
         self.error: Exception | None = None
+        self.answered: Callable[[], Awaitable[None]] | None = None
         self.did: list[tuple[str, Any]] = []
         self.instances = self.images = self.preflight = self.launches = self.commands = self.jobs = self
 
@@ -117,6 +119,8 @@ class FakeCompute:
     # Instances
 
     async def all(self) -> tuple[Instance, ...]:
+        if self.answered is not None:
+            await self.answered()
         if self.error is not None:
             raise self.error
         return tuple(self.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +62,7 @@ class FakeScaling:
         self.series = VariantFigures()
         self.pool = Pool(1000, 942)
         self.error: Exception | None = None
+        self.answered: Callable[[], Awaitable[None]] | None = None
         self.did: list[tuple[Any, ...]] = []
         self.variants, self.concurrency, self.figures = _Variants(self), _Concurrency(self), _Figures(self)
 
@@ -90,6 +92,8 @@ class _Part:
 
 class _Variants(_Part):
     async def all(self) -> tuple[Variant, ...]:
+        if self._whole.answered is not None:
+            await self._whole.answered()
         return tuple(self._whole.variant_rows)
 
     async def describe(self, variant: Variant) -> VariantScaling:
@@ -115,6 +119,8 @@ class _Variants(_Part):
 
 class _Concurrency(_Part):
     async def functions(self) -> tuple[FunctionRow, ...]:
+        if self._whole.answered is not None:
+            await self._whole.answered()
         return tuple(self._whole.function_rows)
 
     async def describe(self, row: FunctionRow) -> FunctionScaling:

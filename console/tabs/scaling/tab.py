@@ -110,6 +110,7 @@ class ScalingTab(Tab):
 
     def _forget(self) -> None:
         self._eager.stop()
+        self.plan_page.set_functions(())
         for table in (self.panel.variants, self.panel.functions):
             table.set_rows([])
             table.set_loading()
