@@ -20,6 +20,7 @@ import psutil
 
 from sandbox.containers.python import HOST_PROGRAMS
 from sandbox.context import SandboxContext
+from sandbox.core.os_words import os_words
 from sandbox.core.processes import Managed, StartFailed
 from sandbox.ec2.disk import Disk, Public
 
@@ -126,7 +127,7 @@ class Machine:
             order = {"do": "start", "id": command.id, "argv": list(argv), "env": dict(env), "cwd": str(cwd)}
             self._tell({**order, "stdout": str(paths[0]), "stderr": str(paths[1])})
         except OSError as exc:
-            self._failed(command, str(exc.strerror or exc))
+            self._failed(command, os_words(exc))
         return command
 
     def kill(self, command: Command) -> None:

@@ -21,6 +21,8 @@ import console
 from console.commands import Confirmation
 from console.look.listeners import Listeners
 from console.look.theme import theme
+from console.tabs.compute.job_dialog import JobDialog
+from console.tabs.compute.launch_dialog import LaunchDialog
 from console.tabs.data.deletion_dialog import DeletionDialog
 from console.tabs.data.dialogs import BucketDialog, FilesDialog, FindingsDialog, SamplesDialog, SplitDialog
 from console.tabs.endpoints.deploy_dialog import DeployDialog
@@ -37,6 +39,7 @@ from console.widgets.pictures.thumbs import thumbnails
 from console.window.code_dialog import CodeDialog
 from console.window.settings_dialog import SettingsDialog
 from console.window.shortcuts import ShortcutsDialog
+from tests.helpers.compute import IMAGE, instance
 from tests.helpers.full_account import dataset, function, jobs
 from tests.helpers.models import endpoint
 from tests.helpers.window import AWS, FakeServices, connect, shown, until
@@ -48,6 +51,13 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
 FINDING = Finding("warning", "x", "2 files", "why", ("a", "b"), ("c", "d"))
 VERSION = FunctionVersion("1", "first", datetime.now(UTC), "sha")
 Make = Callable[[Any, Path, QWidget], QDialog]
+
+
+async def never(fix: str) -> bool:
+    """Nothing is mended."""
+    return False
+
+
 DIALOGS: dict[type[QDialog], Make] = {
     DeletionDialog: lambda ctx, at, parent: DeletionDialog(Confirmation("Delete?", type_name="x"), "aws", parent),
     ConfirmDialog: lambda ctx, at, parent: ConfirmDialog(Confirmation("Delete?"), "aws", parent),
@@ -56,6 +66,8 @@ DIALOGS: dict[type[QDialog], Make] = {
     FindingsDialog: lambda ctx, at, parent: FindingsDialog([("warn", FINDING)], parent),
     SamplesDialog: lambda ctx, at, parent: SamplesDialog(at, parent),
     SplitDialog: lambda ctx, at, parent: SplitDialog(dataset(at), parent),
+    JobDialog: lambda ctx, at, parent: JobDialog(instance("trainer"), ["s3://b/dogs"], "", 0.166, parent),
+    LaunchDialog: lambda ctx, at, parent: LaunchDialog(FakeServices(AWS), (IMAGE,), ["photos"], never, parent),
     DeployDialog: lambda ctx, at, parent: DeployDialog(FakeServices(AWS), jobs()[:2], set(), "", parent),
     UpdateDialog: lambda ctx, at, parent: UpdateDialog(FakeServices(AWS), endpoint("dogs"), jobs()[:2], parent),
     DeployCodeDialog: lambda ctx, at, parent: DeployCodeDialog(ctx, "ask", "handler.handler", parent),

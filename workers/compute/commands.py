@@ -13,6 +13,7 @@ from workers.aws.times import utc, utc_of
 from workers.compute.script import JOB_COMMENT, PREFIX
 from workers.compute.types import Command, CommandState, Instance
 from workers.errors.tree import Conflict, InvalidInput, LocalProblem, NotFound
+from workers.files.os_words import os_words
 from workers.types import LogEvent
 
 DOCUMENT = "AWS-RunShellScript"
@@ -156,7 +157,7 @@ class Commands:
         try:
             self._session.client("s3").download_file(bucket, key, file)
         except OSError as error:
-            raise LocalProblem("Could not save the output", str(error.strerror), "Choose another folder.") from error
+            raise LocalProblem("Could not save the output", os_words(error), "Choose another folder.") from error
 
     async def cancel(self, command: Command) -> None:
         """Kill a command: no grace, what it wrote so far stays. It may have ended by itself meanwhile."""

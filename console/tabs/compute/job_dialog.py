@@ -67,14 +67,14 @@ class JobDialog(FormDialog):
         super().__init__(
             f"Train on {instance.title}", form, ok="Start", icon="training", width=WIDTH,
             text="The script runs as a command through SSM. Model, report and output go to S3.",
-            extra_check=lambda: self.problem() is None, parent=parent,
+            extra_check=self._good, parent=parent,
         )  # fmt: skip
         self._cost = label("", "strong", wrap=True)
         self._note = HintLine()
         self.foot.addWidget(self._note)
         self.foot.addWidget(self._cost)
         form.changed.connect(self._show)
-        self.shut_down_switch.toggled.connect(lambda _: self._show())
+        self.shut_down_switch.toggled.connect(self._turned)
         self._show()
 
     def spec(self) -> JobSpec:
@@ -108,6 +108,12 @@ class JobDialog(FormDialog):
     def problem(self) -> str | None:
         """Why the job cannot start as the form says, or ``None``."""
         return job_problem(self.spec())
+
+    def _good(self) -> bool:
+        return self.problem() is None
+
+    def _turned(self, _on: bool) -> None:
+        self._show()
 
     def _show(self) -> None:
         own = self.form.value("what") == OWN
