@@ -16,6 +16,7 @@ from workers.compute.service import Compute
 from workers.endpoints.service import Endpoints
 from workers.functions.service import Functions
 from workers.inference.invoke import Inference
+from workers.inventory.service import InventoryService
 from workers.launcher.client import Launcher
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
@@ -52,6 +53,7 @@ class Services:
         self.scaling = Scaling(self.session, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
+        self.inventory = InventoryService(self.session, self.prices, self.endpoints, self.functions)
         self.grants = Grants(self.session)
         self.role_checks = RoleChecks(self.session, self.grants)
 

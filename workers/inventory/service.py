@@ -1,0 +1,131 @@
+"""The overview of one account: what exists, what it costs, what is idle, and taking it down.
+
+From a script::
+
+    services = Services(backend)
+    inventory = await services.inventory.read()
+    for resource in inventory.billing:
+        print(resource.kind, resource.name, resource.dollars_per_hour)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import timedelta
+
+from workers.aws.session import AwsSession
+from workers.endpoints.service import Endpoints
+from workers.errors.tree import ServiceFault
+from workers.functions.service import Functions
+from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.types import (
+    Billed,
+    Changes,
+    CostFigures,
+    CostHistory,
+    IdleFinding,
+    IdleReport,
+    IdleRule,
+    Inventory,
+    Kind,
+    Proof,
+    ReadAccount,
+    TearDownChoice,
+    TearDownPlan,
+    TearDownProgress,
+)
+from workers.prices.table import PriceTable
+
+
+class InventoryService:
+    """Everything of one account, for as long as it is connected. What cannot be read is told in the values."""
+
+    def __init__(self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions) -> None:
+        self._session, self._prices = session, prices
+        self._endpoints, self._functions = endpoints, functions
+        self._known = Inventory()
+
+    @property
+    def known(self) -> Inventory:
+        """All that has been read so far. No call."""
+        return self._known
+
+    @property
+    def reads(self) -> ReadAccount:
+        """What SageDeck itself has asked of the account, and what AWS bills for it. No call."""
+        return ReadAccount()
+
+    async def refresh(self, kinds: Collection[Kind] = ()) -> AsyncIterator[Changes]:
+        """Read these kinds (all, when none are given) and yield what changed, kind by kind as the answers arrive.
+
+        Costs nothing on AWS. A kind that cannot be read is told in ``Changes.kinds``, and its old rows stay; it never
+        raises for one. Raises ``Expired`` or ``Unreachable`` when nothing at all can be asked.
+        """
+        raise _not_there("read the account")
+        yield
+
+    async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
+        """Like ``refresh``, all at once. Raises the same."""
+        async for _ in self.refresh(kinds):
+            pass
+        return self._known
+
+    async def look_closer(self, keys: Collection[tuple[Kind, str]]) -> Changes:
+        """Read last use and tags of these (those in sight): metrics, which AWS bills (``polling_per_hour``).
+
+        What was read within a minute is not read again. Never raises for one resource.
+        """
+        raise _not_there("look at last uses")
+
+    def polling_per_hour(self, keys: Collection[tuple[Kind, str]], seconds: float) -> float:
+        """US dollars an hour that AWS bills for calling ``look_closer`` with these every so many seconds. No call."""
+        return 0.0
+
+    async def costs(self) -> CostFigures:
+        """Now, today, this month, the month's end. Costs nothing on AWS. Reads the account if nobody did before."""
+        raise _not_there("add up the costs")
+
+    async def history(self, span: timedelta) -> CostHistory:
+        """Dollars an hour over the last ``span`` with what happened. Costs nothing on AWS."""
+        raise _not_there("add up the costs")
+
+    async def billed(self, days: int = 30) -> Billed:
+        """What Cost Explorer says of the last days. AWS bills $0.01 a page: only on a click.
+
+        Raises ``SageDeckError``.
+        """
+        raise _not_there("ask Cost Explorer")
+
+    async def idle(self, rules: Sequence[IdleRule] = DEFAULT_RULES) -> IdleReport:
+        """What these rules find in what was read. Reads the metrics that they need, which AWS bills, at most once in
+        five minutes. What cannot be judged is told in ``IdleReport.unknown``.
+        """
+        raise _not_there("look for what is idle")
+
+    async def settle(self, finding: IdleFinding) -> str:
+        """Do what a finding offers: park, stop, delete, release, set retention. Returns what was done, in words.
+
+        Raises ``Conflict`` when the resource is another one now, or is used again, and ``SageDeckError``.
+        """
+        raise _not_there("do that")
+
+    async def tear_down_plan(self, choice: TearDownChoice = TearDownChoice()) -> TearDownPlan:  # noqa: B008
+        """Read the account afresh, and say what would go, in which order, and what stays and why."""
+        raise _not_there("plan the tear-down")
+
+    async def tear_down(self, plan: TearDownPlan) -> AsyncIterator[TearDownProgress]:
+        """Carry the plan out and yield how far it is; the last one has ``ended``.
+
+        Ends when everything is gone or cannot go. When it is cancelled, a new plan goes on where this one stopped: the
+        state is in the account. One resource that cannot be deleted does not stop the others, unless they need it gone.
+        """
+        raise _not_there("take everything down")
+        yield
+
+    async def proof(self) -> Proof:
+        """A fresh listing of what is left, which proves that nothing bills, or says what may."""
+        raise _not_there("list what is left")
+
+
+def _not_there(doing: str) -> ServiceFault:
+    return ServiceFault("Not built yet", f"Could not {doing}.")
