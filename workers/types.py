@@ -23,7 +23,7 @@ class Backend:
 
     ``kind`` decides only the colour band and the words in the header; no worker's logic reads it.
     Keys are set for the sandbox alone and never shown by ``repr``. ``region_assumed``: nobody set a region, and
-    ``region`` is a guess.
+    ``region`` is a guess. ``time_factor``: how many seconds of alarms' periods and waits pass there in one second.
     """
 
     kind: Literal["sandbox", "aws"]
@@ -34,6 +34,7 @@ class Backend:
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     region_assumed: bool = False
+    time_factor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,10 @@ class Header(QWidget):
         self.pill = Pill()
         self.pill.clicked.connect(self.open_menu)
         self.account, self.region, self.identity = Pair("Account"), Pair("Region"), Pair("Identity")
+        self.time = Pair("Time")
+        self.time.setToolTip(
+            "Alarms' periods and waits of scaling pass so many times as fast. Rates stay what they are."
+        )
         self.cost = Pair("Would cost")
         self.switch = Switch("Read-only", label_first=True)
         self.switch.setToolTip("Refuse everything that would change the account")
@@ -203,8 +207,11 @@ class Header(QWidget):
             row.addSpacing(20)
             row.addWidget(pair)
             pair.setVisible(False)
+        self.time.setVisible(False)
         row.addSpacing(24)
         row.addStretch(1)
+        row.addWidget(self.time)
+        row.addSpacing(20)
         row.addWidget(self.cost)
         row.addSpacing(24)
         row.addWidget(self.switch)
@@ -253,9 +260,11 @@ class Header(QWidget):
             self.account.set_value(spaced_account(ctx.identity.account))
             self.region.set_value(ctx.backend.region)
             self.identity.set_value(ctx.identity.display_name)
+            factor = ctx.backend.time_factor
+            self.time.set_value("" if factor == 1 else f"×{factor:g}")
             self._fit()
         else:
-            for pair in (self.account, self.region, self.identity):
+            for pair in (self.account, self.region, self.identity, self.time):
                 pair.set_value("")
             self.show_cost(None)
 

@@ -106,7 +106,7 @@ class AutoScalingService(Service):
 
     def _describe_targets(self, given: Members, caller: Caller) -> Members:
         wanted = given.get("ResourceIds")
-        found = [one for one in self._book.all(TARGET) if wanted is None or one["ResourceId"] in wanted]
+        found = [target for target in self._book.all(TARGET) if wanted is None or target["ResourceId"] in wanted]
         return _page(given, found, "ScalableTargets")
 
     def _deregister(self, given: Members, caller: Caller) -> None:
@@ -130,10 +130,11 @@ class AutoScalingService(Service):
 
     def _endpoint_goes(self, name: str, caller: Caller) -> None:
         """DeleteEndpoint deregisters the targets of its variants, with the caller's own permission to do so."""
+        mine = f"endpoint/{name}/variant/"
         found = [
-            one
-            for one in self._book.all(TARGET)
-            if one["ServiceNamespace"] == "sagemaker" and one["ResourceId"].startswith(f"endpoint/{name}/variant/")
+            target
+            for target in self._book.all(TARGET)
+            if target["ServiceNamespace"] == "sagemaker" and target["ResourceId"].startswith(mine)
         ]
         for target in found:
             key = Key.of(target)
@@ -174,7 +175,7 @@ class AutoScalingService(Service):
             _check_steps(configuration)
         if old is not None:
             self._alarms.delete([alarm["AlarmName"] for alarm in old["Alarms"]])
-        made = [{"AlarmName": one["AlarmName"], "AlarmARN": self._alarms.put(one)} for one in alarms]
+        made = [{"AlarmName": alarm["AlarmName"], "AlarmARN": self._alarms.put(alarm)} for alarm in alarms]
         record = {
             **key.members(),
             "PolicyName": name,
@@ -199,7 +200,7 @@ class AutoScalingService(Service):
 
     def _describe_policies(self, given: Members, caller: Caller) -> Members:
         wanted = given.get("PolicyNames")
-        found = [one for one in self._book.all(POLICY) if not wanted or one["PolicyName"] in wanted]
+        found = [policy for policy in self._book.all(POLICY) if not wanted or policy["PolicyName"] in wanted]
         for policy in found:
             if policy["PolicyType"] == STEPS:
                 policy["Alarms"] = [
@@ -255,7 +256,7 @@ class AutoScalingService(Service):
 
     def _describe_actions(self, given: Members, caller: Caller) -> Members:
         wanted = given.get("ScheduledActionNames")
-        found = [one for one in self._book.all(ACTION) if not wanted or one["ScheduledActionName"] in wanted]
+        found = [action for action in self._book.all(ACTION) if not wanted or action["ScheduledActionName"] in wanted]
         return _page(given, found, "ScheduledActions")
 
     def _delete_action(self, given: Members, caller: Caller) -> None:
@@ -268,9 +269,9 @@ class AutoScalingService(Service):
     def _describe_activities(self, given: Members, caller: Caller) -> Members:
         everything = bool(given.get("IncludeNotScaledActivities"))
         found = [
-            one
-            for one in self._book.activities(given["ServiceNamespace"])
-            if everything or not one.get("NotScaledReasons")
+            record
+            for record in self._book.activities(given["ServiceNamespace"])
+            if everything or not record.get("NotScaledReasons")
         ]
         return _page(given, found, "ScalingActivities")
 
@@ -297,13 +298,13 @@ def _check_steps(configuration: Members) -> None:
 def _page(given: Members, found: list[Record], member: str) -> Members:
     """The records of one namespace (and resource, and dimension) in pages, without what is only ours."""
     asked = ("ServiceNamespace", "ResourceId", "ScalableDimension")
-    found = [one for one in found if all(given.get(name) in (None, one[name]) for name in asked)]
+    found = [record for record in found if all(given.get(name) in (None, record[name]) for name in asked)]
     start = whole(given.get("NextToken") or "0")
     if start is None:
         raise AwsError("InvalidNextTokenException", "The next token is not valid.")
     end = start + (given.get("MaxResults") or _PAGE)
     more = {"NextToken": str(end)} if end < len(found) else {}
-    return {member: [_shown(one) for one in found[start:end]], **more}
+    return {member: [_shown(record) for record in found[start:end]], **more}
 
 
 def _shown(record: Record) -> Members:

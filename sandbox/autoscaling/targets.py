@@ -77,7 +77,10 @@ class Variants:
             if error.status >= 500:
                 raise
             raise invalid(error.message) from error
-        types = {one["VariantName"]: str(one.get("InstanceType", "")) for one in config["ProductionVariants"]}
+        types = {
+            production["VariantName"]: str(production.get("InstanceType", ""))
+            for production in config["ProductionVariants"]
+        }
         kind = types.get(variant, "")
         if kind.startswith("ml.t2."):
             raise invalid(
@@ -109,7 +112,9 @@ class Variants:
     def _variant(self, resource: str) -> tuple[dict[str, Any], dict[str, Any]]:
         endpoint, name = _parts(_VARIANT_ID, resource)
         described = self._ask("sagemaker", "DescribeEndpoint", {"EndpointName": endpoint})
-        found = next((one for one in described["ProductionVariants"] if one["VariantName"] == name), None)
+        found = next(
+            (production for production in described["ProductionVariants"] if production["VariantName"] == name), None
+        )
         if found is None:
             raise invalid(f"The endpoint {endpoint} has no production variant {name}.")
         return described, found

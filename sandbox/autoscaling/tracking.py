@@ -57,7 +57,7 @@ def metric_of(configuration: dict[str, Any], key: Key, kind: Kind) -> Metric:
         raise invalid("The sandbox does not offer metric math; name the metric itself.")
     if not (custom.get("Namespace") and custom.get("MetricName") and custom.get("Statistic")):
         raise invalid("Namespace, MetricName and Statistic of CustomizedMetricSpecification are required.")
-    dimensions = {one["Name"]: one["Value"] for one in custom.get("Dimensions") or ()}
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in custom.get("Dimensions") or ()}
     return Metric(custom["Namespace"], custom["MetricName"], custom["Statistic"], dimensions, 60, custom.get("Unit"))
 
 

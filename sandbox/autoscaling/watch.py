@@ -92,6 +92,6 @@ class Watch:
 
 def metric_of_alarm(alarm: dict[str, Any]) -> Metric:
     """What an alarm looks at."""
-    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
     name = alarm.get("Statistic") or alarm["ExtendedStatistic"]
     return Metric(alarm["Namespace"], alarm["MetricName"], name, dimensions, alarm["Period"], alarm.get("Unit"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from unittest.mock import AsyncMock
 
 import pytest
@@ -98,6 +99,20 @@ async def test_the_header_names_account_region_and_identity(make_application):
     assert header.identity.value.text() == "user/operator"
     assert header.pill.text() == "Sandbox" and header.band.tone == header.pill.kind == "sandbox"
     assert header.cost.caption.text() == "Would cost"
+
+
+async def test_the_header_says_that_time_runs_fast_and_only_then(make_application):
+    application = await shown(make_application, size=(1024, 700))
+    await connect(application)
+    header = application.window.header
+    assert not header.time.isVisible()
+    fast = replace(SANDBOX, time_factor=100.0)
+    application.ctx.enter(fast, FakeServices(fast), await FakeServices(fast).identity())
+    application.connection.changed.emit()
+    assert header.time.isVisible() and header.time.value.accessibleName() == "Time ×100"
+    application.ctx.enter(AWS, FakeServices(AWS), await FakeServices(AWS).identity())
+    application.connection.changed.emit()
+    assert not header.time.isVisible()
 
 
 async def test_a_long_identity_is_shortened_before_anything_is_cut(make_application):

@@ -30,16 +30,20 @@ async def opened(make_application: Callable[..., Any], scaling: FakeScaling) -> 
     return application, tab
 
 
+def figures_are_shown(tab: ScalingTab) -> bool:
+    return tab.variant_page.calls.accessibleDescription() not in ("", "Choose a variant", "Reading the figures…")
+
+
 async def variant_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
     application, tab = await opened(make_application, scaling)
-    await until(lambda: tab._variant is not None and tab._figures is not None)
+    await until(lambda: figures_are_shown(tab))
     return application, tab
 
 
 async def function_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
     application, tab = await opened(make_application, scaling)
     tab.activate({"function": "dog-predict"})
-    await until(lambda: tab._function is not None)
+    await until(lambda: tab.panel.function_form.isVisible())
     return application, tab
 
 
@@ -53,8 +57,8 @@ async def test_an_account_without_endpoints_says_where_to_go(make_application: C
 async def test_a_variant_shows_limits_lines_figures_and_activities(make_application: Callable[..., Any]) -> None:
     _, tab = await variant_shown(make_application, scaled_account())
     assert tab.panel.variant_form.settings == VariantSettings(1, 4, 30.0, 60, 300)
-    assert [line.name for line in tab.variant_page.calls._thresholds] == ["out 30", "in 27"]
-    assert "per instance" in tab.variant_page.calls._series[0].name
+    assert [line.name for line in tab.variant_page.calls.thresholds] == ["out 30", "in 27"]
+    assert "per instance" in tab.variant_page.calls.accessibleDescription()
     rows = tab.variant_page.table.model.visible_rows()
     assert len(rows) == 4
     assert "Between the two alarms" in texts(tab.variant_page)
@@ -84,7 +88,6 @@ async def test_apply_carries_out_what_the_form_says(make_application: Callable[.
         ("apply", MAIN, VariantSettings(1, 5, 30.0, 60, 300)),
         ("suspend", MAIN, Suspended(scale_in=True)),
     ]
-    await until(lambda: tab._variant is not None and tab._variant.target is not None and tab._variant.target.suspended)
     await until(lambda: "Suspended: it does not scale in." in texts(tab.variant_page))
     await until(lambda: application.activity.history)
     cli = application.activity.history[0].cli
@@ -106,12 +109,12 @@ async def test_bad_limits_and_a_target_of_nothing_cannot_be_applied(make_applica
 
 
 async def test_what_one_is_changing_survives_a_refresh(make_application: Callable[..., Any]) -> None:
-    _, tab = await variant_shown(make_application, scaled_account())
+    scaling = scaled_account()
+    _, tab = await variant_shown(make_application, scaling)
     tab.panel.variant_form.form.row("maximum").set_value(9)
-    before = tab._figures
-    tab._figures = None
+    scaling.series = replace(scaling.series, per_instance=())
     tab.refresh()
-    await until(lambda: tab._figures is before)
+    await until(lambda: "per instance" not in tab.variant_page.calls.accessibleDescription())
     assert tab.panel.variant_form.settings.maximum == 9
 
 

@@ -15,4 +15,5 @@ def backend_of(sandbox: SandboxProcess) -> Backend:
         endpoint_url=ready["endpoint_url"],
         access_key_id=ready["access_key_id"],
         secret_access_key=ready["secret_access_key"],
+        time_factor=ready["time_factor"],
     )

@@ -54,7 +54,8 @@ Ended = Literal["stopped", "killed"]
 class Ready:
     """What the ready file says: where the sandbox answers, with which keys, and its process id.
 
-    ``notice`` is for the operator: that an unreadable state folder was moved aside, and where to.
+    ``notice`` is for the operator: that an unreadable state folder was moved aside, and where to. ``time_factor``: how
+    many seconds of alarms' periods and waits pass in one second.
     """
 
     endpoint_url: str
@@ -64,6 +65,7 @@ class Ready:
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
     notice: str = ""
+    time_factor: float = 1.0
 
     def backend(self) -> Backend:
         """The same as a backend to connect to."""
@@ -74,6 +76,7 @@ class Ready:
             endpoint_url=self.endpoint_url,
             access_key_id=self.access_key_id,
             secret_access_key=self.secret_access_key,
+            time_factor=self.time_factor,
         )
 
 
@@ -177,6 +180,8 @@ def read_ready(state_dir: Path) -> Ready | None:
             access_key_id=str(data["access_key_id"]),
             secret_access_key=str(data["secret_access_key"]),
             notice=str(data.get("notice", "")),
+            # A sandbox of an older version has none.
+            time_factor=float(data.get("time_factor", 1.0)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

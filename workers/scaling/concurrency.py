@@ -106,9 +106,9 @@ class Concurrency:
 
     async def qualifiers(self, name: str) -> tuple[Qualifier, ...]:
         """Aliases first, then versions, the newest first; never ``$LATEST``."""
-        versions = [one for one in await self._functions.versions(name) if one.version != "$LATEST"]
-        aliases = [Qualifier(alias, one.version) for one in versions for alias in one.aliases]
-        return (*aliases, *(Qualifier(one.version) for one in versions))
+        versions = [published for published in await self._functions.versions(name) if published.version != "$LATEST"]
+        aliases = [Qualifier(alias, published.version) for published in versions for alias in published.aliases]
+        return (*aliases, *(Qualifier(published.version) for published in versions))
 
     async def provide(self, name: str, count: int, qualifier: str = "") -> str:
         """Keep ``count`` environments warm; returns the version or alias that they are kept for.
@@ -139,7 +139,7 @@ class Concurrency:
         """Keep nothing warm for this version or alias any more; nothing there is no error."""
 
         async def there() -> bool:
-            return any(one.qualifier == qualifier for one in await self.provisioned(name))
+            return any(warm.qualifier == qualifier for warm in await self.provisioned(name))
 
         await surely_gone(
             lambda: self._session.call(
@@ -163,20 +163,29 @@ class Concurrency:
         )
 
     async def _has(self, name: str, qualifier: str, count: int) -> Provisioned | None:
-        found = [one for one in await self.provisioned(name) if (one.qualifier, one.requested) == (qualifier, count)]
+        found = [
+            warm for warm in await self.provisioned(name) if (warm.qualifier, warm.requested) == (qualifier, count)
+        ]
         return found[0] if found else None
 
     async def _make_alias(self, name: str, attempt: Attempt, doing: str) -> str:
         said = f"SageDeck {attempt.token}"
 
         async def mine() -> str | None:
-            return next((one.version for one in await self._functions.versions(name) if one.description == said), None)
+            return next(
+                (
+                    published.version
+                    for published in await self._functions.versions(name)
+                    if published.description == said
+                ),
+                None,
+            )
 
         async def publish() -> str:
             answer = await self._session.call("lambda", "publish_version", doing, FunctionName=name, Description=said)
             return str(answer["Version"])
 
-        before = {one.version for one in await self._functions.versions(name)}
+        before = {published.version for published in await self._functions.versions(name)}
         version = await attempt.make(
             Part("version", f"{name}, published for this", lambda: self._unpublish(name, before, said)), publish, mine
         )
@@ -205,10 +214,10 @@ class Concurrency:
 
     async def _unpublish(self, name: str, before: set[str], said: str) -> None:
         """Delete the version with this description, never one that was there before."""
-        for one in await self._functions.versions(name):
-            if one.description == said and one.version not in before:
+        for published in await self._functions.versions(name):
+            if published.description == said and published.version not in before:
                 await self._session.call(
-                    "lambda", "delete_function", "take the version back", FunctionName=name, Qualifier=one.version
+                    "lambda", "delete_function", "take the version back", FunctionName=name, Qualifier=published.version
                 )
 
     async def _busiest(self, name: str) -> float | None:

@@ -79,7 +79,7 @@ class FunctionScaling:
     @property
     def provided(self) -> int:
         """Environments kept warm, all versions together, as they were asked for."""
-        return sum(one.requested for one in self.provisioned)
+        return sum(warm.requested for warm in self.provisioned)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Variants:
             )
         ]
         found = await asyncio.gather(*map(self._of_endpoint, names))
-        return tuple(sorted((one for variants in found for one in variants), key=lambda one: one.id))
+        return tuple(sorted((variant for variants in found for variant in variants), key=lambda variant: variant.id))
 
     async def _of_endpoint(self, name: str) -> list[Variant]:
         try:
@@ -135,13 +135,13 @@ class Variants:
     async def activities(self, variant: Variant) -> tuple[Activity, ...]:
         """What was done and what was not, the newest first, at most 100; AWS keeps six weeks."""
         found = []
-        async for one in self._pages(
+        async for record in self._pages(
             "scaling_activities", "ScalingActivities", variant, IncludeNotScaledActivities=True
         ):
-            found.append(activity_of(one))
+            found.append(activity_of(record))
             if len(found) == MOST_ACTIVITIES:
                 break
-        return tuple(sorted(found, key=lambda one: one.started, reverse=True))
+        return tuple(sorted(found, key=lambda activity: activity.started, reverse=True))
 
     def _pages(self, what: str, key: str, variant: Variant, **more: Any) -> Any:
         doing = f"read the {what.replace('_', ' ')} of {variant.id}"
@@ -269,7 +269,7 @@ class Variants:
         """Delete a scheduled action; none of this name is no error."""
 
         async def there() -> bool:
-            return any(one.name == name for one in await self.schedules(variant))
+            return any(action.name == name for action in await self.schedules(variant))
 
         await surely_gone(
             lambda: self._session.call(
@@ -286,7 +286,7 @@ class Variants:
         """Delete one policy with its alarms; the limits stay, and none of this name is no error."""
 
         async def there() -> bool:
-            return any(one.name == name for one in await self.policies(variant))
+            return any(policy.name == name for policy in await self.policies(variant))
 
         await surely_gone(
             lambda: self._session.call(
@@ -314,6 +314,6 @@ class Variants:
         # An endpoint that is changing already refuses the second one: what is wanted then is what is there.
         async def wanted() -> Variant | None:
             found = await self._of_endpoint(variant.endpoint)
-            return next((one for one in found if (one.name, one.desired) == (variant.name, count)), None)
+            return next((now for now in found if (now.name, now.desired) == (variant.name, count)), None)
 
         await surely(send, wanted)

@@ -301,14 +301,14 @@ class ScalingPanel(SidePanel):
 
     def show_kind(self, ready: bool = False) -> None:
         """Show list and form of the kind; the form only once something is known (``ready``)."""
-        one = self.kind == "variant"
-        self.variants.setVisible(one)
-        self.functions.setVisible(not one)
-        self.variant_form.setVisible(one and ready)
-        self.function_form.setVisible(not one and ready)
+        of_variant = self.kind == "variant"
+        self.variants.setVisible(of_variant)
+        self.functions.setVisible(not of_variant)
+        self.variant_form.setVisible(of_variant and ready)
+        self.function_form.setVisible(not of_variant and ready)
         for part in (self._meaning, self.sums, self.apply_button):
             part.setVisible(ready)
-        self.remove_button.setVisible(one and ready)
+        self.remove_button.setVisible(of_variant and ready)
 
     # What it means
 

@@ -128,14 +128,14 @@ ACTIVITY_COLUMNS = [
 ]
 
 
-def state_of_warm(one: Provisioned) -> State:
+def state_of_warm(warm: Provisioned) -> State:
     """Lambda's word for environments kept warm; its reason is in the tip."""
     words = {
         "READY": State("Ready", "ok"),
         "IN_PROGRESS": State("Starting", "run"),
         "FAILED": State("Failed", "err"),
     }
-    return words.get(one.status, State(one.status))
+    return words.get(warm.status, State(warm.status))
 
 
 WARM_COLUMNS = [

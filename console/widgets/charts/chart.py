@@ -131,6 +131,11 @@ class LineChart(QWidget):
         self._soon()
 
     @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The dashed lines."""
+        return self._thresholds
+
+    @property
     def placeholder(self) -> str:
         """What is said while there is no point."""
         return self._placeholder

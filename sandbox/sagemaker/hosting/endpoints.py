@@ -151,21 +151,26 @@ class Endpoints:
     def serving(self) -> list[Serving]:
         """What the variants of all endpoints do now."""
         return [
-            Serving(name, variant.name, variant.ready(), sum(one.waiting for one in variant.instances))
+            Serving(name, variant.name, variant.ready(), sum(instance.waiting for instance in variant.instances))
             for name, variant in self._all_variants()
         ]
 
     def running(self) -> list[Running]:
         """The processes of all variants."""
         return [
-            Running(name, variant.name, variant.instance_type, tuple(one.pid for one in variant.instances if one.pid))
+            Running(
+                name,
+                variant.name,
+                variant.instance_type,
+                tuple(instance.pid for instance in variant.instances if instance.pid),
+            )
             for name, variant in self._all_variants()
         ]
 
     def _all_variants(self) -> list[tuple[str, Variant]]:
         with self._lock:
             fleets = [(name, endpoint.fleet) for name, endpoint in self._live.items()]
-        return [(name, one) for name, fleet in fleets if fleet is not None for one in fleet.variants.values()]
+        return [(name, variant) for name, fleet in fleets if fleet is not None for variant in fleet.variants.values()]
 
     def describe(self, name: str) -> dict[str, Any]:
         """The Describe answer of an endpoint; ValidationException when there is none."""
@@ -212,7 +217,7 @@ class Endpoints:
         config = request["EndpointConfigName"]
         variants = self._variants(config)
         if request.get("RetainAllVariantProperties") and endpoint.fleet is not None:
-            new = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])}
+            new = {excluded["VariantPropertyType"] for excluded in request.get("ExcludeRetainedVariantProperties", [])}
             for variant in variants:
                 old = endpoint.fleet.variants.get(variant.name)
                 if old is not None:

@@ -129,9 +129,9 @@ class InvocationMetrics:
 
     def _under_way(self, now: float) -> list[tuple[str, dict[str, str], Datum]]:
         """What the variants do now: for each period that has gone by, so that none is without a value."""
-        serving = [one for one in self._serving() if one.instances]
-        for one in serving:
-            self._samples[one.endpoint, one.variant].append(one.requests / one.instances)
+        serving = [busy for busy in self._serving() if busy.instances]
+        for busy in serving:
+            self._samples[busy.endpoint, busy.variant].append(busy.requests / busy.instances)
         data = []
         if ended := _periods(self._sampled, now, _CONCURRENCY_SECONDS / self._factor):
             self._sampled = now
@@ -143,8 +143,8 @@ class InvocationMetrics:
                     data.append(("ConcurrentRequestsPerModel", dimensions, datum))
         if begun := _periods(self._told, now, _QUIET_SECONDS / self._factor):
             self._told = now
-            for one in serving:
-                dimensions = {"EndpointName": one.endpoint, "VariantName": one.variant}
+            for busy in serving:
+                dimensions = {"EndpointName": busy.endpoint, "VariantName": busy.variant}
                 data += [("InvocationsPerInstance", dimensions, one_value(0.0, at)) for at in begun]
         return data
 

@@ -39,9 +39,9 @@ class Utilization:
         """The metrics at ``now``; a process that is seen for the first time has no CPU yet."""
         data: list[tuple[str, dict[str, str], Datum]] = []
         before, self._before = self._before, {}
-        for one in running:
-            dimensions = {"EndpointName": one.endpoint, "VariantName": one.variant}
-            for pid in one.pids:
+        for variant in running:
+            dimensions = {"EndpointName": variant.endpoint, "VariantName": variant.variant}
+            for pid in variant.pids:
                 try:
                     process = psutil.Process(pid)
                     with process.oneshot():
@@ -55,7 +55,7 @@ class Utilization:
                 if now > since and computed >= earlier:
                     used = (computed - earlier) / (now - since) * 100
                     data.append(("CPUUtilization", dimensions, one_value(used, now, "Percent")))
-                if has := _memory(one.instance_type):
+                if has := _memory(variant.instance_type):
                     data.append(("MemoryUtilization", dimensions, one_value(memory / has * 100, now, "Percent")))
         return data
 

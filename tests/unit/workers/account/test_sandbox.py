@@ -164,6 +164,13 @@ def test_a_notice_of_the_sandbox_is_passed_on(state):
     assert said[-1] == "The old folder was moved aside"
 
 
+@pytest.mark.parametrize("how, factor", [((), 1.0), (("fast",), 100.0)])
+def test_how_fast_its_time_passes_is_passed_on(state, how, factor):
+    folder, extra = state
+    extra.extend(how)
+    assert run(local_account.attach_or_start(folder)).time_factor == factor
+
+
 def test_the_log_is_rotated(state, monkeypatch):
     folder, _ = state
     monkeypatch.setattr(local_account, "LOG_BYTES", 10)
