@@ -15,6 +15,7 @@ from PySide6.QtCore import QTimer
 from console.models.running import progress_words
 from console.models.states import State
 from console.tabs.training.book import JobBook
+from console.tabs.training.commands import StopTraining
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow_features import FeaturesFollower
 from console.tabs.training.pending import PendingRow, pending_rows
@@ -28,7 +29,7 @@ from tests.helpers.window import saying, until
 from workers.errors.tree import NotFound
 from workers.training.curves import CurveReader
 from workers.training.progress import FeaturesProgress
-from workers.tuning.pending import form_variables
+from workers.tuning.pending import awaiting_forms, awaiting_tags, form_variables
 from workers.tuning.types import TuningJob, TuningPage, TuningSpec
 from workers.types import LogEvent, TrainingJob
 
@@ -65,17 +66,17 @@ def test_what_the_row_says(jobs: list[TrainingJob], launching: bool, state: str,
     jobs = [replace(job, created=NOW + timedelta(seconds=at)) for at, job in enumerate(jobs)]
     progress = dict.fromkeys([NAME, f"{NAME}2"], FeaturesProgress(136, 297, 5.0, NOW))
     waiting = {"dogs-tuning": (FORM, NOW - timedelta(minutes=1))} if launching else {}
-    (row,) = pending_rows(jobs, {}, waiting, progress, {})
+    (row,) = pending_rows(jobs, {}, waiting, progress, {}, {})
     assert (row.key, row.name, row.form) == ("tuning:dogs-tuning", "dogs-tuning", FORM)
     assert (row.state.word if isinstance(row.state, State) else row.state) == state
     assert trouble in row.trouble and bool(row.trouble) is bool(trouble)
-    assert pending_rows(jobs, {"dogs-tuning": tuning()}, waiting, progress, {}) == []
+    assert pending_rows(jobs, {"dogs-tuning": tuning()}, waiting, progress, {}, {}) == []
 
 
 @pytest.mark.parametrize(("once", "words"), [(True, "computes the features"), (False, "Its trials are shown here")])
 def test_what_a_row_waits_for_before_there_is_a_job(once: bool, words: str) -> None:
     waiting = {"dogs-tuning": (replace(FORM, features_once=once), NOW)}
-    (row,) = pending_rows([], {}, waiting, {}, {})
+    (row,) = pending_rows([], {}, waiting, {}, {}, {})
     title, sentence = row.waits_for
     assert title == "dogs-tuning is being started" and words in sentence
     assert ("features" in sentence) is once
@@ -87,6 +88,13 @@ class Waiting(FakeAccount):
     def __init__(self, jobs: list[TrainingJob], tunings: list[TuningJob], *hidden: TuningJob) -> None:
         super().__init__(jobs, tunings, 100)
         self.hidden = hidden
+        self.tags: dict[str, str] = {}
+        self.asked = 0
+        self.tuning.awaiting = self._awaiting
+
+    async def _awaiting(self, job: TrainingJob) -> dict[str, TuningSpec | None]:
+        self.asked += 1
+        return awaiting_forms(self.tags)
 
     async def _describe(self, name: str) -> TuningJob:
         found = next((tuning_job for tuning_job in [*self._tunings, *self.hidden] if tuning_job.name == name), None)
@@ -122,6 +130,33 @@ async def test_after_a_restart_the_wait_is_found_again_in_the_account(qapp: Any)
     assert older["tuning:dogs-tuning"].tuning is not None, "it is on an older page of the list"
 
 
+async def test_a_second_tuning_job_that_waits_for_the_same_features_is_found_again(qapp: Any) -> None:
+    second = replace(FORM, tuning_name="dogs-second")
+    services = Waiting([features()], [])
+    services.tags = awaiting_tags(second)
+    book = JobBook(lambda: None)
+    await book.refresh(services)
+    book.put_features(features(), FeaturesProgress(136, 297, 5.0, NOW))
+    rows: dict[str, Any] = {row.key: row for row in book.rows(services)}
+    assert set(rows) == {"tuning:dogs-tuning", "tuning:dogs-second"}
+    row = rows["tuning:dogs-second"]
+    assert (row.form, row.state.word, row.cost) == (second, "Features 46 %", 0.0)
+    assert rows["tuning:dogs-tuning"].cost, "features are paid for where they were asked for first"
+    stop = StopTraining([row.job], book.awaited_by(row.job))
+    assert "Not created then: dogs-second, dogs-tuning." in stop.confirmation().text
+    services.hidden = (tuning("dogs-second"),)
+    await book.refresh(services)
+    assert {row.key for row in book.rows(services) if row.tuning} == {"tuning:dogs-second"}
+
+
+async def test_who_waits_for_features_that_are_there_is_asked_once(qapp: Any) -> None:
+    services = Waiting([features("Completed"), training("dogs-1")], [])
+    book = JobBook(lambda: None)
+    await book.refresh(services)
+    await book.refresh(services)
+    assert services.asked == 1
+
+
 class Account(ModelServices):
     """Features that take until ``go``, then the tuning job; the log of the features' job is ``log``."""
 
@@ -134,7 +169,12 @@ class Account(ModelServices):
         self.training.log = self._no_log
         self.training.curve_reader = lambda found: CurveReader(found.metric_definitions)
         self.tuning = SimpleNamespace(
-            list=self._list, describe=self._tuning, trials=self._trials, launch=self._launch, estimate=lambda *_: None
+            list=self._list,
+            describe=self._tuning,
+            trials=self._trials,
+            launch=self._launch,
+            estimate=lambda *_: None,
+            awaiting=self._awaiting,
         )
 
     async def _features_progress(self, name: str) -> FeaturesProgress | None:
@@ -154,6 +194,9 @@ class Account(ModelServices):
 
     async def _trials(self, found: TuningJob) -> tuple[Any, ...]:
         return ()
+
+    async def _awaiting(self, found: TrainingJob) -> dict[str, TuningSpec | None]:
+        return {}
 
     async def _launch(self, spec: TuningSpec, on_step: Callable[[Any], None]) -> str:
         self.done.append(("launch", spec))

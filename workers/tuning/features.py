@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from workers.aws.s3_uri import S3Uri
 from workers.aws.session import AwsSession
-from workers.errors.tree import InvalidInput, NotFound, ServiceFault
+from workers.aws.tags import Tags
+from workers.errors.tree import InvalidInput, NotFound, SageDeckError, ServiceFault
 from workers.paths import TRAINING_SOURCE
 from workers.training.jobs import Training
-from workers.tuning.pending import form_variables
+from workers.tuning.pending import awaited_name, awaiting_forms, awaiting_tags, form_variables
 from workers.tuning.request import FEATURE_SETTINGS
 from workers.tuning.types import TuningSpec, TuningStep
 from workers.types import TrainingJob, TrainingSpec
@@ -39,6 +40,7 @@ class Features:
 
     def __init__(self, session: AwsSession, training: Training) -> None:
         self._session, self._training = session, training
+        self._tags = Tags(session)
 
     async def key(self, spec: TuningSpec) -> str:
         """A hash of what the features depend on: names and ETags of the data, backbone, sizes, the script itself.
@@ -73,7 +75,7 @@ class Features:
         key = await self.key(spec)
         earlier = [job async for job in self._training.jobs(search=NAME + key)]
         for job in [*(job for job in earlier if job.status == "Completed"), *(job for job in earlier if job.running)]:
-            found = await self._usable(job, on_step)
+            found = await self._usable(job, spec, on_step)
             if found:
                 return found
         name = f"{NAME}{key}-{len(earlier) + 1}"
@@ -81,10 +83,18 @@ class Features:
         await self._training.launch(features_spec(spec, name))
         return await self._finished(name)
 
-    async def _usable(self, job: TrainingJob, on_step: OnStep) -> str:
+    async def awaiting(self, job: TrainingJob) -> dict[str, TuningSpec | None]:
+        """The tuning jobs that wait for the features of ``job`` besides the one that it was started for, by name.
+
+        ``None`` for a form that was not kept.
+        """
+        return awaiting_forms(await self._tags.of(job.arn)) if job.arn else {}
+
+    async def _usable(self, job: TrainingJob, spec: TuningSpec, on_step: OnStep) -> str:
         """The features of an earlier job, or "" when they are not there any more."""
         if job.running:
-            on_step(TuningStep("features", job.name, "Waiting for the features that are being computed"))
+            lost = await self._write_down(spec, job.name)
+            on_step(TuningStep("features", job.name, f"Waiting for the features that are being computed{lost}"))
             return await self._finished(job.name)
         detail = await self._training.describe(job.name)
         place = S3Uri.find(detail.model_uri)
@@ -98,6 +108,17 @@ class Features:
             return ""
         on_step(TuningStep("features", job.name, "The features of these pictures are there already", reused=True))
         return detail.model_uri
+
+    async def _write_down(self, spec: TuningSpec, name: str) -> str:
+        """Leave the form with the job that it waits for; returns what to say where that cannot be done."""
+        try:
+            job = await self._training.describe(name)
+            if job.running and awaited_name(job) != spec.tuning_name:
+                await self._tags.add(job.arn, awaiting_tags(spec))
+        except SageDeckError as error:
+            # Not worth a launch: it only matters to who closes the window meanwhile.
+            return f"; a window that is opened later will not know of it: {error.message}"
+        return ""
 
     async def _finished(self, name: str) -> str:
         wait, longest = _POLL_SECONDS

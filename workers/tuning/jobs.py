@@ -121,6 +121,10 @@ class Tuning:
         """All tuning jobs, newest first, page by page as they are asked for; there is no upper limit."""
         return every_job(lambda token: self.list(search=search, status=status, token=token, size=100))
 
+    async def awaiting(self, job: TrainingJob) -> dict[str, TuningSpec | None]:
+        """What waits for a job that prepares features; see ``Features.awaiting``."""
+        return await self._features.awaiting(job)
+
     async def describe(self, name: str) -> TuningJob:
         """One tuning job with all details. Raises ``NotFound``."""
         answer = await self._session.call(

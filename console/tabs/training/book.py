@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.tabs.training.pending import features_of, pending_rows
+from console.tabs.training.pending import awaited_by, features_of, pending_rows
 from console.tabs.training.rows import JobRow, cost_of, trial_of
 from console.tabs.training.tags.index import TagIndex
+from workers.endpoints.deployable import prepares_features
 from workers.errors.tree import AccessDenied, NotFound, Throttled
 from workers.training.progress import FeaturesProgress
 from workers.tuning.pending import awaited_name
@@ -55,6 +56,8 @@ class JobBook:
         self._places: dict[str, _Place] = {}
         self._launching: dict[str, tuple[TuningSpec, datetime]] = {}
         self._progress: dict[str, FeaturesProgress | None] = {}
+        self._awaiting: dict[str, dict[str, TuningSpec | None]] = {}
+        self._awaiting_known: set[str] = set()
         self._search = ""
         self._filter = ""
         self.tags = TagIndex()
@@ -64,6 +67,8 @@ class JobBook:
         """Forget all, for another account."""
         for kept in (self._jobs, self._tunings, self._trials, self._places, self._launching, self._progress):
             kept.clear()
+        self._awaiting.clear()
+        self._awaiting_known.clear()
         self.tags.clear()
         self._search = self._filter = ""
 
@@ -87,7 +92,7 @@ class JobBook:
         """The rows, in no order."""
         prices, region = services.prices, services.region
         costs = {job.name: cost_of(job, (), prices, region) for job in self.jobs}
-        waiting = pending_rows(self.jobs, self._tunings, self._launching, self._progress, costs)
+        waiting = pending_rows(self.jobs, self._tunings, self._launching, self._progress, costs, self._awaiting)
         made: list[JobRow] = list(waiting)
         folded = {job.name for job in self.jobs if awaited_name(job)}
         for tuning in self._tunings.values():
@@ -120,6 +125,10 @@ class JobBook:
     def features_of(self, tuning: TuningJob) -> list[TrainingJob]:
         """The jobs that prepared the features of a tuning job, of those read."""
         return features_of(tuning, self.jobs)
+
+    def awaited_by(self, job: TrainingJob) -> list[str]:
+        """The names of the tuning jobs that wait for this job's features."""
+        return [name for name in awaited_by(job, self._awaiting) if name not in self._tunings]
 
     def put(self, job: TuningJob, trials: tuple[Trial, ...]) -> None:
         """Take over what somebody else has just read."""
@@ -210,7 +219,8 @@ class JobBook:
         details = await services.training.complete(jobs)
         for detail in details:
             self._jobs[detail.name] = detail
-        awaited = {awaited_name(job) for job in details} - {""} - self._tunings.keys()
+        await asyncio.gather(*(self._read_awaiting(services, job) for job in details))
+        awaited = {name for job in details for name in self.awaited_by(job)}
         await asyncio.gather(*(self._look_for(services, name) for name in sorted(awaited - self._launching.keys())))
         self._changed()
 
@@ -252,6 +262,18 @@ class JobBook:
                 self._tunings[name], self._trials[name] = job, await services.tuning.trials(job)
             except (NotFound, Throttled, AccessDenied):
                 return
+
+    async def _read_awaiting(self, services: Services, job: TrainingJob) -> None:
+        """What waits for a job's features: asked for as long as it runs, and once after its end."""
+        if not prepares_features(job) or job.name in self._awaiting_known:
+            return
+        async with self._limit:
+            try:
+                self._awaiting[job.name] = await services.tuning.awaiting(job)
+            except (NotFound, Throttled, AccessDenied):
+                return
+        if not job.running:
+            self._awaiting_known.add(job.name)
 
     async def _complete(self, services: Services, summary: TuningJob) -> None:
         known = self._tunings.get(summary.name)

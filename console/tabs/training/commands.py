@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,16 @@ class LaunchTraining(Command):
 
 
 class StopTraining(Command):
-    """Ask running jobs to stop; they may save the model that they have."""
+    """Ask running jobs to stop; they may save the model that they have.
+
+    ``awaited_by``: the names of tuning jobs that wait for their features.
+    """
 
     icon = "stop"
 
-    def __init__(self, jobs: list[TrainingJob]) -> None:
+    def __init__(self, jobs: list[TrainingJob], awaited_by: Sequence[str] = ()) -> None:
         self.jobs = [job for job in jobs if job.running]
+        self._awaited_by = tuple(dict.fromkeys(awaited_by))
         names = self.jobs[0].name if len(self.jobs) == 1 else f"{len(self.jobs)} jobs"
         self.title = f"Stop {names}"
 
@@ -59,7 +64,8 @@ class StopTraining(Command):
         names = ", ".join(job.name for job in self.jobs[:5])
         return Confirmation(
             f"{self.title}?",
-            f"{names}: the script has 120 seconds to save its best model, which is kept. A stopped job cannot go on.",
+            f"{names}: the script has 120 seconds to save its best model, which is kept. A stopped job cannot go on."
+            + (f" Not created then: {', '.join(self._awaited_by)}." if self._awaited_by else ""),
             confirm_label="Stop",
             icon="stop",
         )

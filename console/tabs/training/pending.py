@@ -15,6 +15,9 @@ from workers.tuning.pending import awaited_form, awaited_name
 from workers.tuning.types import TuningJob, TuningSpec
 from workers.types import TrainingJob
 
+# By the name of the job that prepares features: what waits for it besides the tuning job that it was started for.
+Awaiting = Mapping[str, Mapping[str, TuningSpec | None]]
+
 _TROUBLE = {"Failed": "its features could not be prepared", "Stopped": "the job that prepares its features was stopped"}
 
 
@@ -108,6 +111,12 @@ def job_title(job: TrainingJob) -> str:
     return f"Features for {awaited}" if awaited else job.name
 
 
+def awaited_by(job: TrainingJob, awaiting: Awaiting) -> dict[str, TuningSpec | None]:
+    """The tuning jobs that wait for a job's features, by name: the one it was started for, then the others."""
+    first = {name: awaited_form(job)} if (name := awaited_name(job)) else {}
+    return {**awaiting.get(job.name, {}), **first}
+
+
 def features_of(tuning: TuningJob, jobs: Iterable[TrainingJob]) -> list[TrainingJob]:
     """The jobs whose features a tuning job trains on, or that were started for it."""
     return [
@@ -123,23 +132,26 @@ def pending_rows(
     launching: Mapping[str, tuple[TuningSpec, datetime]],
     progress: Mapping[str, FeaturesProgress | None],
     costs: Mapping[str, float | None],
+    awaiting: Awaiting,
 ) -> list[PendingRow]:
     """One row for each tuning job that waits or was never created; of several attempts the newest counts."""
-    newest: dict[str, TrainingJob] = {}
+    newest: dict[str, tuple[TrainingJob, TuningSpec | None]] = {}
     for job in sorted(jobs, key=lambda job: job.created):
-        if awaited_name(job) and awaited_name(job) not in tunings:
-            newest[awaited_name(job)] = job
+        for name, form in awaited_by(job, awaiting).items():
+            if name not in tunings:
+                newest[name] = job, form
     made = [
         PendingRow(
             job,
-            cost=costs.get(job.name),
+            # Features are paid for where they were asked for first.
+            cost=costs.get(job.name) if awaited_name(job) == name else 0.0,
             awaited=name,
-            form=awaited_form(job),
+            form=form,
             progress=progress.get(job.name),
             begun=True,
             launching=name in launching,
         )
-        for name, job in newest.items()
+        for name, (job, form) in newest.items()
         # What an earlier attempt left says nothing about the one that this window has just begun.
         if name not in launching or job.created >= launching[name][1] or job.running
     ]

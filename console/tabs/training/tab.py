@@ -38,7 +38,6 @@ from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.endpoints.deployable import prepares_features
 from workers.training.progress import FeaturesProgress
-from workers.tuning.pending import awaited_name
 from workers.tuning.types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
@@ -333,9 +332,9 @@ class TrainingTab(Tab):
         self.detail.say_trouble(trouble, None if self.ctx.read_only else again)
 
     def _features_seen(self, job: TrainingJob, progress: FeaturesProgress | None) -> None:
-        command = self._launching.get(awaited_name(job))
-        if command is not None and progress is not None:
-            command.show_features(progress)
+        for name in self.book.awaited_by(job):
+            if name in self._launching and progress is not None:
+                self._launching[name].show_features(progress)
         self.book.put_features(job, progress)
 
     def _show_features_job(self, job: TrainingJob) -> None:
@@ -403,10 +402,11 @@ class TrainingTab(Tab):
 
     def _stop(self) -> None:
         rows = [row for row in self.table.selected_rows() if row.running]
-        jobs = [row.job for row in rows if row.job is not None]
+        # Several tuning jobs may wait for one and the same.
+        jobs = list({row.job.name: row.job for row in rows if row.job is not None}.values())
         tunings = [row.tuning for row in rows if row.tuning is not None]
         if jobs:
-            self.ctx.start(StopTraining(jobs))
+            self.ctx.start(StopTraining(jobs, [name for job in jobs for name in self.book.awaited_by(job)]))
         if tunings:
             self.ctx.start(StopTuning(tunings))
 

@@ -17,6 +17,7 @@ from workers.tuning.answers import leaderboard, read_detail, read_ranges, read_t
 from workers.tuning.costs import OVERHEAD_SECONDS, estimate
 from workers.tuning.jobs import Tuning
 from workers.tuning.objective import unseen_objective
+from workers.tuning.pending import awaiting_forms
 from workers.tuning.request import features_note, features_once, spec_problem, tuning_request
 from workers.tuning.types import CategoricalRange, ContinuousRange, IntegerRange, Trial, TuningJob, TuningSpec
 
@@ -213,6 +214,41 @@ def test_a_failed_preparation_stops_the_launch_and_names_the_job():
     with pytest.raises(ServiceFault, match="no tuning job was created") as failure:
         account.launch()
     assert name in failure.value.message and not account.launcher.requests
+
+
+class Waiting(Account):
+    """Features that another launch is computing; they are there at the second look. ``tags`` are those added."""
+
+    def __init__(self, name):
+        super().__init__(**{name: "InProgress"})
+        self.tags = []
+        self.session.handlers["add_tags"] = lambda **given: self.tags.append(given) or {}
+
+    def describe(self, TrainingJobName):
+        answer = {**super().describe(TrainingJobName), "TrainingJobArn": f"arn:{TrainingJobName}"}
+        self.jobs[TrainingJobName] = "Completed"
+        return answer
+
+
+def test_a_second_tuning_job_leaves_its_form_with_the_features_that_it_waits_for():
+    name = f"features-{features_key(a='1')}-1"
+    account = Waiting(name)
+    steps = account.launch()
+    (given,) = account.tags
+    assert given["ResourceArn"] == f"arn:{name}"
+    assert awaiting_forms({tag["Key"]: tag["Value"] for tag in given["Tags"]}) == {SPEC.tuning_name: SPEC}
+    assert steps[0].text == "Waiting for the features that are being computed"
+
+
+def test_who_may_not_write_down_the_wait_is_told_and_launches_all_the_same():
+    account = Waiting(f"features-{features_key(a='1')}-1")
+
+    def denied(**_):
+        raise Refused("AccessDeniedException", "You may not.", 400)
+
+    account.session.handlers["add_tags"] = denied
+    steps = account.launch()
+    assert "a window that is opened later will not know of it" in steps[0].text and steps[-1].phase == "creating"
 
 
 def test_a_launcher_that_died_is_believed_only_when_the_job_is_missing(monkeypatch):

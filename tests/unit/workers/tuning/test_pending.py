@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import zlib
 from datetime import UTC, datetime
 
 import pytest
 from botocore import session as botocore_session
 from botocore.validate import validate_parameters
 
+from workers.aws.tags import tag_problem
 from workers.training.request import launch_request
 from workers.tuning.features import features_spec
-from workers.tuning.pending import VARIABLE, awaited_form, awaited_name, form_variables
+from workers.tuning.pending import (
+    VARIABLE,
+    awaited_form,
+    awaited_name,
+    awaiting_forms,
+    awaiting_tags,
+    form_variables,
+)
 from workers.tuning.types import CategoricalRange, ContinuousRange, IntegerRange, TuningSpec
 from workers.types import TrainingJob
 
@@ -63,3 +74,41 @@ def test_a_form_that_is_too_long_leaves_its_name() -> None:
 def test_what_cannot_be_read_is_no_form(text: str) -> None:
     assert awaited_form(features(**{VARIABLE: "dogs-tuning", f"{VARIABLE}_0": text})) is None
     assert (awaited_name(features()), awaited_form(features())) == ("", None)
+
+
+@pytest.mark.parametrize("spec", [PLAIN, FULL])
+def test_a_form_comes_back_from_the_tags_of_the_job_that_it_waits_for(spec: TuningSpec) -> None:
+    tags = awaiting_tags(spec)
+    other = awaiting_tags(TuningSpec("cats", "s3://data/cats", "data"))
+    found = awaiting_forms({"team": "vision", "sagedeck:tuning:": "", **tags, **other})
+    assert found["dogs-tuning"] == spec and set(found) == {"dogs-tuning", "cats"}
+    assert all(tag_problem(key, value) is None for key, value in tags.items())
+
+
+def test_of_tags_that_an_earlier_launch_left_none_is_taken_for_this_one() -> None:
+    before = awaiting_tags(dataclasses.replace(FULL, requirements=" ".join(map(str, range(300)))))
+    assert len(before) > len(awaiting_tags(PLAIN))
+    assert awaiting_forms(before | awaiting_tags(PLAIN)) == {"dogs-tuning": PLAIN}
+
+
+def test_a_form_that_is_too_long_for_tags_leaves_its_name() -> None:
+    long = TuningSpec("dogs-tuning", "s3://data/dogs", "data", requirements=" ".join(map(str, range(10_000))))
+    assert awaiting_forms(awaiting_tags(long)) == {"dogs-tuning": None}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"0": ""},
+        {"0": "x"},
+        {"0": "02:eJw"},
+        {"1": "eJw="},
+        {"0": "01:eJw="},
+        {"0": "01:" + base64.urlsafe_b64encode(zlib.compress(b"[1]")).decode()},
+        {"0": "01:" + base64.urlsafe_b64encode(zlib.compress(b"\xff")).decode()},
+        {"0": "01:ä"},
+        {"0": "-1:"},
+    ],
+)
+def test_tags_that_cannot_be_read_are_no_form(tags: dict[str, str]) -> None:
+    assert awaiting_forms({f"sagedeck:tuning:dogs:{number}": value for number, value in tags.items()}) == {"dogs": None}
