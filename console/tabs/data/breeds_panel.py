@@ -107,6 +107,7 @@ class BreedsPanel(QWidget):
         self.histogram.chosen.connect(self._bar_chosen)
         self.table.selectionChanged.connect(self._row_chosen)
         self.table.model.applied.connect(self._show_bars)
+        self.table.view.columnsChanged.connect(self._show_legend)
         thumbnails().listeners.add(self._thumb_ready)
         self._call_them("class")
 
@@ -126,6 +127,7 @@ class BreedsPanel(QWidget):
         splits = report.splits if report is not None and report.splits else ("all",)
         words = {"all": "not split"}
         self._legend.set_entries([(words.get(split, split), SPLIT_TONES[split]) for split in splits])
+        self._show_legend()
         totals = [row.total for row in self._rows]
         self._range.setText(f"fewest {min(totals):,}, most {max(totals):,}" if totals else "")
         if self._rows and self.current is None:
@@ -143,6 +145,11 @@ class BreedsPanel(QWidget):
         """Without the histogram where the window is small."""
         self._narrow = narrow
         self._show_histogram()
+
+    def _show_legend(self) -> None:
+        """The colours are those of the bars in the list: without these they explain nothing."""
+        bars = next(at for at, column in enumerate(self.table.model.columns) if column.kind == "bar")
+        self._legend.setVisible(bool(self._rows) and not self.table.view.isColumnHidden(bars))
 
     def _show_histogram(self) -> None:
         self.histogram.setVisible(not self._narrow and len(self._rows) >= WORTH_A_HISTOGRAM)

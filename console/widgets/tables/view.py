@@ -44,7 +44,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 class TableView(QTableView):
     """Signals: ``rowActivated(object row)`` on double click or Return, ``deleteWanted()`` on Delete,
-    ``copied(int rows)``.
+    ``copied(int rows)``, ``columnsChanged()`` when other columns are shown than before.
 
     ``look_at(row)`` shows a row's picture and is true if it has one.
     """
@@ -53,6 +53,7 @@ class TableView(QTableView):
     deleteWanted = Signal()
     copied = Signal(int)
     choiceChanged = Signal()
+    columnsChanged = Signal()
 
     def __init__(
         self, model: RowTableModel, *, multi: bool = True, row_pixels: int = 32, parent: QWidget | None = None
@@ -151,7 +152,7 @@ class TableView(QTableView):
             max(widths) for widths in zip(self._natural, *(table._natural for table in self._sharing), strict=True)
         ]
         widths = plan(self.rows.columns, wanted, self.viewport().width(), self.choice, theme().scale)
-        columns = enumerate(self.rows.columns)
+        before, columns = self.hidden_columns(), enumerate(self.rows.columns)
         self._crowded = {at for at, column in columns if at not in widths and column.key not in self.choice.hidden}
         for at in range(len(self.rows.columns)):
             self.setColumnHidden(at, at not in widths)
@@ -160,6 +161,8 @@ class TableView(QTableView):
             start = round(edge)
             edge += width
             self.setColumnWidth(at, max(1, round(edge) - start))
+        if self.hidden_columns() != before:
+            self.columnsChanged.emit()
 
     def choose(self, choice: Choice) -> None:
         """Show the columns that the operator chose, in the widths chosen; tables that share columns follow."""
