@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from console.look import icons
@@ -43,6 +43,19 @@ def at_once(pieces: Iterable[None]) -> None:
     """Build in one go what can be built in pieces: all of what a ``build`` generator does."""
     for _ in pieces:
         pass
+
+
+def screen_area(widget: QWidget) -> QRect:
+    """What panels and docks leave of the screen that ``widget`` is on, in device independent pixels.
+
+    Not ``widget.screen()``: PySide takes the screen for a part of who asks, and when that is collected the screen is
+    destroyed with it (``tests/gui/test_outliving.py``).
+    """
+    window = widget.window()
+    parent = window.parentWidget()
+    shown = window if window.isVisible() or parent is None else parent.window()
+    screen = QGuiApplication.screenAt(shown.frameGeometry().center()) or QGuiApplication.primaryScreen()
+    return screen.availableGeometry()
 
 
 def antialias(painter: QPainter) -> None:

@@ -28,7 +28,7 @@ from console.context import AppContext
 from console.look.theme import theme
 from console.tabs import TABS, TabSpec
 from console.tabs.base import is_narrow
-from console.widgets.base import below, on_theme
+from console.widgets.base import below, on_theme, screen_area
 from console.widgets.forms.drops import PASTED_NAME, DropVeil, image_bytes, local_paths, pictures
 from console.widgets.tables.search_field import SearchField
 from console.window.connecting import ConnectingStrip
@@ -55,7 +55,7 @@ GAP_ABOVE_PANEL = 10
 
 def free_space(window: QWidget) -> QSize:
     """What panels and docks leave of the screen that ``window`` will be on (pixels without the device's ratio)."""
-    return window.screen().availableGeometry().size()
+    return screen_area(window).size()
 
 
 def first_size(available: QSize, wanted: QSize) -> QSize:

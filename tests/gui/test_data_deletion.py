@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from console.commands import Confirmation
 from console.look.theme import theme
 from console.tabs.data.deletion_dialog import DeletionDialog
+from console.widgets.base import screen_area
 from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.data_tab import opened
@@ -46,7 +47,7 @@ def test_a_question_that_grows_keeps_its_buttons_on_the_screen(qtbot: QtBot, sca
     name = "a-bucket-with-a-long-name-123456789012-us-east-1"
     dialog = DeletionDialog(Confirmation(f"Delete bucket {name}?", "All of it goes for good.", type_name=name))
     qtbot.addWidget(dialog)
-    area = dialog.screen().availableGeometry()
+    area = screen_area(dialog)
     dialog.show()
     dialog.move(100, area.bottom() - dialog.height() - 20)
     models = tuple(f"dogs-tuning-20261128-071843-{number:03d}-718d587a" for number in range(30))

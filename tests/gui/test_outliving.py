@@ -6,6 +6,9 @@ import asyncio
 import gc
 import importlib
 import pkgutil
+import re
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -47,6 +50,7 @@ from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
 from workers.types import Finding
 
+ROOT = Path(console.__path__[0]).parent
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
 FINDING = Finding("warning", "x", "2 files", "why", ("a", "b"), ("c", "d"))
 VERSION = FunctionVersion("1", "first", datetime.now(UTC), "sha")
@@ -156,6 +160,49 @@ def test_no_window_adopts_what_it_looks_for() -> None:
     """See ``below``: PySide makes who calls findChildren the owner of what it finds."""
     root = Path(console.__path__[0])
     assert [path.name for path in root.rglob("*.py") if ".findChild" in path.read_text(encoding="utf-8")] == []
+
+
+TWO_DIALOGS = """
+import gc
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from console.widgets.frames.confirm import ConfirmDialog
+from console.commands import Confirmation
+
+application = QApplication([])
+gc.disable()
+
+def opened_and_closed():
+    dialog = ConfirmDialog(Confirmation("Delete?", "Delete"), "Admin")
+    dialog.show()
+    QApplication.processEvents()
+    dialog.close()
+    QApplication.processEvents()
+    return dialog
+
+stays, goes = opened_and_closed(), opened_and_closed()
+goes.held_by_itself = [goes]
+del goes
+gc.collect()
+print(QGuiApplication.primaryScreen().availableGeometry().isValid())
+"""
+
+
+def test_a_dialog_that_is_collected_leaves_the_screen_alone() -> None:
+    """In a process of its own: without its screen Qt ends the process."""
+    played = subprocess.run(
+        [sys.executable, "-c", TWO_DIALOGS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (played.returncode, played.stdout) == (0, "True\n"), played.stderr
+
+
+def test_nobody_asks_a_widget_for_its_screen() -> None:
+    """See ``screen_area``: PySide takes the screen for a part of the widget, and destroys it with the widget."""
+    assert [
+        path.name
+        for path in (ROOT / "console").rglob("*.py")
+        if re.search(r"(?<!`widget)\.screen\(\)", path.read_text("utf-8"))
+    ] == []
 
 
 def test_who_is_gone_is_not_called_and_not_kept(qtbot: Any) -> None:

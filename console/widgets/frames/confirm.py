@@ -12,7 +12,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.look.theme import theme
-from console.widgets.base import label, text_width
+from console.widgets.base import label, screen_area, text_width
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
 from console.widgets.forms.lines import IconLabel
@@ -139,7 +139,7 @@ class ConfirmDialog(Dialog):
         margins = layout.contentsMargins()
         width = self.width() - margins.left() - margins.right()
         needed = max(self.told.heightForWidth(width), self.told.minimumSize().height()) if self.told.count() else 0
-        most = round(self.screen().availableGeometry().height() * _MOST_OF_SCREEN)
+        most = round(screen_area(self).height() * _MOST_OF_SCREEN)
         self._scroll.setFixedHeight(min(needed, most))
         self._scroll.setVisible(needed > 0)
         super()._fit()

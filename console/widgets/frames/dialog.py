@@ -14,11 +14,11 @@ import asyncio
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from console.look.theme import theme
-from console.widgets.base import label, on_theme
+from console.widgets.base import label, on_theme, screen_area
 from console.widgets.forms.buttons import Button, ButtonKind
 from console.widgets.forms.form import Form
 
@@ -81,10 +81,9 @@ class Dialog(QDialog):
 
     def _keep_in_sight(self) -> None:
         """A dialog that grows while it is open moves up, before its buttons leave the screen."""
-        screen = self.screen()
-        if not self.isVisible() or screen is None:
+        if not self.isVisible():
             return
-        area = screen.availableGeometry()
+        area = screen_area(self)
         below = self.frameGeometry().bottom() - area.bottom()
         if below > 0:
             self.move(self.x(), max(area.top(), self.y() - below))
@@ -178,9 +177,7 @@ class FormDialog(Dialog):
         width = self._scroll.viewport().width()
         needed = layout.heightForWidth(width) if layout is not None and layout.hasHeightForWidth() else 0
         wanted = max(needed, self.form.sizeHint().height()) + 4
-        screen = QGuiApplication.primaryScreen()
-        most = round(screen.availableGeometry().height() * 0.6) if screen is not None else wanted
-        self._scroll.setFixedHeight(min(wanted, most))
+        self._scroll.setFixedHeight(min(wanted, round(screen_area(self).height() * 0.6)))
 
     def _try(self) -> None:
         self.form.check()

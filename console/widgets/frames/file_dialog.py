@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHeaderView, QToolButton, QTreeView, 
 
 from console.look.icons import icon
 from console.look.theme import theme
-from console.widgets.base import below
+from console.widgets.base import below, screen_area
 
 _ICONS = {
     "backButton": "left",
@@ -71,7 +71,7 @@ def _dress(dialog: QFileDialog) -> None:
         if button.objectName() in _ICONS:
             button.setIcon(icon(_ICONS[button.objectName()], colors.color("text2"), 16, colors.color("disabled")))
     line = colors.metrics("body").height()
-    room = dialog.screen().availableGeometry().size()
+    room = screen_area(dialog).size()
     dialog.resize(min(_WIDE * line, room.width() - 2 * line), min(_HIGH * line, room.height() - 4 * line))
     for table in below(dialog, QTreeView):
         header = table.header()
