@@ -124,6 +124,7 @@ class Tab(QWidget):
             ctx.absenceChanged.connect(self._show_age)
             ctx.resourceChanged.connect(self._resource_changed)
             self._show_age(ctx.absence)
+            self.fit()
         return False
 
     # What a tab overrides
@@ -134,6 +135,9 @@ class Tab(QWidget):
         The window answers between them, so an account may come or go meanwhile: nothing of it is kept here.
         """
         yield from ()
+
+    def fit(self) -> None:
+        """Arrange the parts for the size that the page has now. Qt also resizes what is half built; this waits."""
 
     def activate(self, payload: Any = None) -> None:
         """The tab is shown; ``payload`` is what ``ctx.navigate`` was given. Reads again."""
@@ -286,7 +290,8 @@ class Tab(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape closes an open drawer; the keyboard goes back to its button."""
-        opened = [button for button in self.drawer_buttons() if self.narrow and button.isChecked()]
+        drawers = self.drawer_buttons() if self.whole and self.narrow else []
+        opened = [button for button in drawers if button.isChecked()]
         if event.key() == Qt.Key.Key_Escape and opened:
             opened[0].setChecked(False)
             opened[0].setFocus(Qt.FocusReason.OtherFocusReason)
@@ -297,6 +302,8 @@ class Tab(QWidget):
         """Keep an opened side panel at the right edge."""
         super().resizeEvent(event)
         self._place_drawer()
+        if self.whole:
+            self.fit()
 
     def _backend_changed(self, backend: object) -> None:
         if not self._ahead:

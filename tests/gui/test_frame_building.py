@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -326,3 +327,22 @@ async def test_what_is_finished_at_once_while_the_builder_waits_is_no_failure(
     assert application.window.pages.tab("training") is not None
     await until(lambda: not application.ctx.tasks.running("pages"))
     assert told == []
+
+
+@pytest.mark.parametrize("spec", TABS, ids=lambda spec: spec.id)
+async def test_a_page_that_is_half_built_can_be_resized_painted_and_closed(
+    make_application: Callable[..., Any], spec: TabSpec
+) -> None:
+    """Qt sends sizes, pictures and keys to what is placed, whole or not."""
+    application = await shown(make_application, SPECS)
+    tab = spec.load()(application.ctx, whole=False)
+    tab.setParent(application.window)
+    sizes = itertools.cycle([(1200, 800), (800, 600)])
+    going = True
+    while going:
+        tab.resize(*next(sizes))
+        assert not tab.grab().isNull()
+        QTest.keyClick(tab, Qt.Key.Key_Escape)
+        going = tab.build_on()
+    tab.grab()
+    tab.deleteLater()

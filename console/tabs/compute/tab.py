@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -151,11 +150,9 @@ class ComputeTab(Tab):
         super().set_narrow(narrow)
         self._place()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def fit(self) -> None:
         """Where there is no room for both, output or instance is shown."""
-        super().resizeEvent(event)
-        if self.whole:
-            self._place()
+        self._place()
 
     def _dress(self) -> None:
         # The list gives way to the output in a low window, down to three rows.

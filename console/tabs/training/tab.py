@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractButton
 
 from console.commands import Command
@@ -201,9 +200,8 @@ class TrainingTab(Tab):
         self.tuning.set_narrow(narrow)
         self.form.set_narrow(narrow)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def fit(self) -> None:
         """Keep the drawer at the left edge."""
-        super().resizeEvent(event)
         self._drawer.place()
 
     def drawer_buttons(self) -> list[QAbstractButton]:
