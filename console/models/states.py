@@ -85,6 +85,16 @@ _KNOWN: dict[str, tuple[Tone, str]] = {
     "off": ("neutral", "off"),
 }
 
+# EC2's words have other meanings than SageMaker's: an instance that runs is what it should be.
+INSTANCE_STATES = {
+    "pending": State("Pending", "run"),
+    "running": State("Running", "ok"),
+    "stopping": State("Stopping", "run"),
+    "shutting-down": State("Shutting down", "run"),
+    "stopped": State("Stopped", "neutral"),
+    "terminated": State("Terminated", "neutral"),
+}
+
 
 def state_of(value: State | str) -> State:
     """The state for a status word as AWS writes it; an unknown word is shown plainly with a neutral icon."""

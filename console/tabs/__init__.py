@@ -6,11 +6,12 @@ opens it: the ``__init__`` of a tab's package imports nothing of the tab.
 
 from __future__ import annotations
 
-from console.tabs import compute, data, endpoints, predict, scaling, training
+from console.tabs import compute, data, endpoints, overview, predict, scaling, training
 from console.tabs.spec import TabSpec
 
 __all__ = ["TABS", "TabSpec"]
 
 TABS: list[TabSpec] = sorted(
-    (data.TAB, training.TAB, compute.TAB, endpoints.TAB, scaling.TAB, predict.TAB), key=lambda spec: spec.order
+    (overview.TAB, data.TAB, training.TAB, compute.TAB, endpoints.TAB, scaling.TAB, predict.TAB),
+    key=lambda spec: spec.order,
 )

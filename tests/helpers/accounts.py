@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 
 from tests.helpers.compute import FakeCompute, instance
+from tests.helpers.inventory import resource
 from tests.helpers.models import NOW, ModelServices, endpoint, job
 from tests.helpers.scaling import FakeScaling
 from workers.errors.tree import AccessDenied
@@ -68,8 +69,9 @@ class NamedAccount(ModelServices):
             estimate=lambda spec, prices, count: estimate(spec, prices, self.region, count),
         )  # fmt: skip
         self.compute, self.scaling = FakeCompute(), FakeScaling()
-        self.compute.answered = self.scaling.answered = self._answered
+        self.compute.answered = self.scaling.answered = self.inventory.answered = self._answered
         if word:
+            self.inventory.rows = (resource("endpoint", f"{word}-endpoint", "InService", dollars_per_hour=0.1),)
             self.compute.rows = [instance(f"{word}-instance")]
             self.scaling.variant_rows = [Variant(f"{word}-endpoint", "AllTraffic", "InService", "ml.m5.large", 1, 1)]
             self.scaling.function_rows = [FunctionRow(f"{word}-function", 512)]

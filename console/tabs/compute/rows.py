@@ -7,21 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from console.models.columns import Column
 from console.models.format import dollars, duration, when
-from console.models.states import State
+from console.models.states import INSTANCE_STATES, State
 from workers.compute.instances import up_seconds
 from workers.compute.types import Command, Instance, Series
 
 # An instance that does nothing for this long, and bills, wants to be looked at.
 IDLE_AFTER = timedelta(hours=1)
 IDLE_PERCENT = 5.0
-_STATES = {
-    "pending": State("Pending", "run"),
-    "running": State("Running", "ok"),
-    "stopping": State("Stopping", "run"),
-    "shutting-down": State("Shutting down", "run"),
-    "stopped": State("Stopped", "neutral"),
-    "terminated": State("Terminated", "neutral"),
-}
 _REASONS = {
     "Client.InstanceInitiatedShutdown": "it shut itself down",
     "Client.UserInitiatedShutdown": "somebody stopped it",
@@ -72,7 +64,7 @@ class Row:
 
 def state_of_instance(instance: Instance) -> State:
     """EC2's word for where the instance is."""
-    return _STATES.get(instance.state, State(instance.state))
+    return INSTANCE_STATES.get(instance.state, State(instance.state))
 
 
 def why(instance: Instance) -> str:

@@ -1,0 +1,342 @@
+"""The Overview tab: figures, cost chart and inventory; at the right what is idle, unsafe, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QMenu
+
+from console.look.theme import theme
+from console.models.format import cost, count
+from console.tabs.base import Tab
+from console.tabs.overview import TAB
+from console.tabs.overview.actions import MAKE, entries_for
+from console.tabs.overview.asking import Asking
+from console.tabs.overview.chosen import Chosen
+from console.tabs.overview.cost_panel import CostPanel
+from console.tabs.overview.details import DetailsDialog
+from console.tabs.overview.figures import Figures
+from console.tabs.overview.idle import IdlePart
+from console.tabs.overview.inventory_list import InventoryList
+from console.tabs.overview.opening import open_resource
+from console.tabs.overview.rows import Row
+from console.tabs.overview.side import Side
+from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.tables.table import MenuEntry
+from workers.errors.tree import SageDeckError
+from workers.inventory.budget import budget_state
+from workers.inventory.types import BudgetState, CostFigures, Inventory, Resource
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+# Metrics cost money: what is in sight is looked at closer this often, and no more.
+LOOK_SECONDS = 300
+_SIDE_WIDTH = 328
+_LOW_BELOW = 760
+
+
+class OverviewTab(Tab):
+    """What there is, what it costs, what is idle and unsafe; and switching it off."""
+
+    spec = TAB
+
+    def build(self) -> Iterator[None]:
+        """The head, the figures, the chart, the list, then the sections at the right."""
+        ctx = self.ctx
+        self.chosen = Chosen(ctx)
+        self._asking = Asking(ctx, self.chosen, self, self.refresh)
+        self._costs: CostFigures | None = None
+        self._budget: BudgetState | None = None
+        self._wanted: tuple[str, str] | None = None
+        self.more_button = IconButton("dots", "Budget, rules and more", on=self._open_more)
+        self.copy_button = Button("Copy table", "ghost", "copy", on=self.copy_table)
+        self.refresh_button = Button("Refresh", icon="refresh", on=self.refresh)
+        for part in (self.more_button, self.copy_button, self.refresh_button):
+            self.head.add(part)
+        self.figures = Figures()
+        self.body.addWidget(self.figures)
+        yield
+        self.cost_panel = CostPanel()
+        self.body.addWidget(self.cost_panel)
+        yield
+        self.list = InventoryList(ctx)
+        self.list.set_actions(self._entries)
+        self.list.table.set_empty(
+            "overview",
+            "Nothing here yet",
+            "This account has nothing that SageDeck knows of, and nothing bills. Begin with pictures.",
+            ("Go to Data", self._go_to_data),
+        )
+        self.body.addWidget(self.list, 1)
+        yield
+        self.side = Side(ctx)
+        self.set_side(self.side, "Findings", "warn", _SIDE_WIDTH)
+        yield from self.side.build()
+        self._look_timer = QTimer(self)
+        self._look_timer.setInterval(LOOK_SECONDS * 1000)
+        self._look_timer.timeout.connect(self._look_closer)
+        self._connect()
+        self._forget()
+
+    @property
+    def idle(self) -> IdlePart:
+        """The section of what is idle."""
+        part = self.side.part(IdlePart)
+        assert isinstance(part, IdlePart)
+        return part
+
+    def _connect(self) -> None:
+        self.list.activated.connect(self._open)
+        self.list.sightChanged.connect(self._look_closer)
+        self.cost_panel.spanChanged.connect(self._read_history)
+        self.idle.allWanted.connect(self._show_idle)
+        self.idle.rulesWanted.connect(self.change_rules)
+        self.ctx.pricesChanged.connect(self._prices_changed)
+
+    # What the window asks
+
+    def activate(self, payload: Any = None) -> None:
+        """Show it. ``{"resource": (kind, id)}`` chooses one, ``{"show": "idle"}`` narrows the list."""
+        if isinstance(payload, dict):
+            self._wanted = payload.get("resource")
+            if payload.get("show") in ("all", "billing", "idle"):
+                self.list.show_only(payload["show"])
+        for part in self.side.parts:
+            part.set_active(True)
+        self._look_timer.start()
+        self.refresh()
+
+    def deactivate(self) -> None:
+        """Stop reading what costs money."""
+        self._look_timer.stop()
+        for part in self.side.parts:
+            part.set_active(False)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """A narrow window has the rarer buttons in the menu."""
+        super().set_narrow(narrow)
+        if self.whole:
+            self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A low window has a low chart."""
+        super().resizeEvent(event)
+        if self.whole:
+            self._place()
+
+    def _place(self) -> None:
+        self.copy_button.setVisible(not self.narrow)
+        self.list.set_narrow(self.narrow)
+        self.cost_panel.set_low(self.height() < theme().pixels(_LOW_BELOW))
+
+    def forget_account(self) -> None:
+        """Nothing of the account may stay."""
+        self._wanted = None
+        self._forget()
+
+    def backend_changed(self) -> None:
+        """Read what this account has."""
+        self._forget()
+        super().backend_changed()
+
+    def _forget(self) -> None:
+        self._costs = self._budget = None
+        self.figures.forget()
+        self.cost_panel.forget()
+        self.list.forget()
+        for part in self.side.parts:
+            part.forget()
+        backend = self.ctx.backend
+        self.figures.set_pretended(backend is not None and backend.kind == "sandbox")
+        self._asking.forget()
+
+    def resource_changed(self, kind: str, name: str) -> None:
+        """Read again after a change, if anybody looks."""
+        if self.active:
+            self.refresh()
+        for part in self.side.parts:
+            part.resource_changed(kind, name)
+
+    # Reading
+
+    def refresh(self) -> None:
+        """Read the account again: the list first, then what is reckoned from it."""
+        if not self.list.table.model.total:
+            self.list.table.set_loading("Listing the account")
+        self.with_services(self._refresh, label="Read the account", key="list", on_error=self._refresh_failed)
+        if self.ctx.connected:
+            for part in self.side.parts:
+                part.refresh()
+
+    def _refresh_failed(self, error: BaseException) -> None:
+        fix = self.ctx.notify.fix(error) if isinstance(error, SageDeckError) else None
+        self.list.table.set_error(error, fix=fix or ("Try again", self.refresh))
+        if self._costs is None:
+            self.figures.set_error("could not be read")
+            self.cost_panel.set_error("What it cost could not be read.")
+
+    async def _refresh(self, services: Services) -> None:
+        inventory = services.inventory
+        async for changes in inventory.refresh():
+            if changes and self.list.table.state != "error":
+                self._show_inventory(inventory.known, done=False)
+        self._show_inventory(inventory.known, done=True)
+        self._costs = await inventory.costs()
+        self._show_figures()
+        self.cost_panel.show_history(await inventory.history(self.cost_panel.span))
+        await self._read_idle(services)
+        self._show_reads(services)
+        self.ctx.mark_refreshed()
+
+    def _show_inventory(self, found: Inventory, *, done: bool) -> None:
+        # An empty list is not said to be empty before everything was asked.
+        if not done and not found.resources:
+            return
+        self.list.show_inventory(found)
+        table = self.list.table
+        if not done:
+            read = sum(kind.as_of is not None or kind.error is not None for kind in found.kinds)
+            table.set_loading(f"Listing the account: {read} of {len(found.kinds)} kinds")
+        elif found.kinds and len(found.unread) == len(found.kinds):
+            error = found.unread[0].error
+            assert error is not None
+            sentence = " ".join(part for part in (error.message, error.hint) if part)
+            fix = self.ctx.notify.fix(error) or ("Try again", self.refresh)
+            table.set_error("Nothing of this account may be listed", sentence, fix=fix)
+        for part in self.side.parts:
+            part.show_inventory(found)
+        self._choose_wanted()
+
+    def _choose_wanted(self) -> None:
+        if self._wanted is not None and self.list.table.model.position_of(self._wanted) is not None:
+            self.list.table.select_keys([self._wanted])
+            self._wanted = None
+
+    def _show_figures(self) -> None:
+        if self._costs is None:
+            return
+        budget = self.chosen.budget
+        self._budget = budget_state(budget, self._costs) if budget is not None else None
+        report = self.idle.report
+        self.figures.show_figures(self._costs, len(report.findings) if report is not None else 0, self._budget)
+
+    async def _read_idle(self, services: Services) -> None:
+        rules = self.chosen.rules
+        try:
+            report = await services.inventory.idle(rules)
+        except SageDeckError as error:
+            self.idle.set_error(error, self.ctx.notify.fix(error) or ("Try again", self.refresh))
+            return
+        self.idle.show_report(report, rules)
+        self._costs = await services.inventory.costs()
+        self._show_figures()
+        self.list.show_inventory(services.inventory.known)
+        self._show_findings()
+        self._asking.keep_budget(self._budget, report)
+
+    def _show_findings(self) -> None:
+        button = self.drawer_buttons()
+        number = sum(part.findings for part in self.side.parts)
+        if button:
+            button[0].setText(f"Findings  {number}" if number else "Findings")
+
+    def _read_history(self) -> None:
+        self.with_services(self._history, label="Read what it cost", key="history")
+
+    async def _history(self, services: Services) -> None:
+        span = self.cost_panel.span
+        found = await services.inventory.history(span)
+        if span == self.cost_panel.span:
+            self.cost_panel.show_history(found)
+
+    def _look_closer(self) -> None:
+        """Last uses of what is in sight: metrics, which AWS bills."""
+        if self.active and self.ctx.connected and self.list.in_sight():
+            self.with_services(self._look, label="Read last uses", key="look")
+
+    async def _look(self, services: Services) -> None:
+        if await services.inventory.look_closer(self.list.in_sight()):
+            self.list.show_inventory(services.inventory.known)
+        self._show_reads(services)
+
+    def _show_reads(self, services: Services) -> None:
+        reads = services.inventory.reads
+        an_hour = services.inventory.polling_per_hour(self.list.in_sight(), LOOK_SECONDS)
+        words = (
+            f"Looking at what is in sight costs {cost(an_hour, 4)} an hour (metrics), so far {cost(reads.dollars, 4)}."
+        )
+        pages = count(reads.cost_pages, "page") + " of Cost Explorer, " if reads.cost_pages else ""
+        self.list.set_foot(words, f"{count(reads.calls, 'request')}, {pages}{count(reads.metrics, 'metric')}")
+
+    def _prices_changed(self) -> None:
+        if self.active:
+            self.refresh()
+
+    # What can be done
+
+    def _open(self, row: Row) -> None:
+        if row.read is not None and row.read.error is not None:
+            self.ctx.notify.error(row.read.error)
+        elif row.resource is not None and not open_resource(self.ctx, row.resource):
+            self._details(row.resource)
+
+    def _details(self, resource: Resource) -> None:
+        dialog = DetailsDialog(resource, self.list.clock, parent=self)
+        self.start(dialog.ask(), label="Details", key="details")
+
+    def _entries(self, resources: Sequence[Resource]) -> Sequence[MenuEntry]:
+        entries: list[MenuEntry] = []
+        if len(resources) == 1:
+            one = resources[0]
+            if one.place.tab:
+                entries.append(("Open", "right", lambda: open_resource(self.ctx, one)))
+            entries.append(("Details…", "info", lambda: self._details(one)))
+        if self.ctx.read_only:
+            return entries
+        keys = {resource.key for resource in resources}
+        report = self.idle.report
+        found = [finding for finding in report.findings if finding.resource.key in keys] if report is not None else []
+        entries += self._asking.settle_entries(found)
+        entries += entries_for(self.ctx, resources)
+        return entries
+
+    def _open_more(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, icon, act in self.more_entries():
+            menu.addAction(theme().icon(icon), text).triggered.connect(lambda _=False, act=act: act())
+        menu.popup(self.more_button.menu_position())
+
+    def more_entries(self) -> list[tuple[str, str, Callable[[], object]]]:
+        """What the menu of the head offers: ``(text, icon, callable)``."""
+        entries: list[tuple[str, str, Callable[[], object]]] = []
+        if not self.ctx.read_only:
+            entries += [(text, icon, lambda make=make: make(self.ctx)) for text, icon, make in MAKE]  # type: ignore[misc]
+        entries += [("Budget…", "coin", self.set_budget), ("Idle rules…", "idle", self.change_rules)]
+        if self.narrow:
+            entries.append(("Copy table", "copy", self.copy_table))
+        return entries
+
+    def copy_table(self) -> None:
+        """Copy the rows shown."""
+        number = self.list.copy()
+        self.ctx.notify.success(f"{count(number, 'row')} copied", "As a table, for a spreadsheet.")
+
+    def change_rules(self) -> None:
+        """Open the rules by which something is idle."""
+        self.start(self._asking.rules(), label="Idle rules", key="ask")
+
+    def set_budget(self) -> None:
+        """Open what a month may cost."""
+        self.start(self._asking.budget(self._costs), label="Budget", key="ask")
+
+    def _show_idle(self) -> None:
+        self.list.show_only("idle")
+        self.list.table.setFocus()
+
+    def _go_to_data(self) -> None:
+        self.ctx.navigate("data")
