@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from console.tabs.scaling import TAB
 from console.tabs.scaling.tab import ScalingTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.models import ModelServices, enter
-from tests.helpers.scaling import FakeScaling, scaled_account
+from tests.helpers.scaling import FakeScaling, probed, scaled_account
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import InvalidInput
 from workers.scaling.types import Alarm, Suspended, VariantFigures, VariantSettings
@@ -140,7 +141,7 @@ async def test_remove_asks_and_says_what_goes_along(make_application: Callable[.
 
 async def test_a_plan_is_reckoned_from_what_was_measured_and_applied(make_application: Callable[..., Any]) -> None:
     scaling = scaled_account()
-    _, tab = await variant_shown(make_application, scaling)
+    application, tab = await variant_shown(make_application, scaling)
     tab.views.set_current("plan")
     page = tab.plan_page
     await until(lambda: page.plan is not None)
@@ -149,7 +150,12 @@ async def test_a_plan_is_reckoned_from_what_was_measured_and_applied(make_applic
     said = "\n".join(" ".join(row) for row in (*page.sums.rows, *page.costs.rows))
     assert "4/s × 0.5 × 60 120/min" in said and "20/s × 60 ÷ 120 = 10.00 10 instances" in said
     assert "20/s × 0.25 s 5 at a time" in said and "10 × $0.230 × 730 h + $" in said
+    assert "MaxInvocations one instance, a minute 240" in "\n".join(" ".join(row) for row in page.aws_sums.rows)
     page.apply_button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    said = texts(dialog)
+    assert "Instances: 1 to 10" in said and "now 1 to 4" in said and "$0.23 to $2.30 an hour" in said
+    dialog.accept()
     await until(lambda: len(scaling.did) == 2)
     assert scaling.did == [("apply", MAIN, VariantSettings(1, 10, 120.0, 60, 300)), ("reserve", "dog-predict", 5)]
 
@@ -161,6 +167,51 @@ async def test_without_a_latency_there_is_no_plan(make_application: Callable[...
     tab.views.set_current("plan")
     await until(lambda: "No latency is measured yet" in texts(tab.plan_page))
     assert not tab.plan_page.apply_button.isEnabled() and tab.plan_page.sums.rows == ()
+    # What is typed is not measured.
+    tab.plan_page.form.row("latency").set_value(250)
+    await until(lambda: "No latency is measured yet" in texts(tab.plan_page))
+    assert tab.plan_page.plan is None
+
+
+async def test_a_probe_says_its_cost_first_and_gives_the_plan_its_latency(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    scaling.series, scaling.probed = VariantFigures(), [replace(probed(), levels=probed().levels[:1]), probed()]
+    application, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    page = tab.plan_page
+    page.measure_button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    said = texts(dialog)
+    assert "At most 400 requests in 60 s" in said and "$0.46 an hour for the instances, asked or not" in said
+    assert scaling.did == []
+    dialog.accept()
+    await until(lambda: page.plan is not None and page.plan.given.at_once == 4)
+    assert scaling.did == [("probe", MAIN, "")]
+    assert "at 4 at a time one takes 500 ms" in texts(page)
+    assert [row[0] for row in page.probe_sums.rows] == [
+        "1 at a time", "2 at a time", "4 at a time, taken", "8 at a time"
+    ]  # fmt: skip
+    assert page.sums.rows[0] == ("One instance does", "4 ÷ 0.5 s", "8/s")
+    # Another variant has not been measured; what was measured of this one is kept.
+    other = scaling.variant_rows[1].id
+    tab.panel.variants.select_keys([other])
+    await until(lambda: page.plan is None and "No latency is measured" in texts(page))
+    tab.panel.variants.select_keys([MAIN])
+    await until(lambda: page.plan is not None and page.plan.given.at_once == 4)
+
+
+async def test_a_probe_is_stopped_by_its_button(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    page = tab.plan_page
+    scaling.answered, scaling.probed = asyncio.Event().wait, [probed()]
+    page.measure_button.click()
+    (await dialog_of(ConfirmDialog, application.window)).accept()
+    await until(lambda: page.stop_button.isVisible() and bool(scaling.did))
+    page.stop_button.click()
+    await until(lambda: page.measure_button.isVisible())
+    assert application.activity.history[0].state == "cancelled" and "at a time one takes" not in texts(page)
 
 
 async def test_a_function_shows_the_pool_and_what_is_warm(make_application: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from workers.prices.table import PriceTable
 from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.scaling.probe import Level, ProbeResult
 from workers.scaling.types import (
     METRIC,
     Activity,
@@ -65,6 +67,8 @@ class FakeScaling:
         self.answered: Callable[[], Awaitable[None]] | None = None
         self.did: list[tuple[Any, ...]] = []
         self.variants, self.concurrency, self.figures = _Variants(self), _Concurrency(self), _Figures(self)
+        self.probed: list[ProbeResult] = []
+        self.prober = _Prober(self)
 
     def per_hour(self, variant: Variant) -> float | None:
         return self._prices.per_hour(variant.instance_type, "hosting", "us-east-1")
@@ -149,6 +153,31 @@ class _Concurrency(_Part):
 class _Figures(_Part):
     async def of(self, variant: Variant, span: timedelta, activities: Any = (), now: Any = None) -> VariantFigures:
         return self._whole.series
+
+
+class _Prober(_Part):
+    async def probe(self, variant: Variant, picture: str = "", on_progress: Any = None) -> ProbeResult:
+        self._did("probe", variant.id, picture)
+        for found in self._whole.probed[:-1]:
+            on_progress(found)
+            await asyncio.sleep(0)
+        if self._whole.answered is not None:
+            await self._whole.answered()
+        return self._whole.probed[-1]
+
+
+def probed() -> ProbeResult:
+    """Flat at 4 at a time: 8 a second of 500 ms each."""
+    return ProbeResult(
+        (
+            Level(1, 12, 0, 4.0, 0.25, 0.24, 0.3),
+            Level(2, 12, 0, 6.5, 0.308, 0.3, 0.36),
+            Level(4, 20, 0, 8.0, 0.5, 0.5, 0.6),
+            Level(8, 40, 0, 8.1, 0.99, 1.0, 1.2),
+        ),
+        "flat",
+        85,
+    )
 
 
 def wave() -> VariantFigures:

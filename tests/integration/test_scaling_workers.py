@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
+from workers.scaling.probe import MOST_REQUESTS, ProbeResult
 from workers.scaling.types import FunctionRow, Suspended, Variant, VariantScaling, VariantSettings
 from workers.services import Services
 
@@ -99,6 +101,24 @@ def test_an_endpoint_grows_under_load_and_tells_why(account: Account, services: 
 
 def _scaled_out(activities: Any) -> bool:
     return any("to 2" in activity.description and activity.status == "Successful" for activity in activities)
+
+
+def test_a_probe_measures_from_a_child_and_keeps_its_bounds(services: Services, run: Any) -> None:
+    (variant,) = run(services.scaling.variants.all())
+    so_far: list[ProbeResult] = []
+    found = run(services.scaling.prober.probe(variant, "", so_far.append))
+    assert found.levels[0].at_once == 1 and found.levels[0].mean > 0 and not found.levels[0].failed
+    assert found.best is not None and found.requests <= MOST_REQUESTS
+    assert [len(part.levels) for part in so_far] == list(range(1, len(found.levels) + 1))
+
+
+def test_a_probe_of_what_is_not_there_or_not_in_service_says_so(services: Services, run: Any) -> None:
+    gone = Variant("nothing", "AllTraffic", "InService", "ml.m5.large", 1, 1)
+    with pytest.raises(SageDeckError, match="not found"):
+        run(services.scaling.prober.probe(gone))
+    with pytest.raises(InvalidInput, match="only one in service answers") as refused:
+        run(services.scaling.prober.probe(replace(gone, status="Creating")))
+    assert refused.value.hint
 
 
 def test_a_variant_of_no_endpoint_is_refused_in_aws_words(services: Services, run: Any) -> None:

@@ -72,7 +72,7 @@ class Plan:
 def plan_problem(given: PlanInput) -> str:
     """Why there is no plan, in a sentence; "" when there can be one."""
     if given.latency is None or not given.latency > 0:
-        return "No latency is measured yet: send some predictions, or type what one takes."
+        return "No latency is measured yet: measure it, or send some predictions."
     rates = (given.low, given.mean, given.peak)
     if not all(math.isfinite(number) for number in (*rates, given.latency, given.headroom)):
         return "A number is missing."

@@ -7,6 +7,7 @@ from workers.prices.table import PriceTable
 from workers.scaling.concurrency import Concurrency
 from workers.scaling.figures import Figures
 from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.scaling.prober import Prober
 from workers.scaling.types import Variant
 from workers.scaling.variants import Variants
 
@@ -19,6 +20,7 @@ class Scaling:
         self.concurrency = Concurrency(session)
         self.variants = Variants(session)
         self.figures = Figures(session)
+        self.prober = Prober(session)
 
     def per_hour(self, variant: Variant) -> float | None:
         """US dollars an hour of one instance of the variant; ``None``: not known."""

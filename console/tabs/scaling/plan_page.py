@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
-from console.models.format import dollars
+from console.tabs.scaling import plan_words
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label, on_theme
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox, IntField, NumberField
 from console.widgets.forms.form import Form
 from console.widgets.forms.lines import HintLine
+from console.widgets.frames.file_dialog import ask_for_file
 from console.widgets.frames.page_scroll import PageScroll
-from workers.scaling.plan import (
-    HOURS_PER_MONTH,
-    SAFETY_FACTOR,
-    SAFETY_SOURCE,
-    Dollars,
-    Plan,
-    PlanInput,
-    plan_problem,
-)
+from workers.scaling.plan import SAFETY_FACTOR, SAFETY_SOURCE, Plan, PlanInput, plan_problem
+from workers.scaling.probe import ProbeResult
 from workers.scaling.types import FunctionRow, VariantFigures
 
 NO_FUNCTION = ""
 _WIDEST = 640
+_PICTURES = "Pictures (*.jpg *.jpeg *.png *.bmp *.gif *.webp)"
 
 
 class PlanPage(QWidget):
-    """Signals: ``changed()``: another plan is wanted; ``applied()``."""
+    """Signals: ``changed()``: another plan is wanted; ``applied()``; ``measureWanted()`` and ``stopWanted()``."""
 
     changed = Signal()
     applied = Signal()
+    measureWanted = Signal()
+    stopWanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plan: Plan | None = None
+        self.picture: Path | None = None
+        self._measured_latency: float | None = None
         self._typed = False
+        self._recommendation: Mapping[str, Any] = {}
         self.form = Form()
         self.form.add_pair(
             ("latency", "One prediction takes", NumberField(0, suffix="ms")),
@@ -56,38 +60,47 @@ class PlanPage(QWidget):
             ("headroom", "Headroom", IntField(20, 0, 400, suffix="%")),
             ("function", "Function in front", ComboBox([(NO_FUNCTION, "none")])),
         )
-        self.form.row("latency").edited.connect(self._latency_typed)
-        self.measured = HintLine()
-        self.problem = HintLine()
-        self.sums, self.costs = Sums(), Sums()
-        self.apply_button = Button("Apply plan", "primary", "check", on=self.applied.emit)
+        for key in ("latency", "at_once"):
+            self.form.row(key).edited.connect(self._latency_typed)
+        self.measured, self.problem, self.sent = HintLine(), HintLine(), HintLine()
+        self.probe_sums, self.sums, self.costs, self.aws_sums = Sums(), Sums(), Sums(), Sums()
+        self.measure_button = Button("Measure…", "normal", "run", on=self.measureWanted.emit)
+        self.stop_button = Button("Stop", "normal", "stop", on=self.stopWanted.emit)
+        self.picture_button = Button("Choose a picture…", "link", on=self._choose_picture)
+        self.apply_button = Button("Apply plan…", "primary", "check", on=self.applied.emit)
+        self.copy_button = Button("Copy as JSON", "link", "copy", small=True, on=self._copy)
         self._source = label(f"Safety factor {SAFETY_FACTOR:g}: {SAFETY_SOURCE}.", "small", "text3", wrap=True)
-        feet = QHBoxLayout()
-        feet.addWidget(self.apply_button)
-        feet.addStretch(1)
+        self._aws_head = _line(label("In AWS's words", "section"), self.copy_button)
         self._page = page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         for part in (
+            label("What it does", "section"),
+            _line(self.measure_button, self.stop_button, self.picture_button),
+            self.sent,
+            self.measured,
+            self.probe_sums,
             label("What is wanted", "section"),
             self.form,
-            self.measured,
             self.problem,
             label("What it takes", "section"),
             self.sums,
             self._source,
             label("A month at one steady rate", "section"),
             self.costs,
+            _line(self.apply_button),
+            self._aws_head,
+            self.aws_sums,
         ):
             column.addWidget(part)
-        column.addLayout(feet)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Plan"))
         self.form.changed.connect(self.changed)
         self._dress()
         on_theme(self, self._dress)
+        self._say_picture()
         self.forget()
 
     def _dress(self) -> None:
@@ -97,12 +110,29 @@ class PlanPage(QWidget):
     def _latency_typed(self) -> None:
         self._typed = True
 
+    def _choose_picture(self) -> None:
+        ask_for_file(self, "The picture to send", self._picture_chosen, _PICTURES)
+
+    def _picture_chosen(self, picture: Path) -> None:
+        self.picture = picture
+        self._say_picture()
+
+    def _say_picture(self) -> None:
+        what = "a drawn dog" if self.picture is None else self.picture.name
+        self.sent.say(f"Asks the endpoint with {what}, for a minute at most, with 1, 2, 4 … requests at a time.")
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(json.dumps(self._recommendation, indent=2))
+
     def forget(self) -> None:
         """Forget what was measured and typed of another variant."""
         self._typed = False
-        self.form.row("latency").set_value(0)
+        self._measured_latency = None
+        self.form.set_values({"latency": 0, "at_once": 1})
         self._typed = False
         self.measured.say("")
+        self.probe_sums.set_rows([])
+        self.show_running(False)
         self.show_plan(None, "", None)
 
     def set_functions(self, rows: Sequence[FunctionRow]) -> None:
@@ -111,16 +141,33 @@ class PlanPage(QWidget):
             [(NO_FUNCTION, "none"), *((row.name, row.name) for row in rows)]
         )
 
+    def show_running(self, running: bool) -> None:
+        """Whether a probe is under way."""
+        self.measure_button.setVisible(not running)
+        self.stop_button.setVisible(running)
+
     def show_figures(self, figures: VariantFigures) -> None:
-        """Take the measured latency, unless one was typed: the middle of the p90 of all minutes in sight."""
+        """Take the latency that CloudWatch measured: the middle of the p90 of all minutes in sight."""
         values = [value for _, value in figures.p90]
         if not values:
-            self.measured.say("CloudWatch has no latency of this time: send some predictions, or type one.", "warn")
+            self.measured.say("CloudWatch has no latency of this time. Measure it, or send some predictions.", "warn")
             return
         latency = round(median(values), 1)
         self.measured.say(f"Measured: p90 of {latency:g} ms, the middle of {len(values)} minutes with calls.", "ok")
+        self._take(latency, 1)
+
+    def show_probe(self, found: ProbeResult) -> None:
+        """Take what a probe measured, or has measured so far."""
+        tone, words = plan_words.measured(found)
+        self.measured.say(words, tone)  # type: ignore[arg-type]
+        self.probe_sums.set_rows(plan_words.levels(found))
+        if found.best is not None:
+            self._take(round(found.best.mean * 1000, 1), found.best.at_once)
+
+    def _take(self, latency: float, at_once: int) -> None:
+        self._measured_latency = latency
         if not self._typed:
-            self.form.row("latency").set_value(latency)
+            self.form.set_values({"latency": latency, "at_once": at_once})
             self._typed = False
 
     @property
@@ -129,7 +176,7 @@ class PlanPage(QWidget):
         return self.form.value("function") or NO_FUNCTION
 
     def given(self) -> PlanInput:
-        """What the fields say."""
+        """What the fields say; without anything measured there is no latency, whatever is typed."""
         values = self.form.values()
         missing = float("nan")
 
@@ -138,7 +185,7 @@ class PlanPage(QWidget):
 
         latency = values["latency"]
         return PlanInput(
-            latency=latency / 1000 if latency else None,
+            latency=latency / 1000 if latency and self._measured_latency is not None else None,
             low=number("low"),
             mean=number("mean"),
             peak=number("peak"),
@@ -150,50 +197,27 @@ class PlanPage(QWidget):
         """Why there can be no plan; "" when there can be one."""
         return plan_problem(self.given())
 
-    def show_plan(self, plan: Plan | None, problem: str, per_hour: float | None) -> None:
-        """Show the arithmetic, or why there is none."""
+    def show_plan(
+        self, plan: Plan | None, problem: str, per_hour: float | None, recommendation: Mapping[str, Any] | None = None
+    ) -> None:
+        """Show the arithmetic, or why there is none. ``recommendation``: the same in AWS's words."""
         self.plan = plan
+        self._recommendation = recommendation or {}
         self.problem.say(problem, "warn")
         self.apply_button.setEnabled(plan is not None)
         self._source.setVisible(plan is not None)
-        self.sums.set_rows(_arithmetic(plan) if plan is not None else [])
-        self.costs.set_rows(_costs(plan, per_hour) if plan is not None else [])
+        self.sums.set_rows(plan_words.arithmetic(plan) if plan is not None else [])
+        self.costs.set_rows(plan_words.costs(plan, per_hour) if plan is not None else [])
+        self._aws_head.setVisible(bool(recommendation))
+        self.aws_sums.set_rows(plan_words.in_aws_words(recommendation) if recommendation else [])
 
 
-def _arithmetic(plan: Plan) -> list[tuple[str, str, str]]:
-    given = plan.given
-    more = f" × {1 + given.headroom:g}" if given.headroom else ""
-    seconds = f"{plan.latency:.4g} s"
-
-    def instances(rate: float) -> str:
-        exact = rate * 60 * (1 + given.headroom) / plan.target
-        return f"{rate:g}/s × 60{more} ÷ {plan.target} = {exact:.2f}"
-
-    return [
-        ("One instance does", f"{given.at_once} ÷ {seconds}", f"{plan.per_second:.3g}/s"),
-        ("Target", f"{plan.per_second:.3g}/s × {SAFETY_FACTOR:g} × 60", f"{plan.target}/min"),
-        ("Minimum", instances(given.low), _number(plan.minimum)),
-        ("Maximum", instances(given.peak), _number(plan.maximum)),
-        ("Reserved", f"{given.peak:g}/s{more} × {seconds}", f"{plan.reserved} at a time"),
-        ("For each instance", f"{plan.reserved} ÷ {plan.maximum}", f"{plan.concurrency} at a time"),
-    ]
-
-
-def _costs(plan: Plan, per_hour: float | None) -> list[tuple[str, str, str]]:
-    rows = []
-    for what, month in (("Quietest", plan.low), ("Usual", plan.mean), ("Busiest", plan.peak)):
-        rows.append((what, _reckoned(month, per_hour), "–" if month.total is None else dollars(month.total)))
-    return rows
-
-
-def _reckoned(month: Dollars, per_hour: float | None) -> str:
-    if per_hour is None:
-        return f"{_number(month.instances)}, no list price known"
-    words = f"{month.instances} × {dollars(per_hour, 3)} × {HOURS_PER_MONTH} h"
-    if month.function:
-        words += f" + {dollars(month.function)} function"
-    return words
-
-
-def _number(number: int) -> str:
-    return f"{number} instance" if number == 1 else f"{number} instances"
+def _line(*parts: QWidget) -> QWidget:
+    holder = QWidget()
+    line = QHBoxLayout(holder)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(8)
+    for part in parts:
+        line.addWidget(part)
+    line.addStretch(1)
+    return holder

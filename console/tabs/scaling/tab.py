@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QWidget
 
 from console.tabs.base import Tab
 from console.tabs.scaling import TAB
-from console.tabs.scaling.commands import ApplyPolicy, RemoveScaling, SetProvisioned, SetReserved
+from console.tabs.scaling.commands import RemoveScaling, SetProvisioned, SetReserved
 from console.tabs.scaling.pages import SPANS, FunctionPage, VariantPage
 from console.tabs.scaling.panel import ScalingPanel
+from console.tabs.scaling.plan_commands import policy_command
 from console.tabs.scaling.plan_page import PlanPage
+from console.tabs.scaling.planner import Planner
 from console.tabs.scaling.rows import VariantRow
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.current_stack import CurrentStack
@@ -21,10 +23,8 @@ from workers.errors.tree import SageDeckError
 from workers.scaling.types import (
     FunctionRow,
     FunctionScaling,
-    Suspended,
     VariantFigures,
     VariantScaling,
-    VariantSettings,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ class ScalingTab(Tab):
         self._variant: VariantScaling | None = None
         self._figures: VariantFigures | None = None
         self._function: FunctionScaling | None = None
-        self._functions: dict[str, FunctionRow] = {}
         self._wanted = ""
         self.panel = ScalingPanel(self.ctx)
         self.set_lead(self.panel, _PANEL_WIDTH, _PANEL_NARROW)
@@ -63,6 +62,7 @@ class ScalingTab(Tab):
         yield
         self.plan_page = PlanPage()
         self.pages.addWidget(self.plan_page)
+        self.planner = Planner(self.ctx, self.plan_page, self.panel.variant_form, self)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
@@ -80,8 +80,6 @@ class ScalingTab(Tab):
         panel.function_form.changed.connect(self._form_changed)
         self.views.changed.connect(lambda _: self._place())
         self.spans.changed.connect(lambda _: self._read())
-        self.plan_page.changed.connect(self._show_plan)
-        self.plan_page.applied.connect(self.apply_plan)
         self.ctx.readOnlyChanged.connect(lambda _: self._update())
 
     # What the window asks
@@ -110,7 +108,7 @@ class ScalingTab(Tab):
 
     def _forget(self) -> None:
         self._eager.stop()
-        self.plan_page.set_functions(())
+        self.planner.forget_account()
         for table in (self.panel.variants, self.panel.functions):
             table.set_rows([])
             table.set_loading()
@@ -120,7 +118,7 @@ class ScalingTab(Tab):
         self._variant = self._figures = self._function = None
         self.variant_page.forget()
         self.function_page.forget()
-        self.plan_page.forget()
+        self.planner.forget()
         self.panel.show_kind()
         self._place()
 
@@ -199,15 +197,13 @@ class ScalingTab(Tab):
         except SageDeckError:
             # Who may not list functions still scales endpoints.
             functions = ()
-        self.plan_page.set_functions(functions)
-        self._functions = {function.name: function for function in functions}
+        self.planner.set_functions(functions)
         figures = await scaling.figures.of(row.variant, span, found.activities)
         if self._is_chosen(row) and SPANS[self.spans.current] == span:
             self._figures = figures
             self.variant_page.show_figures(figures, span)
-            self.plan_page.show_figures(figures)
             self._form_changed()
-            self._show_plan()
+            self.planner.show(found, figures)
         if self.active and (row.variant.current != row.variant.desired or row.variant.status == "Updating"):
             self._eager.start()
 
@@ -265,22 +261,7 @@ class ScalingTab(Tab):
         elif self._function is not None:
             changes = panel.function_form.changes_from(self._function)
             panel.apply_button.setEnabled(free and panel.function_form.form.valid and bool(changes))
-        self.plan_page.apply_button.setEnabled(free and self.plan_page.plan is not None and self._variant is not None)
-
-    def _show_plan(self) -> None:
-        services, found = self.ctx.services, self._variant
-        if services is None or found is None:
-            return
-        per_hour = services.scaling.per_hour(found.variant)
-        problem = self.plan_page.problem_of_input()
-        if problem:
-            self.plan_page.show_plan(None, problem, per_hour)
-        else:
-            function = self._functions.get(self.plan_page.function)
-            memory = function.memory_mb if function is not None else None
-            plan = services.scaling.plan(self.plan_page.given(), found.variant, memory)
-            self.plan_page.show_plan(plan, "", per_hour)
-        self._update()
+        self.planner.update()
 
     # Actions
 
@@ -288,7 +269,7 @@ class ScalingTab(Tab):
         """Set what the form says."""
         if self._variant is not None:
             form = self.panel.variant_form
-            self.ctx.start(_policy_command(self._variant, form.settings, form.suspended))
+            self.ctx.start(policy_command(self._variant, form.settings, form.suspended))
         elif self._function is not None:
             self.with_services(self._apply_function, self._function, label="Set the concurrency", key="apply")
 
@@ -305,31 +286,6 @@ class ScalingTab(Tab):
         """Ask, then let the variant have fixed instances."""
         if self._variant is not None and self._variant.target is not None:
             self.ctx.start(RemoveScaling(self._variant))
-
-    def apply_plan(self) -> None:
-        """Set what the plan says: the variant's limits and target, and the function's reservation."""
-        plan, found = self.plan_page.plan, self._variant
-        if plan is None or found is None:
-            return
-        form = self.panel.variant_form
-        settings = VariantSettings(
-            plan.minimum, plan.maximum, float(plan.target), form.settings.out_wait, form.settings.in_wait
-        )
-        form.set_values(settings, form.suspended)
-        reserve = SetReserved(self.plan_page.function, plan.reserved) if self.plan_page.function else None
-        self.start(self._apply_plan(found, settings, form.suspended, reserve), label="Apply the plan", key="apply")
-
-    async def _apply_plan(
-        self, found: VariantScaling, settings: VariantSettings, suspended: Suspended, reserve: SetReserved | None
-    ) -> None:
-        if await self.ctx.run(_policy_command(found, settings, suspended)) and reserve is not None:
-            await self.ctx.run(reserve)
-
-
-def _policy_command(found: VariantScaling, settings: VariantSettings, suspended: Suspended) -> ApplyPolicy:
-    policy = found.policy.name if found.policy is not None else ""
-    before = found.target is not None and bool(found.target.suspended)
-    return ApplyPolicy(found.variant, settings, suspended, policy, before)
 
 
 def _key(row: Any) -> str:
