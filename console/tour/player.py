@@ -29,8 +29,9 @@ from console.widgets.base import below
 
 SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
-# CloudWatch has a point a minute: two jobs are two spikes when two points lie between them.
-BETWEEN_JOBS = 125.0
+# CloudWatch has a point a minute: two jobs are two spikes when two points lie between them, and when each of them
+# is busy for most of a minute, with so many views of each picture.
+BETWEEN_JOBS, VIEWS = 125.0, 12
 TRIALS, AT_ONCE, HOSTS = 12, 3, 4
 SETTLE_SECONDS = 0.6
 _VEIL = 60
@@ -75,9 +76,9 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
             first = story.endpoint_name
             await story.launch_instance("dog-trainer")
-            await story.train_on_instance("dogs-stopped", 1000, stop=True)
+            await story.train_on_instance("dogs-stopped", 1000, stop=True, views=VIEWS)
             await story.rest(BETWEEN_JOBS)
-            await story.train_on_instance("dogs-on-ec2", EPOCHS, stop=False)
+            await story.train_on_instance("dogs-on-ec2", EPOCHS, stop=False, views=VIEWS)
             await story.deploy_from_instance("dogs-from-ec2")
             await story.predict([picture])
             await story.end_instance()
