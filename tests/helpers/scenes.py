@@ -85,7 +85,7 @@ class Stage:
             if panel.isVisible():
                 panel.close_panel()
         for tab in self.window.pages.findChildren(Tab):
-            for button in tab.drawer_buttons():
+            for button in tab.drawer_buttons() if tab.whole else ():
                 button.setChecked(False)
 
     async def asked(self, kind: str) -> None:
