@@ -18,6 +18,7 @@ from workers.functions.service import Functions
 from workers.inference.invoke import Inference
 from workers.inventory.service import InventoryService
 from workers.launcher.client import Launcher
+from workers.parking.service import Parking
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
 from workers.scaling.service import Scaling
@@ -48,6 +49,7 @@ class Services:
         self.quotas = Quotas(self.session, self.training)
         self.tags = Tags(self.session)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
+        self.parking = Parking(self.session, self.endpoints)
         self.compute = Compute(self.session, self.prices)
         self.training.elsewhere = self.compute.jobs
         self.scaling = Scaling(self.session, self.prices)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from workers.aws.creating import FLOW_SECONDS, made_for, surely_gone, to_the_end
 from workers.aws.session import AwsSession
-from workers.endpoints.steps import is_ours
+from workers.endpoints.steps import is_ours, parked_with
 from workers.errors.tree import Left, NotFound, SageDeckError, Unreachable
 from workers.prices.table import PriceTable
 from workers.types import DeletionPlan, DeletionResult, Endpoint
@@ -41,11 +41,12 @@ _BEFORE_ENDPOINT = (TARGET,)
 class _Users:
     """Who else uses an endpoint's configuration and models, and what its updates left that nobody uses any more.
 
-    ``config``: another endpoint, "" if none. ``models``: of each model another configuration that stays. ``left``:
-    configurations with their models.
+    ``config``: another endpoint, ``parked``: one that is parked with it, "" if none. ``models``: of each model another
+    configuration that stays. ``left``: configurations with their models.
     """
 
     config: str = ""
+    parked: str = ""
     models: dict[str, str] = field(default_factory=dict)
     left: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -57,8 +58,11 @@ class Deletion:
         self._session, self._prices = session, prices
         self._describing = asyncio.Semaphore(_CONCURRENT_DESCRIBES)
 
-    async def plan(self, endpoint: Endpoint) -> DeletionPlan:
-        """Look up what goes along. A part that may not be read is named as ``not checked``."""
+    async def plan(self, endpoint: Endpoint, forgotten: str = "") -> DeletionPlan:
+        """Look up what goes along. A part that may not be read is named as ``not checked``.
+
+        A configuration that endpoints are parked with is kept; ``forgotten``: the one that need not come back.
+        """
         parts: list[tuple[str, str, str]] = []
         kept: list[tuple[str, str, str]] = []
         stops: list[tuple[str, str, str]] = []
@@ -66,7 +70,7 @@ class Deletion:
             self._checked("scalable targets", stops, self._targets(endpoint)),
             self._checked("alarms", stops, self._alarms(endpoint)),
             self._checked("functions", stops, self._functions(endpoint)),
-            self._checked("other endpoints", kept, self._other_users(endpoint)),
+            self._checked("other endpoints", kept, self._other_users(endpoint, forgotten)),
         )
         parts += [(TARGET, target, "auto-scaling of this endpoint") for target in targets or ()]
         for name in alarms or ():
@@ -82,11 +86,13 @@ class Deletion:
         else:
             if others.config:
                 kept.append((CONFIG, endpoint.config_name, f"the endpoint {others.config} uses it"))
+            elif others.parked:
+                kept.append((CONFIG, endpoint.config_name, f"the parked endpoint {others.parked} comes back from it"))
             elif endpoint.config_name:
                 parts.append((CONFIG, endpoint.config_name, "only this endpoint uses it"))
             parts += [(CONFIG, name, "an update of this endpoint left it") for name in others.left]
             for name in endpoint.model_names:
-                user = endpoint.config_name if others.config else others.models.get(name)
+                user = endpoint.config_name if others.config or others.parked else others.models.get(name)
                 if user:
                     kept.append((MODEL, name, f"the configuration {user} uses it"))
                 else:
@@ -112,18 +118,22 @@ class Deletion:
 
         Once begun it goes on to its end, also when it is cancelled, and has a deadline. An error tells what is left.
         """
-        result, cancelled = await to_the_end(self._carry_out(plan))
+        return await self._to_the_end([(ENDPOINT, plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)])
+
+    async def delete_parts(self, parts: Sequence[tuple[str, str]]) -> DeletionResult:
+        """Delete these ``(kind, name)`` alone, as ``carry_out`` does."""
+        return await self._to_the_end(parts)
+
+    async def _to_the_end(self, parts: Sequence[tuple[str, str]]) -> DeletionResult:
+        result, cancelled = await to_the_end(self._carry_out(parts))
         if isinstance(result, SageDeckError):
             raise result
         if cancelled:
             raise asyncio.CancelledError
         return result
 
-    async def _carry_out(self, plan: DeletionPlan) -> DeletionResult | SageDeckError:
-        todo = sorted(
-            [(ENDPOINT, plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)],
-            key=lambda part: _ORDER.index(part[0]),
-        )
+    async def _carry_out(self, parts: Sequence[tuple[str, str]]) -> DeletionResult | SageDeckError:
+        todo = sorted(parts, key=lambda part: _ORDER.index(part[0]))
         deleted: list[tuple[str, str]] = []
         gone: list[tuple[str, str]] = []
         failed: list[tuple[str, str, str]] = []
@@ -210,7 +220,7 @@ class Deletion:
             if function.get("Environment", {}).get("Variables", {}).get(ENDPOINT_VARIABLE) == endpoint.name
         ]
 
-    async def _other_users(self, endpoint: Endpoint) -> _Users:
+    async def _other_users(self, endpoint: Endpoint, forgotten: str) -> _Users:
         users, in_use = _Users(), set[str]()
         names = [
             item["EndpointName"]
@@ -222,6 +232,9 @@ class Deletion:
             in_use |= {coming, answer.get("EndpointConfigName", "")}
             if answer.get("EndpointConfigName") == endpoint.config_name:
                 users.config = name
+        # Its own name, too: one of that name was parked before this one was made, or is remembered already.
+        parked = await parked_with(self._session, endpoint.config_name, endpoint.arn)
+        users.parked = ", ".join(name for name in parked if name != forgotten)
         names = [
             item["EndpointConfigName"]
             async for item in self._session.paginate("sagemaker", "list_endpoint_configs", "EndpointConfigs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.aws.creating import Attempt, Part, as_one, tagged
@@ -171,6 +171,14 @@ class Endpoints:
     async def deletion_plan(self, name: str) -> DeletionPlan:
         """What deleting the endpoint takes along, what it leaves, what stops working, and what it saves an hour."""
         return await self._deletion.plan(await self.describe(name))
+
+    async def forget_plan(self, endpoint: Endpoint) -> DeletionPlan:
+        """The same for one that is parked and need not come back, as it is given here."""
+        return await self._deletion.plan(endpoint, forgotten=endpoint.name)
+
+    async def delete_parts(self, parts: Sequence[tuple[str, str]]) -> DeletionResult:
+        """Delete configurations and models, as ``(kind, name)``, that a plan named."""
+        return await self._deletion.delete_parts(parts)
 
     async def delete(self, plan: DeletionPlan) -> DeletionResult:
         """Carry out a deletion plan in the order that AWS needs; what is gone already does not matter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -11,6 +12,7 @@ from workers.aws.session import AwsSession
 from workers.aws.tags import creator_tag, made_by_sagedeck
 from workers.aws.times import utc_of
 from workers.endpoints.deployable import no_model, no_model_reason, require_model
+from workers.endpoints.parked_tags import parked_names
 from workers.errors.tree import AccessDenied, NotFound
 from workers.training.images import image_uri
 from workers.types import TrainingJob
@@ -55,13 +57,27 @@ def container(region: str, instance_type: str, model_uri: str) -> ContainerDefin
 
 
 async def is_ours(session: AwsSession, name: str, endpoint_arn: str, kind: str = "endpoint-config") -> bool:
-    """Whether SageDeck made a configuration or model beside this endpoint; False where its tags may not be read."""
+    """Whether a configuration or model beside this endpoint is SageDeck's to tidy up: made by it, and nothing is
+    parked with it. False where its tags may not be read."""
+    tags = await _tags_beside(session, name, endpoint_arn, kind)
+    return made_by_sagedeck(tags) and not parked_names(tag["Key"] for tag in tags)
+
+
+async def parked_with(session: AwsSession, config: str, endpoint_arn: str) -> tuple[str, ...]:
+    """The endpoints that are parked with this configuration beside the endpoint; none where it may not be read."""
+    if not config:
+        return ()
+    return parked_names(tag["Key"] for tag in await _tags_beside(session, config, endpoint_arn, "endpoint-config"))
+
+
+async def _tags_beside(session: AwsSession, name: str, endpoint_arn: str, kind: str) -> Sequence[Mapping[str, str]]:
     arn = f"{endpoint_arn.split(':endpoint/')[0]}:{kind}/{name.lower()}"
     try:
         found = await session.call("sagemaker", "list_tags", ResourceArn=arn)
     except (NotFound, AccessDenied):
-        return False
-    return made_by_sagedeck(found.get("Tags", []))
+        return ()
+    tags: Sequence[Mapping[str, str]] = found.get("Tags", ())
+    return tags
 
 
 async def model_of(session: AwsSession, job_name: str) -> str:
