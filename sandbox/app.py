@@ -25,6 +25,7 @@ from sandbox.metrics.alarms import Alarms
 from sandbox.metrics.store import Metrics
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.moto_host.calls import Calls
+from sandbox.moto_host.gate import Gate
 from sandbox.s3.inside import S3
 from sandbox.services import all_services
 
@@ -48,7 +49,7 @@ class Sandbox:
         self._services = all_services()
         iam = Iam(self._bridge, self.s3.store)
         self._dispatcher = Dispatcher(
-            Verifier(self.credentials), self._services, self._bridge, str(state.path), iam.authorize
+            Verifier(self.credentials), self._services, Gate(self._bridge), str(state.path), iam.authorize
         )
         self._server = self._listen(port)
         calls = Calls(self._services, self._bridge, self.credentials, REGION)

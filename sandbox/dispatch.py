@@ -32,7 +32,11 @@ BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 
 
 class Fallback(Protocol):
-    """Who answers what no service of ours does (moto)."""
+    """Who answers what no service of ours does (moto, where its answer is true)."""
+
+    def answers(self, service: str, operation: str) -> bool:
+        """Whether it answers this operation, by botocore's name of the service."""
+        ...
 
     def handle(self, call: Call) -> RestResponse:
         """Answer an authorized call."""
@@ -173,18 +177,24 @@ class Dispatcher:
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
         if service is None:
-            call = check(read_call(request, model_name(request.service), protocol, caller))
+            call = read_call(request, model_name(request.service), protocol, caller)
+            self._check_offered(call.service, call.operation)
+            call = check(call)
             self._authorize(call)
             return self._fallback.handle(call)
         call = service.read(request, protocol, caller)
-        if not service.moto and call.operation not in service.served():
-            raise not_implemented(service.name, call.operation)
+        if call.operation not in service.served():
+            self._check_offered(service.name, call.operation)
         call = service.check(call)
         refusals = self._authorize(call)
         if (operation := service.operations.get(call.operation)) is not None:
             members = operation(call.members, caller)
             return render(call.service, call.operation, protocol, members, request.request_id)
         return service.handle(call, refusals) or self._fallback.handle(call)
+
+    def _check_offered(self, service: str, operation: str) -> None:
+        if not self._fallback.answers(service, operation):
+            raise not_implemented(service, operation)
 
     def _service_of(self, request: RestRequest) -> Service | None:
         found = [service for service in self._by_signing_name.get(request.service, ()) if service.claims(request)]

@@ -28,15 +28,14 @@ class Service:
 
     ``name``: botocore's service id. ``operations``: what it does, by the operations' names; each gets the members
     (checked, in Python's types) and the caller and returns the members of the answer (``datetime`` values are written
-    as the protocol wants). ``signing_name``: the service in the credential scope (default: ``name``). ``moto``: True
-    lets moto answer what is not in ``operations``. ``invalid``: AWS's code for members that break a constraint, where
-    it is not the protocol's usual one. ``own_words``: its operations refuse values beyond the limits themselves, in
-    AWS's words for each; names and types are checked all the same.
+    as the protocol wants). ``signing_name``: the service in the credential scope (default: ``name``). What is not in
+    ``operations`` is answered as ``sandbox/moto_host/gate.py`` says. ``invalid``: AWS's code for members that break a
+    constraint, where it is not the protocol's usual one. ``own_words``: its operations refuse values beyond the limits
+    themselves, in AWS's words for each; names and types are checked all the same.
     """
 
     name: str = ""
     signing_name: str = ""
-    moto: bool = False
     invalid: str = ""
     own_words: bool = False
     # A REST service: method and path alone name the operation, whatever a header says.

@@ -1,4 +1,4 @@
-"""Images and instance types: DescribeImages, DescribeInstanceTypes, DescribeInstanceTypeOfferings."""
+"""What there is to choose from: images, snapshots, instance types and where they are offered."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Catalogue:
         self._moto = moto
         self.operations: dict[str, Callable[[Members], Members]] = {
             "DescribeImages": self.images,
+            "DescribeSnapshots": self.snapshots,
             "DescribeInstanceTypes": self.types,
             "DescribeInstanceTypeOfferings": self.offerings,
         }
@@ -91,6 +92,16 @@ class Catalogue:
         shown, more = page(members, rows, whole=bool(wanted), least=1)
         return {"Images": shown, **more}
 
+    def snapshots(self, members: Members) -> Members:
+        """DescribeSnapshots: the account can have none, for CreateSnapshot is refused; others' are not shown."""
+        for identity in members.get("SnapshotIds") or ():
+            raise AwsError("InvalidSnapshot.NotFound", f"The snapshot '{identity}' does not exist.")
+        owners = members.get("OwnerIds") or ()
+        if not owners or not {*owners} <= {"self", ACCOUNT_ID}:
+            text = "The sandbox shows snapshots of the account alone (OwnerIds: self)."
+            raise AwsError("UnsupportedOperation", text)
+        return {"Snapshots": []}
+
     def _named(self, wanted: list[str]) -> list[Members]:
         here = {identity: ours()[identity].described() for identity in wanted if identity in ours()}
         left = [identity for identity in wanted if identity not in here]
@@ -112,7 +123,7 @@ class Catalogue:
 
     def _others(self, members: Members) -> list[Members]:
         found = self._moto("ec2", "DescribeImages", members).get("Images") or ()
-        return [{"PlatformDetails": "Linux/UNIX", "EnaSupport": True, **image} for image in found]
+        return [{"PlatformDetails": "Linux/UNIX", "EnaSupport": True, **_platform_as_aws(image)} for image in found]
 
     def types(self, members: Members) -> Members:
         """DescribeInstanceTypes."""
@@ -149,6 +160,11 @@ class Catalogue:
         }
         shown, more = page(members, chosen(rows, members.get("Filters"), known, lambda row: []))
         return {"InstanceTypeOfferings": shown, **more}
+
+
+def _platform_as_aws(image: Members) -> Members:
+    """Only of Windows is a platform said; moto says it of all."""
+    return {name: value for name, value in image.items() if name != "Platform" or value == "windows"}
 
 
 def _known(shape: Any, value: Any) -> Any:

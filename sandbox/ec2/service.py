@@ -24,15 +24,6 @@ from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestResponse
 
-# They would change or show instances of moto's, which nobody has.
-_NOT_HERE = frozenset(
-    {
-        *("CreateImage", "CreateFleet", "RequestSpotInstances", "RequestSpotFleet", "RunScheduledInstances"),
-        *("AttachVolume", "DetachVolume", "AttachNetworkInterface", "DetachNetworkInterface", "AssociateAddress"),
-        *("ResetInstanceAttribute", "ReplaceIamInstanceProfileAssociation", "ModifyInstanceCreditSpecification"),
-        *("GetPasswordData", "ModifyInstancePlacement", "SendDiagnosticInterrupt", "BundleInstance"),
-    }
-)
 _NETWORK = frozenset(
     {"DescribeRouteTables", "DescribeInternetGateways", "DescribeVpcs", "DescribeSubnets", "CreateRoute", "DeleteVpc"}
 )
@@ -42,7 +33,6 @@ class Ec2Service(Service):
     """Instances and what belongs to them."""
 
     name = "ec2"
-    moto = True
 
     fleet: Fleet
     instances: Instances
@@ -86,10 +76,8 @@ class Ec2Service(Service):
         return replace(call, members={**call.members, "ImageId": image}, looked_up={"ImageId": given})
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
-        """Before moto answers: what it must not, and what must be so first."""
+        """Before moto answers: what must be so first."""
         operation = call.operation
-        if operation in _NOT_HERE:
-            raise AwsError("UnsupportedOperation", f"The sandbox does not offer {operation}.")
         if operation in _NETWORK:
             self.network.complete_default_vpc()
         if operation in ("DeleteSecurityGroup", "DeleteSubnet"):

@@ -22,7 +22,6 @@ class IamService(Service):
     """The IAM of the sandbox."""
 
     name = "iam"
-    moto = True
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""

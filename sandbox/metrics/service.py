@@ -13,7 +13,7 @@ from sandbox.metrics.alarms import Alarms
 from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, statistic
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestResponse, as_datetime
 from sandbox.wire.render import render
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
 MAX_LISTED = 500
-# They would make or show alarms of moto's, which nobody looks after.
-_NOT_HERE = frozenset({"PutCompositeAlarm", "PutAnomalyDetector"})
 Params = dict[str, Any]
 
 
@@ -40,7 +38,6 @@ class MetricsService(Service):
     name = "cloudwatch"
     signing_name = "monitoring"
     own_words = True
-    moto = True
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
@@ -56,9 +53,7 @@ class MetricsService(Service):
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Today's clients speak CBOR, which moto does not: translate for what is moto's (dashboards)."""
-        if call.operation in _NOT_HERE:
-            raise not_implemented(self.name, call.operation)
-        if call.protocol != "cbor":
+        if call.protocol != "cbor" or not call.operation.endswith(("Dashboard", "Dashboards")):
             return None
         members = self._call(self.name, call.operation, call.members)
         return render(self.name, call.operation, call.protocol, members, call.http.request_id)

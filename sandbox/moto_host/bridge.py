@@ -17,7 +17,6 @@ from sandbox.auth.credentials import Credentials, KnownKey
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_NAME
 from sandbox.core.diagnostics import Stream, tell, tell_exception
 from sandbox.core.state import StateDir
-from sandbox.moto_host.answers import check_answer
 from sandbox.moto_host.journal import Journal, MotoRequest, changes_something
 from sandbox.moto_host.patches import Control
 from sandbox.wire.call import Call
@@ -217,7 +216,6 @@ class MotoBridge:
         else:
             with self._lock.read():
                 response = self._run(moto_request, operation)
-        check_answer(call, response)
         return response
 
     def _change(self, request: MotoRequest, operation: str = "") -> RestResponse:

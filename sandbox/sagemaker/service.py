@@ -22,7 +22,6 @@ class SageMakerService(Service):
     """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
 
     name = "sagemaker"
-    moto = True
 
     training: TrainingJobs
     tuning: TuningJobs

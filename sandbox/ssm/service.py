@@ -13,7 +13,7 @@ from sandbox.context import SandboxContext
 from sandbox.ec2.records import Instance
 from sandbox.ec2.service import Ec2Service
 from sandbox.moto_host.calls import Calls
-from sandbox.service import Operation, Refusals, Service
+from sandbox.service import Operation, Service
 from sandbox.ssm import documents
 from sandbox.ssm.agents import AGENT_VERSION, Agent, Agents
 from sandbox.ssm.calls import CommandCalls
@@ -21,23 +21,17 @@ from sandbox.ssm.live import LiveLogs
 from sandbox.ssm.parameters import Parameters
 from sandbox.ssm.records import Commands
 from sandbox.ssm.run import Runner
-from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import Caller, RestResponse
+from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import Caller
 from sandbox.wire.paging import page
 
 Members = dict[str, Any]
-# What moto answers without any instance behind it.
-_NOT_HERE = frozenset(
-    {"StartSession", "ResumeSession", "TerminateSession", "CreateAssociation", "StartAutomationExecution"}
-)
 
 
 class SsmService(Service):
     """Run Command, managed instances and public parameters."""
 
     name = "ssm"
-    moto = True
 
     agents: Agents
     runner: Runner
@@ -72,12 +66,6 @@ class SsmService(Service):
     def busy(self) -> bool:
         """True while a command runs or its output is on its way."""
         return self.runner.busy() or self._live.busy()
-
-    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
-        """Before moto answers: what would only look as if it were done."""
-        if call.operation in _NOT_HERE:
-            raise not_implemented("ssm", call.operation)
-        return None
 
     def _information(self, members: Members) -> Members:
         rows = []

@@ -32,6 +32,8 @@ _BESIDE_THE_MODEL = frozenset(
     {
         # EC2 API reference, InternetGatewayAttachment: "the state is available when attached to a VPC".
         ("AttachmentStatus", "available"),
+        # EC2 API reference, Image: "the value is windows for Windows AMIs; otherwise blank".
+        ("PlatformValues", "windows"),
     }
 )
 _TYPES: dict[str, tuple[type, ...]] = {

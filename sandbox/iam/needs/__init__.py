@@ -16,10 +16,19 @@ from sandbox.iam.needs.functions import function_needs
 from sandbox.iam.needs.identity import assume_context, iam_needs, sts_needs
 from sandbox.iam.needs.need import Names, Need, Rule
 from sandbox.iam.needs.observing import logs_needs, metrics_needs
-from sandbox.iam.needs.others import ecr_needs, pricing_needs, quota_needs, scaling_needs, tagging_needs
+from sandbox.iam.needs.others import (
+    account_needs,
+    ecr_needs,
+    pricing_needs,
+    quota_needs,
+    scaling_needs,
+    tagging_needs,
+)
 from sandbox.iam.needs.s3 import s3_needs
 from sandbox.iam.needs.sagemaker import runtime_needs, sagemaker_needs
+from sandbox.moto_host.empty_lists import empty_answer
 from sandbox.wire.call import Call
+from sandbox.wire.models import service_model
 
 __all__ = ["RULES", "Need", "assume_context", "needs_of"]
 
@@ -29,6 +38,8 @@ RULES: Mapping[str, Rule] = {
     "cloudwatch": metrics_needs,
     "ec2": ec2_needs,
     "ecr": ecr_needs,
+    "events": account_needs,
+    "organizations": account_needs,
     "iam": iam_needs,
     "lambda": function_needs,
     "logs": logs_needs,
@@ -51,11 +62,19 @@ def needs_of(call: Call, names: Names) -> list[Need] | None:
     """
     rule = RULES.get(call.service)
     needs = rule(call, names) if rule is not None else None
+    if needs is None and empty_answer(call.service, call.operation) is not None:
+        # A list of everything of a kind is asked about as a whole.
+        needs = [Need(f"{_prefix(call.service)}:{call.operation}")]
     if needs is None:
         return None
     needs = [*needs, *_passed_roles(call)]
     tags = _tag_context(call.members)
     return [replace(need, context={**tags, **need.context}) for need in needs] if tags else needs
+
+
+def _prefix(service: str) -> str:
+    """How actions of a service begin: with the name that it signs with, but for CloudWatch."""
+    return service if service == "cloudwatch" else str(service_model(service).signing_name)
 
 
 def _passed_roles(call: Call) -> list[Need]:

@@ -29,11 +29,17 @@ _OF_A_RESOURCE = {
     "RevokeSecurityGroupEgress": ("security-group", "GroupId"),
     "RevokeSecurityGroupIngress": ("security-group", "GroupId"),
     "DeleteSecurityGroup": ("security-group", "GroupId"),
+    "ModifySecurityGroupRules": ("security-group", "GroupId"),
+    "UpdateSecurityGroupRuleDescriptionsEgress": ("security-group", "GroupId"),
+    "UpdateSecurityGroupRuleDescriptionsIngress": ("security-group", "GroupId"),
+    "ReleaseAddress": ("elastic-ip", "AllocationId"),
     "DeleteVolume": ("volume", "VolumeId"),
     "CreateKeyPair": ("key-pair", "KeyName"),
     "ImportKeyPair": ("key-pair", "KeyName"),
     "DeleteKeyPair": ("key-pair", "KeyName"),
 }
+# What is made apart from an instance, by the kind of resource.
+_MAKES = {"AllocateAddress": "elastic-ip", "CreateVolume": "volume"}
 # Kinds of resources by the beginnings of their ids.
 _KINDS = {
     "i": "instance",
@@ -44,6 +50,7 @@ _KINDS = {
     "vpc": "vpc",
     "sg": "security-group",
     "eni": "network-interface",
+    "eipalloc": "elastic-ip",
     "igw": "internet-gateway",
     "rtb": "route-table",
     "key": "key-pair",
@@ -56,10 +63,11 @@ _OF_NO_SSM_RESOURCE = frozenset(
     }
 )
 _OF_A_DOCUMENT = frozenset({"DescribeDocument", "GetDocument"})
+_OF_TAGGED = frozenset({"AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"})
 _OF_PARAMETERS = frozenset(
     {
         *("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory", "PutParameter"),
-        *("DeleteParameter", "DeleteParameters"),
+        *("DeleteParameter", "DeleteParameters", "LabelParameterVersion", "UnlabelParameterVersion"),
     }
 )
 
@@ -80,7 +88,10 @@ def ec2_needs(call: Call, names: Names) -> list[Need] | None:
     if call.operation == "CreateSecurityGroup":
         groups, vpc = _arn(call, "security-group", "*"), _arn(call, "vpc", text(call, "VpcId") or "*")
         return [Need(action, groups, _request_tags(call, "security-group")), Need(action, vpc), *_tagging(call)]
-    if call.operation == "CreateDefaultVpc":
+    if call.operation in _MAKES:
+        kind = _MAKES[call.operation]
+        return [Need(action, _arn(call, kind, "*"), _request_tags(call, kind)), *_tagging(call)]
+    if call.operation in ("CreateDefaultVpc", "GetEbsEncryptionByDefault"):
         return [Need(action)]
     if call.operation in ("CreateTags", "DeleteTags"):
         return [Need(action, _by_id(call, name)) for name in texts(call, "Resources")]
@@ -205,6 +216,10 @@ def ssm_needs(call: Call, names: Names) -> list[Need] | None:
         return [Need(action, _document(call, text(call, "DocumentName"))), *needs]
     if call.operation in _OF_A_DOCUMENT:
         return [Need(action, _document(call, text(call, "Name")))]
+    if call.operation in _OF_TAGGED:
+        kind, name = text(call, "ResourceType"), text(call, "ResourceId")
+        tagged = _parameter(call, name) if kind == "Parameter" else arn("ssm", f"{kind.lower()}/{name}", call.region)
+        return [Need(action, tagged)]
     if call.operation in _OF_PARAMETERS:
         given = texts(call, "Names") or [text(call, "Name") or text(call, "Path")]
         return [Need(action, _parameter(call, name)) for name in given]

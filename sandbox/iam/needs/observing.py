@@ -11,7 +11,7 @@ _LOGS = frozenset(
     {
         *("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListLogGroups", "CreateLogStream"),
         *("DeleteLogStream", "DescribeLogStreams", "PutLogEvents", "GetLogEvents", "FilterLogEvents"),
-        *("PutRetentionPolicy", "DeleteRetentionPolicy"),
+        *("PutRetentionPolicy", "DeleteRetentionPolicy", "DescribeMetricFilters"),
     }
 )
 _METRICS = frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarmsForMetric"})
@@ -21,6 +21,7 @@ _ALARMS = frozenset(
         *("PutMetricAlarm", "SetAlarmState", "DescribeAlarmHistory"),
     }
 )
+_DASHBOARDS = frozenset({"GetDashboard", "PutDashboard", "DeleteDashboards"})
 _TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 
 
@@ -42,6 +43,12 @@ def metrics_needs(call: Call, names: Names) -> list[Need] | None:
     if call.operation in _ALARMS:
         alarms = texts(call, "AlarmNames") or [name for name in [text(call, "AlarmName")] if name]
         return [Need(action, arn("cloudwatch", f"alarm:{name}", call.region)) for name in alarms] or [Need(action)]
+    if call.operation in _DASHBOARDS:
+        # Dashboards belong to no region.
+        boards = texts(call, "DashboardNames") or [text(call, "DashboardName")]
+        return [Need(action, arn("cloudwatch", f"dashboard/{name}", "")) for name in boards]
+    if call.operation == "ListDashboards":
+        return [Need(action)]
     if call.operation in _TAGS:
         return [Need(action, text(call, "ResourceARN"))]
     return None

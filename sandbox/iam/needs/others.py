@@ -1,4 +1,4 @@
-"""What the operations of ECR, the Tagging API, Service Quotas and the price list need."""
+"""What the operations of ECR, the Tagging API, Service Quotas, prices and scaling need, and a few of the account."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def ecr_needs(call: Call, names: Names) -> list[Need] | None:
     if "repositoryName" in member_names(call):
         return [Need(action, arn("ecr", f"repository/{text(call, 'repositoryName')}", call.region))]
     return None
+
+
+_OF_THE_ACCOUNT = frozenset({"DescribeOrganization", "ListEventBuses", "DescribeEventBus"})
+
+
+def account_needs(call: Call, names: Names) -> list[Need] | None:
+    """Of EventBridge and Organizations: what every account has."""
+    return [Need(f"{call.service}:{call.operation}")] if call.operation in _OF_THE_ACCOUNT else None
 
 
 def tagging_needs(call: Call, names: Names) -> list[Need] | None:

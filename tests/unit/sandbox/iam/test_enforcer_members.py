@@ -40,6 +40,7 @@ NOT_ASKED = {
     ("iam", "RemoveUserFromGroup", "UserName"),
     ("iam", "RemoveRoleFromInstanceProfile", "RoleName"),
     ("lambda", "ListEventSourceMappings", "FunctionName"),
+    ("logs", "DescribeQueries", "logGroupName"),
     ("sagemaker", "CreateEdgePackagingJob", "ModelName"),
     ("sagemaker", "CreateInferenceComponent", "EndpointName"),
     ("sagemaker", "CreateInferenceExperiment", "EndpointName"),

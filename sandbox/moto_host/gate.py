@@ -1,0 +1,48 @@
+"""Before moto: what is asked of it at all, and what is answered with an empty list because it cannot exist here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sandbox.moto_host.allowed import ALLOWED
+from sandbox.moto_host.answers import check_answer
+from sandbox.moto_host.empty_lists import empty_answer
+from sandbox.wire.call import Call
+from sandbox.wire.errors import not_implemented
+from sandbox.wire.messages import RestResponse
+from sandbox.wire.render import render
+
+
+class Answering(Protocol):
+    """Who answers what is let through (``MotoBridge``)."""
+
+    def handle(self, call: Call) -> RestResponse:
+        """Answer an authorized call."""
+        ...
+
+
+def answers(service: str, operation: str) -> bool:
+    """Whether an operation that is none of ours is answered: by moto, or with an empty list."""
+    return operation in ALLOWED.get(service, ()) or empty_answer(service, operation) is not None
+
+
+class Gate:
+    """Answers what no service of ours does, where the answer is true."""
+
+    def __init__(self, moto: Answering) -> None:
+        self._moto = moto
+
+    def answers(self, service: str, operation: str) -> bool:
+        """As ``answers``."""
+        return answers(service, operation)
+
+    def handle(self, call: Call) -> RestResponse:
+        """Answer an authorized call. Raises NotImplemented for what would only look as if it were done."""
+        if call.operation in ALLOWED.get(call.service, ()):
+            response = self._moto.handle(call)
+            check_answer(call, response)
+            return response
+        empty = empty_answer(call.service, call.operation)
+        if empty is None:
+            raise not_implemented(call.service, call.operation)
+        return render(call.service, call.operation, call.protocol, dict(empty), call.http.request_id)
