@@ -70,7 +70,7 @@ def pictured() -> tuple[Resource, ...]:
 
     return (
         resource("tuning-job", "dogs-tuning-1409", "InProgress", size="3 × ml.m5.2xlarge", created=ago(minutes=41),
-                 dollars_per_hour=1.383, cost_so_far=0.945, last_use=NOW),
+                 dollars_per_hour=1.383, cost_so_far=0.945, in_use=True),
         resource("endpoint", "dog-classifier-old", "InService", size="1 × ml.m5.2xlarge", created=ago(days=23),
                  dollars_per_hour=0.461, cost_so_far=254.47, last_use=ago(days=19), idle="no request for 19 days"),
         resource("endpoint", "dog-classifier-multi", "InService", size="2 × ml.m5.xlarge", created=ago(days=6),
@@ -78,7 +78,7 @@ def pictured() -> tuple[Resource, ...]:
         resource("endpoint", "dog-classifier-1x", "InService", size="1 × ml.m5.xlarge", created=ago(days=6),
                  dollars_per_hour=0.23, cost_so_far=33.12, last_use=ago(minutes=4)),
         resource("instance", "dog-trainer", "running", id="i-0a3f91c2", size="t3.xlarge", created=ago(hours=2),
-                 dollars_per_hour=0.166, cost_so_far=0.33, last_use=NOW),
+                 dollars_per_hour=0.166, cost_so_far=0.33, in_use=True),
         resource("instance", "dog-scratch", "running", id="i-07be44d0", size="t3.xlarge", created=ago(days=9),
                  dollars_per_hour=0.166, cost_so_far=35.86, last_use=ago(days=8), idle="CPU under 2 %, 8 days"),
         resource("endpoint", "dog-classifier-canary", "Creating", size="1 × ml.m5.large", created=ago(minutes=3),

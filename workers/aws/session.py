@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from workers.aws import profile_check
 from workers.aws.chosen import core_session
+from workers.aws.meter import ReadMeter
 from workers.aws.pool import PoolClosed, WorkerPool
 from workers.deadlines import bound
 from workers.errors.rules import is_local
@@ -80,6 +81,8 @@ class AwsSession:
         self._boto: Any = None
         self._clients: dict[str, Any] = {}
         self._identity: Identity | None = None
+        # What the session's own requests cost on AWS.
+        self.meter = ReadMeter()
         # Called in a thread of the session with a device's number; gives its code, or None when nobody entered one.
         self.ask_code: AskCode | None = None
 
@@ -107,6 +110,7 @@ class AwsSession:
                     region_name=REGION_OF.get(service),
                     config=client_config(self.backend, service),
                 )
+                self.meter.watch(made)
                 self._clients[service] = bound(made, service)
             return self._clients[service]
 

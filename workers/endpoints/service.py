@@ -266,7 +266,7 @@ def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
         # Before the variants are reported, the configuration says how many there will be.
         instance_count=running if variants else config["instance_count"],
         desired_count=desired or config["instance_count"],
-        fleets=_fleets(answer, config),
+        fleets=fleets_of(answer, config["instance_types"]),
         failure_reason=answer.get("FailureReason", ""),
         image=config["image"],
         model_uri=config["model_uri"],
@@ -275,8 +275,11 @@ def _detail(answer: Mapping[str, Any], config: Mapping[str, Any]) -> Endpoint:
     )
 
 
-def _fleets(answer: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Fleet, ...]:
-    """The instances of all variants, of the shadow ones, and of those that an update brings up beside them."""
+def fleets_of(answer: Mapping[str, Any], types: Mapping[str, str]) -> tuple[Fleet, ...]:
+    """The instances of all variants, of the shadow ones, and of those that an update brings up beside them.
+
+    ``answer`` is DescribeEndpoint's, ``types`` the instance types of the configuration by variant.
+    """
     coming = answer.get("PendingDeploymentSummary", {})
     variants = [
         variant
@@ -284,7 +287,6 @@ def _fleets(answer: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Fleet
         for key in ("ProductionVariants", "ShadowProductionVariants")
         for variant in source.get(key, ())
     ]
-    types: Mapping[str, str] = config["instance_types"]
     return tuple(
         Fleet(
             variant.get("InstanceType") or types.get(variant.get("VariantName", ""), ""),

@@ -11,13 +11,17 @@ From a script::
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
 from workers.errors.tree import ServiceFault
 from workers.functions.service import Functions
+from workers.inventory.asking import AccountClock, Asking
+from workers.inventory.rates import Rates
 from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.stock import Stock
 from workers.inventory.types import (
     Billed,
     Changes,
@@ -43,17 +47,21 @@ class InventoryService:
     def __init__(self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions) -> None:
         self._session, self._prices = session, prices
         self._endpoints, self._functions = endpoints, functions
-        self._known = Inventory()
+        self._clock = AccountClock(session)
+        self._ask = Asking(session, self._clock)
+        self._rates = Rates(prices, session.region)
+        self._stock = Stock(self._ask, self._rates)
 
     @property
     def known(self) -> Inventory:
         """All that has been read so far. No call."""
-        return self._known
+        return self._stock.inventory
 
     @property
     def reads(self) -> ReadAccount:
         """What SageDeck itself has asked of the account, and what AWS bills for it. No call."""
-        return ReadAccount()
+        meter = self._session.meter
+        return ReadAccount(meter.calls, meter.metrics, meter.cost_pages, meter.dollars, meter.dollars_last_hour)
 
     async def refresh(self, kinds: Collection[Kind] = ()) -> AsyncIterator[Changes]:
         """Read these kinds (all, when none are given) and yield what changed, kind by kind as the answers arrive.
@@ -61,14 +69,15 @@ class InventoryService:
         Costs nothing on AWS. A kind that cannot be read is told in ``Changes.kinds``, and its old rows stay; it never
         raises for one. Raises ``Expired`` or ``Unreachable`` when nothing at all can be asked.
         """
-        raise _not_there("read the account")
-        yield
+        async with aclosing(self._stock.refresh(kinds)) as steps:
+            async for changes in steps:
+                yield changes
 
     async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
         """Like ``refresh``, all at once. Raises the same."""
         async for _ in self.refresh(kinds):
             pass
-        return self._known
+        return self._stock.inventory
 
     async def look_closer(self, keys: Collection[tuple[Kind, str]]) -> Changes:
         """Read last use and tags of these (those in sight): metrics, which AWS bills (``polling_per_hour``).

@@ -11,67 +11,27 @@ from datetime import datetime
 from typing import Literal
 
 from workers.errors.tree import SageDeckError
-
-Kind = Literal[
-    "endpoint",
-    "endpoint-config",
-    "model",
-    "parked-endpoint",
-    "training-job",
-    "tuning-job",
-    "processing-job",
-    "transform-job",
-    "notebook",
-    "instance",
-    "volume",
-    "address",
-    "function",
-    "scalable-target",
-    "alarm",
-    "bucket",
-    "log-group",
-    "role",
-    "instance-profile",
-    "security-group",
-]
-CostGroup = Literal["Endpoints", "EC2", "Training", "Other"]
-COST_GROUPS: tuple[CostGroup, ...] = ("Endpoints", "EC2", "Training", "Other")
-HOURS_A_MONTH = 730
-
-
-@dataclass(frozen=True)
-class KindWords:
-    """How a kind is called, which part of the cost chart it belongs to, and which tab opens it ("": none does)."""
-
-    one: str
-    many: str
-    group: CostGroup
-    tab: str = ""
-
-
-KINDS: Mapping[Kind, KindWords] = {
-    "endpoint": KindWords("Endpoint", "Endpoints", "Endpoints", "endpoints"),
-    "endpoint-config": KindWords("Endpoint configuration", "Endpoint configurations", "Endpoints"),
-    "model": KindWords("Model", "Models", "Endpoints"),
-    "parked-endpoint": KindWords("Parked endpoint", "Parked endpoints", "Endpoints", "scaling"),
-    "training-job": KindWords("Training job", "Training jobs", "Training", "training"),
-    "tuning-job": KindWords("Tuning job", "Tuning jobs", "Training", "training"),
-    "processing-job": KindWords("Processing job", "Processing jobs", "Training"),
-    "transform-job": KindWords("Transform job", "Transform jobs", "Training"),
-    "notebook": KindWords("Notebook", "Notebooks", "Other"),
-    "instance": KindWords("EC2 instance", "EC2 instances", "EC2", "compute"),
-    "volume": KindWords("Volume", "Volumes", "EC2"),
-    "address": KindWords("Elastic address", "Elastic addresses", "EC2"),
-    "function": KindWords("Function", "Functions", "Other", "endpoints"),
-    "scalable-target": KindWords("Scalable target", "Scalable targets", "Other", "scaling"),
-    "alarm": KindWords("Alarm", "Alarms", "Other"),
-    "bucket": KindWords("Bucket", "Buckets", "Other", "data"),
-    "log-group": KindWords("Log group", "Log groups", "Other"),
-    "role": KindWords("Role", "Roles", "Other"),
-    "instance-profile": KindWords("Instance profile", "Instance profiles", "Other"),
-    "security-group": KindWords("Security group", "Security groups", "Other"),
-}
-ALL_KINDS: tuple[Kind, ...] = tuple(KINDS)
+from workers.inventory.kinds import (
+    ALL_KINDS as ALL_KINDS,
+)
+from workers.inventory.kinds import (
+    COST_GROUPS as COST_GROUPS,
+)
+from workers.inventory.kinds import (
+    HOURS_A_MONTH as HOURS_A_MONTH,
+)
+from workers.inventory.kinds import (
+    KINDS as KINDS,
+)
+from workers.inventory.kinds import (
+    CostGroup as CostGroup,
+)
+from workers.inventory.kinds import (
+    Kind as Kind,
+)
+from workers.inventory.kinds import (
+    KindWords as KindWords,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +43,15 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A time in which something cost so much an hour (``None``: not known). ``end`` is ``None`` while it goes on."""
+
+    start: datetime
+    end: datetime | None
+    dollars_per_hour: float | None
+
+
+@dataclass(frozen=True)
 class Resource:
     """One thing that exists in the region (roles and buckets: in the account).
 
@@ -90,9 +59,10 @@ class Resource:
     for kinds without states. ``size`` is in words: "2 × ml.m5.xlarge", "60 GiB gp3". ``tags`` is ``None`` until they
     are read, ``ours`` whether SageDeck made it (``None``: not known). ``dollars_per_hour`` is what it costs now by
     list price, ``cost_so_far`` since it was made, or since its last start (an instance). ``last_use`` is ``None`` both
-    when nobody looked and when nothing was found; ``use_known`` tells the two apart. ``idle`` says why it is
-    idle, "" when it is not. ``parts`` are other things it needs or holds: ``(kind, id)``. ``facts`` are what rules ask
-    for, such as ``{"attached_to": ""}``.
+    when nobody looked and when nothing was found; ``use_known`` tells the two apart. ``in_use``: it works right now (a
+    running job). ``idle`` says why it is idle, "" when it is not. ``parts`` are other things it needs or holds:
+    ``(kind, id)``. ``facts`` are what rules ask for, such as ``{"attached_to": ""}``; ``spans`` is what is known of
+    when it cost how much.
     """
 
     kind: Kind
@@ -108,9 +78,11 @@ class Resource:
     cost_so_far: float | None = None
     last_use: datetime | None = None
     use_known: bool = False
+    in_use: bool = False
     idle: str = ""
     parts: tuple[tuple[Kind, str], ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = field(default=(), repr=False)
     place: Place = Place()
 
     @property

@@ -137,6 +137,23 @@ class PriceTable:
             prices = self._data["lambda"]["prices"][prices]
         return prices or None
 
+    def standing(self, what: str, region: str) -> float | None:
+        """The price of something that is there: ``address`` (an hour), ``alarm`` (a month), ``logs``, ``s3``,
+        ``notebook_volume`` and ``volume_gp3`` … (a GB and month). US dollars, ``None`` when it is not known.
+        """
+        price = self._standing(region).get(what)
+        return None if price is None else float(price)
+
+    def notebook_per_hour(self, instance_type: str, region: str) -> float | None:
+        """US dollars for an hour of a notebook instance, without its volume; ``None`` when it is not known."""
+        own = self._standing(region).get("notebook", {}).get(instance_type)
+        return self.per_hour(instance_type, "training", region) if own is None else float(own)
+
+    def _standing(self, region: str) -> Mapping[str, Any]:
+        regions: Mapping[str, Any] = self._data.get("standing", {}).get("prices", {})
+        prices = regions.get(region, {})
+        return regions[prices] if isinstance(prices, str) else prices
+
     def endpoint_per_hour(self, endpoint: Endpoint, region: str) -> float | None:
         """US dollars an hour that an endpoint costs in its present state (``workers.prices.billing``); 0 when it
         costs none.

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from tests.helpers.sagemaker_jobs import archive
+from workers.aws.meter import ReadMeter
 from workers.errors.tree import translate
 
 
@@ -42,6 +43,7 @@ class FakeSession:
         self.handlers = handlers
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.running = self.most_running = 0
+        self.meter = ReadMeter()
 
     def made(self, operation: str) -> list[dict[str, Any]]:
         """The parameters of the calls of one operation."""

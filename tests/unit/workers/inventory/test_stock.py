@@ -1,0 +1,291 @@
+"""Reading an account: every kind, what may not be read, what changed, what went away meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.unit.workers.fake_aws import Refused
+from tests.unit.workers.inventory.account import BEFORE, LISTS, NOW, SM, Account, stock_of
+from workers.errors.tree import Expired
+from workers.inventory.asking import AccountClock
+from workers.inventory.types import ALL_KINDS, Inventory
+
+DENIED = Refused("AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: x on resource: y")
+TAGS = [{"Key": "sagedeck:created-by", "Value": "sagedeck"}]
+
+
+async def steps(stock, kinds=()):
+    return [changes async for changes in stock.refresh(kinds)]
+
+
+def read(account: Account) -> Inventory:
+    stock = stock_of(account)
+    asyncio.run(steps(stock))
+    return stock.inventory
+
+
+def full_account() -> Account:
+    account = Account()
+    account.endpoint("dogs", count=2)
+    account.training("job")
+    account.training("done", "Completed", TrainingEndTime=BEFORE + timedelta(hours=1))
+    lists = account.lists
+    lists["list_endpoint_configs"].append(
+        {"EndpointConfigName": "dogs-config", "EndpointConfigArn": f"{SM}:endpoint-config/dogs-config",
+         "CreationTime": BEFORE}
+    )  # fmt: skip
+    lists["list_models"].append({"ModelName": "m", "ModelArn": f"{SM}:model/m", "CreationTime": BEFORE})
+    lists["list_hyper_parameter_tuning_jobs"].append(
+        {"HyperParameterTuningJobName": "tune", "HyperParameterTuningJobArn": f"{SM}:tuning/tune",
+         "HyperParameterTuningJobStatus": "InProgress", "CreationTime": BEFORE}
+    )  # fmt: skip
+    lists["list_processing_jobs"].append(
+        {"ProcessingJobName": "p", "ProcessingJobArn": f"{SM}:processing-job/p", "ProcessingJobStatus": "Completed",
+         "CreationTime": BEFORE, "ProcessingEndTime": NOW}
+    )  # fmt: skip
+    lists["list_transform_jobs"].append(
+        {"TransformJobName": "t", "TransformJobArn": f"{SM}:transform-job/t", "TransformJobStatus": "Failed",
+         "CreationTime": BEFORE}
+    )  # fmt: skip
+    notebook = {"NotebookInstanceName": "n", "NotebookInstanceArn": f"{SM}:notebook-instance/n",
+                "NotebookInstanceStatus": "InService", "InstanceType": "ml.t3.medium", "CreationTime": BEFORE,
+                "LastModifiedTime": BEFORE, "VolumeSizeInGB": 5}  # fmt: skip
+    lists["list_notebook_instances"].append(notebook)
+    account.described["n"] = notebook
+    lists["describe_instances"].append(
+        {"Instances": [{"InstanceId": "i-1", "State": {"Name": "running"}, "InstanceType": "t3.xlarge",
+                        "LaunchTime": BEFORE, "Tags": TAGS}]}
+    )  # fmt: skip
+    lists["describe_volumes"].append(
+        {"VolumeId": "vol-1", "State": "available", "Size": 60, "VolumeType": "gp3", "CreateTime": BEFORE}
+    )
+    lists["describe_addresses"].append({"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.7"})
+    lists["describe_security_groups"].append({"GroupId": "sg-1", "GroupName": "default", "VpcId": "vpc-1"})
+    lists["list_functions"].append(
+        {"FunctionName": "f", "FunctionArn": "arn:aws:lambda:us-east-1:1:function:f", "MemorySize": 512,
+         "LastModified": "2026-11-28T10:00:00.000+0000"}
+    )  # fmt: skip
+    lists["describe_scalable_targets"].append(
+        {"ResourceId": "endpoint/dogs/variant/AllTraffic", "MinCapacity": 1, "MaxCapacity": 5, "CreationTime": BEFORE,
+         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
+    )  # fmt: skip
+    lists["describe_alarms"].append({"AlarmName": "a", "AlarmArn": "arn:alarm:a", "StateValue": "OK", "Period": 60})
+    lists["list_buckets"].append({"Name": "b", "CreationDate": BEFORE})
+    lists["describe_log_groups"].append(
+        {"logGroupName": "/aws/x", "arn": "arn:logs:x:*", "creationTime": 0, "storedBytes": 10**9}
+    )
+    account.tags["SageDeckTraining-b"] = TAGS
+    lists["list_roles"] += [
+        {"RoleName": "SageDeckTraining-b", "Arn": "arn:role/SageDeckTraining-b", "CreateDate": BEFORE},
+        {"RoleName": "someone-role", "Arn": "arn:role/someone-role", "CreateDate": BEFORE},
+    ]
+    lists["list_instance_profiles"].append(
+        {"InstanceProfileName": "SageDeckInstance-b", "Arn": "arn:profile", "CreateDate": BEFORE, "Roles": []}
+    )
+    return account
+
+
+def test_everything_is_read_and_priced():
+    inventory = read(full_account())
+    found = {(row.kind, row.name): row for row in inventory.resources}
+    assert {kind for kind, _ in found} == set(ALL_KINDS) - {"parked-endpoint"}
+    assert all(kind.whole for kind in inventory.kinds), [kind.words for kind in inventory.kinds]
+    endpoint = found["endpoint", "dogs"]
+    assert (endpoint.size, endpoint.dollars_per_hour) == ("2 × ml.m5.large", pytest.approx(0.23))
+    assert endpoint.cost_so_far == pytest.approx(2.3)
+    job = found["training-job", "job"]
+    assert (job.size, job.dollars_per_hour, job.in_use) == ("2 × ml.m5.xlarge", pytest.approx(0.46), True)
+    assert (found["training-job", "done"].dollars_per_hour, found["processing-job", "p"].dollars_per_hour) == (0, 0)
+    assert found["notebook", "n"].dollars_per_hour == pytest.approx(0.05 + 5 * 0.14 / 730)
+    assert found["instance", "i-1"].dollars_per_hour == pytest.approx(0.1664)
+    assert found["instance", "i-1"].ours is True
+    assert found["volume", "vol-1"].dollars_per_hour == pytest.approx(60 * 0.08 / 730)
+    assert found["address", "203.0.113.7"].facts["attached_to"] == ""
+    assert found["log-group", "/aws/x"].dollars_per_hour == pytest.approx(10**9 / 2**30 * 0.03 / 730)
+    # What a bucket holds nobody counted: not known is not nothing.
+    assert found["bucket", "b"].dollars_per_hour is None
+    assert ("role", "someone-role") not in found
+    assert found["role", "SageDeckTraining-b"].ours is True
+
+
+@pytest.mark.parametrize("operation", sorted(set(LISTS) - {"get_resources"}))
+def test_a_service_without_permission_is_told_and_the_rest_is_there(operation):
+    account = full_account()
+    account.handlers[operation] = _refusing
+    inventory = read(account)
+    assert len(inventory.unread) == 1
+    unread = inventory.unread[0]
+    assert "could not be read" in unread.words
+    assert unread.error is not None and unread.error.hint and not unread.whole
+    assert {row.kind for row in inventory.resources} == set(ALL_KINDS) - {"parked-endpoint", unread.kind}
+
+
+def _refusing(**_):
+    raise DENIED
+
+
+def test_an_account_where_nothing_may_be_listed():
+    account = full_account()
+    for operation in LISTS:
+        account.handlers[operation] = _refusing
+    inventory = read(account)
+    assert inventory.resources == ()
+    assert {kind.kind for kind in inventory.unread} == set(ALL_KINDS) - {"parked-endpoint"}
+    assert inventory.dollars_per_hour is None
+
+
+def test_who_may_list_but_not_describe_sees_the_rows():
+    account = full_account()
+    account.handlers["describe_endpoint"] = _refusing
+    inventory = read(account)
+    (endpoint,) = inventory.of("endpoint")
+    assert endpoint.dollars_per_hour is None
+    (how,) = [kind for kind in inventory.kinds if kind.kind == "endpoint"]
+    assert how.error is None and how.words.startswith("1 of 1 endpoints not known: ")
+
+
+def test_what_is_deleted_under_the_reading_is_no_row():
+    account = full_account()
+    del account.described["dogs"]
+    inventory = read(account)
+    assert inventory.of("endpoint") == ()
+    assert [kind.count for kind in inventory.kinds if kind.kind == "endpoint"] == [0]
+    assert not inventory.unread
+
+
+def test_a_refresh_tells_only_what_changed():
+    account = full_account()
+    stock = stock_of(account)
+
+    async def body():
+        await steps(stock)
+        assert not any(await steps(stock))
+        account.lists["list_models"].append({"ModelName": "new", "ModelArn": f"{SM}:model/new", "CreationTime": NOW})
+        account.lists["list_buckets"].clear()
+        account.lists["describe_volumes"][0]["State"] = "in-use"
+        found = [changes for changes in await steps(stock) if changes]
+        assert [row.name for changes in found for row in changes.added] == ["new"]
+        assert [row.id for changes in found for row in changes.changed] == ["vol-1"]
+        assert [key for changes in found for key in changes.removed] == [("bucket", "b")]
+
+    asyncio.run(body())
+
+
+def test_one_kind_alone_is_asked_for_alone():
+    account = full_account()
+    asyncio.run(steps(stock_of(account), ("volume",)))
+    assert {name for name, _ in account.calls} == {"get_caller_identity", "describe_volumes", "get_resources"}
+
+
+def test_a_job_that_has_ended_stops_billing():
+    account = full_account()
+    stock = stock_of(account)
+
+    async def body():
+        await steps(stock)
+        summary = account.lists["list_training_jobs"][0]
+        summary |= {"TrainingJobStatus": "Completed", "LastModifiedTime": NOW}
+        account.described["job"] |= {"TrainingEndTime": BEFORE + timedelta(hours=2)}
+        await steps(stock)
+        row = stock.row(("training-job", f"{SM}:training-job/job"))
+        assert row is not None
+        assert (row.dollars_per_hour, row.cost_so_far, row.in_use) == (0.0, pytest.approx(0.92), False)
+
+    asyncio.run(body())
+
+
+def test_a_refused_refresh_keeps_the_old_rows_with_their_time():
+    account = full_account()
+    stock = stock_of(account)
+
+    async def body():
+        await steps(stock)
+        account.handlers["list_models"] = _refusing
+        await steps(stock)
+        (how,) = [kind for kind in stock.inventory.kinds if kind.kind == "model"]
+        assert len(stock.inventory.of("model")) == 1
+        assert how.error is not None and how.as_of == NOW
+
+    asyncio.run(body())
+
+
+def test_trials_are_paid_for_once():
+    account = full_account()
+    for name in ("trial-1", "trial-2"):
+        account.training(name, TuningJobArn=f"{SM}:tuning/tune")
+    inventory = read(account)
+    (tuning,) = inventory.of("tuning-job")
+    assert (tuning.size, tuning.dollars_per_hour) == ("2 × ml.m5.xlarge", pytest.approx(0.92))
+    trials = [row for row in inventory.of("training-job") if row.name.startswith("trial")]
+    assert {row.dollars_per_hour for row in trials} == {0.0}
+    assert {row.facts["billed_with"] for row in trials} == {"tune"}
+
+
+def test_a_warm_pool_bills_after_its_job():
+    account = Account()
+    account.training("warm", "Completed", TrainingEndTime=BEFORE, WarmPoolStatus={"Status": "Available"})
+    (row,) = read(account).of("training-job")
+    assert row.dollars_per_hour == pytest.approx(0.46)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"InstanceLifecycle": "spot"}, {"PlatformDetails": "Windows"}, {"InstanceType": "x9.huge"}],
+)
+def test_an_instance_whose_price_is_not_known_is_not_free(fields):
+    account = full_account()
+    account.lists["describe_instances"][0]["Instances"][0] |= fields
+    (row,) = read(account).of("instance")
+    assert (row.dollars_per_hour, row.bills) == (None, None)
+
+
+def test_what_sagedeck_made_is_known_by_its_tag():
+    account = full_account()
+    account.lists["get_resources"].append({"ResourceARN": f"{SM}:model/m", "Tags": TAGS})
+    inventory = read(account)
+    assert inventory.of("model")[0].ours is True
+    # Not found there it may be new: not known yet.
+    assert inventory.of("endpoint")[0].ours is None
+
+
+def test_with_expired_keys_nothing_is_read():
+    account = full_account()
+
+    def expired():
+        raise Refused("ExpiredToken", "The security token included in the request is expired")
+
+    account.handlers["get_caller_identity"] = expired
+    with pytest.raises(Expired):
+        read(account)
+
+
+@pytest.mark.parametrize("hours", [-7, 0, 7])
+def test_ages_are_by_the_accounts_clock(hours):
+    account = Account()
+    account.date = datetime.now(UTC) + timedelta(hours=hours)
+    clock = AccountClock(account)  # type: ignore[arg-type]
+    asyncio.run(clock.set())
+    assert clock.off == pytest.approx(hours * 3600, abs=6)
+    assert clock.now() - datetime.now(UTC) == pytest.approx(timedelta(hours=hours), abs=timedelta(seconds=6))
+
+
+def test_few_calls_at_once():
+    account = full_account()
+    for at in range(40):
+        account.endpoint(f"e{at}")
+    read(account)
+    assert account.most_running <= 8
+
+
+def test_nothing_is_missing_when_a_role_goes_meanwhile():
+    account = full_account()
+
+    def gone(**_):
+        raise Refused("NoSuchEntity", "gone", 404)
+
+    account.handlers["list_role_tags"] = gone
+    inventory = read(account)
+    assert inventory.of("role") == () and not inventory.unread

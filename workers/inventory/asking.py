@@ -1,0 +1,108 @@
+"""How the readers of kinds ask the account: a few calls at a time, whole lists, times by the account's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from workers.aws.session import AwsSession
+from workers.errors.tree import AccessDenied, NotFound, SageDeckError, Throttled
+
+T = TypeVar("T")
+
+# Fewer than the session has threads: what the operator clicks meanwhile must find one.
+AT_ONCE = 7
+PAGE = 100
+CLOCK_KEPT_SECONDS = 600.0
+
+
+class AccountClock:
+    """The time by the account, which this computer's clock may differ from by hours."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+        self._asked = -CLOCK_KEPT_SECONDS
+        self.off = 0.0
+        self.account = ""
+
+    async def set(self) -> None:
+        """Ask for the time, at most every ten minutes; also finds out whose account it is. Raises ``SageDeckError``."""
+        if time.monotonic() - self._asked < CLOCK_KEPT_SECONDS:
+            return
+        answer = await self._session.call("sts", "get_caller_identity", doing="ask whose account this is")
+        self.account = answer.get("Account", "")
+        told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        try:
+            off = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            off = 0.0
+        # The header has whole seconds, and the answer took its time.
+        self.off = off if abs(off) > 5 else 0.0
+        self._asked = time.monotonic()
+
+    def now(self) -> datetime:
+        """Now, by the account."""
+        return datetime.now(UTC) + timedelta(seconds=self.off)
+
+
+class Asking:
+    """Calls of one account for lists and details. Raises ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, clock: AccountClock) -> None:
+        self.session, self.clock = session, clock
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._kept: dict[object, dict[str, Any]] = {}
+
+    async def all(self, service: str, operation: str, key: str, doing: str, **parameters: Any) -> list[Any]:
+        """Every item of a list, all pages."""
+        async with self._gate:
+            return [item async for item in self.session.paginate(service, operation, key, doing=doing, **parameters)]
+
+    async def one(self, service: str, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+        """One call's answer."""
+        async with self._gate:
+            return await self.session.call(service, operation, doing=doing, **parameters)
+
+    async def once(self, key: object, service: str, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
+        """The answer of something that never changes, asked for once; empty when it is gone or may not be read."""
+        if key not in self._kept:
+            try:
+                self._kept[key] = await self.one(service, operation, doing, **parameters)
+            except (AccessDenied, NotFound):
+                return {}
+        return self._kept[key]
+
+    async def each(self, wanted: Iterable[T], detail: Callable[[T], Awaitable[Any]]) -> AsyncIterator[tuple[T, Any]]:
+        """``(item, detail or None or error)`` of each as it arrives; ``None``: it is gone.
+
+        Missing permission and throttling come out as the error; any other is raised.
+        """
+        queue: asyncio.Queue[tuple[T, Any]] = asyncio.Queue()
+
+        async def one(item: T) -> None:
+            try:
+                queue.put_nowait((item, await detail(item)))
+            except NotFound:
+                queue.put_nowait((item, None))
+            except (SageDeckError, Exception) as error:
+                queue.put_nowait((item, error))
+
+        tasks = [asyncio.ensure_future(one(item)) for item in wanted]
+        try:
+            for _ in tasks:
+                item, found = await queue.get()
+                if isinstance(found, BaseException) and not isinstance(found, (AccessDenied, Throttled)):
+                    raise found
+                yield item, found
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def tags_of(items: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """AWS's list of tags by key."""
+    return {tag["Key"]: tag["Value"] for tag in items or ()}
