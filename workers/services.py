@@ -18,6 +18,7 @@ from workers.functions.service import Functions
 from workers.inference.invoke import Inference
 from workers.inventory.service import InventoryService
 from workers.launcher.client import Launcher
+from workers.load.service import LoadTests
 from workers.parking.service import Parking
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
@@ -53,6 +54,7 @@ class Services:
         self.compute = Compute(self.session, self.prices)
         self.training.elsewhere = self.compute.jobs
         self.scaling = Scaling(self.session, self.prices)
+        self.load = LoadTests(self.session, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.inventory = InventoryService(self.session, self.prices, self.endpoints, self.functions)

@@ -1,0 +1,95 @@
+"""Reports: kept, found again, exported; somebody's own files and other accounts' are left alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.load import report_of
+from workers.load import reports as module
+from workers.load.costs import endpoint_cost, function_cost
+from workers.load.reports import Reports, as_csv, as_json, new_id
+from workers.load.running import problem_of
+from workers.load.types import ErrorCount, LoadTarget, Second
+
+
+def test_a_report_is_found_again_as_it_was(tmp_path: Path) -> None:
+    kept = Reports(tmp_path / "new" / "folder")
+    report = report_of()
+    kept.keep(report)
+    assert kept.all(report.account, report.region) == (report,)
+    assert kept.all("another", report.region) == () == kept.all(report.account, "eu-central-1")
+    [file] = (tmp_path / "new" / "folder").iterdir()
+    assert file.stat().st_mode & 0o077 == 0 and file.name == f"{report.id}.json"
+    kept.forget(report.id)
+    kept.forget(report.id)
+    assert kept.all(report.account, report.region) == ()
+
+
+def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 3)
+    kept, target = Reports(tmp_path), LoadTarget("endpoint", "a b/c", "V")
+    for minute in range(5):
+        began = 1_800_000_000.0 + 60 * minute
+        kept.keep(replace(report_of(), id=new_id(began, target), began=began))
+    found = kept.all(report_of().account, report_of().region)
+    assert [report.began for report in found] == [1_800_000_000.0 + 60 * minute for minute in (4, 3, 2)]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"version": 2}', '{"version": 1}', "null", '{"version": 1, "id": 5}']
+)
+def test_a_damaged_file_is_left_out(tmp_path: Path, damage: str) -> None:
+    kept = Reports(tmp_path)
+    kept.keep(report_of())
+    (tmp_path / "20260101T000000-broken.json").write_text(damage)
+    (tmp_path / "somebody's own.json").write_text("{}")
+    assert len(kept.all(report_of().account, report_of().region)) == 1
+    with pytest.raises(FileNotFoundError):
+        kept.forget("../outside")
+
+
+def test_a_folder_that_is_not_there_has_no_reports(tmp_path: Path) -> None:
+    assert Reports(tmp_path / "none").all("1", "us-east-1") == ()
+
+
+def test_the_table_has_a_line_a_second_and_a_column_for_each_error() -> None:
+    report = replace(
+        report_of(),
+        seconds=(
+            Second(0, 5, 5, 5, 0, 10.0, 20.0, 30.0),
+            Second(1, 5, 5, 3, 2, None, None, None, (ErrorCount("=evil", 1), ErrorCount("Timeout", 1))),
+        ),
+        instances=((0.0, 1), (1.5, 2)),
+    )
+    head, first, second = csv.reader(io.StringIO(as_csv(report)))
+    assert head[-2:] == ["'=evil", "Timeout"] and head[8] == "instances"
+    assert first == ["0", "5", "5", "5", "0", "10.0", "20.0", "30.0", "1", "0", "0"]
+    assert second == ["1", "5", "5", "3", "2", "", "", "", "2", "1", "1"]
+    assert json.loads(as_json(report))["totals"]["intended"] == report.totals.intended
+
+
+def test_what_ended_a_test_is_told() -> None:
+    assert problem_of(report_of()) is None and problem_of(replace(report_of(), ended="cancelled")) is None
+    gone = problem_of(replace(report_of(), ended="gone", reason="ValidationError: Endpoint e not found."))
+    assert gone is not None and gone.message == "ValidationError: Endpoint e not found." and "report" in gone.hint
+    broken = problem_of(replace(report_of(), ended="broken", reason="exit -9"))
+    assert broken is not None and "stopped unexpectedly" in broken.title and broken.code == "exit -9"
+    refused = problem_of(replace(report_of(), ended="refused", reason="AccessDeniedException"))
+    assert refused is not None and refused.message == "AccessDeniedException"
+
+
+def test_what_it_costs_is_reckoned_in_sight() -> None:
+    fixed = endpoint_cost(600, 2, 0, 0.115, 1000, 26_000)
+    assert fixed.dollars == 0 and "$0.230 an hour, load or not" in fixed.reckoned and "0.03 GB" in fixed.besides
+    scaled = endpoint_cost(600, 1, 4, 0.1, 1000, 26_000)
+    assert scaled.dollars == pytest.approx(3 * 0.1 * 0.5) and "3 × $0.100 × 0.50 h" in scaled.reckoned
+    assert endpoint_cost(600, 1, 4, None, 1000, 1).dollars is None
+    prices = {"request": 2e-7, "duration": 1.7e-5}
+    assert function_cost(1000, 512, 30, prices).dollars == pytest.approx(1000 * (2e-7 + 30 * 0.5 * 1.7e-5))
+    assert function_cost(1000, 512, 30, None).dollars is None

@@ -1,0 +1,163 @@
+"""The real child against a trivial server: what it sends, that it tells the truth, and that its end is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.plain_server import GOOD, Answer, PlainServer
+from tests.helpers.waiting import until
+from workers.aws.session import AwsSession
+from workers.errors.tree import InvalidInput
+from workers.load.arrivals import Shape
+from workers.load.reports import Reports, as_json
+from workers.load.running import problem_of
+from workers.load.service import LoadControl, LoadTests
+from workers.load.types import LoadProgress, LoadReport, LoadTarget
+from workers.prices.table import PriceTable
+from workers.types import Backend, Identity
+
+FUNCTION = LoadTarget("function", "dogs-predict")
+SECRET = "very/secret+key"
+
+
+class Session(AwsSession):
+    async def identity(self) -> Identity:
+        return Identity("123456789012", "arn:aws:iam::123456789012:user/operator")
+
+
+def load_tests(server: PlainServer, folder: Path) -> LoadTests:
+    backend = Backend(
+        "aws", "local", "us-east-1", endpoint_url=server.url, access_key_id="AKTEST", secret_access_key=SECRET
+    )
+    return LoadTests(Session(backend), PriceTable.load(), Reports(folder))
+
+
+def ran(server: PlainServer, folder: Path, *arguments: Any, **options: Any) -> LoadReport:
+    with server:
+        return asyncio.run(load_tests(server, folder).run(*arguments, **options))
+
+
+def test_requests_are_signed_and_a_standstill_shows_in_p99(tmp_path: Path) -> None:
+    server = PlainServer()
+    server.stall(after=20, seconds=1.0)
+    report = ran(server, tmp_path, FUNCTION, Shape("constant", 20, 2))
+    assert report.ended == "done" and problem_of(report) is None
+    totals = report.totals
+    assert totals.intended == totals.sent == totals.answered == server.count == 40 and totals.failed == 0
+    assert totals.latency.p99 is not None and totals.latency.p99 > 800
+    assert server.heads[0].startswith("POST /2015-03-31/functions/dogs-predict/invocations HTTP/1.1")
+    assert "Credential=AKTEST/" in server.heads[0] and SECRET not in server.heads[0]
+    assert server.bodies[0].startswith(b'{"image": "')
+
+
+def test_a_variant_is_named_only_where_there_are_several(tmp_path: Path) -> None:
+    for pick in (False, True):
+        server = PlainServer()
+        # Nothing of this server counts instances.
+        target = LoadTarget("endpoint", "dogs", "Blue", pick)
+        ran(server, tmp_path, target, Shape("constant", 4, 1), watched=LoadTarget("endpoint", "dogs", "Blue"))
+        posts = [head for head in server.heads if head.startswith("POST /endpoints/dogs/invocations ")]
+        assert posts and all(("X-Amzn-SageMaker-Target-Variant: Blue" in head) == pick for head in posts)
+
+
+def test_answers_that_are_none_are_counted_by_code_with_their_reason(tmp_path: Path) -> None:
+    reason = b'{"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."}'
+
+    def answer(number: int) -> Answer:
+        return (429, {"x-amzn-ErrorType": "TooManyRequestsException"}, reason) if number % 4 == 0 else GOOD
+
+    report = ran(PlainServer(answer), tmp_path, FUNCTION, Shape("constant", 40, 1))
+    assert [(error.code, error.count, error.message) for error in report.totals.errors] == [
+        ("TooManyRequestsException: ReservedFunctionConcurrentInvocationLimitExceeded", 10, "Rate Exceeded.")
+    ]
+    assert report.totals.answered == 30
+
+
+def test_a_server_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    server = PlainServer()
+    with server:
+        pass
+    tests = load_tests(server, tmp_path)
+    report = asyncio.run(tests.run(FUNCTION, Shape("constant", 10, 1)))
+    assert report.ended == "done" and [error.code for error in report.totals.errors] == ["ConnectionFailed"]
+    assert report.totals.failed == 10
+
+
+def test_what_cannot_be_read_is_raised_before_anything_is_sent(tmp_path: Path) -> None:
+    server = PlainServer()
+    with pytest.raises(InvalidInput, match="No picture to send"):
+        ran(server, tmp_path, FUNCTION, Shape("constant", 10, 1), str(tmp_path))
+    assert server.count == 0
+
+
+class Running:
+    """A long test that is under way."""
+
+    def __init__(self, server: PlainServer, folder: Path) -> None:
+        self.tests, self.control, self.told = load_tests(server, folder), LoadControl(), list[LoadProgress]()
+        self.task = asyncio.create_task(
+            self.tests.run(
+                FUNCTION,
+                Shape("constant", 20, 600),
+                on_progress=lambda progress, _: self.told.append(progress),
+                control=self.control,
+            )
+        )
+
+    async def under_way(self) -> int:
+        await until(lambda: self.told and self.told[-1].totals.answered > 5)
+        assert self.control.pid is not None
+        return self.control.pid
+
+
+def test_a_child_that_is_killed_is_told_and_its_figures_are_kept(tmp_path: Path) -> None:
+    async def body() -> None:
+        with PlainServer() as server:
+            running = Running(server, tmp_path)
+            os.kill(await running.under_way(), signal.SIGKILL)
+            report = await running.task
+            problem = problem_of(report)
+            assert report.ended == "broken" and problem is not None and problem.code == "exit -9"
+            assert report.totals.answered > 5
+
+    asyncio.run(body())
+
+
+def test_a_test_that_is_stopped_returns_what_it_measured(tmp_path: Path) -> None:
+    async def body() -> None:
+        with PlainServer() as server:
+            running = Running(server, tmp_path)
+            pid = await running.under_way()
+            # Keys go over its input: who lists processes sees none.
+            shown = [Path(f"/proc/{pid}/{name}") for name in ("cmdline", "environ")]
+            assert all(SECRET.encode() not in file.read_bytes() for file in shown if file.exists())
+            running.control.cancel()
+            report = await running.task
+            assert report.ended == "cancelled" and report.totals.answered > 5 and problem_of(report) is None
+            await running.tests.keep(report)
+            assert await running.tests.kept() == (report,)
+            assert SECRET not in as_json(report)
+            await running.tests.forget(report)
+            assert await running.tests.kept() == ()
+
+    asyncio.run(body())
+
+
+def test_a_report_of_a_test_that_nobody_waits_for_any_more_is_kept(tmp_path: Path) -> None:
+    async def body() -> None:
+        with PlainServer() as server:
+            running = Running(server, tmp_path)
+            await running.under_way()
+            running.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running.task
+            [report] = await until(lambda: running.tests.kept())
+            assert report.ended == "cancelled" and report.totals.answered > 5
+
+    asyncio.run(body())

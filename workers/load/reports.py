@@ -1,0 +1,122 @@
+"""Reports of load tests, a JSON file each in the program's data folder, and what they are exported as."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import logging
+import os
+import re
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workers import paths
+from workers.children.typed import read, write
+from workers.files import private
+from workers.load.types import LoadReport, LoadTarget
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+MOST_KEPT = 200
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[A-Za-z0-9-]{1,80}")
+
+
+def default_folder() -> Path:
+    """Where reports are kept when nothing else is said."""
+    return paths.user_data() / "load-tests"
+
+
+def new_id(began: float, target: LoadTarget) -> str:
+    """What a report is called: its time (UTC) and what was tested."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", target.name).strip("-")[:60] or "test"
+    return f"{datetime.fromtimestamp(began, UTC):%Y%m%dT%H%M%S}-{words}"
+
+
+def as_json(report: LoadReport) -> str:
+    """All of a report as JSON text."""
+    return json.dumps({"version": VERSION, **write(report)}, indent=1, ensure_ascii=False)
+
+
+def as_csv(report: LoadReport) -> str:
+    """A line for each second: rates, percentiles (ms) from the intended start, instances, and a column for each
+    error's code."""
+    codes = sorted({error.code for second in report.seconds for error in second.errors})
+    file = io.StringIO()
+    table = csv.writer(file)
+    head = ("second", "intended", "sent", "answered", "failed", "p50_ms", "p90_ms", "p99_ms", "instances")
+    table.writerow([*head, *map(_harmless, codes)])
+    instances = list(report.instances)
+    now: int | None = None
+    for second in report.seconds:
+        while instances and instances[0][0] < second.at + 1:
+            now = instances.pop(0)[1]
+        counts = {error.code: error.count for error in second.errors}
+        figures = (second.intended, second.sent, second.answered, second.failed, second.p50, second.p90, second.p99)
+        table.writerow([second.at, *("" if figure is None else figure for figure in figures),
+                        "" if now is None else now, *(counts.get(code, 0) for code in codes)])  # fmt: skip
+    return file.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A cell that a spreadsheet does not run."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+class Reports:
+    """Blocking; raises ``OSError`` where a file cannot be written."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or default_folder()
+
+    def keep(self, report: LoadReport) -> None:
+        """Write it down; of more than ``MOST_KEPT`` the oldest go."""
+        private.make_folder(self._folder)
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".making-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(as_json(report))
+            Path(name).replace(self._path(report.id))
+        except OSError:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        for old in self._names()[MOST_KEPT:]:
+            self.forget(old)
+
+    def all(self, account: str, region: str) -> tuple[LoadReport, ...]:
+        """Those of this account and region, newest first. A file that is none is left alone."""
+        found = (self._read(name) for name in self._names())
+        return tuple(
+            report for report in found if report is not None and (report.account, report.region) == (account, region)
+        )
+
+    def forget(self, name: str) -> None:
+        """Delete one; nothing happens when it is gone."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _names(self) -> list[str]:
+        try:
+            names = [path.stem for path in self._folder.glob("*.json") if _NAME.fullmatch(path.stem)]
+        except OSError:
+            return []
+        return sorted(names, reverse=True)
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise FileNotFoundError(f"{name!r} is no report")
+        return self._folder / f"{name}.json"
+
+    def _read(self, name: str) -> LoadReport | None:
+        try:
+            found = json.loads(self._path(name).read_text("utf-8"))
+            if found.pop("version") != VERSION:
+                return None
+            report = read(LoadReport, found)
+            return report if report.id == name else None
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            log.warning("the report %s could not be read: %s", name, error)
+            return None
