@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
 from console.tabs.scaling import TAB
+from console.tabs.scaling.replay_page import ReplayPage
+from console.tabs.scaling.replayer import SLICE
 from console.tabs.scaling.tab import ScalingTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.scaling import FakeScaling, probed, scaled_account
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import InvalidInput
+from workers.scaling.curve import Curve
 from workers.scaling.types import Alarm, Suspended, VariantFigures, VariantSettings
 
 MAIN = "dog-classifier-multi / AllTraffic"
@@ -248,3 +255,86 @@ async def test_read_only_applies_nothing(make_application: Callable[..., Any]) -
     application.ctx.set_read_only(True)
     assert not tab.panel.apply_button.isEnabled() and not tab.panel.remove_button.isEnabled()
     assert not tab.plan_page.apply_button.isEnabled()
+
+
+async def replay_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ReplayPage]:
+    application, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("replay")
+    await until(lambda: tab.replay_page.sides["b"].origin.text() == "From the Plan page.")
+    return application, tab.replay_page
+
+
+def sums(page: ReplayPage, side: str) -> dict[str, str]:
+    return {what: result for what, _, result in page.sides[side].sums.rows}
+
+
+async def test_a_curve_drawn_with_the_mouse_runs_through_both_plans(make_application: Callable[..., Any]) -> None:
+    _, page = await replay_shown(make_application, scaled_account())
+    assert page.sides["a"].settings == VariantSettings(1, 4, 30.0, 60, 300)
+    curve = page.curve
+    middle = QPoint(curve.width() // 2, curve.height() // 2)
+    QTest.mousePress(curve, Qt.MouseButton.LeftButton, pos=QPoint(60, curve.height() - 30))
+    QTest.mouseMove(curve, middle)
+    QTest.mouseMove(curve, QPoint(curve.width() - 10, middle.y()))
+    QTest.mouseRelease(curve, Qt.MouseButton.LeftButton, pos=middle)
+    assert max(curve.values) > 100 and curve.values[0] < curve.values[len(curve.values) // 2]
+    await until(lambda: sums(page, "a").get("Most instances") == "4")
+    # With a target of 98 fewer are needed.
+    assert int(sums(page, "b")["Most instances"]) < 4 or sums(page, "b")["Over capacity"] == "none"
+    page.sides["a"].form.row("minimum").set_value(9)
+    assert not page.sides["a"].apply_button.isEnabled()
+    await until(lambda: page.sides["a"].sums.rows == ())
+    assert page.sides["b"].sums.rows
+
+
+async def test_a_curve_is_drawn_by_the_keyboard_alone(make_application: Callable[..., Any]) -> None:
+    _, page = await replay_shown(make_application, scaled_account())
+    page.curve.setFocus()
+    for key in (Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_Left, Qt.Key.Key_Up, Qt.Key.Key_Up):
+        QTest.keyClick(page.curve, key)
+    values = page.curve.values
+    assert values[-1] == page.curve.top / 8 and values[-10] == page.curve.top / 20 and values[0] == 0
+    QTest.keyClick(page.curve, Qt.Key.Key_PageDown)
+    assert page.curve.values[-10] == 0
+    await until(lambda: bool(page.sides["b"].sums.rows))
+
+
+async def test_a_file_and_the_last_day_are_curves(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    application, page = await replay_shown(make_application, scaled_account())
+    (tmp_path / "calls.csv").write_text("minute,calls\n0,10\n29,400\n")
+    page.fileChosen.emit(tmp_path / "calls.csv")
+    await until(lambda: "calls.csv: 30 minutes" in texts(page))
+    assert page.curve.values[29] == 400 and page.curve.top == 500
+    (tmp_path / "wrong.csv").write_text("one\ntwo\n")
+    page.fileChosen.emit(tmp_path / "wrong.csv")
+    await until(lambda: "wrong.csv is no curve" in texts(application.window))
+    assert page.curve.values[29] == 400
+    page.day_button.click()
+    await until(lambda: f"CloudWatch: 60 minutes of {MAIN}" in texts(page))
+    assert len(page.curve.values) == 60 and round(page.curve.begin) % 60 == 0
+
+
+async def test_one_of_the_plans_is_applied_after_a_question(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    application, page = await replay_shown(make_application, scaling)
+    page.sides["a"].form.set_values({"maximum": 6, "target": 40})
+    page.sides["a"].apply_button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "Instances: 1 to 6" in texts(dialog) and "Target: 40 a minute" in texts(dialog)
+    dialog.reject()
+    await until(lambda: not application.ctx.tasks.running("scaling:plan"))
+    assert scaling.did == []
+    page.sides["a"].apply_button.click()
+    (await dialog_of(ConfirmDialog, application.window)).accept()
+    await until(lambda: scaling.did == [("apply", MAIN, VariantSettings(1, 6, 40.0, 60, 300))])
+
+
+async def test_a_week_is_replayed_in_slices(make_application: Callable[..., Any]) -> None:
+    _, page = await replay_shown(make_application, scaled_account())
+    page.set_curve(Curve(tuple(float(at % 300) for at in range(7 * 1440))), "")
+    turns = 0
+    while page.sides["b"].sums.rows == ():
+        await asyncio.sleep(0)
+        turns += 1
+    # The window had a turn after each slice of both plans.
+    assert turns >= 2 * 7 * 1440 // SLICE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import math
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
@@ -27,6 +28,7 @@ from tests.helpers import full_account as full
 from tests.helpers.faults import faults
 from tests.helpers.models import enter
 from tests.helpers.window import until
+from workers.scaling.curve import Curve
 
 if TYPE_CHECKING:
     pass
@@ -208,6 +210,16 @@ class Stage:
         await self.scaling()
         self.tab("scaling").views.set_current("plan")
 
+    async def replay(self) -> None:
+        """A curve under two plans."""
+        await self.plan()
+        tab = self.tab("scaling")
+        tab.views.set_current("replay")
+        page = tab.replay_page
+        calls = tuple(20 + 140 * math.exp(-(((at - 150) / 40) ** 2)) + 60 * (at > 240) for at in range(360))
+        page.set_curve(Curve(calls), "Drawn.")
+        await until(lambda: len(page.sides["b"].sums.rows) > 0)
+
     async def concurrency(self) -> None:
         """A function's concurrency."""
         await self._scaling("function")
@@ -299,7 +311,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
-        "compute", "launch", "train", "scaling", "plan", "concurrency",
+        "compute", "launch", "train", "scaling", "plan", "replay", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip

@@ -1,16 +1,20 @@
 """Target tracking as a pure function: a curve of calls a minute becomes instances over time.
 
 The rules are AWS's: the high alarm needs 3 minutes of 3 above the target, the low one 15 of 15 below 90 % of it; a
-minute without calls has no figure, and what is missing never scales in. In the wait after a scale-out the next one
-counts from where the first began, so that only a larger one goes through; a scale-in waits for the wait of the one
-before, and a scale-out ends that wait.
+minute that nobody measured never scales in, one without calls does. Capacity is load by target, rounded up. In the wait
+after a scale-out the next one counts from where the first began, so that only a larger one goes through; a scale-in
+waits for the wait of the one before, and a scale-out ends that wait. While instances start, the endpoint cannot be
+changed: nothing is decided. A test holds this and the sandbox's scaler together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from workers.scaling.plan import HOURS_PER_MONTH
 
 HIGH_MINUTES = 3
 LOW_MINUTES = 15
@@ -18,6 +22,9 @@ LOW_SHARE = 0.9
 # An instance that is added answers after about so long (UpdateEndpointWeightsAndCapacities on AWS: 1 min 25 s).
 START_MINUTES = 2
 _ROUNDING = 1e-9
+
+# Calls per instance of one minute (None: not measured), and how many instances answered then.
+Figure = tuple[float | None, int]
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,16 @@ class Rules:
 
 @dataclass(frozen=True)
 class State:
-    """Where the scaler stands. ``figures``: calls per instance of the last minutes, None: no calls.
+    """Where the scaler stands. ``figures``: the last minutes, the newest last.
 
-    ``coming``: the minute at which instances answer, and how many there are then. ``base``: from what the last
-    scale-out counted.
+    ``ready``: the minute from which as many instances answer as are ``desired``, None: they do. ``base``: how many
+    there were before the scale-outs that are still waited for.
     """
 
     instances: int
     desired: int
-    figures: tuple[float | None, ...] = ()
-    coming: tuple[tuple[int, int], ...] = ()
+    figures: tuple[Figure, ...] = ()
+    ready: int | None = None
     out_until: float = -math.inf
     in_until: float = -math.inf
     base: int = 0
@@ -51,15 +58,15 @@ class State:
 
 @dataclass(frozen=True)
 class Minute:
-    """One minute of a replay: calls, instances that answered, and how many were wanted at its end."""
+    """One minute of a replay: calls (None: not known), instances that answered, how many were wanted at its end."""
 
-    calls: float
+    calls: float | None
     instances: int
     desired: int
 
     def over(self, capacity: float) -> float:
         """Calls that ``instances`` cannot serve when one does ``capacity`` a minute."""
-        return max(0.0, self.calls - self.instances * capacity)
+        return max(0.0, (self.calls or 0.0) - self.instances * capacity)
 
 
 def begin(rules: Rules, instances: int) -> State:
@@ -68,35 +75,40 @@ def begin(rules: Rules, instances: int) -> State:
     return State(inside, inside, base=inside)
 
 
-def step(rules: Rules, state: State, at: int, calls: float) -> State:
-    """The state after minute ``at``, in which there were ``calls``."""
-    arrived = [number for minute, number in state.coming if minute <= at]
-    state = replace(
-        state,
-        instances=arrived[-1] if arrived else state.instances,
-        coming=tuple(entry for entry in state.coming if entry[0] > at),
-    )
-    figure = calls / state.instances if calls > 0 and state.instances else None
-    figures = (*state.figures, figure)[-LOW_MINUTES:]
-    state = replace(state, figures=figures)
-    wanted = _scale_out(rules, state, at, figures)
-    if wanted > state.desired:
-        base = state.base if at < state.out_until else state.desired
-        return replace(_go_to(rules, state, at, wanted), out_until=at + rules.out_wait, in_until=-math.inf, base=base)
-    wanted = _scale_in(rules, state, figures)
-    if wanted < state.desired and at >= state.in_until:
-        # What is taken away stops answering at once.
-        return replace(state, instances=wanted, desired=wanted, coming=(), in_until=at + rules.in_wait, base=wanted)
-    return state
+def step(rules: Rules, state: State, at: int, calls: float | None) -> State:
+    """The state after minute ``at``, in which there were ``calls`` (None: nobody knows)."""
+    arrived = state.ready is not None and state.ready <= at
+    instances = state.desired if arrived else state.instances
+    ready = None if arrived else state.ready
+    figure = calls / instances if calls is not None and instances else None
+    figures = (*state.figures, (figure, instances))[-LOW_MINUTES:]
+    desired, out_until, in_until, base = state.desired, state.out_until, state.in_until, state.base
+    now = at + 1
+    if ready is None:
+        waiting = now < out_until
+        start = base if waiting else desired
+        wanted = _scale_out(rules, figures, desired, start)
+        if wanted > desired:
+            desired, ready, out_until, in_until = wanted, now + rules.start_minutes, now + rules.out_wait, -math.inf
+            base = start
+        elif now >= in_until and (wanted := _scale_in(rules, figures, desired)) < desired:
+            # What is taken away stops answering at once.
+            instances, desired, in_until = wanted, wanted, now + rules.in_wait
+    return State(instances, desired, figures, ready, out_until, in_until, base)
 
 
-def replay(rules: Rules, curve: Sequence[float], instances: int) -> tuple[Minute, ...]:
-    """Every minute of ``curve`` (calls a minute) under ``rules``, beginning with ``instances``."""
-    state, minutes = begin(rules, instances), []
+def each_minute(rules: Rules, curve: Sequence[float | None], instances: int) -> Iterator[Minute]:
+    """Every minute of ``curve`` (calls a minute) under ``rules``, beginning with ``instances``, as it is reckoned."""
+    state = begin(rules, instances)
     for at, calls in enumerate(curve):
+        served = state.desired if state.ready is not None and state.ready <= at else state.instances
         state = step(rules, state, at, calls)
-        minutes.append(Minute(calls, state.instances, state.desired))
-    return tuple(minutes)
+        yield Minute(calls, served, state.desired)
+
+
+def replay(rules: Rules, curve: Sequence[float | None], instances: int) -> tuple[Minute, ...]:
+    """All of ``each_minute``."""
+    return tuple(each_minute(rules, curve, instances))
 
 
 def instance_hours(minutes: Sequence[Minute]) -> float:
@@ -104,22 +116,59 @@ def instance_hours(minutes: Sequence[Minute]) -> float:
     return sum(max(minute.instances, minute.desired) for minute in minutes) / 60
 
 
-def _scale_out(rules: Rules, state: State, at: int, figures: tuple[float | None, ...]) -> int:
-    last = figures[-HIGH_MINUTES:]
-    known = [figure for figure in last if figure is not None and figure > rules.target]
-    if len(known) < HIGH_MINUTES:
-        return state.desired
-    base = state.base if at < state.out_until else state.desired
-    return min(rules.maximum, math.ceil(base * known[-1] / rules.target - _ROUNDING))
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay comes to. ``over``: calls over capacity, of ``calls``. ``changes``: how often it was scaled.
+
+    ``cost`` and ``month`` are US dollars of this curve and of a month of such curves; None: no list price is known.
+    """
+
+    minutes: tuple[Minute, ...]
+    calls: float
+    over: float
+    most: int
+    hours: float
+    changes: int
+    cost: float | None
+    month: float | None
 
 
-def _scale_in(rules: Rules, state: State, figures: tuple[float | None, ...]) -> int:
-    known = [figure for figure in figures if figure is not None and figure < rules.target * LOW_SHARE]
-    if len(known) < LOW_MINUTES or state.coming:
-        return state.desired
-    # As many as the busiest of these minutes would have needed: fewer would scale out again.
-    return max(rules.minimum, min(state.desired, math.ceil(state.instances * max(known) / rules.target - _ROUNDING)))
+def outcome(minutes: Sequence[Minute], capacity: float, per_hour: float | None) -> Outcome:
+    """What a replay comes to when one instance serves ``capacity`` calls a minute and costs ``per_hour`` dollars."""
+    hours = instance_hours(minutes)
+    cost = None if per_hour is None else hours * per_hour
+    month = None if cost is None or not minutes else cost / (len(minutes) / 60) * HOURS_PER_MONTH
+    return Outcome(
+        minutes=tuple(minutes),
+        calls=sum(minute.calls or 0.0 for minute in minutes),
+        over=sum(minute.over(capacity) for minute in minutes),
+        most=max((max(minute.instances, minute.desired) for minute in minutes), default=0),
+        hours=hours,
+        changes=sum(before.desired != after.desired for before, after in pairwise(minutes)),
+        cost=cost,
+        month=month,
+    )
 
 
-def _go_to(rules: Rules, state: State, at: int, wanted: int) -> State:
-    return replace(state, desired=wanted, coming=(*state.coming, (at + 1 + rules.start_minutes, wanted)))
+def _scale_out(rules: Rules, figures: tuple[Figure, ...], desired: int, base: int) -> int:
+    if len(figures) < HIGH_MINUTES or any(
+        figure is None or figure <= rules.target for figure, _ in figures[-HIGH_MINUTES:]
+    ):
+        return desired
+    figure, instances = figures[-1]
+    # What the scale-out that is waited for has added counts as part of what is asked for now.
+    added = max(0, instances - base) if base < desired else 0
+    return min(rules.maximum, _needed(figure, instances, rules.target) - added)
+
+
+def _scale_in(rules: Rules, figures: tuple[Figure, ...], desired: int) -> int:
+    low = rules.target * LOW_SHARE
+    if len(figures) < LOW_MINUTES or any(figure is None or figure >= low for figure, _ in figures):
+        return desired
+    # As many as the busiest of these minutes needs: fewer would scale out again.
+    needed = max(_needed(figure, instances, rules.target) for figure, instances in figures)
+    return max(rules.minimum, needed)
+
+
+def _needed(figure: float | None, instances: int, target: float) -> int:
+    return math.ceil((figure or 0.0) * instances / target - _ROUNDING)

@@ -64,7 +64,7 @@ class PlanPage(QWidget):
             self.form.row(key).edited.connect(self._latency_typed)
         self.measured, self.problem, self.sent = HintLine(), HintLine(), HintLine()
         self.probe_sums, self.sums, self.costs, self.aws_sums = Sums(), Sums(), Sums(), Sums()
-        self.measure_button = Button("Measure…", "normal", "run", on=self.measureWanted.emit)
+        self.measure_button = Button("Measure…", "normal", "play", on=self.measureWanted.emit)
         self.stop_button = Button("Stop", "normal", "stop", on=self.stopWanted.emit)
         self.picture_button = Button("Choose a picture…", "link", on=self._choose_picture)
         self.apply_button = Button("Apply plan…", "primary", "check", on=self.applied.emit)

@@ -16,6 +16,8 @@ from console.tabs.scaling.panel import ScalingPanel
 from console.tabs.scaling.plan_commands import policy_command
 from console.tabs.scaling.plan_page import PlanPage
 from console.tabs.scaling.planner import Planner
+from console.tabs.scaling.replay_page import ReplayPage
+from console.tabs.scaling.replayer import Replayer
 from console.tabs.scaling.rows import VariantRow
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.current_stack import CurrentStack
@@ -49,7 +51,7 @@ class ScalingTab(Tab):
         self.panel = ScalingPanel(self.ctx)
         self.set_lead(self.panel, _PANEL_WIDTH, _PANEL_NARROW)
         yield
-        self.views = Segmented([("now", "Now"), ("plan", "Plan")], "now", name="Shown")
+        self.views = Segmented([("now", "Now"), ("plan", "Plan"), ("replay", "Replay")], "now", name="Shown")
         self.spans = Segmented([("1", "1 h"), ("6", "6 h"), ("24", "24 h"), ("168", "7 d")], "1", name="Time shown")
         self.head.add(self.views)
         self.head.add(self.spans)
@@ -62,7 +64,11 @@ class ScalingTab(Tab):
         yield
         self.plan_page = PlanPage()
         self.pages.addWidget(self.plan_page)
+        yield
+        self.replay_page = ReplayPage()
+        self.pages.addWidget(self.replay_page)
         self.planner = Planner(self.ctx, self.plan_page, self.panel.variant_form, self)
+        self.replayer = Replayer(self.ctx, self.replay_page, self.planner, self)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
@@ -109,6 +115,7 @@ class ScalingTab(Tab):
     def _forget(self) -> None:
         self._eager.stop()
         self.planner.forget_account()
+        self.replayer.forget_account()
         for table in (self.panel.variants, self.panel.functions):
             table.set_rows([])
             table.set_loading()
@@ -119,6 +126,7 @@ class ScalingTab(Tab):
         self.variant_page.forget()
         self.function_page.forget()
         self.planner.forget()
+        self.replayer.forget()
         self.panel.show_kind()
         self._place()
 
@@ -204,6 +212,7 @@ class ScalingTab(Tab):
             self.variant_page.show_figures(figures, span)
             self._form_changed()
             self.planner.show(found, figures)
+            self.replayer.show(found, self.panel.variant_form.settings, self.plan_page.plan)
         if self.active and (row.variant.current != row.variant.desired or row.variant.status == "Updating"):
             self._eager.start()
 
@@ -233,10 +242,14 @@ class ScalingTab(Tab):
     def _place(self) -> None:
         variant = self.panel.kind == "variant"
         self.views.setVisible(variant)
-        self.spans.setVisible(variant)
+        self.spans.setVisible(variant and self.views.current != "replay")
         page: QWidget = self.variant_page if variant else self.function_page
         if variant and self.views.current == "plan":
             page = self.plan_page
+        elif variant and self.views.current == "replay":
+            page = self.replay_page
+            if self._variant is not None:
+                self.replayer.show(self._variant, self.panel.variant_form.settings, self.plan_page.plan)
         self.pages.setCurrentWidget(page)
         row = self.panel.table.current_row()
         self.head.subtitle.setText(str(_key(row)) if row is not None else "")
@@ -262,6 +275,7 @@ class ScalingTab(Tab):
             changes = panel.function_form.changes_from(self._function)
             panel.apply_button.setEnabled(free and panel.function_form.form.valid and bool(changes))
         self.planner.update()
+        self.replayer.update()
 
     # Actions
 

@@ -115,6 +115,11 @@ class LineChart(QWidget):
         self._x_range = (low, high)
         self._soon()
 
+    def set_y_range(self, low: float, high: float) -> None:
+        """Keep the vertical axis from ``low`` to ``high`` whatever values there are."""
+        self._y_range = (low, high)
+        self._soon()
+
     def set_thresholds(self, thresholds: Sequence[Threshold]) -> None:
         """Dashed lines with their names right of the plot."""
         self._thresholds = tuple(thresholds)
