@@ -30,8 +30,8 @@ SLOW_READ_SECONDS = {"sagemaker-runtime": 70, "lambda": 905}
 ATTEMPTS = 4
 # A second attempt of an inference or a function call would run it twice.
 FEW_ATTEMPTS = {"sagemaker-runtime": 2, "lambda": 1}
-# The Price List API has few endpoints, and each tells the prices of all regions.
-REGION_OF = {"pricing": "us-east-1"}
+# These have few endpoints, and each tells of all regions.
+REGION_OF = {"pricing": "us-east-1", "ce": "us-east-1"}
 USER_AGENT = "sagedeck/0.1"
 
 

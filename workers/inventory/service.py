@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
 from workers.errors.tree import ServiceFault
 from workers.functions.service import Functions
 from workers.inventory.asking import AccountClock, Asking
+from workers.inventory.costs import Ledger, Spending, figures, history, month_start
+from workers.inventory.explorer import explored
+from workers.inventory.kinds import Kind
 from workers.inventory.rates import Rates
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.stock import Stock
@@ -31,7 +34,6 @@ from workers.inventory.types import (
     IdleReport,
     IdleRule,
     Inventory,
-    Kind,
     Proof,
     ReadAccount,
     TearDownChoice,
@@ -39,6 +41,10 @@ from workers.inventory.types import (
     TearDownProgress,
 )
 from workers.prices.table import PriceTable
+
+ENDED_KINDS: tuple[Kind, ...] = ("training-job", "processing-job", "transform-job")
+# Each is one call; the next time the rest is read.
+JOBS_AT_ONCE = 200
 
 
 class InventoryService:
@@ -51,6 +57,7 @@ class InventoryService:
         self._ask = Asking(session, self._clock)
         self._rates = Rates(prices, session.region)
         self._stock = Stock(self._ask, self._rates)
+        self._ledger = Ledger()
 
     @property
     def known(self) -> Inventory:
@@ -72,6 +79,7 @@ class InventoryService:
         async with aclosing(self._stock.refresh(kinds)) as steps:
             async for changes in steps:
                 yield changes
+        self._ledger.see(self._stock.inventory, self._clock.now())
 
     async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
         """Like ``refresh``, all at once. Raises the same."""
@@ -91,19 +99,39 @@ class InventoryService:
         return 0.0
 
     async def costs(self) -> CostFigures:
-        """Now, today, this month, the month's end. Costs nothing on AWS. Reads the account if nobody did before."""
-        raise _not_there("add up the costs")
+        """Now, today, this month, the month's end. Costs nothing on AWS. Reads the account if nobody did before.
+
+        Raises ``SageDeckError`` when nothing at all can be asked.
+        """
+        now, items, missing = await self._spendings(month_start(self._clock.now()))
+        return figures(self._stock.inventory, items, now, missing)
 
     async def history(self, span: timedelta) -> CostHistory:
         """Dollars an hour over the last ``span`` with what happened. Costs nothing on AWS."""
-        raise _not_there("add up the costs")
+        now, items, missing = await self._spendings(self._clock.now() - span)
+        return history(items, now - span, now, missing)
+
+    async def _spendings(self, since: datetime) -> tuple[datetime, list[Spending], list[str]]:
+        """What is known of the time since then, reading jobs that ended in it, some hundred at a time."""
+        if not self._stock.inventory.kinds:
+            await self.read()
+        ended = [
+            row.key
+            for row in self._stock.inventory.of(*ENDED_KINDS)
+            if not row.in_use and not row.spans and (row.ended or row.created or since) >= since
+        ]
+        await self._stock.details(ended[:JOBS_AT_ONCE])
+        left = len(ended) - JOBS_AT_ONCE
+        missing = [f"{left:,} jobs that have ended are not added up yet."] if left > 0 else []
+        now = self._clock.now()
+        return now, self._ledger.spendings(self._stock.inventory), missing
 
     async def billed(self, days: int = 30) -> Billed:
         """What Cost Explorer says of the last days. AWS bills $0.01 a page: only on a click.
 
         Raises ``SageDeckError``.
         """
-        raise _not_there("ask Cost Explorer")
+        return await explored(self._session, self._clock.now(), days)
 
     async def idle(self, rules: Sequence[IdleRule] = DEFAULT_RULES) -> IdleReport:
         """What these rules find in what was read. Reads the metrics that they need, which AWS bills, at most once in

@@ -11,26 +11,14 @@ from datetime import datetime
 from typing import Literal
 
 from workers.errors.tree import SageDeckError
-from workers.inventory.kinds import (
-    ALL_KINDS as ALL_KINDS,
-)
-from workers.inventory.kinds import (
-    COST_GROUPS as COST_GROUPS,
-)
-from workers.inventory.kinds import (
-    HOURS_A_MONTH as HOURS_A_MONTH,
-)
-from workers.inventory.kinds import (
-    KINDS as KINDS,
-)
-from workers.inventory.kinds import (
-    CostGroup as CostGroup,
-)
-from workers.inventory.kinds import (
-    Kind as Kind,
-)
-from workers.inventory.kinds import (
-    KindWords as KindWords,
+from workers.inventory.kinds import (  # noqa: F401
+    ALL_KINDS,
+    COST_GROUPS,
+    HOURS_A_MONTH,
+    KINDS,
+    CostGroup,
+    Kind,
+    KindWords,
 )
 
 
