@@ -7,6 +7,7 @@ import threading
 from workers.access.grants import Grants
 from workers.access.role_check import RoleChecks
 from workers.access.roles import Roles
+from workers.audit.trail import Trail
 from workers.aws.logs import Logs
 from workers.aws.metrics import Metrics
 from workers.aws.quotas import Quotas
@@ -23,6 +24,7 @@ from workers.parking.service import Parking
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
 from workers.scaling.service import Scaling
+from workers.security.service import Security
 from workers.storage.buckets import Storage
 from workers.training.jobs import Training
 from workers.tuning.jobs import Tuning
@@ -58,6 +60,8 @@ class Services:
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
         self.inventory = InventoryService(self.session, self.prices, self.endpoints, self.functions)
+        self.security = Security(self.session)
+        self.trail = Trail(self.session)
         self.grants = Grants(self.session)
         self.role_checks = RoleChecks(self.session, self.grants)
 

@@ -1,0 +1,151 @@
+"""What happened in the account, from CloudTrail's event history: 90 days back, 50 events a page, two pages a second.
+
+Parameters and answers of the calls are left out: they may hold secrets, and the history is read by more people than
+made the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from workers.aws.session import AwsSession
+from workers.errors.tree import Throttled
+
+KEPT = timedelta(days=90)
+PAGE = 50
+# LookupEvents answers two requests a second for each account and region, whoever asks.
+BETWEEN_SECONDS = 0.55
+PATIENCE_SECONDS = (2.0, 4.0, 8.0)
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class TrailEvent:
+    """One call. ``who`` is the user or role, ``error`` AWS's code when it was refused, ``changes``: it was no read."""
+
+    id: str
+    at: datetime
+    name: str
+    service: str
+    who: str
+    resources: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+    message: str = ""
+    changes: bool = True
+
+    @property
+    def target(self) -> str:
+        """The name of what it is about, the last part of an ARN; "" when CloudTrail names nothing."""
+        return short_name(self.resources[0][1]) if self.resources else ""
+
+
+@dataclass(frozen=True)
+class TrailPage:
+    """Events, the newest first, and the token of the older ones."""
+
+    events: tuple[TrailEvent, ...]
+    token: str | None
+
+
+class Trail:
+    """The event history of one account and region. All errors are ``SageDeckError``."""
+
+    def __init__(self, session: AwsSession, wait: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._session = session
+        self._wait = wait
+        self._turn = asyncio.Lock()
+        self._next = 0.0
+
+    async def page(self, resource: str = "", token: str | None = None, since: datetime | None = None) -> TrailPage:
+        """One page: of a resource (its name or id) or, without one, of all that changed something.
+
+        ``since``: not further back than that. A call shows up there some minutes after it was made.
+        """
+        attribute = (
+            {"AttributeKey": "ResourceName", "AttributeValue": resource}
+            if resource
+            else {"AttributeKey": "ReadOnly", "AttributeValue": "false"}
+        )
+        asked: dict[str, Any] = {"LookupAttributes": [attribute], "MaxResults": PAGE}
+        if token:
+            asked["NextToken"] = token
+        # The token belongs to the very times that the first page was asked with: CloudTrail keeps those itself.
+        if since is not None and not token:
+            asked["StartTime"] = max(since, datetime.now(UTC) - KEPT)
+        answer = await self._ask(asked)
+        return TrailPage(tuple(event_of(item) for item in answer.get("Events", ())), answer.get("NextToken") or None)
+
+    async def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        doing = "read the event history"
+        for patience in (*PATIENCE_SECONDS, None):
+            async with self._turn:
+                pause = self._next - time.monotonic()
+                if pause > 0:
+                    await self._wait(pause)
+                self._next = time.monotonic() + BETWEEN_SECONDS
+                try:
+                    return await self._session.call("cloudtrail", "lookup_events", doing, **asked)
+                except Throttled:
+                    if patience is None:
+                        raise
+                await self._wait(patience)
+        raise AssertionError("the last try returned or raised")
+
+
+def event_of(item: Mapping[str, Any]) -> TrailEvent:
+    """An event of CloudTrail's answer, without what the call said and was told."""
+    try:
+        record = json.loads(item.get("CloudTrailEvent") or "{}")
+    except ValueError:
+        record = {}
+    record = record if isinstance(record, dict) else {}
+    return TrailEvent(
+        str(item.get("EventId", "")),
+        item["EventTime"],
+        str(item.get("EventName", "")),
+        str(item.get("EventSource", "")).removesuffix(".amazonaws.com"),
+        _who(item, record),
+        tuple(
+            (str(found.get("ResourceType", "")), str(found["ResourceName"]))
+            for found in item.get("Resources", ())
+            if found.get("ResourceName") and not _is_key(str(found["ResourceName"]))
+        ),
+        str(record.get("errorCode", "")),
+        without_keys(str(record.get("errorMessage", "")))[:_LONGEST],
+        str(item.get("ReadOnly", "false")).lower() != "true",
+    )
+
+
+def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    identity = record.get("userIdentity")
+    identity = identity if isinstance(identity, dict) else {}
+    issuer = identity.get("sessionContext", {}).get("sessionIssuer", {}) if identity.get("sessionContext") else {}
+    if issuer.get("userName"):
+        return str(issuer["userName"])
+    if identity.get("type") == "Root":
+        return "root"
+    name = str(item.get("Username") or identity.get("userName") or identity.get("invokedBy") or "")
+    return name if not _is_key(name) else ""
+
+
+def short_name(name: str) -> str:
+    """The last part of an ARN; other names as they are."""
+    if not name.startswith("arn:"):
+        return name
+    return re.split(r"[/:]", name)[-1]
+
+
+def _is_key(text: str) -> bool:
+    return re.fullmatch(r"(?:AKIA|ASIA)[A-Z0-9]{12,}", text) is not None
+
+
+def without_keys(text: str) -> str:
+    """``text`` without ids of access keys."""
+    return re.sub(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", "[access key]", text)
