@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from workers.aws.session import AwsSession
-from workers.errors.tree import AccessDenied, NotFound, SageDeckError, Throttled
+from workers.errors.tree import AccessDenied, NotFound, SageDeckError
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Asking:
     async def each(self, wanted: Iterable[T], detail: Callable[[T], Awaitable[Any]]) -> AsyncIterator[tuple[T, Any]]:
         """``(item, detail or None or error)`` of each as it arrives; ``None``: it is gone.
 
-        Missing permission and throttling come out as the error; any other is raised.
+        What AWS refused comes out as the error.
         """
         queue: asyncio.Queue[tuple[T, Any]] = asyncio.Queue()
 
@@ -88,14 +88,14 @@ class Asking:
                 queue.put_nowait((item, await detail(item)))
             except NotFound:
                 queue.put_nowait((item, None))
-            except (SageDeckError, Exception) as error:
+            except Exception as error:
                 queue.put_nowait((item, error))
 
         tasks = [asyncio.ensure_future(one(item)) for item in wanted]
         try:
             for _ in tasks:
                 item, found = await queue.get()
-                if isinstance(found, BaseException) and not isinstance(found, (AccessDenied, Throttled)):
+                if isinstance(found, BaseException) and not isinstance(found, SageDeckError):
                     raise found
                 yield item, found
         finally:

@@ -66,3 +66,4 @@ KINDS: Mapping[Kind, KindWords] = {
     "security-group": KindWords("Security group", "Security groups", "Other"),
 }
 ALL_KINDS: tuple[Kind, ...] = tuple(KINDS)
+JOB_KINDS: tuple[Kind, ...] = ("training-job", "tuning-job", "processing-job", "transform-job")

@@ -146,7 +146,11 @@ async def _notebook(ask: Asking, rates: Rates, row: Resource) -> dict[str, Any]:
         "size": f"{answer.get('InstanceType', '')}, {answer.get('VolumeSizeInGB', 5)} GB",
         "dollars_per_hour": rate,
         "spans": (Span(since, None, rate),) if since else (),
-        "facts": {**row.facts, "since": since.isoformat() if since and running else ""},
+        "facts": {
+            **row.facts,
+            "since": since.isoformat() if since and running else "",
+            "disk_rate": str(rates.notebook({**answer, "NotebookInstanceStatus": "Stopped"}) or ""),
+        },
     }
 
 

@@ -45,7 +45,8 @@ DEFAULT_RULES: tuple[IdleRule, ...] = (
         "notebook-open",
         "notebook",
         "Notebook open for long",
-        "InService for {value} hours. AWS does not tell whether a kernel runs.",
+        "Nothing in Jupyter's log for {value} hours, or InService that long where there is no log. "
+        "AWS does not tell whether a kernel runs.",
         12,
         "hours",
         1,
@@ -97,3 +98,16 @@ DEFAULT_RULES: tuple[IdleRule, ...] = (
         "set_retention",
     ),
 )
+
+# PutRetentionPolicy's retentionInDays.
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+
+def value_problem(rule: IdleRule, value: float) -> str | None:
+    """What is wrong with a threshold, in a sentence, or ``None``. No network."""
+    if not rule.least <= value <= rule.most:
+        return f"It must be between {rule.least:g} and {rule.most:g} {rule.unit}."
+    if rule.action == "set_retention" and value not in RETENTIONS:
+        nearest = min(RETENTIONS, key=lambda number: abs(number - value))
+        return f"CloudWatch Logs keeps lines for certain numbers of days only; the nearest is {nearest}."
+    return None

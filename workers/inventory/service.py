@@ -10,20 +10,27 @@ From a script::
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from workers.aws.meter import METRIC
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
 from workers.errors.tree import ServiceFault
 from workers.functions.service import Functions
 from workers.inventory.asking import AccountClock, Asking
+from workers.inventory.closer import Closer
 from workers.inventory.costs import Ledger, Spending, figures, history, month_start
 from workers.inventory.explorer import explored
+from workers.inventory.idle import judge, unjudged
 from workers.inventory.kinds import Kind
+from workers.inventory.parked import ParkedRows
 from workers.inventory.rates import Rates
 from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.settle import Settling, changed
 from workers.inventory.stock import Stock
 from workers.inventory.types import (
     Billed,
@@ -36,28 +43,40 @@ from workers.inventory.types import (
     Inventory,
     Proof,
     ReadAccount,
+    Resource,
     TearDownChoice,
     TearDownPlan,
     TearDownProgress,
 )
+from workers.inventory.usage import Reading, read_uses
+from workers.parking.service import Parking
 from workers.prices.table import PriceTable
 
 ENDED_KINDS: tuple[Kind, ...] = ("training-job", "processing-job", "transform-job")
 # Each is one call; the next time the rest is read.
 JOBS_AT_ONCE = 200
+# The rules' metrics are read again after this.
+IDLE_SECONDS = 300.0
 
 
 class InventoryService:
     """Everything of one account, for as long as it is connected. What cannot be read is told in the values."""
 
-    def __init__(self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions) -> None:
-        self._session, self._prices = session, prices
-        self._endpoints, self._functions = endpoints, functions
+    def __init__(
+        self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions, parking: Parking
+    ) -> None:
+        self._session, self._functions = session, functions
         self._clock = AccountClock(session)
         self._ask = Asking(session, self._clock)
         self._rates = Rates(prices, session.region)
         self._stock = Stock(self._ask, self._rates)
         self._ledger = Ledger()
+        self._closer = Closer(self._ask, self._rates)
+        parked = ParkedRows(session, endpoints, parking)
+        self._stock.add(parked.reader)
+        self._settling = Settling(session, parking, parked)
+        self._uses: Reading | None = None
+        self._uses_at, self._uses_of = 0.0, frozenset[tuple[Kind, str]]()
 
     @property
     def known(self) -> Inventory:
@@ -92,11 +111,14 @@ class InventoryService:
 
         What was read within a minute is not read again. Never raises for one resource.
         """
-        raise _not_there("look at last uses")
+        await self._stock.details(keys)
+        rows = [row for key in keys if (row := self._stock.row(key))]
+        return self._stock.learn(await self._closer.look(rows))
 
     def polling_per_hour(self, keys: Collection[tuple[Kind, str]], seconds: float) -> float:
         """US dollars an hour that AWS bills for calling ``look_closer`` with these every so many seconds. No call."""
-        return 0.0
+        rows = [row for key in keys if (row := self._stock.row(key))]
+        return self._closer.metrics(rows) * METRIC * 3600 / seconds
 
     async def costs(self) -> CostFigures:
         """Now, today, this month, the month's end. Costs nothing on AWS. Reads the account if nobody did before.
@@ -137,14 +159,53 @@ class InventoryService:
         """What these rules find in what was read. Reads the metrics that they need, which AWS bills, at most once in
         five minutes. What cannot be judged is told in ``IdleReport.unknown``.
         """
-        raise _not_there("look for what is idle")
+        if not self._stock.inventory.kinds:
+            await self.read()
+        wanted = {rule.kind for rule in rules if rule.on}
+        rows = [row for row in self._stock.inventory.resources if row.kind in wanted]
+        asked = [row for row in rows if row.kind in {rule.kind for rule in rules if rule.on and _asks(rule)}]
+        keys = frozenset(row.key for row in asked)
+        if self._uses is None or time.monotonic() - self._uses_at > IDLE_SECONDS or not keys <= self._uses_of:
+            self._uses = await read_uses(self._ask, asked, judging=True)
+            self._uses_at, self._uses_of = time.monotonic(), keys
+        return self._report(rows, self._uses, rules)
 
-    async def settle(self, finding: IdleFinding) -> str:
+    def _report(self, rows: Sequence[Resource], reading: Reading, rules: Sequence[IdleRule]) -> IdleReport:
+        now = self._clock.now()
+        findings = judge(rows, reading.uses, rules, now)
+        reasons = {finding.resource.key: finding.reason for finding in findings}
+        learned: dict[tuple[Kind, str], dict[str, object]] = {}
+        for row in self._stock.inventory.resources:
+            found: dict[str, object] = {"idle": reasons.get(row.key, "")}
+            use = reading.uses.get(row.key)
+            if use is not None:
+                found |= {"last_use": use.last(now), "use_known": True}
+            if any(getattr(row, name) != value for name, value in found.items()):
+                learned[row.key] = found
+        changes = self._stock.learn(learned)
+        unknown = [*reading.unknown, *unjudged(self._stock.inventory, {rule.kind for rule in rules if rule.on})]
+        shown = [replace(one, resource=self._stock.row(one.resource.key) or one.resource) for one in findings]
+        return IdleReport(tuple(shown), tuple(unknown), changes)
+
+    async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = DEFAULT_RULES) -> str:
         """Do what a finding offers: park, stop, delete, release, set retention. Returns what was done, in words.
+
+        ``rules`` are those that found it; it is asked once more whether they still hold.
 
         Raises ``Conflict`` when the resource is another one now, or is used again, and ``SageDeckError``.
         """
-        raise _not_there("do that")
+        rule = next(rule for rule in (*rules, *DEFAULT_RULES) if rule.id == finding.rule)
+        kept = finding.resource
+        await self.read([kept.kind])
+        row = self._stock.row(kept.key)
+        if row is None:
+            raise changed(kept.name)
+        reading = await read_uses(self._ask, [row], judging=True)
+        if not judge([row], reading.uses, [rule], self._clock.now()):
+            raise changed(kept.name)
+        done = await self._settling.carry_out(finding, rule)
+        self._uses = None
+        return done
 
     async def tear_down_plan(self, choice: TearDownChoice = TearDownChoice()) -> TearDownPlan:  # noqa: B008
         """Read the account afresh, and say what would go, in which order, and what stays and why."""
@@ -162,6 +223,10 @@ class InventoryService:
     async def proof(self) -> Proof:
         """A fresh listing of what is left, which proves that nothing bills, or says what may."""
         raise _not_there("list what is left")
+
+
+def _asks(rule: IdleRule) -> bool:
+    return rule.needs_metrics or rule.kind == "notebook"
 
 
 def _not_there(doing: str) -> ServiceFault:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workers.aws.tags import CREATED_BY, CREATOR
-from workers.errors.tree import AccessDenied, SageDeckError, Throttled, translate_for
+from workers.errors.tree import SageDeckError, translate_for
 from workers.inventory import kinds_compute, kinds_other, kinds_sagemaker
 from workers.inventory.asking import PAGE, Asking
 from workers.inventory.rates import Rates, shown, spent
@@ -178,7 +178,7 @@ class Stock:
         async for row, found in self._ask.each(rows, lambda row: detail(self._ask, self._rates, row)):
             if found is None:
                 self._state.listed.get(row.kind, {}).pop(row.key, None)
-            elif isinstance(found, (AccessDenied, Throttled)):
+            elif isinstance(found, SageDeckError):
                 refused, first = refused + 1, found
             else:
                 self._state.details[row.key] = _Kept(row.facts.get("version", ""), self._monotonic(), found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.unit.workers.fake_aws import MISSING, FakeSession
+from tests.unit.workers.fake_aws import MISSING, FakeSession, Refused
 from workers.inventory.asking import AccountClock, Asking
 from workers.inventory.rates import Rates
 from workers.inventory.stock import Stock
@@ -53,6 +53,7 @@ class Account(FakeSession):
             get_caller_identity=self._who,
             list_provisioned_concurrency_configs=lambda **_: {"ProvisionedConcurrencyConfigs": []},
             list_role_tags=lambda RoleName: {"Tags": self.tags.get(RoleName, [])},
+            describe_log_streams=self._no_log,
             list_tags=lambda ResourceArn: {"Tags": self.tags.get(ResourceArn, [])},
         )
         for operation, key in LISTS.items():
@@ -64,6 +65,9 @@ class Account(FakeSession):
     def _who(self) -> dict[str, Any]:
         date = self.date.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return {"Account": "123456789012", "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+    def _no_log(self, **_: Any) -> dict[str, Any]:
+        raise Refused("ResourceNotFoundException", "The specified log group does not exist.")
 
     def _describe(self, **parameters: str) -> dict[str, Any]:
         (name,) = parameters.values()
