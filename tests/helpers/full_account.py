@@ -14,11 +14,13 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 
 from tests.helpers.compute import busy_account
+from tests.helpers.inventory import FakeInventory, denied, pictured, resource
 from tests.helpers.models import NOW, ModelServices, endpoint
 from tests.helpers.scaling import scaled_account
 from workers.errors.tree import NotFound
 from workers.functions.calls import FunctionCall
 from workers.functions.types import Function, FunctionVersion
+from workers.inventory.types import Resource
 from workers.storage.buckets import Listing
 from workers.training.curves import CurveReader
 from workers.tuning.costs import estimate
@@ -196,6 +198,21 @@ def function() -> Function:
     )  # fmt: skip
 
 
+def everything() -> tuple[Resource, ...]:
+    """What the overview's picture has, and the longest names, all of which are idle."""
+    long = tuple(
+        resource(kind, long_name(f"{kind}-"), state, size=size, idle="no request for 19 days", dollars_per_hour=price,
+                 created=NOW - timedelta(days=23), last_use=NOW - timedelta(days=19), cost_so_far=price * 552)
+        for kind, state, size, price in (
+            ("endpoint", "InService", "12 × ml.g5.12xlarge, 1 × ml.m5.xlarge", 7.09),
+            ("notebook", "InService", "ml.t3.medium", 0.05),
+            ("volume", "available", "16,384 GiB gp3, encrypted", 1.8),
+        )
+    )  # fmt: skip
+    logs = tuple(resource("log-group", f"/aws/sagemaker/{at}", idle="kept for ever") for at in range(40))
+    return (*pictured(), *long, *logs)
+
+
 class FullServices(ModelServices):
     """All that the tabs ask for, answered at once from what is above."""
 
@@ -210,6 +227,7 @@ class FullServices(ModelServices):
         self.endpoint_rows[1] = failed
         self.compute = busy_account()
         self.scaling = scaled_account()
+        self.inventory = FakeInventory(everything(), [denied("role"), denied("endpoint-config")])
         self.figures = {name: metrics() for name in ENDPOINTS}
         self.lines = {name: [event.message for event in log_of()] for name in ENDPOINTS}
         self.reports = {JOB: report(), OTHER_JOB: report()}

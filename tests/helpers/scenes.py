@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
 SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
-IDS = ("data", "training", "compute", "endpoints", "scaling", "predict")
+IDS = ("overview", "data", "training", "compute", "endpoints", "scaling", "predict")
 SPECS = [spec for spec in TABS if spec.id in IDS]
 
 
@@ -107,6 +107,36 @@ class Stage:
         self.dialog = found()
 
     # Scenes
+
+    async def overview(self) -> None:
+        """What there is, and what is idle."""
+        tab = self.tab("overview")
+        await until(lambda: tab.list.table.model.total and tab.idle.lines)
+        tab.list.table.select_keys([("endpoint", "dog-classifier-old")])
+
+    async def idle(self) -> None:
+        """What is idle, from its drawer where the window is narrow."""
+        await self.overview()
+        self.tab("overview").show_side()
+
+    async def rules(self) -> None:
+        """The rules by which something is idle."""
+        await self.overview()
+        self.tab("overview").change_rules()
+        await self.asked("RulesDialog")
+
+    async def budget(self) -> None:
+        """What a month may cost."""
+        await self.overview()
+        self.tab("overview").set_budget()
+        await self.asked("BudgetDialog")
+
+    async def tear_down(self) -> None:
+        """Everything that would go."""
+        await self.overview()
+        self.tab("overview").tear_down()
+        await self.asked("TearDownDialog")
+        await until(lambda: self.dialog is not None and getattr(self.dialog, "plan", None) is not None)
 
     async def data(self) -> None:
         """A checked folder and its bucket."""
@@ -310,6 +340,7 @@ class Stage:
 SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
+        "overview", "idle", "rules", "budget", "tear_down",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
         "compute", "launch", "train", "scaling", "plan", "replay", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",

@@ -11,8 +11,9 @@ from console.models.format import count
 from console.tabs.overview.choices import BudgetDialog, RulesDialog
 from console.tabs.overview.chosen import Chosen
 from console.tabs.overview.commands import VERBS, Settle
+from console.tabs.overview.tear_down_dialog import TearDownDialog
 from console.widgets.tables.table import MenuEntry
-from workers.inventory.types import BudgetState, CostFigures, IdleFinding, IdleReport
+from workers.inventory.types import BudgetState, CostFigures, IdleFinding, IdleReport, Resource, TearDownChoice
 
 # What the operator may have done without being asked again: nothing that deletes.
 _UNASKED = ("park", "stop")
@@ -24,6 +25,7 @@ class Asking:
     def __init__(self, ctx: AppContext, chosen: Chosen, over: QWidget, changed: Callable[[], None]) -> None:
         self._ctx, self._chosen, self._over, self._changed = ctx, chosen, over, changed
         self._warned = ""
+        self._taking: TearDownDialog | None = None
         self._stopped: set[tuple[str, ...]] = set()
 
     def forget(self) -> None:
@@ -47,6 +49,24 @@ class Asking:
             self._chosen.budget = dialog.budget()
             self.forget()
             self._changed()
+
+    # Taking down
+
+    async def delete(self, resources: Sequence[Resource]) -> None:
+        """Show what deleting these takes along, ask, delete."""
+        await TearDownDialog(self._ctx, resources, parent=self._over.window()).ask()
+        self._changed()
+
+    @property
+    def tearing_down(self) -> bool:
+        """True while the account is taken down, with or without its dialog."""
+        return self._taking is not None and self._taking.running
+
+    async def tear_down(self, choice: TearDownChoice | None = None) -> None:
+        """Show all that would go, ask, take it down, prove it."""
+        self._taking = TearDownDialog(self._ctx, (), choice, self._chosen, parent=self._over.window())
+        await self._taking.ask()
+        self._changed()
 
     # What is idle
 

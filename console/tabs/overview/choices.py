@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from console.models.format import dollars
 from console.widgets.base import label
@@ -32,6 +32,7 @@ class RulesDialog(Dialog):
         self._rules = tuple(rules)
         self.switches: dict[str, Switch] = {}
         self.fields: dict[str, NumberField] = {}
+        self.sentences: dict[str, QLabel] = {}
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(2)
@@ -46,7 +47,7 @@ class RulesDialog(Dialog):
                 field.edited.connect(self._check)
                 self.fields[rule.id] = field
                 grid.addWidget(field, 2 * at, 1)
-            sentence = label(rule.words.format(value=f"{rule.value:g}"), "small", "text2", wrap=True)
+            sentence = self.sentences[rule.id] = label(rule.sentence, "small", "text2", wrap=True)
             sentence.setContentsMargins(0, 0, 0, 10)
             grid.addWidget(sentence, 2 * at + 1, 0, 1, 2)
         self.body.addLayout(grid)
@@ -81,6 +82,8 @@ class RulesDialog(Dialog):
         return ""
 
     def _check(self) -> None:
+        for rule in self.rules():
+            self.sentences[rule.id].setText(rule.sentence)
         words = self._problem()
         self.problem.setText(words)
         self.problem.setVisible(bool(words))

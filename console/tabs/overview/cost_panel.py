@@ -19,7 +19,8 @@ from workers.inventory.types import COST_GROUPS, CostGroup, CostHistory
 Span = Literal["24h", "7d", "30d"]
 SPANS: dict[str, timedelta] = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 TONES: dict[CostGroup, str] = {"Endpoints": "series1", "EC2": "series2", "Training": "series3", "Other": "series5"}
-_HEIGHT, _LOW_HEIGHT = 184, 148
+# The chart's height by the height of the page: a low window leaves more of it to the list below.
+_HEIGHTS = ((800, 192), (620, 156), (0, 120))
 
 
 class CostPanel(QWidget):
@@ -29,7 +30,7 @@ class CostPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._low = False
+        self._room = 900
         self.chart = StackedChart("Cost per hour")
         self.spans = Segmented([("24h", "24 h"), ("7d", "7 d"), ("30d", "30 d")], "24h", name="Time shown", small=True)
         self.chart.set_corner(self.spans)
@@ -47,9 +48,9 @@ class CostPanel(QWidget):
         """The time that is shown."""
         return SPANS[self.spans.current]
 
-    def set_low(self, low: bool) -> None:
-        """A low window leaves more of it to the list below."""
-        self._low = low
+    def set_room(self, height: int) -> None:
+        """How high the page is."""
+        self._room = height
         self._dress()
 
     def forget(self) -> None:
@@ -84,4 +85,5 @@ class CostPanel(QWidget):
         self.spanChanged.emit()
 
     def _dress(self) -> None:
-        self.chart.setFixedHeight(theme().pixels(_LOW_HEIGHT if self._low else _HEIGHT))
+        height = next(height for least, height in _HEIGHTS if self._room >= theme().pixels(least))
+        self.chart.setFixedHeight(theme().pixels(height))

@@ -7,8 +7,8 @@ from datetime import datetime
 from PySide6.QtWidgets import QWidget
 
 from console.models.columns import DASH
-from console.models.format import ago, cost, duration
-from console.tabs.overview.rows import Clock, Row, state_of_row
+from console.models.format import ago, cost
+from console.tabs.overview.rows import Clock, Row, age_text, state_of_row
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.dialog import Dialog
 from console.widgets.text.key_values import KeyValues
@@ -40,9 +40,9 @@ def facts(resource: Resource, clock: Clock) -> list[tuple[str, str]]:
         ("State", " ".join(part for part in (state.word if state else "", resource.idle) if part)),
         ("Size", resource.size),
         ("Made", _when(resource.created)),
-        ("Age", duration(age) if (age := resource.age(clock.now())) is not None else ""),
+        ("Age", age_text(resource.created, clock.now()) if resource.created is not None else ""),
         ("Last use", ago(resource.last_use, clock.now()) if resource.last_use is not None else use),
-        ("Costs", f"{cost(resource.dollars_per_hour, 3)} an hour" if resource.dollars_per_hour is not None else ""),
+        ("Costs", _rate(resource.dollars_per_hour)),
         ("So far", cost(resource.cost_so_far) if resource.cost_so_far is not None else ""),
         ("By SageDeck", made),
         ("Tags", tags or ("none" if resource.tags is not None else "")),
@@ -50,6 +50,12 @@ def facts(resource: Resource, clock: Clock) -> list[tuple[str, str]]:
         *((KINDS[kind].one, name) for kind, name in resource.parts),
     ]
     return [(name, value or DASH) for name, value in rows]
+
+
+def _rate(dollars: float | None) -> str:
+    if dollars is None:
+        return ""
+    return f"{cost(dollars, 3)} an hour" if dollars else "nothing"
 
 
 def _when(at: datetime | None) -> str:

@@ -20,8 +20,9 @@ _READING = "reading…"
 class Figure(QWidget):
     """A title, a large figure with its unit, and a caption."""
 
-    def __init__(self, title: str, unit: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, unit: str = "", *, digits: int = 2, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._digits = digits
         self._title = label(title, "small", "text2")
         self._figure = label(DASH, "figure")
         self._unit = label(unit, "small", "text2")
@@ -46,7 +47,7 @@ class Figure(QWidget):
 
     def show_figure(self, dollars: float | None, caption: str, tone: str = "text2", tip: str = "") -> None:
         """A dash for what is not known."""
-        text = DASH if dollars is None else cost(dollars)
+        text = DASH if dollars is None else cost(dollars, self._digits)
         self._figure.setText(text)
         self._unit.setVisible(dollars is not None and bool(self._unit.text()))
         self.caption.setText(caption)
@@ -69,7 +70,7 @@ class Figures(QWidget):
         self.now = Figure("Running now", "per hour")
         self.today = Figure("Today")
         self.month = Figure("This month")
-        self.end = Figure("Month end, at this pace")
+        self.end = Figure("Month end, at this pace", digits=0)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
@@ -99,7 +100,7 @@ class Figures(QWidget):
         least = "at least, some is not known" if missing else ""
         now = count(found.billing, "resource") + " billing" if found.now is not None else "not known"
         self.now.show_figure(found.now, aged if old else now, "warn" if old else "text2", missing)
-        by_then = f"{cost(found.yesterday)} by this time yesterday" if found.yesterday is not None else ""
+        by_then = f"{cost(found.yesterday)} by now yesterday" if found.yesterday is not None else ""
         self._show(self.today, found.today, by_then or least or "since midnight UTC", missing)
         first = found.as_of.replace(day=1)
         self._show(self.month, found.month, least or f"since {day_month(first.date(), found.as_of.date())}", missing)
@@ -107,7 +108,7 @@ class Figures(QWidget):
         if budget is not None and budget.level in ("warning", "over"):
             caption, tone = budget.words, "warn" if budget.level == "warning" else "err"
         elif found.without_idle is not None and idle and found.month_end is not None:
-            caption, tone = f"{cost(found.without_idle)} without what is idle", "warn"
+            caption, tone = f"{cost(found.without_idle, 0)} without what is idle", "warn"
         self._show(self.end, found.month_end, caption or (budget.words if budget is not None else ""), missing, tone)
 
     def _show(self, figure: Figure, dollars: float | None, caption: str, tip: str, tone: str = "text2") -> None:

@@ -12,10 +12,10 @@ from console.models.format import cost
 from console.tabs.overview.commands import VERBS, Settle
 from console.tabs.overview.part import Part
 from console.tabs.overview.rows import ICONS
-from console.widgets.base import ElidedLabel, label
+from console.widgets.base import ElidedLabel, label, on_theme
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.lines import IconLabel
-from workers.inventory.types import KINDS, IdleFinding, IdleReport, IdleRule
+from workers.inventory.types import KINDS, IdleFinding, IdleReport, IdleRule, Inventory, Kind
 
 # More lines than these would push what is unsafe out of sight; the inventory has all.
 MOST = 6
@@ -76,6 +76,7 @@ class IdlePart(Part):
         self.lines: list[IdleLine] = []
         self._rules: dict[str, IdleRule] = {}
         self._shown: tuple[object, ...] = ()
+        self._unread: frozenset[Kind] = frozenset()
         self._sum = label("", "section", "warn")
         self._of = label("a month", "small", "text2")
         for part in (self._sum, self._of):
@@ -92,6 +93,7 @@ class IdlePart(Part):
         foot.addWidget(self.rules_button)
         self.body.addLayout(foot)
         ctx.readOnlyChanged.connect(lambda _: self._update())
+        on_theme(self, self._align)
         self.forget()
 
     @property
@@ -119,8 +121,7 @@ class IdlePart(Part):
         if report.findings:
             self.say(unknown)
         else:
-            on = sum(rule.on for rule in rules)
-            self.say(unknown or ("Nothing is idle." if on else "No rule is on: nothing is looked for."))
+            self.say(unknown or self._nothing(rules))
         saved = report.per_month
         self._sum.setText(cost(saved, 0 if saved >= 1 else 2))
         for part in (self._sum, self._of):
@@ -129,6 +130,18 @@ class IdlePart(Part):
             self._shown = shown
             self._fill(report)
         self._update()
+
+    def show_inventory(self, found: Inventory) -> None:
+        """Know what could not be read: nothing is said of that."""
+        self._unread = frozenset(kind.kind for kind in found.unread)
+
+    def _nothing(self, rules: Sequence[IdleRule]) -> str:
+        kinds = {rule.kind for rule in rules if rule.on}
+        if not kinds:
+            return "No rule is on: nothing is looked for."
+        if kinds <= self._unread:
+            return "What is idle is not known: nothing that could be was read."
+        return "Nothing is idle, of what could be read." if kinds & self._unread else "Nothing is idle."
 
     def _fill(self, report: IdleReport) -> None:
         groups = grouped(report.findings)
@@ -142,10 +155,17 @@ class IdlePart(Part):
             self.lines.append(line)
             if had == group[0].key:
                 line.button.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._align()
         number = len(report.findings)
         shown = sum(len(line.findings) for line in self.lines)
         self.all_button.setText(f"All {number:,} in the inventory")
         self.all_button.setVisible(number > shown)
+
+    def _align(self) -> None:
+        """All buttons are as wide as the widest, so that the sums stand in one column."""
+        widest = max((line.button.sizeHint().width() for line in self.lines), default=0)
+        for line in self.lines:
+            line.button.setFixedWidth(widest)
 
     def _clear(self) -> None:
         for line in self.lines:

@@ -17,7 +17,7 @@ from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.segmented import Segmented
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import MenuEntry, ResourceTable
-from workers.inventory.types import KINDS, Inventory, Kind, Resource
+from workers.inventory.types import KINDS, Inventory, Kind, KindRead, Resource
 
 ALL = ""
 # So long after the last scroll what is in sight is looked at closer: it costs money, and nobody reads while scrolling.
@@ -25,13 +25,17 @@ SETTLE_MS = 600
 
 
 class InventoryList(QWidget):
-    """Signals: ``activated(Row)`` on double click or Return; ``sightChanged()``: other rows are in sight."""
+    """``again`` reads the account once more.
+
+    Signals: ``activated(Row)`` on double click or Return; ``sightChanged()``: other rows are in sight.
+    """
 
     activated = Signal(object)
     sightChanged = Signal()
 
-    def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
+    def __init__(self, ctx: AppContext, again: Callable[[], object], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._ctx, self._again = ctx, again
         self.clock = Clock()
         self._actions: Callable[[list[Resource]], Sequence[MenuEntry]] | None = None
         self._count = label("", "body", "text3")
@@ -110,6 +114,15 @@ class InventoryList(QWidget):
         # Ages grow without any row having changed.
         self.table.view.viewport().update()
         self._show_count()
+        if found.kinds and len(found.unread) == len(found.kinds):
+            self._show_refused(found.unread[0])
+
+    def _show_refused(self, read: KindRead) -> None:
+        error = read.error
+        assert error is not None
+        sentence = " ".join(part for part in (error.message, error.hint) if part)
+        fix = self._ctx.notify.fix(error) or ("Try again", self._again)
+        self.table.set_error("Nothing of this account may be listed", sentence, fix=fix)
 
     def forget(self) -> None:
         """The account was left."""
@@ -190,4 +203,6 @@ class InventoryList(QWidget):
 
     def _menu(self, rows: list[Any]) -> Sequence[MenuEntry]:
         found = [row.resource for row in rows if row.resource is not None]
+        if not found and rows:
+            return [("Why, and what helps…", "info", lambda: self.activated.emit(rows[0]))]
         return self._actions(found) if self._actions is not None and found else ()

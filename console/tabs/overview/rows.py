@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.models.columns import Column
-from console.models.format import ago, cost, duration
+from console.models.format import ago, cost
 from console.models.states import INSTANCE_STATES, State, state_of
 from workers.inventory.types import KINDS, Kind, KindRead, Resource
 
@@ -66,7 +66,9 @@ class Row:
         """The resource's name; what could not be read."""
         if self.resource is not None:
             return self.resource.name or self.resource.id
-        return KINDS[self.kind].many
+        assert self.read is not None
+        title = self.read.error.title if self.read.error is not None else "not read"
+        return f"{KINDS[self.kind].many}: {title[:1].lower()}{title[1:]}"
 
     @property
     def idle(self) -> bool:
@@ -145,6 +147,11 @@ def _by_rate(row: Row) -> float | None:
     return math.inf if row.resource is None else row.resource.dollars_per_hour
 
 
+def age_text(made: datetime, now: datetime) -> str:
+    """``41 min``, ``23 d``."""
+    return ago(min(made, now), now).removesuffix(" ago")
+
+
 class Clock:
     """The account's clock: this computer's may be hours off, and ages are not."""
 
@@ -164,7 +171,7 @@ def columns(clock: Clock) -> list[Column]:
     """The columns; ages and last uses are of ``clock``'s now whenever they are painted."""
 
     def age(value: datetime, row: Row) -> str:
-        return duration(max(0.0, (clock.now() - value).total_seconds()))
+        return age_text(value, clock.now())
 
     def last_use(row: Row) -> datetime | str | None:
         resource = row.resource

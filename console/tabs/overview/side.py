@@ -33,7 +33,7 @@ class Side(QWidget):
         scroll = ScrollArea("Idle, security, events")
         scroll.setWidget(inner)
         column = QVBoxLayout(self)
-        column.setContentsMargins(PAGE_PADDING, 16, 0, 8)
+        column.setContentsMargins(PAGE_PADDING, 22, 0, 8)
         column.addWidget(scroll, 1)
         on_theme(self)
 

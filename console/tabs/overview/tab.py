@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from console.tabs.overview.opening import open_resource
 from console.tabs.overview.rows import Row
 from console.tabs.overview.side import Side
 from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.frames.banner import Banner
 from console.widgets.tables.table import MenuEntry
 from workers.errors.tree import SageDeckError
 from workers.inventory.budget import budget_state
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 
 # Metrics cost money: what is in sight is looked at closer this often, and no more.
 LOOK_SECONDS = 300
-_SIDE_WIDTH = 328
-_LOW_BELOW = 760
+_SIDE_WIDTH = 352
 
 
 class OverviewTab(Tab):
@@ -52,18 +53,30 @@ class OverviewTab(Tab):
         self._costs: CostFigures | None = None
         self._budget: BudgetState | None = None
         self._wanted: tuple[str, str] | None = None
+        self._reading: asyncio.Task[Any] | None = None
+        self._again = False
         self.more_button = IconButton("dots", "Budget, rules and more", on=self._open_more)
         self.copy_button = Button("Copy table", "ghost", "copy", on=self.copy_table)
+        self.tear_down_button = Button("Tear down…", "dangerText", "trash", on=self.tear_down)
         self.refresh_button = Button("Refresh", icon="refresh", on=self.refresh)
-        for part in (self.more_button, self.copy_button, self.refresh_button):
+        for part in (self.more_button, self.copy_button, self.tear_down_button):
             self.head.add(part)
+        self.unfinished = Banner("warn", closable=True)
+        self.unfinished.set_content(
+            "warn",
+            "A tear-down was not finished",
+            "What is left of it is still there, and may bill. It goes on where it stopped.",
+            fix=("Continue…", self.tear_down),
+        )
+        self.unfinished.closed.connect(self._give_up)
+        self.body.addWidget(self.unfinished)
         self.figures = Figures()
         self.body.addWidget(self.figures)
         yield
         self.cost_panel = CostPanel()
         self.body.addWidget(self.cost_panel)
         yield
-        self.list = InventoryList(ctx)
+        self.list = InventoryList(ctx, self.refresh)
         self.list.set_actions(self._entries)
         self.list.table.set_empty(
             "overview",
@@ -75,6 +88,7 @@ class OverviewTab(Tab):
         yield
         self.side = Side(ctx)
         self.set_side(self.side, "Findings", "warn", _SIDE_WIDTH)
+        self.head.add(self.refresh_button)
         yield from self.side.build()
         self._look_timer = QTimer(self)
         self._look_timer.setInterval(LOOK_SECONDS * 1000)
@@ -95,6 +109,8 @@ class OverviewTab(Tab):
         self.cost_panel.spanChanged.connect(self._read_history)
         self.idle.allWanted.connect(self._show_idle)
         self.idle.rulesWanted.connect(self.change_rules)
+        self.ctx.readOnlyChanged.connect(lambda _: self._update())
+        self.ctx.settings.changed.connect(lambda _: self._update())
         self.ctx.pricesChanged.connect(self._prices_changed)
 
     # What the window asks
@@ -130,8 +146,9 @@ class OverviewTab(Tab):
 
     def _place(self) -> None:
         self.copy_button.setVisible(not self.narrow)
+        self.tear_down_button.setVisible(not self.narrow)
         self.list.set_narrow(self.narrow)
-        self.cost_panel.set_low(self.height() < theme().pixels(_LOW_BELOW))
+        self.cost_panel.set_room(self.height())
 
     def forget_account(self) -> None:
         """Nothing of the account may stay."""
@@ -144,7 +161,8 @@ class OverviewTab(Tab):
         super().backend_changed()
 
     def _forget(self) -> None:
-        self._costs = self._budget = None
+        self._costs = self._budget = self._reading = None
+        self._again = False
         self.figures.forget()
         self.cost_panel.forget()
         self.list.forget()
@@ -153,6 +171,7 @@ class OverviewTab(Tab):
         backend = self.ctx.backend
         self.figures.set_pretended(backend is not None and backend.kind == "sandbox")
         self._asking.forget()
+        self._update()
 
     def resource_changed(self, kind: str, name: str) -> None:
         """Read again after a change, if anybody looks."""
@@ -165,12 +184,25 @@ class OverviewTab(Tab):
 
     def refresh(self) -> None:
         """Read the account again: the list first, then what is reckoned from it."""
+        self._update()
         if not self.list.table.model.total:
             self.list.table.set_loading("Listing the account")
-        self.with_services(self._refresh, label="Read the account", key="list", on_error=self._refresh_failed)
-        if self.ctx.connected:
+        if self._reading is not None and not self._reading.done():
+            # A large account takes longer than the pause between two readings: begun anew it would never end.
+            self._again = True
+            return
+        self._again = False
+        self._reading = self.with_services(
+            self._refresh, label="Read the account", key="list", on_error=self._refresh_failed
+        )
+        if self._reading is not None:
+            self._reading.add_done_callback(self._read_over)
             for part in self.side.parts:
                 part.refresh()
+
+    def _read_over(self, task: asyncio.Task[Any]) -> None:
+        if task is self._reading and self._again and self.active and not task.cancelled():
+            self.refresh()
 
     def _refresh_failed(self, error: BaseException) -> None:
         fix = self.ctx.notify.fix(error) if isinstance(error, SageDeckError) else None
@@ -201,12 +233,6 @@ class OverviewTab(Tab):
         if not done:
             read = sum(kind.as_of is not None or kind.error is not None for kind in found.kinds)
             table.set_loading(f"Listing the account: {read} of {len(found.kinds)} kinds")
-        elif found.kinds and len(found.unread) == len(found.kinds):
-            error = found.unread[0].error
-            assert error is not None
-            sentence = " ".join(part for part in (error.message, error.hint) if part)
-            fix = self.ctx.notify.fix(error) or ("Try again", self.refresh)
-            table.set_error("Nothing of this account may be listed", sentence, fix=fix)
         for part in self.side.parts:
             part.show_inventory(found)
         self._choose_wanted()
@@ -266,9 +292,8 @@ class OverviewTab(Tab):
     def _show_reads(self, services: Services) -> None:
         reads = services.inventory.reads
         an_hour = services.inventory.polling_per_hour(self.list.in_sight(), LOOK_SECONDS)
-        words = (
-            f"Looking at what is in sight costs {cost(an_hour, 4)} an hour (metrics), so far {cost(reads.dollars, 4)}."
-        )
+        so_far = cost(reads.dollars, 4)
+        words = f"Reading last uses of what is in sight costs {cost(an_hour, 4)} an hour, {so_far} since connecting."
         pages = count(reads.cost_pages, "page") + " of Cost Explorer, " if reads.cost_pages else ""
         self.list.set_foot(words, f"{count(reads.calls, 'request')}, {pages}{count(reads.metrics, 'metric')}")
 
@@ -277,6 +302,14 @@ class OverviewTab(Tab):
             self.refresh()
 
     # What can be done
+
+    def _update(self) -> None:
+        free = self.ctx.connected and not self.ctx.read_only and not self._asking.tearing_down
+        self.tear_down_button.setEnabled(free)
+        self.unfinished.setVisible(free and self.chosen.unfinished is not None)
+
+    def _give_up(self) -> None:
+        self.chosen.unfinished = None
 
     def _open(self, row: Row) -> None:
         if row.read is not None and row.read.error is not None:
@@ -302,6 +335,7 @@ class OverviewTab(Tab):
         found = [finding for finding in report.findings if finding.resource.key in keys] if report is not None else []
         entries += self._asking.settle_entries(found)
         entries += entries_for(self.ctx, resources)
+        entries.append(("Delete…", "trash", lambda: self.delete(resources)))
         return entries
 
     def _open_more(self) -> None:
@@ -319,12 +353,22 @@ class OverviewTab(Tab):
         entries += [("Budget…", "coin", self.set_budget), ("Idle rules…", "idle", self.change_rules)]
         if self.narrow:
             entries.append(("Copy table", "copy", self.copy_table))
+            if self.tear_down_button.isEnabled():
+                entries.append(("Tear down…", "trash", self.tear_down))
         return entries
 
     def copy_table(self) -> None:
         """Copy the rows shown."""
         number = self.list.copy()
         self.ctx.notify.success(f"{count(number, 'row')} copied", "As a table, for a spreadsheet.")
+
+    def delete(self, resources: Sequence[Resource]) -> None:
+        """Ask, then delete these."""
+        self.start(self._asking.delete(resources), label="Delete", key="ask")
+
+    def tear_down(self) -> None:
+        """Open the dialog that takes everything down."""
+        self.start(self._asking.tear_down(self.chosen.unfinished), label="Tear down", key="ask")
 
     def change_rules(self) -> None:
         """Open the rules by which something is idle."""

@@ -53,6 +53,9 @@ def _plain(value: float) -> str:
 class LineChart(QWidget):
     """Signals: ``hovered(object x or None)``, so that charts on one axis can share the readout by ``set_cursor``."""
 
+    # Pixels between the lines of the grid, at least.
+    _line_gap = 40
+
     hovered = Signal(object)
 
     def __init__(
@@ -181,7 +184,7 @@ class LineChart(QWidget):
         offset = datetime.now().astimezone().utcoffset()
         seconds = offset.total_seconds() if offset is not None else 0.0
         across = time_scale(low, high, most, seconds) if self._time_axis else count_scale(low, high, most)
-        lines = max(2, min(5, int(plot.height() / theme().pixels(40))))
+        lines = max(2, min(5, int(plot.height() / theme().pixels(self._line_gap))))
         if self._y_range is not None:
             return across, value_scale(*self._y_range, lines)
         ys = [y for series in self._series for y in series.ys if math.isfinite(y)]

@@ -48,6 +48,8 @@ class Layer:
 class StackedChart(LineChart):
     """See the module's text."""
 
+    _line_gap = 30
+
     def __init__(
         self, title: str = "", *, y_format: Callable[[float], str] = dollars, parent: QWidget | None = None
     ) -> None:
@@ -98,7 +100,7 @@ class StackedChart(LineChart):
     def _plot(self) -> QRectF:
         line = theme().metrics("caption").height()
         # One line for the words of events above the highest heap.
-        head = self._head_height() + 6 + line
+        head = self._head_height() + 8 + line
         height = self.height() - head - line - 6
         left = text_width(self._widest_tick(height), "caption") + 8
         return QRectF(left, head, self.width() - left - 4, height)
@@ -221,7 +223,8 @@ class StackedChart(LineChart):
     def _box_of(self, event: Event, x: float, plot: QRectF, across: Scale, up: Scale, height: float) -> QRectF:
         """Where the words stand: just above the heap over all of their width."""
         width = min(text_width(event.words, "caption"), plot.width())
-        left = min(max(x - width / 2, plot.left()), plot.right() - width)
+        # From the moment on: what it is about lies right of it.
+        left = min(max(x, plot.left()), plot.right() - width)
         share = (across.high - across.low) / max(1.0, plot.width())
         low, high = (across.low + (edge - plot.left()) * share for edge in (left, left + width))
         top = plot.bottom()
@@ -231,7 +234,7 @@ class StackedChart(LineChart):
                 end = heap.xs[at + 1] if at + 1 < len(heap.xs) else across.high
                 if begin <= high and end >= low and math.isfinite(heap.ys[at]):
                     top = min(top, up.place(heap.ys[at], plot.bottom(), plot.top()))
-        return QRectF(left, max(plot.top() - height, top - height - 4), width + 1, height)
+        return QRectF(left, max(plot.top() - height - 3, top - height - 4), width + 1, height)
 
     def _paint_near(self, painter: QPainter, plot: QRectF, across: Scale, events: Sequence[Event]) -> None:
         if self._cursor is None:

@@ -1,0 +1,400 @@
+"""The Overview's real widgets over a stand-in account: what there is, what it costs, what is idle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from console.tabs import TABS
+from console.tabs.overview import TAB
+from console.tabs.overview.commands import Settle
+from console.tabs.overview.opening import payload_of
+from console.tabs.overview.tab import OverviewTab
+from console.widgets.frames.confirm import ConfirmDialog
+from tests.helpers.inventory import NOW, FakeInventory, denied, pictured, resource
+from tests.helpers.models import ModelServices, enter
+from tests.helpers.window import dialog_of, menu_of, texts, until
+from workers.errors.tree import Expired
+from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, IdleFinding, IdleReport, Place
+
+OLD = ("endpoint", "dog-classifier-old")
+
+
+async def opened(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:
+    application = make_application([TAB])
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    tab = application.window.pages.tab("overview")
+    assert isinstance(tab, OverviewTab)
+    services = ModelServices()
+    services.inventory = inventory
+    enter(application, services)
+    return application, tab
+
+
+async def shown(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:
+    application, tab = await opened(make_application, inventory)
+    await until(lambda: tab.idle.report is not None and tab.ctx.refreshed_at is not None)
+    return application, tab
+
+
+def names(tab: OverviewTab) -> list[str]:
+    return [row.name for row in tab.list.table.model.visible_rows()]
+
+
+# What there is
+
+
+async def test_it_shows_figures_rows_and_what_is_idle(make_application: Callable[..., Any]) -> None:
+    _, tab = await shown(make_application, FakeInventory(pictured()))
+    figures = tab.figures
+    assert [one.text for one in (figures.now, figures.today, figures.month, figures.end)] == [
+        "$3.05", "$24.90", "$214.60", "$592",
+    ]  # fmt: skip
+    assert figures.now.caption.text() == "10 resources billing"
+    assert "$155 without what is idle" in figures.end.caption.text()
+    assert names(tab)[:2] == ["dogs-tuning-1409", "dog-classifier-old"]
+    states = {row.name: tab.list.table.model.columns[3].text_of(row) for row in tab.list.table.model.visible_rows()}
+    assert states["dog-classifier-old"] == "Idle" and states["vol-0c81d9be27"] == "Unused"
+    assert states["dog-trainer"] == "Running" and states["SageDeckTraining-dogs"] == "–"
+    assert "$499" in texts(tab.idle)
+    assert [line.findings[0].resource.name for line in tab.idle.lines] == [
+        "dog-classifier-old", "dog-scratch", "dog-notebook", "vol-0c81d9be27",
+    ]  # fmt: skip
+    await until(lambda: "tuning, 3 at a time" in tab.cost_panel.chart.accessibleDescription())
+
+
+async def test_what_is_not_known_is_a_dash_and_what_is_old_says_so(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory(pictured())
+
+    async def unknown() -> CostFigures:
+        return CostFigures(
+            NOW - timedelta(hours=1), 1.25, None, None, None, missing=("2 instance types have no price.",)
+        )
+
+    inventory.costs = unknown  # type: ignore[method-assign]
+    _, tab = await shown(make_application, inventory)
+    figures = tab.figures
+    assert [one.text for one in (figures.now, figures.today, figures.month, figures.end)] == ["$1.25", "–", "–", "–"]
+    assert figures.now.caption.text().startswith("as of ")
+    assert figures.now.toolTip() == "2 instance types have no price."
+
+
+async def test_a_kind_that_cannot_be_read_is_a_row_with_its_cure(make_application: Callable[..., Any]) -> None:
+    application, tab = await shown(make_application, FakeInventory(pictured(), [denied("model"), denied("role")]))
+    assert names(tab)[:2] == ["Models: you may not do this", "Roles: you may not do this"]
+    row = tab.list.table.model.visible_rows()[0]
+    size = next(column for column in tab.list.table.model.columns if column.key == "size")
+    assert "sagemaker:ListModels is missing" in size.text_of(row)
+    # It may bill, and may be idle: no view hides it.
+    for view in ("billing", "idle"):
+        tab.list.views.set_current(view)
+        assert "Models: you may not do this" in names(tab)
+    tab.list.table.select_keys([row.key])
+    tab.list.table.setFocus()
+    QTest.keyClick(tab.list.table.view, Qt.Key.Key_Return)
+    assert any("ListModels" in notice.text for notice in application.notify.notices)
+
+
+async def test_an_account_where_nothing_may_be_listed_says_so(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory((), [denied(kind) for kind in ALL_KINDS])
+    _, tab = await shown(make_application, inventory)
+    assert "Nothing of this account may be listed" in texts(tab)
+    assert len(names(tab)) == len(ALL_KINDS) and tab.list.table.state == "rows"
+    assert "What is idle is not known" in texts(tab.idle) and "Nothing is idle" not in texts(tab.idle)
+
+
+async def test_an_empty_account_shows_the_next_step(make_application: Callable[..., Any]) -> None:
+    application, tab = await shown(make_application, FakeInventory())
+    went: list[str] = []
+    application.ctx.navigateRequested.connect(lambda tab_id, _: went.append(tab_id))
+    assert tab.list.table.state == "empty" and "Nothing here yet" in texts(tab.list)
+    from console.widgets.forms.buttons import Button
+
+    next(button for button in tab.list.findChildren(Button) if button.text() == "Go to Data").click()
+    assert went == ["data"]
+
+
+async def test_it_is_not_said_to_be_empty_before_all_was_asked(make_application: Callable[..., Any]) -> None:
+    inventory, gate = FakeInventory(), asyncio.Event()
+    inventory.answered = gate.wait
+    _, tab = await opened(make_application, inventory)
+    await until(lambda: inventory.asked)
+    assert tab.list.table.state == "loading" and tab.figures.now.text == "–"
+    gate.set()
+    await until(lambda: tab.list.table.state == "empty")
+
+
+async def test_a_sign_in_that_expired_keeps_the_rows_with_their_age(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory(pictured())
+    _, tab = await shown(make_application, inventory)
+    inventory.error = Expired("Your session has ended", "ExpiredToken.")
+    tab.refresh_button.click()
+    await until(lambda: "Your session has ended" in texts(tab.list))
+    assert "as of " in texts(tab.list) and "dog-trainer" in names(tab) and tab.figures.now.text == "$3.05"
+    inventory.error = None
+    tab.refresh()
+    await until(lambda: "Your session has ended" not in texts(tab.list))
+
+
+# The list
+
+
+async def test_it_is_narrowed_by_words_kind_and_what_bills(make_application: Callable[..., Any]) -> None:
+    _, tab = await shown(make_application, FakeInventory(pictured()))
+    tab.list.views.set_current("idle")
+    assert len(names(tab)) == 4
+    tab.list.views.set_current("billing")
+    # What a bucket costs is not known: it may bill.
+    assert len(names(tab)) == 11 and "dogs-482109375516" in names(tab) and "SageDeckTraining-dogs" not in names(tab)
+    tab.list.kinds.set_value("endpoint")
+    assert len(names(tab)) == 4
+    tab.list.search.setText("tag:sagedeck:created-by=sagedeck multi")
+    await until(lambda: names(tab) == ["dog-classifier-multi"])
+    assert "1 of 13" in texts(tab.list)
+    tab.list.table.clear_filter()
+    assert len(names(tab)) == 13 and tab.list.views.current == "all" and tab.list.kinds.value() == ""
+
+
+async def test_a_refresh_touches_the_changed_rows_alone(make_application: Callable[..., Any]) -> None:
+    rows = tuple(resource("log-group", f"/aws/{at:03}", dollars_per_hour=at / 1000) for at in range(300))
+    inventory = FakeInventory(rows)
+    _, tab = await shown(make_application, inventory)
+    table = tab.list.table
+    table.select_keys([("log-group", "/aws/150"), ("log-group", "/aws/100")])
+    bar = table.view.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    place, touched = bar.value(), []
+    table.model.dataChanged.connect(lambda first, last: touched.append((first.row(), last.row())))
+    table.model.modelReset.connect(lambda: touched.append("reset"))
+    inventory.rows = (*rows[:120], replace(rows[120], size="9 GB"), *rows[121:])
+    tab.refresh()
+    await until(lambda: touched)
+    await until(lambda: not tab.running("list"))
+    at = table.model.position_of(("log-group", "/aws/120"))
+    assert touched == [(at, at)]
+    assert bar.value() == place and set(table.selected_keys()) == {("log-group", "/aws/150"), ("log-group", "/aws/100")}
+
+
+async def test_a_slow_account_is_not_asked_anew_before_it_has_answered(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory(pictured())
+    _, tab = await shown(make_application, inventory)
+    gate = asyncio.Event()
+    inventory.answered = gate.wait
+    inventory.asked.clear()
+    for _ in range(5):
+        tab.refresh()
+        await asyncio.sleep(0)
+    assert [what for what, _ in inventory.asked] == ["refresh"]
+    gate.set()
+    # What was wanted meanwhile is read once more, once.
+    await until(lambda: [what for what, _ in inventory.asked].count("refresh") == 2)
+    await until(lambda: not tab.running("list"))
+    assert [what for what, _ in inventory.asked].count("refresh") == 2
+
+
+async def test_what_costs_money_is_asked_for_what_is_in_sight(make_application: Callable[..., Any]) -> None:
+    rows = tuple(resource("endpoint", f"e-{at:03}", "InService", dollars_per_hour=1.0) for at in range(300))
+    inventory = FakeInventory(rows)
+    _, tab = await shown(make_application, inventory)
+
+    def looked() -> list[Any]:
+        return [keys for what, keys in inventory.asked if what == "look_closer"]
+
+    await until(looked)
+    assert 5 < len(looked()[-1]) < 40
+    assert "an hour" in tab.list._foot.text()
+    before = len(looked())
+    tab.leave()
+    tab._look_closer()
+    assert len(looked()) == before and not tab._look_timer.isActive()
+
+
+async def test_rows_are_copied_as_a_table(make_application: Callable[..., Any]) -> None:
+    _, tab = await shown(make_application, FakeInventory(pictured()))
+    tab.list.views.set_current("idle")
+    tab.copy_button.click()
+    lines = QApplication.clipboard().text().splitlines()
+    assert lines[0].startswith("Name\tKind") and len(lines) == 5
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if KINDS[kind].tab])
+async def test_a_resource_is_opened_in_its_tab(make_application: Callable[..., Any], kind: Any) -> None:
+    name = "function:dogs:live" if kind == "scalable-target" else "dogs"
+    one = resource(kind, name, place=Place(KINDS[kind].tab, "dogs"))
+    application, tab = await shown(make_application, FakeInventory([one]))
+    went: list[tuple[str, Any]] = []
+    application.ctx.navigateRequested.connect(lambda tab_id, payload: went.append((tab_id, payload)))
+    tab.list.activated.emit(tab.list.table.model.row_at(0))
+    assert went == [(KINDS[kind].tab, payload_of(one))]
+    assert list(payload_of(one).values()) == ["dogs"], "the tab is told what to choose"
+    assert any(spec.id == KINDS[kind].tab for spec in TABS)
+
+
+async def test_what_no_tab_has_shows_its_details(make_application: Callable[..., Any]) -> None:
+    from console.tabs.overview.details import DetailsDialog
+
+    application, tab = await shown(make_application, FakeInventory([resource("role", "SageDeckTraining-dogs")]))
+    tab.list.activated.emit(tab.list.table.model.row_at(0))
+    dialog = await dialog_of(DetailsDialog, application.window)
+    said = texts(dialog).replace("\u200b", "")
+    assert "SageDeckTraining-dogs" in said and "sagedeck:created-by=sagedeck" in said
+    dialog.accept()
+
+
+async def test_the_menu_offers_what_a_row_is_good_for(make_application: Callable[..., Any]) -> None:
+    application, tab = await shown(make_application, FakeInventory(pictured()))
+    tab.list.table.select_keys([OLD])
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Park…", "Delete…"]
+    application.ctx.set_read_only(True)
+    assert menu_of(tab.list.table) == ["Open", "Details…"]
+    assert not tab.tear_down_button.isEnabled() and not tab.idle.lines[0].button.isEnabled()
+
+
+# What is idle
+
+
+async def test_a_finding_is_settled_after_it_was_agreed_to(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory(pictured())
+    application, tab = await shown(make_application, inventory)
+    tab.idle.lines[0].button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "dog-classifier-old is switched off." in texts(dialog) and "$336.53 a month" in texts(dialog)
+    dialog.accept()
+    await until(lambda: inventory.did == [("park", OLD)])
+    await until(lambda: "dog-classifier-old" not in names(tab) and len(tab.idle.lines) == 3)
+    assert application.activity.history[0].cli == "aws … dog-classifier-old"
+
+
+async def test_what_is_deleted_for_good_must_be_typed(make_application: Callable[..., Any]) -> None:
+    application, tab = await shown(make_application, FakeInventory(pictured()))
+    tab.idle.lines[3].button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert not dialog.confirm_button.isEnabled()
+    dialog.field.setText("vol-0c81d9be27")
+    assert dialog.confirm_button.isEnabled()
+    dialog.reject()
+
+
+async def test_many_log_groups_are_one_line_with_one_button(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory()
+    groups = [resource("log-group", f"/aws/{at}") for at in range(12)]
+    rule = next(rule for rule in DEFAULT_RULES if rule.action == "set_retention")
+    found = tuple(IdleFinding(rule.id, one, "kept for ever", None, None, "set_retention", "30 days.") for one in groups)
+
+    async def idle(_: Any = ()) -> IdleReport:
+        return IdleReport(found, ("Instances could not be judged: no metrics.",))
+
+    inventory.idle = idle  # type: ignore[method-assign]
+    application, tab = await shown(make_application, inventory)
+    assert len(tab.idle.lines) == 1 and "12 log groups" in texts(tab.idle)
+    assert "Instances could not be judged" in texts(tab.idle) and "–" in texts(tab.idle)
+    tab.idle.lines[0].button.click()
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    dialog.accept()
+    await until(lambda: len(inventory.did) == 12)
+
+
+async def test_the_rules_are_changed_and_remembered_by_account(make_application: Callable[..., Any]) -> None:
+    from console.tabs.overview.choices import RulesDialog
+
+    inventory = FakeInventory(pictured())
+    application, tab = await shown(make_application, inventory)
+    tab.idle.rules_button.click()
+    dialog = await dialog_of(RulesDialog, application.window)
+    dialog.fields["endpoint-unused"].setText("999999")
+    dialog.fields["endpoint-unused"].edited.emit()
+    assert not dialog.ok_button.isEnabled() and "from 1 to 336" in dialog.problem.text()
+    dialog.fields["endpoint-unused"].setText("48")
+    dialog.fields["endpoint-unused"].edited.emit()
+    assert dialog.sentences["endpoint-unused"].text() == "No request for 48 hours."
+    dialog.switches["volume-unattached"].setChecked(False)
+    dialog.ok_button.click()
+    await until(lambda: len(tab.idle.lines) == 3)
+    asked = [value for what, value in inventory.asked if what == "idle"][-1]
+    by_id = {rule.id: rule for rule in asked}
+    assert by_id["endpoint-unused"].value == 48 and not by_id["volume-unattached"].on
+    assert "No request for 48 hours." in tab.idle.lines[0].toolTip()
+    other = ModelServices()
+    other.who = type(other.who)("999999999999", "arn:aws:iam::999999999999:user/other")
+    other.inventory = FakeInventory(pictured())
+    application.ctx.leave()
+    enter(application, other)
+    assert tab.chosen.rules == DEFAULT_RULES
+
+
+# Budget
+
+
+def month(tab: OverviewTab, inventory: FakeInventory, spent: float) -> None:
+    async def costs() -> CostFigures:
+        return CostFigures(NOW, 3.05, 24.9, spent, 592.0, billing=10)
+
+    inventory.costs = costs  # type: ignore[method-assign]
+
+
+async def test_a_budget_warns_at_80_and_does_at_100_what_was_chosen(make_application: Callable[..., Any]) -> None:
+    from console.tabs.overview.choices import BudgetDialog
+
+    inventory = FakeInventory(pictured())
+    application, tab = await shown(make_application, inventory)
+    tab.set_budget()
+    dialog = await dialog_of(BudgetDialog, application.window)
+    dialog.form.set_values({"dollars": 250})
+    dialog.stop.setChecked(True)
+    dialog.ok_button.click()
+    await until(lambda: any("nearly" in notice.title for notice in application.notify.notices))
+    assert "86%" in tab.figures.end.caption.text() and inventory.did == []
+    month(tab, inventory, 251.0)
+    tab.refresh()
+    await until(lambda: len(inventory.did) == 3)
+    # What is parked or stopped comes back; nothing is deleted without being asked.
+    assert {action for action, _ in inventory.did} == {"park", "stop"}
+    await until(lambda: not tab.running("list"))
+    assert "used up" in tab.figures.end.caption.text()
+
+
+async def test_a_budget_stops_nothing_that_was_not_chosen_or_in_read_only(make_application: Callable[..., Any]) -> None:
+    from workers.inventory.types import Budget
+
+    inventory = FakeInventory(pictured())
+    application, tab = await shown(make_application, inventory)
+    tab.chosen.budget = Budget(100.0)
+    tab.refresh()
+    await until(lambda: any("used up" in notice.title for notice in application.notify.notices))
+    await until(lambda: not tab.running("list"))
+    assert inventory.did == []
+    application.ctx.set_read_only(True)
+    tab.chosen.budget = Budget(100.0, stop_idle=True)
+    tab.refresh()
+    await until(lambda: not tab.running("list"))
+    assert inventory.did == [] and not application.activity.running
+
+
+def test_settling_several_tells_which_stayed() -> None:
+    from workers.errors.tree import Conflict
+
+    rows = [row for row in pictured() if row.idle and row.kind in ("instance", "notebook")]
+    found = [IdleFinding("r", row, row.idle, None, 1.0, "stop", "") for row in rows]
+
+    class Refusing(FakeInventory):
+        async def settle(self, finding: IdleFinding) -> str:
+            if finding.resource.kind == "instance":
+                raise Conflict("It is used again", "CPU 80 %.")
+            return "done"
+
+    class Services:
+        inventory = Refusing()
+
+    with pytest.raises(Conflict) as told:
+        asyncio.run(Settle(found).run(Services()))  # type: ignore[arg-type]
+    assert "1 of 2" in told.value.title and "dog-scratch" in told.value.message and "1 done" in told.value.message
