@@ -217,12 +217,20 @@ class OverviewTab(Tab):
             if changes and self.list.table.state != "error":
                 self._show_inventory(inventory.known, done=False)
         self._show_inventory(inventory.known, done=True)
-        self._costs = await inventory.costs()
-        self._show_figures()
-        self.cost_panel.show_history(await inventory.history(self.cost_panel.span))
+        await self._read_costs(services)
+        await self._history(services)
         await self._read_idle(services)
         self._show_reads(services)
         self.ctx.mark_refreshed()
+
+    async def _read_costs(self, services: Services) -> None:
+        try:
+            self._costs = await services.inventory.costs()
+        except SageDeckError as error:
+            if self._costs is None:
+                self.figures.set_error(error.title)
+            return
+        self._show_figures()
 
     def _show_inventory(self, found: Inventory, *, done: bool) -> None:
         # An empty list is not said to be empty before everything was asked.
@@ -258,8 +266,7 @@ class OverviewTab(Tab):
             self.idle.set_error(error, self.ctx.notify.fix(error) or ("Try again", self.refresh))
             return
         self.idle.show_report(report, rules)
-        self._costs = await services.inventory.costs()
-        self._show_figures()
+        await self._read_costs(services)
         self.list.show_inventory(services.inventory.known)
         self._show_findings()
         self._asking.keep_budget(self._budget, report)
@@ -275,7 +282,11 @@ class OverviewTab(Tab):
 
     async def _history(self, services: Services) -> None:
         span = self.cost_panel.span
-        found = await services.inventory.history(span)
+        try:
+            found = await services.inventory.history(span)
+        except SageDeckError as error:
+            self.cost_panel.set_error(f"{error.title}. {error.message}")
+            return
         if span == self.cost_panel.span:
             self.cost_panel.show_history(found)
 
@@ -285,7 +296,13 @@ class OverviewTab(Tab):
             self.with_services(self._look, label="Read last uses", key="look")
 
     async def _look(self, services: Services) -> None:
-        if await services.inventory.look_closer(self.list.in_sight()):
+        try:
+            changed = await services.inventory.look_closer(self.list.in_sight())
+        except SageDeckError as error:
+            # The list is there without it, and says what is wrong with the account.
+            self.list.set_foot(f"Last uses could not be read: {error.title}.")
+            return
+        if changed:
             self.list.show_inventory(services.inventory.known)
         self._show_reads(services)
 

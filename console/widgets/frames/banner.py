@@ -54,7 +54,6 @@ class Banner(QFrame):
         self._details_button = Button("Details", "ghost", small=True, on=self._toggle_details)
         self._fix: Button | None = None
         self._close = IconButton("close", "Dismiss", on=self._dismiss)
-        self._close.setVisible(closable)
         self._row = QHBoxLayout()
         self._row.setSpacing(8)
         words = QVBoxLayout()
@@ -74,6 +73,8 @@ class Banner(QFrame):
         column.setContentsMargins(16 + theme().pixels(16) + 10, 9, 10, 9)
         column.addLayout(self._row)
         column.addWidget(self._details)
+        # Only now: without a parent it would be a window of its own for a moment, and take the keyboard.
+        self._close.setVisible(closable)
         self.set_content(tone, title, sentence, icon=icon, fix=fix, primary_fix=primary_fix, details=details)
         on_theme(self)
 
