@@ -80,6 +80,7 @@ _KNOWN: dict[str, tuple[Tone, str]] = {
     "stopped": ("neutral", ""),
     "canceled": ("neutral", ""),
     "cancelled": ("neutral", ""),
+    "parked": ("neutral", "pause"),
     "waiting": ("neutral", "wait"),
     "pending": ("neutral", "wait"),
     "off": ("neutral", "off"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tests.helpers.window import SANDBOX, FakeServices
 from workers.endpoints.update import EndpointUpdate, UpdateSpec
 from workers.errors.tree import NotFound
+from workers.parking.memory import Kept, Memory
+from workers.parking.types import Parked, ParkPlan
 from workers.types import (
     Backend,
     DeletionPlan,
@@ -55,6 +57,32 @@ def job(name: str, status: Any = "Completed", **facts: Any) -> TrainingJob:
     return TrainingJob(name, status, NOW - timedelta(hours=1), NOW - timedelta(minutes=1), **(given | facts))
 
 
+def memory(name: str, **facts: Any) -> Memory:
+    """What is remembered of an endpoint of one ``ml.m5.large`` that scaled from 1 to 5."""
+    resource = {
+        "ResourceId": f"endpoint/{name}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    tracking = {"TargetValue": 70.0}
+    given: dict[str, Any] = {
+        "variants": (Kept("AllTraffic", "ml.m5.large", 1, 1.0),),
+        "models": (f"{name}-model",),
+        "job": f"{name}-job",
+        "tags": {"team": "kennel"},
+        "targets": ({**resource, "MinCapacity": 1, "MaxCapacity": 5},),
+        "policies": ({**resource, "PolicyName": "tracks", "TargetTrackingScalingPolicyConfiguration": tracking},),
+        "schedules": ({**resource, "ScheduledActionName": "nights", "Schedule": "cron(0 22 * * ? *)"},),
+    }
+    at = round(NOW.timestamp() * 1000)
+    return Memory(name, f"{name}-config", at - 86_400_000, at - 3_600_000, **(given | facts))
+
+
+def parked(name: str, state: Any = "parked", problem: str = "", **facts: Any) -> Parked:
+    """A parked endpoint; with a ``problem`` its memory cannot be read."""
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/{name}-config"
+    return Parked(name, f"{name}-config", arn, state, None if problem else memory(name, **facts), problem)
+
+
 class ModelServices(FakeServices):
     """Endpoints that answer with what ``answers[name](bytes)`` gives; everything done to them is in ``done``."""
 
@@ -80,6 +108,13 @@ class ModelServices(FakeServices):
             log=self._log,
             metrics=self._metrics,
         )
+        self.parked_rows: list[Parked] = []
+        self.parking_error: Exception | None = None
+        self.parking = SimpleNamespace(
+            list=self._parked, plan=self._park_plan, park=self._park, resume=self._resume, finish=self._finish,
+            forget_plan=self._forget_plan, forget=self._forget,
+        )  # fmt: skip
+        self.finished = True
         self.training = SimpleNamespace(
             jobs=self._jobs, complete=self._complete, list=self._page, describe=self._job, report=self._report
         )
@@ -129,6 +164,44 @@ class ModelServices(FakeServices):
         self.endpoint_rows = [row for row in self.endpoint_rows if row.name != plan.target]
         deleted = [("endpoint", plan.target), *((kind, name) for kind, name, _ in plan.also_deleted)]
         return DeletionResult(tuple(deleted), (), ())
+
+    async def _parked(self, endpoints: Iterable[Endpoint]) -> tuple[Parked, ...]:
+        if self.parking_error is not None:
+            raise self.parking_error
+        return tuple(self.parked_rows)
+
+    async def _park_plan(self, name: str) -> ParkPlan:
+        found, plan = await self._describe(name), await self._plan(name)
+        goes = (("scalable target", f"endpoint/{name}/variant/AllTraffic", "remembered"),)
+        kept = (("endpoint configuration", found.config_name, "the memory is in its tags"),)
+        return ParkPlan(found, memory(name), goes, kept, plan.stops_working, plan.saves_per_hour, ())
+
+    async def _park(self, plan: ParkPlan) -> Parked:
+        name = plan.endpoint.name
+        self.done.append(("park", name))
+        self.endpoint_rows = [row for row in self.endpoint_rows if row.name != name]
+        self.parked_rows.append(parked(name))
+        return self.parked_rows[-1]
+
+    async def _resume(self, found: Parked) -> str:
+        self.done.append(("resume", found.name))
+        if all(row.name != found.name for row in self.endpoint_rows):
+            self.endpoint_rows.append(endpoint(found.name, "InService" if self.finished else "Creating"))
+        return found.name
+
+    async def _finish(self, found: Parked) -> bool:
+        if self.finished:
+            self.done.append(("finish", found.name))
+            self.parked_rows = [row for row in self.parked_rows if row.name != found.name]
+        return self.finished
+
+    async def _forget_plan(self, found: Parked) -> DeletionPlan:
+        return DeletionPlan(found.name, (("memory", f"of {found.name}", ""), ("model", "m", "")), (), (), None)
+
+    async def _forget(self, found: Parked, plan: DeletionPlan) -> DeletionResult:
+        self.done.append(("forget", found.name))
+        self.parked_rows = [row for row in self.parked_rows if row.name != found.name]
+        return DeletionResult(((("memory"), found.name),))
 
     async def _log(self, name: str, token: str | None = None, *, from_end: bool = False) -> tuple[list[LogEvent], str]:
         lines = [] if token else self.lines.get(name, [])

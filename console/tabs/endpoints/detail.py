@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -51,13 +52,17 @@ class EndpointPanel(SidePanel):
         self.title_row.addWidget(self._chip)
         self.test_button = Button("Test…", small=True, on=self._test)
         self.update_button = Button("Update…", small=True)
+        self.park_button = Button("Park…", small=True)
         self.delete_button = Button("Delete…", "dangerText", small=True)
         self.buttons.addWidget(self.test_button)
         self.buttons.addWidget(self.update_button)
+        self.buttons.addWidget(self.park_button)
         self.buttons.addStretch(1)
         self.buttons.addWidget(self.delete_button)
         self._banner = Banner("err")
         self._banner.hide()
+        self._parking = Banner("warn")
+        self._parking.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
@@ -69,6 +74,7 @@ class EndpointPanel(SidePanel):
         self._touched_lines.setSpacing(6)
         self.role = RoleNotice(ctx, "endpoints")
         self.add(self._banner)
+        self.add(self._parking)
         self.add(self.role)
         self.add(self._latency)
         self.add(self._facts)
@@ -106,6 +112,13 @@ class EndpointPanel(SidePanel):
             )
         if changed:
             self.follow()
+
+    def show_parking(self, notice: tuple[str, str, tuple[str, Callable[[], object]]] | None) -> None:
+        """Say that something is remembered of it, and offer what to do; ``None``: nothing is."""
+        self._parking.setVisible(notice is not None)
+        if notice is not None:
+            title, sentence, fix = notice
+            self._parking.set_content("warn", title, sentence, icon="pause", fix=fix)
 
     def follow(self) -> None:
         """Follow the log of the endpoint shown."""

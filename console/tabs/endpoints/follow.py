@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from console.follow.background import Follower
 from workers.endpoints.failures import explain_endpoint
 from workers.endpoints.update import EndpointUpdate
 from workers.errors.tree import SageDeckError
+from workers.parking.types import Parked
 from workers.types import Endpoint
 
 if TYPE_CHECKING:
@@ -34,11 +36,18 @@ class EndpointFollower(Follower[Endpoint]):
         super().__init__(ctx)
         self._updates: dict[str, EndpointUpdate] = {}
         self._begun: dict[str, str] = {}
+        self._coming: dict[str, Parked] = {}
 
     def expect(self, update: EndpointUpdate, endpoint: Endpoint) -> None:
         """This update was begun here: how it ended is told by its configuration, and what is left is tidied up."""
         self._updates[update.endpoint_name] = update
         self.follow(replace(endpoint, status="Updating"))
+
+    def bring_back(self, parked: Parked, endpoint: Endpoint) -> None:
+        """This one was resumed here: when it is in service, what scales it is brought back as well."""
+        self._coming[parked.name] = parked
+        # Also one that is there already: there may be more to bring back than it was ready for.
+        self.follow(replace(endpoint, status="Creating"))
 
     def under_way(self, endpoint: Endpoint) -> bool:
         """While it is being created or updated."""
@@ -70,7 +79,11 @@ class EndpointFollower(Follower[Endpoint]):
         self._items.pop(endpoint.name).cancelled("deleted")
 
     async def ended(self, services: Services, endpoint: Endpoint) -> None:
-        """Say how it ended; after an update that succeeded delete what it left."""
+        """Say how it ended; an update that succeeded is tidied up after, a resumption brings back the rest."""
+        parked = self._coming.pop(endpoint.name, None)
+        if parked is not None:
+            await self._finish(services, parked)
+            return
         await super().ended(services, endpoint)
         update = self._updates.pop(endpoint.name, None)
         if update is not None and endpoint.status == "InService":
@@ -78,6 +91,27 @@ class EndpointFollower(Follower[Endpoint]):
                 await services.endpoints.tidy(update)
             except SageDeckError as error:
                 log.info("what the update of %s left could not be tidied up: %s", endpoint.name, error)
+
+    async def _finish(self, services: Services, parked: Parked) -> None:
+        name = parked.name
+        item = self._items.pop(name)
+        self._begun.pop(name)
+        item.progress(None, "in service; its scaling and alarms are brought back")
+        try:
+            done = await services.parking.finish(parked)
+            while not done:
+                await asyncio.sleep(self.poll_seconds)
+                done = await services.parking.finish(parked)
+        except asyncio.CancelledError:
+            item.cancelled("in service; resume it again to bring back its scaling")
+            raise
+        except SageDeckError as error:
+            item.fail(error)
+            self._ctx.notify.error(error, action=self.shown(name))
+        else:
+            item.done("back as it was")
+            test = ("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
+            self._ctx.notify.success(f"{name} is back as it was", "", action=test)
 
     def tell_end(self, item: ActivityItem, endpoint: Endpoint) -> None:
         """In service, updated, or why not."""

@@ -6,26 +6,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.models.columns import Column
-from console.models.format import ago, milliseconds
+from console.models.format import ago, count, milliseconds
 from console.models.states import State
+from workers.parking.types import Parked
 from workers.types import Endpoint, EndpointMetrics
 
 # Who pays for an endpoint that nothing has called for this long wants to know.
 IDLE_AFTER = timedelta(hours=24)
 _HALF_HOURS = 48
+PARKED = State("Parked", "neutral", "pause")
+# There is an endpoint, and something is remembered of it: parking or coming back is not over.
+_BETWEEN = {"interrupted": State("Half parked", "warn", "pause"), "resuming": State("Resuming", "run")}
 
 
 @dataclass(frozen=True)
 class Row:
     """An endpoint with its price (dollars an hour) and its figures, once they are known.
 
-    ``asked`` is true when the figures were asked for and the answer, or an error, is here.
+    ``asked`` is true when the figures were asked for and the answer, or an error, is here. ``parked`` is what is
+    remembered of it, ``back_per_hour`` what it costs when it has come back (``None``: not known).
     """
 
     endpoint: Endpoint
     per_hour: float | None = None
     metrics: EndpointMetrics | None = None
     asked: bool = False
+    parked: Parked | None = None
+    back_per_hour: float | None = None
 
     @property
     def no_figures(self) -> str:
@@ -40,6 +47,19 @@ class Row:
         return self.endpoint.name
 
     @property
+    def away(self) -> bool:
+        """True when there is no endpoint: it is parked."""
+        return self.parked is not None and self.parked.state == "parked"
+
+    @property
+    def use(self) -> str:
+        """How often it was called in the last hour, in a sentence; "" when it was not, or that is not known."""
+        if self.metrics is None or not self.metrics.invocations_per_minute:
+            return ""
+        calls = round(sum(found for _, found in self.metrics.invocations))
+        return f"It answered {count(calls, 'request')} in the last hour."
+
+    @property
     def idle(self) -> bool:
         """True when it bills and nothing has called it for a day."""
         if self.endpoint.status != "InService" or self.metrics is None:
@@ -49,7 +69,11 @@ class Row:
 
     @property
     def state(self) -> State | str:
-        """AWS's status, or Idle."""
+        """AWS's status, Idle, Parked, or what is between."""
+        if self.away:
+            return PARKED
+        if self.parked is not None and self.endpoint.status == "InService" and self.parked.state in _BETWEEN:
+            return _BETWEEN[self.parked.state]
         return State("Idle", "warn", "idle") if self.idle else self.endpoint.status
 
     @property

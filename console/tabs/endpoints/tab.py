@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,12 @@ from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import EndpointPanel
 from console.tabs.endpoints.follow import EndpointFollower
 from console.tabs.endpoints.functions.part import FunctionsPart
+from console.tabs.endpoints.parked_panel import ParkedPanel
+from console.tabs.endpoints.parking import ParkingActions
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.page_scroll import GUTTER, PageScroll
 from console.widgets.tables.search_field import SearchField
@@ -30,6 +33,7 @@ from workers.access.roles import role_arn
 from workers.aws.s3_uri import S3Uri
 from workers.endpoints.deployable import no_model_reason
 from workers.errors.tree import NotFound, SageDeckError
+from workers.parking.types import Parked
 from workers.types import Endpoint, EndpointMetrics, TrainingJob
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ class EndpointsTab(Tab):
         self._wanted = ""
         self._gate = asyncio.Semaphore(_CONCURRENT_METRICS)
         self.follower = EndpointFollower(ctx)
+        self.parking = ParkingActions(ctx, self.follower, self.refresh)
         self.search = SearchField("Filter")
         self.deploy_button = Button("New endpoint…", "primary", "plus", on=self.deploy)
         self.table = ResourceTable(COLUMNS, key="name", name="Endpoints", noun="endpoints", sort=("name", "asc"))
@@ -61,6 +66,9 @@ class EndpointsTab(Tab):
         self.functions = FunctionsPart(ctx, whole=False)
         # In their places before they are filled: what is full would be moved with all that is in it.
         self._scroll = PageScroll(self.table, self.functions)
+        self._unknown = CheckLine("warn", "")
+        self._unknown.hide()
+        self.body.addWidget(self._unknown)
         self.body.addWidget(self._scroll, 1)
         yield from self.functions.build()
         self.function_button = Button("New function…", icon="lambda", on=self.functions.function_actions.create)
@@ -90,11 +98,16 @@ class EndpointsTab(Tab):
         self.panel = EndpointPanel(ctx)
         self.panel.update_button.clicked.connect(self.update_endpoint)
         self.panel.delete_button.clicked.connect(self.delete)
+        self.panel.park_button.clicked.connect(lambda: self._on_current(self.parking.park))
+        self.parked_panel = ParkedPanel()
+        self.parked_panel.resume_button.clicked.connect(lambda: self._on_parked(self.parking.resume))
+        self.parked_panel.forget_button.clicked.connect(lambda: self._on_parked(self.parking.forget))
         yield
         self._sides = QStackedWidget()
         self.set_side(self._sides, "Details", width=SIDE_WIDTH)
         self._sides.addWidget(self.panel)
         yield
+        self._sides.addWidget(self.parked_panel)
         self._sides.addWidget(self.functions.panel)
         self._unchosen = EmptyState("endpoints", "Nothing is chosen", "Choose one in a list.", plain=True)
         self._sides.addWidget(self._unchosen)
@@ -137,6 +150,8 @@ class EndpointsTab(Tab):
     def _forget_rows(self) -> None:
         self._eager.stop()
         self._rows.clear()
+        self.parking.forget_account()
+        self._unknown.hide()
         self.panel.forget()
         self.functions.forget()
         self._sides.setCurrentWidget(self._unchosen)
@@ -170,7 +185,8 @@ class EndpointsTab(Tab):
 
     async def _refresh(self, services: Services) -> None:
         endpoints = await services.endpoints.list()
-        self._take(services, endpoints)
+        self._take(services, endpoints, await self.parking.read(services, endpoints))
+        self._say_unknown()
         figures = await asyncio.gather(*(self._figures(services, endpoint.name) for endpoint in endpoints))
         for name, metrics in figures:
             if name in self._rows:
@@ -178,6 +194,12 @@ class EndpointsTab(Tab):
                 self._rows[name] = replace(row, metrics=metrics or row.metrics, asked=True)
         self._show()
         self.ctx.mark_refreshed()
+
+    def _say_unknown(self) -> None:
+        error = self.parking.error
+        self._unknown.setVisible(error is not None)
+        if error is not None:
+            self._unknown.set_content("warn", "Parked endpoints are not known", error.message)
 
     async def _figures(self, services: Services, name: str) -> tuple[str, EndpointMetrics | None]:
         try:
@@ -190,15 +212,20 @@ class EndpointsTab(Tab):
     def _refresh_failed(self, error: BaseException) -> None:
         self.table.set_error(error, fix=("Try again", self.refresh))
 
-    def _take(self, services: Services, endpoints: tuple[Endpoint, ...]) -> None:
+    def _take(self, services: Services, endpoints: tuple[Endpoint, ...], parked: dict[str, Parked]) -> None:
         rows = {}
         for endpoint in endpoints:
             known = self._rows.get(endpoint.name)
             cost = services.prices.endpoint_per_hour(endpoint, services.region)
             rows[endpoint.name] = Row(
-                endpoint, cost, known.metrics if known else None, known is not None and known.asked
+                endpoint,
+                cost,
+                known.metrics if known else None,
+                known is not None and known.asked,
+                parked.pop(endpoint.name, None),
             )
             self.follower.follow(endpoint)
+        rows |= {name: self.parking.row(services, found) for name, found in parked.items()}
         self._rows = rows
         self._show()
         if self.active and any(_moving(row) for row in rows.values()):
@@ -207,7 +234,7 @@ class EndpointsTab(Tab):
     def _show(self) -> None:
         rows = list(self._rows.values())
         self.table.set_rows(rows)
-        self.functions.set_endpoints(self._rows)
+        self.functions.set_endpoints([row.name for row in rows if not row.away])
         self._say_counts()
         if self._wanted in self._rows:
             self.table.select_keys([self._wanted])
@@ -250,10 +277,16 @@ class EndpointsTab(Tab):
     def _chosen(self) -> None:
         row = self.table.current_row()
         self._show_side(row is not None or self.functions.current() is not None)
-        if row is not None:
+        if row is not None and row.away and row.parked is not None:
+            self._sides.setCurrentWidget(self.parked_panel)
+            self.functions.clear_choice()
+            self.panel.forget()
+            self.parked_panel.show_parked(row.parked, row.back_per_hour)
+        elif row is not None:
             self._sides.setCurrentWidget(self.panel)
             self.functions.clear_choice()
             self.panel.show_row(row)
+            self.panel.show_parking(self.parking.notice(row.parked) if row.parked is not None else None)
         else:
             self.panel.forget()
             if self.functions.current() is None:
@@ -283,17 +316,37 @@ class EndpointsTab(Tab):
         self.deploy_button.setEnabled(free)
         self.function_button.setEnabled(free)
         self.panel.update_button.setEnabled(free and row is not None and row.endpoint.status == "InService")
+        self.panel.park_button.setEnabled(free and row is not None and row.endpoint.status == "InService")
         self.panel.delete_button.setEnabled(free and row is not None and row.endpoint.status != "Deleting")
+        readable = row is not None and row.parked is not None and row.parked.memory is not None
+        self.parked_panel.resume_button.setEnabled(free and readable)
+        self.parked_panel.forget_button.setEnabled(free)
+
+    def _on_current(self, act: Callable[[Row], None]) -> None:
+        row = self.table.current_row()
+        if row is not None:
+            act(row)
+
+    def _on_parked(self, act: Callable[[Parked], None]) -> None:
+        row = self.table.current_row()
+        if row is not None and row.parked is not None:
+            act(row.parked)
 
     def _menu(self, rows: list[Row]) -> list[Any]:
         entries: list[Any] = []
-        if len(rows) == 1:
+        if len(rows) == 1 and rows[0].away:
+            if not self.ctx.read_only:
+                if rows[0].parked is not None and rows[0].parked.memory is not None:
+                    entries.append(("Resume…", "play", lambda: self._on_parked(self.parking.resume)))
+                entries.append(("Forget…", "trash", lambda: self._on_parked(self.parking.forget)))
+        elif len(rows) == 1:
             name = rows[0].name
             if rows[0].endpoint.status == "InService":
                 entries.append(("Test…", "predict", lambda: self.ctx.navigate("predict", {"endpoint": name})))
             if not self.ctx.read_only:
                 if rows[0].endpoint.status == "InService":
                     entries.append(("Update…", "refresh", self.update_endpoint))
+                    entries.append(("Park…", "pause", lambda: self._on_current(self.parking.park)))
                 if rows[0].endpoint.status not in ("Failed", "Deleting"):
                     entries.append(("New function…", "lambda", lambda: self.functions.function_actions.create(name)))
                 entries.append(("Delete…", "trash", self.delete))
@@ -403,11 +456,7 @@ class EndpointsTab(Tab):
             self.ctx.notify.info(f"{row.name} is gone already")
             self.refresh()
             return
-        use = ""
-        if row.metrics is not None and row.metrics.invocations_per_minute:
-            calls = round(sum(found for _, found in row.metrics.invocations))
-            use = f"It answered {count(calls, 'request')} in the last hour."
-        await self.ctx.run(DeleteEndpoint(plan, use))
+        await self.ctx.run(DeleteEndpoint(plan, row.use))
         self.refresh()
 
     def resource_changed(self, kind: str, name: str) -> None:
