@@ -9,6 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from sandbox.audit.recorder import Recorder
+from sandbox.audit.trail import Trail
+from sandbox.audit.usage import Usage
 from sandbox.auth.credentials import Credentials
 from sandbox.auth.signatures import Verifier
 from sandbox.context import SandboxContext
@@ -47,10 +50,12 @@ class Sandbox:
         self.metrics = Metrics(state)
         self._bridge = MotoBridge(state, self.credentials)
         self._services = all_services()
-        iam = Iam(self._bridge, self.s3.store)
+        self._usage, trail = Usage(state.db), Trail(state.db)
+        iam = Iam(self._bridge, self.s3.store, self._usage)
         self._dispatcher = Dispatcher(
             Verifier(self.credentials), self._services, Gate(self._bridge), str(state.path), iam.authorize
         )
+        self._dispatcher.on_call.append(Recorder(trail, self._usage, iam.resources).called)
         self._server = self._listen(port)
         calls = Calls(self._services, self._bridge, self.credentials, REGION)
         self.context = SandboxContext(
@@ -61,7 +66,18 @@ class Sandbox:
             region=REGION,
             call=calls.call,
             access=iam,
-            parts=(self.s3, self.logs, self.metrics, Alarms(state.db), iam, calls, self._dispatcher),
+            parts=(
+                self.s3,
+                self.logs,
+                self.metrics,
+                Alarms(state.db),
+                iam,
+                calls,
+                self._dispatcher,
+                self._bridge,
+                self._usage,
+                trail,
+            ),
         )
 
     def _listen(self, port: int) -> HttpServer:
@@ -125,6 +141,7 @@ class Sandbox:
         self.processes.stop_all()
         self.s3.stop()
         self.logs.close()
+        self._usage.flush()
         self._state.close()
 
     def _watch_idle(self) -> None:

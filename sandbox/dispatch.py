@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.auth.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload
@@ -28,6 +29,7 @@ from sandbox.wire.render_errors import render_error
 # zip of 50 MB as base64; an endpoint's body), and little for the others.
 MAX_RPC_BYTES = 16 * 1024 * 1024
 MAX_BODIES = {"lambda": 80 * 1024 * 1024, "sagemaker": 32 * 1024 * 1024}
+_CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"]*#)?)(\w[\w.]*)')
 BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 
 
@@ -70,6 +72,8 @@ class Dispatcher:
             self._by_signing_name.setdefault(service.signing_name or service.name, []).append(service)
         # Told of every answered request: who asked, bytes of its body, bytes of the answer's.
         self.on_exchange: list[Callable[[Caller, int, int], None]] = []
+        # Told of every call of an operation that is offered: how it was refused, or the members of its answer.
+        self.on_call: list[Callable[[Call, AwsError | None, Mapping[str, Any] | None], None]] = []
         self._lock = threading.Lock()
         self._active = 0
         self._last = time.monotonic()
@@ -179,18 +183,33 @@ class Dispatcher:
         if service is None:
             call = read_call(request, model_name(request.service), protocol, caller)
             self._check_offered(call.service, call.operation)
-            call = check(call)
-            self._authorize(call)
-            return self._fallback.handle(call)
+            return self._answered(call, None, protocol, request)
         call = service.read(request, protocol, caller)
         if call.operation not in service.served():
             self._check_offered(service.name, call.operation)
-        call = service.check(call)
-        refusals = self._authorize(call)
-        if (operation := service.operations.get(call.operation)) is not None:
-            members = operation(call.members, caller)
-            return render(call.service, call.operation, protocol, members, request.request_id)
-        return service.handle(call, refusals) or self._fallback.handle(call)
+        return self._answered(call, service, protocol, request)
+
+    def _answered(self, call: Call, service: Service | None, protocol: str, request: RestRequest) -> RestResponse:
+        """The answer of whoever has the operation; whoever listens is told how it ended."""
+        members: Mapping[str, Any] | None = None
+        try:
+            call = service.check(call) if service is not None else check(call)
+            refusals = self._authorize(call)
+            if service is not None and (operation := service.operations.get(call.operation)) is not None:
+                members = operation(call.members, call.caller) or {}
+                response = render(call.service, call.operation, protocol, dict(members), request.request_id)
+            else:
+                handled = service.handle(call, refusals) if service is not None else None
+                response = handled or self._fallback.handle(call)
+        except AwsError as error:
+            self._tell(call, error, None)
+            raise
+        self._tell(call, _refusal_in(response), members)
+        return response
+
+    def _tell(self, call: Call, error: AwsError | None, members: Mapping[str, Any] | None) -> None:
+        for told in self.on_call:
+            told(call, error, members)
 
     def _check_offered(self, service: str, operation: str) -> None:
         if not self._fallback.answers(service, operation):
@@ -199,6 +218,14 @@ class Dispatcher:
     def _service_of(self, request: RestRequest) -> Service | None:
         found = [service for service in self._by_signing_name.get(request.service, ()) if service.claims(request)]
         return next((service for service in found if service.rest), found[0] if found else None)
+
+
+def _refusal_in(response: RestResponse) -> AwsError | None:
+    """The error that an answer is which somebody else wrote (moto)."""
+    if response.status < 400:
+        return None
+    found = _CODE.search(response.body) if isinstance(response.body, bytes) else None
+    return AwsError(found[1].decode() if found else "ClientError", "", response.status)
 
 
 def _size(response: RestResponse) -> int:

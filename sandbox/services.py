@@ -7,6 +7,7 @@ from sandbox.service import Service
 
 def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
+    from sandbox.audit.service import CloudTrailService
     from sandbox.autoscaling.service import AutoScalingService
     from sandbox.billing.pricing import PricingService
     from sandbox.billing.quotas_service import ServiceQuotasService
@@ -40,4 +41,5 @@ def all_services() -> list[Service]:
         TaggingService(),
         ServiceQuotasService(),
         PricingService(),
+        CloudTrailService(),
     ]

@@ -1,4 +1,4 @@
-"""What the operator of a sandbox sets by the environment: the time factor, and the limits of the account."""
+"""What the operator of a sandbox sets by the environment: the time factor, the limits of the account, its root user."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 TIME_FACTOR = "SAGEDECK_TIME_FACTOR"
 CONCURRENCY = "SAGEDECK_LAMBDA_CONCURRENCY"
 INVOCATIONS = "SAGEDECK_INVOCATIONS_PER_SECOND"
+ROOT_MFA = "SAGEDECK_ROOT_MFA"
+ROOT_KEYS = "SAGEDECK_ROOT_KEYS"
 # What accounts have on AWS: new ones 10 or 50, others 1,000.
 QUOTAS = (10, 50, 1000)
 MOST_TIMES = 100.0
@@ -55,8 +57,30 @@ def invocations_per_second() -> float | None:
     return float(text)
 
 
+def root_has_mfa() -> bool:
+    """Whether the account's root user has an MFA device: yes or no (the default, as in a new account).
+
+    Raises ``WrongSetting``.
+    """
+    return _yes(ROOT_MFA)
+
+
+def root_has_keys() -> bool:
+    """Whether the account's root user has access keys: yes or no (the default). Raises ``WrongSetting``."""
+    return _yes(ROOT_KEYS)
+
+
+def _yes(name: str) -> bool:
+    text = os.environ.get(name, "").strip().lower() or "no"
+    if text not in ("yes", "no"):
+        raise WrongSetting(f"{name} must be yes or no, not {text!r}.")
+    return text == "yes"
+
+
 def check_settings() -> None:
     """Raise ``WrongSetting`` for the first setting that the sandbox cannot work with."""
     time_factor()
     account_concurrency()
     invocations_per_second()
+    root_has_mfa()
+    root_has_keys()

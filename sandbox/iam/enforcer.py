@@ -11,6 +11,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from sandbox.audit.usage import Usage
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, REGION, assumed_role_arn, bucket_arn
 from sandbox.core.account import arn as account_arn
 from sandbox.iam.known import Known
@@ -41,11 +42,12 @@ _HEADERS = {"user-agent": "aws:UserAgent", "referer": "aws:Referer"}
 class Iam:
     """Decides about requests and about what services do for a role."""
 
-    def __init__(self, bridge: MotoBridge, store: Store) -> None:
+    def __init__(self, bridge: MotoBridge, store: Store, usage: Usage) -> None:
         self.principals = Principals(bridge)
         self.known = Known()
         self._resources = ResourcePolicies(store, self.principals)
         self._store = store
+        self._usage = usage
 
     def authorize(self, call: Call) -> Refusals:
         """Raise AWS's refusal when the caller may not make this call; nothing of it is changed.
@@ -89,6 +91,7 @@ class Iam:
         """Raise the refusal that a service gets which does this with the role of a job or an endpoint."""
         caller = Caller(assumed_role_arn(role_arn, _SERVICE_SESSION), ACCOUNT_ID, "", role_arn)
         protocol = "s3" if action.startswith("s3:") else "json"
+        self._usage.used(role_arn, action)
         self._require(caller, Need(action, resource, context or {}), {}, protocol, REGION)
 
     def allows_role(self, role_arn: str, action: str, resource: str) -> bool:
@@ -134,6 +137,11 @@ class Iam:
         source = source_arn or account_arn(service.partition(".")[0], "*")
         facts = {"aws:SourceAccount": ACCOUNT_ID, "aws:SourceArn": source, "aws:PrincipalIsAWSService": "true"}
         return role is not None and role.trust is not None and trusts(role.trust, service, common_context() | facts)
+
+    def resources(self, call: Call) -> list[str]:
+        """The ARNs of what a call is about, but for the roles that it hands on."""
+        needs = needs_of(call, self.principals) or ()
+        return [need.resource for need in needs if need.resource != "*" and need.action != "iam:PassRole"]
 
     def exists(self, arn: str) -> bool:
         """Whether the account has a role, user or group of this ARN."""

@@ -1,12 +1,17 @@
-"""IAM: what moto lacks (policy simulation). Everything else is moto's, journalled; ``enforcer`` enforces it."""
+"""IAM: what moto lacks (policy simulation, last uses, summary). The rest is moto's; ``enforcer`` enforces it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.audit.usage import Usage
 from sandbox.context import SandboxContext
+from sandbox.iam.accessed import LastAccessed
+from sandbox.iam.account import AccountFacts
 from sandbox.iam.enforcer import Iam, common_context, principal_context
 from sandbox.iam.simulate import simulate
+from sandbox.moto_host.bridge import MotoBridge
+from sandbox.moto_host.calls import Calls
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
@@ -30,6 +35,9 @@ class IamService(Service):
             "SimulatePrincipalPolicy": self._simulate,
             "SimulateCustomPolicy": self._simulate_custom,
         }
+        bridge, usage = ctx.part(MotoBridge), ctx.part(Usage)
+        self.operations |= AccountFacts(ctx.state, bridge, usage, ctx.part(Calls)).operations
+        self.operations |= LastAccessed(bridge, ctx.part(Iam).principals, usage).operations
 
     def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         arn = str(params.get("PolicySourceArn") or "")

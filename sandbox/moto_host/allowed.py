@@ -16,7 +16,7 @@ REASONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             *("CreateUser", "GetUser", "ListUsers", "UpdateUser", "DeleteUser"),
             *("CreateGroup", "GetGroup", "ListGroups", "UpdateGroup", "DeleteGroup"),
             *("AddUserToGroup", "RemoveUserFromGroup", "ListGroupsForUser"),
-            *("CreateRole", "GetRole", "ListRoles", "UpdateRole", "UpdateRoleDescription", "DeleteRole"),
+            *("CreateRole", "ListRoles", "UpdateRole", "UpdateRoleDescription", "DeleteRole"),
             *("UpdateAssumeRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
             *("CreatePolicy", "GetPolicy", "ListPolicies", "DeletePolicy", "ListEntitiesForPolicy"),
             *("CreatePolicyVersion", "GetPolicyVersion", "ListPolicyVersions", "DeletePolicyVersion"),

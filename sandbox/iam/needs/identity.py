@@ -17,6 +17,7 @@ _OF_NO_RESOURCE = frozenset(
         *("UpdateAccountPasswordPolicy", "DeleteAccountPasswordPolicy", "CreateAccountAlias", "DeleteAccountAlias"),
         *("GenerateCredentialReport", "GetCredentialReport", "GetContextKeysForCustomPolicy", "SimulateCustomPolicy"),
         *("ListAccountAliases", "ListGroups", "ListInstanceProfiles", "ListPolicies", "ListRoles", "ListUsers"),
+        "GetServiceLastAccessedDetails",
         *("ListOpenIDConnectProviders", "ListSAMLProviders", "ListServerCertificates", "ListVirtualMFADevices"),
     }
 )
@@ -41,6 +42,8 @@ def iam_needs(call: Call, names: Names) -> list[Need] | None:
 
 def _resources(call: Call, names: Names) -> list[str]:
     known = member_names(call)
+    if call.operation == "GenerateServiceLastAccessedDetails":
+        return [text(call, "Arn")]
     if call.operation == "ChangePassword":
         return [arn("iam", f"user/{_own_name(call)}", "")]
     for member, kind in _NAMED:

@@ -22,11 +22,11 @@ def ecr_needs(call: Call, names: Names) -> list[Need] | None:
     return None
 
 
-_OF_THE_ACCOUNT = frozenset({"DescribeOrganization", "ListEventBuses", "DescribeEventBus"})
+_OF_THE_ACCOUNT = frozenset({"DescribeOrganization", "ListEventBuses", "DescribeEventBus", "LookupEvents"})
 
 
 def account_needs(call: Call, names: Names) -> list[Need] | None:
-    """Of EventBridge and Organizations: what every account has."""
+    """Of EventBridge, Organizations and CloudTrail: what is asked about the account as a whole."""
     return [Need(f"{call.service}:{call.operation}")] if call.operation in _OF_THE_ACCOUNT else None
 
 
