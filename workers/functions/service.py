@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from workers.access.grants import Grants, Narrowing, parse_denial
+from workers.access.role_removal import remove_role
 from workers.aws.creating import FLOW_SECONDS, as_one, surely, surely_gone, to_the_end
 from workers.aws.session import AwsSession
 from workers.errors.tree import AccessDenied, Conflict, InvalidInput, Left, NotFound, SageDeckError, Unreachable
@@ -296,7 +297,7 @@ class Functions:
         call = self._session.call
         if kind == "role":
             await surely_gone(
-                lambda: self._delete_role(target),
+                lambda: remove_role(self._session, self.grants, target),
                 lambda: self._is_there("iam", "get_role", RoleName=target),
             )
         elif kind == "function":
@@ -309,19 +310,6 @@ class Functions:
                 lambda: call("logs", "delete_log_group", f"delete the log group {target}", logGroupName=target),
                 lambda: self._is_there("logs", "list_tags_log_group", logGroupName=target),
             )
-
-    async def _delete_role(self, name: str) -> None:
-        try:
-            inline = await self.grants.inline_policies(name)
-        except NotFound:
-            return
-        for policy in inline:
-            await self._tolerating_gone(
-                "iam", "delete_role_policy", "remove its permissions", RoleName=name, PolicyName=policy
-            )
-        for arn in (await self.grants.attached_policies(name)).values():
-            await self._tolerating_gone("iam", "detach_role_policy", "detach a policy", RoleName=name, PolicyArn=arn)
-        await self._tolerating_gone("iam", "delete_role", f"delete the role {name}", RoleName=name)
 
     async def _endpoint_goes_on(self, name: str) -> str:
         """What becomes of an endpoint that a function asks; empty when there is none any more."""
@@ -378,12 +366,6 @@ class Functions:
         except SageDeckError:
             # Who may not read IAM still sees the function.
             return []
-
-    async def _tolerating_gone(self, service: str, operation: str, doing: str, **arguments: object) -> None:
-        try:
-            await self._session.call(service, operation, doing, **arguments)
-        except NotFound:
-            return
 
 
 def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResult:

@@ -111,21 +111,28 @@ async def read_tags(ask: Asking, row: Resource) -> dict[str, str] | None:
 
 async def contents(ask: Asking, rates: Rates, bucket: str) -> dict[str, Any]:
     """How much a bucket holds, all versions, with what storing it costs; more than ``MOST_PAGES`` are "or more"."""
-    objects = size = pages = 0
+    objects, size, whole = await counted(ask, bucket)
+    if not whole:
+        return {"size": f"{objects:,} objects or more"}
+    words = f"{objects:,} object{'' if objects == 1 else 's'}, {size_words(size)}"
+    return {"size": words, "dollars_per_hour": rates.monthly("s3", size / GIB)}
+
+
+async def counted(ask: Asking, bucket: str, most: int = MOST_PAGES) -> tuple[int, int, bool]:
+    """Objects of a bucket, bytes of all their versions, and whether that is all: it ends after so many pages."""
+    objects = size = 0
     marks: dict[str, str] = {}
-    while pages < MOST_PAGES:
+    for _ in range(most):
         page = await ask.one("s3", "list_object_versions", f"count what is in {bucket}", Bucket=bucket, **marks)
-        pages += 1
         versions = page.get("Versions") or ()
         objects += sum(item.get("IsLatest", True) for item in versions)
         size += sum(item.get("Size", 0) for item in versions)
         if not page.get("IsTruncated"):
-            rate = rates.monthly("s3", size / GIB)
-            return {"size": f"{objects:,} objects, {size_words(size)}", "dollars_per_hour": rate}
+            return objects, size, True
         marks = {"KeyMarker": page.get("NextKeyMarker", "")}
         if page.get("NextVersionIdMarker"):
             marks["VersionIdMarker"] = page["NextVersionIdMarker"]
-    return {"size": f"{objects:,} objects or more"}
+    return objects, size, False
 
 
 def size_words(number: int) -> str:

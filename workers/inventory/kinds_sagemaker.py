@@ -148,6 +148,7 @@ async def _notebook(ask: Asking, rates: Rates, row: Resource) -> dict[str, Any]:
         "spans": (Span(since, None, rate),) if since else (),
         "facts": {
             **row.facts,
+            "role": answer.get("RoleArn", ""),
             "since": since.isoformat() if since and running else "",
             "disk_rate": str(rates.notebook({**answer, "NotebookInstanceStatus": "Stopped"}) or ""),
         },

@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from workers.aws.meter import METRIC
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
-from workers.errors.tree import ServiceFault
 from workers.functions.service import Functions
 from workers.inventory.asking import AccountClock, Asking
 from workers.inventory.closer import Closer
@@ -32,6 +31,8 @@ from workers.inventory.rates import Rates
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.settle import Settling, changed
 from workers.inventory.stock import Stock
+from workers.inventory.teardown.deleting import Deleting
+from workers.inventory.teardown.demolition import Demolition
 from workers.inventory.types import (
     Billed,
     Changes,
@@ -65,7 +66,7 @@ class InventoryService:
     def __init__(
         self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions, parking: Parking
     ) -> None:
-        self._session, self._functions = session, functions
+        self._session = session
         self._clock = AccountClock(session)
         self._ask = Asking(session, self._clock)
         self._rates = Rates(prices, session.region)
@@ -75,6 +76,8 @@ class InventoryService:
         parked = ParkedRows(session, endpoints, parking)
         self._stock.add(parked.reader)
         self._settling = Settling(session, parking, parked)
+        hands = Deleting(session, endpoints, functions, parking, parked)
+        self._demolition = Demolition(self._ask, self._rates, self._stock, hands)
         self._uses: Reading | None = None
         self._uses_at, self._uses_of = 0.0, frozenset[tuple[Kind, str]]()
 
@@ -209,7 +212,7 @@ class InventoryService:
 
     async def tear_down_plan(self, choice: TearDownChoice = TearDownChoice()) -> TearDownPlan:  # noqa: B008
         """Read the account afresh, and say what would go, in which order, and what stays and why."""
-        raise _not_there("plan the tear-down")
+        return await self._demolition.plan(choice)
 
     async def tear_down(self, plan: TearDownPlan) -> AsyncIterator[TearDownProgress]:
         """Carry the plan out and yield how far it is; the last one has ``ended``.
@@ -217,17 +220,14 @@ class InventoryService:
         Ends when everything is gone or cannot go. When it is cancelled, a new plan goes on where this one stopped: the
         state is in the account. One resource that cannot be deleted does not stop the others, unless they need it gone.
         """
-        raise _not_there("take everything down")
-        yield
+        async with aclosing(self._demolition.run(plan)) as steps:
+            async for progress in steps:
+                yield progress
 
     async def proof(self) -> Proof:
         """A fresh listing of what is left, which proves that nothing bills, or says what may."""
-        raise _not_there("list what is left")
+        return await self._demolition.proof()
 
 
 def _asks(rule: IdleRule) -> bool:
     return rule.needs_metrics or rule.kind == "notebook"
-
-
-def _not_there(doing: str) -> ServiceFault:
-    return ServiceFault("Not built yet", f"Could not {doing}.")

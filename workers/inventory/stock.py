@@ -68,6 +68,11 @@ class Stock:
         return tuple(kind for kind in ALL_KINDS if kind in self._readers)
 
     @property
+    def readers(self) -> tuple[Reader, ...]:
+        """How the kinds are read."""
+        return tuple(self._readers.values())
+
+    @property
     def inventory(self) -> Inventory:
         """All that is known now."""
         reads = tuple(self._state.reads[kind] for kind in ALL_KINDS if kind in self._state.reads)

@@ -272,14 +272,14 @@ def test_a_closer_look_at_what_is_in_sight():
         assert service.polling_per_hour(keys, 60) == pytest.approx(60 * 0.01 / 1000)
         changes = await service.look_closer(keys)
         rows = {row.kind: row for row in changes.changed}
-        assert rows["bucket"].size == "1 objects, 3.00 GB"
+        assert rows["bucket"].size == "1 object, 3.00 GB"
         assert rows["bucket"].ours is True and rows["bucket"].bills
         assert rows["endpoint"].last_use == NOW and rows["endpoint"].use_known
         assert not await service.look_closer(keys)
         assert sum(asked) == 1
         # A new reading does not forget it.
         await service.read()
-        assert service.known.of("bucket")[0].size == "1 objects, 3.00 GB"
+        assert service.known.of("bucket")[0].size == "1 object, 3.00 GB"
 
     asyncio.run(body())
 

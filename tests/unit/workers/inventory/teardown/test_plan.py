@@ -1,0 +1,159 @@
+"""What a tear-down deletes, in which order, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.inventory import denied
+from workers.inventory.kinds import ALL_KINDS
+from workers.inventory.teardown.plan import NEEDS, STAGE, STAGES, make_plan
+from workers.inventory.types import Inventory, Resource, TearDownChoice
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+STATES = {"training-job": "InProgress", "tuning-job": "InProgress", "processing-job": "InProgress",
+          "transform-job": "InProgress", "endpoint": "InService", "instance": "running"}  # fmt: skip
+
+
+def row(kind, name="x", ours=True, **fields):
+    fields = {"state": STATES.get(kind, ""), "dollars_per_hour": 0.1, **fields}
+    return Resource(kind, f"id-{kind}-{name}", name, ours=ours, **fields)
+
+
+def plan_of(*rows, everything=False, buckets=True, keep=(), unread=(), roles_of=lambda row: ()):
+    choice = TearDownChoice(everything, buckets, frozenset(keep))
+    return make_plan(Inventory(rows, tuple(unread), NOW), choice, "123456789012", "us-east-1", roles_of)
+
+
+def going(plan):
+    return [(step.resource.kind, step.resource.name) for step in plan.steps]
+
+
+def why(plan):
+    return {stay.resource.name: stay.why for stay in plan.stays}
+
+
+def test_every_kind_has_its_place_and_what_it_needs_is_before_it():
+    assert {kind for kinds in STAGES for kind in kinds} == set(ALL_KINDS)
+    for kind, needs in NEEDS.items():
+        assert all(STAGE[need] < STAGE[kind] for need in needs), kind
+
+
+def test_everything_goes_in_order():
+    plan = plan_of(*(row(kind) for kind in reversed(ALL_KINDS)))
+    assert len(plan.steps) == len(ALL_KINDS) and plan.stays == ()
+    assert [step.stage for step in plan.steps] == sorted(step.stage for step in plan.steps)
+    assert plan.steps[-1].resource.kind == "security-group"
+    assert all(step.cli.startswith("aws ") and "{" not in step.cli for step in plan.steps)
+    assert len(plan.cli.splitlines()) == len(ALL_KINDS)
+
+
+@pytest.mark.parametrize(
+    "resource, words",
+    [
+        (row("endpoint", ours=False), "not made by SageDeck"),
+        (row("endpoint", ours=None), "nobody can tell who made it"),
+        (row("security-group", facts={"default": "True"}), "belongs to its network"),
+        (row("training-job", state="Completed", dollars_per_hour=0.0), "it has ended"),
+        (row("training-job", facts={"billed_with": "tune"}), "ends with its tuning job tune"),
+        (row("bucket", "photos", ours=None), "not made by SageDeck"),
+        (row("bucket", "sagedeck-1", facts={"region": "eu-west-1"}), "another region"),
+        (row("log-group", "/aws/sagemaker/TrainingJobs", ours=None), "not made by SageDeck"),
+        (row("alarm", "mine", ours=None), "not made by SageDeck"),
+    ],
+)
+def test_what_stays_says_why(resource, words):
+    plan = plan_of(resource)
+    assert plan.steps == () and words in why(plan)[resource.name]
+
+
+def test_buckets_stay_unless_chosen():
+    plan = plan_of(row("bucket", "sagedeck-1"), everything=True, buckets=False)
+    assert "unless you choose" in why(plan)["sagedeck-1"]
+
+
+def test_what_was_kept_by_hand_stays():
+    kept = row("model")
+    assert why(plan_of(kept, everything=True, keep=[kept.key])) == {"x": "you keep it"}
+
+
+def test_everything_means_what_others_made_too():
+    plan = plan_of(row("endpoint", ours=False), row("bucket", "photos", ours=None), everything=True)
+    assert len(plan.steps) == 2
+
+
+def test_what_belongs_to_something_of_ours_goes_with_it():
+    parts = [
+        row("scalable-target", "t", ours=None,
+            facts={"space": "sagemaker", "resource": "endpoint/dogs/variant/A", "dimension": "d"}),
+        row("scalable-target", "f", ours=None,
+            facts={"space": "lambda", "resource": "function:predict:live", "dimension": "d"}),
+        row("alarm", "TargetTracking-endpoint/dogs/variant/A-AlarmHigh-1", ours=None, facts={"dimensions": "dogs,A"}),
+        row("log-group", "/aws/lambda/predict", ours=None),
+        row("log-group", "/aws/sagemaker/Endpoints/dogs", ours=None),
+        row("instance-profile", "p", ours=None, parts=(("role", "id-role-r"),)),
+    ]  # fmt: skip
+    owners = [row("endpoint", "dogs"), row("function", "predict"), row("role", "r")]
+    assert len(plan_of(*parts, *owners).steps) == 9
+    strangers = [replace(owner, ours=False) for owner in owners]
+    assert plan_of(*parts, *strangers).steps == ()
+
+
+def test_a_role_stays_with_whoever_stays_and_works_with_it():
+    role, function = row("role", "r"), row("function", "other", ours=False)
+    plan = plan_of(role, function, roles_of=lambda each: (role.id,) if each is function else ())
+    assert plan.steps == ()
+    assert why(plan)["r"] == "the function other works with it and stays"
+
+
+def test_a_role_stays_while_its_users_cannot_be_read():
+    plan = plan_of(row("role", "r"), row("model", "m"), unread=[denied("function")])
+    assert going(plan) == [("model", "m")]
+    assert "functions could not be read" in why(plan)["r"]
+    assert [read.kind for read in plan.unread] == ["function"]
+
+
+def test_what_is_terminated_is_neither_here_nor_there():
+    plan = plan_of(row("instance", state="terminated"))
+    assert (plan.steps, plan.stays) == ((), ())
+
+
+def test_an_endpoint_that_is_being_created_is_told():
+    (step,) = plan_of(row("endpoint", state="Creating")).steps
+    assert "as soon as AWS lets it" in step.note
+
+
+def test_what_it_saves():
+    assert plan_of(row("endpoint", dollars_per_hour=0.5), row("model", dollars_per_hour=None)).saves_per_hour == 0.5
+    assert plan_of(row("endpoint", dollars_per_hour=None)).saves_per_hour is None
+
+
+rows = st.lists(
+    st.builds(
+        lambda kind, name, ours, state: row(kind, name, ours, state=state),
+        st.sampled_from(ALL_KINDS),
+        st.sampled_from("abc"),
+        st.sampled_from([True, False, None]),
+        st.sampled_from(["InProgress", "Completed", "InService", "Creating", "running", ""]),
+    ),
+    max_size=25,
+    unique_by=lambda each: each.key,
+)
+
+
+@given(rows, st.booleans(), st.booleans())
+def test_everything_either_goes_or_stays(found, everything, buckets):
+    plan = plan_of(*found, everything=everything, buckets=buckets)
+    keys = [step.resource.key for step in plan.steps] + [stay.resource.key for stay in plan.stays]
+    assert sorted(keys) == sorted(each.key for each in found)
+    assert all(stay.why for stay in plan.stays)
+    stages = [step.stage for step in plan.steps]
+    assert stages == sorted(stages)
+    if not everything:
+        assert not any(step.resource.ours is False for step in plan.steps)
+    if not buckets:
+        assert not any(step.resource.kind == "bucket" for step in plan.steps)
