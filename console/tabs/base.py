@@ -17,6 +17,7 @@ from console.context import AppContext, Rest
 from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 from console.tabs.spec import TabSpec
 from console.widgets.base import ElidedLabel, label, on_theme
+from console.widgets.forms.focus import first_place
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -142,6 +143,10 @@ class Tab(QWidget):
     def activate(self, payload: Any = None) -> None:
         """The tab is shown; ``payload`` is what ``ctx.navigate`` was given. Reads again."""
         self.refresh()
+
+    def landing(self, payload: Any = None) -> QWidget | None:
+        """Where the keyboard begins when the tab is opened with ``payload``: by default in its list."""
+        return first_place(self)
 
     def deactivate(self) -> None:
         """Another tab is shown: stop polling and following."""

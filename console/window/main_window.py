@@ -140,8 +140,9 @@ class MainWindow(QWidget):
         wanted = self.ctx.settings.value("tab", "")
         ids = [spec.id for spec in self._specs]
         if ids:
+            # Not on a button of the header; the tab puts it where it belongs once it is there.
+            self.pages.setFocus()
             self.show_tab(wanted if wanted in ids else ids[0])
-        self.pages.setFocus()
 
     def show_tab(self, tab_id: str, payload: Any = None) -> None:
         """Show a tab and hand it ``payload``; tells when it is not built."""
@@ -353,9 +354,6 @@ class MainWindow(QWidget):
 
     def _panel_closed(self) -> None:
         self.toasts.place()
-        tab = self.pages.current_tab
-        if tab is not None:
-            tab.setFocus()
 
     def _place_overlays(self) -> None:
         bottom = self.status.y() - GAP_BELOW

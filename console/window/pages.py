@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import PAGE_PADDING, PAGE_PADDING_NARROW
@@ -17,6 +17,7 @@ from console.not_connected import NotConnected
 from console.tabs import TabSpec
 from console.tabs.base import PageHead
 from console.widgets.base import label
+from console.widgets.forms.focus import give, is_handle
 from console.window.building import PageBuilder
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Pages(QStackedWidget):
         self._frame_column.addStretch(1)
         self.addWidget(self._frame_page)
         self.set_narrow(False)
-        ctx.absenceChanged.connect(self._arrange)
+        ctx.absenceChanged.connect(self._account_came_or_went)
 
     @property
     def current_tab(self) -> Tab | None:
@@ -130,11 +131,14 @@ class Pages(QStackedWidget):
 
     def _hand_over(self, tab_id: str) -> None:
         tab, asked = self.tabs[tab_id], self._asked.pop(tab_id)
-        self._arrange()
+        left, kept = self._arrange()
         # Asked for twice while it was built: once is enough where nothing is meant for it.
         for payload in [payload for payload in asked if payload is not None] or [None]:
             tab.enter(payload)
         if tab_id == self.current_id:
+            meant = [payload for payload in asked if payload is not None]
+            if self.currentWidget() is tab and (left or meant):
+                _give_keyboard(tab.landing(meant[-1]) if meant else kept or tab.landing())
             self._go_on()
         else:
             tab.leave()
@@ -145,16 +149,29 @@ class Pages(QStackedWidget):
             if tab_id == self.current_id:
                 action()
 
-    def _arrange(self) -> None:
-        """Show the tab or its frame, or in its place why no account is in force, unless it shows rows of the same."""
+    def _account_came_or_went(self) -> None:
+        left, kept = self._arrange()
+        if left and self.current_tab is not None and self.currentWidget() is self.current_tab:
+            _give_keyboard(kept or self.current_tab.landing())
+
+    def _arrange(self) -> tuple[bool, QWidget | None]:
+        """Show the tab or its frame, or in its place why no account is in force, unless it shows rows of the same.
+
+        Whether the keyboard was on a page that went, and where it was before on the one that came, if that is usable.
+        """
         tab, absence = self.current_tab, self.ctx.absence
         if tab is None and not self.coming:
-            return
+            return False, None
         spec = self.specs[self.current_id]
         away = absence is not None and absence.as_of is None and not spec.works_alone
         self.absent.heading.setText(spec.title)
         self.frame.title.setText(spec.title)
-        self.setCurrentWidget(self.absent if away else tab or self._frame_page)
+        shown = self.absent if away else tab or self._frame_page
+        before, held, kept = self.currentWidget(), QApplication.focusWidget(), shown.focusWidget()
+        known = kept is not None and kept.isEnabled() and kept.isVisibleTo(shown) and not is_handle(kept)
+        self.setCurrentWidget(shown)
+        inside = held is None or self.isAncestorOf(held) or held is self
+        return shown is not before and inside, kept if known else None
 
     def refresh(self) -> None:
         """Let the shown tab read again."""
@@ -168,6 +185,11 @@ class Pages(QStackedWidget):
         self._frame_column.setContentsMargins(padding, 0, padding, 16)
         for tab in self.tabs.values():
             tab.set_narrow(narrow)
+
+
+def _give_keyboard(place: QWidget | None) -> None:
+    if place is not None:
+        give(place)
 
 
 class _Broken(QWidget):

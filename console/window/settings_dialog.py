@@ -122,9 +122,10 @@ class SettingsDialog(QDialog):
             line.addStretch(1)
         row.addLayout(line)
         note = label(hint, "small", "text2", wrap=True)
-        note.setVisible(bool(hint))
         row.addWidget(note)
         self._column.addLayout(row)
+        # In its place first: without a parent it would be a window of its own.
+        note.setVisible(bool(hint))
         return note
 
     def _choose(self) -> None:

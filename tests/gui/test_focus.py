@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from console.tabs.training.tab import TrainingTab
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
+from console.widgets.forms.focus import give
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.dialog import Dialog
 from tests.helpers.data_tab import checked, connected, in_bucket, open_tab
@@ -77,7 +79,12 @@ CASES: dict[str, tuple[str, Step, str]] = {
     ),
     "another panel, when its own is gone": ("field", lambda page: page.other.hide(), "go"),
     "itself, when it was off for a moment": ("go", lambda page: (page.go.hide(), page.go.show()), "go"),
-    "where the code puts it": ("go", lambda page: (page.go.hide(), page.field.setFocus()), "field"),
+    "where the code puts it": ("go", lambda page: (page.go.hide(), page.samples.setFocus()), "samples"),
+    "where the code gives it, though Qt did before": (
+        "go",
+        lambda page: (page.go.hide(), give(page.field)),
+        "field",
+    ),
 }
 
 
@@ -189,3 +196,18 @@ async def test_launching_hands_the_keyboard_to_the_list_of_jobs(
     tab.form.update_state()
     await held_by(tab.table.view)
     stage.close()
+
+
+async def test_what_vanished_before_moves_the_keyboard_no_more_once_it_was_put_somewhere(qtbot: Any) -> None:
+    """All in one turn: a button goes, the code puts the keyboard elsewhere, and that is left for a while."""
+    page = await shown(qtbot)
+    page.go.setFocus()
+    await held_by(page.go)
+    page.go.hide()
+    page.samples.setFocus()
+    page.samples.clearFocus()
+    # The next timers of this turn, that of the guard among them.
+    for _ in range(3):
+        await asyncio.sleep(0)
+        QApplication.processEvents()
+    assert QApplication.focusWidget() is None

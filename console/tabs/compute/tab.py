@@ -29,6 +29,7 @@ from console.tabs.compute.rows import COLUMNS, Row
 from console.tabs.compute.side import SidePane
 from console.widgets.base import on_theme
 from console.widgets.forms.buttons import Button, IconButton
+from console.widgets.forms.focus import give
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.panes import Panes
 from console.widgets.tables.search_field import SearchField
@@ -392,7 +393,7 @@ class ComputeTab(Tab):
 
     async def _launch(self, services: Services) -> None:
         made = await self._asking.launch(services)
-        self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        give(self.table.view)
         if made:
             self._wanted = made
             self.refresh()
@@ -425,7 +426,7 @@ class ComputeTab(Tab):
 
     async def _train(self, services: Services, row: Row) -> None:
         command = await self._asking.train(services, row)
-        self.table.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        give(self.table.view)
         if command is not None:
             self._follow_new(command)
 

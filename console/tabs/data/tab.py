@@ -30,6 +30,7 @@ from console.tabs.data.upload_book import Course, UploadBook
 from console.tabs.data.upload_panel import UploadPanel
 from console.tabs.data.uploaded_before import UploadedBefore
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import first_place
 from console.widgets.frames.current_stack import CurrentStack
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.file_dialog import ask_for_folder
@@ -158,6 +159,14 @@ class DataTab(Tab):
             self.dataset.restore()
         self._restored = True
         self.refresh()
+
+    def landing(self, payload: Any = None) -> QWidget | None:
+        """The classes of the folder; while it is being checked, or without one, what chooses a folder."""
+        view, choose = self.breeds.table.view, self.folder_panel.choose_button
+        given = isinstance(payload, dict) and payload.get("folder") is not None
+        if view.isVisible() and not given:
+            return view
+        return choose if choose.isVisible() else first_place(self._middle)
 
     def refresh(self) -> None:
         """Read buckets and the shown folder of the bucket again."""

@@ -23,6 +23,7 @@ from console.widgets.charts.progress import ProgressBar
 from console.widgets.charts.sparkline import Sparkline
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit, set_invalid
+from console.widgets.forms.focus import give
 from console.widgets.forms.lines import CheckLine, IconLabel
 from workers.types import PendingUpload, UploadResult
 
@@ -183,7 +184,7 @@ class UploadPanel(QFrame):
         if course is not None:
             self._uploading.dismiss(course)
             self.prefix.set_value(free_prefix(course.command.prefix))
-            self.prefix.setFocus()
+            give(self.prefix)
 
     def _fill_prefix(self) -> None:
         """Each folder has its own destination: its name, or what was typed for it."""

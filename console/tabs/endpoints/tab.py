@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.look.theme import PAGE_PADDING, PAGE_PADDING_NARROW
@@ -24,6 +24,7 @@ from console.tabs.endpoints.parking import ParkingActions
 from console.tabs.endpoints.rows import COLUMNS, Row
 from console.tabs.endpoints.update_dialog import UpdateDialog
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import give
 from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.page_scroll import GUTTER, PageScroll
@@ -135,6 +136,12 @@ class EndpointsTab(Tab):
                 self.with_services(self._deploy, job.name, job, label="Deploy", key="deploy")
             elif payload.get("deploy_job"):
                 self.deploy(payload["deploy_job"])
+
+    def landing(self, payload: Any = None) -> QWidget | None:
+        """The list of what is meant."""
+        functions = self.functions.table.view
+        wanted = isinstance(payload, dict) and payload.get("function")
+        return functions if wanted and functions.isVisible() else super().landing(payload)
 
     def deactivate(self) -> None:
         """Stop following the log."""
@@ -392,7 +399,7 @@ class EndpointsTab(Tab):
     def _focus_list(self) -> None:
         """After a dialog: what had the focus before may be on another page, and the next in turn is Delete."""
         view = self.table.view
-        (view if view.isVisible() else self.deploy_button).setFocus(Qt.FocusReason.OtherFocusReason)
+        give(view if view.isVisible() else self.deploy_button)
 
     def _cli_place(self, services: Services, job_name: str, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
         """Region, model and role of what is deployed from a job, for its AWS CLI lines."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.models.cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
@@ -109,6 +109,10 @@ class PredictTab(Tab):
             for name, data in payload.get("images", ()):
                 self.accept_image(data, name)
         self.refresh()
+
+    def landing(self, payload: Any = None) -> QWidget | None:
+        """The pictures; without any what chooses some."""
+        return self.grid if self.grid.isVisible() else self.choose_button
 
     def deactivate(self) -> None:
         """Read no more lists; answers that are asked for go on."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QAbstractButton
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from console.commands import Command
 from console.models.format import count
@@ -29,6 +29,7 @@ from console.tabs.training.tuning.commands import LaunchTuning, StopTuning
 from console.tabs.training.tuning.detail import TuningDetail
 from console.tabs.training.tuning.follow import TuningFollower
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import give
 from console.widgets.frames.current_stack import CurrentStack
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.panes import Panes
@@ -152,6 +153,13 @@ class TrainingTab(Tab):
         self.refresh()
         self._tick.start()
         self._follow_shown()
+
+    def landing(self, payload: Any = None) -> QWidget | None:
+        """The form, for who comes with data; else the list, and while that is empty the form too."""
+        if isinstance(payload, dict) and payload.get("data_uri"):
+            return self._open_form()
+        view = self.table.view
+        return view if view.isVisible() else self._open_form()
 
     def deactivate(self) -> None:
         """Stop following the chosen job; running jobs are still watched for their end."""
@@ -431,11 +439,15 @@ class TrainingTab(Tab):
 
     def _close_compare(self) -> None:
         self._show_one(self.table.current_row())
+        give(self.table.view)
 
     def _focus_form(self) -> None:
+        give(self._open_form())
+
+    def _open_form(self) -> QWidget:
         if self.narrow:
             self._drawer.button.setChecked(True)
-        self.form.form.row("name").field.setFocus()
+        return self.form.form.row("name").field
 
     def _menu(self, rows: list[JobRow]) -> list[Any]:
         entries: list[Any] = []

@@ -3,8 +3,9 @@
 Left alone, Qt gives it to whatever comes next in order: a button that deletes, one of another panel, the account's.
 ``guard(app)`` sends it on instead: to the button's ``heir`` where it names one; to a button of the same words; after a
 deletion to the list it was made in; else, from the nearest panel outwards, to the primary button, or to the first
-thing there that takes the keyboard; at last to where it was before. Never to a button that deletes something: there it
-comes only by hand.
+thing there that takes the keyboard; at last to where it was before. Never to a button that deletes something, nor to
+an edge that is there to be dragged (``is_handle``): there it comes only by hand. ``first_place(page)`` is where it
+begins on a page that was opened.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ def guard(app: QApplication) -> None:
     app.focusChanged.connect(keeper.changed)
 
 
+def give(place: QWidget) -> None:
+    """Put the keyboard there, and leave it there whatever vanished just before."""
+    place.setFocus(Qt.FocusReason.OtherFocusReason)
+    app = QApplication.instance()
+    keeper = app.findChild(_Keeper) if app is not None else None
+    if keeper is not None:
+        keeper.accept(place)
+
+
 class _Keeper(QObject):
     """Knows where the keyboard was, the latest last; dialogs come and go meanwhile."""
 
@@ -36,6 +46,8 @@ class _Keeper(QObject):
         super().__init__(parent)
         self._path: deque[weakref.ref[QWidget]] = deque(maxlen=REMEMBERED)
         self._dialog: weakref.ref[QDialog] | None = None
+        # How often it was somewhere on purpose: what was to be done about an earlier place is then no longer wanted.
+        self._times = 0
 
     def changed(self, old: QWidget | None, now: QWidget | None) -> None:
         """The keyboard went from ``old`` to ``now``."""
@@ -54,14 +66,19 @@ class _Keeper(QObject):
         # Who clicks means where he clicks.
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if clicked or not (pushed or gone or (agreed and is_dangerous(now))):
-            self._path.append(weakref.ref(now))
+            self.accept(now)
             return
         if is_dangerous(now):
             _away_from(now)
         if before is not None and (pushed or before is now):
             # What becomes of the page is known when the click has been dealt with.
-            held, first = weakref.ref(before), weakref.ref(QApplication.focusWidget() or now)
-            QTimer.singleShot(0, self, lambda: self._settle(held, first, agreed))
+            held, first, times = weakref.ref(before), weakref.ref(QApplication.focusWidget() or now), self._times
+            QTimer.singleShot(0, self, lambda: self._settle(held, first, agreed) if times == self._times else None)
+
+    def accept(self, place: QWidget) -> None:
+        """The keyboard is at ``place`` on purpose."""
+        self._path.append(weakref.ref(place))
+        self._times += 1
 
     def _settle(self, before: weakref.ref[QWidget], first: weakref.ref[QWidget], agreed: bool) -> None:
         left, now = before(), QApplication.focusWidget()
@@ -73,7 +90,7 @@ class _Keeper(QObject):
         if place is not None and place is not now:
             place.setFocus(Qt.FocusReason.OtherFocusReason)
         elif now is not None:
-            self._path.append(weakref.ref(now))
+            self.accept(now)
 
     def _has_agreed(self, window: QWidget) -> bool:
         """True when the keyboard comes back to ``window`` from a dialog that was agreed to."""
@@ -105,6 +122,19 @@ def usable(widget: QWidget) -> bool:
 def _is_page(widget: QWidget) -> bool:
     """True where a stack put it: Qt gives the keyboard to a page as such when it has shown another one."""
     return widget.focusPolicy() is Qt.FocusPolicy.NoFocus and isinstance(widget.parentWidget(), QStackedWidget)
+
+
+def first_place(page: QWidget) -> QWidget | None:
+    """Where the keyboard begins on ``page``: in its list, else on its primary button, else on the first thing there."""
+    candidates = list(_in_order([page]))
+    lists = [widget for widget in candidates if isinstance(widget, QAbstractItemView)]
+    main = [widget for widget in candidates if isinstance(widget, Button) and widget.is_main]
+    return next(iter(lists or main or candidates), None)
+
+
+def is_handle(widget: QWidget) -> bool:
+    """True for edges that are there to be dragged."""
+    return bool(getattr(widget, "is_handle", False))
 
 
 def is_dangerous(widget: QWidget) -> bool:
@@ -159,7 +189,7 @@ def _place(widget: QWidget, panel: QWidget) -> tuple[int, int]:
 
 def _takes(widget: QWidget) -> bool:
     tabs = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-    return bool(tabs) and usable(widget) and not is_dangerous(widget)
+    return bool(tabs) and usable(widget) and not is_dangerous(widget) and not is_handle(widget)
 
 
 def _away_from(widget: QWidget) -> None:

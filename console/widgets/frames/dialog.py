@@ -51,9 +51,10 @@ class Dialog(QDialog):
         self.heading = label(title, "section", wrap=True)
         column.addWidget(self.heading)
         self.sentence = label(text, "body", "text2", wrap=True)
-        self.sentence.setVisible(bool(text))
         column.addSpacing(4)
         column.addWidget(self.sentence)
+        # Only now: without a parent it would be shown as a window of its own, and take the keyboard.
+        self.sentence.setVisible(bool(text))
         self.body = QVBoxLayout()
         self.body.setSpacing(8)
         column.addSpacing(10)

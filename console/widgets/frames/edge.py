@@ -23,6 +23,8 @@ _PAGE = 660
 class Edge(QWidget):
     """``at_left``: it is the left edge of a panel at the right; else the right edge of one at the left."""
 
+    is_handle = True
+
     def __init__(
         self,
         holder: QWidget,

@@ -39,6 +39,8 @@ class Memory(Protocol):
 class Handle(QSplitterHandle):
     """A hairline that takes the keyboard: arrows move it, Home puts it back."""
 
+    is_handle = True
+
     def __init__(self, orientation: Qt.Orientation, parent: Panes) -> None:
         super().__init__(orientation, parent)
         self._panes = parent

@@ -22,6 +22,7 @@ from console.tabs.endpoints.functions.rows import COLUMNS, FunctionRow, still_as
 from console.tabs.endpoints.functions.test_panel import TestPanel
 from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import give
 from console.widgets.tables.table import ResourceTable
 from workers.access.grants import Grant
 from workers.errors.tree import SageDeckError
@@ -192,7 +193,7 @@ class FunctionsPart(QWidget):
         row = self.current()
         if row is not None:
             self.test.show_function(row.name, self._qualifiers())
-            self.test.editor.setFocus()
+            give(self.test.editor)
             self.sight.emit(self.test)
 
     @property
