@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QWidget
 
 from console.look.theme import theme
+from console.widgets.base import below
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.forms.segmented import Segmented
 from tests.helpers.faults import faults
 from tests.helpers.scenes import SCALES, SCENES, stage_of
+from tests.helpers.window import until
 
 SIZES = (
     (1440, 900, "normal"),
@@ -35,3 +40,28 @@ async def test_nothing_is_cut(
         found += [f"{scene}: {problem}" for problem in faults(shown)]
     stage.close()
     assert found == []
+
+
+def whole_in_sight(part: QWidget) -> bool:
+    """Whether nothing of it lies outside of what scrolls it."""
+    return part.visibleRegion().boundingRect().height() >= min(part.height(), part.minimumHeight() or part.height())
+
+
+async def test_what_a_page_is_for_is_in_sight_in_the_lowest_window_with_the_largest_text(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    stage = await stage_of(make_application, tmp_path)
+    theme().set_scale(SCALES["largest"])
+    stage.window.resize(1024, 700)
+    await stage.settle()
+    await stage.show("report")
+    detail = stage.tab("training").detail
+    matrix = next(below(detail, ConfusionMatrix))
+    turn = next(turn for turn in below(detail, Segmented) if turn.accessibleName().startswith("View of the job"))
+    await until(lambda: whole_in_sight(matrix))
+    detail.show_page("live")
+    await until(lambda: whole_in_sight(turn))
+    await stage.show("data")
+    pictures = stage.tab("data").pictures
+    await until(lambda: whole_in_sight(pictures.next) and whole_in_sight(pictures.previous))
+    stage.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
@@ -17,7 +17,7 @@ from console.tabs.data.dataset import Dataset
 from console.tabs.data.rows import BreedRow
 from console.tabs.data.whole_rows import WholeRows
 from console.viewing import Viewing
-from console.widgets.base import ElidedLabel, control_height, label
+from console.widgets.base import ElidedLabel, control_height, label, text_width
 from console.widgets.forms.buttons import IconButton
 from console.widgets.forms.segmented import Segmented
 from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid
@@ -42,6 +42,7 @@ class PicturesPanel(QWidget):
         self.grid = ThumbnailGrid(columns=4, name="Pictures of the class")
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._span = label("", "small", "text2")
+        self._span.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         # What a resize makes it say is told while the layout is at work, which then hears of no other width.
         self._span.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.previous = IconButton("left", "Previous pictures", on=lambda: self._turn(-1))
@@ -53,21 +54,20 @@ class PicturesPanel(QWidget):
         title.addStrut(control_height(small=True))
         title.addWidget(self._count)
         title.addStretch(1)
-        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._head.setSpacing(8)
-        self._head.addLayout(title, 1)
-        self._head.addWidget(self.splits)
-        foot = QHBoxLayout()
-        foot.addWidget(self._span, 1)
-        foot.addWidget(self.previous)
-        foot.addWidget(self.next)
+        # Above the pictures: below them they would lie outside of a low window.
+        title.addWidget(self.previous)
+        title.addWidget(self.next)
+        shown = QHBoxLayout()
+        shown.setSpacing(8)
+        shown.addWidget(self.splits)
+        shown.addWidget(self._span, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(self._head)
+        column.addLayout(title)
+        column.addLayout(shown)
         grid = self.grid
         column.addWidget(WholeRows(grid, lambda: grid.cell_size().height(), grid.row_gap), 1)
-        column.addLayout(foot)
         self.splits.changed.connect(self._split_chosen)
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._show_span)
@@ -92,24 +92,12 @@ class PicturesPanel(QWidget):
             number = row.counts.get(split, 0)
             self.splits.set_text(split, f"{split} {number:,}")
             self.splits.set_segment_enabled(split, number > 0)
-        self._place_splits()
         if "all" not in row.counts and not row.counts.get(self.splits.current):
             filled = [split for split in SPLITS if row.counts.get(split)]
             if filled and filled[0] != self.splits.current:
                 self.splits.set_current(filled[0])
                 return
         self._load()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """A long name keeps its whole width: the splits then go below it."""
-        super().resizeEvent(event)
-        self._place_splits()
-
-    def _place_splits(self) -> None:
-        wanted = self._title.sizeHint().width() + self._count.sizeHint().width() + self.splits.sizeHint().width() + 24
-        direction = QBoxLayout.Direction.LeftToRight if wanted <= self.width() else QBoxLayout.Direction.TopToBottom
-        if self._head.direction() != direction:
-            self._head.setDirection(direction)
 
     def _split_chosen(self, split: str) -> None:
         self._load()
@@ -146,9 +134,19 @@ class PicturesPanel(QWidget):
     def _show_span(self, *_: int) -> None:
         first, last = self.grid.first_visible()
         self._span.setText(f"{first + 1:,} to {last + 1:,} of {len(self._paths):,}" if last >= first else "")
+        self._place_span()
         bar = self.grid.verticalScrollBar()
         self.previous.setEnabled(bar.value() > 0)
         self.next.setEnabled(bar.value() < bar.maximum())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Which pictures are in sight is left out where there is no room beside the splits."""
+        super().resizeEvent(event)
+        self._place_span()
+
+    def _place_span(self) -> None:
+        beside = 0 if self.splits.isHidden() else self.splits.sizeHint().width() + 8
+        self._span.setVisible(beside + text_width(self._span.text(), "small") < self.width())
 
     def _turn(self, pages: int) -> None:
         bar = self.grid.verticalScrollBar()

@@ -28,6 +28,7 @@ from console.widgets.forms.focus import give
 from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.page_scroll import GUTTER, PageScroll
+from console.widgets.frames.scroll_area import into_sight
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.access.roles import role_arn
@@ -94,7 +95,7 @@ class EndpointsTab(Tab):
         self.table.view.share_columns(self.functions.table.view)
         self.functions.changed.connect(self._say_counts)
         self.functions.chosen.connect(self._function_chosen)
-        self.functions.sight.connect(self._bring_to_sight)
+        self.functions.sight.connect(into_sight)
         yield
         self.panel = EndpointPanel(ctx)
         self.panel.update_button.clicked.connect(self.update_endpoint)
@@ -272,10 +273,6 @@ class EndpointsTab(Tab):
             self._sides.setCurrentWidget(self.functions.panel)
             self.table.select_keys([])
         self._show_side(chosen or self.table.current_row() is not None)
-
-    def _bring_to_sight(self, part: QWidget) -> None:
-        # Its place is known once the layout has made room for it.
-        QTimer.singleShot(0, part, lambda: self._scroll.ensureWidgetVisible(part, 0, 8))
 
     def _eager_refresh(self) -> None:
         if self.active:

@@ -34,6 +34,7 @@ from console.widgets.frames.banner import Banner, Fix
 from console.widgets.frames.current_stack import CurrentStack
 from console.widgets.frames.page_scroll import PageScroll
 from console.widgets.frames.panes import Panes
+from console.widgets.frames.scroll_area import into_sight
 from console.widgets.text.key_values import KeyValues
 from console.widgets.text.log_panel import LogPanel
 from workers.aws.s3_uri import without_scheme
@@ -419,6 +420,8 @@ class JobDetail(QWidget):
 
     def _turn(self, page: str) -> None:
         self._stack.setCurrentIndex(1 if page == "report" else 0)
+        # In a low window it would begin below the lower edge; back at the curves the way to the report is there again.
+        into_sight(self._report_view.matrix if page == "report" else self._pages)
 
     def _ask_to_deploy(self) -> None:
         if self._job is not None:

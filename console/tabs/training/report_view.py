@@ -100,6 +100,11 @@ class ReportView(QWidget):
         self._scores.set_rows(list(report.scores))
 
     @property
+    def matrix(self) -> ConfusionMatrix:
+        """What the report is read for first."""
+        return self._matrix
+
+    @property
     def report(self) -> JobReport | None:
         """What is shown."""
         return self._report

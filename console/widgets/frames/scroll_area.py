@@ -3,12 +3,25 @@ it holds, and shows its focus."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from console.look.theme import RADIUS
 from console.widgets.base import antialias, focus_ring
+
+
+def into_sight(part: QWidget) -> None:
+    """Scroll the area that holds ``part`` so that it is seen as a whole, once the layout has made room for it."""
+    QTimer.singleShot(0, part, lambda: _scroll_to(part))
+
+
+def _scroll_to(part: QWidget) -> None:
+    place = part.parentWidget()
+    while place is not None and not isinstance(place, QScrollArea):
+        place = place.parentWidget()
+    if place is not None:
+        place.ensureWidgetVisible(part, 0, 8)
 
 
 class _Ring(QWidget):
