@@ -17,7 +17,7 @@ dialog, confirm     ``await Dialog.ask()``, ``FormDialog(title, form, ok=)``, ``
 file_dialog         ``ask_for_folder(parent, title, take)``, ``ask_for_file``, ``ask_for_files``
 drop_area           ``DropArea(icon, title, detail, button=)`` → ``dropped(list[Path])``, ``chooseRequested()``
 progress            ``ProgressBar(fraction or None)``
-log_panel           ``LogPanel(title)`` with ``view``: a ``LogView`` (``append_events``, ``set_live``, ``search``)
+log_panel           ``LogPanel(title, head=)``, its ``view``: a ``LogView`` (``append_events``, ``set_live``)
 chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.base_chart``
 scatter, parallel   ``ScatterChart`` + ``Dot``; ``ParallelChart`` + ``Axis``, ``Thread``: ``chosen(str key)``
 sparkline           ``Sparkline``, ``StackedBar``, ``Histogram``

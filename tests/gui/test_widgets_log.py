@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.models.log import LogLine
 from console.widgets.text.log_panel import LogPanel
 from console.widgets.text.log_view import LogView
+from tests.helpers.window import texts
 
 AT = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -28,6 +29,24 @@ def panel(qtbot: QtBot) -> LogPanel:
     made.show()
     qtbot.waitExposed(made)
     return made
+
+
+def test_the_controls_go_into_the_head_of_a_page_that_has_one(qtbot: QtBot) -> None:
+    page = QWidget()
+    qtbot.addWidget(page)
+    column, head = QVBoxLayout(page), QHBoxLayout()
+    head.addWidget(QLabel("Output of train.py"))
+    column.addLayout(head)
+    made = LogPanel("Output", head=head)
+    column.addWidget(made)
+    page.resize(600, 300)
+    page.show()
+    made.set_title("stdout")
+    assert made.view.accessibleName() == "stdout" and texts(page) == "Output of train.py"
+    assert made.find_field.parentWidget() is page and made.find_field.geometry().bottom() < made.y()
+    made.view.append(lines(0, 3))
+    qtbot.keyClicks(made.find_field, "line 1")
+    qtbot.waitUntil(lambda: "1 line" in texts(page))
 
 
 def test_lines_are_taken_in_batches(panel: LogPanel, qtbot: QtBot) -> None:

@@ -1,6 +1,7 @@
 """A log with its head: title, find field with the number of matches, and the switch between following and staying.
 
-``panel = LogPanel("Log")``; feed ``panel.view`` (see :mod:`console.widgets.text.log_view`).
+``panel = LogPanel("Log")``; feed ``panel.view`` (see :mod:`console.widgets.text.log_view`). Where a page has a head of
+its own, ``LogPanel("Output", head=row)`` puts the controls at the end of that row, and shows no title.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ SETTING = "log"
 
 
 class LogPanel(QWidget):
-    """``view`` is the log, ``head`` a layout to which a tab may add buttons; ``matches`` counts what ``find_field``
-    found."""
+    """``view`` is the log; ``matches`` counts what ``find_field`` found."""
 
-    def __init__(self, title: str = "Log", *, most_lines: int = 200_000, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str = "Log",
+        *,
+        head: QHBoxLayout | None = None,
+        most_lines: int = 200_000,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.view = LogView(most_lines=most_lines, name=title)
-        self._title = label(title, "section")
+        self._title = label(title, "section") if head is None else None
         self.matches = label("", "small", "text3")
         self.find_field = SearchField("Find", chars=6)
         self._up = IconButton("up", "Previous match", on=lambda: self.view.search_next(backwards=True))
@@ -35,16 +42,17 @@ class LogPanel(QWidget):
         self.wrap_button = IconButton("wrap", "Wrap long lines", on=self._turn_wrap)
         self.wrap_button.setCheckable(True)
         self._memory: Memory | None = None
-        self.head = QHBoxLayout()
-        self.head.setSpacing(4)
-        self.head.addWidget(self._title)
-        self.head.addStretch(1)
-        for part in (self.matches, self._up, self._down, self.find_field, self.wrap_button, self._follow):
-            self.head.addWidget(part)
+        controls = QHBoxLayout()
+        controls.setSpacing(4)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addLayout(self.head)
+        if self._title is not None:
+            controls.addWidget(self._title)
+            controls.addStretch(1)
+        (head if head is not None else column).addLayout(controls)
+        for part in (self.matches, self._up, self._down, self.find_field, self.wrap_button, self._follow):
+            controls.addWidget(part)
         column.addWidget(self.view, 1)
         self.find_field.searched.connect(self.view.search)
         self.find_field.installEventFilter(self)
@@ -53,15 +61,6 @@ class LogPanel(QWidget):
         self.view.matchesChanged.connect(self._show_matches)
         self.view.findRequested.connect(self.find_field.setFocus)
         self._show_matches(0, 0)
-
-    def take_head(self) -> QHBoxLayout:
-        """The head without its title, for a page that has a head of its own to put it into."""
-        self._title.hide()
-        column = self.layout()
-        if column is not None:
-            column.removeItem(self.head)
-        self.head.setParent(None)
-        return self.head
 
     def remember(self, memory: Memory) -> None:
         """Wrap long lines as the operator chose for all logs, at first yes."""
@@ -90,7 +89,8 @@ class LogPanel(QWidget):
 
     def set_title(self, title: str) -> None:
         """Name the log, for example by its stream."""
-        self._title.setText(title)
+        if self._title is not None:
+            self._title.setText(title)
         self.view.setAccessibleName(title)
 
     def _show_following(self, following: bool) -> None:
