@@ -53,7 +53,8 @@ def _next_cron(fields: tuple[str, ...], after: datetime) -> float | None:
             for hour in sorted(hours):
                 for minute in sorted(minutes):
                     moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=after.tzinfo)
-                    if moment > after:
+                    # Not by the clock on the wall: it shows some times twice.
+                    if moment.timestamp() > after.timestamp():
                         return moment.timestamp()
         day += timedelta(days=1)
     return None

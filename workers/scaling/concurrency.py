@@ -8,10 +8,11 @@ from typing import Any
 
 from workers.aws.creating import Attempt, Part, as_one, surely, surely_gone
 from workers.aws.session import AwsSession
-from workers.errors.tree import NotFound, SageDeckError
+from workers.errors.tree import AccessDenied, NotFound, SageDeckError
 from workers.functions.service import Functions
 from workers.scaling.reading import provisioned_of
-from workers.scaling.types import FunctionRow, FunctionScaling, Pool, Provisioned, Qualifier
+from workers.scaling.schedules import Schedules
+from workers.scaling.types import FunctionRow, FunctionScaling, Pool, Provisioned, Qualifier, Schedule
 
 DEFAULT_ALIAS = "live"
 _DAY = timedelta(days=1)
@@ -24,6 +25,7 @@ class Concurrency:
     def __init__(self, session: AwsSession) -> None:
         self._session = session
         self._functions = Functions(session)
+        self._schedules = Schedules(session)
 
     async def functions(self) -> tuple[FunctionRow, ...]:
         """All functions, by name."""
@@ -45,10 +47,22 @@ class Concurrency:
     async def describe(self, row: FunctionRow) -> FunctionScaling:
         """All that is known of one function's concurrency. Raises ``NotFound``."""
         name = row.name
-        pool, reserved, provisioned, qualifiers, busiest = await asyncio.gather(
-            self.pool(), self.reserved(name), self.provisioned(name), self.qualifiers(name), self._busiest(name)
+        pool, reserved, provisioned, qualifiers, busiest, schedules = await asyncio.gather(
+            self.pool(),
+            self.reserved(name),
+            self.provisioned(name),
+            self.qualifiers(name),
+            self._busiest(name),
+            self._scheduled(name),
         )
-        return FunctionScaling(name, row.memory_mb, pool, reserved, provisioned, qualifiers, busiest)
+        return FunctionScaling(name, row.memory_mb, pool, reserved, provisioned, qualifiers, busiest, schedules)
+
+    async def _scheduled(self, name: str) -> tuple[Schedule, ...] | None:
+        """Its scheduled actions; ``None`` for who may not read them."""
+        try:
+            return await self._schedules.of_function(name)
+        except AccessDenied:
+            return None
 
     # Reserved
 

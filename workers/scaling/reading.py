@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.aws.times import utc, utc_of
-from workers.scaling.types import Activity, Alarm, NotScaled, Policy, Provisioned, Schedule, Suspended, Target
+from workers.scaling.types import Activity, Alarm, NotScaled, Policy, Provisioned, Schedule, Step, Suspended, Target
 
 # What AWS waits when a policy does not say (Application Auto Scaling API reference, SageMaker variants).
 DEFAULT_WAIT = 300
@@ -29,6 +29,7 @@ def target_of(found: Mapping[str, Any]) -> Target:
 def policy_of(found: Mapping[str, Any]) -> Policy:
     """A scaling policy of any kind."""
     tracking = found.get("TargetTrackingScalingPolicyConfiguration") or {}
+    stepping = found.get("StepScalingPolicyConfiguration") or {}
     customized = tracking.get("CustomizedMetricSpecification", {})
     metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", "")
     return Policy(
@@ -36,10 +37,19 @@ def policy_of(found: Mapping[str, Any]) -> Policy:
         kind=found.get("PolicyType", ""),
         value=float(tracking["TargetValue"]) if "TargetValue" in tracking else None,
         metric=metric or customized.get("MetricName", ""),
-        out_wait=int(tracking.get("ScaleOutCooldown", DEFAULT_WAIT)),
-        in_wait=int(tracking.get("ScaleInCooldown", DEFAULT_WAIT)),
+        out_wait=int(tracking.get("ScaleOutCooldown", stepping.get("Cooldown", DEFAULT_WAIT))),
+        in_wait=int(tracking.get("ScaleInCooldown", stepping.get("Cooldown", DEFAULT_WAIT))),
         scale_in_off=bool(tracking.get("DisableScaleIn")),
         alarms=tuple(alarm["AlarmName"] for alarm in found.get("Alarms", ())),
+        adjustment=stepping.get("AdjustmentType", ""),
+        steps=tuple(
+            Step(
+                step.get("MetricIntervalLowerBound"),
+                step.get("MetricIntervalUpperBound"),
+                int(step["ScalingAdjustment"]),
+            )
+            for step in stepping.get("StepAdjustments", ())
+        ),
     )
 
 
@@ -52,6 +62,10 @@ def schedule_of(found: Mapping[str, Any]) -> Schedule:
         timezone=found.get("Timezone") or "UTC",
         minimum=limits.get("MinCapacity"),
         maximum=limits.get("MaxCapacity"),
+        resource=found.get("ResourceId", ""),
+        start=utc_of(found, "StartTime"),
+        end=utc_of(found, "EndTime"),
+        created=utc_of(found, "CreationTime"),
     )
 
 

@@ -8,6 +8,7 @@ from workers.scaling.concurrency import Concurrency
 from workers.scaling.figures import Figures
 from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.prober import Prober
+from workers.scaling.schedules import Schedules
 from workers.scaling.types import Variant
 from workers.scaling.variants import Variants
 
@@ -21,6 +22,7 @@ class Scaling:
         self.variants = Variants(session)
         self.figures = Figures(session)
         self.prober = Prober(session)
+        self.schedules = Schedules(session)
 
     def per_hour(self, variant: Variant) -> float | None:
         """US dollars an hour of one instance of the variant; ``None``: not known."""

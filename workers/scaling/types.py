@@ -9,6 +9,39 @@ from typing import Literal
 MOST_LEFT_FREE = 100
 METRIC = "SageMakerVariantInvocationsPerInstance"
 Points = tuple[tuple[datetime, float], ...]
+VARIANT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+FUNCTION_DIMENSION = "lambda:function:ProvisionedConcurrency"
+
+
+@dataclass(frozen=True)
+class Scalable:
+    """What Application Auto Scaling scales, as it names it; ``id``: as it is called here."""
+
+    namespace: str
+    resource: str
+    dimension: str
+    id: str
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What names it in every request."""
+        return {
+            "ServiceNamespace": self.namespace,
+            "ResourceId": self.resource,
+            "ScalableDimension": self.dimension,
+        }
+
+    @property
+    def words(self) -> str:
+        """What names it on the AWS CLI."""
+        return (
+            f"--service-namespace {self.namespace} --resource-id {self.resource} --scalable-dimension {self.dimension}"
+        )
+
+
+def kept_warm(name: str, qualifier: str) -> Scalable:
+    """The provisioned concurrency of a function's version or alias."""
+    return Scalable("lambda", f"function:{name}:{qualifier}", FUNCTION_DIMENSION, f"{name}:{qualifier}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +98,8 @@ class Qualifier:
 class FunctionScaling:
     """How many calls one function may serve at a time. ``reserved`` None: no reservation.
 
-    ``busiest``: the most calls at a time in the last 24 hours; None: CloudWatch does not know.
+    ``busiest``: the most calls at a time in the last 24 hours; None: CloudWatch does not know. ``schedules`` are those
+    of all its versions and aliases; None: they may not be read.
     """
 
     name: str
@@ -75,6 +109,7 @@ class FunctionScaling:
     provisioned: tuple[Provisioned, ...] = ()
     qualifiers: tuple[Qualifier, ...] = ()
     busiest: float | None = None
+    schedules: tuple[Schedule, ...] | None = ()
 
     @property
     def provided(self) -> int:
@@ -84,7 +119,7 @@ class FunctionScaling:
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant of an endpoint that has instances. ``status`` is the endpoint's."""
+    """One variant of an endpoint that has instances. ``status`` is the endpoint's; ``weight``: of its calls."""
 
     endpoint: str
     name: str
@@ -92,6 +127,7 @@ class Variant:
     instance_type: str
     current: int
     desired: int
+    weight: float = 1.0
 
     @property
     def id(self) -> str:
@@ -102,6 +138,30 @@ class Variant:
     def resource(self) -> str:
         """What Application Auto Scaling calls it."""
         return f"endpoint/{self.endpoint}/variant/{self.name}"
+
+    @property
+    def scalable(self) -> Scalable:
+        """The number of its instances."""
+        return Scalable("sagemaker", self.resource, VARIANT_DIMENSION, self.id)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one variant is to have: so many instances, such a weight (None: as it is)."""
+
+    name: str
+    count: int | None = None
+    weight: float | None = None
+
+    @property
+    def arguments(self) -> dict[str, str | int | float]:
+        """As UpdateEndpointWeightsAndCapacities takes it."""
+        given = {"DesiredInstanceCount": self.count, "DesiredWeight": self.weight}
+        return {"VariantName": self.name, **{key: value for key, value in given.items() if value is not None}}
+
+    def is_met_by(self, variant: Variant) -> bool:
+        """Whether the variant is to have this already."""
+        return self.count in (None, variant.desired) and self.weight in (None, variant.weight)
 
 
 @dataclass(frozen=True)
@@ -126,8 +186,20 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Step:
+    """From ``lower`` to ``upper`` beyond the alarm's threshold (None: without end): by how much."""
+
+    lower: float | None
+    upper: float | None
+    adjustment: int
+
+
+@dataclass(frozen=True)
 class Policy:
-    """A scaling policy. ``value`` None: it is not one of target tracking. ``metric`` is what it tracks, as AWS says."""
+    """A scaling policy. ``value`` None: it is not one of target tracking. ``metric`` is what it tracks, as AWS says.
+
+    ``adjustment`` and ``steps`` are those of step scaling: ChangeInCapacity, PercentChangeInCapacity, ExactCapacity.
+    """
 
     name: str
     kind: str
@@ -137,6 +209,8 @@ class Policy:
     in_wait: int = 300
     scale_in_off: bool = False
     alarms: tuple[str, ...] = ()
+    adjustment: str = ""
+    steps: tuple[Step, ...] = ()
 
     @property
     def tracks_invocations(self) -> bool:
@@ -146,13 +220,21 @@ class Policy:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A scheduled action: at these times the limits become these (None: the limit stays)."""
+    """A scheduled action: at these times the limits become these (None: the limit stays).
+
+    ``resource``: what it scales, as AWS names it. ``start`` and ``end``: not before, and not after. ``created`` is when
+    AWS made it.
+    """
 
     name: str
     expression: str
     timezone: str
     minimum: int | None
     maximum: int | None
+    resource: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.aws.creating import Attempt, Part, as_one, surely, surely_gone
 from workers.aws.session import AwsSession
 from workers.errors.tree import NotFound
-from workers.scaling.reading import activity_of, alarm_of, policy_of, schedule_of, target_of
+from workers.scaling.reading import activity_of, alarm_of, policy_of
+from workers.scaling.schedules import Schedules
 from workers.scaling.types import (
     METRIC,
     Activity,
     Alarm,
+    Capacity,
     Policy,
-    Schedule,
     Suspended,
     Target,
     Variant,
@@ -23,18 +24,11 @@ from workers.scaling.types import (
     VariantSettings,
 )
 
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-NAMESPACE = "sagemaker"
 # AWS's console shows only a policy of this name.
 POLICY_NAME = "SageMakerEndpointInvocationScalingPolicy"
 MOST_ACTIVITIES = 100
 _SERVICE = "application-autoscaling"
 _AT_A_TIME = 4
-
-
-def target_arguments(variant: Variant) -> dict[str, str]:
-    """How Application Auto Scaling knows a variant."""
-    return {"ServiceNamespace": NAMESPACE, "ResourceId": variant.resource, "ScalableDimension": DIMENSION}
 
 
 def policy_arguments(settings: VariantSettings) -> dict[str, Any]:
@@ -51,7 +45,7 @@ class Variants:
     """The endpoint variants of one account. All errors are ``SageDeckError``."""
 
     def __init__(self, session: AwsSession) -> None:
-        self._session = session
+        self._session, self._schedules = session, Schedules(session)
         # A configuration never changes under its name while an endpoint uses it.
         self._types: dict[tuple[str, str], Mapping[str, str]] = {}
         self._asking = asyncio.Semaphore(_AT_A_TIME)
@@ -85,6 +79,7 @@ class Variants:
                 instance_type=types.get(found["VariantName"], ""),
                 current=int(found.get("CurrentInstanceCount", 0)),
                 desired=int(found.get("DesiredInstanceCount", found.get("CurrentInstanceCount", 0))),
+                weight=float(found.get("DesiredWeight", found.get("CurrentWeight", 1.0))),
             )
             for found in answer.get("ProductionVariants", ())
             if types.get(found["VariantName"])
@@ -105,32 +100,18 @@ class Variants:
     async def describe(self, variant: Variant) -> VariantScaling:
         """All that is known of how this variant is scaled."""
         target, policies, schedules, activities = await asyncio.gather(
-            self.target(variant), self.policies(variant), self.schedules(variant), self.activities(variant)
+            self.target(variant), self.policies(variant), self._schedules.of(variant.scalable), self.activities(variant)
         )
         alarms = await self._alarms(policies)
         return VariantScaling(variant, target, policies, schedules, activities, alarms)
 
     async def target(self, variant: Variant) -> Target | None:
         """The limits, ``None`` for a variant with fixed instances."""
-        answer = await self._session.call(
-            _SERVICE,
-            "describe_scalable_targets",
-            f"read the limits of {variant.id}",
-            ServiceNamespace=NAMESPACE,
-            ResourceIds=[variant.resource],
-            ScalableDimension=DIMENSION,
-        )
-        found = answer.get("ScalableTargets", ())
-        return target_of(found[0]) if found else None
+        return await self._schedules.target(variant.scalable)
 
     async def policies(self, variant: Variant) -> tuple[Policy, ...]:
         """Its scaling policies."""
         return tuple([policy_of(found) async for found in self._pages("scaling_policies", "ScalingPolicies", variant)])
-
-    async def schedules(self, variant: Variant) -> tuple[Schedule, ...]:
-        """Its scheduled actions."""
-        pages = self._pages("scheduled_actions", "ScheduledActions", variant)
-        return tuple([schedule_of(found) async for found in pages])
 
     async def activities(self, variant: Variant) -> tuple[Activity, ...]:
         """What was done and what was not, the newest first, at most 100; AWS keeps six weeks."""
@@ -146,7 +127,7 @@ class Variants:
     def _pages(self, what: str, key: str, variant: Variant, **more: Any) -> Any:
         doing = f"read the {what.replace('_', ' ')} of {variant.id}"
         return self._session.paginate(
-            _SERVICE, f"describe_{what}", key, doing=doing, **target_arguments(variant), **more
+            _SERVICE, f"describe_{what}", key, doing=doing, **variant.scalable.arguments, **more
         )
 
     async def _alarms(self, policies: tuple[Policy, ...]) -> tuple[Alarm, ...]:
@@ -171,8 +152,7 @@ class Variants:
                     "scalable target",
                     variant.resource,
                     lambda: self._deregister(variant) if before is None else self._register(variant, before, doing),
-                    f"aws application-autoscaling deregister-scalable-target --service-namespace {NAMESPACE} "
-                    f"--resource-id {variant.resource} --scalable-dimension {DIMENSION}"
+                    f"aws application-autoscaling deregister-scalable-target {variant.scalable.words}"
                     if before is None
                     else "",
                     "its limits are the new ones" if before is not None else "",
@@ -189,7 +169,7 @@ class Variants:
                     PolicyName=policy,
                     PolicyType="TargetTrackingScaling",
                     TargetTrackingScalingPolicyConfiguration=policy_arguments(settings),
-                    **target_arguments(variant),
+                    **variant.scalable.arguments,
                 )
 
             # The same policy a second time changes nothing more.
@@ -204,7 +184,7 @@ class Variants:
             doing,
             MinCapacity=limits.minimum,
             MaxCapacity=limits.maximum,
-            **target_arguments(variant),
+            **variant.scalable.arguments,
         )
 
     async def _has_limits(self, variant: Variant, settings: VariantSettings) -> Target | None:
@@ -229,7 +209,7 @@ class Variants:
                     "DynamicScalingOutSuspended": suspended.scale_out,
                     "ScheduledScalingSuspended": suspended.scheduled,
                 },
-                **target_arguments(variant),
+                **variant.scalable.arguments,
             )
 
         await surely(send, send)
@@ -244,42 +224,7 @@ class Variants:
 
     async def _deregister(self, variant: Variant) -> dict[str, Any]:
         return await self._session.call(
-            _SERVICE, "deregister_scalable_target", f"scale {variant.id} no more", **target_arguments(variant)
-        )
-
-    async def schedule(self, variant: Variant, action: Schedule) -> None:
-        """Make or change a scheduled action."""
-
-        async def put() -> dict[str, Any]:
-            limits = {"MinCapacity": action.minimum, "MaxCapacity": action.maximum}
-            return await self._session.call(
-                _SERVICE,
-                "put_scheduled_action",
-                f"schedule {action.name}",
-                ScheduledActionName=action.name,
-                Schedule=action.expression,
-                Timezone=action.timezone,
-                ScalableTargetAction={key: value for key, value in limits.items() if value is not None},
-                **target_arguments(variant),
-            )
-
-        await surely(put, put)
-
-    async def unschedule(self, variant: Variant, name: str) -> None:
-        """Delete a scheduled action; none of this name is no error."""
-
-        async def there() -> bool:
-            return any(action.name == name for action in await self.schedules(variant))
-
-        await surely_gone(
-            lambda: self._session.call(
-                _SERVICE,
-                "delete_scheduled_action",
-                f"delete the schedule {name}",
-                ScheduledActionName=name,
-                **target_arguments(variant),
-            ),
-            there,
+            _SERVICE, "deregister_scalable_target", f"scale {variant.id} no more", **variant.scalable.arguments
         )
 
     async def delete_policy(self, variant: Variant, name: str) -> None:
@@ -294,26 +239,27 @@ class Variants:
                 "delete_scaling_policy",
                 f"delete the policy {name}",
                 PolicyName=name,
-                **target_arguments(variant),
+                **variant.scalable.arguments,
             ),
             there,
         )
 
-    async def set_count(self, variant: Variant, count: int) -> None:
-        """Have ``count`` instances; auto scaling, where there is some, goes on from there."""
+    async def set_capacities(self, endpoint: str, wanted: Sequence[Capacity]) -> None:
+        """Have so many instances and such weights; auto scaling, where there is some, goes on from there."""
 
         async def send() -> dict[str, Any]:
             return await self._session.call(
                 "sagemaker",
                 "update_endpoint_weights_and_capacities",
-                f"set {variant.id} to {count} instances",
-                EndpointName=variant.endpoint,
-                DesiredWeightsAndCapacities=[{"VariantName": variant.name, "DesiredInstanceCount": count}],
+                f"change the instances of {endpoint}",
+                EndpointName=endpoint,
+                DesiredWeightsAndCapacities=[capacity.arguments for capacity in wanted],
             )
 
         # An endpoint that is changing already refuses the second one: what is wanted then is what is there.
-        async def wanted() -> Variant | None:
-            found = await self._of_endpoint(variant.endpoint)
-            return next((now for now in found if (now.name, now.desired) == (variant.name, count)), None)
+        async def done() -> bool | None:
+            found = {now.name: now for now in await self._of_endpoint(endpoint)}
+            same = all(capacity.name in found and capacity.is_met_by(found[capacity.name]) for capacity in wanted)
+            return True if same else None
 
-        await surely(send, wanted)
+        await surely(send, done)

@@ -9,14 +9,10 @@ from console.commands import Affected, Command, Confirmation
 from console.models.format import dollars
 from workers.scaling.concurrency import DEFAULT_ALIAS
 from workers.scaling.types import Suspended, Variant, VariantScaling, VariantSettings
-from workers.scaling.variants import DIMENSION, NAMESPACE, POLICY_NAME, policy_arguments
+from workers.scaling.variants import POLICY_NAME, policy_arguments
 
 if TYPE_CHECKING:
     from workers.services import Services
-
-
-def _target(variant: Variant) -> str:
-    return f"--service-namespace {NAMESPACE} --resource-id {variant.resource} --scalable-dimension {DIMENSION}"
 
 
 class ApplyPolicy(Command):
@@ -52,10 +48,11 @@ class ApplyPolicy(Command):
             }
             still = f" --suspended-state {','.join(f'{key}={str(on).lower()}' for key, on in kinds.items())}"
         return (
-            f"aws application-autoscaling register-scalable-target {_target(self.variant)} "
+            f"aws application-autoscaling register-scalable-target {self.variant.scalable.words} "
             f"--min-capacity {self.settings.minimum} --max-capacity {self.settings.maximum}{still}\n"
-            f"aws application-autoscaling put-scaling-policy {_target(self.variant)} --policy-name {self._policy} "
-            f"--policy-type TargetTrackingScaling --target-tracking-scaling-policy-configuration "
+            f"aws application-autoscaling put-scaling-policy {self.variant.scalable.words} "
+            f"--policy-name {self._policy} --policy-type TargetTrackingScaling "
+            f"--target-tracking-scaling-policy-configuration "
             f"'{json.dumps(policy_arguments(self.settings))}'"
         )
 
@@ -96,7 +93,7 @@ class RemoveScaling(Command):
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
-        return f"aws application-autoscaling deregister-scalable-target {_target(self.variant)}"
+        return f"aws application-autoscaling deregister-scalable-target {self.variant.scalable.words}"
 
     def events(self) -> list[tuple[str, str]]:
         """The variant is not scaled."""

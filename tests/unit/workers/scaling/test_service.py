@@ -42,6 +42,7 @@ class Account(FakeSession):
                 "describe_scalable_targets": lambda **_: {"ScalableTargets": [self.target] if self.target else []},
                 "register_scalable_target": self._register,
                 "deregister_scalable_target": self._deregister,
+                "describe_scheduled_actions": lambda **_: {"ScheduledActions": []},
                 "put_scaling_policy": lambda **_: {"PolicyARN": "arn"},
                 "list_versions_by_function": lambda **_: {"Versions": list(self.versions)},
                 "list_aliases": lambda **_: {"Aliases": list(self.aliases)},
@@ -126,7 +127,7 @@ def test_aws_own_words_come_with_a_hint() -> None:
     assert refused.value.message == BELOW and "new accounts have few" in refused.value.hint
     gone = Account(put_scheduled_action=refuse("ObjectNotFoundException", "No scalable target registered for …"))
     with pytest.raises(NotFound) as missing:
-        run(scaling(gone).variants.schedule(VARIANT, NIGHT))
+        run(scaling(gone).schedules.put(VARIANT.scalable, NIGHT))
     assert "not scaled any more" in missing.value.hint
 
 
