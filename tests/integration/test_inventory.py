@@ -1,0 +1,177 @@
+"""One of each kind in a real sandbox: our inventory is AWS's own listing, and after a tear-down nothing that bills is
+left, by the AWS CLI's own listings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.helpers.backends import backend_of
+from tests.helpers.functions import INFERENCE, TRUST, zipped
+from tests.helpers.sagemaker_jobs import BUCKET, Account
+from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.waiting import wait_for
+from workers.inventory.types import Inventory, TearDownChoice, TearDownProgress
+from workers.services import Services
+
+pytestmark = pytest.mark.integration
+
+SLEEPS = "import time, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\ntime.sleep(600)\n"
+DLAMI = "resolve:ssm:/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.12-ubuntu-24.04/latest/ami-id"
+OURS = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
+NOT_OFFERED = {"notebook"}
+# (aws command, what it tells of what is there and bills)
+LISTINGS: tuple[tuple[str, str], ...] = (
+    ("sagemaker list-endpoints", "Endpoints[].EndpointName"),
+    ("sagemaker list-training-jobs --status-equals InProgress", "TrainingJobSummaries[].TrainingJobName"),
+    ("ec2 describe-instances", "Reservations[].Instances[?State.Name!='terminated'][].InstanceId"),
+    ("ec2 describe-volumes", "Volumes[].VolumeId"),
+    ("ec2 describe-addresses", "Addresses[].PublicIp"),
+    ("lambda list-functions", "Functions[].FunctionName"),
+    ("cloudwatch describe-alarms", "MetricAlarms[].AlarmName"),
+    ("logs describe-log-groups", "logGroups[].logGroupName"),
+    ("s3api list-buckets", "Buckets[].Name"),
+)
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with SandboxProcess(tmp_path_factory.mktemp("inventory") / "state") as sandbox:
+        account = Account(sandbox)
+        fill(account)
+        yield account
+
+
+@pytest.fixture(scope="module")
+def services(account: Account) -> Iterator[Services]:
+    services = Services(backend_of(account.sandbox))
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Any]:
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+def fill(account: Account) -> None:
+    """One of each kind, in use as they are in earnest."""
+    client = account.sandbox.client
+    account.start("dogs-job", SLEEPS)
+    account.endpoint("dogs", {"code/inference.py": INFERENCE}, count=2)
+    ec2 = client("ec2")
+    ec2.run_instances(ImageId=DLAMI, InstanceType="t3.micro", MinCount=1, MaxCount=1,
+                      TagSpecifications=[{"ResourceType": "instance", "Tags": [OURS]}])  # fmt: skip
+    ec2.create_volume(Size=60, VolumeType="gp3", AvailabilityZone="us-east-1a")
+    ec2.allocate_address(Domain="vpc")
+    ec2.create_security_group(GroupName="sagedeck-no-inbound", Description="x")
+    client("logs").create_log_group(logGroupName="/mine")
+    iam = client("iam")
+    role = iam.create_role(
+        RoleName="SageDeckTraining-dogs", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=[OURS]
+    )["Role"]["Arn"]  # fmt: skip
+    iam.put_role_policy(RoleName="SageDeckTraining-dogs", PolicyName="sagedeck", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    ))  # fmt: skip
+    client("lambda").create_function(
+        FunctionName="predict", Runtime="python3.12", Role=role, Handler="code.handler",
+        Code={"ZipFile": zipped("def handler(event, context): return 1\n")}, MemorySize=512,
+    )  # fmt: skip
+    client("cloudwatch").put_metric_alarm(
+        AlarmName="mine", Namespace="AWS/SageMaker", MetricName="Invocations", Statistic="Sum", Period=60,
+        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    account.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    account.s3.put_object(Bucket=BUCKET, Key="data/train/one.txt", Body=b"another one")
+    account.s3.delete_object(Bucket=BUCKET, Key="data/train/one.txt")
+    assert account.settled("dogs") == "InService"
+    client("application-autoscaling").register_scalable_target(
+        ServiceNamespace="sagemaker", ResourceId="endpoint/dogs/variant/AllTraffic", MinCapacity=1, MaxCapacity=3,
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )  # fmt: skip
+    wait_for(lambda: account.describe("dogs-job")["SecondaryStatus"] == "Training", 120)
+
+
+def test_the_inventory_is_what_aws_lists(account: Account, services: Services, run: Any) -> None:
+    inventory: Inventory = run(services.inventory.read())
+    assert {read.kind for read in inventory.kinds if not read.whole} <= NOT_OFFERED
+    client = account.sandbox.client
+
+    def names(*kinds: Any) -> set[str]:
+        return {row.id if kinds[0] in ("instance", "volume") else row.name for row in inventory.of(*kinds)}
+
+    sagemaker, ec2 = client("sagemaker"), client("ec2")
+    listed = {
+        "endpoint": {item["EndpointName"] for item in sagemaker.list_endpoints()["Endpoints"]},
+        "endpoint-config": {
+            item["EndpointConfigName"] for item in sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        },
+        "model": {item["ModelName"] for item in sagemaker.list_models()["Models"]},
+        "training-job": {item["TrainingJobName"] for item in sagemaker.list_training_jobs()["TrainingJobSummaries"]},
+        "volume": {item["VolumeId"] for item in ec2.describe_volumes()["Volumes"]},
+        "security-group": {item["GroupName"] for item in ec2.describe_security_groups()["SecurityGroups"]},
+        "function": {item["FunctionName"] for item in client("lambda").list_functions()["Functions"]},
+        "bucket": {item["Name"] for item in client("s3").list_buckets()["Buckets"]},
+        "log-group": {item["logGroupName"] for item in client("logs").describe_log_groups()["logGroups"]},
+        "alarm": {item["AlarmName"] for item in client("cloudwatch").describe_alarms()["MetricAlarms"]},
+    }
+    assert all(listed.values())
+    assert {kind: names(kind) for kind in listed} == listed
+    by_name = {row.name: row for row in inventory.resources if row.kind in ("endpoint", "training-job")}
+    assert (by_name["dogs"].size, round(by_name["dogs"].dollars_per_hour or 0, 3)) == ("2 × ml.m5.large", 0.23)
+    assert (by_name["dogs-job"].size, by_name["dogs-job"].in_use) == ("1 × ml.m5.xlarge", True)
+    (address,) = inventory.of("address")
+    assert address.facts["attached_to"] == ""
+    assert [row.name for row in inventory.of("role")] == ["SageDeckTraining-dogs"]
+    figures = run(services.inventory.costs())
+    assert figures.now and figures.month and figures.billing >= 5
+    report = run(services.inventory.idle())
+    assert {finding.resource.kind for finding in report.findings} >= {"address", "log-group"}
+
+
+def test_only_what_sagedeck_made_goes_unless_all_is_chosen(services: Services, run: Any) -> None:
+    plan = run(services.inventory.tear_down_plan(TearDownChoice()))
+    assert {step.resource.kind for step in plan.steps} == {"instance"}
+    why = {stay.resource.kind: stay.why for stay in plan.stays}
+    assert "role" in why
+    assert why["endpoint"] == "not made by SageDeck"
+
+
+def test_taken_down_nothing_that_bills_is_left(account: Account, services: Services, run: Any) -> None:
+    async def body() -> list[TearDownProgress]:
+        plan = await services.inventory.tear_down_plan(TearDownChoice(everything=True, buckets=True))
+        assert plan.objects and {read.kind for read in plan.unread} <= NOT_OFFERED
+        # Stopped half-way and begun again, as after a crash of the program.
+        steps = services.inventory.tear_down(plan)
+        async for progress in steps:
+            if progress.done:
+                break
+        await steps.aclose()  # type: ignore[attr-defined]
+        again = await services.inventory.tear_down_plan(TearDownChoice(everything=True, buckets=True))
+        assert len(again.steps) < len(plan.steps)
+        return [progress async for progress in services.inventory.tear_down(again)]
+
+    last = run(body())[-1]
+    assert [(step.resource.name, step.note) for step in last.failed] == []
+    proof = run(services.inventory.proof())
+    assert (proof.billing, {read.kind for read in proof.unread} <= NOT_OFFERED) == ((), True)
+    assert proof.nothing_bills or proof.unread
+    left = {listing: cli(account.sandbox, *listing) for listing in LISTINGS}
+    assert {listing: found for listing, found in left.items() if found} == {}
+
+
+def cli(sandbox: SandboxProcess, command: str, query: str) -> list[Any]:
+    """What the unmodified AWS CLI lists."""
+    environ = sandbox.shell_environ()
+    argv = [sys.executable, "-m", "awscli", *command.split(), "--query", query, "--output", "json"]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout or "[]") or []
