@@ -9,7 +9,9 @@ The exit code is the script's; 124 when it ran longer than its limit.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,7 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -201,6 +203,7 @@ class Job:
         about = {"state": state, "began": began, "exit_code": code, "timed_out": self.timed_out}
         if code is not None:
             about["ended"] = time.time()
+            about["metrics"] = final_metrics(self.folder / "output.log", self.about.get("metric_definitions", ()))
         self.s3.put_object(
             Bucket=self.about["bucket"],
             Key=f"{self.about['prefix']}/state.json",
@@ -236,6 +239,30 @@ def pump(source: IO[bytes] | None, target: IO[bytes], log: IO[bytes], lock: thre
             log.write(block)
         target.write(block)
         target.flush()
+
+
+def final_metrics(log: Path, definitions: Iterable[Mapping[str, str]]) -> dict[str, float]:
+    """The last value of each metric in what the script wrote, as SageMaker keeps it of its jobs."""
+    patterns = {}
+    for metric in definitions:
+        try:
+            patterns[metric["Name"]] = re.compile(metric["Regex"])
+        except re.error:
+            continue
+    found: dict[str, float] = {}
+    if not log.exists():
+        return found
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            for name, pattern in patterns.items():
+                match = pattern.search(line)
+                try:
+                    value = float(match[1]) if match else math.nan
+                except (IndexError, TypeError, ValueError):
+                    continue
+                if math.isfinite(value):
+                    found[name] = value
+    return found
 
 
 def environment(folder: Path, about: Mapping[str, Any]) -> dict[str, str]:

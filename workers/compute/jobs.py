@@ -66,6 +66,8 @@ class InstanceJob:
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     metric_definitions: tuple[tuple[str, str], ...] = ()
     limit_seconds: int = 0
+    # The last value of each metric; none while it runs, and none of jobs of versions that did not keep them.
+    final_metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -91,6 +93,7 @@ class InstanceJob:
             max_runtime_seconds=self.limit_seconds,
             hyperparameters=self.hyperparameters,
             metric_definitions=self.metric_definitions,
+            final_metrics=self.final_metrics,
             data_uri=self.data_uri,
             model_uri=self.model_uri,
             place="ec2",
@@ -329,6 +332,7 @@ def job_of_parts(
         hyperparameters={str(key): str(value) for key, value in dict(about.get("hyperparameters", {})).items()},
         metric_definitions=tuple((item["Name"], item["Regex"]) for item in about.get("metric_definitions", ())),
         limit_seconds=int(about.get("limit_seconds", 0)),
+        final_metrics=_metrics(told.get("metrics")),
     )
 
 
@@ -354,6 +358,12 @@ def _state(told: Mapping[str, object], command: Command | None) -> tuple[JobStat
         "Failed",
         f"The command ended with exit code {command.exit_code}." if command.state == "Failed" else command.detail,
     )
+
+
+def _metrics(told: object) -> dict[str, float]:
+    if not isinstance(told, Mapping):
+        return {}
+    return {str(name): float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
 def _time(seconds: object) -> datetime | None:

@@ -134,6 +134,21 @@ def test_data_comes_the_script_runs_and_model_and_output_are_kept(machine):
     assert machine.state()["state"] == "Completed" and machine.state()["exit_code"] == 0
 
 
+def test_the_last_value_of_each_metric_is_kept_as_sagemaker_keeps_it(machine):
+    code, _, err = ended(
+        machine.start(
+            """
+            print("epoch=1/2 train_loss=nan valid_acc=0.7 best_accuracy=0.7")
+            print("epoch=2/2 train_loss=nan valid_acc=0.6 best_accuracy=0.7", end="")
+            raise SystemExit(3)
+            """
+        )
+    )
+    assert code == 3, err.decode()
+    told = machine.state()["metrics"]
+    assert told == {"epoch": 2, "epochs": 2, "valid:accuracy": 0.6, "valid:best_accuracy": 0.7}
+
+
 def test_the_instance_goes_down_after_the_reply_and_not_before_the_limit(machine):
     ended(machine.start("print('done')", shut_down=True, limit_seconds=3600))
     first, second = machine.words.read_text().splitlines()

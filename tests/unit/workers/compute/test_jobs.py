@@ -13,6 +13,7 @@ from workers.compute.instances import instance_of, period_of, up_seconds
 from workers.compute.jobs import job_of_parts, job_problem
 from workers.compute.types import Agent, Command, Instance, JobSpec
 from workers.errors.tree import Conflict, InvalidInput
+from workers.tuning.accuracy import Accuracy, best_accuracy
 from workers.types import LogEvent
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -60,6 +61,13 @@ def test_a_job_shows_in_the_lists_of_training_jobs():
     )
     assert shown.model_uri == "s3://b/sagedeck/ec2/dogs-1/output/model.tar.gz"
     assert shown.hyperparameters == {"epochs": "20"} and shown.ended == datetime.fromtimestamp(20, UTC)
+
+
+def test_a_job_has_its_best_accuracy_in_the_lists():
+    told = {"state": "Completed", "metrics": {"valid:best_accuracy": 0.93, "valid:accuracy": 0.91, "note": "x"}}
+    assert best_accuracy(job_of_parts("b", "dogs-1", ABOUT, told, None).as_training_job()) == Accuracy(0.93)
+    for older in ({"state": "Completed"}, {"state": "Completed", "metrics": [1]}):
+        assert best_accuracy(job_of_parts("b", "dogs-1", ABOUT, older, None).as_training_job()) is None
 
 
 @pytest.mark.parametrize(
