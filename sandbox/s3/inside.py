@@ -9,6 +9,7 @@ from sandbox.core.state import StateDir
 from sandbox.s3.blobs import copy_into
 from sandbox.s3.listing import walk
 from sandbox.s3.multipart import Multipart
+from sandbox.s3.objects import tags_from
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
@@ -57,6 +58,11 @@ class S3:
     def open_path(self, bucket: str, key: str, version: str | None = None) -> Path:
         """The file that holds an object's content: read it soon and never write to it."""
         return self.store.blobs.path(self.store.get(bucket, key, version).blob or "")
+
+    def bucket_tags(self) -> dict[str, dict[str, str]]:
+        """The tags of the buckets that have some, by the bucket's name."""
+        kept = {bucket.name: self.store.setting(bucket.name, "tagging") for bucket in self.store.buckets()}
+        return {name: tags_from(text.encode()) for name, text in kept.items() if text}
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects under ``prefix`` in key order."""

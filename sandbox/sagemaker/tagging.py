@@ -1,24 +1,27 @@
-"""The Resource Groups Tagging API over SageMaker's resources: which ones carry which tags, in few calls."""
+"""The Resource Groups Tagging API: which resources carry which tags, in few calls. Untagged ones are left out."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.account import arn as make_arn
+from sandbox.core.account import bucket_arn
 from sandbox.core.state import Database
+from sandbox.s3.inside import S3
 from sandbox.sagemaker.records import Tags
+from sandbox.sagemaker.tagged_elsewhere import SERVICES, Ask, kind_of
 from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
 DEFAULT_PAGE = 50
 _SERVICE = "resourcegroupstaggingapi"
-_OWN = "sagemaker"
+_OWN, _S3 = "sagemaker", "s3"
 
 
 class TaggingService(Service):
@@ -29,10 +32,13 @@ class TaggingService(Service):
 
     _db: Database
     _tags: Tags
+    _call: Ask
+    _s3: S3
 
     def start(self, ctx: SandboxContext) -> None:
-        """Read and write the tags that SageMaker's own operations keep."""
-        self._db, self._tags = ctx.state.db, Tags(ctx.state.db)
+        """Read the tags of all services; write those that SageMaker's own operations keep."""
+        self._db, self._tags, self._call = ctx.state.db, Tags(ctx.state.db), ctx.call
+        self._s3 = ctx.part(S3)
         self.operations |= {
             "GetResources": self._get_resources,
             "GetTagKeys": self._get_keys,
@@ -42,32 +48,54 @@ class TaggingService(Service):
         }
 
     def _get_resources(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        sql, args = _resources(request)
-        query = [sql, args]
-        if request.get("PaginationToken"):
-            sql += " AND r.arn > ?"
-            args = [*args, _read_token(request["PaginationToken"], query)]
+        named = request.get("ResourceARNList", [])
+        types, filters = request.get("ResourceTypeFilters", []), request.get("TagFilters", [])
+        if named and (types or filters):
+            raise AwsError("InvalidParameterException", "ResourceARNList cannot be given together with filters.")
+        query = [named, types, filters]
+        after = _read_token(request["PaginationToken"], query) if request.get("PaginationToken") else ""
         size = request.get("ResourcesPerPage", DEFAULT_PAGE)
-        arns = [row["arn"] for row in self._db.query(f"{sql} ORDER BY r.arn LIMIT ?", [*args, size + 1])]
-        page = arns[:size]
-        marks = ",".join("?" * len(page))
-        found: dict[str, list[dict[str, str]]] = {arn: [] for arn in page}
-        rows = self._db.query(f"SELECT * FROM sagemaker_tags WHERE arn IN ({marks}) ORDER BY arn, key", page)
-        for row in rows:
-            found[row["arn"]].append({"Key": row["key"], "Value": row["value"]})
+        found = self._own(named, types, filters, after, size + 1)
+        for service in _services(named, types) - {_OWN}:
+            for arn, tags in self._of(service):
+                if arn > after and tags and _wanted(arn, tags, named, types, filters):
+                    found[arn] = dict(tags)
+        page = sorted(found)[:size]
         return {
-            "ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags} for arn, tags in found.items()],
-            "PaginationToken": _write_token(page[-1], query) if len(arns) > size else "",
+            "ResourceTagMappingList": [{"ResourceARN": arn, "Tags": _pairs(found[arn])} for arn in page],
+            "PaginationToken": _write_token(page[-1], query) if len(found) > size else "",
         }
 
+    def _own(
+        self, named: list[str], types: list[str], filters: list[dict[str, Any]], after: str, most: int
+    ) -> dict[str, dict[str, str]]:
+        """SageMaker's own: there may be many, so the database finds and orders them."""
+        if _OWN not in _services(named, types):
+            return {}
+        sql, args = _resources(named, [kind for kind in types if kind.partition(":")[0] == _OWN], filters)
+        rows = self._db.query(f"{sql} AND r.arn > ? ORDER BY r.arn LIMIT ?", [*args, after, most])
+        found: dict[str, dict[str, str]] = {row["arn"]: {} for row in rows}
+        marks = ",".join("?" * len(found))
+        for row in self._db.query(f"SELECT * FROM sagemaker_tags WHERE arn IN ({marks})", list(found)):
+            found[row["arn"]][row["key"]] = row["value"]
+        return found
+
+    def _of(self, service: str) -> Iterable[tuple[str, Mapping[str, str]]]:
+        if service == _S3:
+            return [(bucket_arn(name), tags) for name, tags in self._s3.bucket_tags().items()]
+        return SERVICES[service](self._call)
+
+    def _all_tags(self) -> set[tuple[str, str]]:
+        own = {(row["key"], row["value"]) for row in self._db.query("SELECT DISTINCT key, value FROM sagemaker_tags")}
+        return own | {pair for service in (_S3, *SERVICES) for _, tags in self._of(service) for pair in tags.items()}
+
     def _get_keys(self, request: Mapping[str, object], _caller: Caller) -> dict[str, object]:
-        rows = self._db.query("SELECT DISTINCT key FROM sagemaker_tags ORDER BY key")
-        return {"TagKeys": [row["key"] for row in rows], "PaginationToken": ""}
+        return {"TagKeys": sorted({key for key, _ in self._all_tags()}), "PaginationToken": ""}
 
     def _get_values(self, request: Mapping[str, object], _caller: Caller) -> dict[str, object]:
-        key = request["Key"]
-        rows = self._db.query("SELECT DISTINCT value FROM sagemaker_tags WHERE key=? ORDER BY value", (key,))
-        return {"TagValues": [row["value"] for row in rows], "PaginationToken": ""}
+        wanted = request["Key"]
+        values = sorted({value for key, value in self._all_tags() if key == wanted})
+        return {"TagValues": values, "PaginationToken": ""}
 
     def _tag(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
         tags = [{"Key": key, "Value": value} for key, value in request["Tags"].items()]
@@ -91,12 +119,8 @@ class TaggingService(Service):
         return {"FailedResourcesMap": failed}
 
 
-def _resources(request: dict[str, Any]) -> tuple[str, list[Any]]:
-    """SQL of the tagged resources that the request's filters leave, without order and page."""
-    named = request.get("ResourceARNList", [])
-    types, filters = request.get("ResourceTypeFilters", []), request.get("TagFilters", [])
-    if named and (types or filters):
-        raise AwsError("InvalidParameterException", "ResourceARNList cannot be given together with filters.")
+def _resources(named: list[str], types: list[str], filters: list[dict[str, Any]]) -> tuple[str, list[Any]]:
+    """SQL of SageMaker's tagged resources that the filters leave, without order and page."""
     sql = "SELECT r.arn FROM sagemaker_records r WHERE EXISTS (SELECT 1 FROM sagemaker_tags t WHERE t.arn=r.arn)"
     args: list[Any] = []
     if named:
@@ -115,10 +139,38 @@ def _resources(request: dict[str, Any]) -> tuple[str, list[Any]]:
     return sql, args
 
 
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+def _services(named: list[str], types: list[str]) -> set[str]:
+    """The services whose resources are asked for; all, when neither types nor resources are given."""
+    known = {_OWN, _S3, *SERVICES}
+    if named:
+        return {arn.split(":")[2] for arn in named if arn.count(":") > 4} & known
+    asked = {kind.partition(":")[0] for kind in types}
+    if unknown := sorted(asked - known):
+        text = f"The sandbox finds tags of {', '.join(sorted(known))}, not of {unknown[0]}."
+        raise AwsError("InvalidParameterException", text)
+    return asked or known
+
+
+def _wanted(
+    arn: str, tags: Mapping[str, str], named: list[str], types: list[str], filters: list[dict[str, Any]]
+) -> bool:
+    if named:
+        return arn in named
+    kind = kind_of(arn)
+    if types and not {kind, kind.partition(":")[0]} & set(types):
+        return False
+    return all(
+        wanted["Key"] in tags and (not wanted.get("Values") or tags[wanted["Key"]] in wanted["Values"])
+        for wanted in filters
+    )
+
+
 def _arn_prefix(resource_type: str) -> str:
-    service, _, kind = resource_type.partition(":")
-    if service != _OWN:
-        raise AwsError("InvalidParameterException", f"The sandbox finds tags of sagemaker, not of {service}.")
+    kind = resource_type.partition(":")[2]
     return make_arn(_OWN, f"{kind}/" if kind else "")
 
 

@@ -258,3 +258,27 @@ def test_a_trial_on_spot_instances(account: Account) -> None:
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{BUCKET}/kept/{trial['TrainingJobName']}"
     kept = account.s3.get_object(Bucket=BUCKET, Key=f"kept/{trial['TrainingJobName']}/state")
     assert kept["Body"].read() == b"s"
+
+
+def test_the_search_by_tag_finds_what_every_service_tagged_and_nothing_untagged(account: Account) -> None:
+    client = account.sandbox.client
+    tag = [{"Key": "team", "Value": "kennel"}]
+    ec2 = client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    spec = [{"ResourceType": "instance", "Tags": tag}]
+    (launched,) = ec2.run_instances(
+        ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, TagSpecifications=spec
+    )["Instances"]
+    client("s3").create_bucket(Bucket="kennel-pictures")
+    client("s3").put_bucket_tagging(Bucket="kennel-pictures", Tagging={"TagSet": tag})
+    client("s3").create_bucket(Bucket="kennel-untagged")
+    client("cloudwatch").put_metric_alarm(
+        AlarmName="kennel", Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", Tags=tag,
+    )  # fmt: skip
+    found = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "team", "Values": ["kennel"]}])
+    arns = {item["ResourceARN"].rpartition(":")[2] for item in found["ResourceTagMappingList"]}
+    assert arns == {f"instance/{launched['InstanceId']}", "kennel-pictures", "kennel"}
+    everything = client("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"]
+    assert all(item["Tags"] for item in everything)
+    ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])

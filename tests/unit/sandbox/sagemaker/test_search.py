@@ -141,10 +141,26 @@ def test_what_cannot_be_searched_is_refused(db: Database, request_: dict[str, An
         search(db, **request_)
 
 
+def elsewhere(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Another service's answer: an instance with a tag, a function with none."""
+    if operation == "DescribeTags" and "NextToken" not in request:
+        disk = {"ResourceType": "volume", "ResourceId": "vol-1", "Key": "team", "Value": "t1"}
+        return {"Tags": [disk], "NextToken": "2"}
+    if operation == "DescribeTags":
+        return {"Tags": [{"ResourceType": "instance", "ResourceId": "i-1", "Key": "x", "Value": "1"}]}
+    if operation == "ListFunctions":
+        return {"Functions": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:f"}]}
+    return {}
+
+
 @pytest.fixture
 def tagging(db: Database) -> TaggingService:
     service = TaggingService()
-    context: Any = SimpleNamespace(state=SimpleNamespace(db=db))
+    context: Any = SimpleNamespace(
+        state=SimpleNamespace(db=db),
+        call=elsewhere,
+        part=lambda _: SimpleNamespace(bucket_tags=lambda: {"b": {"team": "t1"}}),
+    )
     service.start(context)
     return service
 
@@ -166,14 +182,22 @@ def test_tagged_resources_are_found_by_type_and_tag(tagging: TaggingService) -> 
     assert len(resources(tagging, **jobs, TagFilters=[{"Key": "team", "Values": ["t1", "t2"]}])) == 1500
     both = [{"Key": "team", "Values": ["t1"]}, {"Key": "a.b"}]
     assert len(resources(tagging, TagFilters=both)) == 750
+    ours = resources(tagging, ResourceTypeFilters=["sagemaker", "ec2:instance"], ResourcesPerPage=100)
+    assert ours[0] == "instance/i-1" and len(ours) == 3002
+    assert resources(tagging, ResourceTypeFilters=["ec2"], ResourcesPerPage=1) == ["instance/i-1", "volume/vol-1"]
+    assert resources(tagging, ResourceTypeFilters=["ec2"], TagFilters=[{"Key": "team"}]) == ["volume/vol-1"]
+    assert ask(tagging, "GetResources", {"ResourceTypeFilters": ["s3"]})["ResourceTagMappingList"] == [
+        {"ResourceARN": "arn:aws:s3:::b", "Tags": [{"Key": "team", "Value": "t1"}]}
+    ]
+    assert len(resources(tagging, ResourcesPerPage=100)) == 3004
     assert len(resources(tagging, ResourceTypeFilters=["sagemaker"], ResourcesPerPage=100)) == 3001
     arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-0007"
     (found,) = ask(tagging, "GetResources", {"ResourceARNList": [arn]})["ResourceTagMappingList"]
     assert found == {"ResourceARN": arn, "Tags": [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t3"}]}
-    assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "team"]
+    assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "team", "x"]
     assert ask(tagging, "GetTagValues", {"Key": "team"})["TagValues"] == ["t0", "t1", "t2", "t3"]
-    with pytest.raises(AwsError, match="not of ec2"):
-        resources(tagging, ResourceTypeFilters=["ec2:instance"])
+    with pytest.raises(AwsError, match="not of rds"):
+        resources(tagging, ResourceTypeFilters=["rds:db"])
     with pytest.raises(AwsError, match="together with filters"):
         resources(tagging, ResourceARNList=[arn], TagFilters=both)
 
