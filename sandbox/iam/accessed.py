@@ -115,7 +115,7 @@ class LastAccessed:
     def _document(self, arn: str) -> Any:
         with self._bridge.iam() as backend:
             policy = backend.managed_policies[arn]
-            found = next(one for one in policy.versions if one.version_id == policy.default_version_id)
+            found = next(version for version in policy.versions if version.version_id == policy.default_version_id)
             return json.loads(found.document) if isinstance(found.document, str) else found.document
 
 

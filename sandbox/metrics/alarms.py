@@ -148,7 +148,7 @@ class Alarms:
             and (wanted is None or record["AlarmName"] in wanted)
             and record["AlarmName"].startswith(prefix)
             and state in (None, record["StateValue"])
-            and (not action or any(one.startswith(action) for one in record["AlarmActions"]))
+            and (not action or any(arn.startswith(action) for arn in record["AlarmActions"]))
             and record["AlarmName"] > (given.get("NextToken") or "")
         ]
         page = found[: given.get("MaxRecords") or _PAGE]
@@ -255,4 +255,4 @@ def _time(at: float) -> datetime:
 
 
 def _pairs(dimensions: Any) -> dict[str, str]:
-    return {one["Name"]: one["Value"] for one in dimensions or ()}
+    return {dimension["Name"]: dimension["Value"] for dimension in dimensions or ()}

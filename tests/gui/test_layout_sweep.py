@@ -68,16 +68,16 @@ async def test_a_panel_made_wide_gives_way_when_the_window_becomes_smaller(
     stage: Stage = await stage_of(make_application, tmp_path, (1440, 900))
     await stage.show(scene)
     window, tab = stage.window, stage.window.pages.current_tab
-    edge = next(below(tab._side, Edge))
+    edge = next(below(tab.side_place, Edge))
     window.resize(1900, 1000)
     lay_out()
     edge.set_width(760)
-    assert tab._side.maximumWidth() == 760
+    assert tab.side_place.maximumWidth() == 760
     window.resize(1280, 800)
     lay_out()
     assert faults(window) == []
     window.resize(1900, 1000)
     lay_out()
     # What the operator chose comes back.
-    assert tab._side.maximumWidth() == 760
+    assert tab.side_place.maximumWidth() == 760
     stage.close()

@@ -254,6 +254,6 @@ async def test_why_it_is_not_connected_is_said_once(desk: Any) -> None:
     made.error = Expired("Nobody is signed in yet", "There is no sign-in of bad.", "Sign in to the profile bad.")
     await made.choose("bad", "failed")
     await settle()
-    texts = [one.text() for one in below(made.window, QLabel) if one.isVisible()]
+    texts = [shown.text() for shown in below(made.window, QLabel) if shown.isVisible()]
     for words in ("There is no sign-in of bad.", "Sign in to the profile bad."):
         assert sum(text.count(words) for text in texts) == 1, texts

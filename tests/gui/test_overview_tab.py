@@ -57,7 +57,7 @@ def names(tab: OverviewTab) -> list[str]:
 async def test_it_shows_figures_rows_and_what_is_idle(make_application: Callable[..., Any]) -> None:
     _, tab = await shown(make_application, FakeInventory(pictured()))
     figures = tab.figures
-    assert [one.text for one in (figures.now, figures.today, figures.month, figures.end)] == [
+    assert [figure.text for figure in (figures.now, figures.today, figures.month, figures.end)] == [
         "$3.05", "$24.90", "$214.60", "$592",
     ]  # fmt: skip
     assert figures.now.caption.text() == "10 resources billing"
@@ -84,7 +84,12 @@ async def test_what_is_not_known_is_a_dash_and_what_is_old_says_so(make_applicat
     inventory.costs = unknown  # type: ignore[method-assign]
     _, tab = await shown(make_application, inventory)
     figures = tab.figures
-    assert [one.text for one in (figures.now, figures.today, figures.month, figures.end)] == ["$1.25", "–", "–", "–"]
+    assert [figure.text for figure in (figures.now, figures.today, figures.month, figures.end)] == [
+        "$1.25",
+        "–",
+        "–",
+        "–",
+    ]
     assert figures.now.caption.text().startswith("as of ")
     assert figures.now.toolTip() == "2 instance types have no price."
 
@@ -230,13 +235,13 @@ async def test_rows_are_copied_as_a_table(make_application: Callable[..., Any]) 
 @pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if KINDS[kind].tab])
 async def test_a_resource_is_opened_in_its_tab(make_application: Callable[..., Any], kind: Any) -> None:
     name = "function:dogs:live" if kind == "scalable-target" else "dogs"
-    one = resource(kind, name, place=Place(KINDS[kind].tab, "dogs"))
-    application, tab = await shown(make_application, FakeInventory([one]))
+    kept = resource(kind, name, place=Place(KINDS[kind].tab, "dogs"))
+    application, tab = await shown(make_application, FakeInventory([kept]))
     went: list[tuple[str, Any]] = []
     application.ctx.navigateRequested.connect(lambda tab_id, payload: went.append((tab_id, payload)))
     tab.list.activated.emit(tab.list.table.model.row_at(0))
-    assert went == [(KINDS[kind].tab, payload_of(one))]
-    assert list(payload_of(one).values()) == ["dogs"], "the tab is told what to choose"
+    assert went == [(KINDS[kind].tab, payload_of(kept))]
+    assert list(payload_of(kept).values()) == ["dogs"], "the tab is told what to choose"
     assert any(spec.id == KINDS[kind].tab for spec in TABS)
 
 
@@ -289,7 +294,9 @@ async def test_many_log_groups_are_one_line_with_one_button(make_application: Ca
     inventory = FakeInventory()
     groups = [resource("log-group", f"/aws/{at}") for at in range(12)]
     rule = next(rule for rule in DEFAULT_RULES if rule.action == "set_retention")
-    found = tuple(IdleFinding(rule.id, one, "kept for ever", None, None, "set_retention", "30 days.") for one in groups)
+    found = tuple(
+        IdleFinding(rule.id, group, "kept for ever", None, None, "set_retention", "30 days.") for group in groups
+    )
 
     async def idle(_: Any = ()) -> IdleReport:
         return IdleReport(found, ("Instances could not be judged: no metrics.",))

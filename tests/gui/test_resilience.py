@@ -176,7 +176,7 @@ async def start_on_an_instance(state: Path, source: Path, name: str) -> None:
     identity = await services.compute.launches.launch(InstanceSpec("trainer", images[0], "t3.xlarge", BUCKET))
 
     async def online() -> Instance | None:
-        found = next(one for one in await services.compute.instances.all() if one.id == identity)
+        found = next(instance for instance in await services.compute.instances.all() if instance.id == identity)
         return found if found.agent is not None and found.agent.online else None
 
     where = await until(online, 60, every=0.2)

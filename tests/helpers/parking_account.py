@@ -114,7 +114,7 @@ class ParkingAccount(FakeSession):
             "weights": self.endpoint and self.endpoint["weights"],
             "tags": self.tags,
             "targets": [{**target, "CreationTime": 0} for target in self.targets],
-            "policies": {name: {**one, "PolicyARN": 0} for name, one in self.policies.items()},
+            "policies": {name: {**policy, "PolicyARN": 0} for name, policy in self.policies.items()},
             "schedules": self.schedules,
             "alarms": alarms,
         })  # fmt: skip
@@ -125,7 +125,7 @@ class ParkingAccount(FakeSession):
         if self.endpoint is not None:
             raise Refused("ValidationException", "Cannot create already existing endpoint")
         self.made_times += 1
-        weights = {one["VariantName"]: (one["InitialVariantWeight"], 1) for one in self.variants}
+        weights = {variant["VariantName"]: (variant["InitialVariantWeight"], 1) for variant in self.variants}
         self.endpoint = {"config": EndpointConfigName, "weights": weights, "number": self.made_times}
         self.tags[ENDPOINT] = {tag["Key"]: tag["Value"] for tag in Tags}
         return {"EndpointArn": ENDPOINT}
@@ -154,10 +154,10 @@ class ParkingAccount(FakeSession):
         self, EndpointName: str, DesiredWeightsAndCapacities: Any
     ) -> dict[str, Any]:
         assert self.endpoint is not None
-        for one in DesiredWeightsAndCapacities:
-            weight, count = self.endpoint["weights"][one["VariantName"]]
-            self.endpoint["weights"][one["VariantName"]] = (
-                one.get("DesiredWeight", weight), one.get("DesiredInstanceCount", count),
+        for wanted in DesiredWeightsAndCapacities:
+            weight, count = self.endpoint["weights"][wanted["VariantName"]]
+            self.endpoint["weights"][wanted["VariantName"]] = (
+                wanted.get("DesiredWeight", weight), wanted.get("DesiredInstanceCount", count),
             )  # fmt: skip
         return {}
 

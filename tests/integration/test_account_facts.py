@@ -112,7 +112,7 @@ def test_last_uses_are_those_of_real_calls_and_outlive_a_kill(sandbox: SandboxPr
     services = accessed()
     assert services.keys() == {"ec2", "s3"}
     assert services["ec2"]["LastAuthenticatedEntity"] == arn and "LastAuthenticated" not in services["s3"]
-    assert [one["ActionName"] for one in services["ec2"]["TrackedActionsLastAccessed"]] == ["DescribeVpcs"]
+    assert [action["ActionName"] for action in services["ec2"]["TrackedActionsLastAccessed"]] == ["DescribeVpcs"]
     used = iam.get_access_key_last_used(AccessKeyId=user["key"])
     assert used["UserName"] == "mary" and used["AccessKeyLastUsed"]["ServiceName"] == "sagemaker"
     sandbox.restart()

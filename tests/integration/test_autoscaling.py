@@ -121,7 +121,7 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
         f"TargetTracking-{RESOURCE}-AlarmLow-",
     ]
     alarms = account.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-    shown = [(one["Threshold"], one["EvaluationPeriods"], one["Period"], one["Statistic"]) for one in alarms]
+    shown = [(alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"], alarm["Statistic"]) for alarm in alarms]
     assert shown == [(60.0, 3, 60, "Sum"), (54.0, 15, 60, "Sum")]
     count = lambda: account.sagemaker.describe_endpoint(EndpointName="e")["ProductionVariants"][0]  # noqa: E731
     enough, answers = threading.Event(), []
@@ -149,8 +149,8 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
         return list(answer["ScalingActivities"])
 
     activities = wait_for(lambda: found if (found := told())[0].get("NotScaledReasons") else None)
-    done = [one for one in activities if not one.get("NotScaledReasons")]
-    assert {one["StatusCode"] for one in done} == {"Successful"}
+    done = [activity for activity in activities if not activity.get("NotScaledReasons")]
+    assert {activity["StatusCode"] for activity in done} == {"Successful"}
     assert done[0]["Description"] == "Setting desired instance count to 1."
     assert done[0]["Cause"] == f"monitor alarm {names[1]} in state ALARM triggered policy keep"
     assert done[0]["StatusMessage"] == (
@@ -158,10 +158,10 @@ def test_an_endpoint_goes_from_one_to_some_and_back(account: Account, scaling: A
     )
     assert done[-1]["Cause"] == f"monitor alarm {names[0]} in state ALARM triggered policy keep"
     assert activities[0]["NotScaledReasons"][0]["Code"] == "AlreadyAtMinCapacity"
-    assert all("NotScaledReasons" not in one for one in scaling.describe_scaling_activities(
+    assert all("NotScaledReasons" not in activity for activity in scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker")["ScalingActivities"])  # fmt: skip
     history = account.cloudwatch.describe_alarm_history(AlarmName=names[1], HistoryItemType="StateUpdate")
-    assert any(one["HistorySummary"].endswith("to ALARM") for one in history["AlarmHistoryItems"])
+    assert any(item["HistorySummary"].endswith("to ALARM") for item in history["AlarmHistoryItems"])
 
 
 def test_updates_under_load_lose_nothing_and_an_alarm_rolls_a_canary_back(account: Account, scaling: Any) -> None:
@@ -251,7 +251,7 @@ def test_a_schedule_sets_the_limits_and_deleting_the_endpoint_deregisters(accoun
     wait_for(lambda: account.endpoint_status("e") == "InService")
     listed = account.cloudwatch.list_metrics(Dimensions=[{"Name": "EndpointName", "Value": "e"}])["Metrics"]
     measured = {"InvocationsPerInstance", "ConcurrentRequestsPerModel", "ModelLatency", "OverheadLatency"}
-    assert {one["MetricName"] for one in listed} >= measured | {"CPUUtilization", "MemoryUtilization"}
+    assert {metric["MetricName"] for metric in listed} >= measured | {"CPUUtilization", "MemoryUtilization"}
     account.sagemaker.delete_endpoint(EndpointName="e")
     assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
     assert scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"] == []

@@ -118,7 +118,7 @@ def test_provisioned_concurrency_stands_serves_and_spills_over(tmp_path_factory:
             thread.join()
         assert sorted(kinds) == ["on-demand", "provisioned-concurrency"]
         listed = client.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"]
-        assert [one["FunctionArn"].rpartition(":")[2] for one in listed] == ["live"]
+        assert [alias["FunctionArn"].rpartition(":")[2] for alias in listed] == ["live"]
         # Auto-scaling takes it over: its minimum is there without anybody's asking.
         scaling = sandbox.client("application-autoscaling")
         dimension = "lambda:function:ProvisionedConcurrency"

@@ -132,7 +132,7 @@ def told(account: Account) -> dict[str, Any]:
     alarms = cloudwatch.describe_alarms()["MetricAlarms"]
 
     def plain(items: list[dict[str, Any]], *less: str) -> list[dict[str, Any]]:
-        return [{key: value for key, value in one.items() if key not in less} for one in items]
+        return [{key: value for key, value in item.items() if key not in less} for item in items]
 
     return {
         "config": found["EndpointConfigName"],

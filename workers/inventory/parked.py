@@ -34,19 +34,19 @@ class ParkedRows:
 
     async def _listed(self, ask: Asking, rates: Rates) -> list[Resource]:
         parked = await self._parking.list(await self._endpoints.list(details=False))
-        self._found = {f"{one.config_arn} {one.name}": one for one in parked}
+        self._found = {f"{variant.config_arn} {variant.name}": variant for variant in parked}
         return [
             made(
                 "parked-endpoint",
                 identity,
-                one.name,
-                one.state,
-                size=one.instances,
-                created=one.memory.parked_at if one.memory else None,
+                variant.name,
+                variant.state,
+                size=variant.instances,
+                created=variant.memory.parked_at if variant.memory else None,
                 ours=True,
                 dollars_per_hour=0.0,
-                parts=(("endpoint-config", one.config_arn),),
-                facts={"models": ",".join(one.memory.models) if one.memory else "", "config": one.config},
+                parts=(("endpoint-config", variant.config_arn),),
+                facts={"models": ",".join(variant.memory.models) if variant.memory else "", "config": variant.config},
             )
-            for identity, one in self._found.items()
+            for identity, variant in self._found.items()
         ]

@@ -187,7 +187,9 @@ class InventoryService:
                 learned[row.key] = found
         changes = self._stock.learn(learned)
         unknown = [*reading.unknown, *unjudged(self._stock.inventory, {rule.kind for rule in rules if rule.on})]
-        shown = [replace(one, resource=self._stock.row(one.resource.key) or one.resource) for one in findings]
+        shown = [
+            replace(finding, resource=self._stock.row(finding.resource.key) or finding.resource) for finding in findings
+        ]
         return IdleReport(tuple(shown), tuple(unknown), changes)
 
     async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = DEFAULT_RULES) -> str:

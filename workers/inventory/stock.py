@@ -282,8 +282,11 @@ def _own_rate(trial: Resource) -> float | None:
     return next((span.dollars_per_hour for span in trial.spans if span.end is None), 0.0)
 
 
-def joined(one: Changes, other: Changes) -> Changes:
+def joined(first: Changes, then: Changes) -> Changes:
     """Two steps as one."""
     return Changes(
-        one.added + other.added, one.changed + other.changed, one.removed + other.removed, one.kinds + other.kinds
+        first.added + then.added,
+        first.changed + then.changed,
+        first.removed + then.removed,
+        first.kinds + then.kinds,
     )

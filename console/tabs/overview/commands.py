@@ -79,10 +79,10 @@ class Settle(Command):
         first = self.findings[0]
         gone = first.action in ("delete", "release")
         saved = sum(finding.per_month or 0.0 for finding in self.findings)
-        one = len(self.findings) == 1
+        single = len(self.findings) == 1
         return Confirmation(
             f"{self.title}?",
-            first.does if one else "",
+            first.does if single else "",
             confirm_label=VERBS[first.action],
             icon=self.icon,
             danger=gone,
@@ -91,7 +91,7 @@ class Settle(Command):
                 for finding in self.findings
             ),
             saves=f"{cost(saved)} a month" if saved else "",
-            type_name=first.resource.name if gone and one else "",
+            type_name=first.resource.name if gone and single else "",
         )
 
     async def run(self, services: Services) -> list[str]:

@@ -341,10 +341,10 @@ class OverviewTab(Tab):
     def _entries(self, resources: Sequence[Resource]) -> Sequence[MenuEntry]:
         entries: list[MenuEntry] = []
         if len(resources) == 1:
-            one = resources[0]
-            if one.place.tab:
-                entries.append(("Open", "right", lambda: open_resource(self.ctx, one)))
-            entries.append(("Details…", "info", lambda: self._details(one)))
+            resource = resources[0]
+            if resource.place.tab:
+                entries.append(("Open", "right", lambda: open_resource(self.ctx, resource)))
+            entries.append(("Details…", "info", lambda: self._details(resource)))
         if self.ctx.read_only:
             return entries
         keys = {resource.key for resource in resources}

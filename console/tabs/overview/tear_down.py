@@ -149,8 +149,8 @@ class TearDown(Command):
 
 
 def _what(step: TearDownStep) -> str:
-    one = KINDS[step.resource.kind].one
-    return f"{step.does} {one if one.startswith('EC2') else one.lower()}"
+    word = KINDS[step.resource.kind].one
+    return f"{step.does} {word if word.startswith('EC2') else word.lower()}"
 
 
 def _icon(row: TearDownStep | Stays) -> str:

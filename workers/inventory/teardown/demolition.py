@@ -62,8 +62,8 @@ class Demolition:
         unread = {read.kind for read in inventory.unread}
         steps = [_as_it_is(step, rows, step.resource.kind in unread) for step in plan.steps]
         async with aclosing(TearDown(self._hands, steps).run()) as progress:
-            async for one in progress:
-                yield one
+            async for state in progress:
+                yield state
 
     async def proof(self) -> Proof:
         """List everything anew, with nothing kept from before, and look into every bucket."""

@@ -88,7 +88,10 @@ class Stage:
             self.metrics.put("AWS/SageMaker", "InvocationsPerInstance", DIMENSIONS, value, start + minute * 60 + 10)
 
     def told(self) -> list[tuple[str, str]]:
-        return [(one["StatusCode"], one.get("StatusMessage", "")) for one in self.book.activities("sagemaker")]
+        return [
+            (activity["StatusCode"], activity.get("StatusMessage", ""))
+            for activity in self.book.activities("sagemaker")
+        ]
 
 
 @pytest.fixture

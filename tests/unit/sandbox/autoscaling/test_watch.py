@@ -144,15 +144,15 @@ def test_alarms_are_listed_changed_and_deleted(clock: Clock) -> None:
     clock.ask("PutMetricAlarm", **ALARM | {"AlarmName": "b", "Threshold": 5.0})
     assert clock.state("b") == "OK"
     page = clock.ask("DescribeAlarms", MaxRecords=2)
-    assert [one["AlarmName"] for one in page["MetricAlarms"]] == ["a", "b"]
+    assert [alarm["AlarmName"] for alarm in page["MetricAlarms"]] == ["a", "b"]
     rest = clock.ask("DescribeAlarms", NextToken=page["NextToken"])
-    assert [one["AlarmName"] for one in rest["MetricAlarms"]] == ["c"] and "NextToken" not in rest
+    assert [alarm["AlarmName"] for alarm in rest["MetricAlarms"]] == ["c"] and "NextToken" not in rest
     assert len(clock.ask("DescribeAlarms", StateValue="OK")["MetricAlarms"]) == 1
     assert len(clock.ask("DescribeAlarms", ActionPrefix="arn:c")["MetricAlarms"]) == 1
     assert len(clock.ask("DescribeAlarms", AlarmTypes=["CompositeAlarm"])["MetricAlarms"]) == 0
     found = clock.ask("DescribeAlarmsForMetric", Namespace="N", MetricName="m", Dimensions=ALARM["Dimensions"])
     assert len(found["MetricAlarms"]) == 3
     clock.ask("DisableAlarmActions", AlarmNames=["a"])
-    assert [one["ActionsEnabled"] for one in clock.alarms.all()] == [False, True, True]
+    assert [alarm["ActionsEnabled"] for alarm in clock.alarms.all()] == [False, True, True]
     clock.ask("DeleteAlarms", AlarmNames=["a", "b"])
-    assert [one["AlarmName"] for one in clock.alarms.all()] == ["c"]
+    assert [alarm["AlarmName"] for alarm in clock.alarms.all()] == ["c"]

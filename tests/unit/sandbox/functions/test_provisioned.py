@@ -68,7 +68,7 @@ def test_ready_is_said_only_when_all_are_there() -> None:
     wait_for(lambda: made.state() == ("READY", 2))
     wait_for(lambda: not made.provisioned.busy())
     made.provisioned.close()
-    assert all(one.closed for one in made.all)
+    assert all(environment.closed for environment in made.all)
 
 
 def test_a_call_beyond_them_spills_over_and_another_version_has_none() -> None:
@@ -99,7 +99,7 @@ def test_one_that_ends_is_made_again_and_one_that_was_refused_stays() -> None:
     assert not made.all[0].closed
     made.provisioned.call("f", "live", "1", lambda _: Answer("{}", reusable=False))
     wait_for(lambda: made.state() == ("READY", 1) and len(made.all) == 2)
-    assert [one.closed for one in made.all] == [True, False]
+    assert [environment.closed for environment in made.all] == [True, False]
 
 
 def test_more_or_fewer_keep_what_stands_and_another_revision_does_not() -> None:
@@ -108,10 +108,10 @@ def test_more_or_fewer_keep_what_stands_and_another_revision_does_not() -> None:
     made.ready(3)
     assert len(made.all) == 3
     made.ready(1)
-    assert [one.closed for one in made.all].count(True) == 2
+    assert [environment.closed for environment in made.all].count(True) == 2
     made.provisioned.put("f", "live", CONFIG | {"RevisionId": "s"}, 1)
     wait_for(lambda: made.state() == ("READY", 1))
-    assert [one.closed for one in made.all] == [True, True, True, False]
+    assert [environment.closed for environment in made.all] == [True, True, True, False]
 
 
 def test_code_that_does_not_load_and_too_many_are_told() -> None:

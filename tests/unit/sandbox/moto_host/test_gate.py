@@ -79,7 +79,7 @@ def test_somebody_decides_about_what_moto_and_empty_lists_answer() -> None:
     everything = {(service, name) for service, names in ALLOWED.items() for name in names} | set(TABLE)
     undecided = {(service, name) for service, name in everything if needs_of(call_of(service, name), NAMES) is None}
     # Describing the network is decided about as all that describes is.
-    assert undecided == {one for one in THE_OPERATORS if not one[1].startswith("Describe")} - {
+    assert undecided == {operation for operation in THE_OPERATORS if not operation[1].startswith("Describe")} - {
         ("ec2", "CreateDefaultVpc")
     }
 

@@ -42,9 +42,9 @@ def test_the_pace_is_told_before_the_money_is_gone():
 
 
 @given(st.floats(0, 1e7), st.floats(0, 1e7))
-def test_more_spent_is_never_a_milder_level(one, other):
+def test_more_spent_is_never_a_milder_level(first, other):
     order = ["ok", "warning", "over"]
-    low, high = (order.index(budget_state(Budget(1000.0), figures(spent)).level) for spent in sorted((one, other)))
+    low, high = (order.index(budget_state(Budget(1000.0), figures(spent)).level) for spent in sorted((first, other)))
     assert low <= high
 
 

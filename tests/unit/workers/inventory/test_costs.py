@@ -122,7 +122,7 @@ def test_the_curve_is_the_sum(found, begin, hours):
     curve = history(found, start, end)
     points = curve.points
     assert points[0].at == start
-    assert all(start <= one.at < other.at < end for one, other in pairwise(points))
+    assert all(start <= point.at < other.at < end for point, other in pairwise(points))
     assert all(dollars >= 0 for point in points for dollars in point.dollars.values())
     ends = [point.at for point in points[1:]] + [end]
     area = sum(
@@ -132,9 +132,9 @@ def test_the_curve_is_the_sum(found, begin, hours):
 
 
 @given(items, st.floats(-40, 40), st.floats(0, 20), st.floats(0, 20))
-def test_two_halves_are_the_whole(found, begin, one, other):
+def test_two_halves_are_the_whole(found, begin, first, other):
     start = NOW + begin * HOUR
-    middle, end = start + one * HOUR, start + (one + other) * HOUR
+    middle, end = start + first * HOUR, start + (first + other) * HOUR
     whole = between(found, start, end)
     assert whole == pytest.approx(between(found, start, middle) + between(found, middle, end), abs=1e-6)
 

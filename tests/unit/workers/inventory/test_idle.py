@@ -194,10 +194,10 @@ hours_back = st.lists(st.integers(0, 14 * 24 - 1), max_size=20, unique=True)
 
 
 @given(hours_back, st.integers(1, 14 * 24), st.integers(1, 14 * 24))
-def test_a_longer_threshold_finds_less(calls, one, other):
+def test_a_longer_threshold_finds_less(calls, first, other):
     use = Use(calls=tuple(sorted((TOP - at * HOUR, 1.0) for at in calls)))
     rule = DEFAULT_RULES[0]
-    short, long = sorted((one, other))
+    short, long = sorted((first, other))
     found_long = found(endpoint(), use, [replace(rule, value=long)])
     assert not found_long or found(endpoint(), use, [replace(rule, value=short)])
 

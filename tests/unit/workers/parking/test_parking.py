@@ -211,10 +211,10 @@ def test_two_endpoints_of_one_configuration_are_remembered_apart() -> None:
     ran(park(account))
     tags = account.tags[CONFIG]
     tags |= {key.replace(":dogs:", ":cats:"): value for key, value in tags.items() if ":dogs:" in key}
-    names = [one.name for one in ran(account.parking().list(()))]
+    names = [endpoint.name for endpoint in ran(account.parking().list(()))]
     assert names == ["cats", "dogs"]
-    dogs = next(one for one in ran(account.parking().list(())) if one.name == "dogs")
+    dogs = next(endpoint for endpoint in ran(account.parking().list(())) if endpoint.name == "dogs")
     plan = ran(account.parking().forget_plan(dogs))
     assert ("endpoint configuration", "dogs-config", "the parked endpoint cats comes back from it") in plan.kept
     ran(account.parking().forget(dogs, plan))
-    assert [one.name for one in ran(account.parking().list(()))] == ["cats"]
+    assert [endpoint.name for endpoint in ran(account.parking().list(()))] == ["cats"]

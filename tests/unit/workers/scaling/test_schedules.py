@@ -28,7 +28,7 @@ class Scaler(FakeSession):
         super().__init__(
             **{
                 "describe_scalable_targets": lambda ResourceIds, **_: {
-                    "ScalableTargets": [self.registered[one] for one in ResourceIds if one in self.registered]
+                    "ScalableTargets": [self.registered[name] for name in ResourceIds if name in self.registered]
                 },
                 "register_scalable_target": self._register,
                 "deregister_scalable_target": lambda ResourceId, **_: self.registered.pop(ResourceId) and {},

@@ -68,7 +68,7 @@ class Account(FakeSession):
         return {"Version": "1"}
 
     def _unpublish(self, Qualifier: str, **_: Any) -> dict[str, Any]:
-        self.versions = [one for one in self.versions if one["Version"] != Qualifier]
+        self.versions = [version for version in self.versions if version["Version"] != Qualifier]
         return {}
 
     def _alias(self, Name: str, FunctionVersion: str, **_: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_refused_environments_take_version_and_alias_back() -> None:
     session = Account(put_provisioned_concurrency_config=refuse("LimitExceededException", "too many"))
     with pytest.raises(QuotaExceeded):
         run(scaling(session).concurrency.provide("dogs", 2))
-    assert session.aliases == [] and [one["Version"] for one in session.versions] == ["$LATEST"]
+    assert session.aliases == [] and [version["Version"] for version in session.versions] == ["$LATEST"]
 
 
 def test_a_chosen_version_makes_nothing() -> None:
@@ -194,7 +194,7 @@ def test_a_function_is_described_whole() -> None:
     session.aliases.append({"Name": "live", "FunctionVersion": "3"})
     found = run(scaling(session).concurrency.describe(FunctionRow("dogs", 256)))
     assert (found.reserved, found.provided, found.busiest) == (20, 4, None)
-    assert [one.name for one in found.qualifiers] == ["live", "3"]
+    assert [qualifier.name for qualifier in found.qualifiers] == ["live", "3"]
     assert found.provisioned[0].qualifier == "live" and found.provisioned[0].available == 1
 
 

@@ -96,12 +96,12 @@ def test_what_was_made_anew_under_the_name_is_left_alone():
         plan = await service.tear_down_plan(TearDownChoice(everything=True))
         (step,) = [step for step in plan.steps if step.resource.kind == "model"]
         account.lists["list_models"][0]["CreationTime"] += timedelta(minutes=5)
-        last = [one async for one in service.tear_down(replace(plan, steps=(step,)))][-1]
-        assert [one.state for one in last.steps] == ["failed"]
+        last = [state async for state in service.tear_down(replace(plan, steps=(step,)))][-1]
+        assert [state.state for state in last.steps] == ["failed"]
         assert "another one of this name" in last.steps[0].note
         account.lists["list_models"].clear()
-        last = [one async for one in service.tear_down(replace(plan, steps=(step,)))][-1]
-        assert [one.state for one in last.steps] == ["gone"]
+        last = [state async for state in service.tear_down(replace(plan, steps=(step,)))][-1]
+        assert [state.state for state in last.steps] == ["gone"]
 
     asyncio.run(body())
 

@@ -96,7 +96,7 @@ def test_everything_goes_in_order():
     assert hands.left == {}
     assert progress[-1].words == f"All {len(ALL)} are gone."
     assert progress[-1].done == len(ALL)
-    counts = [one.done for one in progress]
+    counts = [state.done for state in progress]
     assert counts == sorted(counts) and len(counts) > 3
 
 
@@ -139,7 +139,7 @@ def test_an_endpoint_that_is_being_created_is_queued():
     refuses = InvalidInput("Not now", "Cannot delete an endpoint that is being created.")
     hands = FakeHands(being_made, row("role"), endpoint=[refuses] * 4)
     progress = carry_out(hands, being_made, row("role"))
-    queued = [step for one in progress for step in one.steps if step.state == "queued"]
+    queued = [step for state in progress for step in state.steps if step.state == "queued"]
     assert queued and "as soon as AWS lets it" in queued[0].note
     assert hands.left == {} and hands.order == ["endpoint", "role"]
 
@@ -180,7 +180,7 @@ def test_stopped_anywhere_it_goes_on(kinds, stop_after):
                     break
         # A new plan, from what is left.
         again = plan_of(*hands.left.values(), everything=True).steps
-        return [one async for one in TearDown(hands, again, poll=0.0005).run()][-1]
+        return [state async for state in TearDown(hands, again, poll=0.0005).run()][-1]
 
     last = asyncio.run(body())
     assert last.ended and not last.failed and hands.left == {}
