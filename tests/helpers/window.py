@@ -16,6 +16,7 @@ from console.tabs.base import Tab
 from console.widgets.tables.table import ResourceTable
 from tests.helpers.compute import FakeCompute
 from tests.helpers.inventory import FakeInventory
+from tests.helpers.load import FakeLoad
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
 from workers.aws.quotas import Quota
@@ -46,6 +47,7 @@ class FakeServices:
         self.functions_cost = 0.0
         self.compute = FakeCompute()
         self.scaling = FakeScaling()
+        self.load = FakeLoad()
         self.inventory = FakeInventory()
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from workers import paths
 from workers.children.typed import read, write
+from workers.errors.tree import translate
 from workers.files import private
 from workers.load.types import LoadReport, LoadTarget
 
@@ -59,6 +60,15 @@ def as_csv(report: LoadReport) -> str:
         table.writerow([second.at, *("" if figure is None else figure for figure in figures),
                         "" if now is None else now, *(counts.get(code, 0) for code in codes)])  # fmt: skip
     return file.getvalue()
+
+
+def export(report: LoadReport, path: Path) -> None:
+    """Write it as a table for ``.csv``, else as JSON. Blocking; raises ``SageDeckError``."""
+    text = as_csv(report) if path.suffix.lower() == ".csv" else as_json(report)
+    try:
+        path.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        raise translate(error, f"write {path.name}") from error
 
 
 def _harmless(text: str) -> str:

@@ -108,6 +108,8 @@ class LoadTests:
             watching.cancel()
             control.detach()
             await child.stop()
+        if watched is not None:
+            await self._count(watched, run)
         return replace(run.report(), happened=await self._happened(watched, run.began))
 
     async def keep(self, report: LoadReport) -> None:
@@ -137,22 +139,26 @@ class LoadTests:
 
     async def _watch(self, watched: LoadTarget | None, run: Running) -> None:
         """Count the instances in service again and again, as long as that can be known."""
-        while watched is not None:
-            try:
-                found = await self._session.call("sagemaker", "describe_endpoint", EndpointName=watched.name)
-            except (NotFound, AccessDenied):
-                return
-            except SageDeckError as error:
-                log.info("the instances could not be counted: %s", error)
-            else:
-                counts = {
-                    variant["VariantName"]: variant.get("CurrentInstanceCount")
-                    for variant in found.get("ProductionVariants", ())
-                }
-                count = counts.get(watched.part, next(iter(counts.values()), None))
-                if count is not None:
-                    run.count(int(count))
+        while watched is not None and await self._count(watched, run):
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _count(self, watched: LoadTarget, run: Running) -> bool:
+        """Count the instances once; False when that cannot be known any more."""
+        try:
+            found = await self._session.call("sagemaker", "describe_endpoint", EndpointName=watched.name)
+        except (NotFound, AccessDenied):
+            return False
+        except SageDeckError as error:
+            log.info("the instances could not be counted: %s", error)
+            return True
+        counts = {
+            variant["VariantName"]: variant.get("CurrentInstanceCount")
+            for variant in found.get("ProductionVariants", ())
+        }
+        count = counts.get(watched.part, next(iter(counts.values()), None))
+        if count is not None:
+            run.count(int(count))
+        return True
 
     async def _happened(self, watched: LoadTarget | None, began: float) -> tuple[Happening, ...]:
         if watched is None:

@@ -97,16 +97,19 @@ def cause(activity: Activity) -> str:
     """Why: the alarm or the schedule, and what AWS said of what went wrong."""
     if activity.not_scaled:
         return "; ".join(not_scaled(reason) for reason in activity.not_scaled)
-    words = activity.cause
-    alarm, scheduled = _ALARM.search(words), _SCHEDULED.search(words)
-    if alarm is not None:
-        side = "AlarmHigh" in alarm["alarm"]
-        words = "alarm high: above the target for 3 min" if side else "alarm low: below 90 % of it for 15 min"
-    elif scheduled is not None:
-        words = f"schedule {scheduled['name']}"
+    words = cause_words(activity.cause)
     if activity.status in ("Failed", "Unfulfilled") and activity.message:
         return f"{words}: {activity.message}"
     return words
+
+
+def cause_words(text: str) -> str:
+    """AWS's cause of an activity without the names that nobody gave."""
+    alarm, scheduled = _ALARM.search(text), _SCHEDULED.search(text)
+    if alarm is not None:
+        side = "AlarmHigh" in alarm["alarm"]
+        return "alarm high: above the target for 3 min" if side else "alarm low: below 90 % of it for 15 min"
+    return f"schedule {scheduled['name']}" if scheduled is not None else text
 
 
 def took(activity: Activity) -> float | None:

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QWidget
 from console.tabs.base import Tab
 from console.tabs.scaling import TAB
 from console.tabs.scaling.commands import RemoveScaling, SetProvisioned, SetReserved
+from console.tabs.scaling.load.loader import Loader
+from console.tabs.scaling.load.page import LoadPage
 from console.tabs.scaling.pages import SPANS, FunctionPage, VariantPage
 from console.tabs.scaling.panel import ScalingPanel
 from console.tabs.scaling.plan_commands import policy_command
@@ -51,7 +53,9 @@ class ScalingTab(Tab):
         self.panel = ScalingPanel(self.ctx)
         self.set_lead(self.panel, _PANEL_WIDTH, _PANEL_NARROW)
         yield
-        self.views = Segmented([("now", "Now"), ("plan", "Plan"), ("replay", "Replay")], "now", name="Shown")
+        self.views = Segmented(
+            [("now", "Now"), ("plan", "Plan"), ("replay", "Replay"), ("load", "Load test")], "now", name="Shown"
+        )
         self.spans = Segmented([("1", "1 h"), ("6", "6 h"), ("24", "24 h"), ("168", "7 d")], "1", name="Time shown")
         self.head.add(self.views)
         self.head.add(self.spans)
@@ -69,6 +73,10 @@ class ScalingTab(Tab):
         self.pages.addWidget(self.replay_page)
         self.planner = Planner(self.ctx, self.plan_page, self.panel.variant_form, self)
         self.replayer = Replayer(self.ctx, self.replay_page, self.planner, self)
+        yield
+        self.load_page = LoadPage(self.ctx)
+        self.pages.addWidget(self.load_page)
+        self.loader = Loader(self.ctx, self.load_page, self)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
@@ -84,7 +92,8 @@ class ScalingTab(Tab):
         panel.removed.connect(self.remove)
         panel.variant_form.changed.connect(self._form_changed)
         panel.function_form.changed.connect(self._form_changed)
-        self.views.changed.connect(lambda _: self._place())
+        self.views.changed.connect(self._view_changed)
+        self.load_page.activitiesWanted.connect(lambda: self.views.set_current("now"))
         self.spans.changed.connect(lambda _: self._read())
         self.ctx.readOnlyChanged.connect(lambda _: self._update())
 
@@ -116,6 +125,7 @@ class ScalingTab(Tab):
         self._eager.stop()
         self.planner.forget_account()
         self.replayer.forget_account()
+        self.loader.forget_account()
         for table in (self.panel.variants, self.panel.functions):
             table.set_rows([])
             table.set_loading()
@@ -206,6 +216,7 @@ class ScalingTab(Tab):
             # Who may not list functions still scales endpoints.
             functions = ()
         self.planner.set_functions(functions)
+        self.loader.set_targets(row.variant, functions)
         figures = await scaling.figures.of(row.variant, span, found.activities)
         if self._is_chosen(row) and SPANS[self.spans.current] == span:
             self._figures = figures
@@ -223,6 +234,7 @@ class ScalingTab(Tab):
         self._function = found
         self.panel.function_form.show_scaling(found)
         self.panel.show_kind(True)
+        self.loader.set_targets(None, (row,))
         self.function_page.show_scaling(found, services.scaling.warm_month(found.provided, found.memory_mb))
         self._form_changed()
         self._place()
@@ -241,10 +253,13 @@ class ScalingTab(Tab):
 
     def _place(self) -> None:
         variant = self.panel.kind == "variant"
-        self.views.setVisible(variant)
-        self.spans.setVisible(variant and self.views.current != "replay")
+        for view in ("plan", "replay"):
+            self.views.set_segment_enabled(view, variant)
+        self.spans.setVisible(variant and self.views.current in ("now", "plan"))
         page: QWidget = self.variant_page if variant else self.function_page
-        if variant and self.views.current == "plan":
+        if self.views.current == "load":
+            page = self.load_page
+        elif variant and self.views.current == "plan":
             page = self.plan_page
         elif variant and self.views.current == "replay":
             page = self.replay_page
@@ -254,6 +269,11 @@ class ScalingTab(Tab):
         row = self.panel.table.current_row()
         self.head.subtitle.setText(str(_key(row)) if row is not None else "")
         self._update()
+
+    def _view_changed(self, view: str) -> None:
+        if view == "load":
+            self.loader.refresh()
+        self._place()
 
     def _form_changed(self) -> None:
         services = self.ctx.services
@@ -276,6 +296,7 @@ class ScalingTab(Tab):
             panel.apply_button.setEnabled(free and panel.function_form.form.valid and bool(changes))
         self.planner.update()
         self.replayer.update()
+        self.loader.update()
 
     # Actions
 

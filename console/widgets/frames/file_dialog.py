@@ -57,6 +57,22 @@ def ask_for_files(
     return _opened(dialog)
 
 
+def ask_where_to_save(
+    parent: QWidget, title: str, take: Callable[[Path], object], name: str, kinds: str = ""
+) -> QFileDialog:
+    """Let the operator say where a file called ``name`` goes; ``take`` gets the path. Returns at once.
+
+    One that is there already is asked about.
+    """
+    dialog = QFileDialog(parent, title, name, kinds)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.selectFile(name)
+    dialog.setDefaultSuffix(Path(name).suffix.removeprefix("."))
+    dialog.fileSelected.connect(lambda chosen: take(Path(chosen)))
+    return _opened(dialog)
+
+
 def _opened(dialog: QFileDialog) -> QFileDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     _dress(dialog)

@@ -1,0 +1,1 @@
+"""The page Load test: what is sent, what comes of it, and the reports of earlier tests."""

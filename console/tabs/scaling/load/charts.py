@@ -1,0 +1,170 @@
+"""The charts of a load test on one time axis: requests, latency, errors by code, instances."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.look.theme import theme
+from console.models.chart import Series
+from console.models.format import milliseconds
+from console.tabs.scaling.load.words import brief, shown, tick
+from console.widgets.base import on_theme
+from console.widgets.charts.chart import LineChart
+from workers.load.types import LoadReport, Second
+
+# One for all, so that the charts stand under each other.
+_AXIS = "00.0 s"
+_TALL, _SMALL = 170, 124
+_TONES = ("series4", "series3", "series6", "series2", "series5", "series1")
+_OTHERS = "others"
+
+
+class LoadCharts(QWidget):
+    """What is shown is added to second by second; another test's lines may lie behind."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.requests = _chart("Requests a second", shown)
+        self.latency = _chart("Latency", milliseconds, tick)
+        self.errors = _chart("Errors a second", shown)
+        self.instances = _chart("Instances in service", shown)
+        self.charts = (self.requests, self.latency, self.errors, self.instances)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        for chart in self.charts:
+            column.addWidget(chart)
+            for other in self.charts:
+                if other is not chart:
+                    chart.hovered.connect(other.set_cursor)
+        self._seconds: list[Second] = []
+        self._other: LoadReport | None = None
+        self._dress()
+        on_theme(self, self._dress)
+        self.forget()
+
+    def _dress(self) -> None:
+        for chart in self.charts:
+            chart.setFixedHeight(theme().pixels(_TALL if chart in (self.requests, self.latency) else _SMALL))
+
+    def forget(self) -> None:
+        """Show none."""
+        self.hide()
+        self._empty("")
+
+    def _empty(self, words: str) -> None:
+        self._seconds, self._other = [], None
+        for chart in self.charts:
+            chart.set_series([])
+            chart.set_placeholder(words)
+
+    def begin(self, length: float, *, watched: bool = True) -> None:
+        """A test of so many seconds begins; ``watched``: instances are counted."""
+        self._empty("Starting…")
+        self.show()
+        self.errors.set_placeholder("No errors")
+        self.instances.setVisible(watched)
+        for chart in self.charts:
+            chart.set_x_range(0.0, max(1.0, length))
+
+    def show_report(self, report: LoadReport, other: LoadReport | None = None) -> None:
+        """A test that has ended, and another one behind it to compare with."""
+        watched = bool(report.instances or (other is not None and other.instances))
+        self.begin(max(report.elapsed, other.elapsed if other is not None else 0.0), watched=watched)
+        for chart in (self.requests, self.latency, self.instances):
+            chart.set_placeholder("Nothing was measured")
+        self._other = other
+        self.add(report.seconds, report.instances)
+
+    def add(self, seconds: Sequence[Second], instances: Sequence[tuple[float, int]]) -> None:
+        """Seconds that have ended, and all counts of instances so far."""
+        if instances:
+            self.instances.set_series(
+                [
+                    *([_steps("before", self._other.instances, behind=True)] if self._other is not None else []),
+                    _steps("in service", instances),
+                ]
+            )
+        if not seconds:
+            return
+        self._seconds += seconds
+        found, other = self._seconds, list(self._other.seconds) if self._other is not None else []
+        answered = _line("answered", found, "answered", "series1", fill=True)
+        if other:
+            self.requests.set_series([_line("before", other, "answered", behind=True), answered])
+        else:
+            sent = _line("sent", found, "sent", "series2")
+            self.requests.set_series([answered, sent, _line("intended", found, "intended", dash=(3, 3))])
+        self.latency.set_series(
+            [
+                *([_line("p99 before", other, "p99", behind=True)] if other else []),
+                _line("p99", found, "p99", "series4"),
+                _line("p90", found, "p90", "series3"),
+                _line("p50", found, "p50", "series1", fill=True),
+            ]
+        )
+        self.errors.set_series(_errors(found))
+
+
+def _chart(title: str, words: Callable[[float], str], ticks: Callable[[float], str] | None = None) -> LineChart:
+    return LineChart(title, y_format=words, tick_format=ticks or words, x_format=_seconds, axis_sample=_AXIS)
+
+
+def _seconds(second: float) -> str:
+    return f"{second:.0f} s"
+
+
+def _line(
+    name: str,
+    seconds: Sequence[Second],
+    figure: str,
+    tone: str = "series5",
+    *,
+    fill: bool = False,
+    dash: tuple[float, ...] = (),
+    behind: bool = False,
+) -> Series:
+    values = [getattr(second, figure) for second in seconds]
+    return Series(
+        name,
+        [second.at for second in seconds],
+        [math.nan if value is None else value for value in values],
+        tone,
+        comparison=behind,
+        fill=fill,
+        dash=dash,
+    )
+
+
+def _steps(name: str, counts: Sequence[tuple[float, int]], *, behind: bool = False) -> Series:
+    return Series(
+        name,
+        [at for at, _ in counts],
+        [float(number) for _, number in counts],
+        "series5" if behind else "series2",
+        comparison=behind,
+        step=True,
+        fill=not behind,
+    )
+
+
+def _errors(seconds: Sequence[Second]) -> list[Series]:
+    """A line for each kind, the most frequent first; the rest in one."""
+    totals: Counter[str] = Counter()
+    for second in seconds:
+        for error in second.errors:
+            totals[brief(error.code)] += error.count
+    names = [name for name, _ in totals.most_common(len(_TONES) if len(totals) <= len(_TONES) else len(_TONES) - 1)]
+    kept = set(names)
+    names += [_OTHERS] if len(totals) > len(names) else []
+    lines: dict[str, list[float]] = {name: [0.0] * len(seconds) for name in names}
+    for at, second in enumerate(seconds):
+        for error in second.errors:
+            name = brief(error.code)
+            lines[name if name in kept else _OTHERS][at] += error.count
+    xs = [second.at for second in seconds]
+    return [Series(name, xs, lines[name], tone) for name, tone in zip(names, _TONES, strict=False)]
