@@ -139,7 +139,9 @@ class LoadTests:
 
     async def _watch(self, watched: LoadTarget | None, run: Running) -> None:
         """Count the instances in service again and again, as long as that can be known."""
-        while watched is not None and await self._count(watched, run):
+        while watched is not None:
+            if not await self._count(watched, run):
+                return
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _count(self, watched: LoadTarget, run: Running) -> bool:
