@@ -59,9 +59,11 @@ class Services:
         self.load = LoadTests(self.session, self.prices)
         self.inference = Inference(self.session)
         self.functions = Functions(self.session)
-        self.inventory = InventoryService(self.session, self.prices, self.endpoints, self.functions, self.parking)
-        self.security = Security(self.session)
         self.trail = Trail(self.session)
+        self.inventory = InventoryService(
+            self.session, self.prices, self.endpoints, self.functions, self.parking, self.trail
+        )
+        self.security = Security(self.session)
         self.grants = Grants(self.session)
         self.role_checks = RoleChecks(self.session, self.grants)
 

@@ -39,6 +39,8 @@ class TrailEvent:
     error: str = ""
     message: str = ""
     changes: bool = True
+    # What machines a call asked for, of the calls that have a price; nothing else of what they said.
+    machines: tuple[tuple[str, str], ...] = ()
 
     @property
     def target(self) -> str:
@@ -120,7 +122,43 @@ def event_of(item: Mapping[str, Any]) -> TrailEvent:
         str(record.get("errorCode", "")),
         without_keys(str(record.get("errorMessage", "")))[:_LONGEST],
         str(item.get("ReadOnly", "false")).lower() != "true",
+        machines_in(str(item.get("EventName", "")), record.get("requestParameters")),
     )
+
+
+# By call: the members that say what will be paid for. None of them can hold a secret.
+_MACHINES: Mapping[str, tuple[str, ...]] = {
+    "CreateEndpointConfig": ("endpointConfigName", "productionVariants"),
+    "CreateEndpoint": ("endpointName", "endpointConfigName"),
+    "UpdateEndpoint": ("endpointName", "endpointConfigName"),
+    "UpdateEndpointWeightsAndCapacities": ("endpointName", "desiredWeightsAndCapacities"),
+    "RunInstances": ("instanceType",),
+    "CreateNotebookInstance": ("notebookInstanceName", "instanceType"),
+}
+_VARIANT = ("variantName", "instanceType", "initialInstanceCount", "desiredInstanceCount")
+
+
+def machines_in(name: str, parameters: object) -> tuple[tuple[str, str], ...]:
+    """The members of a call that say what machines it asks for, by name; those of variants as ``at.member``."""
+    wanted = _MACHINES.get(name, ())
+    found: list[tuple[str, str]] = []
+    members = _members(parameters)
+    for member in wanted:
+        value = members.get(member)
+        if isinstance(value, (str, int)):
+            found.append((member, str(value)))
+        elif isinstance(value, list):
+            for at, variant in enumerate(value):
+                of_variant = _members(variant)
+                found += [(f"{at}.{key}", str(of_variant[key])) for key in _VARIANT if key in of_variant]
+    return tuple(found)
+
+
+def _members(value: object) -> dict[str, Any]:
+    """CloudTrail writes members with a small first letter."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(key)[:1].lower() + str(key)[1:]: member for key, member in value.items()}
 
 
 def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:

@@ -115,8 +115,6 @@ def _left_out(inventory: Inventory, items: Sequence[Spending], now: datetime) ->
         told.append("What buckets hold is not in it.")
     if any(span.dollars_per_hour is None for item in items if item.gone for span in item.spans):
         told.append("Some of what was deleted has no known price.")
-    if any(row.kind == "instance" and row.created and row.created > month_start(now) for row in inventory.resources):
-        told.append("Runs of EC2 instances before their last start are not in it.")
     if any(row.kind in _SINCE_UNKNOWN and row.bills for row in inventory.resources):
         told.append("Elastic addresses and logs count since SageDeck saw them: AWS does not tell how long they are so.")
     return told

@@ -20,6 +20,7 @@ from workers.prices.billing import billed_environments
 
 # How SageDeck names its roles; their tags then tell whether it made them.
 _ROLE_START, _ROLE_END = "SageDeck", "-role"
+LATEST = "$LATEST"
 NAMESPACES = ("sagemaker", "lambda")
 _IAM_PAGES = {"PaginationConfig": {"PageSize": 1000}}
 _PROVISIONED_SECONDS = 300.0
@@ -27,15 +28,19 @@ _PROVISIONED_SECONDS = 300.0
 
 async def functions(ask: Asking, rates: Rates) -> list[Resource]:
     """All functions. What is kept warm costs something all the time; calls come on top."""
-    items = await ask.all("lambda", "list_functions", "Functions", "list the functions")
+    # With their versions: only a published one can be kept warm, and then the function is asked about it.
+    every = await ask.all("lambda", "list_functions", "Functions", "list the functions", FunctionVersion="ALL")
+    items = [item for item in every if item.get("Version", LATEST) == LATEST]
+    published = {item["FunctionName"] for item in every if item.get("Version", LATEST) != LATEST}
     return [
         made(
             "function",
-            item["FunctionArn"],
+            item["FunctionArn"].removesuffix(f":{LATEST}"),
             item["FunctionName"],
             item.get("State", "Active"),
             size=f"{item.get('MemorySize', 128):,} MB",
             created=function_of(item).modified,
+            dollars_per_hour=None if item["FunctionName"] in published else 0.0,
             facts={
                 "version": item.get("LastModified", ""),
                 "memory": str(item.get("MemorySize", 128)),

@@ -16,6 +16,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from workers.audit.trail import Trail
 from workers.aws.meter import METRIC
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
@@ -27,6 +28,8 @@ from workers.inventory.explorer import explored
 from workers.inventory.idle import judge, unjudged
 from workers.inventory.kinds import Kind
 from workers.inventory.parked import ParkedRows
+from workers.inventory.past import with_past
+from workers.inventory.past_reading import PastReader
 from workers.inventory.rates import Rates
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.settle import Settling, changed
@@ -64,14 +67,22 @@ class InventoryService:
     """Everything of one account, for as long as it is connected. What cannot be read is told in the values."""
 
     def __init__(
-        self, session: AwsSession, prices: PriceTable, endpoints: Endpoints, functions: Functions, parking: Parking
+        self,
+        session: AwsSession,
+        prices: PriceTable,
+        endpoints: Endpoints,
+        functions: Functions,
+        parking: Parking,
+        trail: Trail | None = None,
     ) -> None:
+        """``trail`` tells of what is not there any more; left out, only what is seen while connected is known."""
         self._session = session
         self._clock = AccountClock(session)
         self._ask = Asking(session, self._clock)
         self._rates = Rates(prices, session.region)
         self._stock = Stock(self._ask, self._rates)
         self._ledger = Ledger()
+        self._past = PastReader(trail, self._rates)
         self._closer = Closer(self._ask, self._rates)
         parked = ParkedRows(session, endpoints, parking)
         self._stock.add(parked.reader)
@@ -148,8 +159,12 @@ class InventoryService:
         await self._stock.details(ended[:JOBS_AT_ONCE])
         left = len(ended) - JOBS_AT_ONCE
         missing = [f"{left:,} jobs that have ended are not added up yet."] if left > 0 else []
-        now = self._clock.now()
-        return now, self._ledger.spendings(self._stock.inventory), missing
+        untold = await self._past.read(since)
+        if untold:
+            missing.append(untold)
+        now, inventory = self._clock.now(), self._stock.inventory
+        items = with_past(inventory.resources, self._ledger.spendings(inventory), self._past.spendings(), now)
+        return now, items, missing
 
     async def billed(self, days: int = 30) -> Billed:
         """What Cost Explorer says of the last days. AWS bills $0.01 a page: only on a click.

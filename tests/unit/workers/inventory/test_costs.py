@@ -51,11 +51,6 @@ def test_what_is_older_than_the_month_counts_from_its_first():
         ((endpoint(None),), READ, "the price is not known: 1 endpoint"),
         ((), (*READ, denied("volume")), "could not be read: volumes"),
         ((Resource("bucket", "b", "b"),), READ, "What buckets hold"),
-        (
-            (Resource("instance", "i", "i", created=NOW - HOUR, dollars_per_hour=1.0),),
-            READ,
-            "before their last start",
-        ),
         ((Resource("address", "a", "a", dollars_per_hour=0.005),), READ, "since SageDeck saw them"),
     ],
 )

@@ -289,3 +289,21 @@ def test_nothing_is_missing_when_a_role_goes_meanwhile():
     account.handlers["list_role_tags"] = gone
     inventory = read(account)
     assert inventory.of("role") == () and not inventory.unread
+
+
+@pytest.mark.parametrize(
+    "versions, asked, rate", [((), 0, 0.0), (("1", "2"), 1, pytest.approx(2 * 0.5 * 3600 * 4.1667e-06))]
+)
+def test_only_a_function_with_versions_is_asked_what_is_kept_warm(versions, asked, rate):
+    account = full_account()
+    (latest,) = account.lists["list_functions"]
+    latest["Version"] = "$LATEST"
+    latest["FunctionArn"] += ":$LATEST"
+    for version in versions:
+        arn = latest["FunctionArn"].replace("$LATEST", version)
+        account.lists["list_functions"].append({**latest, "Version": version, "FunctionArn": arn})
+    warm = {"RequestedProvisionedConcurrentExecutions": 2, "Status": "READY"}
+    account.handlers["list_provisioned_concurrency_configs"] = lambda **_: {"ProvisionedConcurrencyConfigs": [warm]}
+    (row,) = read(account).of("function")
+    assert (row.id, row.dollars_per_hour) == ("arn:aws:lambda:us-east-1:1:function:f", rate)
+    assert len(account.made("list_provisioned_concurrency_configs")) == asked
