@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qasync import QEventLoop  # noqa: E402
-
-from console.app import SWITCH_SECONDS, Application, Files, make_qt_application  # noqa: E402
-from console.collector import Collector  # noqa: E402
 from tests.bench.bench_upload import make_files  # noqa: E402
+from tests.bench.in_window import GOAL_P99_MS, GOAL_WORST_MS, Probe, idle_lag, opened, run, say_lag  # noqa: E402
 from tests.helpers.window import until  # noqa: E402
-from workers.account import sandbox as local_account  # noqa: E402
 
-GOAL_P99_MS, GOAL_WORST_MS = 16.0, 100.0
-PROBE_SECONDS = 0.005
-IDLE_SECONDS = 5.0
 BUCKET = "bench-lag"
 JOB = "bench-lag-log"
 # One line: an argument of a container's entry point may hold no line break.
@@ -46,29 +38,6 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}]}
-
-
-class Probe:
-    """Collects how many milliseconds late the loop woke it up."""
-
-    def __init__(self) -> None:
-        self.late: list[float] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def _run(self) -> None:
-        while True:
-            due = time.perf_counter() + PROBE_SECONDS
-            await asyncio.sleep(PROBE_SECONDS)
-            self.late.append(max(0.0, time.perf_counter() - due) * 1000)
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def stop(self) -> tuple[float, float, float]:
-        assert self._task is not None
-        self._task.cancel()
-        ordered = sorted(self.late)
-        return ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)], ordered[-1]
 
 
 async def start_talker(session: Any) -> None:
@@ -94,26 +63,13 @@ async def start_talker(session: Any) -> None:
 async def measure(work: Path, files: int) -> int:
     folder = work / "pictures"
     total = await asyncio.to_thread(make_files, folder, files)
-    state = work / "sandbox"
-    application = Application(Files.inside(work / "window"), state_dir=state)
-    collector = Collector()
-    application.window.painted.connect(collector.settle)
-    application.window.resize(1440, 900)
-    application.show()
-    try:
-        await until(lambda: application.ctx.connected, 60)
-        services = application.ctx.services
-        assert services is not None
+    async with opened(work) as (application, services):
         await services.storage.create_bucket(BUCKET)
         data = application.window.pages.tab("data")
         training = application.window.pages.tab("training")
         application.ctx.navigate("training")
         await services.prewarm()
-        await asyncio.sleep(3)
-        idle = Probe()
-        idle.start()
-        await asyncio.sleep(IDLE_SECONDS)
-        idle_figures = idle.stop()
+        idle = await idle_lag()
         await start_talker(services.session)
         training.refresh()
         await until(lambda: training.detail.job is not None and len(training.detail.log.view.buffer) > 200, 60)
@@ -131,15 +87,9 @@ async def measure(work: Path, files: int) -> int:
         loaded = probe.stop()
         lines = len(training.detail.log.view.buffer)
         result = data.uploading.result
-    finally:
-        await application.close()
-        collector.stop()
-        await local_account.stop(state)
     print(f"upload: {result.sent} files, {total / 1e6:.0f} MB in {seconds:.1f} s; log: {lines} lines")
-    for name, figures in (("idle (baseline)", idle_figures), ("loaded", loaded)):
-        print(f"{name}: lag p50 {figures[0]:.2f} ms, p99 {figures[1]:.2f} ms, worst {figures[2]:.1f} ms")
+    say_lag(idle, "loaded", loaded)
     print(f"goals: p99 < {GOAL_P99_MS:.0f} ms, worst < {GOAL_WORST_MS:.0f} ms; {len(probe.late)} probes")
-    print(f"ratio of the p99: {loaded[1] / max(idle_figures[1], 0.01):.1f}")
     return 0 if loaded[1] < GOAL_P99_MS and loaded[2] < GOAL_WORST_MS and not result.failed else 1
 
 
@@ -147,13 +97,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=8351)
     options = parser.parse_args()
-    app = make_qt_application()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-lag-") as work,
-        asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner,
-    ):
-        return runner.run(measure(Path(work), options.files))
+    return run(lambda work: measure(work, options.files))
 
 
 if __name__ == "__main__":

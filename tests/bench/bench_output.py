@@ -13,7 +13,6 @@ import asyncio
 import os
 import resource
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,13 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qasync import QEventLoop  # noqa: E402
-
-from console.app import SWITCH_SECONDS, Application, Files, make_qt_application  # noqa: E402
-from console.collector import Collector  # noqa: E402
-from tests.bench.bench_lag import GOAL_P99_MS, IDLE_SECONDS, Probe  # noqa: E402
+from tests.bench.in_window import GOAL_P99_MS, Probe, idle_lag, opened, run, say_lag  # noqa: E402
 from tests.helpers.window import until  # noqa: E402
-from workers.account import sandbox as local_account  # noqa: E402
 from workers.compute.types import InstanceSpec  # noqa: E402
 
 BUCKET = "bench-output"
@@ -49,16 +43,7 @@ def memory_mb() -> float:
 
 
 async def measure(work: Path, seconds: int) -> int:
-    state = work / "sandbox"
-    application = Application(Files.inside(work / "window"), state_dir=state)
-    collector = Collector()
-    application.window.painted.connect(collector.settle)
-    application.window.resize(1440, 900)
-    application.show()
-    try:
-        await until(lambda: application.ctx.connected, 60)
-        services = application.ctx.services
-        assert services is not None
+    async with opened(work) as (application, services):
         await services.storage.create_bucket(BUCKET)
         images = await services.compute.images.deep_learning()
         spec = InstanceSpec("bench", images[0], "t3.xlarge", BUCKET)
@@ -66,11 +51,7 @@ async def measure(work: Path, seconds: int) -> int:
         application.ctx.navigate("compute")
         tab = application.window.pages.tab("compute")
         await until(tab.output.line.isEnabled, 60)
-        await asyncio.sleep(3)
-        idle = Probe()
-        idle.start()
-        await asyncio.sleep(IDLE_SECONDS)
-        idle_figures = idle.stop()
+        idle = await idle_lag()
         script = TALKER.format(turns=seconds * 10)
         before = memory_mb()
         probe = Probe()
@@ -85,33 +66,20 @@ async def measure(work: Path, seconds: int) -> int:
                 late = max(late, time.time() - float(words[1]))
             if not half and time.monotonic() - began > seconds / 2:
                 half = memory_mb()
-        figures = probe.stop()
+        following = probe.stop()
         after, lines = memory_mb(), len(log)
-    finally:
-        await application.close()
-        collector.stop()
-        await local_account.stop(state)
     print(f"{lines:,} lines kept of {seconds * 10_000:,}; memory {before:.0f}, {half:.0f}, {after:.0f} MB")
-    for name, (p50, p99, worst) in (("idle (baseline)", idle_figures), ("following", figures)):
-        print(f"{name}: lag p50 {p50:.2f} ms, p99 {p99:.2f} ms, worst {worst:.1f} ms")
-    print(
-        f"ratio of the p99: {figures[1] / max(idle_figures[1], 0.01):.1f}; the newest line was {late:.2f} s old at most"
-    )
+    say_lag(idle, "following", following)
+    print(f"the newest line was {late:.2f} s old at most")
     print(f"goals: p99 < {GOAL_P99_MS:.0f} ms, a line within {GOAL_LATE_SECONDS:.0f} s")
-    return 0 if figures[1] < GOAL_P99_MS and late < GOAL_LATE_SECONDS else 1
+    return 0 if following[1] < GOAL_P99_MS and late < GOAL_LATE_SECONDS else 1
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=20)
     options = parser.parse_args()
-    app = make_qt_application()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    with (
-        tempfile.TemporaryDirectory(prefix="sagedeck-bench-") as work,
-        asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner,
-    ):
-        return runner.run(measure(Path(work), options.seconds))
+    return run(lambda work: measure(work, options.seconds))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,17 +124,9 @@ async def measure(work: Path, mode: str) -> dict[str, tuple[float, float]]:
 def one_run(mode: str) -> None:
     """In its own process: print the figures as JSON."""
     sys.path.insert(0, str(ROOT))
-    from qasync import QEventLoop
+    from tests.bench.in_window import run
 
-    from console.app import SWITCH_SECONDS, make_qt_application
-
-    app = make_qt_application()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-tabs-") as work,
-        asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner,
-    ):
-        print(json.dumps(runner.run(measure(Path(work), mode))), flush=True)
+    print(json.dumps(run(lambda work: measure(work, mode))), flush=True)
 
 
 def main() -> int:
