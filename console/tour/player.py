@@ -31,7 +31,7 @@ SIZE = (1440, 900)
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
 # CloudWatch has a point a minute: two jobs are two spikes when two points lie between them, and when each of them
 # is busy for most of a minute, with so many views of each picture.
-BETWEEN_JOBS, VIEWS = 125.0, 12
+BETWEEN_JOBS, VIEWS = 125.0, 8
 TRIALS, AT_ONCE, HOSTS = 12, 3, 4
 SETTLE_SECONDS = 0.6
 _VEIL = 60
