@@ -49,7 +49,7 @@ format: $(STAMP)  ## Format and sort imports
 	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
 
 lock: $(STAMP)  ## Resolve requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra sandbox --extra dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 bench: $(STAMP)  ## Print the speed ratios (minutes)
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(OFFSCREEN) $(BIN)/python $$script || exit 1; done

@@ -11,6 +11,7 @@ from sandbox.metrics.store import Metrics
 from sandbox.sagemaker.hosting.endpoints import Endpoints
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics
 from sandbox.sagemaker.hosting.models import Models
+from sandbox.sagemaker.notebooks.calls import Notebooks
 from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.training.jobs import TrainingJobs
@@ -19,13 +20,14 @@ from sandbox.service import Service
 
 
 class SageMakerService(Service):
-    """Training and tuning jobs, models, endpoints and their tags; moto answers the operations that are not here."""
+    """Training and tuning jobs, models, endpoints, notebook instances and their tags."""
 
     name = "sagemaker"
 
     training: TrainingJobs
     tuning: TuningJobs
     endpoints: Endpoints
+    notebooks: Notebooks
     invocations: InvocationMetrics
 
     def start(self, ctx: SandboxContext) -> None:
@@ -44,6 +46,9 @@ class SageMakerService(Service):
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
         )
+        self.notebooks = Notebooks(ctx, self.logs)
+        self.notebooks.recover()
+        self.operations |= self.notebooks.operations
         self.operations |= Search(ctx.state.db).operations
         self.operations |= {
             "AddTags": lambda given, _: tags.add_tags(given),
@@ -57,12 +62,13 @@ class SageMakerService(Service):
         self.training.close()
         self.tuning.close()
         self.endpoints.close()
+        self.notebooks.close()
         self.invocations.close()
         self.logs.close()
 
     def busy(self) -> bool:
         """True while a job runs or waits, or an endpoint changes."""
-        return self.training.busy() or self.tuning.busy() or self.endpoints.busy()
+        return self.training.busy() or self.tuning.busy() or self.endpoints.busy() or self.notebooks.busy()
 
 
 def _report(error: Exception) -> None:

@@ -15,6 +15,7 @@ _KINDS = {
     "Endpoint": "endpoint",
     "Model": "model",
     "NotebookInstance": "notebook-instance",
+    "NotebookInstanceLifecycleConfig": "notebook-instance-lifecycle-config",
     "ProcessingJob": "processing-job",
     "TransformJob": "transform-job",
 }
@@ -32,10 +33,17 @@ def sagemaker_needs(call: Call, names: Names) -> list[Need] | None:
         return [Need(action, text(call, "ResourceArn"))]
     if call.operation in _OF_NO_RESOURCE:
         return [Need(action)]
+    if call.operation == "CreatePresignedNotebookInstanceUrl":
+        return [Need(action, _arn(call, "notebook-instance", "NotebookInstanceName"))]
     found = _ONE_OF_A_KIND.fullmatch(call.operation)
     if found is None:
         return None
     kinds = [found[1]]
+    if call.operation in ("CreateNotebookInstance", "UpdateNotebookInstance") and text(call, "LifecycleConfigName"):
+        # What runs in the instance with its role's permissions.
+        name = text(call, "LifecycleConfigName")
+        lifecycle = arn("sagemaker", f"notebook-instance-lifecycle-config/{name}", call.region)
+        return [Need(action, _arn(call, _KINDS[found[1]], f"{found[1]}Name")), Need(action, lifecycle)]
     if call.operation in ("CreateEndpoint", "UpdateEndpoint"):
         kinds.append("EndpointConfig")
     return [Need(action, _arn(call, _KINDS[kind], f"{kind}Name")) for kind in kinds]

@@ -86,6 +86,11 @@ NOT_ASKED: dict[tuple[str, ...], str] = {
     ("sagemaker", "KmsKeyId"): "nothing is encrypted here",
     ("sagemaker", "Search", "Resource"): READS,
     **{
+        ("sagemaker", member): "a condition on AWS; nothing is placed there"
+        for member in ("SubnetId", "SecurityGroupIds")
+    },
+    ("sagemaker", "PlatformIdentifier"): LABEL,
+    **{
         ("sagemaker-runtime", member): REFUSED
         for member in ("InferenceComponentName", "TargetContainerHostname", "SessionId")
     },
