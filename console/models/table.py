@@ -20,6 +20,9 @@ VALUE_ROLE = int(Qt.ItemDataRole.UserRole) + 2
 # More separate runs than this are cheaper, for the model and its views, as one reset.
 _MOST_RUNS = 80
 
+# Joined once: views ask for every cell of every frame, and Python's flags are slow to join.
+_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -275,7 +278,7 @@ class RowTableModel(QAbstractTableModel):
         """Every row can be selected; nothing is edited in place."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        return _FLAGS
 
 
 def tsv(columns: Sequence[Column], rows: Iterable[Any]) -> str:

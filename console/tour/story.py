@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from console.tour.hands import StoryFailed, Watch
 from console.tour.story_compute import ComputeSteps
 from console.tour.story_functions import FunctionSteps
+from console.tour.story_overview import OverviewSteps
 
 if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(FunctionSteps, ComputeSteps):
+class Story(FunctionSteps, ComputeSteps, OverviewSteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:

@@ -13,6 +13,11 @@ from console.look import icons
 from console.look.theme import theme
 
 FOCUS_WIDTH = 2.0
+# Joined once: Python's flags are slow to join and to take apart, and a list paints hundreds of cells a frame.
+_SMOOTH = (
+    QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing | QPainter.RenderHint.SmoothPixmapTransform
+)
+_LEFT = Qt.AlignmentFlag.AlignLeft
 W = TypeVar("W", bound=QWidget)
 
 
@@ -60,11 +65,7 @@ def screen_area(widget: QWidget) -> QRect:
 
 def antialias(painter: QPainter) -> None:
     """Smooth edges, pictures and text."""
-    painter.setRenderHints(
-        QPainter.RenderHint.Antialiasing
-        | QPainter.RenderHint.TextAntialiasing
-        | QPainter.RenderHint.SmoothPixmapTransform
-    )
+    painter.setRenderHints(_SMOOTH)
 
 
 def fill_rounded(painter: QPainter, rect: QRectF, radius: float, color: QColor) -> None:
@@ -118,7 +119,9 @@ def draw_text(
     painter.setFont(font)
     painter.setPen(color)
     x = rect.left()
-    if align & Qt.AlignmentFlag.AlignRight:
+    if align is _LEFT:
+        pass
+    elif align & Qt.AlignmentFlag.AlignRight:
         x = rect.right() - width
     elif align & Qt.AlignmentFlag.AlignHCenter:
         x = rect.left() + (rect.width() - width) / 2

@@ -1,4 +1,4 @@
-"""What the account's running jobs, endpoints and functions cost an hour, read again now and then for the header."""
+"""What all that runs or is kept in the account costs an hour, read again now and then for the header."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from console.context import AppContext
 from workers.errors.tree import SageDeckError
+from workers.inventory.types import Kind
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -20,6 +21,8 @@ EVERY_MS = 60_000
 SOON_MS = 1500
 RUNNING = ("InProgress", "Stopping")
 BILLED_KINDS = frozenset(("job", "endpoint"))
+# What bills besides jobs, endpoints, functions and instances: the header's sum is the Overview's.
+OTHERS: tuple[Kind, ...] = ("notebook", "volume", "address", "processing-job", "transform-job")
 
 
 class CostMeter(QObject):
@@ -49,13 +52,15 @@ class CostMeter(QObject):
             endpoints = await services.endpoints.list()
             functions = await services.functions.per_hour(services.prices)
             instances = await services.compute.per_hour_now()
+            others = await services.inventory.read(OTHERS)
         except SageDeckError as error:
             # The tabs say what is wrong; a header that repeats it every minute helps nobody.
             log.info("what runs could not be read: %s", error)
             self.ctx.costChanged.emit(None)
         else:
             total = services.prices.hourly_total(running, endpoints, services.region, functions)
-            self.ctx.costChanged.emit(total.per_hour + instances)
+            rest = sum(found.dollars_per_hour or 0.0 for found in others.of(*OTHERS))
+            self.ctx.costChanged.emit(total.per_hour + instances + rest)
         self._timer.start(EVERY_MS)
 
     def _connected(self, backend: object) -> None:

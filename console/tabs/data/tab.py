@@ -47,7 +47,7 @@ SIDE_WIDTH = 464
 
 
 class DataTab(Tab):
-    """Payloads of ``activate``: ``{"folder": Path}`` checks that folder."""
+    """Payloads of ``activate``: ``{"folder": Path}`` checks a folder, ``{"bucket": name}`` looks into that bucket."""
 
     spec = TAB
     subtitle = "on this computer"
@@ -151,8 +151,11 @@ class DataTab(Tab):
     # What the window calls
 
     def activate(self, payload: Any = None) -> None:
-        """Show the folder in hand (or the one of the payload) and read the bucket."""
+        """Show the folder in hand (or the one of the payload) and read the bucket (or the one of the payload)."""
         folder = payload.get("folder") if isinstance(payload, dict) else None
+        if isinstance(payload, dict) and payload.get("bucket"):
+            self.browser.choose(payload["bucket"])
+            self.show_side()
         if folder is not None:
             self.dataset.choose(Path(folder))
         elif not self._restored:

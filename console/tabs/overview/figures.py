@@ -20,9 +20,8 @@ _READING = "reading…"
 class Figure(QWidget):
     """A title, a large figure with its unit, and a caption."""
 
-    def __init__(self, title: str, unit: str = "", *, digits: int = 2, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, unit: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._digits = digits
         self._title = label(title, "small", "text2")
         self._figure = label(DASH, "figure")
         self._unit = label(unit, "small", "text2")
@@ -45,9 +44,11 @@ class Figure(QWidget):
         """Name it."""
         self._title.setText(title)
 
-    def show_figure(self, dollars: float | None, caption: str, tone: str = "text2", tip: str = "") -> None:
-        """A dash for what is not known."""
-        text = DASH if dollars is None else cost(dollars, self._digits)
+    def show_figure(
+        self, dollars: float | None, caption: str, tone: str = "text2", tip: str = "", *, projected: bool = False
+    ) -> None:
+        """A dash for what is not known; what is ``projected`` pretends to no cents."""
+        text = DASH if dollars is None else cost(dollars, _cents(dollars) if projected else 2)
         self._figure.setText(text)
         self._unit.setVisible(dollars is not None and bool(self._unit.text()))
         self.caption.setText(caption)
@@ -70,7 +71,7 @@ class Figures(QWidget):
         self.now = Figure("Running now", "per hour")
         self.today = Figure("Today")
         self.month = Figure("This month")
-        self.end = Figure("Month end, at this pace", digits=0)
+        self.end = Figure("Month end, at this pace")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
@@ -108,8 +109,13 @@ class Figures(QWidget):
         if budget is not None and budget.level in ("warning", "over"):
             caption, tone = budget.words, "warn" if budget.level == "warning" else "err"
         elif found.without_idle is not None and idle and found.month_end is not None:
-            caption, tone = f"{cost(found.without_idle, 0)} without what is idle", "warn"
+            caption, tone = f"{cost(found.without_idle, _cents(found.without_idle))} without what is idle", "warn"
         self._show(self.end, found.month_end, caption or (budget.words if budget is not None else ""), missing, tone)
 
     def _show(self, figure: Figure, dollars: float | None, caption: str, tip: str, tone: str = "text2") -> None:
-        figure.show_figure(dollars, caption if dollars is not None else "not known yet", tone, tip)
+        words = caption if dollars is not None else "not known yet"
+        figure.show_figure(dollars, words, tone, tip, projected=figure is self.end)
+
+
+def _cents(dollars: float) -> int:
+    return 0 if dollars >= 100 else 2

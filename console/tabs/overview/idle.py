@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.look.theme import theme
 from console.models.format import cost
 from console.tabs.overview.commands import VERBS, Settle
 from console.tabs.overview.part import Part
@@ -20,7 +21,9 @@ from workers.inventory.types import KINDS, IdleFinding, IdleReport, IdleRule, In
 # More lines than these would push what is unsafe out of sight; the inventory has all.
 MOST = 6
 # From so many of one rule on they are one line with one button.
-TOGETHER = 3
+TOGETHER = 2
+# A button that is wider than this is not worth room from the names of all lines.
+_WIDEST = 92
 _DANGEROUS = ("delete", "release")
 
 
@@ -35,7 +38,7 @@ class IdleLine(QWidget):
         kind = KINDS[first.resource.kind]
         name = f"{len(self.findings):,} {kind.many.lower()}" if many else first.resource.name
         saves = [finding.per_month for finding in self.findings if finding.per_month is not None]
-        money = cost(sum(saves), 0 if sum(saves) >= 1 else 2) if saves else "–"
+        money = cost(sum(saves), 0 if sum(saves) >= 10 else 2) if saves else "–"
         title = ElidedLabel(name, "strong", middle=True)
         why = ElidedLabel(first.reason if not many else "", "small", "text2")
         if many:
@@ -123,7 +126,7 @@ class IdlePart(Part):
         else:
             self.say(unknown or self._nothing(rules))
         saved = report.per_month
-        self._sum.setText(cost(saved, 0 if saved >= 1 else 2))
+        self._sum.setText(cost(saved, 0 if saved >= 10 else 2))
         for part in (self._sum, self._of):
             part.setVisible(bool(saved))
         if shown != self._shown:
@@ -163,9 +166,10 @@ class IdlePart(Part):
 
     def _align(self) -> None:
         """All buttons are as wide as the widest, so that the sums stand in one column."""
-        widest = max((line.button.sizeHint().width() for line in self.lines), default=0)
-        for line in self.lines:
-            line.button.setFixedWidth(widest)
+        wanted = [line.button.sizeHint().width() for line in self.lines]
+        widest = max((width for width in wanted if width <= theme().pixels(_WIDEST)), default=0)
+        for line, width in zip(self.lines, wanted, strict=True):
+            line.button.setFixedWidth(max(width, widest))
 
     def _clear(self) -> None:
         for line in self.lines:

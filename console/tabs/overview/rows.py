@@ -36,7 +36,22 @@ ICONS: Mapping[Kind, str] = {
     "security-group": "lock",
 }
 # A volume is never "idle": nothing is at work in it.
-_UNUSED = ("volume", "address", "model", "log-group", "parked-endpoint")
+_UNUSED: Mapping[Kind, str] = {
+    "volume": "Unused",
+    "address": "Unused",
+    "model": "Unused",
+    "log-group": "Kept for ever",
+    "parked-endpoint": "Parked long",
+}
+# EC2's words in the style of the others.
+_STORED = {
+    "available": State("Available", "ok"),
+    "in-use": State("In use", "ok"),
+    "creating": State("Creating", "run"),
+    "deleting": State("Deleting", "run"),
+    "attached": State("In use", "ok"),
+    "unattached": State("Unattached", "neutral"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,19 +96,18 @@ def state_of_row(row: Row) -> State | None:
     if row.resource is None:
         return State("Not read", "err", "lock")
     if row.resource.idle:
-        return State("Unused" if row.kind in _UNUSED else "Idle", "warn", "idle")
+        return State(_UNUSED.get(row.kind, "Idle"), "warn", "idle")
     word = row.resource.state
     if not word:
         return None
-    return INSTANCE_STATES.get(word, state_of(word)) if row.kind == "instance" else state_of(word)
+    own = INSTANCE_STATES if row.kind == "instance" else _STORED if row.kind in ("volume", "address") else {}
+    return own.get(word) or state_of(word)
 
 
 def cure(read: KindRead) -> str:
-    """What would let a kind be read, in a sentence."""
-    error = read.error
-    if error is None:
-        return ""
-    return error.hint or error.message
+    """What would let a kind be read, as short as a size."""
+    action = getattr(read.error, "action", "")
+    return f"needs {action}" if action else "Return says why"
 
 
 def tip(row: Row) -> str:
