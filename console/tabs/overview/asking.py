@@ -76,8 +76,7 @@ class Asking:
         for finding in findings:
             by_action.setdefault(finding.action, []).append(finding)
         return [
-            (f"{VERBS[found[0].action]}…", Settle(found).icon, _starting(self._ctx, found))
-            for found in by_action.values()
+            (f"{VERBS[found[0].action]}…", Settle(found).icon, self._settling(found)) for found in by_action.values()
         ]
 
     def keep_budget(self, state: BudgetState | None, report: IdleReport) -> None:
@@ -99,11 +98,10 @@ class Asking:
                 # Once: what refuses to stop is not asked again every half minute.
                 self._stopped.update(finding.key for finding in same)
                 self._ctx.notify.warn("The budget is used up", f"{count(len(same), 'idle thing')}: {action}.")
-                self._ctx.start(Settle(same, agreed=True))
+                self._ctx.start(Settle(same, self._chosen.rules, agreed=True))
+
+    def _settling(self, findings: Sequence[IdleFinding]) -> Callable[[], object]:
+        return lambda: self._ctx.start(Settle(findings, self._chosen.rules))
 
     def _show(self) -> None:
         self._ctx.navigate("overview", {"show": "idle"})
-
-
-def _starting(ctx: AppContext, findings: Sequence[IdleFinding]) -> Callable[[], object]:
-    return lambda: ctx.start(Settle(findings))

@@ -9,7 +9,8 @@ from console.commands import Affected, Command, Confirmation
 from console.models.format import cost, count
 from console.tabs.overview.rows import ICONS
 from workers.errors.tree import Conflict, Left, SageDeckError
-from workers.inventory.types import KINDS, IdleAction, IdleFinding, Kind, Resource
+from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.types import KINDS, IdleAction, IdleFinding, IdleRule, Kind, Resource
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -61,11 +62,14 @@ def called(resources: Sequence[Resource]) -> str:
 class Settle(Command):
     """Do what findings of one action offer: park, stop, delete, release, set the retention.
 
-    ``agreed``: the operator chose beforehand that it is done (a budget that is used up): it is not asked for again.
+    ``rules`` are those that found them. ``agreed``: the operator chose beforehand that it is done (a budget that is
+    used up): it is not asked for again.
     """
 
-    def __init__(self, findings: Sequence[IdleFinding], *, agreed: bool = False) -> None:
-        self.findings, self._agreed = tuple(findings), agreed
+    def __init__(
+        self, findings: Sequence[IdleFinding], rules: Sequence[IdleRule] = DEFAULT_RULES, *, agreed: bool = False
+    ) -> None:
+        self.findings, self._rules, self._agreed = tuple(findings), tuple(rules), agreed
         action = self.findings[0].action
         self.icon = _ACTION_ICONS[action]
         resources = [finding.resource for finding in self.findings]
@@ -100,7 +104,7 @@ class Settle(Command):
         failed: list[Left] = []
         for finding in self.findings:
             try:
-                done.append(await services.inventory.settle(finding))
+                done.append(await services.inventory.settle(finding, self._rules))
             except SageDeckError as error:
                 if len(self.findings) == 1:
                     raise

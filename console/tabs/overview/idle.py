@@ -185,7 +185,7 @@ class IdlePart(Part):
 
     def settle(self, findings: Sequence[IdleFinding]) -> None:
         """Ask, then do what the findings offer."""
-        self.ctx.start(Settle(findings))
+        self.ctx.start(Settle(findings, tuple(self._rules.values())))
 
 
 def grouped(findings: Sequence[IdleFinding]) -> list[tuple[IdleFinding, ...]]:
