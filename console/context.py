@@ -129,6 +129,7 @@ class AppContext(QObject):
         if held is not None and held != self._held:
             self.accountForgotten.emit()
         self.backend, self.services, self.identity = backend, services, identity
+        self.activity.account = f"{identity.account} {backend.region}"
         self.refreshed_at = None
         self.set_absence(None)
         self.backendChanged.emit(backend)
@@ -148,6 +149,7 @@ class AppContext(QObject):
         self.backendChanging.emit()
         self.tasks.cancel_scope("backend")
         self.services = self.identity = None
+        self.activity.account = ""
         if services is not None:
             services.close()
         if not keep_rows:

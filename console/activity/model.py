@@ -30,6 +30,7 @@ class ActivityItem:
         self._model = model
         self.number = number
         self.title, self.icon = title, icon
+        self.account = model.account
         self.state: ActivityState = "running"
         self.fraction: float | None = None
         self.text = ""
@@ -120,6 +121,8 @@ class ActivityModel(QObject):
         self._journal = journal
         self._numbers = count(1)
         self._began = datetime.now(UTC).replace(microsecond=0)
+        # The account and region in force, which new items are of; "" while there is none.
+        self.account = ""
         self.running: list[ActivityItem] = []
         self.history: list[ActivityItem] = []
 
@@ -148,6 +151,12 @@ class ActivityModel(QObject):
             self._journal.append(_record(item))
         self.finished.emit(item)
 
+    def of_account(self) -> list[ActivityItem]:
+        """What was or is done in the account in force, the newest first; of earlier runs, too."""
+        return [
+            item for item in (*reversed(self.running), *self.history) if self.account and item.account == self.account
+        ]
+
     def restore(self, records: list[dict[str, Any]]) -> None:
         """Put the records of earlier runs (oldest first) below what this run did."""
         old = [item for record in records if (item := self._from_record(record)) is not None]
@@ -172,6 +181,7 @@ class ActivityModel(QObject):
         except (KeyError, ValueError, TypeError, OverflowError, StopIteration):
             return None
         item.text, item.cli = str(record.get("text", "")), str(record.get("cli", ""))
+        item.account = str(record.get("account", ""))
         return item
 
 
@@ -182,6 +192,7 @@ def _record(item: ActivityItem) -> dict[str, Any]:
         "seconds": round(item.seconds, 1),
         "title": item.title,
         "icon": item.icon,
+        "account": item.account,
         "state": item.state,
         "text": item.text,
         "cli": item.cli,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLa
 from tests.helpers.compute import FakeCompute, instance
 from tests.helpers.inventory import resource
 from tests.helpers.models import NOW, ModelServices, endpoint, job
+from tests.helpers.safety import happened, open_group
 from tests.helpers.scaling import FakeScaling
 from workers.errors.tree import AccessDenied
 from workers.functions.types import Function
@@ -70,7 +72,10 @@ class NamedAccount(ModelServices):
         )  # fmt: skip
         self.compute, self.scaling = FakeCompute(), FakeScaling()
         self.compute.answered = self.scaling.answered = self.inventory.answered = self._answered
+        self.security.answered = self.trail.answered = self._answered
         if word:
+            self.security.facts = {"security groups": [replace(open_group(), name=f"{word}-group")]}
+            self.trail.events = [happened(1, "CreateEndpoint", f"{word}-endpoint", 3)]
             self.inventory.rows = (resource("endpoint", f"{word}-endpoint", "InService", dollars_per_hour=0.1),)
             self.compute.rows = [instance(f"{word}-instance")]
             self.scaling.variant_rows = [Variant(f"{word}-endpoint", "AllTraffic", "InService", "ml.m5.large", 1, 1)]

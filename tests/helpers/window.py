@@ -17,6 +17,7 @@ from console.widgets.tables.table import ResourceTable
 from tests.helpers.compute import FakeCompute
 from tests.helpers.inventory import FakeInventory
 from tests.helpers.load import FakeLoad
+from tests.helpers.safety import FakeSecurity, FakeTrail
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
 from workers.aws.quotas import Quota
@@ -49,6 +50,8 @@ class FakeServices:
         self.scaling = FakeScaling()
         self.load = FakeLoad()
         self.inventory = FakeInventory()
+        self.security = FakeSecurity()
+        self.trail = FakeTrail()
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
         self.tag_rows: dict[str, dict[str, str]] = {}

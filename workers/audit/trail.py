@@ -174,10 +174,11 @@ def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:
 
 
 def short_name(name: str) -> str:
-    """The last part of an ARN; other names as they are."""
-    if not name.startswith("arn:"):
-        return name
-    return re.split(r"[/:]", name)[-1]
+    """The last part of an ARN, the endpoint of a scalable target; other names as they are."""
+    if name.startswith("arn:"):
+        return re.split(r"[/:]", name)[-1]
+    scaled = re.match(r"endpoint/([^/]+)", name)
+    return scaled[1] if scaled is not None else name
 
 
 def _is_key(text: str) -> bool:

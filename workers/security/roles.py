@@ -181,7 +181,7 @@ PRINCIPALS = Area(
     "iam",
     read_principals,
     (
-        _check("sagemaker_full_access_policy_attached", "Role has full access to SageMaker", "high", judge_sagemaker),
+        _check("sagemaker_full_access_policy_attached", "Role has full access", "high", judge_sagemaker),
         _check("iam_role_administratoraccess_policy", "Role may do everything", "high", judge_administrator_role),
         _check("iam_user_administrator_access_policy", "User may do everything", "high", judge_administrator_user),
         _check("iam_inline_policy_no_administrative_privileges", "Policy allows everything", "high", judge_inline),

@@ -113,7 +113,7 @@ class Finding:
     @property
     def key(self) -> str:
         """The same for the same finding of a later look."""
-        return f"{self.check} {self.resource.arn or self.resource.name} {self.reason}"
+        return f"{self.check} {self.resource.name} {self.resource.arn} {self.reason}"
 
     @property
     def uid(self) -> str:

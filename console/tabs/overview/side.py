@@ -9,13 +9,15 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import PAGE_PADDING, theme
+from console.tabs.overview.events.part import EventsPart
 from console.tabs.overview.idle import IdlePart
 from console.tabs.overview.part import Part
+from console.tabs.overview.security.part import SecurityPart
 from console.widgets.base import on_theme
 from console.widgets.frames.scroll_area import ScrollArea
 
 # In the order of the screen, from the top.
-PARTS: list[type[Part]] = [IdlePart]
+PARTS: list[type[Part]] = [IdlePart, SecurityPart, EventsPart]
 
 
 class Side(QWidget):

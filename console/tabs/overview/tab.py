@@ -19,6 +19,8 @@ from console.tabs.overview.asking import Asking
 from console.tabs.overview.chosen import Chosen
 from console.tabs.overview.cost_panel import CostPanel
 from console.tabs.overview.details import DetailsDialog
+from console.tabs.overview.events.part import EventsPart
+from console.tabs.overview.events.rows import trail_name
 from console.tabs.overview.figures import Figures
 from console.tabs.overview.idle import IdlePart
 from console.tabs.overview.inventory_list import InventoryList
@@ -101,6 +103,13 @@ class OverviewTab(Tab):
         """The section of what is idle."""
         part = self.side.part(IdlePart)
         assert isinstance(part, IdlePart)
+        return part
+
+    @property
+    def events(self) -> EventsPart:
+        """The section of what happened."""
+        part = self.side.part(EventsPart)
+        assert isinstance(part, EventsPart)
         return part
 
     def _connect(self) -> None:
@@ -345,6 +354,7 @@ class OverviewTab(Tab):
             if resource.place.tab:
                 entries.append(("Open", "right", lambda: open_resource(self.ctx, resource)))
             entries.append(("Details…", "info", lambda: self._details(resource)))
+            entries.append(("Events…", "history", lambda: self.events.show_events(trail_name(resource))))
         if self.ctx.read_only:
             return entries
         keys = {resource.key for resource in resources}

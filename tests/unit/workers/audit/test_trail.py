@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.workers.fake_aws import FakeSession, Refused
 from workers.audit import trail
-from workers.audit.trail import BETWEEN_SECONDS, Trail, event_of
+from workers.audit.trail import BETWEEN_SECONDS, Trail, event_of, short_name
 from workers.errors.tree import AccessDenied, Throttled
 
 AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -67,6 +67,20 @@ def test_an_event_says_who_did_what_to_what_and_nothing_secret() -> None:
     assert found.changes
     assert SECRET not in repr(found)
     assert "AKIA" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("arn:aws:lambda:us-east-1:1:function:predict", "predict"),
+        ("arn:aws:sagemaker:us-east-1:1:endpoint/dogs", "dogs"),
+        ("endpoint/dogs/variant/AllTraffic", "dogs"),
+        ("/aws/lambda/predict", "/aws/lambda/predict"),
+        ("dogs", "dogs"),
+    ],
+)
+def test_names_as_people_know_them(name: str, short: str) -> None:
+    assert short_name(name) == short
 
 
 @pytest.mark.parametrize(
