@@ -11,48 +11,15 @@ from typing import Any
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from console.tabs.scaling import TAB
 from console.tabs.scaling.replay_page import ReplayPage
 from console.tabs.scaling.replayer import SLICE
-from console.tabs.scaling.tab import ScalingTab
 from console.widgets.frames.confirm import ConfirmDialog
-from tests.helpers.models import ModelServices, enter
 from tests.helpers.scaling import FakeScaling, probed, scaled_account
+from tests.helpers.scaling_tab import MAIN, function_shown, opened, variant_shown
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import InvalidInput
 from workers.scaling.curve import Curve
 from workers.scaling.types import Alarm, Suspended, VariantFigures, VariantSettings
-
-MAIN = "dog-classifier-multi / AllTraffic"
-
-
-async def opened(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
-    application = make_application([TAB])
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("scaling")
-    assert isinstance(tab, ScalingTab)
-    services = ModelServices()
-    services.scaling = scaling
-    enter(application, services)
-    return application, tab
-
-
-def figures_are_shown(tab: ScalingTab) -> bool:
-    return tab.variant_page.calls.accessibleDescription() not in ("", "Choose a variant", "Reading the figures…")
-
-
-async def variant_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
-    application, tab = await opened(make_application, scaling)
-    await until(lambda: figures_are_shown(tab))
-    return application, tab
-
-
-async def function_shown(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
-    application, tab = await opened(make_application, scaling)
-    tab.activate({"function": "dog-predict"})
-    await until(lambda: tab.panel.function_form.isVisible())
-    return application, tab
 
 
 async def test_an_account_without_endpoints_says_where_to_go(make_application: Callable[..., Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from workers.scaling.types import (
     METRIC,
     Activity,
     Alarm,
+    Capacity,
     FunctionRow,
     FunctionScaling,
     NotScaled,
@@ -23,6 +24,7 @@ from workers.scaling.types import (
     Pool,
     Provisioned,
     Qualifier,
+    Scalable,
     Schedule,
     Suspended,
     Target,
@@ -69,6 +71,8 @@ class FakeScaling:
         self.variants, self.concurrency, self.figures = _Variants(self), _Concurrency(self), _Figures(self)
         self.probed: list[ProbeResult] = []
         self.prober = _Prober(self)
+        self.schedules = _Schedules(self)
+        self.actions: dict[str, tuple[Schedule, ...]] = {}
 
     def per_hour(self, variant: Variant) -> float | None:
         return self._prices.per_hour(variant.instance_type, "hosting", "us-east-1")
@@ -101,7 +105,8 @@ class _Variants(_Part):
         return tuple(self._whole.variant_rows)
 
     async def describe(self, variant: Variant) -> VariantScaling:
-        return replace(self._whole.found.get(variant.id) or VariantScaling(variant, None), variant=variant)
+        found = self._whole.found.get(variant.id) or VariantScaling(variant, None)
+        return replace(found, variant=variant, schedules=self._whole.actions.get(variant.resource, ()))
 
     async def apply(self, variant: Variant, settings: VariantSettings, policy: str = "p") -> None:
         self._did("apply", variant.id, settings)
@@ -120,6 +125,9 @@ class _Variants(_Part):
         self._did("remove", variant.id)
         self._whole.found[variant.id] = VariantScaling(variant, None)
 
+    async def set_capacities(self, endpoint: str, wanted: Sequence[Capacity]) -> None:
+        self._did("counts", endpoint, tuple(wanted))
+
 
 class _Concurrency(_Part):
     async def functions(self) -> tuple[FunctionRow, ...]:
@@ -130,7 +138,11 @@ class _Concurrency(_Part):
     async def describe(self, row: FunctionRow) -> FunctionScaling:
         whole = self._whole
         warm, names = whole.warm.get(row.name, ()), whole.qualifiers.get(row.name, ())
-        return FunctionScaling(row.name, row.memory_mb, whole.pool, whole.reserved.get(row.name), warm, names, 7.0)
+        actions = tuple(
+            action for found in whole.actions.values() for action in found if f"function:{row.name}:" in action.resource
+        )
+        reserved = whole.reserved.get(row.name)
+        return FunctionScaling(row.name, row.memory_mb, whole.pool, reserved, warm, names, 7.0, actions)
 
     async def reserve(self, name: str, count: int) -> None:
         self._did("reserve", name, count)
@@ -153,6 +165,20 @@ class _Concurrency(_Part):
 class _Figures(_Part):
     async def of(self, variant: Variant, span: timedelta, activities: Any = (), now: Any = None) -> VariantFigures:
         return self._whole.series
+
+
+class _Schedules(_Part):
+    async def put(self, scalable: Scalable, action: Schedule, limits: Target | None = None) -> None:
+        self._did("schedule", scalable.id, action, limits)
+        action = replace(action, resource=scalable.resource)
+        actions = self._whole.actions
+        others = [one for one in actions.get(scalable.resource, ()) if one.name != action.name]
+        actions[scalable.resource] = (*others, action)
+
+    async def delete(self, scalable: Scalable, name: str, *, tidy: bool = False) -> None:
+        self._did("unschedule", scalable.id, name, tidy)
+        kept = [one for one in self._whole.actions.get(scalable.resource, ()) if one.name != name]
+        self._whole.actions[scalable.resource] = tuple(kept)
 
 
 class _Prober(_Part):
@@ -209,7 +235,7 @@ def scaled_account() -> FakeScaling:
         main,
         Target(1, 4),
         (policy,),
-        (Schedule("nights", "cron(0 22 * * ? *)", "UTC", 1, 1),),
+        (),
         (
             activity(24, 2),
             activity(90, 4, not_scaled=(NotScaled("AlreadyAtMaxCapacity", 4, 1, 4),), description=""),
@@ -221,6 +247,8 @@ def scaled_account() -> FakeScaling:
             Alarm(f"{PREFIX}-AlarmLow-7c1d", "low", 27.0, 15, "OK"),
         ),
     )
+    night = Schedule("nights", "cron(0 22 * * ? *)", "UTC", 1, 1, main.resource)
+    scaling.actions[main.resource] = (night,)
     scaling.series = wave()
     scaling.function_rows = [FunctionRow("dog-predict", 512), FunctionRow("thumbs", 128)]
     scaling.reserved["dog-predict"] = 20

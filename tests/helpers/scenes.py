@@ -250,6 +250,18 @@ class Stage:
         page.set_curve(Curve(calls), "Drawn.")
         await until(lambda: len(page.sides["b"].sums.rows) > 0)
 
+    async def schedule(self) -> None:
+        """A new scheduled action."""
+        await self.scaling()
+        self.tab("scaling").scheduler.edit(None)
+        await self.asked("ScheduleDialog")
+
+    async def counts(self) -> None:
+        """Instances by hand."""
+        await self.scaling()
+        self.tab("scaling").change_counts()
+        await self.asked("CountsDialog")
+
     async def concurrency(self) -> None:
         """A function's concurrency."""
         await self._scaling("function")
@@ -342,7 +354,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     for name in (
         "overview", "idle", "rules", "budget", "tear_down",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
-        "compute", "launch", "train", "scaling", "plan", "replay", "concurrency",
+        "compute", "launch", "train", "scaling", "plan", "replay", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip

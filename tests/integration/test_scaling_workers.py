@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,8 +18,19 @@ from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
+from workers.scaling.plan import PlanInput
 from workers.scaling.probe import MOST_REQUESTS, ProbeResult
-from workers.scaling.types import FunctionRow, Suspended, Variant, VariantScaling, VariantSettings
+from workers.scaling.types import (
+    Capacity,
+    FunctionRow,
+    Schedule,
+    Suspended,
+    Target,
+    Variant,
+    VariantScaling,
+    VariantSettings,
+    kept_warm,
+)
 from workers.services import Services
 
 pytestmark = pytest.mark.integration
@@ -121,36 +132,192 @@ def test_a_probe_of_what_is_not_there_or_not_in_service_says_so(services: Servic
     assert refused.value.hint
 
 
-def test_a_variant_of_no_endpoint_is_refused_in_aws_words(services: Services, run: Any) -> None:
-    gone = Variant("nothing", "AllTraffic", "InService", "ml.m5.large", 1, 1)
-    with pytest.raises(SageDeckError) as refused:
-        run(services.scaling.variants.apply(gone, VariantSettings(1, 2, 5)))
-    assert refused.value.left == ()
+GONE = Variant("nothing", "AllTraffic", "InService", "ml.m5.large", 1, 1)
+DOGS = Variant("dogs", "AllTraffic", "InService", "ml.m5.large", 1, 1)
+BURST = Variant("burst", "AllTraffic", "InService", "ml.t2.medium", 1, 1)
+PAST = Schedule("past", "at(2020-01-01T08:00:00)", "UTC", 1, 2)
+# What is asked for, AWS's own words, a word of the hint.
+BAD_INPUT: dict[str, tuple[Callable[[Services], Awaitable[Any]], str, str]] = {
+    "minimum above maximum": (
+        lambda services: services.scaling.variants.apply(DOGS, VariantSettings(3, 1, 2)),
+        "Maximum capacity cannot be less than minimum capacity",
+        "not be above the maximum",
+    ),
+    "target 0": (
+        lambda services: services.scaling.variants.apply(DOGS, VariantSettings(1, 2, 0)),
+        "TargetValue must be greater than 0",
+        "above 0",
+    ),
+    "burstable type": (
+        lambda services: services.scaling.variants.apply(BURST, VariantSettings(1, 2, 5)),
+        "You cannot register a variant with ml.t2.medium instance type as a scalable target",
+        "another instance type",
+    ),
+    "no such endpoint": (
+        lambda services: services.scaling.variants.apply(GONE, VariantSettings(1, 2, 5)),
+        "Could not find endpoint",
+        "deleted",
+    ),
+    "schedule of no such endpoint": (
+        lambda services: services.scaling.schedules.put(GONE.scalable, PAST),
+        "No scalable target registered for service namespace: sagemaker",
+        "set the limits first",
+    ),
+    "suspending no such endpoint": (
+        lambda services: services.scaling.variants.suspend(GONE, Suspended(True)), "It is not scaled", ""
+    ),
+    "instances of no such endpoint": (
+        lambda services: services.scaling.variants.set_capacities("nothing", [Capacity("AllTraffic", 2)]),
+        "Could not find endpoint",
+        "deleted",
+    ),
+    "more instances than the quota": (
+        lambda services: services.scaling.variants.set_capacities("dogs", [Capacity("AllTraffic", 900)]),
+        "limit",
+        "quota",
+    ),
+    "schedule in the past": (
+        lambda services: services.scaling.schedules.put(DOGS.scalable, PAST, Target(1, 2)),
+        "Scheduled action must be in the future",
+        "later",
+    ),
+    "schedule with minimum above maximum": (
+        lambda services: services.scaling.schedules.put(
+            DOGS.scalable, replace(PAST, expression="rate(1 day)", minimum=4), Target(1, 2)
+        ),
+        "Maximum capacity cannot be less than minimum capacity",
+        "not be above the maximum",
+    ),
+    "schedule that is none": (
+        lambda services: services.scaling.schedules.put(DOGS.scalable, replace(PAST, expression="soon"), Target(1, 2)),
+        "The schedule soon is not valid",
+        "cron",
+    ),
+    "time zone that is none": (
+        lambda services: services.scaling.schedules.put(
+            DOGS.scalable, replace(PAST, expression="rate(1 day)", timezone="Mars/Base"), Target(1, 2)
+        ),
+        "The time zone Mars/Base",
+        "Europe/Berlin",
+    ),
+    "reserved above the pool": (
+        lambda services: services.scaling.concurrency.reserve("f", 1000),
+        "decreases account's UnreservedConcurrentExecution below its minimum value of [100]",
+        "new accounts have few",
+    ),
+    "kept warm on $LATEST": (
+        lambda services: services.scaling.concurrency.provide("f", 1, "$LATEST"),
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions",
+        "Publish a version",
+    ),
+    "schedule of $LATEST": (
+        lambda services: services.scaling.schedules.put(kept_warm("f", "$LATEST"), PAST, Target(0, 1)),
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions",
+        "Publish a version",
+    ),
+    "kept warm of no such version": (
+        lambda services: services.scaling.concurrency.provide("f", 1, "7"), "7", ""
+    ),
+    "a plan without a measured latency": (
+        lambda services: asyncio.to_thread(services.scaling.plan, PlanInput(None, 1, 2, 3), DOGS),
+        "No latency is measured yet",
+        "",
+    ),
+}  # fmt: skip
 
 
-def test_a_function_is_reserved_kept_warm_and_let_go(account: Account, services: Services, run: Any) -> None:
+@pytest.fixture(scope="module")
+def with_function_and_burstable(account: Account) -> None:
     role = account.iam.create_role(RoleName="f", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     account.iam.attach_role_policy(RoleName="f", PolicyArn=LOGGING)
     account.sandbox.client("lambda").create_function(
         FunctionName="f", Runtime="python3.12", Role=role, Handler="code.handler", Code={"ZipFile": zipped(ECHO)}
     )
-    concurrency, row = services.scaling.concurrency, FunctionRow("f", 128)
+    account.sagemaker.create_endpoint_config(
+        EndpointConfigName="burst",
+        ProductionVariants=[
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": "dogs",
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.t2.medium",
+            }
+        ],
+    )
+    account.sagemaker.create_endpoint(EndpointName="burst", EndpointConfigName="burst")
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_refused_in_aws_words_with_a_hint_and_leaves_nothing(
+    services: Services, run: Any, with_function_and_burstable: None, case: str
+) -> None:
+    ask, words, hint = BAD_INPUT[case]
+    with pytest.raises((SageDeckError, ValueError)) as refused:
+        run(awaited(ask(services)))
+    error = refused.value
+    assert words in (error.message if isinstance(error, SageDeckError) else str(error))
+    if isinstance(error, SageDeckError):
+        assert hint in error.hint and error.left == ()
+    assert run(services.scaling.variants.target(DOGS)) is None
+    assert run(services.scaling.schedules.target(kept_warm("f", "$LATEST"))) is None
+
+
+async def awaited(something: Awaitable[Any]) -> Any:
+    return await something
+
+
+def test_a_schedule_of_a_variant_and_of_what_is_kept_warm_is_made_changed_and_deleted(
+    services: Services, run: Any, with_function_and_burstable: None
+) -> None:
+    schedules, variants = services.scaling.schedules, services.scaling.variants
+    run(variants.apply(DOGS, VariantSettings(1, 2, 500)))
+    weekly = Schedule("weekly", "cron(0 8 ? * MON *)", "Europe/Berlin", 1, None)
+    run(schedules.put(DOGS.scalable, weekly))
+    run(schedules.put(DOGS.scalable, replace(weekly, maximum=2)))
+    (found,) = run(variants.describe(DOGS)).schedules
+    assert (found.expression, found.timezone, found.minimum, found.maximum) == (
+        "cron(0 8 ? * MON *)", "Europe/Berlin", 1, 2
+    )  # fmt: skip
+    assert found.created is not None and found.resource == DOGS.resource
+    run(schedules.delete(DOGS.scalable, "weekly"))
+    run(schedules.delete(DOGS.scalable, "weekly"))
+    assert run(variants.describe(DOGS)).schedules == ()
+    run(variants.remove(DOGS))
+
+    run(services.scaling.concurrency.provide("f", 1))
+    warm = kept_warm("f", "live")
+    run(schedules.put(warm, replace(weekly, minimum=1, maximum=1), Target(1, 1)))
+    assert [action.name for action in run(services.scaling.concurrency.describe(FunctionRow("f", 128))).schedules] == [
+        "weekly"
+    ]
+    run(schedules.delete(warm, "weekly", tidy=True))
+    assert run(schedules.target(warm)) is None
+    run(services.scaling.concurrency.unprovide("f", "live"))
+
+
+def test_a_function_is_reserved_kept_warm_and_let_go(account: Account, services: Services, run: Any) -> None:
+    role = account.iam.create_role(RoleName="g", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    account.iam.attach_role_policy(RoleName="g", PolicyArn=LOGGING)
+    account.sandbox.client("lambda").create_function(
+        FunctionName="g", Runtime="python3.12", Role=role, Handler="code.handler", Code={"ZipFile": zipped(ECHO)}
+    )
+    concurrency, row = services.scaling.concurrency, FunctionRow("g", 128)
     before = run(concurrency.describe(row))
     assert (before.reserved, before.provisioned, before.qualifiers) == (None, (), ())
     with pytest.raises(InvalidInput) as refused:
-        run(concurrency.reserve("f", before.pool.limit))
+        run(concurrency.reserve("g", before.pool.limit))
     assert "UnreservedConcurrentExecution below its minimum" in refused.value.message and refused.value.hint
     with pytest.raises(InvalidInput) as latest:
-        run(concurrency.provide("f", 1, "$LATEST"))
+        run(concurrency.provide("g", 1, "$LATEST"))
     assert "unpublished function versions" in latest.value.message and latest.value.hint
-    run(concurrency.reserve("f", 5))
-    assert run(concurrency.provide("f", 1)) == "live"
+    run(concurrency.reserve("g", 5))
+    assert run(concurrency.provide("g", 1)) == "live"
     found = run(concurrency.describe(row))
     assert found.reserved == 5 and found.pool.reserved == 5
     assert [(warm.qualifier, warm.requested) for warm in found.provisioned] == [("live", 1)]
     assert [qualifier.name for qualifier in found.qualifiers] == ["live", "1"]
-    wait_for(lambda: run(concurrency.provisioned("f"))[0].status == "READY", 60)
-    run(concurrency.unprovide("f", "live"))
-    run(concurrency.unreserve("f"))
+    wait_for(lambda: run(concurrency.provisioned("g"))[0].status == "READY", 60)
+    run(concurrency.unprovide("g", "live"))
+    run(concurrency.unreserve("g"))
     after = run(concurrency.describe(row))
     assert (after.reserved, after.provisioned) == (None, ())

@@ -27,9 +27,26 @@ _HINTS = (
         "It is not scaled any more, maybe because its endpoint was deleted: refresh, then set the limits first.",
     ),
     (
-        re.compile("(minimum|min) ?capacity.*(maximum|max) ?capacity", re.IGNORECASE | re.DOTALL),
+        re.compile(
+            "(minimum|min) ?capacity.*(maximum|max) ?capacity|(maximum|max) ?capacity.*(minimum|min) ?capacity",
+            re.IGNORECASE | re.DOTALL,
+        ),
         "The minimum may not be above the maximum.",
     ),
+    (re.compile("TargetValue"), "The target must be above 0: so many invocations per instance and minute."),
+    (
+        re.compile("Could not find endpoint", re.IGNORECASE),
+        "It may have been deleted: refresh the list. Deploy a model to have one again.",
+    ),
+    (
+        re.compile("Scheduled action must be in the future", re.IGNORECASE),
+        "Choose a later time; it is that of the schedule's own time zone.",
+    ),
+    (
+        re.compile("The schedule .* is not valid|Invalid schedule|ScheduleExpression", re.IGNORECASE),
+        "For example at(2026-12-01T08:00:00), rate(1 hour) or cron(0 8 ? * MON-FRI *).",
+    ),
+    (re.compile("time ?zone", re.IGNORECASE), "Use a name of the IANA database, for example Europe/Berlin."),
 )
 
 

@@ -271,7 +271,7 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
     if code in NOT_FOUND or (code.startswith("Invalid") and code.endswith(".NotFound")):
         return NotFound(could_not, _sentence(words) or "It does not exist (any more).", hint_of(words), **facts)
     if code in ("ValidationException", "ValidationError") and _MISSING_SAGEMAKER.search(words):
-        return NotFound(could_not, _sentence(words), **facts)
+        return NotFound(could_not, _sentence(words), hint_of(words), **facts)
     if code in CONFLICT or (code in ("ValidationException", "ValidationError") and _TAKEN_SAGEMAKER.search(words)):
         return Conflict(could_not, _sentence(words) or "The name is taken or the resource is busy.", **facts)
     if code in NOT_OFFERED or status == 501:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -11,7 +12,8 @@ from console.look.theme import theme
 from console.models.chart import Series as Line
 from console.models.chart import Threshold
 from console.models.format import count, dollars, milliseconds
-from console.tabs.scaling.rows import ACTIVITY_COLUMNS, WARM_COLUMNS, standing
+from console.tabs.scaling.rows import ACTIVITY_COLUMNS, WARM_COLUMNS, policy_words, standing
+from console.tabs.scaling.schedule_list import ScheduleList
 from console.tabs.scaling.sums import PartsBar
 from console.widgets.base import label, on_theme
 from console.widgets.charts.chart import LineChart
@@ -19,7 +21,7 @@ from console.widgets.forms.lines import HintLine, Legend
 from console.widgets.frames.page_scroll import PageScroll
 from console.widgets.tables.table import ResourceTable
 from console.widgets.text.key_values import KeyValues
-from workers.scaling.types import FunctionScaling, Points, Schedule, VariantFigures, VariantScaling
+from workers.scaling.types import FunctionScaling, Points, Policy, VariantFigures, VariantScaling
 
 SPANS = {
     "1": timedelta(hours=1),
@@ -59,8 +61,9 @@ class VariantPage(QWidget):
         self.table.fit_rows(most=8)
         self.table.remember(ctx.settings, "scaling.activities")
         self._count = label("", "small", "text2")
-        self._schedules = KeyValues()
-        self._scheduled = label("Schedule", "section")
+        self.schedules = ScheduleList(ctx, of_function=False)
+        self.policies = KeyValues()
+        self._policies_head = label("Other policies", "section")
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -70,8 +73,9 @@ class VariantPage(QWidget):
             column.addWidget(chart)
         column.addLayout(_head("Activities", self._count))
         column.addWidget(self.table)
-        column.addWidget(self._scheduled)
-        column.addWidget(self._schedules)
+        column.addWidget(self._policies_head)
+        column.addWidget(self.policies)
+        column.addWidget(self.schedules)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Variant"))
@@ -93,8 +97,7 @@ class VariantPage(QWidget):
             chart.set_series([])
             chart.set_thresholds([])
             chart.set_placeholder(words)
-        self._scheduled.hide()
-        self._schedules.hide()
+        self._show_policies(())
 
     def show_scaling(self, found: VariantScaling) -> None:
         """What auto scaling has done, and why it does nothing now."""
@@ -111,11 +114,13 @@ class VariantPage(QWidget):
         self.calls.set_thresholds(lines)
         most = [Threshold(found.target.maximum, f"max {found.target.maximum}", "text3")] if found.target else []
         self.instances.set_thresholds(most)
-        for part in (self._scheduled, self._schedules):
-            part.setVisible(bool(found.schedules))
-        self._schedules.set_rows(
-            [(action.name, f"{action.expression} {action.timezone}: {_limits(action)}") for action in found.schedules]
-        )
+        self._show_policies([policy for policy in found.policies if policy != found.policy])
+
+    def _show_policies(self, others: Sequence[Policy]) -> None:
+        """The policies that the form does not change."""
+        self._policies_head.setVisible(bool(others))
+        self.policies.setVisible(bool(others))
+        self.policies.set_rows([(policy.name, policy_words(policy)) for policy in others])
 
     def show_figures(self, figures: VariantFigures, span: timedelta) -> None:
         """The series of the last ``span``."""
@@ -172,6 +177,8 @@ class FunctionPage(QWidget):
         column.addWidget(self.facts)
         column.addWidget(label("Kept warm (provisioned)", "section"))
         column.addWidget(self.table)
+        self.schedules = ScheduleList(ctx, of_function=True)
+        column.addWidget(self.schedules)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Function"))
@@ -230,11 +237,3 @@ def _line(name: str, points: Points, tone: str, *, fill: bool = False, step: boo
 
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) or value >= 10 else f"{value:,.1f}"
-
-
-def _limits(action: Schedule) -> str:
-    return f"min {_limit(action.minimum)}, max {_limit(action.maximum)}"
-
-
-def _limit(value: int | None) -> str:
-    return "as it is" if value is None else str(value)

@@ -9,6 +9,7 @@ from console.context import AppContext
 from console.models.format import dollars
 from console.tabs.scaling.rows import FUNCTION_COLUMNS, VARIANT_COLUMNS, VariantRow
 from console.tabs.scaling.sums import Sums
+from console.widgets.base import label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox, IntField, NumberField
 from console.widgets.forms.form import Form, Hint
@@ -33,15 +34,24 @@ _TARGET = 30.0
 
 
 class VariantForm(QWidget):
-    """Limits, target, waits and what stands still. Signals: ``changed()``."""
+    """Limits, target, waits and what stands still. Signals: ``changed()``; ``countsWanted()``: instances by hand."""
 
     changed = Signal()
+    countsWanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: VariantScaling | None = None
         self._ready = False
         self.form = Form()
+        self.counts_button = Button("1 now…", "link", on=self.countsWanted.emit)
+        counts = QWidget()
+        line = QHBoxLayout(counts)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(label("Instances", "label", "text2"))
+        line.addStretch(1)
+        line.addWidget(self.counts_button)
+        self.form.add_widget(counts)
         self.form.add_pair(
             ("minimum", "Minimum", IntField(1, 1, 1000), lambda _: self._check_limits()),
             ("maximum", "Maximum", IntField(4, 1, 1000)),
@@ -78,6 +88,9 @@ class VariantForm(QWidget):
     def show_scaling(self, found: VariantScaling) -> None:
         """Fill the form with what is in force; what one is changing stays until another variant is chosen."""
         before, self._found = self._found, found
+        now, wanted = found.variant.current, found.variant.desired
+        self.counts_button.setText(f"{now} now…" if now == wanted else f"{now} now, {wanted} wanted…")
+        self.counts_button.setAccessibleName(f"Change the instances, {now} now")
         if before is not None and before.variant.id == found.variant.id and self._values_of(before) != self._values():
             return
         self.set_values(*self._values_of(found))

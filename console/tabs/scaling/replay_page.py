@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.chart import Series
-from console.models.format import count, dollars, percent
+from console.models.format import count, dollars, percents
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label, on_theme
 from console.widgets.charts.chart import LineChart
@@ -268,7 +268,7 @@ def _sums(found: Outcome) -> list[tuple[str, str, str]]:
     share = found.over / found.calls if found.calls else 0.0
     over = "none" if not found.over else f"{found.over:,.0f}"
     rows = [
-        ("Over capacity", f"{percent(share)} of {found.calls:,.0f}" if found.over else "", over),
+        ("Over capacity", f"{percents(share)} of {found.calls:,.0f}" if found.over else "", over),
         ("Most instances", count(found.changes, "change"), str(found.most)),
     ]
     if found.cost is None or found.month is None:

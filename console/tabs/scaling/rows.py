@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from console.models.columns import Column
 from console.models.format import count, duration, when
 from console.models.states import State
-from workers.scaling.types import Activity, FunctionRow, NotScaled, Provisioned, Variant, VariantScaling
+from workers.scaling.types import Activity, FunctionRow, NotScaled, Policy, Provisioned, Step, Variant, VariantScaling
 
 BURSTABLE = "ml.t2."
+_ADJUSTMENTS = {
+    "ChangeInCapacity": "Step scaling, instances",
+    "PercentChangeInCapacity": "Step scaling, share",
+    "ExactCapacity": "Step scaling, to exactly",
+}
 _SET_TO = re.compile(r"desired instance count to (\d+)", re.IGNORECASE)
 _ALARM = re.compile(r"monitor alarm (?P<alarm>\S+) in state (?P<state>\w+) triggered policy (?P<policy>\S+)")
 _SCHEDULED = re.compile(r"scheduled action name (?P<name>\S+) was triggered", re.IGNORECASE)
@@ -147,6 +152,32 @@ WARM_COLUMNS = [
     Column("requested", "Wanted", kind="number", priority=1),
     Column("available", "Free now", kind="number", priority=2),
 ]
+
+
+def policy_words(policy: Policy) -> str:
+    """A policy that the form does not change, in one sentence."""
+    wait = f"waits {policy.out_wait} s"
+    if policy.steps:
+        return f"{_ADJUSTMENTS.get(policy.adjustment, policy.adjustment)}: {step_words(policy)}; {wait}"
+    if policy.value is not None:
+        kept = ", never in" if policy.scale_in_off else ""
+        return f"keeps {policy.metric} at {policy.value:g}{kept}; {wait} out, {policy.in_wait} s in"
+    return policy.kind
+
+
+def step_words(policy: Policy) -> str:
+    """``+1 from 0 to 10 above the alarm, +3 from 10 above it``; bounds below 0 are below the alarm's threshold."""
+    unit = " %" if policy.adjustment.startswith("Percent") else ""
+    sign = "" if policy.adjustment == "ExactCapacity" else "+"
+    return ", ".join(f"{step.adjustment:{sign}d}{unit} {_between(step)}" for step in policy.steps)
+
+
+def _between(step: Step) -> str:
+    if step.lower is None and step.upper is None:
+        return "beyond the alarm"
+    if step.lower is None:
+        return f"below {step.upper:+g}"
+    return f"from {step.lower:+g} up" if step.upper is None else f"from {step.lower:+g} to {step.upper:+g}"
 
 
 def burstable(variant: Variant) -> bool:

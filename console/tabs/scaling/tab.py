@@ -21,6 +21,7 @@ from console.tabs.scaling.planner import Planner
 from console.tabs.scaling.replay_page import ReplayPage
 from console.tabs.scaling.replayer import Replayer
 from console.tabs.scaling.rows import VariantRow
+from console.tabs.scaling.scheduler import Scheduler
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.current_stack import CurrentStack
 from workers.errors.tree import SageDeckError
@@ -77,6 +78,7 @@ class ScalingTab(Tab):
         self.load_page = LoadPage(self.ctx)
         self.pages.addWidget(self.load_page)
         self.loader = Loader(self.ctx, self.load_page, self)
+        self.scheduler = Scheduler(self.ctx, self.variant_page.schedules, self.function_page.schedules, self)
         self._eager = QTimer(self)
         self._eager.setSingleShot(True)
         self._eager.setInterval(EAGER_MS)
@@ -91,6 +93,7 @@ class ScalingTab(Tab):
         panel.applied.connect(self.apply)
         panel.removed.connect(self.remove)
         panel.variant_form.changed.connect(self._form_changed)
+        panel.variant_form.countsWanted.connect(self.change_counts)
         panel.function_form.changed.connect(self._form_changed)
         self.views.changed.connect(self._view_changed)
         self.load_page.activitiesWanted.connect(lambda: self.views.set_current("now"))
@@ -135,6 +138,7 @@ class ScalingTab(Tab):
         self._variant = self._figures = self._function = None
         self.variant_page.forget()
         self.function_page.forget()
+        self.scheduler.forget()
         self.planner.forget()
         self.replayer.forget()
         self.panel.show_kind()
@@ -208,6 +212,7 @@ class ScalingTab(Tab):
         self.panel.variant_form.show_scaling(found)
         self.panel.show_kind(True)
         self.variant_page.show_scaling(found)
+        self.scheduler.show_variant(found)
         self._form_changed()
         self._place()
         try:
@@ -235,6 +240,7 @@ class ScalingTab(Tab):
         self.panel.function_form.show_scaling(found)
         self.panel.show_kind(True)
         self.loader.set_targets(None, (row,))
+        self.scheduler.show_function(found)
         self.function_page.show_scaling(found, services.scaling.warm_month(found.provided, found.memory_mb))
         self._form_changed()
         self._place()
@@ -294,6 +300,8 @@ class ScalingTab(Tab):
         elif self._function is not None:
             changes = panel.function_form.changes_from(self._function)
             panel.apply_button.setEnabled(free and panel.function_form.form.valid and bool(changes))
+        panel.variant_form.counts_button.setEnabled(free and self._variant is not None)
+        self.scheduler.update()
         self.planner.update()
         self.replayer.update()
         self.loader.update()
@@ -316,6 +324,13 @@ class ScalingTab(Tab):
             return
         if "warm" in changes:
             await self.ctx.run(SetProvisioned(found.name, warm, qualifier, month))
+
+    def change_counts(self) -> None:
+        """Ask for instances and weights of the endpoint's variants, then set them."""
+        if self._variant is not None:
+            endpoint = self._variant.variant.endpoint
+            rows = [row.variant for row in self.panel.variants.model.visible_rows()]
+            self.scheduler.change_counts([variant for variant in rows if variant.endpoint == endpoint])
 
     def remove(self) -> None:
         """Ask, then let the variant have fixed instances."""
