@@ -103,10 +103,14 @@ async def test_a_test_is_shown_second_by_second_and_its_report_kept(opened: Call
     assert "dog-classifier-multi / AllTraffic, constant 10/s for 1 min 00 s" in texts(page)
     window.load.tell(30.2, seconds_of()[:30], ((0.0, 1), (20.0, 2)))
     assert "30 s, 600 sent" in page.state.text() and "errors" in page.state.text()
-    await until(lambda: "answered 19" in page.charts.requests.accessibleDescription())
-    assert "p99" in page.charts.latency.accessibleDescription()
-    assert "throttled: reserved 1" in page.charts.errors.accessibleDescription()
-    assert "in service 2" in page.charts.instances.accessibleDescription()
+    charts = page.charts
+    for chart, words in (
+        (charts.requests, "answered 19"),
+        (charts.latency, "p99"),
+        (charts.errors, "throttled: reserved 1"),
+        (charts.instances, "in service 2"),
+    ):
+        await until(lambda chart=chart, words=words: words in chart.accessibleDescription())
     [error] = page.errors.model.visible_rows()
     assert error.code == THROTTLED
     window.load.end()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = bytearray()
 
     def connection_made(self, transport: Any) -> None:
+        self._server.connections += 1
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -46,9 +48,14 @@ class _Connection(asyncio.Protocol):
 class PlainServer:
     """``stall(after, seconds)`` stands still from the request ``after`` on; ``answer(number)`` says what it says."""
 
-    def __init__(self, answer: Callable[[int], Answer] = lambda number: GOOD) -> None:
-        self._answer = answer
+    def __init__(
+        self, answer: Callable[[int], Answer] = lambda number: GOOD, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._answer, self._tls = answer, tls
         self._stall_at, self._stall_seconds, self._still_until = -1, 0.0, 0.0
+        self.connects: list[str] = []
+        self.connections = 0
+        self.proxy_answer: Answer = (200, {}, b"")
         self.heads: list[str] = []
         self.bodies: list[bytes] = []
         self.count = 0
@@ -62,7 +69,7 @@ class PlainServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> PlainServer:
         self._thread.start()
@@ -74,6 +81,11 @@ class PlainServer:
         self._thread.join()
 
     def asked(self, head: str, body: bytes, reply: Callable[[Answer], None]) -> None:
+        if head.startswith("CONNECT "):
+            # As a proxy that leads to itself.
+            self.connects.append(head)
+            reply(self.proxy_answer)
+            return
         self.count += 1
         if self.count <= 5:
             self.heads.append(head)
@@ -88,7 +100,9 @@ class PlainServer:
 
     async def listen(self) -> None:
         self._loop = asyncio.get_running_loop()
-        server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self), "127.0.0.1", 0, backlog=1024, ssl=self._tls
+        )
         self.port = server.sockets[0].getsockname()[1]
 
     def _run(self) -> None:

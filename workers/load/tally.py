@@ -136,7 +136,10 @@ class Tally:
 
     def _second(self, at: float) -> _Second:
         # What comes a moment too late for its second is told with the next.
-        return self._seconds.setdefault(max(int(at), self._told), _Second())
+        number = max(int(at), self._told)
+        if number not in self._seconds:
+            self._seconds[number] = _Second()
+        return self._seconds[number]
 
     def _told_second(self, at: int, second: _Second) -> Second:
         ordered = sorted(second.latencies)

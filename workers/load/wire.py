@@ -16,26 +16,22 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.httpsession import get_cert_path
-from yarl import URL
 
 from workers.aws.chosen import core_session
 from workers.aws.session import USER_AGENT
 from workers.errors.rules import is_local
+from workers.load.http import Http
 from workers.load.outcome import TIMEOUT, Outcome, failed_connection, outcome_of
 from workers.load.payloads import Payload
 from workers.load.types import LoadRequest, LoadTarget
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 10.0
-# Servers close what is idle; a request on its way to such a connection would look like a failure of the endpoint.
-_KEPT_SECONDS = 4.0
 _FRESH_KEYS_SECONDS = 20.0
 _SIGNED_SECONDS = 10.0
 _SIGNED_AS = {"endpoint": "sagemaker", "function": "lambda"}
@@ -75,62 +71,51 @@ class Wire:
         self._url = f"{client.meta.endpoint_url.rstrip('/')}{path_of(request.target)}"
         self._credentials: Any = _credentials(session, request)
         self._auth = SigV4Auth(self._keys(), _SIGNED_AS[request.target.kind], client.meta.region_name)
-        self._tls = ssl.create_default_context(cafile=session.get_config_variable("ca_bundle") or get_cert_path(True))
-        self._proxy = _proxy(self._url)
-        self._signatures: dict[str, tuple[float, dict[str, str]]] = {}
+        tls = ssl.create_default_context(cafile=session.get_config_variable("ca_bundle") or get_cert_path(True))
+        self._http = Http(self._url, tls, _proxy(self._url))
+        self._signed: dict[str, tuple[float, bytes]] = {}
         self._payloads = itertools.cycle(payloads)
-        self._http: aiohttp.ClientSession | None = None
         self._renewing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Wire:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS, ssl=self._tls)
-        self._http = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
-        )
         self._renewing = asyncio.create_task(self._renew())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._http is not None and self._renewing is not None
+        assert self._renewing is not None
         self._renewing.cancel()
-        await self._http.close()
+        self._http.close()
 
     async def exchange(self) -> Outcome:
         """Send the next body, and tell what came back. Never raises but for a cancellation."""
-        assert self._http is not None
         payload = next(self._payloads)
         try:
-            async with self._http.post(
-                URL(self._url, encoded=True),
-                data=payload.body,
-                headers=self._signed(payload),
-                allow_redirects=False,
-                proxy=self._proxy,
-            ) as answer:
-                body = await answer.read()
-                return outcome_of(self._target.kind, answer.status, answer.headers, body)
+            async with asyncio.timeout(self._timeout):
+                answer = await self._http.ask(self._head(payload) + payload.body)
         except TimeoutError:
             return TIMEOUT
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             return failed_connection(error)
+        return outcome_of(self._target.kind, answer.status, answer.headers, answer.body)
 
-    def _signed(self, payload: Payload) -> dict[str, str]:
-        """The headers of a request. AWS takes a signature for five minutes, so that not each needs one of its own."""
+    def _head(self, payload: Payload) -> bytes:
+        """A request's head. AWS takes a signature for five minutes, so that not each needs one of its own."""
         now = time.monotonic()
-        until, headers = self._signatures.get(payload.digest, (0.0, {}))
+        until, head = self._signed.get(payload.digest, (0.0, b""))
         if until <= now:
-            headers = self._sign(payload)
-            self._signatures[payload.digest] = (now + _SIGNED_SECONDS, headers)
-        return headers
+            head = self._sign(payload)
+            self._signed[payload.digest] = (now + _SIGNED_SECONDS, head)
+        return head
 
-    def _sign(self, payload: Payload) -> dict[str, str]:
-        request = AWSRequest("POST", self._url, headers=headers_of(self._target, payload), data=payload.body)
+    def _sign(self, payload: Payload) -> bytes:
+        headers = headers_of(self._target, payload) | {"Host": self._http.host, "User-Agent": USER_AGENT}
+        request = AWSRequest("POST", self._url, headers=headers, data=payload.body)
         self._auth.add_auth(request)
-        return dict(request.headers.items()) | {"User-Agent": USER_AGENT}
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        first = f"POST {path_of(self._target)} HTTP/1.1"
+        return "\r\n".join([first, *lines, f"Content-Length: {len(payload.body)}", "", ""]).encode("latin-1")
 
     def _keys(self) -> Any:
         return self._credentials.get_frozen_credentials()
@@ -140,10 +125,14 @@ class Wire:
         while True:
             await asyncio.sleep(_FRESH_KEYS_SECONDS)
             try:
-                self._auth.credentials = await asyncio.to_thread(self._keys)
+                keys = await asyncio.to_thread(self._keys)
             except (BotoCoreError, OSError) as error:
                 # Those in use may still hold; when they do not, the answers say so.
                 log.warning("the keys could not be renewed: %s", error)
+                continue
+            if keys != self._auth.credentials:
+                self._auth.credentials = keys
+                self._signed.clear()
 
 
 def _credentials(session: Any, request: LoadRequest) -> Any:

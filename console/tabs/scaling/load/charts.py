@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.look.theme import theme
@@ -19,6 +20,8 @@ from workers.load.types import LoadReport, Second
 # One for all, so that the charts stand under each other.
 _AXIS = "00.0 s"
 _TALL, _SMALL = 170, 124
+# One chart after the other: all of them painted at once would keep the window from answering for too long.
+_TURN_MS = 60
 _TONES = ("series4", "series3", "series6", "series2", "series5", "series1")
 _OTHERS = "others"
 
@@ -42,7 +45,18 @@ class LoadCharts(QWidget):
                 if other is not chart:
                     chart.hovered.connect(other.set_cursor)
         self._seconds: list[Second] = []
+        self._instances: tuple[tuple[float, int], ...] = ()
         self._other: LoadReport | None = None
+        self._show = {
+            self.requests: self._show_requests,
+            self.latency: self._show_latency,
+            self.errors: self._show_errors,
+            self.instances: self._show_instances,
+        }
+        self._due: list[LineChart] = []
+        self._turn = QTimer(self)
+        self._turn.setInterval(_TURN_MS)
+        self._turn.timeout.connect(self._show_next)
         self._dress()
         on_theme(self, self._dress)
         self.forget()
@@ -57,7 +71,8 @@ class LoadCharts(QWidget):
         self._empty("")
 
     def _empty(self, words: str) -> None:
-        self._seconds, self._other = [], None
+        self._seconds, self._instances, self._other = [], (), None
+        self._due.clear()
         for chart in self.charts:
             chart.set_series([])
             chart.set_placeholder(words)
@@ -82,32 +97,49 @@ class LoadCharts(QWidget):
 
     def add(self, seconds: Sequence[Second], instances: Sequence[tuple[float, int]]) -> None:
         """Seconds that have ended, and all counts of instances so far."""
-        if instances:
-            self.instances.set_series(
-                [
-                    *([_steps("before", self._other.instances, behind=True)] if self._other is not None else []),
-                    _steps("in service", instances),
-                ]
-            )
-        if not seconds:
+        if tuple(instances) != self._instances:
+            self._instances = tuple(instances)
+            self._soon(self.instances)
+        if seconds:
+            self._seconds += seconds
+            self._soon(self.requests, self.latency, self.errors)
+
+    def _soon(self, *charts: LineChart) -> None:
+        self._due += [chart for chart in charts if chart not in self._due]
+        if not self._turn.isActive():
+            self._turn.start()
+
+    def _show_next(self) -> None:
+        if self._due:
+            self._show[self._due.pop(0)]()
+        if not self._due:
+            self._turn.stop()
+
+    def _show_requests(self) -> None:
+        answered = _line("answered", self._seconds, "answered", "series1", fill=True)
+        if self._other is not None:
+            self.requests.set_series([_line("before", self._other.seconds, "answered", behind=True), answered])
             return
-        self._seconds += seconds
-        found, other = self._seconds, list(self._other.seconds) if self._other is not None else []
-        answered = _line("answered", found, "answered", "series1", fill=True)
-        if other:
-            self.requests.set_series([_line("before", other, "answered", behind=True), answered])
-        else:
-            sent = _line("sent", found, "sent", "series2")
-            self.requests.set_series([answered, sent, _line("intended", found, "intended", dash=(3, 3))])
+        sent = _line("sent", self._seconds, "sent", "series2")
+        self.requests.set_series([answered, sent, _line("intended", self._seconds, "intended", dash=(3, 3))])
+
+    def _show_latency(self) -> None:
+        before = [_line("p99 before", self._other.seconds, "p99", behind=True)] if self._other is not None else []
         self.latency.set_series(
             [
-                *([_line("p99 before", other, "p99", behind=True)] if other else []),
-                _line("p99", found, "p99", "series4"),
-                _line("p90", found, "p90", "series3"),
-                _line("p50", found, "p50", "series1", fill=True),
+                *before,
+                _line("p99", self._seconds, "p99", "series4"),
+                _line("p90", self._seconds, "p90", "series3"),
+                _line("p50", self._seconds, "p50", "series1", fill=True),
             ]
         )
-        self.errors.set_series(_errors(found))
+
+    def _show_errors(self) -> None:
+        self.errors.set_series(_errors(self._seconds))
+
+    def _show_instances(self) -> None:
+        before = [_steps("before", self._other.instances, behind=True)] if self._other is not None else []
+        self.instances.set_series([*before, _steps("in service", self._instances)])
 
 
 def _chart(title: str, words: Callable[[float], str], ticks: Callable[[float], str] | None = None) -> LineChart:
