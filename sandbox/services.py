@@ -9,6 +9,7 @@ def all_services() -> list[Service]:
     """New instances of all services, in the order in which they start."""
     from sandbox.audit.service import CloudTrailService
     from sandbox.autoscaling.service import AutoScalingService
+    from sandbox.billing.explorer import BudgetsService, CostExplorerService
     from sandbox.billing.pricing import PricingService
     from sandbox.billing.quotas_service import ServiceQuotasService
     from sandbox.ec2.service import Ec2Service
@@ -42,4 +43,6 @@ def all_services() -> list[Service]:
         ServiceQuotasService(),
         PricingService(),
         CloudTrailService(),
+        CostExplorerService(),
+        BudgetsService(),
     ]

@@ -78,6 +78,10 @@ class LambdaService(Service):
             "AddPermission": lambda given, _: self._policies.add(given),
             "RemovePermission": lambda given, _: self._policies.remove(given),
             "GetPolicy": lambda given, _: self._policies.get(given),
+            # None of these can be made here; of a function there is, that is the answer.
+            "ListFunctionUrlConfigs": lambda given, _: {"FunctionUrlConfigs": self._none_of(given)},
+            "GetFunctionUrlConfig": lambda given, _: self._no_url(given),
+            "ListFunctionEventInvokeConfigs": lambda given, _: {"FunctionEventInvokeConfigs": self._none_of(given)},
             "ListTags": lambda given, _: {"Tags": self._tags(split_name(given["Resource"])[0])},
             "TagResource": self._tag,
             "UntagResource": self._untag,
@@ -100,6 +104,15 @@ class LambdaService(Service):
         name = split_name(given["FunctionName"])[0]
         self._store.get(name)
         return name
+
+    def _none_of(self, given: dict[str, Any]) -> list[Any]:
+        self._name(given)
+        return []
+
+    def _no_url(self, given: dict[str, Any]) -> Result:
+        self._name(given)
+        text = "The resource you requested does not exist."
+        raise AwsError("ResourceNotFoundException", text, 404, Type="User")
 
     def _find(self, given: dict[str, Any]) -> Config:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,3 +135,24 @@ def test_the_credential_report_and_the_summary_tell_of_users_and_of_root(sandbox
     assert rows["mary"]["access_key_1_last_used_service"] == "sagemaker"
     summary = iam.get_account_summary()["SummaryMap"]
     assert (summary["AccountMFAEnabled"], summary["AccountAccessKeysPresent"], summary["Users"]) == (0, 0, 2)
+
+
+def test_the_bill_is_of_this_account_and_has_no_budgets(sandbox: SandboxProcess) -> None:
+    today = datetime.now(UTC).date()
+    period = {"Start": str(today), "End": str(today + timedelta(days=1))}
+    answer = sandbox.client("ce").get_cost_and_usage(
+        TimePeriod=period,
+        Granularity="DAILY",
+        Metrics=["UnblendedCost"],
+        GroupBy=[{"Type": "DIMENSION", "Key": "SERVICE"}],
+    )
+    assert [(day["TimePeriod"], day["Groups"], day["Estimated"]) for day in answer["ResultsByTime"]] == [
+        (period, [], True)
+    ]
+    assert sandbox.client("budgets").describe_budgets(AccountId=ACCOUNT_ID)["Budgets"] == []
+
+
+def test_a_function_has_no_url_and_one_that_is_not_there_is_not_found(sandbox: SandboxProcess) -> None:
+    client = sandbox.client("lambda")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.list_function_url_configs(FunctionName="none")

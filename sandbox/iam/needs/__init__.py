@@ -35,6 +35,8 @@ __all__ = ["RULES", "Need", "assume_context", "needs_of"]
 # By botocore's name of the service.
 RULES: Mapping[str, Rule] = {
     "application-autoscaling": scaling_needs,
+    "budgets": account_needs,
+    "ce": account_needs,
     "cloudtrail": account_needs,
     "cloudwatch": metrics_needs,
     "ec2": ec2_needs,

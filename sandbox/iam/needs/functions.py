@@ -17,6 +17,7 @@ _OF_A_FUNCTION = frozenset(
         *("UpdateFunctionConfiguration", "PublishVersion", "ListVersionsByFunction", "CreateAlias", "UpdateAlias"),
         *("GetAlias", "ListAliases", "DeleteAlias", "Invoke", "InvokeWithResponseStream", "PutFunctionConcurrency"),
         *("GetFunctionConcurrency", "DeleteFunctionConcurrency", "AddPermission", "RemovePermission", "GetPolicy"),
+        *("ListFunctionUrlConfigs", "GetFunctionUrlConfig", "ListFunctionEventInvokeConfigs"),
         *("ListTags", "TagResource", "UntagResource"),
         *("PutProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig", "ListProvisionedConcurrencyConfigs"),
         "DeleteProvisionedConcurrencyConfig",

@@ -22,11 +22,15 @@ def ecr_needs(call: Call, names: Names) -> list[Need] | None:
     return None
 
 
-_OF_THE_ACCOUNT = frozenset({"DescribeOrganization", "ListEventBuses", "DescribeEventBus", "LookupEvents"})
+_OF_THE_ACCOUNT = frozenset(
+    {"DescribeOrganization", "ListEventBuses", "DescribeEventBus", "LookupEvents", "GetCostAndUsage"}
+)
 
 
 def account_needs(call: Call, names: Names) -> list[Need] | None:
-    """Of EventBridge, Organizations and CloudTrail: what is asked about the account as a whole."""
+    """Of EventBridge, Organizations, CloudTrail and the bill: what is asked about the account as a whole."""
+    if call.operation == "DescribeBudgets":
+        return [Need("budgets:ViewBudget", arn("budgets", "budget/*", ""))]
     return [Need(f"{call.service}:{call.operation}")] if call.operation in _OF_THE_ACCOUNT else None
 
 

@@ -53,6 +53,8 @@ NOT_ASKED: dict[tuple[str, ...], str] = {
     },
     **{("application-autoscaling", member): READS for member in ("ResourceIds", "PolicyNames", "ScheduledActionNames")},
     ("application-autoscaling", "RoleARN"): "AWS takes its own service-linked role, whatever is given",
+    ("budgets", "AccountId"): "the account itself: another one's is refused",
+    ("ce", "BillingViewArn"): REFUSED,
     ("cloudwatch", "MetricName"): READS,
     ("cloudwatch", "ThresholdMetricId"): REFUSED,
     **{("cloudwatch", member): LABEL for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName", "AlarmContributorId")},
