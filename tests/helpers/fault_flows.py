@@ -79,10 +79,12 @@ def things(account: Account) -> Things:
         ("log group", account.logs, "describe_log_groups", "logGroups", "logGroupName", ""),
     ]  # fmt: skip
     found = {("bucket", bucket["Name"]) for bucket in account.s3.list_buckets()["Buckets"]}
+    # Also those that ended since their training jobs were listed.
+    tunings: tuple[str, ...] = ()
     for kind, client, operation, key, name, status in pages:
         for page in client.get_paginator(operation).paginate():
             found |= {(kind, entry[name]) for entry in page[key] if not status or entry[status] not in OVER}
-    tunings = tuple(f"{name}-0" for kind, name in found if kind == "tuning job")
+            tunings += tuple(f"{entry[name]}-0" for entry in page[key] if kind == "tuning job")
     return frozenset(
         (kind, name)
         for kind, name in found
