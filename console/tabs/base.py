@@ -17,7 +17,7 @@ from console.context import AppContext, Rest
 from console.look.theme import NARROW_BELOW, PAGE_HEAD, PAGE_PADDING, PAGE_PADDING_NARROW, theme
 from console.tabs.spec import TabSpec
 from console.widgets.base import ElidedLabel, label, on_theme
-from console.widgets.forms.focus import first_place
+from console.widgets.forms.focus import first_place, give
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -299,7 +299,7 @@ class Tab(QWidget):
         opened = [button for button in drawers if button.isChecked()]
         if event.key() == Qt.Key.Key_Escape and opened:
             opened[0].setChecked(False)
-            opened[0].setFocus(Qt.FocusReason.OtherFocusReason)
+            give(opened[0])
         else:
             super().keyPressEvent(event)
 

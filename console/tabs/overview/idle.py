@@ -15,6 +15,7 @@ from console.tabs.overview.part import Part
 from console.tabs.overview.rows import ICONS
 from console.widgets.base import ElidedLabel, label, on_theme
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import give
 from console.widgets.forms.lines import IconLabel
 from workers.inventory.types import KINDS, IdleFinding, IdleReport, IdleRule, Inventory, Kind
 
@@ -157,7 +158,7 @@ class IdlePart(Part):
             self._list.addWidget(line)
             self.lines.append(line)
             if had == group[0].key:
-                line.button.setFocus(Qt.FocusReason.OtherFocusReason)
+                give(line.button)
         self._align()
         number = len(report.findings)
         shown = sum(len(line.findings) for line in self.lines)

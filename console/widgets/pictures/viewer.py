@@ -20,6 +20,7 @@ from console.models.format import bytes_text, milliseconds
 from console.models.viewing import ViewItem, facts, model_words, spoken
 from console.widgets.base import ElidedLabel, below, label, on_theme
 from console.widgets.forms.buttons import IconButton
+from console.widgets.forms.focus import give
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.pictures.reading import Reading
 from console.widgets.pictures.viewer_parts import AnswerRows, Asked, Canvas, Fetching, ModelPicture, letter_of
@@ -142,7 +143,7 @@ class Viewer(QWidget):
             return
         self.hide()
         if self._before is not None and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.OtherFocusReason)
+            give(self._before)
         self._before = None
 
     def show_item(self, item: ViewItem, at: int, count: int) -> None:
