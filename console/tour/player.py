@@ -84,7 +84,10 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.end_instance()
             await story.delete()
             story.endpoint_name = first
+            await story.overview()
             await story.delete()
+            await story.idle()
+            await story.tear_down()
         except StoryFailed as error:
             problem = str(error)
             await camera.take("failed")
