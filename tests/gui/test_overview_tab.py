@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,6 +67,8 @@ async def test_it_shows_figures_rows_and_what_is_idle(make_application: Callable
     states = {row.name: tab.list.table.model.columns[3].text_of(row) for row in tab.list.table.model.visible_rows()}
     assert states["dog-classifier-old"] == "Idle" and states["vol-0c81d9be27"] == "Unused"
     assert states["dog-trainer"] == "Running" and states["SageDeckTraining-dogs"] == "–"
+    uses = {row.name: tab.list.table.model.columns[7].text_of(row) for row in tab.list.table.model.visible_rows()}
+    assert uses["dogs-tuning-1409"] == "now" and uses["dog-classifier-old"] == "19 d ago"
     assert "$499" in texts(tab.idle)
     assert [line.findings[0].resource.name for line in tab.idle.lines] == [
         "dog-classifier-old", "dog-scratch", "dog-notebook", "vol-0c81d9be27",
@@ -267,10 +270,41 @@ async def test_what_no_tab_has_shows_its_details(make_application: Callable[...,
 async def test_the_menu_offers_what_a_row_is_good_for(make_application: Callable[..., Any]) -> None:
     application, tab = await shown(make_application, FakeInventory(pictured()))
     tab.list.table.select_keys([OLD])
-    assert menu_of(tab.list.table) == ["Open", "Details…", "Park…", "Delete…"]
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Park…", "Delete…"]
+    tab.list.table.select_keys([("tuning-job", "dogs-tuning-1409")])
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Stop…", "Delete…"]
+    # One that is idle is offered to be stopped once, and a failed job not at all.
+    tab.list.table.select_keys([("instance", "i-07be44d0")])
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Stop…", "Delete…"]
+    tab.list.table.select_keys([("training-job", "dogs-resnet50-ddp-2")])
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Delete…"]
+    tab.list.table.select_keys([OLD])
     application.ctx.set_read_only(True)
-    assert menu_of(tab.list.table) == ["Open", "Details…"]
+    assert menu_of(tab.list.table) == ["Open", "Details…", "Events…"]
     assert not tab.tear_down_button.isEnabled() and not tab.idle.lines[0].button.isEnabled()
+
+
+async def test_what_runs_is_stopped_by_its_own_service(make_application: Callable[..., Any]) -> None:
+    from console.tabs.overview.stopping import StopRunning
+
+    inventory = FakeInventory(pictured())
+    application, _ = await shown(make_application, inventory)
+    stopped: list[str] = []
+
+    async def stop(name: str) -> None:
+        stopped.append(name)
+
+    application.ctx.services.tuning = SimpleNamespace(stop=stop)
+    row = next(row for row in pictured() if row.kind == "tuning-job")
+    application.ctx.start(StopRunning([row]))
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "Its running trials stop" in texts(dialog) and "$1.383 an hour" in texts(dialog)
+    dialog.accept()
+    await until(lambda: stopped == ["dogs-tuning-1409"])
+    await until(lambda: application.activity.history)
+    assert "stop-hyper-parameter-tuning-job" in application.activity.history[0].cli
+    instance = next(row for row in pictured() if row.kind == "instance")
+    assert StopRunning([instance]).cli() == f"aws ec2 stop-instances --instance-ids {instance.id}"
 
 
 # What is idle

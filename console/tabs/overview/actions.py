@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from console.context import AppContext
+from console.tabs.overview import stopping
 from console.widgets.tables.table import MenuEntry
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 Entries = Callable[[AppContext, "Sequence[Resource]"], Sequence[MenuEntry]]
 
-ENTRIES: dict[str, Entries] = {}
+ENTRIES: dict[str, Entries] = {
+    "training-job": stopping.entries,
+    "tuning-job": stopping.entries,
+    "instance": stopping.entries,
+}
 MAKE: list[tuple[str, str, Callable[[AppContext], object]]] = []
 
 

@@ -32,7 +32,7 @@ def facts(resource: Resource, clock: Clock) -> list[tuple[str, str]]:
     """Names and values, a dash for what is not known."""
     state = state_of_row(Row(resource))
     tags = ", ".join(f"{key}={value}" for key, value in sorted((resource.tags or {}).items()))
-    use = "none" if resource.use_known else ""
+    use = "now" if resource.in_use else "none" if resource.use_known else ""
     made = {True: "yes", False: "no", None: ""}[resource.ours]
     rows = [
         ("Name", resource.name),

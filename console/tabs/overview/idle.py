@@ -55,7 +55,7 @@ class IdleLine(QWidget):
         figures = QVBoxLayout()
         figures.setSpacing(0)
         figures.addWidget(label(money, "strong"), 0, Qt.AlignmentFlag.AlignRight)
-        figures.addWidget(label("a month", "small", "text2"), 0, Qt.AlignmentFlag.AlignRight)
+        figures.addWidget(label("a month" if saves else "", "small", "text2"), 0, Qt.AlignmentFlag.AlignRight)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)

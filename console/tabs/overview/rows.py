@@ -191,6 +191,8 @@ def columns(clock: Clock) -> list[Column]:
         resource = row.resource
         if resource is None:
             return None
+        if resource.in_use:
+            return "now"
         return resource.last_use or ("none" if resource.use_known else None)
 
     def use_text(value: datetime | str, row: Row) -> str:
@@ -198,6 +200,8 @@ def columns(clock: Clock) -> list[Column]:
 
     def use_order(row: Row) -> float | None:
         used = row.resource.last_use if row.resource is not None else None
+        if row.resource is not None and row.resource.in_use:
+            return math.inf
         if used is not None:
             return used.timestamp()
         return 0.0 if row.resource is not None and row.resource.use_known else None

@@ -319,7 +319,8 @@ class OverviewTab(Tab):
         reads = services.inventory.reads
         an_hour = services.inventory.polling_per_hour(self.list.in_sight(), LOOK_SECONDS)
         so_far = cost(reads.dollars, 4)
-        words = f"Reading last uses of what is in sight costs {cost(an_hour, 4)} an hour, {so_far} since connecting."
+        each = f"{cost(an_hour, 4)} an hour" if an_hour else "nothing"
+        words = f"Reading last uses of what is in sight costs {each}, {so_far} since connecting."
         pages = count(reads.cost_pages, "page") + " of Cost Explorer, " if reads.cost_pages else ""
         self.list.set_foot(words, f"{count(reads.calls, 'request')}, {pages}{count(reads.metrics, 'metric')}")
 
@@ -361,7 +362,9 @@ class OverviewTab(Tab):
         report = self.idle.report
         found = [finding for finding in report.findings if finding.resource.key in keys] if report is not None else []
         entries += self._asking.settle_entries(found)
-        entries += entries_for(self.ctx, resources)
+        # What the rules offer for idle rows is not offered twice.
+        offered = {entry[0] for entry in entries if entry is not None}
+        entries += [entry for entry in entries_for(self.ctx, resources) if entry is None or entry[0] not in offered]
         entries.append(("Delete…", "trash", lambda: self.delete(resources)))
         return entries
 

@@ -1,0 +1,77 @@
+"""Stopping what runs: jobs and instances, from the inventory's menu."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from console.commands import Affected, Command, Confirmation
+from console.context import AppContext
+from console.models.format import cost
+from console.tabs.overview.commands import called, event_of
+from console.tabs.overview.rows import ICONS
+from console.widgets.tables.table import MenuEntry
+from workers.inventory.types import HOURS_A_MONTH, Kind, Resource
+
+if TYPE_CHECKING:
+    from workers.services import Services
+
+_RUNS: Mapping[Kind, str] = {"training-job": "InProgress", "tuning-job": "InProgress", "instance": "running"}
+_MEANS: Mapping[Kind, str] = {
+    "training-job": "The script has 120 seconds to save its best model, which is kept. A stopped job cannot go on.",
+    "tuning-job": "Its running trials stop, too, and no more are begun. What was found so far is kept.",
+    "instance": "What runs on it ends. Its disk stays, and is paid for; it can be started again.",
+}
+_LINES: Mapping[Kind, str] = {
+    "training-job": "aws sagemaker stop-training-job --training-job-name {}",
+    "tuning-job": "aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {}",
+    "instance": "aws ec2 stop-instances --instance-ids {}",
+}
+
+
+class StopRunning(Command):
+    """Stop resources of one kind that run."""
+
+    icon = "stop"
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self.resources = tuple(resources)
+        self.title = f"Stop {called(self.resources)}"
+
+    def confirmation(self) -> Confirmation:
+        """What stops, and what stays."""
+        saved = sum(resource.dollars_per_hour or 0.0 for resource in self.resources)
+        return Confirmation(
+            f"{self.title}?",
+            _MEANS[self.resources[0].kind],
+            confirm_label="Stop",
+            icon="stop",
+            listed=tuple(Affected(ICONS[one.kind], one.name, one.size) for one in self.resources),
+            saves=f"{cost(saved, 3)} an hour, {cost(saved * HOURS_A_MONTH)} a month" if saved else "",
+        )
+
+    async def run(self, services: Services) -> None:
+        """Ask for each."""
+        for one in self.resources:
+            if one.kind == "training-job":
+                await services.training.stop(one.name)
+            elif one.kind == "tuning-job":
+                await services.tuning.stop(one.name)
+            else:
+                await services.compute.instances.stop(one.id)
+
+    def cli(self) -> str:
+        """A line for each."""
+        return "\n".join(
+            _LINES[one.kind].format(one.id if one.kind == "instance" else one.name) for one in self.resources
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """They change."""
+        return [event_of(one) for one in self.resources]
+
+
+def entries(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntry]:
+    """What stops those that run."""
+    running = [one for one in resources if one.state == _RUNS[one.kind]]
+    return [("Stop…", "stop", lambda: ctx.start(StopRunning(running)))] if running else ()
