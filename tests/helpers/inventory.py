@@ -194,7 +194,7 @@ class FakeInventory:
             )
         )  # fmt: skip
 
-    async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = DEFAULT_RULES) -> str:
+    async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = ()) -> str:
         await self._asked("settle", finding)
         self.did.append((finding.action, finding.resource.key))
         self.rows = tuple(row for row in self.rows if row.key != finding.resource.key)

@@ -55,7 +55,7 @@ class Asking:
     def __init__(self, session: AwsSession, clock: AccountClock) -> None:
         self.session, self.clock = session, clock
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._kept: dict[object, dict[str, Any]] = {}
+        self._kept: dict[object, Any] = {}
 
     async def all(self, service: str, operation: str, key: str, doing: str, **parameters: Any) -> list[Any]:
         """Every item of a list, all pages."""
@@ -69,12 +69,18 @@ class Asking:
 
     async def once(self, key: object, service: str, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
         """The answer of something that never changes, asked for once; empty when it is gone or may not be read."""
+        try:
+            answer = await self.kept(key, lambda: self.one(service, operation, doing, **parameters))
+        except (AccessDenied, NotFound):
+            return {}
+        return dict(answer)
+
+    async def kept(self, key: object, ask: Callable[[], Awaitable[T]]) -> T:
+        """What was answered to this before, or the answer of now. Raises ``SageDeckError``, and asks again then."""
         if key not in self._kept:
-            try:
-                self._kept[key] = await self.one(service, operation, doing, **parameters)
-            except (AccessDenied, NotFound):
-                return {}
-        return self._kept[key]
+            self._kept[key] = await ask()
+        answer: T = self._kept[key]
+        return answer
 
     async def each(self, wanted: Iterable[T], detail: Callable[[T], Awaitable[Any]]) -> AsyncIterator[tuple[T, Any]]:
         """``(item, detail or None or error)`` of each as it arrives; ``None``: it is gone.

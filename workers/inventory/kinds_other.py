@@ -219,7 +219,10 @@ async def roles(ask: Asking, rates: Rates) -> list[Resource]:
 
 
 async def _role_tags(ask: Asking, item: Mapping[str, Any]) -> list[Any]:
-    return await ask.all("iam", "list_role_tags", "Tags", f"read {item['RoleName']}", RoleName=item["RoleName"])
+    return await ask.kept(
+        ("tags", item["Arn"], item.get("CreateDate")),
+        lambda: ask.all("iam", "list_role_tags", "Tags", f"read {item['RoleName']}", RoleName=item["RoleName"]),
+    )
 
 
 async def instance_profiles(ask: Asking, rates: Rates) -> list[Resource]:

@@ -121,9 +121,9 @@ def with_past(
     return merged
 
 
-def _same_life(one: Spending, other: Spending) -> bool:
+def _same_life(told: Spending, known: Spending) -> bool:
     """Whether both tell of the same one: it began at about the same time."""
-    return abs(one.spans[0].start - other.spans[0].start) < _ABOUT
+    return abs(told.spans[0].start - known.spans[0].start) < _ABOUT
 
 
 def _from(spans: tuple[Span, ...], ended: tuple[Span, ...]) -> tuple[Span, ...]:

@@ -20,6 +20,7 @@ from workers.audit.trail import Trail
 from workers.aws.meter import METRIC
 from workers.aws.session import AwsSession
 from workers.endpoints.service import Endpoints
+from workers.errors.tree import Expired
 from workers.functions.service import Functions
 from workers.inventory.asking import AccountClock, Asking
 from workers.inventory.closer import Closer
@@ -31,6 +32,7 @@ from workers.inventory.parked import ParkedRows
 from workers.inventory.past import with_past
 from workers.inventory.past_reading import PastReader
 from workers.inventory.rates import Rates
+from workers.inventory.region import region_error
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.settle import Settling, changed
 from workers.inventory.stock import Stock
@@ -89,6 +91,7 @@ class InventoryService:
         self._settling = Settling(session, parking, parked)
         hands = Deleting(session, endpoints, functions, parking, parked)
         self._demolition = Demolition(self._ask, self._rates, self._stock, hands)
+        self._judged_by: tuple[IdleRule, ...] = ()
         self._uses: Reading | None = None
         self._uses_at, self._uses_of = 0.0, frozenset[tuple[Kind, str]]()
 
@@ -107,11 +110,15 @@ class InventoryService:
         """Read these kinds (all, when none are given) and yield what changed, kind by kind as the answers arrive.
 
         Costs nothing on AWS. A kind that cannot be read is told in ``Changes.kinds``, and its old rows stay; it never
-        raises for one. Raises ``Expired`` or ``Unreachable`` when nothing at all can be asked.
+        raises for one. Raises ``Expired`` or ``Unreachable`` when nothing at all can be asked, ``Conflict`` when the
+        region is switched off.
         """
-        async with aclosing(self._stock.refresh(kinds)) as steps:
-            async for changes in steps:
-                yield changes
+        try:
+            async with aclosing(self._stock.refresh(kinds)) as steps:
+                async for changes in steps:
+                    yield changes
+        except Expired as error:
+            raise await region_error(self._session, error) from error
         self._ledger.see(self._stock.inventory, self._clock.now())
 
     async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
@@ -179,6 +186,7 @@ class InventoryService:
         """
         if not self._stock.inventory.kinds:
             await self.read()
+        self._judged_by = tuple(rules)
         wanted = {rule.kind for rule in rules if rule.on}
         rows = [row for row in self._stock.inventory.resources if row.kind in wanted]
         asked = [row for row in rows if row.kind in {rule.kind for rule in rules if rule.on and _asks(rule)}]
@@ -207,14 +215,15 @@ class InventoryService:
         ]
         return IdleReport(tuple(shown), tuple(unknown), changes)
 
-    async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = DEFAULT_RULES) -> str:
+    async def settle(self, finding: IdleFinding, rules: Sequence[IdleRule] = ()) -> str:
         """Do what a finding offers: park, stop, delete, release, set retention. Returns what was done, in words.
 
-        ``rules`` are those that found it; it is asked once more whether they still hold.
+        It is asked once more whether the rule that found it holds: with the threshold of ``rules``, or of the last
+        look for what is idle.
 
         Raises ``Conflict`` when the resource is another one now, or is used again, and ``SageDeckError``.
         """
-        rule = next(rule for rule in (*rules, *DEFAULT_RULES) if rule.id == finding.rule)
+        rule = next(rule for rule in (*rules, *self._judged_by, *DEFAULT_RULES) if rule.id == finding.rule)
         kept = finding.resource
         await self.read([kept.kind])
         row = self._stock.row(kept.key)

@@ -174,4 +174,4 @@ def test_whatever_happened_times_of_one_thing_do_not_overlap(made):
         found = sorted(
             (span.start, span.end or NOW) for item in lives(events, RATES) if item.name == name for span in item.spans
         )
-        assert all(one[1] <= other[0] for one, other in pairwise(found))
+        assert all(before[1] <= after[0] for before, after in pairwise(found))

@@ -5,47 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.unit.workers.fake_aws import Refused
-from tests.unit.workers.inventory.account import NOW, Account
-from tests.unit.workers.inventory.test_stock import TAGS, full_account
-from workers.errors.tree import AccessDenied, Conflict
+from tests.unit.workers.inventory.account import NOW, TAGS, Account, full_account, service_of
+from workers.errors.tree import AccessDenied, Conflict, Expired
 from workers.inventory.rules import DEFAULT_RULES
-from workers.inventory.service import InventoryService
-from workers.prices.table import PriceTable
-
-
-class FakeParking:
-    """Nothing is parked until a test parks it."""
-
-    def __init__(self) -> None:
-        self.parked: list[str] = []
-
-    async def list(self, endpoints):
-        return ()
-
-    async def plan(self, name):
-        return name
-
-    async def park(self, plan):
-        self.parked.append(plan)
-        return SimpleNamespace(name=plan)
-
-
-async def no_endpoints(details=True):
-    return ()
-
-
-def service_of(account: Account) -> InventoryService:
-    service = InventoryService(
-        account, PriceTable.load(), SimpleNamespace(list=no_endpoints), SimpleNamespace(), FakeParking()
-    )
-    service._clock.now = lambda: NOW
-    return service
 
 
 def measured(account: Account, **values: Any) -> list[int]:
@@ -228,11 +195,11 @@ def test_an_idle_endpoint_is_parked():
         rules = [replace(rule, value=5) if rule.id == "endpoint-unused" else rule for rule in DEFAULT_RULES]
         report = await service.idle(rules)
         (finding,) = [finding for finding in report.findings if finding.action == "park"]
-        assert "is parked" in await service.settle(finding, rules)
+        assert "is parked" in await service.settle(finding)
         # Used meanwhile: it is left alone.
         measured(account, Invocations=[1.0])
         with pytest.raises(Conflict, match="not idle any more"):
-            await service.settle(finding, rules)
+            await service.settle(finding)
 
     asyncio.run(body())
 
@@ -298,3 +265,30 @@ def test_a_huge_bucket_is_not_counted_to_the_end():
         assert (bucket.size, bucket.bills) == ("20,000 objects or more", None)
 
     asyncio.run(body())
+
+
+@pytest.mark.parametrize("status, words", [("DISABLED", "is switched off"), ("DISABLING", "is switched off")])
+def test_a_region_that_is_switched_off_is_told(status, words):
+    account = full_account()
+
+    def no_such_token(**_):
+        raise Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+    account.handlers["get_caller_identity"] = no_such_token
+    account.handlers["get_region_opt_status"] = lambda RegionName: {"RegionOptStatus": status}
+    with pytest.raises(Conflict, match=words):
+        asyncio.run(service_of(account).read())
+
+
+def test_bad_keys_are_no_matter_of_the_region():
+    account = full_account()
+
+    def no_such_token(**_):
+        raise Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+    account.handlers["get_caller_identity"] = account.handlers["get_region_opt_status"] = no_such_token
+    with pytest.raises(Expired):
+        asyncio.run(service_of(account).read())
+    account.handlers["get_region_opt_status"] = lambda RegionName: {"RegionOptStatus": "ENABLED_BY_DEFAULT"}
+    with pytest.raises(Expired):
+        asyncio.run(service_of(account).read())

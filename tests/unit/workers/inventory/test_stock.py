@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import Refused
-from tests.unit.workers.inventory.account import BEFORE, LISTS, NOW, SM, Account, stock_of
+from tests.unit.workers.inventory.account import BEFORE, LISTS, NOW, SM, TAGS, Account, full_account, stock_of
 from workers.errors.tree import Expired
 from workers.inventory.asking import AccountClock
 from workers.inventory.types import ALL_KINDS, Inventory
 
 DENIED = Refused("AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: x on resource: y")
-TAGS = [{"Key": "sagedeck:created-by", "Value": "sagedeck"}]
 
 
 async def steps(stock, kinds=()):
@@ -25,67 +24,6 @@ def read(account: Account) -> Inventory:
     stock = stock_of(account)
     asyncio.run(steps(stock))
     return stock.inventory
-
-
-def full_account() -> Account:
-    account = Account()
-    account.endpoint("dogs", count=2)
-    account.training("job")
-    account.training("done", "Completed", TrainingEndTime=BEFORE + timedelta(hours=1))
-    lists = account.lists
-    lists["list_endpoint_configs"].append(
-        {"EndpointConfigName": "dogs-config", "EndpointConfigArn": f"{SM}:endpoint-config/dogs-config",
-         "CreationTime": BEFORE}
-    )  # fmt: skip
-    lists["list_models"].append({"ModelName": "m", "ModelArn": f"{SM}:model/m", "CreationTime": BEFORE})
-    lists["list_hyper_parameter_tuning_jobs"].append(
-        {"HyperParameterTuningJobName": "tune", "HyperParameterTuningJobArn": f"{SM}:tuning/tune",
-         "HyperParameterTuningJobStatus": "InProgress", "CreationTime": BEFORE}
-    )  # fmt: skip
-    lists["list_processing_jobs"].append(
-        {"ProcessingJobName": "p", "ProcessingJobArn": f"{SM}:processing-job/p", "ProcessingJobStatus": "Completed",
-         "CreationTime": BEFORE, "ProcessingEndTime": NOW}
-    )  # fmt: skip
-    lists["list_transform_jobs"].append(
-        {"TransformJobName": "t", "TransformJobArn": f"{SM}:transform-job/t", "TransformJobStatus": "Failed",
-         "CreationTime": BEFORE}
-    )  # fmt: skip
-    notebook = {"NotebookInstanceName": "n", "NotebookInstanceArn": f"{SM}:notebook-instance/n",
-                "NotebookInstanceStatus": "InService", "InstanceType": "ml.t3.medium", "CreationTime": BEFORE,
-                "LastModifiedTime": BEFORE, "VolumeSizeInGB": 5}  # fmt: skip
-    lists["list_notebook_instances"].append(notebook)
-    account.described["n"] = notebook
-    lists["describe_instances"].append(
-        {"Instances": [{"InstanceId": "i-1", "State": {"Name": "running"}, "InstanceType": "t3.xlarge",
-                        "LaunchTime": BEFORE, "Tags": TAGS}]}
-    )  # fmt: skip
-    lists["describe_volumes"].append(
-        {"VolumeId": "vol-1", "State": "available", "Size": 60, "VolumeType": "gp3", "CreateTime": BEFORE}
-    )
-    lists["describe_addresses"].append({"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.7"})
-    lists["describe_security_groups"].append({"GroupId": "sg-1", "GroupName": "default", "VpcId": "vpc-1"})
-    lists["list_functions"].append(
-        {"FunctionName": "f", "FunctionArn": "arn:aws:lambda:us-east-1:1:function:f", "MemorySize": 512,
-         "LastModified": "2026-11-28T10:00:00.000+0000"}
-    )  # fmt: skip
-    lists["describe_scalable_targets"].append(
-        {"ResourceId": "endpoint/dogs/variant/AllTraffic", "MinCapacity": 1, "MaxCapacity": 5, "CreationTime": BEFORE,
-         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
-    )  # fmt: skip
-    lists["describe_alarms"].append({"AlarmName": "a", "AlarmArn": "arn:alarm:a", "StateValue": "OK", "Period": 60})
-    lists["list_buckets"].append({"Name": "b", "CreationDate": BEFORE})
-    lists["describe_log_groups"].append(
-        {"logGroupName": "/aws/x", "arn": "arn:logs:x:*", "creationTime": 0, "storedBytes": 10**9}
-    )
-    account.tags["SageDeckTraining-b"] = TAGS
-    lists["list_roles"] += [
-        {"RoleName": "SageDeckTraining-b", "Arn": "arn:role/SageDeckTraining-b", "CreateDate": BEFORE},
-        {"RoleName": "someone-role", "Arn": "arn:role/someone-role", "CreateDate": BEFORE},
-    ]
-    lists["list_instance_profiles"].append(
-        {"InstanceProfileName": "SageDeckInstance-b", "Arn": "arn:profile", "CreateDate": BEFORE, "Roles": []}
-    )
-    return account
 
 
 def test_everything_is_read_and_priced():

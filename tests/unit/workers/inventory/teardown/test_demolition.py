@@ -9,9 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import Refused
-from tests.unit.workers.inventory.account import NOW, SM, Account
-from tests.unit.workers.inventory.test_service import service_of
-from tests.unit.workers.inventory.test_stock import TAGS, full_account
+from tests.unit.workers.inventory.account import NOW, SM, TAGS, Account, full_account, service_of
 from workers.inventory.types import TearDownChoice
 
 

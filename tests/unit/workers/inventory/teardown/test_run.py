@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.workers.inventory.teardown.test_plan import plan_of, row
+from tests.unit.workers.inventory.teardown.rows import plan_of, row
 from workers.errors.tree import (
     AccessDenied,
     Conflict,
