@@ -102,7 +102,9 @@ class LoadCharts(QWidget):
             self._soon(self.instances)
         if seconds:
             self._seconds += seconds
-            self._soon(self.requests, self.latency, self.errors)
+            self._soon(self.requests, self.latency)
+            if any(second.errors for second in self._seconds):
+                self._soon(self.errors)
 
     def _soon(self, *charts: LineChart) -> None:
         self._due += [chart for chart in charts if chart not in self._due]
