@@ -26,6 +26,7 @@ from console.widgets.pictures.viewer import Viewer
 from console.window.activity_panel import ActivityPanel
 from tests.helpers import full_account as full
 from tests.helpers.faults import faults
+from tests.helpers.load import BEGAN, report_of
 from tests.helpers.models import enter
 from tests.helpers.window import until
 from workers.scaling.curve import Curve
@@ -250,6 +251,16 @@ class Stage:
         page.set_curve(Curve(calls), "Drawn.")
         await until(lambda: len(page.sides["b"].sums.rows) > 0)
 
+    async def load(self) -> None:
+        """Two load tests compared."""
+        load = self.services.load
+        load.reports = [report_of(BEGAN + 3600, p50=60.0), report_of()]
+        await self.scaling()
+        tab = self.tab("scaling")
+        tab.views.set_current("load")
+        await until(lambda: tab.load_page.reports.model.total == 2)
+        tab.load_page.reports.select_keys([report.id for report in load.reports])
+
     async def schedule(self) -> None:
         """A new scheduled action."""
         await self.scaling()
@@ -354,7 +365,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     for name in (
         "overview", "idle", "rules", "budget", "tear_down",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
-        "compute", "launch", "train", "scaling", "plan", "replay", "schedule", "counts", "concurrency",
+        "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
 }  # fmt: skip
