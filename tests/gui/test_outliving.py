@@ -33,6 +33,9 @@ from console.tabs.endpoints.functions.code import DeployCodeDialog
 from console.tabs.endpoints.functions.dialogs import AliasDialog, NewFunctionDialog, PublishDialog
 from console.tabs.endpoints.functions.settings import SettingsDialog as FunctionSettings
 from console.tabs.endpoints.update_dialog import UpdateDialog
+from console.tabs.overview.events.dialog import EventsDialog
+from console.tabs.overview.security.review import ReviewDialog
+from console.tabs.overview.security.role_dialog import RoleDialog
 from console.tabs.training.form.requirements_dialog import RequirementsDialog
 from console.tabs.training.tags.dialog import TagsDialog
 from console.widgets.base import below
@@ -45,6 +48,7 @@ from console.window.shortcuts import ShortcutsDialog
 from tests.helpers.compute import IMAGE, instance
 from tests.helpers.full_account import dataset, function, jobs
 from tests.helpers.models import endpoint
+from tests.helpers.safety import report, unsafe_account
 from tests.helpers.window import AWS, FakeServices, connect, shown, until
 from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
@@ -81,6 +85,9 @@ DIALOGS: dict[type[QDialog], Make] = {
     FunctionSettings: lambda ctx, at, parent: FunctionSettings(
         SettingsContext(function(), "revision", None, True, ()), ["dogs"], parent
     ),
+    EventsDialog: lambda ctx, at, parent: EventsDialog(ctx, ctx.activity.of_account, "dogs", parent),
+    ReviewDialog: lambda ctx, at, parent: ReviewDialog(ctx, report(unsafe_account()), parent),
+    RoleDialog: lambda ctx, at, parent: RoleDialog("dogs", parent=parent),
     RequirementsDialog: lambda ctx, at, parent: RequirementsDialog(None, parent),
     TagsDialog: lambda ctx, at, parent: TagsDialog("job", "dogs-1", ARN, {"team": "vision"}, parent),
     CodeDialog: lambda ctx, at, parent: CodeDialog("work", "arn:aws:iam::1:mfa/phone", parent),

@@ -11,7 +11,7 @@ from console.activity.model import ActivityItem
 from console.context import AppContext
 from console.models.format import count, when
 from console.tabs.overview.events.rows import columns, merged
-from console.widgets.base import label
+from console.widgets.base import label, screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
 from console.widgets.frames.dialog import Dialog
@@ -73,7 +73,7 @@ class EventsDialog(Dialog):
         for part in (name, self.resource, self.look_up):
             head.addWidget(part)
         self.body.addLayout(head)
-        self.table.setFixedHeight(round(self.screen().availableGeometry().height() * _LIST_SHARE))
+        self.table.setFixedHeight(round(screen_area(self).height() * _LIST_SHARE))
         self.body.addWidget(self.table)
         self.buttons.addWidget(self.older_button)
         self.buttons.addWidget(self._note)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -63,11 +63,9 @@ class FindingLine(QWidget):
 
 
 class SecurityPart(Part):
-    """Signals: ``reportChanged(Report)``: it was looked, in whole or in part; ``lookEnded()``: or it failed."""
+    """The worst checks; the lists of all of them are opened, and kept up to date, by it."""
 
     title = "Security"
-    reportChanged = Signal(object)
-    lookEnded = Signal()
 
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(ctx, parent)
@@ -132,7 +130,7 @@ class SecurityPart(Part):
             if whole:
                 self._looked = time.monotonic()
             self.show_report(newer if self.report is None or whole else self.report.renewed(newer, areas))
-        self.lookEnded.emit()
+        self._end_look()
 
     def _progress(self, done: int, of: int) -> None:
         if self.report is None:
@@ -142,7 +140,15 @@ class SecurityPart(Part):
         self._wanted = None
         fix = self.ctx.notify.fix(error) if isinstance(error, SageDeckError) else None
         self.set_error(error, fix or ("Try again", self._look_again))
-        self.lookEnded.emit()
+        self._end_look()
+
+    def _end_look(self) -> None:
+        for dialog in self._reviews():
+            dialog.end_look()
+
+    def _reviews(self) -> list[ReviewDialog]:
+        """The lists that are open. Called, not connected: they come and go, and the section stays."""
+        return [dialog for dialog in self._dialogs if isinstance(dialog, ReviewDialog)]
 
     def _look_again(self) -> None:
         self.set_loading("Looking for what is unsafe…")
@@ -174,7 +180,8 @@ class SecurityPart(Part):
         if [line.findings for line in self.lines] != groups:
             self._fill(groups)
         self._update()
-        self.reportChanged.emit(report)
+        for dialog in self._reviews():
+            dialog.show_account(report)
 
     def _fill(self, groups: Sequence[tuple[Finding, ...]]) -> None:
         had = next((line.findings[0].check for line in self.lines if line.button.hasFocus()), None)
@@ -199,6 +206,8 @@ class SecurityPart(Part):
         for line in self.lines:
             changes = len(line.findings) == 1 and (line.findings[0].change is not None or line.findings[0].narrows)
             line.button.setEnabled(not (changes and self.ctx.read_only))
+        for dialog in self._reviews():
+            dialog.read_only_changed()
 
     # What can be done
 
@@ -220,8 +229,6 @@ class SecurityPart(Part):
         dialog.fixWanted.connect(self._fix)
         dialog.narrowWanted.connect(self.narrow)
         dialog.lookWanted.connect(self.look)
-        self.reportChanged.connect(dialog.show_account)
-        self.lookEnded.connect(dialog.end_look)
         dialog.show_only(check, finding, unchecked)
         self._open(dialog)
         return dialog

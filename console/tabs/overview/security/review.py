@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakMethod
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
@@ -14,6 +15,7 @@ from console.models.format import count
 from console.tabs.overview.security import files
 from console.tabs.overview.security.detail import FindingDetail
 from console.tabs.overview.security.rows import SEVERITY_STATES, columns, searched, summary, unchecked_columns, verb
+from console.widgets.base import screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.segmented import Segmented
@@ -79,9 +81,10 @@ class ReviewDialog(Dialog):
         head.addWidget(self.look_button)
         self.body.addLayout(head)
         lists = QWidget()
-        self._stack = QStackedLayout(lists)
-        self._stack.addWidget(self.table)
-        self._stack.addWidget(self.unchecked)
+        column = QVBoxLayout(lists)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table)
+        column.addWidget(self.unchecked)
         self._lists = lists
         self.body.addWidget(lists)
         self.body.addWidget(self._below)
@@ -94,7 +97,7 @@ class ReviewDialog(Dialog):
         self._size()
 
     def _size(self) -> None:
-        height = self.screen().availableGeometry().height()
+        height = screen_area(self).height()
         self._lists.setFixedHeight(round(height * _LIST_SHARE))
         self._below.setFixedHeight(round(height * _DETAIL_SHARE))
 
@@ -103,12 +106,13 @@ class ReviewDialog(Dialog):
         self.table.filterCleared.connect(self._cleared)
         self.table.selectionChanged.connect(self._selected)
         self.table.activated.connect(self._activated)
-        self.table.set_actions(self._menu)
+        # The list would keep the dialog for ever by a method of it.
+        menu = WeakMethod(self._menu)
+        self.table.set_actions(lambda rows: method(rows) if (method := menu()) is not None else ())
         self.unchecked.filterCleared.connect(self.search.clear)
         self.unchecked.selectionChanged.connect(self._selected)
         self.severity.chosen.connect(self._narrow)
         self.views.changed.connect(self._show_view)
-        self._ctx.readOnlyChanged.connect(self._selected)
 
     # What is shown
 
@@ -129,6 +133,10 @@ class ReviewDialog(Dialog):
         self._account = report
         if self._file is None:
             self._show()
+
+    def read_only_changed(self) -> None:
+        """Changes are allowed now, or not any more."""
+        self._selected()
 
     def end_look(self) -> None:
         """A look is over, whether it found something or failed."""
@@ -179,7 +187,8 @@ class ReviewDialog(Dialog):
 
     def _show_view(self, _key: str = "") -> None:
         found = self.views.current == "found" or self._file is not None
-        self._stack.setCurrentWidget(self.table if found else self.unchecked)
+        self.table.setVisible(found)
+        self.unchecked.setVisible(not found)
         self.severity.setVisible(found)
         if not found and not self.unchecked.selected_keys() and self.unchecked.model.rowCount():
             self.unchecked.select_keys([self.unchecked.model.key_at(0)])
@@ -210,7 +219,7 @@ class ReviewDialog(Dialog):
 
     def chosen(self) -> list[Finding]:
         """The findings that are selected."""
-        return list(self.table.selected_rows()) if self._stack.currentWidget() is self.table else []
+        return list(self.table.selected_rows()) if not self.table.isHidden() else []
 
     def _selected(self, _: object = None) -> None:
         rows = self.chosen()
@@ -233,7 +242,7 @@ class ReviewDialog(Dialog):
             self.fix_button.setText(f"Fix {len(fixable):,}…")
 
     def _about_unchecked(self) -> str:
-        row = self.unchecked.current_row() if self._stack.currentWidget() is self.unchecked else None
+        row = self.unchecked.current_row() if not self.unchecked.isHidden() else None
         if row is None:
             return ""
         return f"{row.check}: {row.why}\n\nA check that could not be made is not passed."

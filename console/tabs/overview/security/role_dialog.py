@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QWidget
 
 from console.look.theme import theme
 from console.models.format import ago, count
-from console.widgets.base import label
+from console.widgets.base import label, screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.banner import Banner
 from console.widgets.frames.dialog import Dialog
@@ -84,7 +84,7 @@ class RoleDialog(Dialog):
 
     def _fit(self) -> None:
         if not self._scroll.isHidden():
-            most = round(self.screen().availableGeometry().height() * _MOST_OF_SCREEN)
+            most = round(screen_area(self).height() * _MOST_OF_SCREEN)
             self._scroll.setFixedHeight(min(self.diff.sizeHint().height(), max(most, theme().pixels(120))))
         super()._fit()
 
