@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,12 @@ def test_taken_down_nothing_that_bills_is_left(account: Account, services: Servi
     proof = run(services.inventory.proof())
     assert (proof.billing, {read.kind for read in proof.unread} <= NOT_OFFERED) == ((), True)
     assert proof.nothing_bills or proof.unread
+    # Another program, which saw nothing of it: the event history knows what was there and what it cost.
+    fresh = Services(backend_of(account.sandbox))
+    curve = run(fresh.inventory.history(timedelta(hours=1)))
+    fresh.close()
+    assert [event.dollars for event in curve.events if event.words == "dogs deleted"] == [pytest.approx(-0.23)]
+    assert curve.missing == ()
     left = {listing: cli(account.sandbox, *listing) for listing in LISTINGS}
     assert {listing: found for listing, found in left.items() if found} == {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 
 from workers.audit.trail import Trail, TrailEvent, TrailPage
@@ -12,13 +14,16 @@ from workers.inventory.rates import Rates
 
 # AWS answers two pages a second.
 PAGES_A_LOOK = 4
+# The event history comes some minutes late, so nobody needs it more often.
+NEWEST_SECONDS = 30.0
 
 
 class PastReader:
     """What the event history told so far. ``trail`` is ``None`` where there is none."""
 
-    def __init__(self, trail: Trail | None, rates: Rates) -> None:
-        self._trail, self._rates = trail, rates
+    def __init__(self, trail: Trail | None, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
+        self._trail, self._rates, self._clock = trail, rates, clock
+        self._looked = -NEWEST_SECONDS
         self._events: dict[str, TrailEvent] = {}
         self._older: str | None = None
         self._begun = self._whole = False
@@ -31,7 +36,9 @@ class PastReader:
         if self._trail is None:
             return "What was deleted before is not in it."
         try:
-            pages -= await self._newest(self._trail, since)
+            if self._clock() - self._looked >= NEWEST_SECONDS:
+                pages -= await self._newest(self._trail, since)
+                self._looked = self._clock()
             while pages > 0 and self._older is not None and not self._reaches(since):
                 page = await self._trail.page(token=self._older)
                 self._take(page)

@@ -134,7 +134,8 @@ class FakeTrail:
 
 def test_it_is_read_bit_by_bit_and_says_how_far():
     trail = FakeTrail([endpoint(hours, name=f"e{hours}") for hours in range(1, 21)])
-    reader = PastReader(trail, RATES)
+    clock = [0.0]
+    reader = PastReader(trail, RATES, lambda: clock[0])
 
     async def body():
         assert "is read back to 28 Nov 04:00 UTC so far" in await reader.read(NOW - 90 * HOUR)
@@ -144,6 +145,8 @@ def test_it_is_read_bit_by_bit_and_says_how_far():
         assert len(reader.spendings()) == 20
         trail.events.append(endpoint(0, name="new"))
         before = trail.pages
+        assert await reader.read(NOW - 90 * HOUR) == "" and trail.pages == before
+        clock[0] = 31.0
         assert await reader.read(NOW - 90 * HOUR) == ""
         assert trail.pages - before == 1 and len(reader.spendings()) == 21
 
