@@ -119,7 +119,9 @@ class Fleet:
             return
         time.sleep(max(0.0, _LEAST_BOOT_SECONDS - (time.monotonic() - began)))
         with self._lock:
-            entered = not self._closing and self._set(instance_id, {state}, "running")
+            # After a slow restart it may have been stopped and started again, and run on another machine.
+            alone = instance_id not in self._machines
+            entered = alone and not self._closing and self._set(instance_id, {state}, "running")
             if entered:
                 self._machines[instance_id] = machine
         if not entered:

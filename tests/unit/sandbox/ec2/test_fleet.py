@@ -86,10 +86,13 @@ class World:
         original = self.instances.change
 
         def change(identity: str, how: Callable[[Instance], None]) -> Instance:
-            changed = original(identity, how)
-            if changed.state != self.seen[-1]:
-                self.seen.append(changed.state)
-            return changed
+            def noted(instance: Instance) -> None:
+                # Within the change: what is noted after it may come in another order than it happened.
+                how(instance)
+                if instance.state != self.seen[-1]:
+                    self.seen.append(instance.state)
+
+            return original(identity, noted)
 
         self.instances.change = change  # type: ignore[method-assign]
 
@@ -160,6 +163,31 @@ def test_only_the_ways_that_ec2_knows(tmp_path_factory: pytest.TempPathFactory, 
     finally:
         FakeMachine.made.clear()
         world.db.close()
+
+
+def test_a_slow_restart_does_not_take_the_place_of_a_later_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, go = threading.Event(), threading.Event()
+    boot = FakeMachine.boot
+
+    def slow(self: FakeMachine, env: Any, on_exit: Callable[[], None]) -> None:
+        monkeypatch.setattr(FakeMachine, "boot", boot)
+        held.set()
+        go.wait(60)
+        boot(self, env, on_exit)
+
+    monkeypatch.setattr(FakeMachine, "boot", slow)
+    world.do("reboot")
+    assert held.wait(60)
+    restarted = FakeMachine.made[-1]
+    world.do("stop")
+    wait_for(lambda: world.one.state == "stopped", 20, "the stop", every=0.001)
+    world.do("start")
+    assert world.settle() == "running"
+    started = world.fleet.machine("i-1")
+    go.set()
+    wait_for(lambda: restarted.going_down.is_set(), 20, "the end of the machine that came too late", every=0.001)
+    assert world.fleet.machine("i-1") is started and started is not None and started.pid
+    assert not restarted.pid
 
 
 @pytest.mark.parametrize(("behavior", "state"), [("stop", "stopped"), ("terminate", "terminated")])
