@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import signal
 import sqlite3
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,11 +140,32 @@ def _run(sandbox: Sandbox, notice: str) -> int:
 
     if notice:
         tell(notice)
-    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: sandbox.stop())
+    _stop_on_signals(sandbox.stop)
     sandbox.run()
     return 0
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call ``stop`` in a thread of its own when this process is asked to end.
+
+    A handler runs in the middle of whatever the main thread does, which may hold the lock that starting a thread or
+    setting an event takes: what it did itself could wait for ever. So it only writes a byte.
+    """
+    told, tell_it = os.pipe()
+    os.set_blocking(tell_it, False)
+
+    def handler(*_: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(tell_it, b"x")
+
+    def wait() -> None:
+        os.read(told, 1)
+        stop()
+
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 if __name__ == "__main__":
