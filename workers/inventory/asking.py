@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -13,10 +13,13 @@ from workers.aws.session import AwsSession
 from workers.errors.tree import AccessDenied, NotFound, SageDeckError
 
 T = TypeVar("T")
+Row = TypeVar("Row")
 
 # Fewer than the session has threads: what the operator clicks meanwhile must find one.
 AT_ONCE = 7
 PAGE = 100
+# So many are sorted within a millisecond or two.
+FEW_ROWS = 50
 CLOCK_KEPT_SECONDS = 600.0
 
 
@@ -66,6 +69,14 @@ class Asking:
         """One call's answer."""
         async with self._gate:
             return await self.session.call(service, operation, doing=doing, **parameters)
+
+    async def rows(self, items: Sequence[T], make: Callable[[T], Row]) -> list[Row]:
+        """What ``make`` makes of each item; of many in a thread, so that a window goes on meanwhile."""
+        return await self.apart(len(items), lambda: [make(item) for item in items])
+
+    async def apart(self, size: int, work: Callable[[], Row]) -> Row:
+        """The result of ``work``, which must not ask the network; done in a thread when its ``size`` is many rows."""
+        return work() if size <= FEW_ROWS else await self.session.run("sort what was read", work)
 
     async def once(self, key: object, service: str, operation: str, doing: str, **parameters: Any) -> dict[str, Any]:
         """The answer of something that never changes, asked for once; empty when it is gone or may not be read."""

@@ -17,7 +17,7 @@ from workers.inventory.types import CostEvent, CostFigures, CostHistory, CostPoi
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 # Kinds whose cost is known from now on only: nobody tells since when they are as they are.
-_SINCE_UNKNOWN: frozenset[Kind] = frozenset({"address", "log-group"})
+_SINCE_UNKNOWN: frozenset[Kind] = frozenset({"address", "log-group", "bucket"})
 _JOBS: frozenset[Kind] = frozenset({"training-job", "processing-job", "transform-job"})
 
 
@@ -116,7 +116,7 @@ def _left_out(inventory: Inventory, items: Sequence[Spending], now: datetime) ->
     if any(span.dollars_per_hour is None for item in items if item.gone for span in item.spans):
         told.append("Some of what was deleted has no known price.")
     if any(row.kind in _SINCE_UNKNOWN and row.bills for row in inventory.resources):
-        told.append("Elastic addresses and logs count since SageDeck saw them: AWS does not tell how long they are so.")
+        told.append("Elastic addresses, logs and buckets count since SageDeck saw them: AWS does not tell their past.")
     return told
 
 
@@ -209,7 +209,7 @@ class Ledger:
 
     def spendings(self, inventory: Inventory) -> list[Spending]:
         """What is there and what has gone."""
-        rows = (replace(row, spans=self.spans(row)) for row in inventory.resources)
+        rows = (replace(row, spans=self.spans(row)) if row.key in self._before else row for row in inventory.resources)
         return [*spendings(rows, self._seen), *self._gone]
 
 

@@ -27,7 +27,8 @@ def _tagged(item: Mapping[str, Any]) -> dict[str, Any]:
 async def instances(ask: Asking, rates: Rates) -> list[Resource]:
     """All instances, those that were terminated within the hour as well."""
     reservations = await ask.all(SERVICE, "describe_instances", "Reservations", "list the instances", **_PAGES)
-    return [instance_row(item, rates) for found in reservations for item in found["Instances"]]
+    items = [item for found in reservations for item in found["Instances"]]
+    return await ask.rows(items, lambda item: instance_row(item, rates))
 
 
 def instance_row(item: Mapping[str, Any], rates: Rates) -> Resource:
@@ -65,7 +66,7 @@ def instance_row(item: Mapping[str, Any], rates: Rates) -> Resource:
 async def volumes(ask: Asking, rates: Rates) -> list[Resource]:
     """All volumes; they are paid for whether something is attached to them or not."""
     items = await ask.all(SERVICE, "describe_volumes", "Volumes", "list the volumes", **_PAGES)
-    return [volume_row(item, rates) for item in items]
+    return await ask.rows(items, lambda item: volume_row(item, rates))
 
 
 def volume_row(item: Mapping[str, Any], rates: Rates) -> Resource:
@@ -112,18 +113,20 @@ async def addresses(ask: Asking, rates: Rates) -> list[Resource]:
 async def security_groups(ask: Asking, rates: Rates) -> list[Resource]:
     """All security groups; the default one of each network cannot be deleted."""
     items = await ask.all(SERVICE, "describe_security_groups", "SecurityGroups", "list the security groups", **_PAGES)
-    return [
-        made(
-            "security-group",
-            item["GroupId"],
-            item.get("GroupName", item["GroupId"]),
-            size=item.get("VpcId", ""),
-            dollars_per_hour=0.0,
-            facts={"default": str(item.get("GroupName") == DEFAULT_GROUP), "vpc": item.get("VpcId", "")},
-            **_tagged(item),
-        )
-        for item in items
-    ]
+    return await ask.rows(items, group_row)
+
+
+def group_row(item: Mapping[str, Any]) -> Resource:
+    """A security group from DescribeSecurityGroups' item."""
+    return made(
+        "security-group",
+        item["GroupId"],
+        item.get("GroupName", item["GroupId"]),
+        size=item.get("VpcId", ""),
+        dollars_per_hour=0.0,
+        facts={"default": str(item.get("GroupName") == DEFAULT_GROUP), "vpc": item.get("VpcId", "")},
+        **_tagged(item),
+    )
 
 
 READERS = (

@@ -32,24 +32,27 @@ async def functions(ask: Asking, rates: Rates) -> list[Resource]:
     every = await ask.all("lambda", "list_functions", "Functions", "list the functions", FunctionVersion="ALL")
     items = [item for item in every if item.get("Version", LATEST) == LATEST]
     published = {item["FunctionName"] for item in every if item.get("Version", LATEST) != LATEST}
-    return [
-        made(
-            "function",
-            item["FunctionArn"].removesuffix(f":{LATEST}"),
-            item["FunctionName"],
-            item.get("State", "Active"),
-            size=f"{item.get('MemorySize', 128):,} MB",
-            created=function_of(item).modified,
-            dollars_per_hour=None if item["FunctionName"] in published else 0.0,
-            facts={
-                "version": item.get("LastModified", ""),
-                "memory": str(item.get("MemorySize", 128)),
-                "role": item.get("Role", ""),
-                "endpoint": function_of(item).endpoint_name,
-            },
-        )
-        for item in items
-    ]
+    return await ask.rows(items, lambda item: function_row(item, item["FunctionName"] in published))
+
+
+def function_row(item: Mapping[str, Any], published: bool) -> Resource:
+    """A function from ListFunctions' item; without a published version nothing of it is kept warm."""
+    function = function_of(item)
+    return made(
+        "function",
+        item["FunctionArn"].removesuffix(f":{LATEST}"),
+        item["FunctionName"],
+        item.get("State", "Active"),
+        size=f"{item.get('MemorySize', 128):,} MB",
+        created=function.modified,
+        dollars_per_hour=None if published else 0.0,
+        facts={
+            "version": item.get("LastModified", ""),
+            "memory": str(item.get("MemorySize", 128)),
+            "role": item.get("Role", ""),
+            "endpoint": function.endpoint_name,
+        },
+    )
 
 
 async def provisioned(ask: Asking, rates: Rates, row: Resource) -> dict[str, Any]:
@@ -127,27 +130,25 @@ async def alarms(ask: Asking, rates: Rates) -> list[Resource]:
     items = await ask.all(
         "cloudwatch", "describe_alarms", "MetricAlarms", "list the alarms", AlarmTypes=["MetricAlarm"]
     )
-    found = []
-    for item in items:
-        watched = sum("MetricStat" in query for query in item.get("Metrics", ())) or 1
-        fast = item.get("Period", 60) < 60
-        # An alarm of less than a minute costs three times as much (CloudWatch pricing).
-        rate = rates.monthly("alarm", watched * (3 if fast else 1))
-        made_at = utc_of(item, "AlarmConfigurationUpdatedTimestamp")
-        found.append(
-            made(
-                "alarm",
-                item["AlarmArn"],
-                item["AlarmName"],
-                item.get("StateValue", ""),
-                size=item.get("MetricName", ""),
-                created=made_at,
-                dollars_per_hour=rate,
-                spans=(Span(made_at, None, rate),) if made_at else (),
-                facts={"dimensions": ",".join(each.get("Value", "") for each in item.get("Dimensions", ()))},
-            )
-        )
-    return found
+    return await ask.rows(items, lambda item: alarm_row(item, rates))
+
+
+def alarm_row(item: Mapping[str, Any], rates: Rates) -> Resource:
+    """An alarm from DescribeAlarms' item; one of less than a minute costs three times as much (CloudWatch pricing)."""
+    watched = sum("MetricStat" in query for query in item.get("Metrics", ())) or 1
+    rate = rates.monthly("alarm", watched * (3 if item.get("Period", 60) < 60 else 1))
+    made_at = utc_of(item, "AlarmConfigurationUpdatedTimestamp")
+    return made(
+        "alarm",
+        item["AlarmArn"],
+        item["AlarmName"],
+        item.get("StateValue", ""),
+        size=item.get("MetricName", ""),
+        created=made_at,
+        dollars_per_hour=rate,
+        spans=(Span(made_at, None, rate),) if made_at else (),
+        facts={"dimensions": ",".join(each.get("Value", "") for each in item.get("Dimensions", ()))},
+    )
 
 
 async def buckets(ask: Asking, rates: Rates) -> list[Resource]:
@@ -168,7 +169,7 @@ async def buckets(ask: Asking, rates: Rates) -> list[Resource]:
 async def log_groups(ask: Asking, rates: Rates) -> list[Resource]:
     """All log groups; what they keep is paid for."""
     items = await ask.all("logs", "describe_log_groups", "logGroups", "list the log groups")
-    return [log_group_row(item, rates) for item in items]
+    return await ask.rows(items, lambda item: log_group_row(item, rates))
 
 
 def log_group_row(item: Mapping[str, Any], rates: Rates) -> Resource:

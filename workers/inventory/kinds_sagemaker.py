@@ -48,7 +48,7 @@ def _reader(kind: Kind, wants: Any = never, detail: Any = None, keep: Any = not_
 
     async def listed(ask: Asking, rates: Rates) -> list[Resource]:
         items = await ask.all(SERVICE, operation, key, f"list the {KINDS[kind].many.lower()}", **_PAGES)
-        return [_row(item) for item in items]
+        return await ask.rows(items, _row)
 
     def _row(item: Mapping[str, Any]) -> Resource:
         status = item.get(state, "")

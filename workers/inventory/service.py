@@ -119,7 +119,8 @@ class InventoryService:
                     yield changes
         except Expired as error:
             raise await region_error(self._session, error) from error
-        self._ledger.see(self._stock.inventory, self._clock.now())
+        inventory, now = self._stock.inventory, self._clock.now()
+        await self._ask.apart(len(inventory.resources), lambda: self._ledger.see(inventory, now))
 
     async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
         """Like ``refresh``, all at once. Raises the same."""
@@ -134,7 +135,7 @@ class InventoryService:
         """
         await self._stock.details(keys)
         rows = [row for key in keys if (row := self._stock.row(key))]
-        return self._stock.learn(await self._closer.look(rows))
+        return await self._stock.learn(await self._closer.look(rows))
 
     def polling_per_hour(self, keys: Collection[tuple[Kind, str]], seconds: float) -> float:
         """US dollars an hour that AWS bills for calling ``look_closer`` with these every so many seconds. No call."""
@@ -147,12 +148,13 @@ class InventoryService:
         Raises ``SageDeckError`` when nothing at all can be asked.
         """
         now, items, missing = await self._spendings(month_start(self._clock.now()))
-        return figures(self._stock.inventory, items, now, missing)
+        inventory = self._stock.inventory
+        return await self._ask.apart(len(items), lambda: figures(inventory, items, now, missing))
 
     async def history(self, span: timedelta) -> CostHistory:
         """Dollars an hour over the last ``span`` with what happened. Costs nothing on AWS."""
         now, items, missing = await self._spendings(self._clock.now() - span)
-        return history(items, now - span, now, missing)
+        return await self._ask.apart(len(items), lambda: history(items, now - span, now, missing))
 
     async def _spendings(self, since: datetime) -> tuple[datetime, list[Spending], list[str]]:
         """What is known of the time since then, reading jobs that ended in it, some hundred at a time."""
@@ -170,7 +172,10 @@ class InventoryService:
         if untold:
             missing.append(untold)
         now, inventory = self._clock.now(), self._stock.inventory
-        items = with_past(inventory.resources, self._ledger.spendings(inventory), self._past.spendings(), now)
+        items = await self._ask.apart(
+            len(inventory.resources),
+            lambda: with_past(inventory.resources, self._ledger.spendings(inventory), self._past.spendings(), now),
+        )
         return now, items, missing
 
     async def billed(self, days: int = 30) -> Billed:
@@ -194,11 +199,11 @@ class InventoryService:
         if self._uses is None or time.monotonic() - self._uses_at > IDLE_SECONDS or not keys <= self._uses_of:
             self._uses = await read_uses(self._ask, asked, judging=True)
             self._uses_at, self._uses_of = time.monotonic(), keys
-        return self._report(rows, self._uses, rules)
+        return await self._report(rows, self._uses, rules)
 
-    def _report(self, rows: Sequence[Resource], reading: Reading, rules: Sequence[IdleRule]) -> IdleReport:
+    async def _report(self, rows: Sequence[Resource], reading: Reading, rules: Sequence[IdleRule]) -> IdleReport:
         now = self._clock.now()
-        findings = judge(rows, reading.uses, rules, now)
+        findings = await self._ask.apart(len(rows), lambda: judge(rows, reading.uses, rules, now))
         reasons = {finding.resource.key: finding.reason for finding in findings}
         learned: dict[tuple[Kind, str], dict[str, object]] = {}
         for row in self._stock.inventory.resources:
@@ -208,7 +213,7 @@ class InventoryService:
                 found |= {"last_use": use.last(now), "use_known": True}
             if any(getattr(row, name) != value for name, value in found.items()):
                 learned[row.key] = found
-        changes = self._stock.learn(learned)
+        changes = await self._stock.learn(learned)
         unknown = [*reading.unknown, *unjudged(self._stock.inventory, {rule.kind for rule in rules if rule.on})]
         shown = [
             replace(finding, resource=self._stock.row(finding.resource.key) or finding.resource) for finding in findings

@@ -56,7 +56,7 @@ class Stock:
         self._readers: dict[Kind, Reader] = {reader.kind: reader for reader in readers}
         self._state = _State()
         self._rows: dict[Key, Resource] = {}
-        self._lock = asyncio.Lock()
+        self._lock, self._composing = asyncio.Lock(), asyncio.Lock()
 
     def add(self, reader: Reader) -> None:
         """Read one more kind."""
@@ -116,18 +116,11 @@ class Stock:
                 )
         return found
 
-    def learn(self, found: Mapping[Key, Mapping[str, Any]]) -> Changes:
+    async def learn(self, found: Mapping[Key, Mapping[str, Any]]) -> Changes:
         """Take fields of rows that somebody else found out (last use, tags, idle)."""
         for key, fields in found.items():
             self._state.learned.setdefault(key, {}).update(fields)
-        return self._composed({kind for kind, _ in found})
-
-    def forget(self, keys: Iterable[Key]) -> Changes:
-        """Take rows away that are known to be gone."""
-        gone = set(keys)
-        for key in gone:
-            self._state.listed.get(key[0], {}).pop(key, None)
-        return self._composed({kind for kind, _ in gone})
+        return await self._composed({kind for kind, _ in found})
 
     def _began(self, kind: Kind) -> KindRead:
         read = replace(self._state.reads.get(kind, KindRead(kind)), reading=True)
@@ -139,7 +132,7 @@ class Stock:
         try:
             rows = await reader.listed(self._ask, self._rates)
             self._state.listed[kind] = {row.key: row for row in rows}
-            changes = self._composed({kind})
+            changes = await self._composed({kind})
             asked = [row for row in self._state.listed[kind].values() if self._asks(reader, row)]
             read = KindRead(kind, len(rows), self._ask.clock.now(), reading=bool(asked and reader.detail))
             told.put_nowait(replace(changes, kinds=self._note(read)))
@@ -192,7 +185,7 @@ class Stock:
         if first is not None:
             words = KINDS[reader.kind]
             read = replace(read, partial=f"{refused:,} of {len(rows):,} {words.many.lower()} not known: {first.title}")
-        return replace(self._composed({reader.kind}), kinds=self._note(read))
+        return replace(await self._composed({reader.kind}), kinds=self._note(read))
 
     async def _read_ours(self, told: asyncio.Queue[Changes | None]) -> None:
         """What SageDeck made, by its tag: one call for a hundred. Who may not ask learns it row by row."""
@@ -205,31 +198,44 @@ class Stock:
                 TagFilters=[{"Key": CREATED_BY, "Values": [CREATOR]}],
                 ResourcesPerPage=PAGE,
             )
-            self._state.ours |= {item["ResourceARN"] for item in found}
-            told.put_nowait(self._composed(set(self._state.listed)))
+            new = {item["ResourceARN"] for item in found} - self._state.ours
+            self._state.ours |= new
+            kinds = {kind for kind, rows in self._state.listed.items() if any((kind, arn) in rows for arn in new)}
+            told.put_nowait(await self._composed(kinds))
         except SageDeckError:
             pass
         finally:
             told.put_nowait(None)
 
-    def _composed(self, kinds: Collection[Kind]) -> Changes:
+    async def _composed(self, kinds: Collection[Kind]) -> Changes:
         """Make the rows of these kinds anew, and say which of them are other ones now."""
+        if not kinds:
+            return Changes()
         if "training-job" in kinds:
             kinds = {*kinds, "tuning-job"}
+        # One at a time: two that make the same rows would tell of each other's changes.
+        async with self._composing:
+            listed = {key: row for kind in kinds for key, row in self._state.listed.get(kind, {}).items()}
+            old = {key: row for key, row in self._rows.items() if key[0] in kinds}
+            new, changes = await self._ask.apart(len(listed), lambda: self._compared(listed, old))
+            for key in changes.removed:
+                del self._rows[key]
+                self._state.details.pop(key, None)
+                self._state.learned.pop(key, None)
+            self._rows.update(new)
+            return changes
+
+    def _compared(
+        self, listed: Mapping[Key, Resource], old: Mapping[Key, Resource]
+    ) -> tuple[dict[Key, Resource], Changes]:
+        """The rows of what was listed, and how they differ from the old ones. Runs in a thread: it changes nothing."""
         now = self._ask.clock.now()
-        new = {key: self._made(row, now) for kind in kinds for key, row in self._state.listed.get(kind, {}).items()}
-        if "tuning-job" in kinds:
+        new = {key: self._made(row, now) for key, row in listed.items()}
+        if any(key[0] == "tuning-job" for key in new):
             new |= self._with_trials(new)
-        old = {key: row for key, row in self._rows.items() if key[0] in kinds}
-        removed = tuple(key for key in old if key not in new)
-        for key in removed:
-            del self._rows[key]
-            self._state.details.pop(key, None)
-            self._state.learned.pop(key, None)
         added = tuple(row for key, row in new.items() if key not in old)
         changed = tuple(row for key, row in new.items() if key in old and old[key] != row)
-        self._rows.update(new)
-        return Changes(added, changed, removed)
+        return new, Changes(added, changed, tuple(key for key in old if key not in new))
 
     def _made(self, row: Resource, now: Any) -> Resource:
         kept = self._state.details.get(row.key)

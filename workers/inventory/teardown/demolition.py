@@ -96,7 +96,7 @@ class Demolition:
             if isinstance(tags, dict):
                 ours = made_by_sagedeck({"Key": key, "Value": value} for key, value in tags.items())
                 learned[row.key] = {"tags": tags, "ours": ours}
-        self._stock.learn(learned)
+        await self._stock.learn(learned)
 
     async def _roles(self, inventory: Inventory) -> dict[Key, tuple[str, ...]]:
         """The roles by who works with them."""

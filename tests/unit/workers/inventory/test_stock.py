@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from tests.unit.workers.fake_aws import Refused
 from tests.unit.workers.inventory.account import BEFORE, LISTS, NOW, SM, TAGS, Account, full_account, stock_of
 from workers.errors.tree import Expired
+from workers.inventory import kinds_compute
 from workers.inventory.asking import AccountClock
+from workers.inventory.stock import Stock
 from workers.inventory.types import ALL_KINDS, Inventory
 
 DENIED = Refused("AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: x on resource: y")
@@ -245,3 +248,28 @@ def test_only_a_function_with_versions_is_asked_what_is_kept_warm(versions, aske
     (row,) = read(account).of("function")
     assert (row.id, row.dollars_per_hour) == ("arn:aws:lambda:us-east-1:1:function:f", rate)
     assert len(account.made("list_provisioned_concurrency_configs")) == asked
+
+
+def test_many_rows_are_sorted_beside_the_window(monkeypatch):
+    account = Account()
+    account.lists["describe_volumes"] += [
+        {"VolumeId": f"vol-{at}", "State": "available", "Size": 1, "VolumeType": "gp3", "CreateTime": BEFORE}
+        for at in range(200)
+    ]
+
+    async def in_a_thread(doing, work, *arguments, **named):
+        return await asyncio.to_thread(work, *arguments)
+
+    monkeypatch.setattr(account, "run", in_a_thread)
+    stock, where = stock_of(account), set()
+    for owner, name in ((kinds_compute, "volume_row"), (Stock, "_compared")):
+        done = getattr(owner, name)
+
+        def noted(*arguments, done=done, name=name):
+            where.add((name, threading.current_thread() is threading.main_thread()))
+            return done(*arguments)
+
+        monkeypatch.setattr(owner, name, noted)
+    asyncio.run(steps(stock, ("volume",)))
+    assert len(stock.inventory.resources) == 200
+    assert where == {("volume_row", False), ("_compared", False)}
