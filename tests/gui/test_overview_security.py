@@ -13,11 +13,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from console.look.theme import theme
 from console.tabs.overview import TAB
 from console.tabs.overview.security import part as part_module
 from console.tabs.overview.security.part import SecurityPart
 from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
+from console.widgets.base import screen_area
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.safety import FULL, FakeSecurity, unsafe_account
@@ -319,3 +321,14 @@ async def test_lines_are_copied_for_a_terminal(make_application: Callable[..., A
     dialog = await reviewed(part)
     dialog.detail.copy_button.click()
     assert QApplication.clipboard().text().startswith("aws ec2 modify-instance-metadata-options")
+
+
+async def test_the_list_is_no_wider_than_the_screen_also_with_the_largest_text(
+    make_application: Callable[..., Any],
+) -> None:
+    _, part = await opened(make_application, FakeSecurity(unsafe_account()))
+    dialog = await reviewed(part)
+    for scale in (1.3, 1.0):
+        theme().set_scale(scale)
+        await until(lambda: dialog.width() <= screen_area(dialog).width())
+        assert dialog.height() <= screen_area(dialog).height()

@@ -16,11 +16,13 @@ from PySide6.QtGui import QColor, QImage
 from tests.helpers.compute import busy_account
 from tests.helpers.inventory import FakeInventory, denied, pictured, resource
 from tests.helpers.models import NOW, ModelServices, endpoint
+from tests.helpers.safety import FakeSecurity, FakeTrail, happened, some_events, unsafe_account
 from tests.helpers.scaling import scaled_account
 from workers.errors.tree import NotFound
 from workers.functions.calls import FunctionCall
 from workers.functions.types import Function, FunctionVersion
 from workers.inventory.types import Resource
+from workers.security.types import NotChecked
 from workers.storage.buckets import Listing
 from workers.training.curves import CurveReader
 from workers.tuning.costs import estimate
@@ -228,6 +230,11 @@ class FullServices(ModelServices):
         self.compute = busy_account()
         self.scaling = scaled_account()
         self.inventory = FakeInventory(everything(), [denied("role"), denied("endpoint-config")])
+        self.security = FakeSecurity(unsafe_account(long_name("x-")))
+        self.security.not_checked = (
+            NotChecked("iam_root_mfa_enabled", "Root user without second factor", "AccessDenied: not you.", "root"),
+        )
+        self.trail = FakeTrail([*some_events(), happened(8, "DeleteEndpoint", long_name("endpoint-"), 2)])
         self.figures = {name: metrics() for name in ENDPOINTS}
         self.lines = {name: [event.message for event in log_of()] for name in ENDPOINTS}
         self.reports = {JOB: report(), OTHER_JOB: report()}

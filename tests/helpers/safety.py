@@ -14,6 +14,7 @@ from workers.security.changes_identity import NarrowRole
 from workers.security.check import examine
 from workers.security.groups import GroupFact, OpenRule
 from workers.security.narrowing import RoleUse, ServiceUse
+from workers.security.secrets import Hint
 from workers.security.service import AREAS
 from workers.security.types import Change, NotChecked, Report, ordered
 
@@ -41,14 +42,19 @@ def open_group(*rules: OpenRule) -> GroupFact:
     return GroupFact("sg-0c81d9be27", "sg-dog-trainer", ACCOUNT, "us-east-1", rules or (SSH,))
 
 
-def unsafe_account() -> dict[str, Sequence[Any]]:
-    """The account of the pictures: a broad role, SSH open, IMDSv1, a user without MFA, and some more."""
+def unsafe_account(long: str = "") -> dict[str, Sequence[Any]]:
+    """The account of the pictures: a broad role, SSH open, IMDSv1, a user without MFA, and some more.
+
+    ``long`` names a role and a function besides.
+    """
     from tests.helpers import security as facts
 
+    more = [replace(facts.FUNCTION, name=long, urls=("NONE",), hints=(Hint("Secret Keyword", long),))] if long else []
     return {
+        "functions": more,
         "users": [replace(facts.USER, name="operator", second_factor=False, keys=())],
         "roles and users": [
-            replace(facts.ROLE, name="dog-predict-role", attached=(("AmazonSageMakerFullAccess", FULL),))
+            replace(facts.ROLE, name=long or "dog-predict-role", attached=(("AmazonSageMakerFullAccess", FULL),))
         ],
         "security groups": [open_group()],
         "instances": [replace(facts.INSTANCE, id="i-07be44d0", name="dog-scratch", tokens=False)],

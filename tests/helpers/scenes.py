@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import itertools
 import math
 import sys
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from console.look.theme import theme
 from console.tabs import TABS
 from console.tabs.base import Tab
+from console.tabs.overview.security.part import SecurityPart
 from console.widgets.frames.banner import Banner
 from console.widgets.pictures.viewer import Viewer
 from console.window.activity_panel import ActivityPanel
@@ -131,6 +133,28 @@ class Stage:
         await self.overview()
         self.tab("overview").set_budget()
         await self.asked("BudgetDialog")
+
+    async def unsafe(self) -> None:
+        """All findings."""
+        await self.overview()
+        part = self.tab("overview").side.part(SecurityPart)
+        await until(lambda: part.report is not None)
+        part.review()
+        await self.asked("ReviewDialog")
+
+    async def role(self) -> None:
+        """What a role used, and the policy that it would have."""
+        await self.overview()
+        self.tab("overview").side.part(SecurityPart).narrow(full.long_name("role-"))
+        await self.asked("RoleDialog")
+        await until(lambda: getattr(self.dialog, "use", None) is not None)
+
+    async def events(self) -> None:
+        """All that happened."""
+        await self.overview()
+        self.tab("overview").events.show_events()
+        await self.asked("EventsDialog")
+        await until(lambda: self.dialog is not None and self.dialog.table.model.total)
 
     async def tear_down(self) -> None:
         """Everything that would go."""
@@ -363,7 +387,7 @@ class Stage:
 SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
-        "overview", "idle", "rules", "budget", "tear_down",
+        "overview", "idle", "rules", "budget", "tear_down", "unsafe", "role", "events",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
         "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
@@ -374,6 +398,8 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
 async def _play(out: Path, arguments: argparse.Namespace) -> int:
     from console.app import Application, Files
 
+    # As in the program (``console/collector.py``): no thread may collect what is Qt's.
+    gc.disable()
     work = Path(tempfile.mkdtemp(prefix="sagedeck-scenes-"))
     application = Application(Files.inside(work / "window"), specs=SPECS, state_dir=work / "sandbox", look="light")
     application.window.resize(1440, 900)

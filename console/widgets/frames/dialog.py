@@ -23,6 +23,7 @@ from console.widgets.forms.buttons import Button, ButtonKind
 from console.widgets.forms.form import Form
 
 WIDTH = 400
+_SCREEN_MARGIN = 16
 
 
 def fit_height(dialog: QDialog) -> None:
@@ -108,6 +109,13 @@ class Dialog(QDialog):
         except asyncio.CancelledError:
             self.reject()
             raise
+
+
+class WideDialog(Dialog):
+    """A dialog around a list: ``width`` is what it takes where the screen has it."""
+
+    def _dress(self) -> None:
+        self.setFixedWidth(min(theme().pixels(self._width), screen_area(self).width() - 2 * _SCREEN_MARGIN))
 
 
 class FormDialog(Dialog):

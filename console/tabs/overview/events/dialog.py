@@ -14,7 +14,7 @@ from console.tabs.overview.events.rows import columns, merged
 from console.widgets.base import label, screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
-from console.widgets.frames.dialog import Dialog
+from console.widgets.frames.dialog import WideDialog
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.audit.trail import KEPT, TrailEvent
@@ -28,7 +28,7 @@ _LIST_SHARE = 0.55
 _KEY = "overview:event list"
 
 
-class EventsDialog(Dialog):
+class EventsDialog(WideDialog):
     """``own`` gives what SageDeck did in this account."""
 
     def __init__(

@@ -30,6 +30,8 @@ MOST = 6
 READ_SECONDS = 60.0
 _KEY = "overview:events"
 _ICON = 14
+# Times stand above each other.
+_WIDEST = "yesterday"
 
 
 class _Rail(QWidget):
@@ -38,8 +40,12 @@ class _Rail(QWidget):
     def __init__(self, happening: Happening, last: bool) -> None:
         super().__init__()
         self._happening, self._last = happening, last
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
         self.setFixedWidth(theme().pixels(_ICON) + 4)
-        on_theme(self)
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -56,8 +62,7 @@ class EventLine(QWidget):
     def __init__(self, happening: Happening, last: bool, now: datetime, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.happening = happening
-        at = label(when(happening.at, now), "small", "text3")
-        at.setFixedWidth(round(text_width("yesterday", "small")) + 4)
+        self._at = label(when(happening.at, now), "small", "text3")
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(ElidedLabel(happening.title, "name", middle=True))
@@ -65,11 +70,16 @@ class EventLine(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(at, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._at, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(_Rail(happening, last))
         row.addLayout(words, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(f"{when(happening.at, now)}: {happening.title}, {happening.text}")
+        self._dress()
+        on_theme(self, self._dress)
+
+    def _dress(self) -> None:
+        self._at.setFixedWidth(max(round(text_width(words, "small")) + 4 for words in (_WIDEST, self._at.text())))
 
 
 class EventsPart(Part):

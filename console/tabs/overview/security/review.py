@@ -19,7 +19,7 @@ from console.widgets.base import screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.segmented import Segmented
-from console.widgets.frames.dialog import Dialog
+from console.widgets.frames.dialog import WideDialog
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import MenuEntry, ResourceTable
@@ -32,7 +32,7 @@ _LIST_SHARE, _DETAIL_SHARE = 0.36, 0.26
 _ALL = ""
 
 
-class ReviewDialog(Dialog):
+class ReviewDialog(WideDialog):
     """Signals: ``fixWanted(list of findings)``, ``narrowWanted(role)``, ``lookWanted()``."""
 
     fixWanted = Signal(object)
