@@ -20,6 +20,7 @@ from workers.inference.invoke import Inference
 from workers.inventory.service import InventoryService
 from workers.launcher.client import Launcher
 from workers.load.service import LoadTests
+from workers.notebooks.service import Notebooks
 from workers.parking.service import Parking
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
@@ -53,6 +54,7 @@ class Services:
         self.tags = Tags(self.session)
         self.endpoints = Endpoints(self.session, self.roles, self.prices)
         self.parking = Parking(self.session, self.endpoints)
+        self.notebooks = Notebooks(self.session, self.roles)
         self.compute = Compute(self.session, self.prices)
         self.training.elsewhere = self.compute.jobs
         self.scaling = Scaling(self.session, self.prices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -12,8 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.helpers.backends import backend_of
 from tests.helpers.sandbox import SandboxProcess
-from tests.helpers.waiting import wait_for
+from tests.helpers.waiting import until, wait_for
+from workers.errors.tree import Conflict
+from workers.notebooks.service import NotebookSpec
+from workers.services import Services
 
 # Writes who it is for the account to its folder, then serves: only what it was told on the command line is used.
 JUPYTERLAB = """
@@ -147,6 +152,36 @@ def test_lifecycle_scripts_run_and_a_failing_one_fails_the_start(sandbox: Sandbo
     client = sandbox.client("sagemaker")
     assert client.describe_notebook_instance(NotebookInstanceName="two")["NotebookInstanceStatus"] == "Stopped"
     assert (volume / "starts.txt").exists()
+
+
+def test_the_worker_makes_opens_stops_and_deletes_one(sandbox: SandboxProcess) -> None:
+    async def story(services: Services) -> None:
+        notebooks = services.notebooks
+        await notebooks.create(NotebookSpec("mine", "photos"))
+
+        async def settled() -> bool:
+            return (await notebooks.get("mine")).status not in ("Pending", "Stopping")
+
+        await until(settled, every=0.1)
+        found = await notebooks.get("mine")
+        assert (found.status, found.reason, found.type) == ("InService", "", "ml.t2.medium")
+        assert (await notebooks.url("mine")).startswith("http://127.0.0.1:")
+        with pytest.raises(Conflict):
+            await notebooks.delete("mine")
+        await notebooks.stop("mine")
+        await until(settled, every=0.1)
+        assert await notebooks.delete("mine")
+        assert not await notebooks.delete("mine")
+
+    sandbox.client("s3").create_bucket(Bucket="photos")
+    services = Services(backend_of(sandbox))
+    try:
+        asyncio.run(story(services))
+    finally:
+        services.close()
+    role = sandbox.client("iam").get_role(RoleName="SageDeckNotebook-photos")["Role"]
+    # Its own JupyterLab asked who it is, with the role's keys.
+    assert role["RoleLastUsed"]["Region"] == "us-east-1"
 
 
 def _url_of(sandbox: SandboxProcess) -> str:

@@ -47,6 +47,13 @@ class Roles:
         """
         return await self._ensure("Endpoint", "endpoint_role", bucket)
 
+    async def ensure_notebook_role(self, bucket: str) -> str:
+        """The ARN of the role for notebooks that work with ``bucket``: trains, tunes and deploys with itself.
+
+        Raises ``SageDeckError``.
+        """
+        return await self._ensure("Notebook", "notebook_role", bucket)
+
     async def _ensure(self, kind: str, template: str, bucket: str) -> str:
         name = role_name(kind, bucket)
         # Two launches at once must not both create it.
@@ -60,6 +67,7 @@ class Roles:
             "partition": partition(identity.arn),
             "region": self._session.region,
             "bucket": bucket,
+            "role": name,
         }
         trust = policy("trust_sagemaker", **values)
         wanted = policy(template, **values)

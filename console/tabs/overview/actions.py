@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from console.context import AppContext
-from console.tabs.overview import stopping
+from console.tabs.overview import notebooks, stopping
 from console.widgets.tables.table import MenuEntry
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 Entries = Callable[[AppContext, "Sequence[Resource]"], Sequence[MenuEntry]]
 
 ENTRIES: dict[str, Entries] = {
+    "notebook": notebooks.entries,
     "training-job": stopping.entries,
     "tuning-job": stopping.entries,
     "instance": stopping.entries,
 }
-MAKE: list[tuple[str, str, Callable[[AppContext], object]]] = []
+MAKE: list[tuple[str, str, Callable[[AppContext], object]]] = [("New notebook instance…", "notebook", notebooks.make)]
 
 
 def entries_for(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -379,7 +380,7 @@ class OverviewTab(Tab):
         """What the menu of the head offers: ``(text, icon, callable)``."""
         entries: list[tuple[str, str, Callable[[], object]]] = []
         if not self.ctx.read_only:
-            entries += [(text, icon, lambda make=make: make(self.ctx)) for text, icon, make in MAKE]  # type: ignore[misc]
+            entries += [(text, icon, partial(make, self.ctx)) for text, icon, make in MAKE]
         entries += [("Budget…", "coin", self.set_budget), ("Idle rules…", "idle", self.change_rules)]
         if self.narrow:
             entries.append(("Copy table", "copy", self.copy_table))
