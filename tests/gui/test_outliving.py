@@ -33,9 +33,13 @@ from console.tabs.endpoints.functions.code import DeployCodeDialog
 from console.tabs.endpoints.functions.dialogs import AliasDialog, NewFunctionDialog, PublishDialog
 from console.tabs.endpoints.functions.settings import SettingsDialog as FunctionSettings
 from console.tabs.endpoints.update_dialog import UpdateDialog
+from console.tabs.overview.choices import BudgetDialog, RulesDialog
+from console.tabs.overview.details import DetailsDialog
 from console.tabs.overview.events.dialog import EventsDialog
+from console.tabs.overview.rows import Clock
 from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
+from console.tabs.overview.tear_down_dialog import TearDownDialog
 from console.tabs.training.form.requirements_dialog import RequirementsDialog
 from console.tabs.training.tags.dialog import TagsDialog
 from console.widgets.base import below
@@ -47,11 +51,14 @@ from console.window.settings_dialog import SettingsDialog
 from console.window.shortcuts import ShortcutsDialog
 from tests.helpers.compute import IMAGE, instance
 from tests.helpers.full_account import dataset, function, jobs
+from tests.helpers.inventory import pictured
 from tests.helpers.models import endpoint
 from tests.helpers.safety import report, unsafe_account
 from tests.helpers.window import AWS, FakeServices, connect, shown, until
 from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
+from workers.inventory.rules import DEFAULT_RULES
+from workers.inventory.types import Budget
 from workers.types import Finding
 
 ROOT = Path(console.__path__[0]).parent
@@ -88,6 +95,10 @@ DIALOGS: dict[type[QDialog], Make] = {
     EventsDialog: lambda ctx, at, parent: EventsDialog(ctx, ctx.activity.of_account, "dogs", parent),
     ReviewDialog: lambda ctx, at, parent: ReviewDialog(ctx, report(unsafe_account()), parent),
     RoleDialog: lambda ctx, at, parent: RoleDialog("dogs", parent=parent),
+    TearDownDialog: lambda ctx, at, parent: TearDownDialog(ctx, parent=parent),
+    RulesDialog: lambda ctx, at, parent: RulesDialog(DEFAULT_RULES, parent),
+    BudgetDialog: lambda ctx, at, parent: BudgetDialog(Budget(100.0), None, parent),
+    DetailsDialog: lambda ctx, at, parent: DetailsDialog(pictured()[0], Clock(), parent),
     RequirementsDialog: lambda ctx, at, parent: RequirementsDialog(None, parent),
     TagsDialog: lambda ctx, at, parent: TagsDialog("job", "dogs-1", ARN, {"team": "vision"}, parent),
     CodeDialog: lambda ctx, at, parent: CodeDialog("work", "arn:aws:iam::1:mfa/phone", parent),

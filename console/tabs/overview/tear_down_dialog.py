@@ -23,7 +23,7 @@ from console.tabs.overview.tear_down import (
     only,
     summary,
 )
-from console.widgets.base import label, set_tone
+from console.widgets.base import label, screen_area, set_tone
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import LineEdit
@@ -121,8 +121,7 @@ class TearDownDialog(Dialog):
         pages.addWidget(self.pages)
         pages.addStretch(1)
         body.addLayout(pages)
-        screen = self.screen()
-        most = round(screen.availableGeometry().height() * _MOST_OF_SCREEN) if screen is not None else _LIST
+        most = round(screen_area(self).height() * _MOST_OF_SCREEN)
         self._stack.setFixedHeight(min(theme().pixels(_LIST), most))
         body.addWidget(self._stack)
         body.addSpacing(4)
@@ -237,6 +236,8 @@ class TearDownDialog(Dialog):
             raise
         finally:
             self._going = False
+            # A failure can be tried again, and its command is kept for that: the dialog is not.
+            command.told = None
         if outcome:
             self._finish(outcome.value)
         else:
@@ -294,6 +295,8 @@ class TearDownDialog(Dialog):
 
     def _closed(self, _: int) -> None:
         self._shut = True
+        if self.command is not None:
+            self.command.told = None
         if self.command is None and self._task is not None:
             self._task.cancel()
 
