@@ -47,6 +47,7 @@ class Deleting:
         self._by_kind: Mapping[Kind, Callable[[Resource], Awaitable[Any]]] = {
             **dict.fromkeys(_JOBS, self._stop),
             **dict.fromkeys(_PARTS, self._part),
+            "endpoint": self._endpoint,
             "scalable-target": self._target,
             "parked-endpoint": self._forget,
             "function": self._function,
@@ -122,6 +123,11 @@ class Deleting:
     async def _stop(self, row: Resource) -> None:
         if not await self.over(row):
             await self._sagemaker(_JOBS[row.kind][0], row, _JOBS[row.kind][2])
+
+    async def _endpoint(self, row: Resource) -> None:
+        answer = await self._sagemaker("describe_endpoint", row, "EndpointName")
+        if answer["EndpointStatus"] != "Deleting":
+            await self._part(row)
 
     async def _part(self, row: Resource) -> None:
         await self._parts([(_PARTS[row.kind], row.name)])
