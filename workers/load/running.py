@@ -29,7 +29,7 @@ class Running:
         self.began = time.time()
         self._heard = False
         self._seconds: list[Second] = []
-        self._instances: list[tuple[float, int]] = []
+        self._counts: list[tuple[float, int]] = []
         self._end = LoadEnd("broken", 0.0, Totals())
 
     def hear(self, kind: str, value: Mapping[str, Any]) -> None:
@@ -43,11 +43,17 @@ class Running:
             self._heard, self.began = True, time.time() - progress.elapsed
         self._seconds += progress.seconds
         self._end = LoadEnd("broken", progress.elapsed, progress.totals)
-        self._on_progress(progress, tuple(self._instances))
+        self._on_progress(progress, self._instances())
 
     def count(self, instances: int) -> None:
         """So many instances are in service now."""
-        self._instances.append((round(max(0.0, time.time() - self.began), 1), instances))
+        self._counts.append((time.time(), instances))
+
+    def _instances(self) -> Instances:
+        """The counts by seconds after the begin, which is known only when the child tells of it; before it the last."""
+        after = [(round(at - self.began, 1), number) for at, number in self._counts]
+        before = [number for second, number in after if second <= 0]
+        return (*((0.0, number) for number in before[-1:]), *(entry for entry in after if entry[0] > 0))
 
     def break_off(self, reason: str) -> None:
         """The child died."""
@@ -72,7 +78,7 @@ class Running:
             seconds=tuple(self._seconds),
             reason=self._end.reason,
             pictures=Path(self._pictures).name if self._pictures else "",
-            instances=tuple(self._instances),
+            instances=self._instances(),
         )
 
 

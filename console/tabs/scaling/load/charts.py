@@ -18,7 +18,7 @@ from console.widgets.charts.chart import LineChart
 from workers.load.types import LoadReport, Second
 
 # One for all, so that the charts stand under each other.
-_AXIS = "00.0 s"
+_AXIS = "000 ms"
 _TALL, _SMALL = 170, 124
 # One chart after the other: all of them painted at once would keep the window from answering for too long.
 _TURN_MS = 60

@@ -108,7 +108,8 @@ class LoadForm(QWidget):
             self.summary.say(problem, "err")
         else:
             shape = self.shape
-            self.summary.say(f"{requests_words(expected(shape), shape)}. What it costs is asked before it begins.")
+            words = requests_words(expected(shape), shape)
+            self.summary.say(f"{words[:1].upper()}{words[1:]}. What it costs is asked before it begins.")
         self.changed.emit()
 
     def _choose_picture(self) -> None:

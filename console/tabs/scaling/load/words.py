@@ -205,6 +205,6 @@ def happened_words(report: LoadReport) -> list[tuple[str, str]]:
 
 
 def requests_words(number: int, shape: Shape) -> str:
-    """``600 requests, at most 10 a second``."""
+    """``600 requests, at most 10 a second``, ``about 600 requests, …``."""
     about = "about " if shape.kind == "poisson" else ""
-    return f"{about}{count(number, 'request')}, at most {shape.peak:g} a second".capitalize()
+    return f"{about}{count(number, 'request')}, at most {shape.peak:g} a second"

@@ -13,12 +13,14 @@ import pytest
 from tests.helpers.plain_server import GOOD, Answer, PlainServer
 from tests.helpers.waiting import until
 from workers.aws.session import AwsSession
+from workers.children.typed import write
 from workers.errors.tree import InvalidInput
+from workers.load import running
 from workers.load.arrivals import Shape
 from workers.load.reports import Reports, as_json
 from workers.load.running import problem_of
 from workers.load.service import LoadControl, LoadTests
-from workers.load.types import LoadProgress, LoadReport, LoadTarget
+from workers.load.types import LoadProgress, LoadReport, LoadTarget, Totals
 from workers.prices.table import PriceTable
 from workers.types import Backend, Identity
 
@@ -119,9 +121,9 @@ class Running:
 def test_a_child_that_is_killed_is_told_and_its_figures_are_kept(tmp_path: Path) -> None:
     async def body() -> None:
         with PlainServer() as server:
-            running = Running(server, tmp_path)
-            os.kill(await running.under_way(), signal.SIGKILL)
-            report = await running.task
+            going = Running(server, tmp_path)
+            os.kill(await going.under_way(), signal.SIGKILL)
+            report = await going.task
             problem = problem_of(report)
             assert report.ended == "broken" and problem is not None and problem.code == "exit -9"
             assert report.totals.answered > 5
@@ -132,19 +134,19 @@ def test_a_child_that_is_killed_is_told_and_its_figures_are_kept(tmp_path: Path)
 def test_a_test_that_is_stopped_returns_what_it_measured(tmp_path: Path) -> None:
     async def body() -> None:
         with PlainServer() as server:
-            running = Running(server, tmp_path)
-            pid = await running.under_way()
+            going = Running(server, tmp_path)
+            pid = await going.under_way()
             # Keys go over its input: who lists processes sees none.
             shown = [Path(f"/proc/{pid}/{name}") for name in ("cmdline", "environ")]
             assert all(SECRET.encode() not in file.read_bytes() for file in shown if file.exists())
-            running.control.cancel()
-            report = await running.task
+            going.control.cancel()
+            report = await going.task
             assert report.ended == "cancelled" and report.totals.answered > 5 and problem_of(report) is None
-            await running.tests.keep(report)
-            assert await running.tests.kept() == (report,)
+            await going.tests.keep(report)
+            assert await going.tests.kept() == (report,)
             assert SECRET not in as_json(report)
-            await running.tests.forget(report)
-            assert await running.tests.kept() == ()
+            await going.tests.forget(report)
+            assert await going.tests.kept() == ()
 
     asyncio.run(body())
 
@@ -152,12 +154,29 @@ def test_a_test_that_is_stopped_returns_what_it_measured(tmp_path: Path) -> None
 def test_a_report_of_a_test_that_nobody_waits_for_any_more_is_kept(tmp_path: Path) -> None:
     async def body() -> None:
         with PlainServer() as server:
-            running = Running(server, tmp_path)
-            await running.under_way()
-            running.task.cancel()
+            going = Running(server, tmp_path)
+            await going.under_way()
+            going.task.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await running.task
-            [report] = await until(lambda: running.tests.kept())
+                await going.task
+            [report] = await until(lambda: going.tests.kept())
             assert report.ended == "cancelled" and report.totals.answered > 5
 
     asyncio.run(body())
+
+
+def test_instances_counted_before_the_first_request_are_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 101.0, 103.0, 104.5, 106.0])
+    monkeypatch.setattr(running.time, "time", lambda: next(clock))
+    told: list[Any] = []
+    target = LoadTarget("endpoint", "e", "V")
+    known = running.Running(
+        target, Shape("constant", 1, 9), "", "1", "r", lambda progress, instances: told.append(instances)
+    )
+    # The child takes its time to start: two counts, then its first word at 104.5, half a second after its begin.
+    known.count(1)
+    known.count(2)
+    known.hear("progress", write(LoadProgress(0.5, Totals())))
+    known.count(3)
+    assert told == [((0.0, 2),)]
+    assert known.report().instances == ((0.0, 2), (2.0, 3))
