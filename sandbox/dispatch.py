@@ -34,7 +34,7 @@ BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 
 
 class Fallback(Protocol):
-    """Who answers what no service of ours does (moto, where its answer is true)."""
+    """Answers requests that no service of ours handles: moto, where its answer is correct."""
 
     def answers(self, service: str, operation: str) -> bool:
         """Whether it answers this operation, by botocore's name of the service."""
@@ -190,7 +190,7 @@ class Dispatcher:
         return self._answered(call, service, protocol, request)
 
     def _answered(self, call: Call, service: Service | None, protocol: str, request: RestRequest) -> RestResponse:
-        """The answer of whoever has the operation; whoever listens is told how it ended."""
+        """The answer of the service that has the operation; listeners are told how it ended."""
         members: Mapping[str, Any] | None = None
         try:
             call = service.check(call) if service is not None else check(call)

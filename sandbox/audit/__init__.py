@@ -1,1 +1,1 @@
-"""What was called in the account: CloudTrail's events, and when whoever last used what."""
+"""What was called in the account: CloudTrail's events, and which caller used which service last."""

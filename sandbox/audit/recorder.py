@@ -1,4 +1,4 @@
-"""Hears of every call: what changes something goes to the event history, who called what to the last uses."""
+"""Is told of every call: calls that change something go to the event history, and each caller's to the last uses."""
 
 from __future__ import annotations
 

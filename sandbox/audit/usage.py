@@ -1,4 +1,4 @@
-"""When whoever last called what: what GetAccessKeyLastUsed, RoleLastUsed and last-accessed data are answered from."""
+"""Which caller called which service last: GetAccessKeyLastUsed, RoleLastUsed and last-accessed data read it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class LineSplitter:
         return self._lines(data)
 
     def close(self) -> list[str]:
-        """What was left without an end of line."""
+        """The last line, where the output did not end with a line break."""
         data, self._rest = self._rest, b""
         return self._lines(data)
 

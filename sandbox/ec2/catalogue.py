@@ -168,7 +168,7 @@ def _platform_as_aws(image: Members) -> Members:
 
 
 def _known(shape: Any, value: Any) -> Any:
-    """What AWS's model has of moto's data, which is of a later day."""
+    """moto's data without the members that botocore's model does not know: moto's copy is newer."""
     if isinstance(shape, StructureShape):
         return {name: _known(member, value[name]) for name, member in shape.members.items() if name in value}
     return [_known(shape.member, item) for item in value] if isinstance(shape, ListShape) else value

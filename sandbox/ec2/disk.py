@@ -161,7 +161,7 @@ class Public:
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What can be said of the stream so far; a text that has only begun waits for its end."""
+        """The part of the stream that can be passed on; the beginning of a path that may go on is held back."""
         data = self._rest + data
         cut = len(data) - self._begun(data)
         self._rest = data[cut:]

@@ -132,7 +132,7 @@ class Fleet:
                 shutil.rmtree(machine.disk.base, ignore_errors=True)
             return
         if not machine.pid:
-            # It fell before anybody knew it.
+            # It fell before it was listed.
             self.stop(instance_id, BY_INSTANCE)
             return
         try:
@@ -183,7 +183,7 @@ class Fleet:
         with self._lock:
             if self._machines.get(instance_id) is machine:
                 self._machines.pop(instance_id, None)
-        # Where a stop became a termination meanwhile, that one says how it ends.
+        # If the instance was terminated while it was being stopped, the termination sets the last state.
         self._settle(instance_id, {"shutting-down" if target == "terminated" else "stopping"}, target, None)
 
     def reboot(self, instance_id: str) -> None:
@@ -206,7 +206,7 @@ class Fleet:
             self._boot(instance_id, "running")
 
     def _fell(self, instance_id: str, machine: Machine) -> None:
-        """All processes of an instance are gone; nobody asked for it if the instance is still listed."""
+        """All processes of an instance are gone. If it is still listed, nobody had asked for that."""
         with self._lock:
             known = self._machines.get(instance_id) is machine
         if known and not machine.asked_down and not self._closing:

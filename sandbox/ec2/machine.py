@@ -27,7 +27,7 @@ from sandbox.ec2.disk import Disk, Public
 KIND = "ec2"
 # Four times what a pipe holds on Linux, so that one reading empties it.
 _BLOCK = 256 * 1024
-# What a killed command's children in other sessions may still hold open; longer than this nobody waits for them.
+# Children of a killed command may live on in other sessions and hold its output open: we wait this long for them.
 _DRAIN_SECONDS = 3.0
 # Twice what a stop leaves the programs (fleet): a process that hangs in the kernel even then is given up.
 _SHUTDOWN_SECONDS = 20.0
@@ -217,7 +217,7 @@ class Machine:
             reader.start()
 
     def _finish(self, command: Command) -> None:
-        """Told once, when the output has ended: also for whoever was still writing when the command was killed."""
+        """Called once, when all output has ended, also that of programs that a kill of the command left."""
         while any(reader.is_alive() for reader in command.readers):
             if command.killed or self.going_down.is_set():
                 for reader in command.readers:

@@ -59,7 +59,7 @@ def sample(processes: Iterable[psutil.Process]) -> Sample:
 
 def _memory(process: psutil.Process) -> float:
     try:
-        # What several processes share counts once in all.
+        # Memory that several processes share is counted once.
         return float(process.memory_full_info().pss)
     except (AttributeError, psutil.AccessDenied):
         return float(process.memory_info().rss)

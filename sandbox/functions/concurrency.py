@@ -96,7 +96,7 @@ class Concurrency:
         return sum(kept["wanted"] for qualifier, kept in self._records(name).items() if qualifier != but)
 
     def _claimed(self, name: str) -> int:
-        """What the function takes from the account's pool for itself alone."""
+        """How much of the account's concurrency is kept for this function alone."""
         reserved = self.reserved(name)
         return self._provisioned_of(name) if reserved is None else reserved
 

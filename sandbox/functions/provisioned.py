@@ -208,7 +208,7 @@ class Provisioned:
 
 
 def _emptied(standing: Standing) -> list[Environment]:
-    """Its idle environments, which are then nobody's."""
+    """Take its idle environments out of the pool; the caller ends them."""
     standing.closed = True
     idle, standing.idle = standing.idle, []
     return idle

@@ -120,7 +120,7 @@ class Reader:
 
 
 def slow_request() -> BadRequest:
-    """The answer to who does not send the rest."""
+    """The answer to a client that does not send the rest of its request."""
     return BadRequest(
         "Your socket connection to the server was not read from or written to within the timeout period.",
         code="RequestTimeout",
@@ -272,7 +272,7 @@ class Body:
             raise BadRequest("The body has too many trailing headers.")
 
     def drain(self) -> bool:
-        """Read what nobody wanted; False when the next request cannot be found behind it.
+        """Read the rest of an unread body; False when the next request cannot be found behind it.
 
         That is so when the client still waits for leave to send it, and when it could not be read.
         """

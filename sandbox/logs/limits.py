@@ -88,7 +88,7 @@ class Limits:
         elif now >= self._next_crowded and self._db.disk_bytes() > room.total + room.journal:
             self._next_crowded = now + CROWDED_CHECK_SECONDS
             if self._state.free_bytes() > self._db.disk_bytes():
-                # It is others who have filled the disk, and there is still room: no reason to drop what is kept.
+                # Other programs filled the disk, and there is still room: no reason to drop what is kept.
                 return
             self._empty_oldest(room.total)
             self._db.give_back()

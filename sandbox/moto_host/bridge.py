@@ -286,7 +286,7 @@ class MotoBridge:
 
 
 def _headers(request: RestRequest, protocol: str) -> dict[str, str]:
-    """What moto gets: it must read the body as access control did."""
+    """The headers that moto gets: it must read the body as access control did."""
     headers = {name: value for name, value in request.headers.items() if protocol == "json" or name != "x-amz-target"}
     return headers | {"content-type": FORM} if protocol in ("query", "ec2") else headers
 

@@ -190,7 +190,7 @@ class Compaction:
         self._forget(holder)
 
     def _spoil(self, key: Key, holders: Iterable[Holder]) -> None:
-        """What opens and what closes cannot be told apart for this key any more: all of it stays."""
+        """The requests that make and that delete this key can no longer be paired: all of them are kept."""
         self._spoiled.add(key)
         self._pairs.pop(key, None)
         self._texts.pop(key, None)
@@ -203,7 +203,7 @@ class Compaction:
             self._named.setdefault(name, set()).add(key)
 
     def _forget(self, holder: Holder) -> None:
-        """What is open at a moment like this must not be joined with what comes after it."""
+        """What exists at this moment must not be paired with a deletion that comes after it."""
         for key in self._named.pop(holder[1], ()):
             if key in self._pairs or key in self._texts:
                 self._spoiled.add(key)

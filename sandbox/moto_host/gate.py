@@ -14,7 +14,7 @@ from sandbox.wire.render import render
 
 
 class Answering(Protocol):
-    """Who answers what is let through (``MotoBridge``)."""
+    """Answers the requests that are let through (``MotoBridge``)."""
 
     def handle(self, call: Call) -> RestResponse:
         """Answer an authorized call."""

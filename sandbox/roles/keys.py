@@ -49,7 +49,7 @@ class RoleKeys:
         with self._lock:
             self._issued.append(keys.access_key_id)
             _write(self._file, json.dumps(content))
-            # Whoever has a key of two renewals ago has been told of a newer one since.
+            # A program that still has a key from two renewals ago has been given newer ones since then.
             old, self._issued = self._issued[:-3], self._issued[-3:]
         for key_id in old:
             self._credentials.revoke(key_id)

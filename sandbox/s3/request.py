@@ -65,7 +65,7 @@ def read_s3(request: RestRequest, caller: Caller) -> S3Call:
     bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
     route = route_of(request)
     if request.query.get("versionId") == "":
-        # Whoever decides and whoever reads could otherwise mean different versions.
+        # Access control and the operation could otherwise mean different versions.
         raise AwsError("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")
     model = operation_model("s3", route.name)
     source = parse_copy_source(request.headers[COPY_SOURCE]) if route.copies else None

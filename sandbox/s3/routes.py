@@ -65,7 +65,7 @@ _SIGNING = frozenset(
     {
         *("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"),
         *("x-amz-signature", "x-amz-security-token", "x-amz-content-sha256"),
-        # What SDKs put into the URLs that they sign, and what changes nothing here.
+        # Parameters that SDKs add to the URLs they sign, and that change nothing here.
         *("x-amz-user-agent", "x-amz-request-payer", "x-amz-sdk-checksum-algorithm", "x-amz-checksum-mode"),
         *_CHECKSUMS,
     }

@@ -104,7 +104,7 @@ class Runner:
                 self._look_after(waiting)
             except Exception as exc:
                 tell_exception(exc)
-            # What waits for an instance that is gone has only its end to wait for.
+            # Commands that wait for an instance that is gone can only end.
             soon = bool(self._runs) or any(invocation.started is None for invocation in waiting)
             self._wake.wait((_TICK_SECONDS if soon else _SLOW_TICK_SECONDS) if waiting else None)
             self._wake.clear()
@@ -124,7 +124,7 @@ class Runner:
                 self._deliver(invocation, now)
 
     def _without_agent(self, invocation: Invocation, now: float) -> None:
-        """Its instance has gone: nobody tells how it ended until SSM does not expect it any more."""
+        """Its instance has gone: how it ended is not known until SSM stops expecting it."""
         command = self._commands.command(invocation.command)
         if command is None or now <= invocation.created + command.delivery_seconds + command.execution_seconds:
             return
@@ -218,7 +218,7 @@ class Runner:
             spool.close()
         self._live.finish(run.command.id, instance)
         if gone:
-            # The agent went down with it: nobody has told SSM.
+            # The agent went down with the instance, so SSM has not been told.
             self._commands.change(run.command.id, instance, lambda it: setattr(it, "interrupted", True))
             return
         urls = self._upload(run, instance)

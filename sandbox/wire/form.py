@@ -43,7 +43,7 @@ def from_form(operation: OperationModel, pairs: list[tuple[str, str]], ec2: bool
     """
     names = [name for name, _ in pairs]
     if len(names) != len(set(names)):
-        # Who reads the first and who reads the last would see two different requests.
+        # A reader of the first and a reader of the last would see two different requests.
         raise AwsError("MalformedQueryString", "A parameter is given twice.")
     tree = nested([pair for pair in pairs if pair[0] not in _PROTOCOL])
     shape = operation.input_shape

@@ -1,4 +1,4 @@
-"""What a refusal was about, the smallest policy that would allow it, and roles that may more than they need."""
+"""What a refusal was about, the smallest policy that would allow it, and roles with more permissions than they need."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ class Grants:
         return {policy["PolicyName"]: policy["PolicyArn"] async for policy in attached}
 
     async def own_role(self, role: str) -> bool:
-        """True when SageDeck made the role; False also for whoever may not ask."""
+        """True when SageDeck made the role; False also when the caller may not read roles."""
         try:
             found = (await self._session.call("iam", "get_role", RoleName=role))["Role"]
         except SageDeckError:

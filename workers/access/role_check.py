@@ -1,4 +1,4 @@
-"""Roles of training jobs and endpoints that may more than they need, and what they would be without that."""
+"""Roles of training jobs and endpoints with more permissions than they need, and the narrower policy."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _read(
                 loop.call_soon_threadsafe(hear, line.strip())
         loop.call_soon_threadsafe(_settle, ended, process.wait())
     except RuntimeError:
-        # The loop is closed: whoever waited is gone.
+        # The event loop is closed, so nobody waits for this any more.
         process.kill()
         process.wait()
 

@@ -20,7 +20,7 @@ from workers.errors.tree import Throttled
 
 KEPT = timedelta(days=90)
 PAGE = 50
-# LookupEvents answers two requests a second for each account and region, whoever asks.
+# LookupEvents answers two requests a second for each account and region, all callers together.
 BETWEEN_SECONDS = 0.55
 PATIENCE_SECONDS = (2.0, 4.0, 8.0)
 _LONGEST = 300

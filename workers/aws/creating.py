@@ -223,7 +223,7 @@ async def as_one(steps: Callable[[Attempt], Awaitable[T]], doing: str, seconds: 
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """Await ``work`` whoever cancels meanwhile; returns its result and whether somebody did. It must be bounded."""
+    """Await ``work`` to its end even when cancelled; its result, and whether it was cancelled. It must be bounded."""
     task = asyncio.ensure_future(work)
     cancelled = await _ended(task, None)
     return task.result(), cancelled

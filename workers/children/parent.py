@@ -47,7 +47,7 @@ class Child:
             try:
                 loop.call_soon_threadsafe(self._queue.put_nowait, item)
             except RuntimeError:
-                # The loop is closed: whoever listened is gone, and the child ends with its input.
+                # The event loop is closed, so nobody listens; the child ends when its input does.
                 return
 
         def spawn() -> ChildProcess:
@@ -119,7 +119,7 @@ def updated_meanwhile() -> SageDeckError:
 
 
 def _discard(spawning: asyncio.Future[ChildProcess]) -> None:
-    """Whoever wanted the child is gone before it was there: end it."""
+    """The caller was cancelled before the child had started: end the child."""
     if not spawning.cancelled() and spawning.exception() is None:
         process = spawning.result()
         threading.Thread(target=process.stop, name=f"{process.module} stop", daemon=True).start()

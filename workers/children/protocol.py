@@ -17,7 +17,7 @@ VERSION = 1
 Kind = Literal["spec", "command", "request", "ready", "progress", "result", "error"]
 # Far more than the report on a folder of 100,000 pictures.
 MOST_FRAME_BYTES = 256 * 2**20
-# What is no frame is kept for its last words, in pieces of this size.
+# Text outside of frames is kept, in pieces of this size, to be shown if the child dies.
 RUBBISH_BYTES = 64 * 2**10
 
 _MARK = b"\x1e"

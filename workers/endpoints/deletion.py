@@ -80,7 +80,7 @@ class Deletion:
                 stops.append((ALARM, name, "watches this endpoint and gets no more data"))
         stops += [(FUNCTION, name, "calls this endpoint") for name in functions or ()]
         if others is None:
-            # Not knowing who else uses them, they stay: litter is better than a broken endpoint.
+            # It is not known who else uses them, so they stay: litter is better than a broken endpoint.
             kept += [(CONFIG, endpoint.config_name, "another endpoint may use it")] if endpoint.config_name else []
             kept += [(MODEL, name, "another configuration may use it") for name in endpoint.model_names]
         else:

@@ -1,4 +1,4 @@
-"""How a configuration says that parked endpoints come back from it: whoever deletes configurations looks here."""
+"""How a configuration says that parked endpoints come back from it. Read before configurations are deleted."""
 
 from __future__ import annotations
 

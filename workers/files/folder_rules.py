@@ -15,7 +15,7 @@ from workers.paths import FOLDER_RULES
 
 _RULES = json.loads(FOLDER_RULES.read_text(encoding="utf-8"))
 SPLITS = tuple(_RULES["splits"])
-# What of a set without splits is kept for each.
+# The share of each split of a set that has none yet.
 SHARES: dict[str, float] = _RULES["shares"]
 _WORDS = {word: split for split, words in _RULES["splits"].items() for word in words}
 _ENDINGS = tuple(_RULES["split_endings"])

@@ -38,7 +38,7 @@ class Figures:
     async def of(self, names: Sequence[str], *, fresh: Collection[str] = ()) -> dict[str, dict[str, Any]]:
         """Fields of ``Function`` by its name: counts, median duration (ms), last use, the last hour's use.
 
-        Those of ``fresh`` are read again whatever is kept. Nothing for whoever may not read CloudWatch.
+        Those of ``fresh`` are read again whatever is kept. Empty if the caller may not read CloudWatch.
         """
         now = time.monotonic()
         wanted = [

@@ -106,7 +106,7 @@ class Functions:
     async def per_hour(self, prices: PriceTable) -> float:
         """US dollars an hour of all functions that ask an endpoint, by their last hour; some minutes old.
 
-        Zero for whoever may not list functions. Raises ``SageDeckError``.
+        Zero if the caller may not list functions. Raises ``SageDeckError``.
         """
         if time.monotonic() - self._hourly[0] < HOURLY_SECONDS:
             return self._hourly[1]
@@ -364,7 +364,7 @@ class Functions:
         try:
             return await self.grants.broad(role)
         except SageDeckError:
-            # Who may not read IAM still sees the function.
+            # The function is shown even if the caller may not read IAM.
             return []
 
 

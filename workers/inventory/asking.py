@@ -15,7 +15,7 @@ from workers.errors.tree import AccessDenied, NotFound, SageDeckError
 T = TypeVar("T")
 Row = TypeVar("Row")
 
-# Fewer than the session has threads: what the operator clicks meanwhile must find one.
+# Fewer than the session has threads, so that a click of the operator still finds a free one.
 AT_ONCE = 7
 PAGE = 100
 # So many are sorted within a millisecond or two.

@@ -134,7 +134,7 @@ def history(items: Sequence[Spending], start: datetime, end: datetime, missing: 
     points, sums = [], dict.fromkeys(COST_GROUPS, 0.0)
     for at in sorted(changes):
         for group, dollars in changes[at].items():
-            # What 0.1 + 0.2 - 0.3 leaves is nothing.
+            # Rounding errors such as those of 0.1 + 0.2 - 0.3 count as zero.
             sums[group] = max(0.0, round(sums[group] + dollars, 9))
         if at < end:
             points.append(CostPoint(at, dict(sums)))

@@ -149,7 +149,7 @@ _JUDGES = {
 
 
 def _saving(row: Resource, action: IdleAction) -> float | None:
-    """What a month is less by. A log's lines go little by little, and a parked endpoint's model may stay: not known."""
+    """What a month costs less. A log's lines go little by little, and a parked endpoint's model may stay: not known."""
     if action == "set_retention" or row.kind == "parked-endpoint":
         return None
     rate = row.dollars_per_hour

@@ -56,7 +56,7 @@ def function_row(item: Mapping[str, Any], published: bool) -> Resource:
 
 
 async def provisioned(ask: Asking, rates: Rates, row: Resource) -> dict[str, Any]:
-    """What of one function is kept warm."""
+    """The provisioned concurrency of one function."""
     configs = await ask.all(
         "lambda",
         "list_provisioned_concurrency_configs",

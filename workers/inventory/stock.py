@@ -188,7 +188,7 @@ class Stock:
         return replace(await self._composed({reader.kind}), kinds=self._note(read))
 
     async def _read_ours(self, told: asyncio.Queue[Changes | None]) -> None:
-        """What SageDeck made, by its tag: one call for a hundred. Who may not ask learns it row by row."""
+        """What SageDeck made, by its tag: one call for a hundred. Where that is not allowed, row by row."""
         try:
             found = await self._ask.all(
                 "resourcegroupstaggingapi",

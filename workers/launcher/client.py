@@ -43,7 +43,7 @@ class Launcher:
         """Start the child if there is none and wait until it can launch. Raises ``SageDeckError``."""
         child = await asyncio.to_thread(self._living_child)
         ready = asyncio.wrap_future(child.ready)
-        # Whoever waited may be gone when the child ends before it was ready: that is nobody's error then.
+        # If the child ends before it is ready and the caller was cancelled, there is nobody to give the error to.
         ready.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await asyncio.wait_for(asyncio.shield(ready), START_SECONDS)
@@ -155,7 +155,7 @@ class _Child:
         try:
             future.set_exception(error) if error else future.set_result(result)
         except InvalidStateError:
-            # Settled already, or nobody waits any more.
+            # It has been answered already, or the caller was cancelled.
             return
 
 

@@ -91,7 +91,7 @@ class LoadChecks:
         try:
             found = await self._session.call("sagemaker", "describe_endpoint_config", EndpointConfigName=config)
         except SageDeckError:
-            # Who may not read it is told that the price is not known.
+            # Without the permission to read it, the price is told as not known.
             return None
         types = [
             entry.get("InstanceType", "")
@@ -101,7 +101,7 @@ class LoadChecks:
         return self._prices.per_hour(types[0], "hosting", self._session.region) if types and types[0] else None
 
     async def _maximum(self, target: LoadTarget) -> int:
-        """How many instances auto scaling may make of the variant; 0: nothing scales it, or nobody may know."""
+        """How many instances auto scaling may make of the variant; 0: nothing scales it, or it may not be read."""
         try:
             found = await self._session.call(
                 "application-autoscaling", "describe_scalable_targets", ServiceNamespace="sagemaker",

@@ -12,7 +12,7 @@ Fatal = Literal["", "gone", "refused"]
 
 _LONGEST = 300
 _GONE = re.compile(r"not found|could not find|does not exist|function not found", re.IGNORECASE)
-# Who is refused once for one of these is refused every time.
+# A caller who is refused for one of these is refused every time.
 _REFUSED = frozenset(
     {
         "AccessDenied",

@@ -171,7 +171,7 @@ class LoadTests:
                 ResourceId=watched.resource,
             )  # fmt: skip
         except SageDeckError:
-            # It may be deleted by now, or nobody may read it: the figures stand without.
+            # It may be deleted by now, or not readable: the figures are shown without it.
             return ()
         since = [
             Happening(

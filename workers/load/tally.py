@@ -135,7 +135,7 @@ class Tally:
         return tuple(found)
 
     def _second(self, at: float) -> _Second:
-        # What comes a moment too late for its second is told with the next.
+        # An answer that comes a moment too late for its second is told with the next.
         number = max(int(at), self._told)
         if number not in self._seconds:
             self._seconds[number] = _Second()

@@ -33,7 +33,7 @@ def needed(memory: Memory, endpoint_arn: str) -> tuple[tuple[str, tuple[str, ...
 
 
 async def refused(session: AwsSession, memory: Memory, endpoint_arn: str) -> tuple[str, ...] | None:
-    """The permissions that whoever is signed in lacks; ``None`` when IAM does not tell."""
+    """The permissions that the signed-in user lacks; ``None`` when IAM does not tell."""
     try:
         who = (await session.identity()).arn
         found = _ROLE_SESSION.fullmatch(who)

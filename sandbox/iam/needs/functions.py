@@ -24,7 +24,7 @@ _OF_A_FUNCTION = frozenset(
     }
 )
 _OF_NO_FUNCTION = frozenset({"ListFunctions", "GetAccountSettings"})
-# What is done to a version or an alias, which is then asked about.
+# Operations on a version or an alias: the permission is checked for that one, not for the function.
 _OF_A_QUALIFIER = frozenset(
     {
         *("Invoke", "InvokeWithResponseStream", "PutProvisionedConcurrencyConfig"),

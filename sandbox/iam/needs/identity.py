@@ -60,7 +60,7 @@ def _resources(call: Call, names: Names) -> list[str]:
 
 
 def _own_name(call: Call) -> str:
-    """A user who names nobody means themselves."""
+    """Without a user name the caller's own user is meant."""
     kind, _, path = call.caller.arn.rpartition(":")[2].partition("/")
     return path if kind == "user" else "*"
 
@@ -71,7 +71,7 @@ def _context(call: Call) -> dict[str, str]:
 
 
 def sts_needs(call: Call, names: Names) -> list[Need] | None:
-    """Of STS: the role to assume. Who one is, everybody may ask."""
+    """STS: the role to assume. GetCallerIdentity needs no permission."""
     if call.operation in _FREE:
         return []
     action = f"sts:{call.operation}"

@@ -35,7 +35,7 @@ def account_needs(call: Call, names: Names) -> list[Need] | None:
 
 
 def tagging_needs(call: Call, names: Names) -> list[Need] | None:
-    """Of the Tagging API: who changes tags with it needs also the service's own permission, on each resource."""
+    """The Tagging API: changing tags also needs the service's own permission, on each resource."""
     needs = [Need(f"tag:{call.operation}")]
     if call.operation in ("GetResources", "GetTagKeys", "GetTagValues"):
         return needs

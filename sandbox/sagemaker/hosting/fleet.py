@@ -189,7 +189,7 @@ class Fleet:
                     return
                 variant.instances = [*variant.instances, self._instance(variant)]
         gone, variant.instances = variant.instances[count:], variant.instances[:count]
-        # What they have been asked already they answer.
+        # They still answer the requests that they already have.
         _drain(gone, DRAIN_SECONDS, lambda: self._closed)
         for instance in gone:
             instance.close()

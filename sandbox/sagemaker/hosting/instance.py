@@ -100,7 +100,7 @@ class Instance:
     def reason(self) -> str:
         """Why the process is not there: what its last traceback ends with, or the last lines of its log."""
         lines = self._tail.lines()
-        # Where in the code it happened is in the log; a reason is read by who does not know the code.
+        # The traceback is in the log; the reason is for people who do not know the code.
         return last_traceback(lines).partition("\n")[0] or "\n".join(lines[-_REASON_LINES:])
 
     def close(self) -> None:

@@ -166,7 +166,7 @@ class Machine:
             "open_browser": "False",
             "root_dir": str(self.volume),
             "allow_remote_access": "False",
-            # Whoever runs the sandbox runs all that is in it.
+            # Notebooks run as the user who runs the sandbox, which may be root in a container.
             "allow_root": "True",
         }
         argv = [sys.executable, "-m", "jupyterlab", *(f"--ServerApp.{key}={value}" for key, value in arguments.items())]

@@ -309,7 +309,7 @@ class TrainingRun:
         if self._shutdown.is_set():
             status, secondary, reason = "Failed", "", STOPPED_REASON
         if missing := sum(host.log.finish() for host in self._hosts):
-            # The log could not say it itself, and whoever reads it must not take its last line for the job's.
+            # The log store could not say so itself, and readers must not take the last line for the job's last.
             reason = f"{reason} The last {missing} lines of the log are missing: the sandbox's disk was full.".strip()
         self._record.finish(status, secondary, reason)
 

@@ -275,7 +275,7 @@ class TuningRun:
         now = time.time()
         reason = {"FailureReason": ending.reason} if ending.reason else {}
         with self._lock:
-            # Someone who stopped the job sees it stopped, also when its last training job came first.
+            # A tuning job that was asked to stop is Stopped, even if its last training job completed first.
             status = "Stopped" if self._body["HyperParameterTuningJobStatus"] == "Stopping" else ending.status
             self._save(HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=now, **reason)
 

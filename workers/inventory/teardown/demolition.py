@@ -99,7 +99,7 @@ class Demolition:
         await self._stock.learn(learned)
 
     async def _roles(self, inventory: Inventory) -> dict[Key, tuple[str, ...]]:
-        """The roles by who works with them."""
+        """The roles that each resource uses."""
         found: dict[Key, tuple[str, ...]] = {
             row.key: (row.facts["role"],) for row in inventory.resources if row.facts.get("role")
         }

@@ -40,7 +40,7 @@ NEEDS: Mapping[Kind, frozenset[Kind]] = {
     "function": frozenset({"scalable-target"}),
     "volume": frozenset({"instance"}),
     "address": frozenset({"instance"}),
-    # Whoever still runs would write them anew.
+    # A function or job that still runs would write them anew.
     "log-group": _USERS,
     "bucket": _USERS,
     "instance-profile": frozenset({"instance"}),
@@ -121,7 +121,7 @@ def make_plan(
         why = f"{', '.join(blind)} could not be read, and one of them may need it"
         stays += [Stays(row, why) for row in goes if row.kind in _LAST]
         goes = [row for row in goes if row.kind not in _LAST]
-    # A role goes only when nobody who stays works with it.
+    # A role is deleted only if nothing that stays uses it.
     users = {role: stay.resource for stay in stays for role in roles_of(stay.resource)}
     for row in [row for row in goes if row.kind == "role" and row.id in users]:
         goes.remove(row)

@@ -118,7 +118,7 @@ class TearDown:
         ]
 
     def _give_up(self, busy: set[int]) -> None:
-        """What waits for something that stays, or has been waited for too long, fails."""
+        """Steps fail that wait for something that stays, or that have waited too long."""
         now = time.monotonic()
         again = True
         while again:
