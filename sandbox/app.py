@@ -32,6 +32,7 @@ from sandbox.moto_host.gate import Gate
 from sandbox.s3.inside import S3
 from sandbox.services import all_services
 
+# Often enough that `--idle-exit` is kept to the second.
 IDLE_CHECK_SECONDS = 1.0
 
 

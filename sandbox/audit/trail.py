@@ -22,6 +22,7 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS audit_resources_name ON audit_resources (name, number)",
     "CREATE INDEX IF NOT EXISTS audit_resources_number ON audit_resources (number)",
 )
+# CloudTrail keeps its event history for 90 days; the number bounds what a busy account takes of the disk.
 KEPT_SECONDS = 90 * 86_400.0
 MOST_EVENTS = 50_000
 # How many may be over before the oldest are taken out.

@@ -17,7 +17,9 @@ from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN, assumed_role_arn
 from sandbox.core.state import StateDir
 from sandbox.wire.messages import Caller, SessionFacts
 
+# STS API Reference, GetSessionToken: 12 hours unless asked for.
 DEFAULT_SESSION_SECONDS = 12 * 3600
+# Expired keys are known for a day more, so that their user is told "expired" and not "unknown".
 _KEPT_SECONDS = 86_400
 FACTS_SCHEMA = """CREATE TABLE IF NOT EXISTS session_facts (access_key_id TEXT PRIMARY KEY, facts TEXT NOT NULL)"""
 SCHEMA = """CREATE TABLE IF NOT EXISTS credentials (

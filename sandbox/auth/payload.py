@@ -14,6 +14,7 @@ from typing import Protocol
 from sandbox.auth.signatures import EMPTY_SHA256, Verified
 from sandbox.wire.errors import AwsError
 
+# Read in blocks of this size; the others are far above what SDKs send, and bound what one request may hold.
 BLOCK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024
 MAX_CHUNK_BYTES = 1 << 30

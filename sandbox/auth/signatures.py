@@ -24,6 +24,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+# S3 User Guide, "Authenticating requests (SigV4)": a clock may be 15 minutes off, a URL good for 7 days.
 MAX_SKEW_SECONDS = 15 * 60
 MAX_PRESIGNED_SECONDS = 7 * 24 * 3600
 UNRESERVED = "-_.~"

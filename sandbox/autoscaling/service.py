@@ -34,6 +34,7 @@ from sandbox.wire.messages import Caller
 _TRACKING = "TargetTrackingScaling"
 _OF_TYPE = {_TRACKING: "TargetTrackingScalingPolicyConfiguration", STEPS: "StepScalingPolicyConfiguration"}
 _SUSPENSIONS = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+# Application Auto Scaling API Reference: MaxResults is 50 unless asked for less.
 _PAGE = 50
 _TIMES = ("CreationTime", "StartTime", "EndTime")
 

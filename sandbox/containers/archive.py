@@ -19,6 +19,7 @@ from typing import Self
 from sandbox.core.os_words import plain_words
 from sandbox.wire.errors import is_disk_full
 
+# Far above any model, and below what would fill a usual disk or take minutes to unpack.
 MAX_MEMBERS = 100_000
 MAX_BYTES = 20 * 1024**3
 _BLOCK = 1024 * 1024

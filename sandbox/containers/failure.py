@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+# DescribeTrainingJob's FailureReason has at most 1,024 characters; a longer command would leave no room.
 MAX_REASON = 1024
 _MAX_COMMAND = 160
 _TRACEBACK = "Traceback (most recent call last):"

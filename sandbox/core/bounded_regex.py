@@ -12,6 +12,7 @@ import time
 
 import regex
 
+# A search in one line takes microseconds; longer than this is a regex that backtracks.
 SEARCH_SECONDS = 0.5
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-=:,;/%@!<>'\"")
 _REPEATS = frozenset("*+?{")

@@ -24,6 +24,7 @@ from sandbox.core.short_paths import ShortPaths
 from sandbox.core.state import StateDir
 
 MARK = "SAGEDECK_PROCESS"
+# A keeper starts in well under a second; a busy machine takes longer.
 START_SECONDS = 30.0
 SCHEMA = """CREATE TABLE IF NOT EXISTS processes (mark TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     started REAL NOT NULL, keeper INTEGER, pid INTEGER)"""

@@ -8,6 +8,7 @@ import zlib
 
 from sandbox.wire.errors import AwsError
 
+# EC2 User Guide: user data has at most 16 KB before it is encoded.
 MAX_BYTES = 16 * 1024
 
 

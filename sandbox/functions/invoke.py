@@ -30,6 +30,7 @@ from sandbox.programs import function as function_host
 from sandbox.roles.access import may_write_log
 from sandbox.wire.errors import AwsError
 
+# Lambda quotas: 6 MB for a synchronous call, 1 MB for an asynchronous one; LogResult has the last 4 KB.
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from sandbox.functions.environment import Answer, Environment
 from sandbox.wire.errors import AwsError
 
+# AWS keeps idle environments for some minutes, and does not say how many.
 IDLE_SECONDS = 600.0
 _SWEEP_SECONDS = 15.0
 # More real processes than this at once would only slow each other down; further calls wait for one.

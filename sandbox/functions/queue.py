@@ -13,6 +13,8 @@ from collections.abc import Callable
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.state import Database
 
+# Lambda Developer Guide, "Asynchronous invocation": two retries after 1 and 2 minutes; throttled events are
+# tried again from 1 second up to 5 minutes apart; an event is kept for 6 hours.
 RETRY_SECONDS = (60.0, 120.0)
 THROTTLED_SECONDS = (1.0, 300.0)
 MAX_AGE_SECONDS = 6 * 3600.0

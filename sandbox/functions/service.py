@@ -20,6 +20,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from sandbox.wire.reading import check
 
+# Lambda quotas: 4 KB for all environment variables together.
 MAX_ENVIRONMENT_BYTES = 4096
 # botocore's model does not know this limit.
 MAX_TIMEOUT = 900

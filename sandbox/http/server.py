@@ -28,6 +28,7 @@ from sandbox.wire.render_errors import render_error
 
 HOST = "127.0.0.1"
 BACKLOG = 256
+# More than SDKs open together; each has a thread. They keep idle connections for about a minute themselves.
 MAX_CONNECTIONS = 600
 IDLE_SECONDS = 75
 STOP_SECONDS = 3.0

@@ -12,6 +12,7 @@ from sandbox.policy.evaluate import Document, evaluate
 from sandbox.policy.text import as_list
 from sandbox.wire.errors import AwsError
 
+# IAM API Reference, SimulateCustomPolicy.
 _MAX_POLICY_BYTES = 131_072
 _MAX_ITEMS = 1000
 _VARIABLE = re.compile(r"\$\{([\w:/+=.@-]+)")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ROLE_ARN = re.compile(r"^arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)$")
 SESSION_NAME = re.compile(r"^[\w+=,.@-]{2,64}$")
+# STS API Reference: sessions of 15 minutes to 12 hours, of GetSessionToken 36; a chained role has one hour.
 MIN_SECONDS, MAX_ROLE_SECONDS, MAX_TOKEN_SECONDS = 900, 43_200, 129_600
 MAX_CHAINED_SECONDS = 3600
 MAX_POLICY_ARNS = 10

@@ -40,6 +40,8 @@ STREAM_NAME = re.compile(r"[^:*]{1,512}")
 RETENTIONS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 )
+# CloudWatch Logs API Reference, GetLogEvents and FilterLogEvents: 10,000 events or 1 MB a page. A page of a
+# filter that finds nothing ends after so many lines, so that one request does not read the whole disk.
 MAX_PAGE_EVENTS = 10_000
 MAX_PAGE_BYTES = 1024 * 1024
 MAX_SCANNED = 200_000

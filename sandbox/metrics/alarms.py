@@ -22,6 +22,7 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS alarm_history (name TEXT NOT NULL, at REAL NOT NULL, item TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS alarm_history_at ON alarm_history (name, at)",
 )
+# CloudWatch API Reference, DescribeAlarmHistory: 30 days. PutMetricAlarm: 50 tags.
 _KEEP_SECONDS = 30 * 86_400.0
 _PAGE = 100
 _MOST_TAGS = 50

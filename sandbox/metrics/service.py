@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
 
 
+# CloudWatch API Reference: PutMetricData 1,000 metrics, GetMetricStatistics 1,440 points, ListMetrics 500.
 MAX_PUT = 1000
 MAX_DATAPOINTS = 1440
 MAX_LISTED = 500

@@ -25,6 +25,7 @@ from sandbox.wire.form import pairs_of
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.protocols import FORM
 
+# Importing moto takes some seconds, on a busy machine far more.
 START_SECONDS = 120.0
 WARM_AFTER_SECONDS = 4.0
 DROPPED_HEADERS = frozenset({"content-length", "server", "date", "x-amzn-requestid", "connection"})

@@ -20,6 +20,7 @@ from sandbox.core.state import StateDir
 from sandbox.s3.checksums import new_hash
 from sandbox.wire.errors import disk_full, is_disk_full
 
+# Longer than a reader takes from finding a blob's name to opening it; less when the disk is full.
 GRACE_SECONDS = 60.0
 HURRIED_GRACE_SECONDS = 3.0
 SWEEP_SECONDS = 20.0

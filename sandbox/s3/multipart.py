@@ -17,6 +17,7 @@ from sandbox.s3.checksums import new_hash
 from sandbox.s3.store import ObjectInfo, Store, check_key
 from sandbox.wire.errors import AwsError
 
+# S3 User Guide, "Amazon S3 multipart upload limits".
 MIN_PART_BYTES = 5 * 1024 * 1024
 MAX_PARTS = 10_000
 FULL_OBJECT_ALGORITHMS = frozenset({"crc32", "crc32c", "crc64nvme"})

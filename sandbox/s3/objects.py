@@ -20,6 +20,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_xml import http_date
 
+# S3 User Guide: 5 GiB in one PUT, 2 KB of user metadata.
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_USER_METADATA = 2048
 # Headers that are kept and handed back as they were sent, and their members. Expires is none of them: the member is

@@ -16,6 +16,7 @@ from sandbox.core.state import StateDir
 from sandbox.s3.blobs import Blob, Blobs
 from sandbox.wire.errors import AwsError
 
+# S3 User Guide, "Naming Amazon S3 objects".
 MAX_KEY_BYTES = 1024
 BUCKET_NAME = re.compile(r"^(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 COLUMNS = "bucket, key, seq, version, marker, blob, size, etag, modified, type, meta"

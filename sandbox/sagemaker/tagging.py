@@ -19,6 +19,7 @@ from sandbox.service import Service
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
+# Tagging API Reference, GetResources: ResourcesPerPage is 50 unless asked for.
 DEFAULT_PAGE = 50
 _SERVICE = "resourcegroupstaggingapi"
 _OWN, _S3 = "sagemaker", "s3"

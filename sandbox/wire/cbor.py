@@ -13,6 +13,7 @@ from typing import Any
 from cbor2 import CBORDecoder, CBORError, undefined
 from cbor2 import dumps as cbor2_dumps
 
+# Deeper than any operation's members; a request must not use up the stack.
 MAX_DEPTH = 64
 _EPOCH_TIME = 1
 

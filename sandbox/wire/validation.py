@@ -19,6 +19,7 @@ from sandbox.wire.document import unknown_members
 from sandbox.wire.errors import AwsError
 from sandbox.wire.models import operation_model
 
+# A refusal is read by people: so many problems, and so much of a wrong value, are enough.
 MAX_PROBLEMS = 10
 MAX_SHOWN_VALUE = 200
 

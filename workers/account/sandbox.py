@@ -32,6 +32,7 @@ from workers.types import Backend
 if TYPE_CHECKING:
     from filelock import FileLock
 
+# Long enough to close the window and open it again. A start takes seconds, on a busy machine far more.
 IDLE_EXIT_SECONDS = 900
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0

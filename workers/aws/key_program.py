@@ -13,6 +13,7 @@ from pathlib import PurePath
 from workers.aws.chosen import without_redirection
 from workers.errors.tree import Expired, Fix, SageDeckError
 
+# Some ask for a password or open a browser; longer, the window would seem to hang.
 SECONDS = 60.0
 _LONGEST = 300
 # Keys, tokens and signatures: whatever is long and has no spaces.

@@ -6,6 +6,7 @@ import hashlib
 import re
 from datetime import datetime
 
+# SageMaker API Reference, CreateTrainingJob.
 MAX_LENGTH = 63
 # CreateRole: RoleName has at most this many characters.
 ROLE_NAME_LIMIT = 64

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AskCode = Callable[[str], str | None]
 
+# As many connections as botocore's pool keeps for a client.
 THREADS = 10
 CONNECT_SECONDS = 5
 READ_SECONDS = 30

@@ -20,6 +20,7 @@ from workers.children.protocol import Decoder, Frame, Kind, OtherVersion, encode
 from workers.errors.tree import LocalProblem, translate
 from workers.errors.wire import to_wire
 
+# An eye sees no more, and each report costs the window a turn of its loop.
 REPORTS_PER_SECOND = 10
 # Longer than a living window waits before it kills a child (``workers.children.process``).
 ORPHAN_SECONDS = 15.0

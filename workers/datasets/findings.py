@@ -12,6 +12,7 @@ from workers.datasets.scan import FLAT, Found, Scan, readable_names
 from workers.files.folder_rules import SHARES
 from workers.types import ClassCount, DatasetReport, Finding
 
+# Some broken files are usual in a collected set; more than one in twenty means a wrong folder or a bad copy.
 MOST_UNREADABLE = 0.05
 PATHS_AT_MOST = 500
 NAMED_AT_MOST = 3

@@ -40,6 +40,7 @@ from workers.types import (
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import TagTypeDef
 
+# Describe calls are throttled at a few a second.
 CONCURRENT_DESCRIBES = 4
 
 

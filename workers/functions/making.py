@@ -17,6 +17,7 @@ from workers.functions.settings import S3_VARIABLE
 from workers.functions.types import ENDPOINT_VARIABLE, FunctionSpec, description_of
 
 RUNTIME = "python3.12"
+# Without a limit Lambda's log groups keep everything, and cost, for ever.
 LOG_DAYS = 30
 TAG_ENDPOINT = "sagedeck:endpoint"
 # A role made just now cannot be assumed everywhere at once; AWS says to try again for some seconds.

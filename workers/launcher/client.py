@@ -23,6 +23,7 @@ from workers.launcher.request import Launched, LaunchRequest
 from workers.types import Backend
 
 MODULE = "workers.launcher.child"
+# Importing the SDK takes 3 seconds, on a slow disk far more; a launch uploads the code.
 START_SECONDS = 300.0
 LAUNCH_SECONDS = 120.0
 STOP_SECONDS = 3.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 SAFETY_FACTOR = 0.5
 SAFETY_SOURCE = "SageMaker AI developer guide, “Load testing your auto scaling configuration”"
+# The hours that AWS's pricing calculator counts for a month.
 HOURS_PER_MONTH = 730
 # What 0.1 + 0.2 has too much must not cost an instance.
 _ROUNDING = 1e-9

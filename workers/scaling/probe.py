@@ -13,6 +13,7 @@ from typing import Literal
 
 from workers.types import Backend
 
+# The probe costs what its requests cost on AWS, and must not become a load test.
 MOST_REQUESTS = 400
 MOST_SECONDS = 60.0
 LEVEL_SECONDS = 6.0

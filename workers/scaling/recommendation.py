@@ -13,6 +13,7 @@ from typing import Any
 from workers.scaling.plan import Plan
 from workers.scaling.types import METRIC
 
+# Application Auto Scaling User Guide: 300 seconds for SageMaker's variants.
 DEFAULT_COOLDOWN = 300
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+# Lambda Developer Guide: 100 of the account's concurrency always stay unreserved, of a small quota less.
 MOST_LEFT_FREE = 100
 METRIC = "SageMakerVariantInvocationsPerInstance"
 Points = tuple[tuple[datetime, float], ...]

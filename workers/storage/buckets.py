@@ -22,6 +22,7 @@ from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 PREVIEW_BYTES = 8 * 2**20
 READ_PART = 2 * 2**20
 READ_AT_MOST = 64_000_000
+# DeleteObjects takes 1,000 keys.
 DELETE_BATCH = 1000
 DOWNLOADS_AT_ONCE = 4
 BLOCK_ALL = {

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# The limits of Linux; names are no longer on Windows and macOS.
 NAME_BYTES = 255
 PATH_BYTES = 4096
 # Without the switch for long paths, which an operator may not be allowed to turn.

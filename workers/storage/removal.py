@@ -11,6 +11,7 @@ from workers.errors.tree import Conflict, SageDeckError
 from workers.storage.download import common_folder
 from workers.types import S3Object
 
+# DeleteObjects takes 1,000 keys.
 BATCH = 1000
 TOLD_EVERY = 500
 # The object is another one than the one that was listed.

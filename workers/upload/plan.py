@@ -13,6 +13,7 @@ from workers.upload.manifest import Hashes, Sent
 from workers.upload.remote import RemoteObject
 from workers.upload.scan import LocalFile, Scan
 
+# S3 User Guide, "Naming Amazon S3 objects".
 KEY_BYTES = 1024
 HASH_THREADS = 2
 # Bytes. Larger files go in parts of this size. It is the size that the AWS CLI and boto3 take: an ETag is the MD5 of

@@ -11,6 +11,7 @@ from typing import Literal
 from workers.types import UploadProgress
 
 PERIOD_SECONDS = 0.1
+# A rate over a shorter time jumps, over a longer one it lags.
 WINDOW_SECONDS = 5.0
 FIRST_ESTIMATE_SECONDS = 1.0
 

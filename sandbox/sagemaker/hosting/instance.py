@@ -17,6 +17,7 @@ from sandbox.core.processes import StartFailed
 from sandbox.logs.pump import LogStreams
 from sandbox.sagemaker.hosting.link import HostDied, HostFull, HostLink, HostListener, HostTimeout
 
+# A process that dies at once must not be started all the time; the last wait goes on.
 _RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A process that served this long has earned a fresh start of the waiting times.
 _HEALTHY_SECONDS = 60.0

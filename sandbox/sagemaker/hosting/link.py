@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from sandbox.programs.wire import WireClosed, receive, send
 
+# An inference process sends its token as soon as it has connected; a stranger may send nothing.
 _HANDSHAKE_SECONDS = 5.0
 
 

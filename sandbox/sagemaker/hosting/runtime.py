@@ -21,6 +21,7 @@ from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.render import render
 
+# SageMaker API Reference, InvokeEndpoint: 6 MB, 60 seconds.
 MAX_BODY_BYTES = 6 * 1024 * 1024
 INVOCATION_SECONDS = 60.0
 # TorchServe's words.

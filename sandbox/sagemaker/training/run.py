@@ -42,6 +42,7 @@ from sandbox.wire.errors import AwsError
 
 STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+# SageMaker API Reference, StopTrainingJob: SIGTERM, and SIGKILL after 120 seconds.
 STOP_GRACE_SECONDS = 120.0
 # When one host has died, the others get this long to end by themselves, then the job has failed.
 PEER_GRACE_SECONDS = 2.0

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.wire.errors import AwsError
 
+# SageMaker API Reference, StoppingCondition: one day unless asked for.
 DEFAULT_MAX_RUNTIME = 86_400
 # The sandbox has no spot market. This is a usual saving; AWS's own differs by type, region and hour.
 SPOT_SAVING = 0.68
