@@ -76,6 +76,17 @@ THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )
+# Why Lambda lets a call not through now (TooManyRequestsException), and what to do about it.
+FULL = {
+    "ReservedFunctionConcurrentInvocationLimitExceeded": (
+        "as many calls as it has reserved are under way.",
+        "Reserve more for it in the Scaling tab, or call it less at a time.",
+    ),
+    "ConcurrentInvocationLimitExceeded": (
+        "as many calls as the account may have at a time are under way.",
+        "Give back what other functions have reserved, or ask AWS to raise the account's concurrency.",
+    ),
+}
 QUOTA = frozenset(
     {
         "InstanceLimitExceeded",
@@ -226,6 +237,11 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
         )
     if code in DENIED:
         return _denied(exc, could_not, service, words, facts)
+    if str(response.get("Reason", "")) in FULL:
+        told, hint = FULL[response["Reason"]]
+        return Throttled(
+            "The function is throttled", f"{could_not}: {told} ({words} {response['Reason']})", hint, **facts
+        )
     if code in THROTTLED:
         return Throttled(
             "AWS asks to slow down",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from console.context import AppContext, Rest
@@ -20,6 +21,7 @@ from console.tabs.endpoints.functions.dialogs import AliasDialog, NewFunctionDia
 from console.tabs.endpoints.functions.settings import SettingsDialog
 from workers.errors.tree import NotFound, SageDeckError
 from workers.functions.calls import refused_call
+from workers.functions.types import TestResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -159,9 +161,29 @@ class FunctionActions:
             self._part.forget_refusal(row.name)
             self.ctx.notify.success(f"{row.name} may now call {grant.denial.resource.rsplit('/', 1)[-1]}")
 
+    async def _test_at_once(self, services: Services, name: str, event: str, qualifier: str) -> None:
+        panel = self._part.test
+
+        async def call() -> TestResult | SageDeckError:
+            try:
+                return await services.functions.test(name, event, qualifier)
+            except SageDeckError as error:
+                return error
+
+        try:
+            outcomes = await asyncio.gather(*(call() for _ in range(panel.at_once.value())))
+        finally:
+            panel.set_busy(False)
+        if panel.function == name:
+            panel.set_results(outcomes)
+        await self._part.read_one(services, name)
+
     async def _test(self, services: Services, name: str, event: str, qualifier: str) -> None:
         panel = self._part.test
         panel.set_busy(True)
+        if panel.at_once.value() > 1:
+            await self._test_at_once(services, name, event, qualifier)
+            return
         try:
             result = await services.functions.test(name, event, qualifier)
         except SageDeckError as error:

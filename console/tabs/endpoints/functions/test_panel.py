@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from console.models.format import milliseconds
 from console.models.states import State
 from console.widgets.base import ElidedLabel, label, on_theme
 from console.widgets.forms.buttons import Button, IconButton
-from console.widgets.forms.fields import ComboBox, LineEdit
+from console.widgets.forms.fields import ComboBox, IntField, LineEdit
 from console.widgets.forms.form import Form
 from console.widgets.frames.dialog import FormDialog
 from console.widgets.frames.file_dialog import ask_for_file
 from console.widgets.tables.state_chip import StateChip
+from workers.errors.tree import SageDeckError, Throttled
 from workers.files.os_words import os_words
 from workers.files.regular_file import read_regular
 from workers.functions.types import TestResult
@@ -30,6 +32,7 @@ SETTING = "function_events"
 MOST_PICTURE_BYTES = 4_400_000
 # A longer event would make the field slow to edit; it is shown in short and sent whole.
 _LONGEST_SHOWN = 20_000
+MOST_AT_ONCE = 10
 _NEW = "Unsaved event"
 _PICTURES = "Pictures (*.jpg *.jpeg *.png)"
 _FIRST = '{"image": ""}'
@@ -60,6 +63,9 @@ class TestPanel(QWidget):
         self.save_button = Button("Save event…", "ghost", small=True, on=self._save)
         self.remove_button = IconButton("trash", "Delete this saved event", on=self._remove)
         self.test_button = Button("Test", "primary", "play", small=True, on=self._ask)
+        self.at_once = IntField(1, 1, MOST_AT_ONCE, suffix="at once")
+        self.at_once.setAccessibleName("Calls at once")
+        self.at_once.setToolTip("So many calls are sent at the same time: what is reserved lets so many through.")
         self._close = IconButton("close", "Close the test", on=self.closed.emit)
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -77,8 +83,8 @@ class TestPanel(QWidget):
         self._figures = ElidedLabel("", "small", "text2")
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for button in (self.test_button, self.picture_button, self.save_button):
-            buttons.addWidget(button)
+        for part in (self.test_button, self.at_once, self.picture_button, self.save_button):
+            buttons.addWidget(part)
         buttons.addStretch(1)
         buttons.addWidget(self._chip)
         buttons.addWidget(self._figures)
@@ -147,6 +153,24 @@ class TestPanel(QWidget):
         self._figures.setText(", ".join(part for part in parts if part))
         self.answer.setPlainText(pretty(result.payload))
         self.log.setPlainText(result.log)
+
+    def set_results(self, outcomes: Sequence[TestResult | SageDeckError]) -> None:
+        """Show how several calls went that were sent at once, a line each."""
+        lines, answered, throttled = [], 0, 0
+        for number, outcome in enumerate(outcomes, start=1):
+            if isinstance(outcome, SageDeckError):
+                throttled += isinstance(outcome, Throttled)
+                lines.append(f"{number}  {outcome.title}. {outcome.message}")
+            else:
+                answered += outcome.ok
+                status = outcome.status if outcome.status is not None else outcome.function_error or "answered"
+                lines.append(f"{number}  {status} in {milliseconds(outcome.seconds * 1000)}")
+        self._clear_result()
+        self.results += 1
+        word = f"{throttled} of {len(outcomes)} throttled" if throttled else f"{answered} of {len(outcomes)} answered"
+        self._chip.set_state(State(word, "warn" if throttled else "ok" if answered == len(outcomes) else "err"))
+        self._chip.show()
+        self.answer.setPlainText("\n".join(lines))
 
     def set_error(self, title: str, words: str) -> None:
         """The call itself was refused, or never arrived."""

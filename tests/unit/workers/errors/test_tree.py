@@ -102,6 +102,14 @@ def test_a_wrong_clock_is_told_from_wrong_keys():
     assert isinstance(wrong, errors.Expired)
 
 
+def test_a_function_that_lambda_holds_says_which_limit_it_was():
+    reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    told = translate(client_error("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason), "call f")
+    assert isinstance(told, errors.Throttled) and "reserved" in told.message and reason in told.message
+    other = translate(client_error("TooManyRequestsException", "Rate Exceeded.", 429), "call f")
+    assert other.title == "AWS asks to slow down"
+
+
 def test_the_containers_words_are_shown():
     exc = client_error(
         "ModelError", "Received server error", 424, OriginalStatusCode=500, OriginalMessage="KeyError: 7"
