@@ -75,6 +75,9 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.function(picture)
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
             first = story.endpoint_name
+            await story.scale()
+            await story.reserve(picture)
+            await story.park(picture)
             await story.launch_instance("dog-trainer")
             await story.train_on_instance("dogs-stopped", 1000, stop=True, views=VIEWS)
             await story.rest(BETWEEN_JOBS)

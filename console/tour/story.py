@@ -14,12 +14,13 @@ from console.tour.hands import StoryFailed, Watch
 from console.tour.story_compute import ComputeSteps
 from console.tour.story_functions import FunctionSteps
 from console.tour.story_overview import OverviewSteps
+from console.tour.story_scaling import ScalingSteps
 
 if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(FunctionSteps, ComputeSteps, OverviewSteps):
+class Story(FunctionSteps, ScalingSteps, ComputeSteps, OverviewSteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:

@@ -30,11 +30,18 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await story.predict(pictures)
         predicted = story.steps[-1].result
         await story.function(pictures[0])
+        await story.scale()
+        await story.reserve(pictures[0])
+        await story.park(pictures[0])
+        scaled = {step.name: step.result for step in story.steps[-3:]}
         await story.second_function(story.job_name, "dogs-2", pictures[0])
         second = story.steps[-1].result
         await story.delete()
     finally:
         await local_account.stop(state)
+    assert scaled["scale the endpoint"]["said"] == "Setting desired instance count to 2."
+    assert scaled["reserve concurrency"] == {"reserved": 100, "then": 2, "calls": 3, "throttled": 1}
+    assert scaled["park and resume"] == {"parked_cost": 0.0, "limits": "1 to 5", "same_answer": True}
     assert second == {"function": "dogs-2-predict", "numbers": 3, "refused": "dogs"}
     assert predicted["pictures"] == 1
     assert predicted["right"] == 1, "the class of the dropped picture is not the top answer"

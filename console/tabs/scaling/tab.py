@@ -100,6 +100,16 @@ class ScalingTab(Tab):
         self.spans.changed.connect(lambda _: self._read())
         self.ctx.readOnlyChanged.connect(lambda _: self._update())
 
+    @property
+    def variant_scaling(self) -> VariantScaling | None:
+        """What is known of the chosen variant."""
+        return self._variant
+
+    @property
+    def function_scaling(self) -> FunctionScaling | None:
+        """What is known of the chosen function."""
+        return self._function
+
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
