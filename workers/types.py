@@ -365,11 +365,16 @@ class DeploySpec:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The instances of one variant of an endpoint: how many AWS reports, and how many it is to have."""
+    """The instances of one variant of an endpoint: how many AWS reports, and how many it is to have.
+
+    ``weight``: its share of the requests, by those of all; ``None`` for shadows and for what an update brings up.
+    """
 
     instance_type: str
     current: int
     desired: int
+    variant: str = ""
+    weight: float | None = None
 
 
 @dataclass(frozen=True)

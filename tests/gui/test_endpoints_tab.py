@@ -24,8 +24,9 @@ from tests.helpers.endpoints_tab import listed, open_tab
 from tests.helpers.models import NOW, ModelServices, endpoint, job
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
+from workers.endpoints.deployment import Deployment
 from workers.errors.tree import Unreachable
-from workers.types import EndpointMetrics
+from workers.types import EndpointMetrics, Fleet
 
 if TYPE_CHECKING:
     pass
@@ -228,6 +229,31 @@ async def test_an_update_shows_its_price_and_is_followed_to_its_end(
     assert item.text == "in service with 2 × ml.m5.large"
     command = next(item for item in application.activity.history if item.title == "Update dogs")
     assert "aws sagemaker update-endpoint --endpoint-name dogs" in command.cli
+
+
+async def test_an_update_goes_over_step_by_step_with_a_model_from_ec2(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    fleets = (Fleet("ml.m5.large", 1, 1, "old", 3.0), Fleet("ml.m5.large", 1, 1, "new", 1.0))
+    services.endpoint_rows = [endpoint("dogs", fleets=fleets)]
+    place = "s3://bucket/sagedeck/ec2/on-ec2/output/model.tar.gz"
+    services.job_rows = [job("on-ec2", place="ec2", model_uri=place)]
+    application, tab = open_tab(make_application, services)
+    await listed(tab, services)
+    await until(lambda: "75 % of requests, 1 × ml.m5.large" in texts(tab.panel))
+    tab.panel.update_button.click()
+    dialog = await dialog_of(UpdateDialog, application.window)
+    assert not dialog.form.row("percent").isVisible() and not dialog.form.row("wait").isVisible()
+    dialog.form.set_values({"job": "on-ec2", "way": "LINEAR", "percent": 5, "wait": 2, "alarm": "too-slow"})
+    assert not dialog.ok_button.isEnabled() and "10% to 50%" in texts(dialog)
+    dialog.form.set_values({"percent": 25})
+    assert "4 steps of 25%, 2 min each: 6 min at least. An alarm that rings" in texts(dialog)
+    dialog.ok_button.click()
+    await until(lambda: services.done)
+    spec = services.done[0][1]
+    assert spec.model_uri == place and spec.deployment == Deployment("LINEAR", 25, 120, ("too-slow",))
+    await until(lambda: any(item.title == "Update dogs" for item in application.activity.history))
+    cli = next(item.cli for item in application.activity.history if item.title == "Update dogs")
+    assert ("LinearStepSize" in cli and "RetainAllVariantProperties" in cli) or "--retain-all-variant-properties" in cli
 
 
 async def test_an_update_that_did_not_come_up_says_that_all_stayed(

@@ -33,7 +33,7 @@ async def test_an_endpoint_is_parked_and_comes_back(make_application: Callable[.
     await until(tab.parked_panel.isVisible)
     await until(lambda: "team=kennel" in texts(tab.parked_panel))
     said = texts(tab.parked_panel)
-    assert "1 to 5" in said and "tracks, target 70" in said and "1 × ml.m5.large" in said
+    assert "1 to 5" in said and "target tracking, 70" in said and "1 × ml.m5.large" in said
     assert "Costs nothing now" in said and "$0.115 an hour" in said
 
     tab.parked_panel.resume_button.click()

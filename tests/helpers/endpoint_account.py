@@ -51,7 +51,7 @@ class Account(FakeSession):
         self.tags[f"endpoint-config/{EndpointConfigName.lower()}"] = Tags
         return {}
 
-    def on_update_endpoint(self, EndpointName, EndpointConfigName):
+    def on_update_endpoint(self, EndpointName, EndpointConfigName, **_):
         self.endpoints[EndpointName] = EndpointConfigName
         return {}
 

@@ -102,6 +102,7 @@ class ModelServices(FakeServices):
             describe=self._describe,
             deploy=self._deploy,
             update=self._update,
+            alarms=self._alarms,
             tidy=self._tidy,
             deletion_plan=self._plan,
             delete=self._delete,
@@ -145,6 +146,9 @@ class ModelServices(FakeServices):
         self.endpoint_rows[at] = replace(before, status="Updating")
         name = f"{spec.endpoint_name}-config-2"
         return EndpointUpdate(spec.endpoint_name, name, before.config_name, (name,) if spec.job_name else ())
+
+    async def _alarms(self, found: Endpoint) -> tuple[str, ...]:
+        return ("too-slow",)
 
     async def _tidy(self, update: EndpointUpdate) -> None:
         self.done.append(("tidy", update.old_config))

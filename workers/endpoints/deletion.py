@@ -201,6 +201,10 @@ class Deletion:
             if target["ResourceId"].startswith(prefix)
         ]
 
+    async def alarms(self, endpoint: Endpoint) -> list[str]:
+        """The names of the alarms about this endpoint that auto scaling did not make."""
+        return [name for name in await self._alarms(endpoint) if not name.startswith("TargetTracking-")]
+
     async def _alarms(self, endpoint: Endpoint) -> list[str]:
         wanted = {"Name": "EndpointName", "Value": endpoint.name}
         return [

@@ -165,6 +165,13 @@ class Endpoints:
         """
         return await self._updates.begin(await self.describe(spec.endpoint_name), spec)
 
+    async def alarms(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """The alarms about an endpoint, which may roll an update back; none for who may not read them."""
+        try:
+            return tuple(await self._deletion.alarms(endpoint))
+        except AccessDenied:
+            return ()
+
     async def tidy(self, update: EndpointUpdate) -> None:
         """After an update: delete the configuration and the model that are not used any more."""
         await self._updates.tidy(update, await self.describe(update.endpoint_name))
@@ -288,11 +295,15 @@ def fleets_of(answer: Mapping[str, Any], types: Mapping[str, str]) -> tuple[Flee
         for key in ("ProductionVariants", "ShadowProductionVariants")
         for variant in source.get(key, ())
     ]
+    # These come first; shadows and what an update brings up have no share of the answers.
+    production = len(answer.get("ProductionVariants", ()))
     return tuple(
         Fleet(
             variant.get("InstanceType") or types.get(variant.get("VariantName", ""), ""),
             variant.get("CurrentInstanceCount", 0),
             variant.get("DesiredInstanceCount", 0),
+            variant.get("VariantName", ""),
+            variant.get("CurrentWeight") if place < production else None,
         )
-        for variant in variants
+        for place, variant in enumerate(variants)
     )

@@ -8,11 +8,21 @@ litter, and is deleted if SageDeck made it and nothing uses it.
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.aws.creating import Attempt, Part, as_one
 from workers.aws.session import AwsSession
+from workers.aws.tags import creator_tag
+from workers.endpoints.deployable import require_model
+from workers.endpoints.deployment import (
+    Deployment,
+    alarm_name,
+    alarm_request,
+    deployment_config,
+    deployment_problem,
+    retained,
+)
 from workers.endpoints.steps import EndpointRoles, container, is_ours, make_config, make_model, model_of, tags_of
 from workers.errors.tree import InvalidInput, SageDeckError
 from workers.training.images import image_uri
@@ -30,12 +40,17 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class UpdateSpec:
-    """What the update form holds. An empty ``job_name`` keeps the model."""
+    """What the update form holds. An empty ``job_name`` keeps the model.
+
+    ``model_uri``: where the job's model lies, if not where SageMaker says of the job (one that ran on EC2).
+    """
 
     endpoint_name: str
     instance_type: str
     instance_count: int
     job_name: str = ""
+    model_uri: str = ""
+    deployment: Deployment = field(default_factory=Deployment)
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,9 @@ class Updates:
 
         When a step fails, what the earlier steps made is deleted again; what could not be is in the error's ``left``.
         """
-        if spec.instance_count < 1:
-            raise InvalidInput("The endpoint cannot be updated like this", "It needs at least one instance.")
+        problem = "It needs at least one instance." if spec.instance_count < 1 else deployment_problem(spec.deployment)
+        if problem:
+            raise InvalidInput("The endpoint cannot be updated like this", problem)
         # Looking into a large archive takes its time, and makes nothing: it is no part of the flow.
         chosen = await self._chosen_model(spec)
         return await as_one(lambda attempt: self._begin(endpoint, spec, chosen, attempt), f"update {endpoint.name}")
@@ -87,9 +103,18 @@ class Updates:
             **{key: config[key] for key in _KEPT if key in config},
         }
         await make_config(self._session, attempt, doing, cast("CreateEndpointConfigInputTypeDef", request))
+        if spec.deployment.new_alarm:
+            await self._make_alarm(endpoint.name, variant["VariantName"], attempt, doing)
+        going = {
+            "EndpointName": endpoint.name,
+            "EndpointConfigName": made_name,
+            **retained(counts_change(endpoint, spec.instance_count)),
+        }
+        if deployment := deployment_config(spec.deployment, endpoint.name):
+            going["DeploymentConfig"] = deployment
         await attempt.make(
             Part("update of", endpoint.name, None, note=f"it goes over to {made_name}", needs=True),
-            lambda: self._call("update_endpoint", doing, EndpointName=endpoint.name, EndpointConfigName=made_name),
+            lambda: self._call("update_endpoint", doing, **going),
             lambda: self._going_over(endpoint.name, made_name, doing),
         )
         return EndpointUpdate(
@@ -98,6 +123,28 @@ class Updates:
             endpoint.config_name,
             (made_name,) if model is not None else (),
             endpoint.model_names if model is not None else (),
+        )
+
+    async def _make_alarm(self, name: str, variant: str, attempt: Attempt, doing: str) -> None:
+        """The alarm that rolls back; one that is there already stays, and is never taken back."""
+        known = await self._session.call("cloudwatch", "describe_alarms", doing, AlarmNames=[alarm_name(name)])
+        if known.get("MetricAlarms"):
+            return
+        request = alarm_request(name, variant) | {"Tags": [creator_tag()]}
+
+        async def there() -> dict[str, Any] | None:
+            found = await self._session.call("cloudwatch", "describe_alarms", doing, AlarmNames=[alarm_name(name)])
+            return found if found.get("MetricAlarms") else None
+
+        await attempt.make(
+            Part(
+                "alarm",
+                alarm_name(name),
+                lambda: self._session.call("cloudwatch", "delete_alarms", doing, AlarmNames=[alarm_name(name)]),
+                f"aws cloudwatch delete-alarms --alarm-names {alarm_name(name)}",
+            ),
+            lambda: self._session.call("cloudwatch", "put_metric_alarm", doing, **request),
+            there,
         )
 
     async def tidy(self, update: EndpointUpdate, now: Endpoint) -> None:
@@ -120,7 +167,10 @@ class Updates:
         """The CreateModel request, without its name, for another job's model; None when the model stays."""
         if not spec.job_name:
             return None
-        uri = await model_of(self._session, spec.job_name)
+        if spec.model_uri:
+            await require_model(self._session, spec.job_name, uri := spec.model_uri)
+        else:
+            uri = await model_of(self._session, spec.job_name)
         return {
             "PrimaryContainer": container(self._session.region, spec.instance_type, uri),
             "ExecutionRoleArn": await self._roles.ensure_endpoint_role(uri.split("/")[2]),
@@ -167,6 +217,11 @@ class Updates:
 
     def _call(self, operation: str, doing: str, **parameters: object) -> Coroutine[Any, Any, dict[str, Any]]:
         return self._session.call("sagemaker", operation, doing=doing, **parameters)
+
+
+def counts_change(endpoint: Endpoint, count: int) -> bool:
+    """Whether an update to ``count`` instances changes their number; else the running number is kept as it is."""
+    return count != (endpoint.desired_count or endpoint.instance_count)
 
 
 def _only_variant(config: dict[str, Any]) -> dict[str, Any]:

@@ -107,14 +107,12 @@ class Resume:
     async def _weights_are_back(self, memory: Memory, doing: str) -> bool:
         found = await self._account.call("describe_endpoint", doing, EndpointName=memory.endpoint)
         present = {entry["VariantName"]: entry for entry in found.get("ProductionVariants", ())}
-        scaled = {entry["ResourceId"].rsplit("/", 1)[-1] for entry in memory.targets}
         wanted = []
         for kept in memory.variants:
             variant, change = present.get(kept.name, {}), dict[str, Any]()
             if kept.weight is not None and variant.get("DesiredWeight", kept.weight) != kept.weight:
                 change["DesiredWeight"] = kept.weight
-            fixed = kept.count is not None and kept.name not in scaled
-            if fixed and variant.get("DesiredInstanceCount", kept.count) != kept.count:
+            if kept.count is not None and variant.get("DesiredInstanceCount", kept.count) != kept.count:
                 change["DesiredInstanceCount"] = kept.count
             if change:
                 wanted.append({"VariantName": kept.name, **change})

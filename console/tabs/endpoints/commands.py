@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation, confirm_deletion
 from workers.endpoints.deletion import ALARM, CONFIG, MODEL, TARGET
+from workers.endpoints.deployment import alarm_name, deployment_config, retained
 from workers.endpoints.request import deploy_requests
 from workers.endpoints.update import EndpointUpdate, UpdateSpec
 from workers.launcher.cli import command_line
@@ -57,13 +58,21 @@ class DeployEndpoint(Command):
 class UpdateEndpoint(Command):
     """Go over to another instance type, number of instances or model, while the endpoint goes on answering.
 
-    ``present_model``: the one that it has; ``place``: of the next one, as for a deployment: for the AWS CLI lines.
+    ``present_model``: the one that it has; ``counts_change``: it gets another number of instances; ``place``: of the
+    next one, as for a deployment: for the AWS CLI lines.
     """
 
     icon = "endpoints"
 
-    def __init__(self, spec: UpdateSpec, present_model: str = "", place: tuple[str, str, str] | None = None) -> None:
-        self.spec, self._present, self._place = spec, present_model, place
+    def __init__(
+        self,
+        spec: UpdateSpec,
+        present_model: str = "",
+        place: tuple[str, str, str] | None = None,
+        *,
+        counts_change: bool = True,
+    ) -> None:
+        self.spec, self._present, self._place, self._counts_change = spec, present_model, place, counts_change
         self.title = f"Update {spec.endpoint_name}"
 
     async def run(self, services: Services) -> EndpointUpdate:
@@ -95,7 +104,12 @@ class UpdateEndpoint(Command):
             if not self._present:
                 notes.append("Not complete: PRESENT_MODEL is the model that the endpoint has.")
         lines.append(command_line("create-endpoint-config", config))
-        lines.append(command_line("update-endpoint", {"EndpointName": name, "EndpointConfigName": made}))
+        update = {"EndpointName": name, "EndpointConfigName": made, **retained(self._counts_change)}
+        if deployment := deployment_config(spec.deployment, name):
+            update["DeploymentConfig"] = deployment
+        if spec.deployment.new_alarm:
+            notes.append(f"The alarm {alarm_name(name)} (Invocation5XXErrors, 1 in a minute) is made before.")
+        lines.append(command_line("update-endpoint", update))
         return "\n".join([*(f"# {line}" for line in notes), *lines])
 
     def events(self) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from console.context import AppContext
 from console.follow.log import LogFollower, Page
 from console.look.theme import theme
 from console.models.chart import Series
-from console.models.format import dollars, milliseconds, when
+from console.models.format import dollars, milliseconds, percents, when
 from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
 from console.widgets.base import label, on_theme
@@ -29,7 +29,7 @@ from workers.endpoints.deletion import ALARM, CONFIG, TARGET, UNCHECKED
 from workers.endpoints.deployable import job_of_model
 from workers.endpoints.failures import explain_endpoint
 from workers.errors.tree import SageDeckError
-from workers.types import DeletionPlan, EndpointMetrics
+from workers.types import DeletionPlan, Endpoint, EndpointMetrics
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -174,6 +174,7 @@ class EndpointPanel(SidePanel):
                 ("Container", endpoint.image.rsplit("/", 1)[-1]),
                 ("Role", endpoint.role_arn.rsplit("/", 1)[-1]),
                 ("Instances", row.size or ""),
+                *variant_rows(endpoint),
             ]
         )
 
@@ -205,6 +206,21 @@ class EndpointPanel(SidePanel):
             self.ctx.navigate("predict", {"endpoint": self._row.name})
 
 
+def variant_rows(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """Each variant with its share of the requests and its instances, where there are several."""
+    shown = [fleet for fleet in endpoint.fleets if fleet.weight is not None]
+    total = sum(fleet.weight or 0.0 for fleet in shown)
+    if len(shown) < 2 or not total:
+        return []
+    return [
+        (
+            fleet.variant,
+            f"{percents((fleet.weight or 0.0) / total)} of requests, {fleet.current} × {fleet.instance_type}",
+        )
+        for fleet in shown
+    ]
+
+
 def _tick(value: float) -> str:
     return f"{value:g} ms" if value else "0"
 
@@ -230,7 +246,9 @@ def _touched_line(kind: str, name: str, why: str, words: str) -> QWidget:
     elif kind == TARGET:
         words = f"{words} first"
     kind = _KINDS.get(kind, kind)
-    shown = f"{kind[:1].upper()}{kind[1:]} {job_of_model(name) or name}"
+    # Of a scalable target the variant says enough; its dimension is one long word.
+    brief = name.split(" ", 1)[0] if kind == TARGET else job_of_model(name) or name
+    shown = f"{kind[:1].upper()}{kind[1:]} {brief}"
     line = QWidget()
     line.setAccessibleName(f"{kind} {name}: {words}, {why}")
     line.setToolTip(f"{name}: {why}" if why else name)

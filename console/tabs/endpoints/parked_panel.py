@@ -92,6 +92,8 @@ def comes_back(parked: Parked, per_hour: float | None) -> list[tuple[str, str]]:
 
 
 def _policy(policy: dict[str, object]) -> str:
+    """Kind and target; the name is mostly AWS's own, one long word."""
     tracking = policy.get("TargetTrackingScalingPolicyConfiguration")
-    target = f", target {tracking['TargetValue']:g}" if isinstance(tracking, dict) and "TargetValue" in tracking else ""
-    return f"{policy['PolicyName']}{target}"
+    if isinstance(tracking, dict) and "TargetValue" in tracking:
+        return f"target tracking, {tracking['TargetValue']:g}"
+    return "steps" if policy.get("PolicyType") == "StepScaling" else str(policy.get("PolicyType", ""))

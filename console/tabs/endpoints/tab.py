@@ -34,6 +34,7 @@ from console.widgets.tables.table import ResourceTable
 from workers.access.roles import role_arn
 from workers.aws.s3_uri import S3Uri
 from workers.endpoints.deployable import no_model_reason
+from workers.endpoints.update import counts_change
 from workers.errors.tree import NotFound, SageDeckError
 from workers.parking.types import Parked
 from workers.types import Endpoint, EndpointMetrics, TrainingJob
@@ -421,13 +422,15 @@ class EndpointsTab(Tab):
             self.refresh()
             return
         jobs = await self._deployable(services, "")
-        dialog = UpdateDialog(services, endpoint, jobs, self.window())
+        dialog = UpdateDialog(services, endpoint, jobs, await services.endpoints.alarms(endpoint), self.window())
         agreed = await dialog.ask()
         self._focus_list()
         if agreed:
             spec = dialog.spec()
             present, place = next(iter(endpoint.model_names), ""), self._cli_place(services, spec.job_name, jobs)
-            outcome = await self.ctx.run(UpdateEndpoint(spec, present, place))
+            outcome = await self.ctx.run(
+                UpdateEndpoint(spec, present, place, counts_change=counts_change(endpoint, spec.instance_count))
+            )
             if outcome:
                 self.follower.expect(outcome.value, endpoint)
 

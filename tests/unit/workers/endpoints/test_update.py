@@ -11,6 +11,7 @@ import pytest
 from tests.unit.workers.fake_aws import MISSING, FakeRoles, FakeSession, Refused
 from workers.aws.names import suggest_name
 from workers.aws.tags import creator_tag
+from workers.endpoints.deployment import Deployment
 from workers.endpoints.update import EndpointUpdate, Updates, UpdateSpec
 from workers.errors.tree import InvalidInput
 from workers.training.images import image_uri
@@ -83,7 +84,14 @@ def test_another_size_keeps_the_model_and_the_rest() -> None:
     }  # fmt: skip
     assert made["DataCaptureConfig"]["DestinationS3Uri"] == "s3://b/c"
     assert session.order == ["create_endpoint_config", "update_endpoint"]
-    assert session.made("update_endpoint") == [{"EndpointName": "dogs", "EndpointConfigName": update.config_name}]
+    assert session.made("update_endpoint") == [
+        {
+            "EndpointName": "dogs",
+            "EndpointConfigName": update.config_name,
+            "RetainAllVariantProperties": True,
+            "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredInstanceCount"}],
+        }
+    ]
     assert (update.old_config, update.models, update.old_models) == ("old", (), ())
 
 
@@ -102,6 +110,89 @@ def test_another_jobs_model_is_made_first() -> None:
     assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://bucket/job-2/output/model.tar.gz"
     assert session.made("create_endpoint_config")[0]["ProductionVariants"][0]["ModelName"] == model["ModelName"]
     assert (update.models, update.old_models) == ((model["ModelName"],), ("model",))
+
+
+def test_the_number_that_auto_scaling_set_is_kept_where_no_other_is_asked_for() -> None:
+    session = SageMaker()
+    begun(session, instance_type="ml.m5.xlarge", instance_count=1)
+    (sent,) = session.made("update_endpoint")
+    assert sent["RetainAllVariantProperties"] is True and "ExcludeRetainedVariantProperties" not in sent
+    assert "DeploymentConfig" not in sent
+
+
+def test_a_model_from_ec2_is_taken_from_where_it_lies() -> None:
+    session = SageMaker()
+    begun(session, job_name="on-ec2", model_uri="s3://bucket/sagedeck/ec2/on-ec2/output/model.tar.gz")
+    (model,) = session.made("create_model")
+    assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://bucket/sagedeck/ec2/on-ec2/output/model.tar.gz"
+    assert "describe_training_job" not in [name for name, _ in session.calls]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "sent"),
+    [
+        (
+            Deployment("CANARY", 20, 120, ("slow",)),
+            {
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {
+                        "Type": "CANARY",
+                        "WaitIntervalInSeconds": 120,
+                        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 20},
+                    }
+                },
+                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "slow"}]},
+            },
+        ),
+        (
+            Deployment("LINEAR", 25, 60),
+            {
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {
+                        "Type": "LINEAR",
+                        "WaitIntervalInSeconds": 60,
+                        "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
+                    }
+                }
+            },
+        ),
+    ],
+)
+def test_traffic_goes_over_as_asked(deployment: Deployment, sent: dict[str, Any]) -> None:
+    session = SageMaker()
+    begun(session, instance_count=2, deployment=deployment)
+    assert session.made("update_endpoint")[0]["DeploymentConfig"] == sent
+
+
+def test_an_alarm_for_the_roll_back_is_made_and_taken_back_when_the_update_is_refused() -> None:
+    def refuse(**_: Any) -> Any:
+        raise Refused("ValidationException", "Cannot update in-progress endpoint")
+
+    none = {"describe_alarms": lambda AlarmNames: {"MetricAlarms": []}}
+    calls = {"put_metric_alarm": lambda **_: {}, "delete_alarms": lambda AlarmNames: {}, **none}
+    session = SageMaker(**calls)
+    begun(session, deployment=Deployment(new_alarm=True))
+    (alarm,) = session.made("put_metric_alarm")
+    assert (alarm["AlarmName"], alarm["MetricName"]) == ("sagedeck-dogs-errors", "Invocation5XXErrors")
+    rollback = session.made("update_endpoint")[0]["DeploymentConfig"]["AutoRollbackConfiguration"]
+    assert rollback == {"Alarms": [{"AlarmName": "sagedeck-dogs-errors"}]}
+    session = SageMaker(update_endpoint=refuse, **calls)
+    with pytest.raises(InvalidInput):
+        begun(session, deployment=Deployment(new_alarm=True))
+    assert session.order[-2:] == ["delete_alarms", "delete_endpoint_config"]
+    there = {"describe_alarms": lambda AlarmNames: {"MetricAlarms": [{}]}}
+    session = SageMaker(update_endpoint=refuse, **(calls | there))
+    with pytest.raises(InvalidInput):
+        begun(session, deployment=Deployment(new_alarm=True))
+    assert "put_metric_alarm" not in session.order and "delete_alarms" not in session.order
+
+
+@pytest.mark.parametrize("deployment", [Deployment("CANARY", 60), Deployment("LINEAR", 5), Deployment("CANARY", 0)])
+def test_a_share_that_aws_would_not_take_is_told_before_anything_is_made(deployment: Deployment) -> None:
+    session = SageMaker()
+    with pytest.raises(InvalidInput, match="goes first"):
+        begun(session, deployment=deployment)
+    assert session.order == []
 
 
 def test_a_graphics_card_gets_the_same_model_in_its_own_image() -> None:
