@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.context import AppContext
@@ -18,6 +19,7 @@ from console.tabs.scaling.sums import PartsBar
 from console.widgets.base import label, on_theme
 from console.widgets.charts.chart import LineChart
 from console.widgets.forms.lines import HintLine, Legend
+from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.page_scroll import PageScroll
 from console.widgets.tables.table import ResourceTable
 from console.widgets.text.key_values import KeyValues
@@ -40,6 +42,13 @@ class VariantPage(QWidget):
     def __init__(self, ctx: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.standing = HintLine()
+        self.spans = Segmented(
+            [("1", "1 h"), ("6", "6 h"), ("24", "24 h"), ("168", "7 d")], "1", name="Time shown", small=True
+        )
+        top = QHBoxLayout()
+        top.setSpacing(12)
+        top.addWidget(self.standing, 1)
+        top.addWidget(self.spans, 0, Qt.AlignmentFlag.AlignTop)
         self.calls = LineChart(
             "Invocations per instance and minute", y_format=_figure, time_axis=True, axis_sample=_AXIS
         )
@@ -68,7 +77,7 @@ class VariantPage(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(self.standing)
+        column.addLayout(top)
         for chart in self.charts:
             column.addWidget(chart)
         column.addLayout(_head("Activities", self._count))

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.chart import Series
@@ -33,6 +34,7 @@ _TONES = {"a": "series1", "b": "series3"}
 _AXIS = "00,000"
 _CURVE_HEIGHT, _SMALL_HEIGHT = 150, 110
 _TOP = 600.0
+_BESIDE = 560
 _LONGEST_WAIT = 86_400
 
 
@@ -140,9 +142,9 @@ class ReplayPage(QWidget):
                     chart.hovered.connect(other.set_cursor)
         self.common = Form()
         self.common.add_pair(
-            ("top", "Highest that can be drawn", IntField(round(_TOP), 1, 10_000_000, suffix="/min")),
-            ("capacity", "One instance serves", NumberField(60.0, suffix="/min"), _check_target),
-            ("start", "At the beginning", IntField(1, 1, 1000, suffix="in service")),
+            ("top", "Highest drawn", IntField(round(_TOP), 1, 10_000_000, suffix="/min")),
+            ("capacity", "An instance serves", NumberField(60.0, suffix="/min"), _check_target),
+            ("start", "Instances at first", IntField(1, 1, 1000)),
         )
         self.sides = {"a": PlanSide("a", "normal"), "b": PlanSide("b", "primary")}
         page = QWidget()
@@ -154,12 +156,11 @@ class ReplayPage(QWidget):
         for chart in charts:
             column.addWidget(chart)
         column.addWidget(self.common)
-        both = QGridLayout()
-        both.setHorizontalSpacing(24)
-        for at, side in enumerate(SIDES):
-            both.addWidget(self.sides[side], 0, at)
-            both.setColumnStretch(at, 1)
-        column.addLayout(both)
+        self._both = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._both.setSpacing(24)
+        for side in SIDES:
+            self._both.addWidget(self.sides[side], 1)
+        column.addLayout(self._both)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Replay"))
@@ -179,6 +180,14 @@ class ReplayPage(QWidget):
         self.curve.setFixedHeight(theme().pixels(_CURVE_HEIGHT))
         for chart in (self.instances, self.over):
             chart.setFixedHeight(theme().pixels(_SMALL_HEIGHT))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Beside each other where there is room, else below."""
+        super().resizeEvent(event)
+        beside = self.width() >= theme().pixels(_BESIDE)
+        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        if self._both.direction() != way:
+            self._both.setDirection(way)
 
     def forget(self) -> None:
         """Begin with an empty curve and no result."""

@@ -57,10 +57,9 @@ class ScalingTab(Tab):
         self.views = Segmented(
             [("now", "Now"), ("plan", "Plan"), ("replay", "Replay"), ("load", "Load test")], "now", name="Shown"
         )
-        self.spans = Segmented([("1", "1 h"), ("6", "6 h"), ("24", "24 h"), ("168", "7 d")], "1", name="Time shown")
         self.head.add(self.views)
-        self.head.add(self.spans)
         self.variant_page = VariantPage(self.ctx)
+        self.spans = self.variant_page.spans
         self.pages = CurrentStack(self.variant_page)
         self.body.addWidget(self.pages, 1)
         yield
@@ -271,7 +270,6 @@ class ScalingTab(Tab):
         variant = self.panel.kind == "variant"
         for view in ("plan", "replay"):
             self.views.set_segment_enabled(view, variant)
-        self.spans.setVisible(variant and self.views.current in ("now", "plan"))
         page: QWidget = self.variant_page if variant else self.function_page
         if self.views.current == "load":
             page = self.load_page
