@@ -40,6 +40,8 @@ from console.tabs.overview.rows import Clock
 from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
 from console.tabs.overview.tear_down_dialog import TearDownDialog
+from console.tabs.scaling.counts_dialog import CountsDialog
+from console.tabs.scaling.schedule_dialog import ScheduleDialog
 from console.tabs.training.form.requirements_dialog import RequirementsDialog
 from console.tabs.training.tags.dialog import TagsDialog
 from console.widgets.base import below
@@ -54,6 +56,7 @@ from tests.helpers.full_account import dataset, function, jobs
 from tests.helpers.inventory import pictured
 from tests.helpers.models import endpoint
 from tests.helpers.safety import report, unsafe_account
+from tests.helpers.scaling import scaled_account
 from tests.helpers.window import AWS, FakeServices, connect, shown, until
 from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
@@ -99,6 +102,8 @@ DIALOGS: dict[type[QDialog], Make] = {
     RulesDialog: lambda ctx, at, parent: RulesDialog(DEFAULT_RULES, parent),
     BudgetDialog: lambda ctx, at, parent: BudgetDialog(Budget(100.0), None, parent),
     DetailsDialog: lambda ctx, at, parent: DetailsDialog(pictured()[0], Clock(), parent),
+    ScheduleDialog: lambda ctx, at, parent: ScheduleDialog("New schedule", None, ["live"], parent),
+    CountsDialog: lambda ctx, at, parent: CountsDialog(scaled_account().variant_rows[:1], {}, parent),
     RequirementsDialog: lambda ctx, at, parent: RequirementsDialog(None, parent),
     TagsDialog: lambda ctx, at, parent: TagsDialog("job", "dogs-1", ARN, {"team": "vision"}, parent),
     CodeDialog: lambda ctx, at, parent: CodeDialog("work", "arn:aws:iam::1:mfa/phone", parent),
