@@ -124,6 +124,7 @@ async def test_a_plan_is_reckoned_from_what_was_measured_and_applied(make_applic
     said = "\n".join(" ".join(row) for row in (*page.sums.rows, *page.costs.rows))
     assert "4/s × 0.5 × 60 120/min" in said and "20/s × 60 ÷ 120 = 10.00 10 instances" in said
     assert "20/s × 0.25 s 5 at a time" in said and "10 × $0.230 × 730 h + $" in said
+    assert page.aws_sums.rows[-1] == ("CostPerInference", "÷ 240 ÷ 60", "$0.000016")
     assert "MaxInvocations one instance, a minute 240" in "\n".join(" ".join(row) for row in page.aws_sums.rows)
     page.apply_button.click()
     dialog = await dialog_of(ConfirmDialog, application.window)

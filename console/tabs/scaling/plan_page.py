@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.tabs.scaling import plan_words
@@ -27,7 +27,7 @@ from workers.scaling.probe import ProbeResult
 from workers.scaling.types import FunctionRow, VariantFigures
 
 NO_FUNCTION = ""
-_WIDEST = 640
+_WIDEST, _BESIDE = 1080, 700
 _PICTURES = "Pictures (*.jpg *.jpeg *.png *.bmp *.gif *.webp)"
 
 
@@ -72,10 +72,10 @@ class PlanPage(QWidget):
         self._source = label(f"Safety factor {SAFETY_FACTOR:g}: {SAFETY_SOURCE}.", "small", "text3", wrap=True)
         self._aws_head = _line(label("In AWS's words", "section"), self.copy_button)
         self._page = page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        for part in (
+        self._both = QBoxLayout(QBoxLayout.Direction.LeftToRight, page)
+        self._both.setContentsMargins(0, 0, 0, 0)
+        self._both.setSpacing(32)
+        asked = (
             label("What it does", "section"),
             _line(self.measure_button, self.stop_button, self.picture_button),
             self.sent,
@@ -84,6 +84,8 @@ class PlanPage(QWidget):
             label("What is wanted", "section"),
             self.form,
             self.problem,
+        )
+        reckoned = (
             label("What it takes", "section"),
             self.sums,
             self._source,
@@ -92,8 +94,9 @@ class PlanPage(QWidget):
             _line(self.apply_button),
             self._aws_head,
             self.aws_sums,
-        ):
-            column.addWidget(part)
+        )
+        for parts in (asked, reckoned):
+            self._both.addWidget(_column(parts), 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Plan"))
@@ -106,6 +109,18 @@ class PlanPage(QWidget):
     def _dress(self) -> None:
         # A line that the eye must cross to find its sum is no line.
         self._page.setMaximumWidth(theme().pixels(_WIDEST))
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is asked and what comes of it beside each other where there is room, else below."""
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        beside = self.width() >= theme().pixels(_BESIDE)
+        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        if self._both.direction() != way:
+            self._both.setDirection(way)
 
     def _latency_typed(self) -> None:
         self._typed = True
@@ -210,6 +225,17 @@ class PlanPage(QWidget):
         self.costs.set_rows(plan_words.costs(plan, per_hour) if plan is not None else [])
         self._aws_head.setVisible(bool(recommendation))
         self.aws_sums.set_rows(plan_words.in_aws_words(recommendation) if recommendation else [])
+
+
+def _column(parts: Sequence[QWidget]) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(12)
+    for part in parts:
+        column.addWidget(part)
+    column.addStretch(1)
+    return holder
 
 
 def _line(*parts: QWidget) -> QWidget:

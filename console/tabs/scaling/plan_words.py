@@ -114,6 +114,11 @@ def in_aws_words(found: Mapping[str, Any]) -> Rows:
     if "CostPerHour" in metrics:
         rows += [
             ("CostPerHour", "one instance", dollars(metrics["CostPerHour"], 3)),
-            ("CostPerInference", "CostPerHour ÷ MaxInvocations ÷ 60", f"${metrics['CostPerInference']:.2g}"),
+            ("CostPerInference", f"÷ {metrics['MaxInvocations']:,} ÷ 60", _tiny(metrics["CostPerInference"])),
         ]
     return rows
+
+
+def _tiny(value: float) -> str:
+    """Dollars of one call, with as many digits as say something: ``$0.000008``."""
+    return f"${value:.7f}".rstrip("0").rstrip(".") if value >= 5e-8 else "<$0.0000001"

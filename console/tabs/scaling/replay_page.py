@@ -180,10 +180,14 @@ class ReplayPage(QWidget):
         self.curve.setFixedHeight(theme().pixels(_CURVE_HEIGHT))
         for chart in (self.instances, self.over):
             chart.setFixedHeight(theme().pixels(_SMALL_HEIGHT))
+        self._place()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Beside each other where there is room, else below."""
         super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
         beside = self.width() >= theme().pixels(_BESIDE)
         way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
         if self._both.direction() != way:
