@@ -17,7 +17,7 @@ from tests.helpers.faults import faults
 from tests.helpers.scenes import Stage, stage_of
 
 SIZES = ((1024, 700), (1280, 800), (1100, 800), (1440, 900), (1259, 700), (1261, 800), (1024, 700), (1280, 800))
-SCENES = ("data", "bucket", "report", "endpoints", "predict")
+SCENES = ("overview", "data", "bucket", "report", "endpoints", "predict")
 
 
 def lay_out() -> None:

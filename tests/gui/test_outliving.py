@@ -33,6 +33,7 @@ from console.tabs.endpoints.functions.code import DeployCodeDialog
 from console.tabs.endpoints.functions.dialogs import AliasDialog, NewFunctionDialog, PublishDialog
 from console.tabs.endpoints.functions.settings import SettingsDialog as FunctionSettings
 from console.tabs.endpoints.update_dialog import UpdateDialog
+from console.tabs.overview.billed_dialog import BilledDialog
 from console.tabs.overview.choices import BudgetDialog, RulesDialog
 from console.tabs.overview.details import DetailsDialog
 from console.tabs.overview.events.dialog import EventsDialog
@@ -99,6 +100,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     ReviewDialog: lambda ctx, at, parent: ReviewDialog(ctx, report(unsafe_account()), parent),
     RoleDialog: lambda ctx, at, parent: RoleDialog("dogs", parent=parent),
     TearDownDialog: lambda ctx, at, parent: TearDownDialog(ctx, parent=parent),
+    BilledDialog: lambda ctx, at, parent: BilledDialog(ctx, parent),
     RulesDialog: lambda ctx, at, parent: RulesDialog(DEFAULT_RULES, parent),
     BudgetDialog: lambda ctx, at, parent: BudgetDialog(Budget(100.0), None, parent),
     DetailsDialog: lambda ctx, at, parent: DetailsDialog(pictured()[0], Clock(), parent),

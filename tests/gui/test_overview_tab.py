@@ -15,41 +15,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.tabs import TABS
-from console.tabs.overview import TAB
-from console.tabs.overview.commands import Settle
 from console.tabs.overview.opening import payload_of
-from console.tabs.overview.tab import OverviewTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, denied, pictured, resource
-from tests.helpers.models import ModelServices, enter
+from tests.helpers.models import enter
+from tests.helpers.overview_tab import names, opened, shown
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.errors.tree import Expired
-from workers.inventory.rules import DEFAULT_RULES
-from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, IdleFinding, IdleReport, Place
+from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Place
 
 OLD = ("endpoint", "dog-classifier-old")
-
-
-async def opened(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:
-    application = make_application([TAB])
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("overview")
-    assert isinstance(tab, OverviewTab)
-    services = ModelServices()
-    services.inventory = inventory
-    enter(application, services)
-    return application, tab
-
-
-async def shown(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:
-    application, tab = await opened(make_application, inventory)
-    await until(lambda: tab.idle.report is not None and tab.ctx.refreshed_at is not None)
-    return application, tab
-
-
-def names(tab: OverviewTab) -> list[str]:
-    return [row.name for row in tab.list.table.model.visible_rows()]
 
 
 # What there is
@@ -307,155 +282,51 @@ async def test_what_runs_is_stopped_by_its_own_service(make_application: Callabl
     assert StopRunning([instance]).cli() == f"aws ec2 stop-instances --instance-ids {instance.id}"
 
 
-# What is idle
+# With the other tabs
 
 
-async def test_a_finding_is_settled_after_it_was_agreed_to(make_application: Callable[..., Any]) -> None:
-    inventory = FakeInventory(pictured())
-    application, tab = await shown(make_application, inventory)
-    tab.idle.lines[0].button.click()
-    dialog = await dialog_of(ConfirmDialog, application.window)
-    assert "dog-classifier-old is switched off." in texts(dialog) and "$336.53 a month" in texts(dialog)
-    dialog.accept()
-    await until(lambda: inventory.did == [("park", OLD)])
-    await until(lambda: "dog-classifier-old" not in names(tab) and len(tab.idle.lines) == 3)
-    assert application.activity.history[0].cli == "aws … dog-classifier-old"
+async def test_the_tabs_choose_what_is_opened(make_application: Callable[..., Any]) -> None:
+    from tests.helpers import full_account as full
+
+    application = make_application(TABS)
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    services = full.FullServices()
+    instance = services.compute.rows[-1]
+
+    def there(kind: Any, name: str, target: str = "") -> Any:
+        return resource(kind, name, place=Place(KINDS[kind].tab, target or name))
+
+    services.inventory = FakeInventory(
+        [
+            there("endpoint", full.ENDPOINTS[2]), there("training-job", full.OTHER_JOB), there("bucket", "short"),
+            there("instance", instance.name, instance.id), there("function", "classify"),
+        ]
+    )  # fmt: skip
+    enter(application, services)
+    window = application.window
+    tab = window.pages.tab("overview")
+    window.show_tab("overview")
+    await until(lambda: tab.list.table.model.total == 5)
+    chosen: dict[str, Callable[[], Any]] = {
+        "endpoint": lambda: getattr(window.pages.tab("endpoints").table.current_row(), "name", ""),
+        "training-job": lambda: getattr(window.pages.tab("training").table.current_row(), "key", ""),
+        "bucket": lambda: window.pages.tab("data").browser.name,
+        "instance": lambda: getattr(window.pages.tab("compute").table.current_row(), "id", ""),
+        "function": lambda: getattr(window.pages.tab("endpoints").functions.current(), "name", ""),
+    }
+    for row in tab.list.table.model.rows():
+        tab.list.activated.emit(row)
+        await until(lambda row=row: str(chosen[row.kind]()).endswith(row.resource.place.target))
+        assert window.pages.current_id == row.resource.place.tab
 
 
-async def test_what_is_deleted_for_good_must_be_typed(make_application: Callable[..., Any]) -> None:
-    application, tab = await shown(make_application, FakeInventory(pictured()))
-    tab.idle.lines[3].button.click()
-    dialog = await dialog_of(ConfirmDialog, application.window)
-    assert not dialog.confirm_button.isEnabled()
-    dialog.field.setText("vol-0c81d9be27")
-    assert dialog.confirm_button.isEnabled()
-    dialog.reject()
-
-
-async def test_many_log_groups_are_one_line_with_one_button(make_application: Callable[..., Any]) -> None:
-    inventory = FakeInventory()
-    groups = [resource("log-group", f"/aws/{at}") for at in range(12)]
-    rule = next(rule for rule in DEFAULT_RULES if rule.action == "set_retention")
-    found = tuple(
-        IdleFinding(rule.id, group, "kept for ever", None, None, "set_retention", "30 days.") for group in groups
-    )
-
-    async def idle(_: Any = ()) -> IdleReport:
-        return IdleReport(found, ("Instances could not be judged: no metrics.",))
-
-    inventory.idle = idle  # type: ignore[method-assign]
-    application, tab = await shown(make_application, inventory)
-    assert len(tab.idle.lines) == 1 and "12 log groups" in texts(tab.idle)
-    assert "Instances could not be judged" in texts(tab.idle) and "–" in texts(tab.idle)
-    tab.idle.lines[0].button.click()
-    dialog = await dialog_of(ConfirmDialog, application.window)
-    dialog.accept()
-    await until(lambda: len(inventory.did) == 12)
-
-
-async def test_the_rules_are_changed_and_remembered_by_account(make_application: Callable[..., Any]) -> None:
-    from console.tabs.overview.choices import RulesDialog
-
-    inventory = FakeInventory(pictured())
-    application, tab = await shown(make_application, inventory)
-    tab.idle.rules_button.click()
-    dialog = await dialog_of(RulesDialog, application.window)
-    dialog.fields["endpoint-unused"].setText("999999")
-    dialog.fields["endpoint-unused"].edited.emit()
-    assert not dialog.ok_button.isEnabled() and "from 1 to 336" in dialog.problem.text()
-    dialog.fields["endpoint-unused"].setText("48")
-    dialog.fields["endpoint-unused"].edited.emit()
-    assert dialog.sentences["endpoint-unused"].text() == "No request for 48 hours."
-    dialog.switches["volume-unattached"].setChecked(False)
-    dialog.ok_button.click()
-    await until(lambda: len(tab.idle.lines) == 3)
-    asked = [value for what, value in inventory.asked if what == "idle"][-1]
-    by_id = {rule.id: rule for rule in asked}
-    assert by_id["endpoint-unused"].value == 48 and not by_id["volume-unattached"].on
-    assert "No request for 48 hours." in tab.idle.lines[0].toolTip()
-    settled: list[Any] = []
-
-    async def settle(finding: IdleFinding, rules: Any = ()) -> str:
-        settled.append(rules)
-        return "done"
-
-    inventory.settle = settle  # type: ignore[method-assign]
-    tab.idle.lines[0].button.click()
-    question = await dialog_of(ConfirmDialog, application.window)
-    question.accept()
-    # What is asked once more before anything is done is asked by the same rules.
-    await until(lambda: settled == [tab.chosen.rules])
-    other = ModelServices()
-    other.who = type(other.who)("999999999999", "arn:aws:iam::999999999999:user/other")
-    other.inventory = FakeInventory(pictured())
-    application.ctx.leave()
-    enter(application, other)
-    assert tab.chosen.rules == DEFAULT_RULES
-
-
-# Budget
-
-
-def month(tab: OverviewTab, inventory: FakeInventory, spent: float) -> None:
-    async def costs() -> CostFigures:
-        return CostFigures(NOW, 3.05, 24.9, spent, 592.0, billing=10)
-
-    inventory.costs = costs  # type: ignore[method-assign]
-
-
-async def test_a_budget_warns_at_80_and_does_at_100_what_was_chosen(make_application: Callable[..., Any]) -> None:
-    from console.tabs.overview.choices import BudgetDialog
-
-    inventory = FakeInventory(pictured())
-    application, tab = await shown(make_application, inventory)
-    tab.set_budget()
-    dialog = await dialog_of(BudgetDialog, application.window)
-    dialog.form.set_values({"dollars": 250})
-    dialog.stop.setChecked(True)
-    dialog.ok_button.click()
-    await until(lambda: any("nearly" in notice.title for notice in application.notify.notices))
-    assert "86" in tab.figures.end.caption.text() and inventory.did == []
-    month(tab, inventory, 251.0)
-    tab.refresh()
-    await until(lambda: len(inventory.did) == 3)
-    # What is parked or stopped comes back; nothing is deleted without being asked.
-    assert {action for action, _ in inventory.did} == {"park", "stop"}
-    await until(lambda: not tab.running("list"))
-    assert "used up" in tab.figures.end.caption.text()
-
-
-async def test_a_budget_stops_nothing_that_was_not_chosen_or_in_read_only(make_application: Callable[..., Any]) -> None:
-    from workers.inventory.types import Budget
-
-    inventory = FakeInventory(pictured())
-    application, tab = await shown(make_application, inventory)
-    tab.chosen.budget = Budget(100.0)
-    tab.refresh()
-    await until(lambda: any("used up" in notice.title for notice in application.notify.notices))
-    await until(lambda: not tab.running("list"))
-    assert inventory.did == []
-    application.ctx.set_read_only(True)
-    tab.chosen.budget = Budget(100.0, stop_idle=True)
-    tab.refresh()
-    await until(lambda: not tab.running("list"))
-    assert inventory.did == [] and not application.activity.running
-
-
-def test_settling_several_tells_which_stayed() -> None:
-    from workers.errors.tree import Conflict
-
-    rows = [row for row in pictured() if row.idle and row.kind in ("instance", "notebook")]
-    found = [IdleFinding("r", row, row.idle, None, 1.0, "stop", "") for row in rows]
-
-    class Refusing(FakeInventory):
-        async def settle(self, finding: IdleFinding, rules: Any = ()) -> str:
-            if finding.resource.kind == "instance":
-                raise Conflict("It is used again", "CPU 80 %.")
-            return "done"
-
-    class Services:
-        inventory = Refusing()
-
-    with pytest.raises(Conflict) as told:
-        asyncio.run(Settle(found).run(Services()))  # type: ignore[arg-type]
-    assert "1 of 2" in told.value.title and "dog-scratch" in told.value.message and "1 done" in told.value.message
+async def test_ages_are_of_the_account_s_clock(make_application: Callable[..., Any]) -> None:
+    inventory = FakeInventory([resource("endpoint", "e", "InService", created=NOW + timedelta(hours=5))])
+    _, tab = await shown(make_application, inventory)
+    age = next(column for column in tab.list.table.model.columns if column.key == "age")
+    # By this computer's clock it is not made yet.
+    assert age.text_of(tab.list.table.model.row_at(0)) == "now"
+    inventory.known = replace(inventory.known, clock_off=7 * 3600.0)
+    tab.list.show_inventory(inventory.known)
+    assert age.text_of(tab.list.table.model.row_at(0)) in ("1 h", "2 h")

@@ -10,9 +10,9 @@ from typing import Any
 from PySide6.QtWidgets import QApplication
 
 from console.tabs.overview.tear_down_dialog import TearDownDialog
-from tests.gui.test_overview_tab import opened, shown
 from tests.helpers.inventory import FakeInventory, denied, pictured, resource
 from tests.helpers.models import ModelServices, enter
+from tests.helpers.overview_tab import opened, shown
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import Throttled, Unreachable
 from workers.inventory.types import ALL_KINDS, Proof, TearDownChoice, TearDownPlan, TearDownProgress, TearDownStep

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
 from console.models.format import count
+from console.tabs.overview.billed_dialog import BilledDialog
 from console.tabs.overview.choices import BudgetDialog, RulesDialog
 from console.tabs.overview.chosen import Chosen
 from console.tabs.overview.commands import VERBS, Settle
@@ -49,6 +50,10 @@ class Asking:
             self._chosen.budget = dialog.budget()
             self.forget()
             self._changed()
+
+    async def billed(self) -> None:
+        """Show what AWS has billed, once it was asked for."""
+        await BilledDialog(self._ctx, self._over.window()).ask()
 
     # Taking down
 

@@ -382,6 +382,7 @@ class OverviewTab(Tab):
         if not self.ctx.read_only:
             entries += [(text, icon, partial(make, self.ctx)) for text, icon, make in MAKE]
         entries += [("Budget…", "coin", self.set_budget), ("Idle rules…", "idle", self.change_rules)]
+        entries.append(("What AWS has billed…", "cloud", self.show_billed))
         if self.narrow:
             entries.append(("Copy table", "copy", self.copy_table))
             if self.tear_down_button.isEnabled():
@@ -404,6 +405,10 @@ class OverviewTab(Tab):
     def change_rules(self) -> None:
         """Open the rules by which something is idle."""
         self.start(self._asking.rules(), label="Idle rules", key="ask")
+
+    def show_billed(self) -> None:
+        """Open what AWS itself says; asking costs, so it is asked for there."""
+        self.start(self._asking.billed(), label="Billed", key="ask")
 
     def set_budget(self) -> None:
         """Open what a month may cost."""
