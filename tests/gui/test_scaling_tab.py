@@ -306,3 +306,25 @@ async def test_a_week_is_replayed_in_slices(make_application: Callable[..., Any]
         turns += 1
     # The window had a turn after each slice of both plans.
     assert turns >= 2 * 7 * 1440 // SLICE
+
+
+async def test_a_refused_reservation_says_that_the_limits_of_the_plan_stay(
+    make_application: Callable[..., Any],
+) -> None:
+    scaling = scaled_account()
+    application, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    page = tab.plan_page
+    await until(lambda: page.plan is not None)
+    page.form.row("function").set_value("dog-predict")
+
+    async def refuse(name: str, count: int) -> None:
+        raise InvalidInput("Could not reserve", "It decreases the account's pool.", "Reserve less.")
+
+    scaling.concurrency.reserve = refuse  # type: ignore[method-assign]
+    page.apply_button.click()
+    (await dialog_of(ConfirmDialog, application.window)).accept()
+    await until(lambda: "its limits and target are the plan's" in texts(application.window))
+    assert [what for what, *_ in scaling.did] == ["apply"] and application.activity.history[0].state == "failed"
+    # What it did change is read again.
+    await until(lambda: tab.panel.variant_form.settings.target == page.plan.target)
