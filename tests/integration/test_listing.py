@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.model import ListShape, Shape, StructureShape
 
+from sandbox.moto_host.allowed import ALLOWED
 from tests.helpers.sandbox import SandboxProcess
 
 # Everything that lists and needs no name. Of services that are neither ours nor moto's the table in
@@ -78,3 +81,35 @@ def test_what_is_not_done_is_refused_and_not_tried_again(
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
     assert operation in error["Error"]["Message"]
+
+
+def value_of(shape: Shape, odd: bool, depth: int = 3) -> Any:
+    """The least that a member takes, or something that fits its type and makes no sense."""
+    if isinstance(shape, ListShape):
+        return [] if odd or not depth else [value_of(shape.member, odd, depth - 1)]
+    if isinstance(shape, StructureShape):
+        needed = shape.required_members
+        return {name: value_of(of, odd, depth - 1) for name, of in shape.members.items() if depth and name in needed}
+    known = {"integer": 1, "long": 1, "boolean": True, "timestamp": 0, "blob": b"x", "map": {}, "float": 1.0}
+    return known.get(shape.type_name, "" if odd else "x")
+
+
+@pytest.mark.parametrize("service", sorted(ALLOWED))
+def test_nothing_that_moto_answers_fails_for_what_a_client_can_send(sandbox: SandboxProcess, service: str) -> None:
+    client = sandbox.client(service, config=Config(parameter_validation=False, retries={"max_attempts": 0}))
+    failed = []
+    for operation in sorted(ALLOWED[service]):
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        members = shape.members if shape is not None else {}
+        for odd, whole in ((False, False), (False, True), (True, True)):
+            given = {
+                name: value_of(of, odd)
+                for name, of in members.items()
+                if name != "DryRun" and (whole or name in shape.required_members)
+            }
+            try:
+                getattr(client, xform_name(operation))(**given)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                    failed.append(f"{operation} {given}: {error}")
+    assert failed == []

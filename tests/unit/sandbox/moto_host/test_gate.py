@@ -97,3 +97,16 @@ def test_a_list_of_what_cannot_exist_asks_for_nothing_and_is_empty_for_clients(s
     read.pop("ResponseMetadata")
     assert empty_answer(service, operation) and all(value in ([], False) for value in read.values())
     assert not set(model.output_shape.required_members) - read.keys()
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("GroupId"), IndexError(), TypeError("None"), AttributeError("x"), ValueError()]
+)
+def test_what_moto_stumbles_over_was_asked_wrongly(error: Exception) -> None:
+    class Stumbling:
+        def handle(self, call: Call) -> RestResponse:
+            raise error
+
+    with pytest.raises(AwsError) as caught:
+        Gate(Stumbling()).handle(call_of("ec2", "ReleaseAddress"))
+    assert (caught.value.code, caught.value.status) == ("InvalidParameterValue", 400)
