@@ -75,13 +75,40 @@ def _algorithm(answer: Mapping[str, Any]) -> str:
     return ""
 
 
+# Conditions on these say who may come, or from where; one on encryption or time leaves everybody in.
+_WHO = frozenset(
+    {
+        *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:userid"),
+        *("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner"),
+        *("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip"),
+        *("s3:dataaccesspointaccount", "s3:dataaccesspointarn"),
+    }
+)
+_ANYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
+
+
+def _limits(condition: object) -> bool:
+    """Whether a condition names who, or from where, and does not name everybody."""
+    if not isinstance(condition, dict):
+        return False
+    for operator, keys in condition.items():
+        if "Not" in operator or operator.endswith("IfExists") or not isinstance(keys, dict):
+            continue
+        for key, value in keys.items():
+            values = value if isinstance(value, list) else [value]
+            if str(key).lower() in _WHO and values and not _ANYBODY & {str(found) for found in values}:
+                return True
+    return False
+
+
 def open_to_everybody(document: PolicyDocument | None) -> bool:
-    """Whether a resource's policy allows something to everybody without a condition."""
+    """Whether a resource's policy allows something to everybody, without a condition that says to whom."""
     for statement in statements(document) if document else ():
-        principal: object = statement.get("Principal")
+        # Everybody but some is everybody.
+        principal: object = "*" if "NotPrincipal" in statement else statement.get("Principal")
         named = principal.get("AWS") if isinstance(principal, dict) else principal
         everybody = "*" in named if isinstance(named, list) else named == "*"
-        if statement.get("Effect") == "Allow" and everybody and not statement.get("Condition"):
+        if statement.get("Effect") == "Allow" and everybody and not _limits(statement.get("Condition")):
             return True
     return False
 

@@ -89,12 +89,35 @@ def test_a_block_covers_what_a_policy_opens() -> None:
     assert not look(area, restricted).findings
     granted = replace(BUCKET, block={}, grants=("http://acs.amazonaws.com/groups/global/AllUsers",))
     assert "s3_bucket_public_access" in [finding.check for finding in look(area, granted).findings]
-    conditioned = replace(
-        BUCKET,
-        block={},
-        policy={"Statement": [{**OPEN["Statement"][0], "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]},
-    )
-    assert "s3_bucket_public_access" not in [finding.check for finding in look(area, conditioned).findings]
+
+
+@pytest.mark.parametrize(
+    ("condition", "public"),
+    [
+        ({}, True),
+        ({"StringEquals": {"aws:SourceAccount": "123456789012"}}, False),
+        ({"ArnLike": {"AWS:SourceArn": ["arn:aws:s3:::dogs"]}}, False),
+        ({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, False),
+        ({"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "0.0.0.0/0"]}}, True),
+        ({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, True),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}, "Bool": {"aws:SecureTransport": "true"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, True),
+        ({"StringLike": {"aws:PrincipalArn": "*"}}, True),
+        ({"StringEqualsIfExists": {"aws:SourceAccount": "123456789012"}}, True),
+        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, True),
+    ],
+)
+@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::1:root", "*"]}])
+def test_only_a_condition_that_says_who_closes_a_policy(condition: Any, public: bool, principal: Any) -> None:
+    area = CHECKS["s3_bucket_public_access"][0]
+    statement = {**OPEN["Statement"][0], "Principal": principal} | ({"Condition": condition} if condition else {})
+    found = look(area, replace(BUCKET, block={}, policy={"Statement": [statement]}))
+    assert ("s3_bucket_public_access" in [finding.check for finding in found.findings]) == public
+    others = {key: value for key, value in statement.items() if key != "Principal"} | {"NotPrincipal": {"AWS": "arn"}}
+    found = look(area, replace(BUCKET, block={}, policy={"Statement": [others]}))
+    assert ("s3_bucket_public_access" in [finding.check for finding in found.findings]) == public
+    denied = look(area, replace(BUCKET, block={}, policy={"Statement": [{**statement, "Effect": "Deny"}]}))
+    assert "s3_bucket_public_access" not in [finding.check for finding in denied.findings]
 
 
 def test_a_runtime_is_supported_until_its_day() -> None:
