@@ -136,6 +136,14 @@ class TearDownDialog(Dialog):
         self.buttons.addWidget(self.confirm_button)
         self.cancel_button.setDefault(True)
 
+    def _fit(self) -> None:
+        """As high as the words need at this width: what they would need at their least width leaves a hole."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.setFixedHeight(layout.heightForWidth(self.width()))
+        self._keep_in_sight()
+
     # The plan
 
     def read(self) -> None:
