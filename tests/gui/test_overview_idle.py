@@ -139,6 +139,25 @@ async def test_a_budget_warns_at_80_and_does_at_100_what_was_chosen(make_applica
     assert "used up" in tab.figures.end.caption.text()
 
 
+async def test_a_budget_is_looked_after_out_of_sight(make_application: Callable[..., Any]) -> None:
+    from workers.inventory.types import Budget
+
+    inventory = FakeInventory(pictured())
+    _, tab = await shown(make_application, inventory)
+    tab.leave()
+    assert tab._budget_timer.isActive()
+    inventory.asked.clear()
+    tab.watch_budget()
+    await until(lambda: not tab.running("budget"))
+    # Without a budget nobody asks for anything.
+    assert inventory.asked == []
+    tab.chosen.budget = Budget(100.0, stop_idle=True)
+    tab.watch_budget()
+    await until(lambda: len(inventory.did) == 3)
+    tab.enter()
+    assert not tab._budget_timer.isActive()
+
+
 async def test_a_budget_stops_nothing_that_was_not_chosen_or_in_read_only(make_application: Callable[..., Any]) -> None:
     from workers.inventory.types import Budget
 

@@ -124,7 +124,7 @@ class BudgetDialog(FormDialog):
         words = (
             "Parks endpoints and stops instances and notebooks that the rules call idle; deletes nothing. Only while"
         )
-        self.foot.addWidget(label(f"{words} this window is open.", "small", "text2", wrap=True))
+        self.foot.addWidget(label(f"{words} this window is open, every 10 min.", "small", "text2", wrap=True))
         self.none_button = Button("No budget", "ghost", on=self._take_away)
         self.none_button.setVisible(budget is not None)
         self.buttons.insertWidget(0, self.none_button)

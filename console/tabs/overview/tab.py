@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,12 @@ if TYPE_CHECKING:
 
 # Metrics cost money: what is in sight is looked at closer this often, and no more.
 LOOK_SECONDS = 300
+# A budget is looked after this often while another tab is in sight.
+BUDGET_SECONDS = 600
 _SIDE_WIDTH = 352
+
+
+log = logging.getLogger(__name__)
 
 
 class OverviewTab(Tab):
@@ -96,6 +102,9 @@ class OverviewTab(Tab):
         self._look_timer = QTimer(self)
         self._look_timer.setInterval(LOOK_SECONDS * 1000)
         self._look_timer.timeout.connect(self._look_closer)
+        self._budget_timer = QTimer(self)
+        self._budget_timer.setInterval(BUDGET_SECONDS * 1000)
+        self._budget_timer.timeout.connect(self.watch_budget)
         self._connect()
         self._forget()
 
@@ -134,11 +143,13 @@ class OverviewTab(Tab):
         for part in self.side.parts:
             part.set_active(True)
         self._look_timer.start()
+        self._budget_timer.stop()
         self.refresh()
 
     def deactivate(self) -> None:
-        """Stop reading what costs money."""
+        """Stop reading what costs money; only a budget is still looked after."""
         self._look_timer.stop()
+        self._budget_timer.start()
         for part in self.side.parts:
             part.set_active(False)
 
@@ -281,6 +292,17 @@ class OverviewTab(Tab):
         self._show_findings()
         self._asking.keep_budget(self._budget, report)
 
+    def watch_budget(self) -> None:
+        """Out of sight: see where the month stands, and what is to be stopped, if there is a budget."""
+        if not self.active and self.chosen.budget is not None:
+            self.with_services(self._watch_budget, label="Look after the budget", key="budget", on_error=_quietly)
+
+    async def _watch_budget(self, services: Services) -> None:
+        await services.inventory.read()
+        await self._read_costs(services)
+        if self._budget is not None and self._budget.level in ("warning", "over"):
+            await self._read_idle(services)
+
     def _show_findings(self) -> None:
         button = self.drawer_buttons()
         number = sum(part.findings for part in self.side.parts)
@@ -420,3 +442,8 @@ class OverviewTab(Tab):
 
     def _go_to_data(self) -> None:
         self.ctx.navigate("data")
+
+
+def _quietly(error: BaseException) -> None:
+    # The tabs say what is wrong with the account; nobody looks at this one.
+    log.info("the budget could not be looked after: %s", error)
