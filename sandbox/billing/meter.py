@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sandbox.billing.pricing import PRICE_FILE
+from sandbox.billing.products import PRICE_FILE
 from sandbox.context import SandboxContext
 from sandbox.core.account import REGION
 from sandbox.core.diagnostics import tell_exception

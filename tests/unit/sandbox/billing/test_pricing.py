@@ -54,7 +54,7 @@ def test_pages_put_together_are_all_products() -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"ServiceCode": "AmazonEC2"}, "InvalidParameterException"),
+        ({"ServiceCode": "AmazonRDS"}, "InvalidParameterException"),
         ({"ServiceCode": "AmazonSageMaker", "NextToken": "!"}, "InvalidNextTokenException"),
         ({}, "ValidationException"),
     ],
@@ -63,3 +63,32 @@ def test_what_it_refuses(request_: dict[str, Any], code: str) -> None:
     with pytest.raises(AwsError) as caught:
         ask("GetProducts", **request_)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "value", "unit", "dollars"),
+    [
+        ("AmazonEC2", "usagetype", "BoxUsage:t3.micro", "Hrs", 0.0104),
+        ("AmazonEC2", "volumeApiName", "gp3", "GB-Mo", 0.08),
+        ("AmazonSageMaker", "usagetype", "USE1-Notebk:ml.t2.medium", "Hrs", 0.0464),
+        ("AWSLambda", "group", "AWS-Lambda-Requests", "Requests", 2e-07),
+        ("AmazonVPC", "group", "VPCPublicIPv4Address", "Hrs", 0.005),
+        ("AmazonS3", "storageClass", "General Purpose", "GB-Mo", 0.023),
+        ("AmazonCloudWatch", "alarmType", "Standard", "Alarms", 0.1),
+    ],
+)
+def test_each_service_that_is_here_has_its_prices(code: str, field: str, value: str, unit: str, dollars: float) -> None:
+    asked_for = {"regionCode": "us-east-1", field: value}
+    rules = [{"Type": "TERM_MATCH", "Field": name, "Value": of} for name, of in asked_for.items()]
+    [found] = [json.loads(text) for text in ask("GetProducts", ServiceCode=code, Filters=rules)["PriceList"]]
+    [term] = found["terms"]["OnDemand"].values()
+    [dimension] = term["priceDimensions"].values()
+    assert (dimension["unit"], float(dimension["pricePerUnit"]["USD"])) == (unit, pytest.approx(dollars))
+
+
+def test_the_services_are_listed_with_what_their_products_are_filtered_by() -> None:
+    listed = {row["ServiceCode"]: row["AttributeNames"] for row in ask("DescribeServices")["Services"]}
+    assert {"AmazonEC2", "AmazonSageMaker", "AWSLambda", "AmazonS3"} <= listed.keys()
+    assert "instanceName" in listed["AmazonSageMaker"] and "instanceType" in listed["AmazonEC2"]
+    [only] = ask("DescribeServices", ServiceCode="AWSLambda")["Services"]
+    assert only["ServiceCode"] == "AWSLambda"
