@@ -172,13 +172,13 @@ class _Schedules(_Part):
         self._did("schedule", scalable.id, action, limits)
         action = replace(action, resource=scalable.resource)
         actions = self._whole.actions
-        others = [one for one in actions.get(scalable.resource, ()) if one.name != action.name]
+        others = [kept for kept in actions.get(scalable.resource, ()) if kept.name != action.name]
         actions[scalable.resource] = (*others, action)
 
     async def delete(self, scalable: Scalable, name: str, *, tidy: bool = False) -> None:
         self._did("unschedule", scalable.id, name, tidy)
-        kept = [one for one in self._whole.actions.get(scalable.resource, ()) if one.name != name]
-        self._whole.actions[scalable.resource] = tuple(kept)
+        left = [kept for kept in self._whole.actions.get(scalable.resource, ()) if kept.name != name]
+        self._whole.actions[scalable.resource] = tuple(left)
 
 
 class _Prober(_Part):

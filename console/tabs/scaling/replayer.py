@@ -35,6 +35,7 @@ class Replayer(QObject):
         super().__init__(parent)
         self._ctx, self._page, self._planner = ctx, page, planner
         self._found: VariantScaling | None = None
+        self._per_hour: float | None = None
         self._again = False
         self._planned: Plan | None = None
         page.changed.connect(self.replay)
@@ -56,6 +57,8 @@ class Replayer(QObject):
     def show(self, found: VariantScaling, settings: VariantSettings, plan: Plan | None) -> None:
         """Compare for this variant: what is in force, and what is planned; what one is changing stays."""
         first, self._found = self._found is None, found
+        services = self._ctx.services
+        self._per_hour = services.scaling.per_hour(found.variant) if services is not None else None
         if first:
             page, now = self._page, "In force now." if found.target is not None else "As the form says: fixed now."
             page.sides["a"].set_settings(settings, now)
@@ -118,9 +121,8 @@ class Replayer(QObject):
     async def _replay(self) -> None:
         while self._again:
             self._again = False
-            page, found, services = self._page, self._found, self._ctx.services
+            page, per_hour = self._page, self._per_hour
             curve, start, capacity = page.curve.values, page.start, page.capacity
-            per_hour = services.scaling.per_hour(found.variant) if services is not None and found is not None else None
             results: dict[str, Outcome] = {}
             for side in SIDES:
                 rules = page.sides[side].rules
