@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 from sandbox.billing.quotas import SERVICES, Quota, Quotas, Raise, catalogue, quota_of
 from sandbox.context import SandboxContext
@@ -17,6 +17,20 @@ _SERVICE = "service-quotas"
 _ACCOUNT = "ACCOUNT"
 
 T = TypeVar("T")
+# The members of an answer; each of the functions below says which.
+Answer = dict[str, object]
+
+
+class Asked(TypedDict):
+    """What the operations of this service are given; the model says which of them each one has."""
+
+    ServiceCode: NotRequired[str]
+    QuotaCode: NotRequired[str]
+    RequestId: NotRequired[str]
+    DesiredValue: NotRequired[float]
+    Status: NotRequired[str]
+    MaxResults: NotRequired[int]
+    NextToken: NotRequired[str]
 
 
 class ServiceQuotasService(Service):
@@ -42,63 +56,63 @@ class ServiceQuotasService(Service):
             "ListRequestedServiceQuotaChangeHistoryByQuota": self._history_of_quota,
         }
 
-    def _list_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_services(self, request: Asked, _caller: Caller) -> Answer:
         return {"Services": [{"ServiceCode": code, "ServiceName": name} for code, name in SERVICES.items()]}
 
-    def _list(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list(self, request: Asked, _caller: Caller) -> Answer:
         request = _of_service(request)
         wanted = request.get("QuotaCode")
         found = [quota for quota in _all_of(request) if wanted in (None, quota.code)]
         # Only those on the page are looked up.
         return _page(request, "Quotas", found, lambda quota: _described(quota, self._quotas.limit(quota)))
 
-    def _get(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get(self, request: Asked, _caller: Caller) -> Answer:
         quota = _named(_of_service(request))
         return {"Quota": _described(quota, self._quotas.limit(quota))}
 
-    def _list_defaults(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _list_defaults(self, request: Asked, _caller: Caller) -> Answer:
         request = _of_service(request)
         return _page(request, "Quotas", _all_of(request), lambda quota: _described(quota, quota.value))
 
-    def _get_default(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get_default(self, request: Asked, _caller: Caller) -> Answer:
         quota = _named(_of_service(request))
         return {"Quota": _described(quota, quota.value)}
 
-    def _request(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _request(self, request: Asked, caller: Caller) -> Answer:
         request = _of_service(request)
         made = self._quotas.request(_named(request), request["DesiredValue"], caller.arn)
         return {"RequestedQuota": _requested(made)}
 
-    def _get_request(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _get_request(self, request: Asked, _caller: Caller) -> Answer:
         wanted = request["RequestId"]
         found = next((request for request in self._quotas.raises() if request.id == wanted), None)
         if found is None:
             raise AwsError("NoSuchResourceException", f"There is no quota request with the ID {wanted}.")
         return {"RequestedQuota": _requested(found)}
 
-    def _history(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _history(self, request: Asked, _caller: Caller) -> Answer:
         service = request.get("ServiceCode")
         if service is not None and service not in SERVICES:
             raise _no_service(service)
         found = [request for request in self._quotas.raises() if service in (None, request.quota.service)]
         return self._history_page(request, found)
 
-    def _history_of_quota(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+    def _history_of_quota(self, request: Asked, _caller: Caller) -> Answer:
         request = _of_service(request)
         return self._history_page(request, self._quotas.raises(_named(request).code))
 
-    def _history_page(self, request: dict[str, Any], found: Sequence[Raise]) -> dict[str, Any]:
+    def _history_page(self, request: Asked, found: Sequence[Raise]) -> Answer:
         wanted = request.get("Status")
         return _page(request, "RequestedQuotas", [made for made in found if wanted in (None, made.status)], _requested)
 
 
-def _of_service(request: dict[str, Any]) -> dict[str, Any]:
+def _of_service(request: Asked) -> Asked:
     if request["ServiceCode"] not in SERVICES:
         raise _no_service(request["ServiceCode"])
     return request
 
 
-def _all_of(request: dict[str, Any]) -> list[Quota]:
+def _all_of(request: Asked) -> list[Quota]:
     return [quota for quota in catalogue().values() if quota.service == request["ServiceCode"]]
 
 
@@ -109,14 +123,14 @@ def _no_service(code: str) -> AwsError:
     )
 
 
-def _named(request: dict[str, Any]) -> Quota:
+def _named(request: Asked) -> Quota:
     quota = quota_of(request["QuotaCode"])
     if quota is None or quota.service != request["ServiceCode"]:
         raise AwsError("NoSuchResourceException", f"The specified quota {request['QuotaCode']} does not exist.")
     return quota
 
 
-def _described(quota: Quota, value: float) -> dict[str, Any]:
+def _described(quota: Quota, value: float) -> Answer:
     return {
         "ServiceCode": quota.service,
         "ServiceName": SERVICES[quota.service],
@@ -131,7 +145,7 @@ def _described(quota: Quota, value: float) -> dict[str, Any]:
     }
 
 
-def _requested(raised: Raise) -> dict[str, Any]:
+def _requested(raised: Raise) -> Answer:
     case = {"CaseId": str(int(raised.id[:12], 16))} if raised.status == "CASE_OPENED" else {}
     return {
         "Id": raised.id,
@@ -152,8 +166,6 @@ def _requested(raised: Raise) -> dict[str, Any]:
     }
 
 
-def _page(
-    request: dict[str, Any], member: str, rows: Sequence[T], show: Callable[[T], dict[str, Any]]
-) -> dict[str, Any]:
+def _page(request: Asked, member: str, rows: Sequence[T], show: Callable[[T], Answer]) -> Answer:
     bad_token = AwsError("InvalidPaginationTokenException", "Invalid input was provided for NextToken.")
     return page(request, member, rows, show, bad_token)

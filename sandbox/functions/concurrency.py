@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sandbox.core.settings import account_concurrency
+from sandbox.functions.members import FunctionMembers
 from sandbox.functions.provisioned import Provisioned
 from sandbox.functions.store import LATEST, FunctionStore, split_name
 from sandbox.service import Operation
@@ -22,7 +23,15 @@ _UNRESERVED_MINIMUM = 100
 _PAGE = 50
 _OF_PROVISIONED = "provisioned:"
 
-Members = dict[str, Any]
+# The members of an answer.
+Answer = dict[str, object]
+
+
+class Kept(TypedDict):
+    """What is kept of one provisioned concurrency: how much was asked for, and when (ISO 8601)."""
+
+    wanted: int
+    modified: str
 
 
 class Concurrency:
@@ -49,7 +58,7 @@ class Concurrency:
             for qualifier, kept in self._records(name).items():
                 self._provisioned.put(name, qualifier, self._store.get(name, qualifier), kept["wanted"])
 
-    def of(self, name: str) -> Members:
+    def of(self, name: str) -> Answer:
         """The members of GetFunctionConcurrency."""
         reserved = self.reserved(name)
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
@@ -84,12 +93,12 @@ class Concurrency:
         if qualifier is not None and self._store.exists(name):
             self._store.put_setting(name, f"{_OF_PROVISIONED}{qualifier}", None)
 
-    def _name(self, given: Members) -> str:
+    def _name(self, given: FunctionMembers) -> str:
         name = split_name(given["FunctionName"])[0]
         self._store.get(name)
         return name
 
-    def _records(self, name: str) -> dict[str, Members]:
+    def _records(self, name: str) -> dict[str, Kept]:
         return {key: json.loads(text) for key, text in self._store.settings(name, _OF_PROVISIONED).items()}
 
     def _provisioned_of(self, name: str, but: str = "") -> int:
@@ -100,7 +109,7 @@ class Concurrency:
         reserved = self.reserved(name)
         return self._provisioned_of(name) if reserved is None else reserved
 
-    def _put(self, given: Members, caller: Caller) -> Members:
+    def _put(self, given: FunctionMembers, caller: Caller) -> Answer:
         name, wanted = self._name(given), given["ReservedConcurrentExecutions"]
         if wanted < self._provisioned_of(name):
             raise _invalid(
@@ -119,16 +128,16 @@ class Concurrency:
                 f"value of [{self._minimum}]."
             )
 
-    def _delete(self, given: Members, caller: Caller) -> None:
+    def _delete(self, given: FunctionMembers, caller: Caller) -> None:
         self._store.put_setting(self._name(given), "reserved", None)
 
-    def _account(self, given: Members, caller: Caller) -> Members:
+    def _account(self, given: FunctionMembers, caller: Caller) -> Answer:
         configs = [self._store.get(name) for name in self._store.names()]
         limits = {"ConcurrentExecutions": self.quota, "UnreservedConcurrentExecutions": self.unreserved()}
         usage = {"FunctionCount": len(configs), "TotalCodeSize": sum(config["CodeSize"] for config in configs)}
         return {"AccountLimit": limits, "AccountUsage": usage}
 
-    def _put_provisioned(self, given: Members, caller: Caller) -> Members:
+    def _put_provisioned(self, given: FunctionMembers, caller: Caller) -> Answer:
         name, qualifier, wanted = *self._target(given), given["ProvisionedConcurrentExecutions"]
         config = self._store.get(name, qualifier)
         if config["Version"] == LATEST:
@@ -149,12 +158,12 @@ class Concurrency:
             )
         if reserved is None:
             self._check_pool(name, total, "ConcurrentExecutions")
-        record = {"wanted": wanted, "modified": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"}
+        record: Kept = {"wanted": wanted, "modified": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"}
         self._store.put_setting(name, f"{_OF_PROVISIONED}{qualifier}", json.dumps(record))
         self._provisioned.put(name, qualifier, config, wanted)
         return self._state(name, qualifier, record)
 
-    def _get_provisioned(self, given: Members, caller: Caller) -> Members:
+    def _get_provisioned(self, given: FunctionMembers, caller: Caller) -> Answer:
         name, qualifier = self._target(given)
         self._store.get(name, qualifier)
         record = self._records(name).get(qualifier)
@@ -167,7 +176,7 @@ class Concurrency:
             )
         return self._state(name, qualifier, record)
 
-    def _list_provisioned(self, given: Members, caller: Caller) -> Members:
+    def _list_provisioned(self, given: FunctionMembers, caller: Caller) -> Answer:
         name, after = self._name(given), given.get("Marker", "")
         found = [(qualifier, record) for qualifier, record in sorted(self._records(name).items()) if qualifier > after]
         page = found[: given.get("MaxItems", _PAGE)]
@@ -178,17 +187,17 @@ class Concurrency:
         more = {"NextMarker": page[-1][0]} if len(page) < len(found) else {}
         return {"ProvisionedConcurrencyConfigs": shown, **more}
 
-    def _delete_provisioned(self, given: Members, caller: Caller) -> None:
+    def _delete_provisioned(self, given: FunctionMembers, caller: Caller) -> None:
         name, qualifier = self._target(given)
         self._store.get(name, qualifier)
         self.forget(name, qualifier)
 
-    def _target(self, given: Members) -> tuple[str, str]:
+    def _target(self, given: FunctionMembers) -> tuple[str, str]:
         name, qualifier = split_name(given["FunctionName"], given["Qualifier"])
         self._store.get(name)
         return name, qualifier
 
-    def _state(self, name: str, qualifier: str, record: Members) -> Members:
+    def _state(self, name: str, qualifier: str, record: Kept) -> Answer:
         return self._provisioned.state(name, qualifier) | {"LastModified": record["modified"]}
 
 

@@ -12,7 +12,6 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.processes import Managed
@@ -20,6 +19,7 @@ from sandbox.functions.code import CodeStore
 from sandbox.functions.concurrency import Concurrency
 from sandbox.functions.environment import Answer, Environment
 from sandbox.functions.log import log_lines
+from sandbox.functions.members import CallMembers
 from sandbox.functions.pool import IDLE_SECONDS, MAX_AGE_SECONDS, Pool
 from sandbox.functions.provisioned import Provisioned
 from sandbox.functions.queue import EventQueue
@@ -57,7 +57,7 @@ class Invoker:
         self._events = EventQueue(ctx.state.db, self._run_event)
         self._events.resume()
 
-    def invoke(self, config: Config, qualifier: str, given: dict[str, Any]) -> dict[str, object]:
+    def invoke(self, config: Config, qualifier: str, given: CallMembers) -> dict[str, object]:
         """The result of the Invoke operation. Raises ``AwsError`` for what AWS refuses before the code runs."""
         kind = given.get("InvocationType", "RequestResponse")
         payload = given.get("Payload") or b"{}"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.core.account import ACCOUNT_ID
 from sandbox.core.account import arn as account_arn
+from sandbox.functions.members import PermissionMembers
 from sandbox.functions.store import LATEST, FunctionStore, split_name
 from sandbox.wire.errors import AwsError
 
@@ -26,8 +27,6 @@ _CONDITIONS = (
     ("FunctionUrlAuthType", "StringEquals", "lambda:FunctionUrlAuthType"),
 )
 
-Given = dict[str, Any]
-
 
 class FunctionPolicies:
     """The resource policies of all functions. ``exists`` tells whether a role or user of the account is there."""
@@ -35,7 +34,7 @@ class FunctionPolicies:
     def __init__(self, store: FunctionStore, exists: Callable[[str], bool]) -> None:
         self._store, self._exists = store, exists
 
-    def add(self, given: Given) -> dict[str, Any]:
+    def add(self, given: PermissionMembers) -> dict[str, Any]:
         """AddPermission. Raises ``AwsError`` for a taken statement id, a strange principal or an old revision."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
@@ -53,15 +52,16 @@ class FunctionPolicies:
             "Resource": self._store.function_arn(name, qualifier),
         }
         conditions: dict[str, dict[str, str]] = {}
+        asked: Mapping[str, object] = given
         for member, operator, key in _CONDITIONS:
-            if member in given:
-                conditions.setdefault(operator, {})[key] = given[member]
+            if member in asked:
+                conditions.setdefault(operator, {})[key] = str(asked[member])
         if conditions:
             statement["Condition"] = conditions
         self._save(name, qualifier, [*statements, statement])
         return {"Statement": json.dumps(statement)}
 
-    def remove(self, given: Given) -> None:
+    def remove(self, given: PermissionMembers) -> None:
         """RemovePermission. Raises ``AwsError`` ResourceNotFoundException."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
@@ -71,7 +71,7 @@ class FunctionPolicies:
             raise AwsError("ResourceNotFoundException", text, 404, Type="User")
         self._save(name, qualifier, rest)
 
-    def get(self, given: Given) -> dict[str, Any]:
+    def get(self, given: PermissionMembers) -> dict[str, Any]:
         """GetPolicy. Raises ``AwsError`` ResourceNotFoundException when there is none."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
@@ -80,7 +80,7 @@ class FunctionPolicies:
         policy = json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": statements})
         return {"Policy": policy, "RevisionId": self._store.get(name)["RevisionId"]}
 
-    def _target(self, given: Given) -> tuple[str, str]:
+    def _target(self, given: PermissionMembers) -> tuple[str, str]:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
         if qualifier == LATEST:
             text = "We currently do not support adding policies for $LATEST."

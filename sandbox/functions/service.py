@@ -11,6 +11,7 @@ from sandbox.context import SandboxContext
 from sandbox.core.numbers import whole
 from sandbox.functions.code import Code, CodeStore
 from sandbox.functions.invoke import Invoker
+from sandbox.functions.members import CallMembers, CodeMembers, FunctionMembers, TagMembers
 from sandbox.functions.policy import FunctionPolicies
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
 from sandbox.s3.inside import S3
@@ -101,25 +102,25 @@ class LambdaService(Service):
         """The call with its members checked; Lambda's ValidationException says whose fault it is."""
         return check(call, Type="User")
 
-    def _name(self, given: dict[str, Any]) -> str:
+    def _name(self, given: FunctionMembers) -> str:
         name = split_name(given["FunctionName"])[0]
         self._store.get(name)
         return name
 
-    def _none_of(self, given: dict[str, Any]) -> list[Any]:
+    def _none_of(self, given: FunctionMembers) -> list[object]:
         self._name(given)
         return []
 
-    def _no_url(self, given: dict[str, Any]) -> Result:
+    def _no_url(self, given: FunctionMembers) -> Result:
         self._name(given)
         text = "The resource you requested does not exist."
         raise AwsError("ResourceNotFoundException", text, 404, Type="User")
 
-    def _find(self, given: dict[str, Any]) -> Config:
+    def _find(self, given: FunctionMembers) -> Config:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
         return self._store.get(name, qualifier)
 
-    def _create(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _create(self, given: FunctionMembers, caller: Caller) -> Result:
         name = split_name(given["FunctionName"])[0]
         if self._store.exists(name):
             raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409, Type="User")
@@ -147,7 +148,7 @@ class LambdaService(Service):
             self._store.put_setting(name, "tags", json.dumps(given["Tags"]))
         return self._store.publish(name, None, None, None) if given.get("Publish") else config
 
-    def _get(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _get(self, given: FunctionMembers, caller: Caller) -> Result:
         config = self._find(given)
         name = config["FunctionName"]
         found: dict[str, Any] = {"Configuration": config, "Tags": self._tags(name), "Code": {"RepositoryType": "S3"}}
@@ -155,14 +156,14 @@ class LambdaService(Service):
             found["Concurrency"] = concurrency
         return found
 
-    def _list(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _list(self, given: FunctionMembers, caller: Caller) -> Result:
         names = [name for name in self._store.names() if name > given.get("Marker", "")]
         page = names[: given.get("MaxItems", _PAGE)]
         everything = given.get("FunctionVersion") == "ALL"
         found = [c for name in page for c in (self._store.versions(name) if everything else [self._store.get(name)])]
         return {"Functions": found} | ({"NextMarker": page[-1]} if len(page) < len(names) else {})
 
-    def _delete(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _delete(self, given: FunctionMembers, caller: Caller) -> Result:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
         self._store.delete(name, qualifier)
         self._invoker.forget(name)
@@ -170,7 +171,7 @@ class LambdaService(Service):
         self._code.keep_only(self._store.code_hashes())
         return {"StatusCode": 204}
 
-    def _update_code(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _update_code(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
         config = self._store.get(name)
         self._store.check_revision(config, given.get("RevisionId"))
@@ -182,7 +183,7 @@ class LambdaService(Service):
         self._code.keep_only(self._store.code_hashes())
         return self._store.publish(name, None, None, None) if given.get("Publish") else config
 
-    def _update_configuration(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _update_configuration(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
         config = self._store.get(name)
         self._store.check_revision(config, given.get("RevisionId"))
@@ -190,9 +191,9 @@ class LambdaService(Service):
         self._invoker.forget(name)
         return config
 
-    def _configured(self, config: Config, given: dict[str, Any]) -> Config:
+    def _configured(self, config: Config, given: FunctionMembers) -> Config:
         _refuse_undone(given, config)
-        config = dict(config, **{key: given[key] for key in _CONFIGURABLE if key in given})
+        config = dict(config, **{key: value for key, value in given.items() if key in _CONFIGURABLE})
         if config["Timeout"] > MAX_TIMEOUT:
             text = (
                 f"1 validation error detected: Value '{config['Timeout']}' at 'timeout' failed to satisfy constraint: "
@@ -218,10 +219,9 @@ class LambdaService(Service):
             config["Environment"] = {"Variables": variables}
         return config
 
-    def _zip(self, given: dict[str, Any]) -> bytes:
+    def _zip(self, given: CodeMembers) -> bytes:
         if "ZipFile" in given:
-            data: bytes = given["ZipFile"]
-            return data
+            return given["ZipFile"]
         if "S3Bucket" in given and "S3Key" in given:
             try:
                 return self._ctx.part(S3).get_bytes(given["S3Bucket"], given["S3Key"], given.get("S3ObjectVersion"))
@@ -230,11 +230,11 @@ class LambdaService(Service):
                 raise _invalid(text) from None
         raise _invalid("Please provide a source for function code.")
 
-    def _publish(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _publish(self, given: FunctionMembers, caller: Caller) -> Result:
         revision = given.get("RevisionId")
         return self._store.publish(self._name(given), given.get("Description"), given.get("CodeSha256"), revision)
 
-    def _list_versions(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _list_versions(self, given: FunctionMembers, caller: Caller) -> Result:
         versions = self._store.versions(self._name(given))
         start, size = whole(given.get("Marker", "0")), given.get("MaxItems", _PAGE)
         if start is None:
@@ -242,36 +242,38 @@ class LambdaService(Service):
         end = start + size
         return {"Versions": versions[start:end]} | ({"NextMarker": str(end)} if end < len(versions) else {})
 
-    def _create_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _create_alias(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
         if any(alias["Name"] == given["Name"] for alias in self._store.aliases(name)):
             arn = self._store.function_arn(name, given["Name"])
             raise AwsError("ResourceConflictException", f"Alias already exists: {arn}", 409, Type="User")
-        record = {key: given[key] for key in ("Name", "FunctionVersion", "RoutingConfig") if key in given}
+        record = {key: value for key, value in given.items() if key in ("Name", "FunctionVersion", "RoutingConfig")}
         return self._store.put_alias(name, record | {"Description": given.get("Description", "")})
 
-    def _update_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _update_alias(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
         record = self._store.alias(name, given["Name"])
         self._store.check_revision(record, given.get("RevisionId"))
-        changes = {key: given[key] for key in ("FunctionVersion", "Description", "RoutingConfig") if key in given}
+        changes = {
+            key: value for key, value in given.items() if key in ("FunctionVersion", "Description", "RoutingConfig")
+        }
         self._concurrency.check_alias(name, given["Name"], changes)
         record = self._store.put_alias(name, record | changes)
         self._concurrency.alias_changed(name, given["Name"])
         return record
 
-    def _delete_alias(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _delete_alias(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
         self._store.delete_alias(name, given["Name"])
         self._concurrency.forget(name, given["Name"])
         return None
 
-    def _list_aliases(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _list_aliases(self, given: FunctionMembers, caller: Caller) -> Result:
         wanted = given.get("FunctionVersion")
         aliases = self._store.aliases(self._name(given))
         return {"Aliases": [alias for alias in aliases if wanted in (None, alias["FunctionVersion"])]}
 
-    def _invoke(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _invoke(self, given: CallMembers, caller: Caller) -> Result:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
         self._store.get(name, qualifier)
         config = self._store.get(name, self._store.routed(name, qualifier))
@@ -281,13 +283,13 @@ class LambdaService(Service):
         tags: dict[str, str] = json.loads(self._store.setting(name, "tags") or "{}")
         return tags
 
-    def _tag(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _tag(self, given: TagMembers, caller: Caller) -> Result:
         name = split_name(given["Resource"])[0]
         self._store.get(name)
         self._store.put_setting(name, "tags", json.dumps(self._tags(name) | given["Tags"]))
         return None
 
-    def _untag(self, given: dict[str, Any], caller: Caller) -> Result:
+    def _untag(self, given: TagMembers, caller: Caller) -> Result:
         name = split_name(given["Resource"])[0]
         self._store.get(name)
         rest = {key: value for key, value in self._tags(name).items() if key not in given["TagKeys"]}

@@ -10,7 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.audit.usage import Usage, Use
 from sandbox.iam.principals import Principals
@@ -19,6 +19,12 @@ from sandbox.policy.text import as_list
 from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import (
+        GenerateServiceLastAccessedDetailsRequestTypeDef,
+        GetServiceLastAccessedDetailsRequestTypeDef,
+    )
 
 # The prefixes of actions and how AWS names their services; others than these are never called here.
 _NAMES = {
@@ -57,7 +63,7 @@ class LastAccessed:
             "GetServiceLastAccessedDetails": self._get,
         }
 
-    def _generate(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _generate(self, given: GenerateServiceLastAccessedDetailsRequestTypeDef, caller: Caller) -> dict[str, Any]:
         arn, fine = given["Arn"], given.get("Granularity") == "ACTION_LEVEL"
         documents, entities = self._of(arn)
         now, job = time.time(), str(uuid.uuid4())
@@ -76,7 +82,7 @@ class LastAccessed:
                 self._jobs.popitem(last=False)
         return {"JobId": job}
 
-    def _get(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _get(self, given: GetServiceLastAccessedDetailsRequestTypeDef, caller: Caller) -> dict[str, Any]:
         with self._lock:
             record = self._jobs.get(given["JobId"])
         if record is None:

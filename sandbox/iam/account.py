@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.audit.usage import Usage
 from sandbox.core.account import ACCOUNT_ID
@@ -23,6 +23,12 @@ from sandbox.moto_host.calls import Calls
 from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import (
+        GetAccessKeyLastUsedRequestTypeDef,
+        GetRoleRequestTypeDef,
+    )
 
 # IAM User Guide, "IAM and AWS STS quotas": the defaults.
 _QUOTAS = {
@@ -146,7 +152,7 @@ class AccountFacts:
         used = [_iso_at(use.at), use.region, use.service] if use is not None else ["N/A"] * 3
         return [str(key.status == "Active").lower(), _iso(key.create_date), *used]
 
-    def _key_last_used(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _key_last_used(self, given: GetAccessKeyLastUsedRequestTypeDef, caller: Caller) -> dict[str, Any]:
         wanted = given["AccessKeyId"]
         with self._bridge.iam() as backend:
             owners = [
@@ -162,7 +168,7 @@ class AccountFacts:
         last = {"LastUsedDate": datetime.fromtimestamp(use.at, UTC), "ServiceName": use.service, "Region": use.region}
         return {"UserName": owners[0], "AccessKeyLastUsed": last}
 
-    def _role(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _role(self, given: GetRoleRequestTypeDef, caller: Caller) -> dict[str, Any]:
         answer = self._calls.moto("iam", "GetRole", given)
         used = self._usage.of([answer["Role"]["Arn"]])
         last = {"LastUsedDate": datetime.fromtimestamp(used[0].at, UTC), "Region": used[0].region} if used else {}

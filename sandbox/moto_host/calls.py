@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -37,7 +37,7 @@ class Calls:
                 return own.operations[operation](validate(service, operation, params), caller) or {}
         return self.moto(service, operation, params)
 
-    def moto(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def moto(self, service: str, operation: str, params: Mapping[str, object]) -> dict[str, Any]:
         """As ``call``, and always moto's operation: for a service of ours that completes what moto answers."""
         from botocore.parsers import create_parser
         from botocore.serialize import create_serializer
@@ -72,7 +72,7 @@ class Calls:
         call = Call(
             service=service,
             operation=operation,
-            members=params,
+            members=dict(params),
             caller=self._credentials.operator.caller,
             protocol=form,
             http=request,

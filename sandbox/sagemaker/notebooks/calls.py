@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.context import SandboxContext
 from sandbox.core.diagnostics import tell_exception
@@ -21,7 +21,19 @@ from sandbox.sagemaker.training.request import invalid
 from sandbox.service import Operation
 from sandbox.wire.messages import Caller
 
-_NAME, _ARN, _STATUS = "NotebookInstanceName", "NotebookInstanceArn", "NotebookInstanceStatus"
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateNotebookInstanceInputTypeDef,
+        CreatePresignedNotebookInstanceUrlInputTypeDef,
+        DeleteNotebookInstanceInputTypeDef,
+        ListNotebookInstancesInputTypeDef,
+        StartNotebookInstanceInputTypeDef,
+        StopNotebookInstanceInputTypeDef,
+        UpdateNotebookInstanceInputTypeDef,
+    )
+
+_NAME: Final = "NotebookInstanceName"
+_ARN, _STATUS = "NotebookInstanceArn", "NotebookInstanceStatus"
 _CONFIG = "NotebookInstanceLifecycleConfigName"
 _SHOWN = (_NAME, _ARN, _STATUS, "Url", "InstanceType", "CreationTime", "LastModifiedTime", _CONFIG)
 _RESTING = ("Failed", "Stopped")
@@ -94,7 +106,7 @@ class Notebooks:
             raise invalid("RecordNotFound")
         return record
 
-    def _create(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _create(self, given: CreateNotebookInstanceInputTypeDef, caller: Caller) -> dict[str, Any]:
         for member, words in _NOT_HERE.items():
             if given.get(member):
                 raise invalid(f"The sandbox {words} ({member}).")
@@ -103,7 +115,7 @@ class Notebooks:
             raise invalid("DirectInternetAccess can be Disabled only for an instance in a subnet: give a SubnetId.")
         self._check(given)
         record = {_NAME: name, _ARN: self._records.arn(name), **_DEFAULTS}
-        record |= {member: given[member] for member in _KEPT if member in given}
+        record |= {member: value for member, value in given.items() if member in _KEPT}
         if given.get("SecurityGroupIds"):
             record["SecurityGroups"] = given["SecurityGroupIds"]
         if given.get("LifecycleConfigName"):
@@ -125,7 +137,7 @@ class Notebooks:
         if given.get("LifecycleConfigName"):
             self._configs.get(given["LifecycleConfigName"])
 
-    def _list(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _list(self, given: ListNotebookInstancesInputTypeDef, caller: Caller) -> dict[str, Any]:
         if given.get("DefaultCodeRepositoryContains") or given.get("AdditionalCodeRepositoryEquals"):
             return {"NotebookInstances": []}
         wanted = given.get("NotebookInstanceLifecycleConfigNameContains", "")
@@ -136,7 +148,7 @@ class Notebooks:
             token = None
         return {"NotebookInstances": rows} | ({"NextToken": token} if token else {})
 
-    def _start(self, given: dict[str, Any], caller: Caller) -> None:
+    def _start(self, given: StartNotebookInstanceInputTypeDef, caller: Caller) -> None:
         with self._lock:
             record = self._in(given[_NAME], _RESTING, "Pending")
             record.pop("FailureReason", None)
@@ -177,7 +189,7 @@ class Notebooks:
             record.pop("Url", None)
             self._save(record | more, status)
 
-    def _stop(self, given: dict[str, Any], caller: Caller) -> None:
+    def _stop(self, given: StopNotebookInstanceInputTypeDef, caller: Caller) -> None:
         with self._lock:
             record = self._save(self._in(given[_NAME], ("InService",), "Stopping"), "Stopping")
         threading.Thread(target=self._end, args=(record[_NAME],), name=f"stop {record[_NAME]}", daemon=True).start()
@@ -193,7 +205,7 @@ class Notebooks:
                 record.pop("Url", None)
                 self._save(record, "Stopped")
 
-    def _update(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _update(self, given: UpdateNotebookInstanceInputTypeDef, caller: Caller) -> dict[str, Any]:
         for member, words in _NOT_HERE.items():
             if given.get(member):
                 raise invalid(f"The sandbox {words} ({member}).")
@@ -204,7 +216,9 @@ class Notebooks:
                 raise invalid(f"VolumeSizeInGB must be at least {record['VolumeSizeInGB']}: a volume cannot shrink.")
             kept = ("InstanceType", "RoleArn", "VolumeSizeInGB", "RootAccess", "PlatformIdentifier")
             record |= {
-                member: given[member] for member in (*kept, "InstanceMetadataServiceConfiguration") if member in given
+                member: value
+                for member, value in given.items()
+                if member in (*kept, "InstanceMetadataServiceConfiguration")
             }
             if given.get("DisassociateLifecycleConfig"):
                 record.pop(_CONFIG, None)
@@ -213,7 +227,7 @@ class Notebooks:
             self._save(record, "Stopped")
         return {}
 
-    def _delete(self, given: dict[str, Any], caller: Caller) -> None:
+    def _delete(self, given: DeleteNotebookInstanceInputTypeDef, caller: Caller) -> None:
         with self._lock:
             record = self._save(self._in(given[_NAME], _RESTING, "Deleting"), "Deleting")
             self._machines.pop(record[_NAME], None)
@@ -223,7 +237,7 @@ class Notebooks:
         machine.remove(self._folder(name))
         self._records.delete(name)
 
-    def _presign(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _presign(self, given: CreatePresignedNotebookInstanceUrlInputTypeDef, caller: Caller) -> dict[str, Any]:
         record = self._get(given[_NAME])
         notebook = self._machines.get(given[_NAME])
         if record[_STATUS] != "InService" or notebook is None:

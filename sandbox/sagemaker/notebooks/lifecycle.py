@@ -6,7 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.core.state import Database
 from sandbox.sagemaker.records import Records, Tags
@@ -14,7 +14,16 @@ from sandbox.sagemaker.training.request import invalid
 from sandbox.service import Operation
 from sandbox.wire.messages import Caller
 
-_NAME = "NotebookInstanceLifecycleConfigName"
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import (
+        CreateNotebookInstanceLifecycleConfigInputTypeDef,
+        DeleteNotebookInstanceLifecycleConfigInputTypeDef,
+        DescribeNotebookInstanceLifecycleConfigInputTypeDef,
+        ListNotebookInstanceLifecycleConfigsInputTypeDef,
+        UpdateNotebookInstanceLifecycleConfigInputTypeDef,
+    )
+
+_NAME: Final = "NotebookInstanceLifecycleConfigName"
 _ARN = "NotebookInstanceLifecycleConfigArn"
 _WHEN = ("OnCreate", "OnStart")
 
@@ -53,10 +62,10 @@ class LifecycleConfigs:
         wanted = _WHEN if first else _WHEN[1:]
         return [(when, script["Content"]) for when in wanted for script in record.get(when, ())]
 
-    def _create(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _create(self, given: CreateNotebookInstanceLifecycleConfigInputTypeDef, caller: Caller) -> dict[str, Any]:
         _check(given)
         name, now = given[_NAME], time.time()
-        record = {member: given[member] for member in (_NAME, *_WHEN) if member in given}
+        record = {member: value for member, value in given.items() if member in (_NAME, *_WHEN)}
         record |= {_ARN: self.arn(name), "CreationTime": now, "LastModifiedTime": now}
         with self._db.transaction():
             if not self._records.add(name, record, created=now):
@@ -65,22 +74,22 @@ class LifecycleConfigs:
             self._tags.add(self.arn(name), given.get("Tags", []))
         return {_ARN: self.arn(name)}
 
-    def _describe(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _describe(self, given: DescribeNotebookInstanceLifecycleConfigInputTypeDef, caller: Caller) -> dict[str, Any]:
         return self.get(given[_NAME])
 
-    def _list(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _list(self, given: ListNotebookInstanceLifecycleConfigsInputTypeDef, caller: Caller) -> dict[str, Any]:
         shown = (_NAME, _ARN, "CreationTime", "LastModifiedTime")
         rows, token = self._records.page(given, lambda record: {member: record[member] for member in shown})
         return {"NotebookInstanceLifecycleConfigs": rows} | ({"NextToken": token} if token else {})
 
-    def _update(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _update(self, given: UpdateNotebookInstanceLifecycleConfigInputTypeDef, caller: Caller) -> dict[str, Any]:
         _check(given)
         record, now = self.get(given[_NAME]), time.time()
-        record |= {member: given[member] for member in _WHEN if member in given} | {"LastModifiedTime": now}
+        record |= {member: value for member, value in given.items() if member in _WHEN} | {"LastModifiedTime": now}
         self._records.save(given[_NAME], record, modified=now)
         return {}
 
-    def _delete(self, given: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    def _delete(self, given: DeleteNotebookInstanceLifecycleConfigInputTypeDef, caller: Caller) -> dict[str, Any]:
         self.get(given[_NAME])
         self._records.delete(given[_NAME])
         return {}
