@@ -39,6 +39,7 @@ USER = UserFact("ann", f"arn:aws:iam::{ACCOUNT}:user/ann", True, True, (AccessKe
 OLD = AccessKey("AKIAOLDOLDOLDOLD1234", NOW - timedelta(days=91))
 ROLE = PrincipalFact("role", "dogs", f"arn:aws:iam::{ACCOUNT}:role/dogs", (), ())
 PERSON = PrincipalFact("user", "ann", f"arn:aws:iam::{ACCOUNT}:user/ann", (), ())
+GROUP = PrincipalFact("group", "staff", f"arn:aws:iam::{ACCOUNT}:group/staff", (), ())
 BUCKET = BucketFact("dogs", dict(BLOCK_ALL), None, (), "AES256")
 CLOSED = GroupFact("sg-1", "dogs", ACCOUNT, "us-east-1", (OpenRule("tcp", 22, 22, "203.0.113.7/32"),))
 INSTANCE = InstanceFact("i-1", "trainer", "arn:i-1", metadata=True, tokens=True)
@@ -71,6 +72,7 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "sagemaker_full_access_policy_attached": (_managed(ROLE, "AmazonSageMakerFullAccess"), ROLE),
     "iam_role_administratoraccess_policy": (_managed(ROLE, "AdministratorAccess"), ROLE),
     "iam_user_administrator_access_policy": (_managed(PERSON, "AdministratorAccess"), PERSON),
+    "iam_group_administrator_access_policy": (_managed(GROUP, "AdministratorAccess"), GROUP),
     "iam_inline_policy_no_administrative_privileges": (replace(ROLE, inline=(("all", EVERYTHING),)), ROLE),
     "iam_customer_attached_policy_no_administrative_privileges": (
         replace(_managed(ROLE, "ours"), own=(("ours", EVERYTHING),)),

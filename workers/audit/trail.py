@@ -24,6 +24,7 @@ PAGE = 50
 BETWEEN_SECONDS = 0.55
 PATIENCE_SECONDS = (2.0, 4.0, 8.0)
 _LONGEST = 300
+_NOT_ALLOWED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def event_of(item: Mapping[str, Any]) -> TrailEvent:
             if found.get("ResourceName") and not _is_key(str(found["ResourceName"]))
         ),
         str(record.get("errorCode", "")),
-        without_keys(str(record.get("errorMessage", "")))[:_LONGEST],
+        _refusal(record),
         str(item.get("ReadOnly", "false")).lower() != "true",
         machines_in(str(item.get("EventName", "")), record.get("requestParameters")),
     )
@@ -159,6 +160,12 @@ def _members(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {}
     return {str(key)[:1].lower() + str(key)[1:]: member for key, member in value.items()}
+
+
+def _refusal(record: Mapping[str, Any]) -> str:
+    """What AWS said to somebody who may not do it; other errors may repeat what the call was told."""
+    allowed = str(record.get("errorCode", "")).removeprefix("Client.") not in _NOT_ALLOWED
+    return "" if allowed else without_keys(str(record.get("errorMessage", "")))[:_LONGEST]
 
 
 def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:

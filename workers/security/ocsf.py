@@ -46,7 +46,7 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         "remediation": {"desc": finding.remedy, "references": [text for text in (finding.url,) if text]},
         "resources": [
             {
-                "cloud_partition": finding.resource.arn.split(":")[1] if finding.resource.arn else "aws",
+                "cloud_partition": _partition(finding.resource.arn),
                 "region": finding.region,
                 "group": {"name": finding.service},
                 "labels": [],
@@ -58,6 +58,12 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         ],
         "unmapped": {"cli": finding.cli, "categories": [], "compliance": {}},
     }
+
+
+def _partition(arn: str) -> str:
+    """A file of somebody else may have anything where an ARN belongs."""
+    parts = arn.split(":")
+    return parts[1] if parts[0] == "arn" and len(parts) > 1 and parts[1] else "aws"
 
 
 def _not_checked(entry: NotChecked, report: Report) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _FULL = re.compile(r".*FullAccess.*|PowerUserAccess")
 
 @dataclass(frozen=True)
 class PrincipalFact:
-    """A role or a user. ``attached``: (name, ARN) of managed policies; documents of inline and of own managed ones."""
+    """A role, a user or a group. ``attached``: (name, ARN) of managed policies; ``own``: those of the account."""
 
     kind: str
     name: str
@@ -36,20 +36,22 @@ class PrincipalFact:
 
     @property
     def resource(self) -> Resource:
-        """The role or user."""
-        return Resource("AwsIamRole" if self.kind == "role" else "AwsIamUser", self.name, self.arn)
+        """The role, user or group."""
+        return Resource(f"AwsIam{self.kind.capitalize()}", self.name, self.arn)
 
 
 async def read_principals(session: AwsSession) -> Sequence[PrincipalFact]:
-    """All roles and users with what they may, in one paged read. Raises ``SageDeckError``."""
+    """All roles, users and groups with what they may, in a few paged reads. Raises ``SageDeckError``."""
     documents = {}
     policies = _details(session, "LocalManagedPolicy", "Policies")
     async for policy in policies:
         versions = [version for version in policy.get("PolicyVersionList", ()) if version.get("IsDefaultVersion")]
         if versions:
             documents[policy["Arn"]] = as_document(versions[0]["Document"])
-    found = [_principal("role", item, documents) async for item in _details(session, "Role", "RoleDetailList")]
-    found += [_principal("user", item, documents) async for item in _details(session, "User", "UserDetailList")]
+    found = []
+    for kind in ("role", "user", "group"):
+        name = kind.capitalize()
+        found += [_principal(kind, item, documents) async for item in _details(session, name, f"{name}DetailList")]
     return [fact for fact in found if fact is not None]
 
 
@@ -67,10 +69,10 @@ def _principal(kind: str, item: Mapping[str, Any], documents: Mapping[str, Polic
     if item.get("Path", "").startswith(_LINKED):
         return None
     attached = tuple((policy["PolicyName"], policy["PolicyArn"]) for policy in item.get("AttachedManagedPolicies", ()))
-    inline = item.get("RolePolicyList" if kind == "role" else "UserPolicyList", ())
+    inline = item.get(f"{kind.capitalize()}PolicyList", ())
     return PrincipalFact(
         kind,
-        item["RoleName" if kind == "role" else "UserName"],
+        item[f"{kind.capitalize()}Name"],
         item["Arn"],
         attached,
         tuple((policy["PolicyName"], as_document(policy["PolicyDocument"])) for policy in inline),
@@ -124,9 +126,15 @@ def judge_administrator_role(fact: PrincipalFact, now: datetime) -> Iterator[Pro
         yield Problem(f"{_ADMINISTRATOR} is attached to it.", cli=_detaching(fact, _ADMINISTRATOR), narrows=True)
 
 
+def judge_administrator_group(fact: PrincipalFact, now: datetime) -> Iterator[Problem]:
+    """AdministratorAccess on a group: everybody in it has it."""
+    if fact.kind == "group" and _has(fact, _ADMINISTRATOR):
+        yield Problem(f"{_ADMINISTRATOR} is attached to it.", cli=_detaching(fact, _ADMINISTRATOR))
+
+
 def judge_administrator_user(fact: PrincipalFact, now: datetime) -> Iterator[Problem]:
     """AdministratorAccess on a user."""
-    if not _is_role(fact) and _has(fact, _ADMINISTRATOR):
+    if fact.kind == "user" and _has(fact, _ADMINISTRATOR):
         yield Problem(f"{_ADMINISTRATOR} is attached to it.", cli=_detaching(fact, _ADMINISTRATOR))
 
 
@@ -184,6 +192,7 @@ PRINCIPALS = Area(
         _check("sagemaker_full_access_policy_attached", "Role has full access", "high", judge_sagemaker),
         _check("iam_role_administratoraccess_policy", "Role may do everything", "high", judge_administrator_role),
         _check("iam_user_administrator_access_policy", "User may do everything", "high", judge_administrator_user),
+        _check("iam_group_administrator_access_policy", "Group may do everything", "high", judge_administrator_group),
         _check("iam_inline_policy_no_administrative_privileges", "Policy allows everything", "high", judge_inline),
         _check(
             "iam_customer_attached_policy_no_administrative_privileges", "Policy allows everything", "high", judge_own

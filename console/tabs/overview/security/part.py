@@ -266,5 +266,7 @@ class SecurityPart(Part):
         finally:
             if dialog in self._dialogs:
                 self._dialogs.remove(dialog)
+            if isinstance(dialog, RoleDialog):
+                self.ctx.tasks.cancel(_USE_KEY)
         if agreed and isinstance(dialog, RoleDialog) and dialog.use is not None and dialog.use.change is not None:
             self.ctx.start(Secure([dialog.use.change], agreed=True))

@@ -20,6 +20,7 @@ SEVERITY_STATES: Mapping[Severity, State] = {
 KINDS: Mapping[str, tuple[str, str]] = {
     "AwsIamRole": ("role", "roles"),
     "AwsIamUser": ("user", "users"),
+    "AwsIamGroup": ("group", "groups"),
     "AwsS3Bucket": ("bucket", "buckets"),
     "AwsEc2SecurityGroup": ("security group", "security groups"),
     "AwsEc2Instance": ("instance", "instances"),
@@ -63,7 +64,8 @@ def called(finding: Finding) -> str:
         return "root user"
     if resource.kind == "AwsAccount":
         return resource.note or resource.name
-    return f"user/{resource.name}" if resource.kind == "AwsIamUser" else resource.name
+    kind = {"AwsIamUser": "user/", "AwsIamGroup": "group/"}.get(resource.kind, "")
+    return f"{kind}{resource.name}"
 
 
 def called_together(findings: Sequence[Finding]) -> str:

@@ -111,6 +111,13 @@ def test_a_refusal_keeps_its_words_without_keys() -> None:
     assert len(found.message) == 300
 
 
+def test_an_error_that_repeats_what_the_call_was_told_keeps_its_code_alone() -> None:
+    words = f"1 validation error detected: Value '{{DB_PASSWORD={SECRET}}}' at 'environment.variables' failed"
+    found = event_of(event(record={"errorCode": "ValidationException", "errorMessage": words}))
+    assert (found.error, found.message) == ("ValidationException", "")
+    assert SECRET not in repr(found)
+
+
 @pytest.mark.parametrize("text", [None, "", "no json", "[]", "null", '{"userIdentity": 7}'])
 def test_a_damaged_record_is_an_event_all_the_same(text: str | None) -> None:
     found = event_of(event() | {"CloudTrailEvent": text})

@@ -192,6 +192,15 @@ def test_ocsf_of_versions_4_and_5(tmp_path: Path) -> None:
     assert read.others == 1
 
 
+@pytest.mark.parametrize(
+    ("arn", "partition"),
+    [("arn:aws-cn:s3:::dogs", "aws-cn"), ("arn:aws:s3:::dogs", "aws"), ("arn", "aws"), ("arn:", "aws"), ("7", "aws")],
+)
+def test_what_was_read_of_a_file_can_be_exported(tmp_path: Path, arn: str, partition: str) -> None:
+    read = opened(tmp_path / "odd.json", [{**NATIVE, "ResourceArn": arn}])
+    assert json.loads(as_ocsf(read.report))[0]["resources"][0]["cloud_partition"] == partition
+
+
 def test_lines_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     lines = b"\xef\xbb\xbf" + b"\n".join(json.dumps(record).encode() for record in (NATIVE, OCSF))
     assert len(opened(tmp_path / "lines.json", lines).report.findings) == 2

@@ -56,6 +56,14 @@ def authorization(Filter: list[str]) -> dict[str, Any]:
             {"PolicyName": "ours", "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/ours"},
         ],
     }
+    staff = {
+        "GroupName": "staff",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:group/staff",
+        "Path": "/",
+        "AttachedManagedPolicies": [
+            {"PolicyName": "AdministratorAccess", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        ],
+    }
     linked = {**role, "RoleName": "AWSServiceRole", "Path": "/aws-service-role/x.amazonaws.com/"}
     # IAM quotes policies for an address; botocore takes that back in most places.
     document = quote('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', safe="")
@@ -66,6 +74,7 @@ def authorization(Filter: list[str]) -> dict[str, Any]:
     lists: dict[str, dict[str, Any]] = {
         "Role": {"RoleDetailList": [linked, role]},
         "User": {"UserDetailList": []},
+        "Group": {"GroupDetailList": [staff]},
         "LocalManagedPolicy": {"Policies": [policy]},
     }
     return lists[Filter[0]]
@@ -180,6 +189,7 @@ def test_what_is_unsafe_is_found(report: Report) -> None:
         ("iam_rotate_access_key_90_days", "ann"),
         ("sagemaker_full_access_policy_attached", "dogs"),
         ("iam_customer_attached_policy_no_administrative_privileges", "dogs"),
+        ("iam_group_administrator_access_policy", "staff"),
         ("s3_bucket_level_public_access_block", "dogs"),
         ("s3_bucket_default_encryption", "dogs"),
         ("ec2_securitygroup_allow_ingress_from_internet_to_tcp_port_22", "sg-1"),
