@@ -33,6 +33,8 @@ CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
 # is busy for most of a minute, with so many views of each picture.
 BETWEEN_JOBS, VIEWS = 125.0, 8
 TRIALS, AT_ONCE, HOSTS = 12, 3, 4
+# So long that the endpoint is updated meanwhile.
+LOAD_RATE, LOAD_SECONDS = 4.0, 45
 SETTLE_SECONDS = 0.6
 _VEIL = 60
 _LOOKS = ("light", "dark")
@@ -77,6 +79,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             first = story.endpoint_name
             await story.scale()
             await story.reserve(picture)
+            await story.load(LOAD_RATE, LOAD_SECONDS)
             await story.park(picture)
             await story.launch_instance("dog-trainer")
             await story.train_on_instance("dogs-stopped", 1000, stop=True, views=VIEWS)

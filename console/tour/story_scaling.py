@@ -89,6 +89,49 @@ class ScalingSteps(Hands):
         if look:
             await self._look(look)
 
+    async def load(self, rate: float, seconds: int) -> None:
+        """Ask the endpoint steadily while it is updated to another number of instances: no request is lost."""
+        async with self._step("load test during an update") as step:
+            name = self.endpoint_name
+            tab = await self._scaling({"endpoint": name})
+            tab.views.set_current("load")
+            page = tab.load_page
+            page.form.form.set_values({"kind": "constant", "rate": rate, "seconds": seconds})
+            await self._until(page.start_button.isEnabled, "the load test could not be started")
+            self._click(page.start_button)
+            question = await self._dialog("ConfirmDialog")
+            await self._look("load-dialog")
+            self._click(question.confirm_button)
+            await self._until(lambda: page.running, "the load test did not begin")
+            await self._update(name)
+            self._tab("scaling")
+            await self._until(lambda: not page.running and page.report is not None, "the load test did not end")
+            await self._look("load-report")
+            totals = page.report.totals
+            if totals.failed or totals.unanswered or totals.not_sent:
+                raise StoryFailed(f"Requests were lost during the update: {totals}")
+            step.result.update(sent=totals.sent, answered=totals.answered, lost=totals.sent - totals.answered)
+
+    async def _update(self, name: str) -> None:
+        """Update the endpoint to one instance more or less, and wait until it is in service with that."""
+        self.app.ctx.navigate("endpoints", {"endpoint": name})
+        tab = self._tab("endpoints")
+        await self._until(
+            lambda: tab.panel.name == name and tab.panel.update_button.isEnabled(), "the endpoint could not be updated"
+        )
+        before = tab.endpoint(name)
+        self._click(tab.panel.update_button)
+        dialog = await self._dialog("UpdateDialog")
+        dialog.form.set_values({"count": 1 if before.desired_count != 1 else 2})
+        await self._until(dialog.ok_button.isEnabled, "the update could not be begun")
+        await self._look("update-dialog")
+        self._click(dialog.ok_button)
+        await self._until(lambda: self._went_over(tab.endpoint(name), before.config_name), "it was not updated")
+
+    @staticmethod
+    def _went_over(endpoint: Any, before: str) -> bool:
+        return endpoint is not None and endpoint.status == "InService" and endpoint.config_name != before
+
     @staticmethod
     def _function(tab: Any, name: str) -> Any:
         found = tab.function_scaling

@@ -32,8 +32,9 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await story.function(pictures[0])
         await story.scale()
         await story.reserve(pictures[0])
+        await story.load(rate=2, seconds=30)
         await story.park(pictures[0])
-        scaled = {step.name: step.result for step in story.steps[-3:]}
+        scaled = {step.name: step.result for step in story.steps[-4:]}
         await story.second_function(story.job_name, "dogs-2", pictures[0])
         second = story.steps[-1].result
         await story.delete()
@@ -41,6 +42,7 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await local_account.stop(state)
     assert scaled["scale the endpoint"]["said"] == "Setting desired instance count to 2."
     assert scaled["reserve concurrency"] == {"reserved": 100, "then": 2, "calls": 3, "throttled": 1}
+    assert scaled["load test during an update"] == {"sent": 60, "answered": 60, "lost": 0}
     assert scaled["park and resume"] == {"parked_cost": 0.0, "limits": "1 to 5", "same_answer": True}
     assert second == {"function": "dogs-2-predict", "numbers": 3, "refused": "dogs"}
     assert predicted["pictures"] == 1
