@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
+from workers.endpoints.deployment import Deployment
 from workers.endpoints.update import EndpointUpdate, UpdateSpec
 from workers.errors.tree import InvalidInput
 from workers.services import Services
@@ -79,6 +80,17 @@ def test_an_endpoint_goes_over_to_another_model_and_size_without_a_gap(account: 
                 "the old one is tidied up"
             )
             assert [model["ModelName"] for model in models] == list(update.models)
+
+            # Half of the requests first; the alarm that would bring them back is made for it, and stays quiet.
+            guarded = Deployment("CANARY", 50, 1, new_alarm=True)
+            update, found = await updated(
+                services, job_name="second", instance_type="ml.m5.xlarge", instance_count=2, deployment=guarded
+            )
+            assert found.config_name == update.config_name and found.instance_count == 2
+            described = account.sagemaker.describe_endpoint(EndpointName="dogs")["LastDeploymentConfig"]
+            routing = described["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+            assert (routing["Type"], routing["CanarySize"]["Value"]) == ("CANARY", 50)
+            assert await endpoints.alarms(found) == ("sagedeck-dogs-errors",)
 
             failed, kept = await updated(services, job_name="broken", instance_type="ml.m5.xlarge", instance_count=2)
             assert kept.status == "InService" and "no weights" in kept.failure_reason
