@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from console.tabs.scaling.replay_page import ReplayPage
 from console.tabs.scaling.replayer import SLICE
 from console.widgets.frames.confirm import ConfirmDialog
+from tests.helpers.models import parked
 from tests.helpers.scaling import FakeScaling, probed, scaled_account
 from tests.helpers.scaling_tab import MAIN, function_shown, opened, variant_shown
 from tests.helpers.window import dialog_of, texts, until
@@ -328,3 +329,16 @@ async def test_a_refused_reservation_says_that_the_limits_of_the_plan_stay(
     assert [what for what, *_ in scaling.did] == ["apply"] and application.activity.history[0].state == "failed"
     # What it did change is read again.
     await until(lambda: tab.panel.variant_form.settings.target == page.plan.target)
+
+
+async def test_endpoints_that_are_parked_are_named(make_application: Callable[..., Any]) -> None:
+    application, tab = await opened(make_application, scaled_account())
+    services = application.ctx.services
+    await until(lambda: tab.panel.variants.model.total)
+    assert not tab.panel.parked.isVisible()
+    services.parked_rows = [parked("dogs-old"), parked("cats", "interrupted")]
+    tab.refresh()
+    await until(tab.panel.parked.isVisible)
+    assert "dogs-old is parked" in texts(tab.panel)
+    tab.panel.kinds.set_current("function")
+    await until(lambda: not tab.panel.parked.isVisible())

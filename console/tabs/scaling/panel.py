@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -13,6 +15,7 @@ from console.widgets.base import label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox, IntField, NumberField
 from console.widgets.forms.form import Form, Hint
+from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
 from console.widgets.forms.switch import Switch
 from console.widgets.frames.side_panel import SidePanel
@@ -271,6 +274,9 @@ class ScalingPanel(SidePanel):
             table.fit_rows(most=_ROWS_SHOWN)
             table.selectionChanged.connect(self.chosen)
             self.add(table)
+        self._parked_names: tuple[str, ...] = ()
+        self.parked = CheckLine("info", "", action=("Show", self._show_parked))
+        self.add(self.parked)
         self.variant_form, self.function_form = VariantForm(), FunctionForm()
         self.add(self.variant_form)
         self.add(self.function_form)
@@ -308,6 +314,16 @@ class ScalingPanel(SidePanel):
         """The function chosen."""
         return self.functions.current_row() if self.kind == "function" else None
 
+    def show_parked(self, names: Sequence[str]) -> None:
+        """Say which endpoints are parked, and so not in the list."""
+        self._parked_names = tuple(names)
+        words = f"{names[0]} is parked" if len(names) == 1 else f"{len(names)} endpoints are parked"
+        self.parked.set_content("info", words)
+        self.parked.setVisible(bool(names) and self.kind == "variant")
+
+    def _show_parked(self) -> None:
+        self._ctx.navigate("endpoints", {"endpoint": self._parked_names[0]})
+
     def _kind_changed(self, kind: str) -> None:
         self.show_kind()
         self.kindChanged.emit(kind)
@@ -317,6 +333,7 @@ class ScalingPanel(SidePanel):
         of_variant = self.kind == "variant"
         self.variants.setVisible(of_variant)
         self.functions.setVisible(not of_variant)
+        self.parked.setVisible(of_variant and bool(self._parked_names))
         self.variant_form.setVisible(of_variant and ready)
         self.function_form.setVisible(not of_variant and ready)
         for part in (self._meaning, self.sums, self.apply_button):

@@ -138,6 +138,7 @@ class ScalingTab(Tab):
         self.planner.forget_account()
         self.replayer.forget_account()
         self.loader.forget_account()
+        self.panel.show_parked(())
         for table in (self.panel.variants, self.panel.functions):
             table.set_rows([])
             table.set_loading()
@@ -173,9 +174,19 @@ class ScalingTab(Tab):
             panel.functions.set_rows(list(await scaling.concurrency.functions()))
         else:
             panel.variants.set_rows([VariantRow(variant) for variant in await scaling.variants.all()])
+            await self._list_parked(services)
         self._choose_wanted()
         self._read()
         self.ctx.mark_refreshed()
+
+    async def _list_parked(self, services: Services) -> None:
+        """Name the endpoints that are not in the list because they are parked."""
+        try:
+            found = await services.parking.list(await services.endpoints.list(details=False))
+        except SageDeckError:
+            # The list is worth showing without them; the Endpoints tab tells why they are not known.
+            return
+        self.panel.show_parked([parked.name for parked in found if parked.state == "parked"])
 
     def _choose_wanted(self) -> None:
         table = self.panel.table
