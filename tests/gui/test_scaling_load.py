@@ -178,6 +178,40 @@ async def test_a_test_that_ends_before_its_time_is_told_and_its_report_kept(
     assert window.application.activity.history[0].state == "failed"
 
 
+async def test_a_test_that_is_let_run_again_is_followed_and_can_be_stopped(opened: Callable[..., Any]) -> None:
+    window = await opened()
+    await window.begin()
+    window.load.end(ended="broken", reason="exit -9")
+    await window.ended()
+    history = window.application.activity.history
+    await until(lambda: history and history[0].retry is not None)
+    window.load.running = None
+    history[0].retry()
+    dialog = await dialog_of(ConfirmDialog, window.application.window)
+    dialog.accept()
+    await until(lambda: window.load.running is not None and window.page.running)
+    # Another one is not begun beside it.
+    history[0].retry()
+    dialog = await dialog_of(ConfirmDialog, window.application.window)
+    dialog.accept()
+    await until(lambda: "A load test is running" in texts(window.application.window))
+    window.page.stop_button.click()
+    assert window.load.control is not None and window.load.control.cancelled
+    window.load.end(ended="cancelled")
+    await window.ended()
+
+
+async def test_answers_after_the_last_request_are_in_sight(opened: Callable[..., Any]) -> None:
+    window = await opened()
+    window.page.form.form.set_values({"seconds": 10})
+    await window.begin()
+    window.load.tell(30.0, seconds_of(30))
+    await until(lambda: "answered" in window.page.charts.requests.accessibleDescription())
+    assert window.page.charts.length == 29
+    window.load.end()
+    await window.ended()
+
+
 async def test_what_refuses_the_load_is_told_before_anything_is_asked(opened: Callable[..., Any]) -> None:
     window = await opened()
     window.load.error = InvalidInput(
@@ -244,8 +278,10 @@ async def test_two_reports_are_compared(opened: Callable[..., Any]) -> None:
     page = window.page
     await until(lambda: page.reports.model.total == 2)
     page.reports.select_keys([load.reports[1].id])
-    assert "Result" in texts(page) and page.report == load.reports[1]
+    await until(lambda: page.report == load.reports[1])
+    assert "Result" in texts(page)
     page.reports.select_keys([report.id for report in load.reports])
+    await until(lambda: page.report == load.reports[0])
     rows = {what: (reckoned, result) for what, reckoned, result in page.sums.rows}
     assert rows["p99"] == ("600 ms → 300 ms", "−50 %") and rows["Errors"] == ("30 → 0", "−100 %")
     await until(lambda: "p99 before" in page.charts.latency.accessibleDescription())
@@ -259,6 +295,7 @@ async def test_a_report_is_exported(opened: Callable[..., Any], tmp_path: Path, 
     page = window.page
     await until(lambda: page.reports.model.total == 1)
     page.reports.select_keys([load.reports[0].id])
+    await until(lambda: page.report is not None)
     (page.csv_button if kind == "csv" else page.json_button).click()
     dialog = await dialog_of(QFileDialog, page)
     target = tmp_path / f"out.{kind}"
@@ -279,6 +316,7 @@ async def test_deleting_a_report_is_asked(opened: Callable[..., Any]) -> None:
     window = await opened(load=load)
     await until(lambda: window.page.reports.model.total == 1)
     window.page.reports.select_keys([load.reports[0].id])
+    await until(lambda: window.page.report is not None)
     window.page.delete_button.click()
     dialog = await dialog_of(ConfirmDialog, window.application.window)
     dialog.accept()

@@ -128,7 +128,10 @@ class FakeLoad:
         self.reports.insert(0, report)
 
     async def kept(self) -> tuple[LoadReport, ...]:
-        return tuple(self.reports)
+        return tuple(replace(report, seconds=()) for report in self.reports)
+
+    async def whole(self, report: LoadReport) -> LoadReport:
+        return next(kept for kept in self.reports if kept.id == report.id)
 
     async def forget(self, report: LoadReport) -> None:
         self.reports = [kept for kept in self.reports if kept.id != report.id]

@@ -173,7 +173,8 @@ def test_an_endpoint_that_is_deleted_in_the_middle_ends_the_test_with_awss_words
         assert report.ended == "gone" and report.totals.answered >= 5 and isinstance(problem, NotFound)
         assert "Endpoint short of account" in report.reason and "not found" in report.reason
         await test.tests.keep(report)
-        assert await test.tests.kept() == (report,)
+        [listed] = await test.tests.kept()
+        assert await test.tests.whole(listed) == report
         with pytest.raises(NotFound, match="Could not find endpoint"):
             await test.tests.check(target, Shape("constant", 1, 10))
 

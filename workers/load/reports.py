@@ -81,6 +81,7 @@ class Reports:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or default_folder()
+        self._known: dict[str, LoadReport | None] = {}
 
     def keep(self, report: LoadReport) -> None:
         """Write it down; of more than ``MOST_KEPT`` the oldest go."""
@@ -98,11 +99,26 @@ class Reports:
             self.forget(old)
 
     def all(self, account: str, region: str) -> tuple[LoadReport, ...]:
-        """Those of this account and region, newest first. A file that is none is left alone."""
-        found = (self._read(name) for name in self._names())
+        """Those of this account and region, newest first, without their seconds. A file that is none is left alone.
+
+        What was read once is not read again: an hour's report has 3,600 of them.
+        """
+        names = self._names()
+        self._known = {name: report for name, report in self._known.items() if name in names}
+        for name in names:
+            if name not in self._known:
+                self._known[name] = self._read(name, whole=False)
+        found = (self._known[name] for name in names)
         return tuple(
             report for report in found if report is not None and (report.account, report.region) == (account, region)
         )
+
+    def whole(self, name: str) -> LoadReport:
+        """One with its seconds. Raises ``FileNotFoundError`` when it is gone, or none any more."""
+        report = self._read(name, whole=True)
+        if report is None:
+            raise FileNotFoundError(f"the report {name} is gone")
+        return report
 
     def forget(self, name: str) -> None:
         """Delete one; nothing happens when it is gone."""
@@ -120,11 +136,13 @@ class Reports:
             raise FileNotFoundError(f"{name!r} is no report")
         return self._folder / f"{name}.json"
 
-    def _read(self, name: str) -> LoadReport | None:
+    def _read(self, name: str, *, whole: bool) -> LoadReport | None:
         try:
             found = json.loads(self._path(name).read_text("utf-8"))
             if found.pop("version") != VERSION:
                 return None
+            if not whole:
+                found["seconds"] = []
             report = read(LoadReport, found)
             return report if report.id == name else None
         except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:

@@ -120,9 +120,16 @@ class LoadTests:
             raise translate(error, "keep the report of the load test") from error
 
     async def kept(self) -> tuple[LoadReport, ...]:
-        """The reports of this account and region, newest first."""
+        """The reports of this account and region, newest first, without their seconds."""
         identity = await self._session.identity()
         return await asyncio.to_thread(self._reports.all, identity.account, self._session.region)
+
+    async def whole(self, report: LoadReport) -> LoadReport:
+        """A kept report with its seconds."""
+        try:
+            return await asyncio.to_thread(self._reports.whole, report.id)
+        except OSError as error:
+            raise translate(error, "read the report") from error
 
     async def forget(self, report: LoadReport) -> None:
         """Delete a report."""

@@ -44,6 +44,7 @@ class LoadCharts(QWidget):
             for other in self.charts:
                 if other is not chart:
                     chart.hovered.connect(other.set_cursor)
+        self._length = 1.0
         self._seconds: list[Second] = []
         self._instances: tuple[tuple[float, int], ...] = ()
         self._other: LoadReport | None = None
@@ -83,8 +84,17 @@ class LoadCharts(QWidget):
         self.show()
         self.errors.set_placeholder("No errors")
         self.instances.setVisible(watched)
+        self._span(length)
+
+    @property
+    def length(self) -> float:
+        """The seconds in sight."""
+        return self._length
+
+    def _span(self, length: float) -> None:
+        self._length = max(1.0, length)
         for chart in self.charts:
-            chart.set_x_range(0.0, max(1.0, length))
+            chart.set_x_range(0.0, self._length)
 
     def show_report(self, report: LoadReport, other: LoadReport | None = None) -> None:
         """A test that has ended, and another one behind it to compare with."""
@@ -102,6 +112,9 @@ class LoadCharts(QWidget):
             self._soon(self.instances)
         if seconds:
             self._seconds += seconds
+            if seconds[-1].at > self._length:
+                # Answers may come long after the last request was sent.
+                self._span(float(seconds[-1].at))
             self._soon(self.requests, self.latency)
             if any(second.errors for second in self._seconds):
                 self._soon(self.errors)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from console.commands import Affected, Command, Confirmation
 from console.models.format import cost, duration
@@ -15,7 +14,24 @@ from workers.load.service import LoadControl
 from workers.load.types import LoadProgress, LoadReport, LoadTarget
 
 if TYPE_CHECKING:
+    from console.activity.model import ActivityItem
     from workers.services import Services
+
+
+class Follower(Protocol):
+    """Who shows a test: also one that the operator lets run again from the activity panel."""
+
+    def begin(self, test: RunLoadTest) -> None:
+        """It begins; raises ``SageDeckError`` where it may not."""
+
+    def progress(self, progress: LoadProgress, instances: Instances) -> None:
+        """How far it is."""
+
+    def report(self, report: LoadReport) -> None:
+        """It has ended."""
+
+    def end(self) -> None:
+        """It runs no more, however it ended."""
 
 
 class RunLoadTest(Command):
@@ -24,23 +40,18 @@ class RunLoadTest(Command):
     icon = "bolt"
 
     def __init__(
-        self,
-        checked: Checked,
-        shape: Shape,
-        pictures: str,
-        watched: LoadTarget | None,
-        on_begin: Callable[[], None],
-        on_progress: Callable[[LoadProgress, Instances], None],
-        on_report: Callable[[LoadReport], None],
+        self, checked: Checked, shape: Shape, pictures: str, watched: LoadTarget | None, follower: Follower
     ) -> None:
-        self._checked, self._shape, self._pictures, self._watched = checked, shape, pictures, watched
-        self._on_begin, self._on_progress, self._on_report = on_begin, on_progress, on_report
+        self._checked, self.shape, self._pictures, self.watched = checked, shape, pictures, watched
+        self._follower = follower
+        self._entry: ActivityItem | None = None
+        self.target = checked.target
         self.control = LoadControl()
         self.title = f"Load test {checked.target.words}"
 
     def confirmation(self) -> Confirmation:
         """What is sent, and what it costs on AWS."""
-        checked, shape = self._checked, self._shape
+        checked, shape = self._checked, self.shape
         dollars = checked.cost.dollars
         price = "Not known" if dollars is None else f"At most {cost(dollars)} more" if dollars else "Nothing more"
         words = f"{shape_words(shape)}: {requests_words(checked.requests, shape)}. It can be stopped at any time."
@@ -58,27 +69,32 @@ class RunLoadTest(Command):
 
     async def run(self, services: Services) -> LoadReport:
         """Run it to its end, or until it is stopped."""
+        self._follower.begin(self)
+        # Only now: one that runs already is this very command where it was let run again.
         self.control = LoadControl()
-        if self.item is not None:
+        self._entry = self.item
+        if self._entry is not None:
             # Stopped by hand it has a report, too.
-            self.item.cancel = self.control.cancel
-        self._on_begin()
-        report = await services.load.run(
-            self._checked.target, self._shape, self._pictures,
-            watched=self._watched, on_progress=self._progress, control=self.control,
-        )  # fmt: skip
-        self._on_report(report)
-        await services.load.keep(report)
+            self._entry.cancel = self.control.cancel
+        try:
+            report = await services.load.run(
+                self.target, self.shape, self._pictures,
+                watched=self.watched, on_progress=self._progress, control=self.control,
+            )  # fmt: skip
+            self._follower.report(report)
+            await services.load.keep(report)
+        finally:
+            self._follower.end()
         if (problem := problem_of(report)) is not None:
             raise problem
         return report
 
     def _progress(self, progress: LoadProgress, instances: Instances) -> None:
-        if self.item is not None:
+        if self._entry is not None:
             totals = progress.totals
             words = f"{totals.sent:,} sent, {totals.failed:,} errors, p99 {millis(totals.latency.p99)}"
-            self.item.progress(progress.elapsed / self._shape.seconds, words)
-        self._on_progress(progress, instances)
+            self._entry.progress(progress.elapsed / self.shape.seconds, words)
+        self._follower.progress(progress, instances)
 
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
@@ -90,7 +106,7 @@ class RunLoadTest(Command):
 
     def cli(self) -> str:
         """One of its requests."""
-        target = self._checked.target
+        target = self.target
         if target.kind == "function":
             part = f" --qualifier {target.part}" if target.part else ""
             return f"aws lambda invoke --function-name {target.name}{part} --payload fileb://event.json answer.json"
@@ -102,4 +118,4 @@ class RunLoadTest(Command):
 
     def events(self) -> list[tuple[str, str]]:
         """Its instances may be others now."""
-        return [("scaling", self._checked.target.name)]
+        return [("scaling", self.target.name)]

@@ -15,16 +15,17 @@ from console.tabs.scaling.load.commands import RunLoadTest
 from console.tabs.scaling.load.page import LoadPage
 from console.tabs.scaling.load.words import headline
 from console.widgets.frames.file_dialog import ask_where_to_save
-from workers.errors.tree import SageDeckError
+from workers.errors.tree import Conflict, SageDeckError
 from workers.load.arrivals import Shape
 from workers.load.reports import export
-from workers.load.types import LoadReport, LoadTarget
+from workers.load.running import Instances
+from workers.load.types import LoadProgress, LoadReport, LoadTarget
 from workers.scaling.types import FunctionRow, Variant
 
 if TYPE_CHECKING:
     from workers.services import Services
 
-_RUN, _LIST = "scaling:load", "scaling:reports"
+_RUN, _LIST, _SHOW = "scaling:load", "scaling:reports", "scaling:report"
 
 
 class Loader(QObject):
@@ -34,7 +35,7 @@ class Loader(QObject):
         super().__init__(parent)
         self._ctx, self._page = ctx, page
         self._watched: LoadTarget | None = None
-        self._command: RunLoadTest | None = None
+        self._test: RunLoadTest | None = None
         page.started.connect(self.start)
         page.stopped.connect(self.stop)
         page.exported.connect(self.export)
@@ -46,7 +47,6 @@ class Loader(QObject):
 
     def forget_account(self) -> None:
         """Forget what was tested in the account that was left."""
-        self._command = None
         self._ctx.tasks.cancel(_LIST)
         self._page.reports.set_rows([])
         self._page.reports.set_loading()
@@ -93,31 +93,39 @@ class Loader(QObject):
         )
 
     async def _start(self, services: Services, target: LoadTarget, shape: Shape, pictures: str) -> None:
-        page, watched = self._page, self._watched
         checked = await services.load.check(target, shape, pictures)
-
-        def begin() -> None:
-            page.begin(checked.target, shape, watched=watched is not None)
-            page.show_running(True)
-
-        command = self._command = RunLoadTest(
-            checked, shape, pictures, watched, begin, page.show_progress, page.show_report
-        )
-        try:
-            outcome = await self._ctx.run(command)
-        finally:
-            if self._command is command:
-                self._command = None
-                page.show_running(False)
+        outcome = await self._ctx.run(RunLoadTest(checked, shape, pictures, self._watched, self))
         if isinstance(outcome.error, SageDeckError):
-            page.show_error(outcome.error)
-        if outcome.status in ("done", "failed"):
-            page.show_reports(await services.load.kept())
+            self._page.show_error(outcome.error)
+
+    def begin(self, test: RunLoadTest) -> None:
+        """A test begins."""
+        if self._test is not None:
+            raise Conflict(
+                "A load test is running", f"{test.title} was not begun beside it.", "Stop it, or wait for its end."
+            )
+        self._test = test
+        self._page.begin(test.target, test.shape, watched=test.watched is not None)
+        self._page.show_running(True)
+
+    def progress(self, progress: LoadProgress, instances: Instances) -> None:
+        """How far it is."""
+        self._page.show_progress(progress, instances)
+
+    def report(self, report: LoadReport) -> None:
+        """It has ended."""
+        self._page.show_report(report)
+
+    def end(self) -> None:
+        """It runs no more."""
+        self._test = None
+        self._page.show_running(False)
+        self.refresh()
 
     def stop(self) -> None:
         """Send nothing more; what was measured is shown and kept."""
-        if self._command is not None:
-            self._command.control.cancel()
+        if self._test is not None:
+            self._test.control.cancel()
 
     # Reports
 
@@ -125,10 +133,16 @@ class Loader(QObject):
         if self._page.running:
             return
         chosen: list[LoadReport] = sorted(self._page.reports.selected_rows(), key=lambda report: report.began)
-        if len(chosen) == 2:
-            self._page.show_report(chosen[1], chosen[0])
-        elif chosen:
-            self._page.show_report(chosen[-1])
+        if chosen:
+            self._ctx.with_services(
+                self._show, chosen if len(chosen) == 2 else chosen[-1:],
+                label="Read the report", key=_SHOW, on_error=self._page.show_error,
+            )  # fmt: skip
+
+    async def _show(self, services: Services, chosen: list[LoadReport]) -> None:
+        whole = [await services.load.whole(report) for report in chosen]
+        if not self._page.running:
+            self._page.show_report(whole[-1], whole[0] if len(whole) == 2 else None)
 
     def export(self, kind: str) -> None:
         """Ask where, then write the report shown as ``csv`` or ``json``."""

@@ -22,12 +22,15 @@ def test_a_report_is_found_again_as_it_was(tmp_path: Path) -> None:
     kept = Reports(tmp_path / "new" / "folder")
     report = report_of()
     kept.keep(report)
-    assert kept.all(report.account, report.region) == (report,)
+    [listed] = kept.all(report.account, report.region)
+    assert listed == replace(report, seconds=()) and kept.whole(report.id) == report
     assert kept.all("another", report.region) == () == kept.all(report.account, "eu-central-1")
     [file] = (tmp_path / "new" / "folder").iterdir()
     assert file.stat().st_mode & 0o077 == 0 and file.name == f"{report.id}.json"
     kept.forget(report.id)
     kept.forget(report.id)
+    with pytest.raises(FileNotFoundError):
+        kept.whole(report.id)
     assert kept.all(report.account, report.region) == ()
 
 
