@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from PySide6.QtCore import QPoint
+
 from console.activity.model import ActivityModel
 from console.journal import Journal, Writer
 from console.tabs.overview import TAB
 from console.tabs.overview.events.dialog import EventsDialog
 from console.tabs.overview.events.part import EventsPart
 from console.tabs.overview.events.rows import merged, of_trail, spoken
+from tests.helpers.inventory import resource
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.safety import FakeTrail, happened, some_events
 from tests.helpers.window import dialog_of, texts, until
@@ -105,6 +108,25 @@ async def test_a_resource_has_a_timeline_of_its_own(make_application: Callable[.
     dialog.resource.setText("i-0a3f91c2")
     dialog.look_up.click()
     await until(lambda: [row.title for row in dialog.table.model.visible_rows()] == ["i-0a3f91c2"])
+
+
+async def test_the_menu_of_a_resource_opens_its_timeline(make_application: Callable[..., Any]) -> None:
+    trail = FakeTrail(some_events())
+    application, _ = await opened(make_application, trail)
+    application.ctx.services.inventory.rows = (
+        resource("instance", "dog-trainer", "running", id="i-0a3f91c2", size="t3.xlarge"),
+    )
+    tab = application.window.pages.tab("overview")
+    tab.refresh()
+    await until(lambda: tab.list.table.model.rowCount() == 1)
+    tab.list.table.select_keys([("instance", "i-0a3f91c2")])
+    menu = tab.list.table.open_menu(QPoint(10, 10))
+    [action] = [action for action in menu.actions() if action.text() == "Events…"]
+    action.trigger()
+    menu.close()
+    dialog = await dialog_of(EventsDialog, application.window)
+    await until(lambda: ("i-0a3f91c2", None) in trail.asked)
+    assert dialog.resource.value() == "i-0a3f91c2"
 
 
 async def test_what_cannot_be_read_is_told_in_the_list(make_application: Callable[..., Any]) -> None:

@@ -223,6 +223,17 @@ async def test_a_refresh_does_not_look_again_and_a_long_time_does(
     await until(lambda: len(security.asked) == 2)
 
 
+async def test_old_findings_are_said_with_their_time(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, part = await opened(make_application, FakeSecurity(unsafe_account()))
+    assert part.note.text() == "7 findings"
+    monkeypatch.setattr(part_module, "OLD_SECONDS", -1.0)
+    part.refresh()
+    assert part.report is not None
+    assert part.note.text() == f"7 findings, as of {part.report.at.astimezone():%H:%M}"
+
+
 async def test_a_change_elsewhere_is_looked_at_even_while_a_look_is_under_way(
     make_application: Callable[..., Any],
 ) -> None:

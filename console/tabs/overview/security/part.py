@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MOST = 4
 # A look asks some requests of every bucket, function and model: it is not repeated at every refresh.
 LOOK_SECONDS = 1800.0
+# What was found longer ago is said with its time.
+OLD_SECONDS = 300.0
 _KEY, _USE_KEY = "overview:security", "overview:role use"
 
 
@@ -114,6 +117,7 @@ class SecurityPart(Part):
             self.look()
         elif self._wanted:
             self.look(sorted(self._wanted))
+        self._count()
 
     def look(self, areas: Sequence[str] = ()) -> None:
         """Look at everything, or at some areas; what is asked for meanwhile is looked at afterwards."""
@@ -171,7 +175,7 @@ class SecurityPart(Part):
         self.report = report
         self.clear_error()
         number = len(report.findings)
-        self.note.setText(count(number, "finding") if number else "")
+        self._count()
         missing = len({entry.check for entry in report.not_checked})
         self.say("" if number else ("Nothing was found by what could be checked." if missing else "Nothing was found."))
         self.unchecked_button.setText(f"{count(missing, 'check')} could not be made for all")
@@ -182,6 +186,16 @@ class SecurityPart(Part):
         self._update()
         for dialog in self._reviews():
             dialog.show_account(report)
+
+    def _count(self) -> None:
+        """How many there are, and when that was so, if it is a while ago."""
+        report = self.report
+        if report is None:
+            return
+        old = (datetime.now(UTC) - report.at).total_seconds() > OLD_SECONDS
+        number = count(len(report.findings), "finding") if report.findings else ""
+        as_of = f"as of {report.at.astimezone():%H:%M}" if old else ""
+        self.note.setText(", ".join(part for part in (number, as_of) if part))
 
     def _fill(self, groups: Sequence[tuple[Finding, ...]]) -> None:
         had = next((line.findings[0].check for line in self.lines if line.button.hasFocus()), None)
