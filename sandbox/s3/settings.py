@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from sandbox.core.account import ACCOUNT_ID
+from sandbox.core.account import ACCOUNT_ID, bucket_arn
 from sandbox.policy.document import problem
+from sandbox.policy.text import as_list
 from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members, members_of_document
 from sandbox.s3.answers import location as location_of
@@ -23,6 +26,18 @@ DEFAULT_ENCRYPTION: Members = {
         ]
     }
 }
+# "Amazon S3 User Guide, Blocking public access": what a bucket has that was made since April 2023.
+DEFAULT_BLOCK: Members = {
+    "PublicAccessBlockConfiguration": {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+}
+DEFAULTS: dict[str, Members] = {"encryption": DEFAULT_ENCRYPTION, "publicAccessBlock": DEFAULT_BLOCK}
+# What is kept of a document that a bucket has by default and that was deleted.
+_TAKEN_AWAY = ""
 # Documents that are kept: (query name, root, error when there is none).
 DOCUMENTS = {
     "publicAccessBlock": (
@@ -81,14 +96,25 @@ def document(store: Store, call: S3Call) -> Members | Answer:
         store.set_setting(bucket, name, body.decode("utf-8", "replace"))
         return Answer({}, 204 if name == "tagging" else None)
     if call.method == "DELETE":
-        store.set_setting(bucket, name, None)
+        store.set_setting(bucket, name, _TAKEN_AWAY if name in DEFAULTS else None)
         return {}
     kept = store.setting(bucket, name)
-    if kept is None and name == "encryption":
+    if kept is None and name in DEFAULTS:
+        return DEFAULTS[name]
+    if kept == _TAKEN_AWAY and name == "encryption":
+        # It cannot be taken away: every object is encrypted.
         return DEFAULT_ENCRYPTION
-    if kept is None:
+    if kept in (None, _TAKEN_AWAY):
         raise AwsError(code, message, 404, BucketName=bucket)
-    return members_of_document(call.operation, kept.encode())
+    return members_of_document(call.operation, str(kept).encode())
+
+
+def _public_policies_blocked(store: Store, bucket: str) -> bool:
+    kept = store.setting(bucket, "publicAccessBlock")
+    if kept is None:
+        return True
+    given = members_of_document("GetPublicAccessBlock", kept.encode()) if kept != _TAKEN_AWAY else {}
+    return bool(given.get("PublicAccessBlockConfiguration", {}).get("BlockPublicPolicy"))
 
 
 def policy(store: Store, call: S3Call) -> Members | Answer:
@@ -103,6 +129,10 @@ def policy(store: Store, call: S3Call) -> Members | Answer:
             raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'") from exc
         if wrong := problem(parsed, for_resource=True):
             raise AwsError("MalformedPolicy", wrong)
+        if _is_public(parsed) and _public_policies_blocked(store, bucket):
+            who = f"User: {call.caller.arn} is not authorized to perform: s3:PutBucketPolicy"
+            why = "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access."
+            raise AwsError("AccessDenied", f'{who} on resource: "{bucket_arn(bucket)}" {why}', 403)
         store.set_setting(bucket, "policy", text)
         return Answer({}, 204)
     if call.method == "DELETE":
@@ -121,12 +151,17 @@ def policy_status(store: Store, call: S3Call) -> Members:
     if kept is None:
         store.bucket(bucket)
         raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
-    statements = json.loads(kept)["Statement"]
-    public = any(
-        item.get("Effect") == "Allow" and item.get("Principal") in ("*", {"AWS": "*"}) and not item.get("Condition")
-        for item in (statements if isinstance(statements, list) else [statements])
+    return {"PolicyStatus": {"IsPublic": _is_public(json.loads(kept))}}
+
+
+def _is_public(document: Mapping[str, Any]) -> bool:
+    """Whether a statement allows everybody something without a condition."""
+    return any(
+        item.get("Effect") == "Allow"
+        and item.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and not item.get("Condition")
+        for item in as_list(document["Statement"])
     )
-    return {"PolicyStatus": {"IsPublic": public}}
 
 
 def versioning(store: Store, call: S3Call) -> Members:
