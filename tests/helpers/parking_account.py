@@ -26,12 +26,16 @@ class Died(BaseException):
 
 
 class ParkingAccount(FakeSession):
-    """``dies_before``: so many changes are still made. ``refused``: errors by operation."""
+    """``dies_before``: so many changes are still made. ``refused``: errors by operation.
+
+    ``lost``: operations that are carried out, and whose answer does not arrive the first time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.dies_before: int | None = None
         self.refused: dict[str, Exception] = {}
+        self.lost: set[str] = set()
         self.made_times = 0
         self.tags: dict[str, dict[str, str]] = {CONFIG: {"team": "kennel"}, ENDPOINT: {"team": "kennel"}}
         self.variants = [
@@ -85,7 +89,11 @@ class ParkingAccount(FakeSession):
             if operation in self.refused:
                 raise self.refused[operation]
             given.pop("ServiceNamespace", None)
-            return getattr(self, f"on_{operation}")(**given)
+            made = getattr(self, f"on_{operation}")(**given)
+            if operation in self.lost:
+                self.lost.remove(operation)
+                raise Refused("InternalFailure", "the answer was lost", 500)
+            return made
 
         self.handlers[operation] = answer
         return await super().call(service, operation, doing=doing, **parameters)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from workers.aws.creating import ATTEMPT_TAG
+from workers.aws.creating import ATTEMPT_TAG, surely
 from workers.aws.session import AwsSession
 from workers.endpoints.parked_tags import PARKED_TAG, parked_names
 from workers.endpoints.service import Endpoints
@@ -120,6 +120,22 @@ class Remembered:
     def call(self, operation: str, doing: str, **parameters: Any) -> Coroutine[Any, Any, dict[str, Any]]:
         return self._session.call("sagemaker", operation, doing=doing, **parameters)
 
+    async def tag(self, arn: str, tags: Mapping[str, str], doing: str) -> None:
+        """Set tags; the same a second time changes nothing."""
+
+        async def send() -> dict[str, Any]:
+            return await self.call("add_tags", doing, ResourceArn=arn, Tags=pairs(tags))
+
+        await surely(send, send)
+
+    async def untag(self, arn: str, keys: Sequence[str], doing: str) -> None:
+        """Take tags away; those that are not there are no error."""
+
+        async def send() -> dict[str, Any]:
+            return await self.call("delete_tags", doing, ResourceArn=arn, TagKeys=list(keys))
+
+        await surely(send, send)
+
     async def forget_tags(self, arn: str, name: str) -> None:
         try:
             tags = await self.tags(arn)
@@ -127,7 +143,7 @@ class Remembered:
             if not set(parked_names(tags)) - {name} and PARKED_TAG in tags:
                 keys.append(PARKED_TAG)
             if keys:
-                await self.call("delete_tags", f"forget {name}", ResourceArn=arn, TagKeys=keys)
+                await self.untag(arn, keys, f"forget {name}")
         except NotFound:
             pass
         self.written.pop(arn, None)

@@ -87,7 +87,7 @@ class Park:
             )
         # Only now: what an earlier attempt remembered must not be lost before this is written.
         if stale := [key for key in data_keys(name, before) if key not in wanted]:
-            await self._account.call("delete_tags", doing, ResourceArn=arn, TagKeys=stale)
+            await self._account.untag(arn, stale, doing)
         for target in memory.targets:
             await attempt.make(
                 Part("scaling", f"of {target['ResourceId']}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, tagged
+from workers.aws.creating import ATTEMPT_TAG, Attempt, Part, as_one, surely, tagged
 from workers.aws.session import AwsSession
 from workers.endpoints.deletion import CONFIG, FUNCTION, MODEL
 from workers.endpoints.service import Endpoints
@@ -44,7 +44,7 @@ class Resume:
 
         async def steps(attempt: Attempt) -> str:
             mark = {token_key(name): attempt.token}
-            await self._account.call("add_tags", doing, ResourceArn=parked.config_arn, Tags=pairs(mark))
+            await self._account.tag(parked.config_arn, mark, doing)
             tags = {**memory.tags, ATTEMPT_TAG: attempt.token}
             await attempt.make(
                 Part(
@@ -101,10 +101,29 @@ class Resume:
             )
         await self._account.forget_tags(parked.config_arn, name)
         if ATTEMPT_TAG not in memory.tags and state == "resuming":
-            await self._account.call("delete_tags", doing, ResourceArn=endpoint.arn, TagKeys=[ATTEMPT_TAG])
+            await self._account.untag(endpoint.arn, [ATTEMPT_TAG], doing)
         return True
 
     async def _weights_are_back(self, memory: Memory, doing: str) -> bool:
+        wanted = await self._weights_wanted(memory, doing)
+
+        async def set_already() -> bool | None:
+            return None if await self._weights_wanted(memory, doing) else True
+
+        if wanted:
+            await surely(
+                lambda: self._account.call(
+                    "update_endpoint_weights_and_capacities",
+                    doing,
+                    EndpointName=memory.endpoint,
+                    DesiredWeightsAndCapacities=wanted,
+                ),
+                set_already,
+            )
+        return not wanted
+
+    async def _weights_wanted(self, memory: Memory, doing: str) -> list[dict[str, Any]]:
+        """What is to be changed about the variants; empty: they are as remembered."""
         found = await self._account.call("describe_endpoint", doing, EndpointName=memory.endpoint)
         present = {entry["VariantName"]: entry for entry in found.get("ProductionVariants", ())}
         wanted = []
@@ -116,14 +135,7 @@ class Resume:
                 change["DesiredInstanceCount"] = kept.count
             if change:
                 wanted.append({"VariantName": kept.name, **change})
-        if wanted:
-            await self._account.call(
-                "update_endpoint_weights_and_capacities",
-                doing,
-                EndpointName=memory.endpoint,
-                DesiredWeightsAndCapacities=wanted,
-            )
-        return not wanted
+        return wanted
 
     # Forgetting
 

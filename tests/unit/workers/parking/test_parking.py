@@ -105,6 +105,37 @@ def test_refused_while_parking_all_is_as_it_was(operation: str) -> None:
     assert after == before
 
 
+@pytest.mark.parametrize(
+    "operation", ["add_tags", "deregister_scalable_target", "delete_alarms", "delete_endpoint", "delete_tags"]
+)
+def test_an_answer_lost_while_parking_loses_nothing(operation: str) -> None:
+    account = ParkingAccount()
+    before = account.told()
+    account.lost.add(operation)
+    if operation == "delete_tags":
+        # Of an earlier attempt, which remembered more than there is now.
+        account.tags[CONFIG]["sagedeck:parked:dogs:9"] = "x"
+    ran(park(account))
+    assert operation not in account.lost
+    assert account.endpoint is None and ran(account.parked()).state == "parked"
+    ran(come_back(account))
+    assert account.told() == before
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["create_endpoint", "update_endpoint_weights_and_capacities", "register_scalable_target", "put_scaling_policy",
+     "put_scheduled_action", "put_metric_alarm", "add_tags", "delete_tags"],
+)  # fmt: skip
+def test_an_answer_lost_while_coming_back_loses_nothing(operation: str) -> None:
+    account = ParkingAccount()
+    before = account.told()
+    ran(park(account))
+    account.lost.add(operation)
+    ran(come_back(account))
+    assert operation not in account.lost and account.told() == before
+
+
 def test_a_deletion_that_may_still_come_keeps_the_memory() -> None:
     account = ParkingAccount()
     account.refused["delete_endpoint"] = Refused("InternalFailure", "later", 500)
