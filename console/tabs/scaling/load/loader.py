@@ -174,4 +174,5 @@ class Loader(QObject):
             return
         await services.load.forget(report)
         self._page.forget()
-        self._page.show_reports(await services.load.kept())
+        # Also in place of a reading that began before.
+        self.refresh()
