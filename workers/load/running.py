@@ -27,7 +27,7 @@ class Running:
         self._target, self._shape, self._pictures = target, shape, pictures
         self._account, self._region, self._on_progress = account, region, on_progress
         self.began = time.time()
-        self._heard = False
+        self.begun = False
         self._seconds: list[Second] = []
         self._counts: list[tuple[float, int]] = []
         self._end = LoadEnd("broken", 0.0, Totals())
@@ -39,8 +39,8 @@ class Running:
             self._seconds += self._end.seconds
             return
         progress = read(LoadProgress, value)
-        if not self._heard:
-            self._heard, self.began = True, time.time() - progress.elapsed
+        if not self.begun:
+            self.begun, self.began = True, time.time() - progress.elapsed
         self._seconds += progress.seconds
         self._end = LoadEnd("broken", progress.elapsed, progress.totals)
         self._on_progress(progress, self._instances())
@@ -97,7 +97,7 @@ def problem_of(report: LoadReport) -> SageDeckError | None:
             "The load test stopped unexpectedly",
             "Its process ended before the test did. What it had told up to then is kept.",
             "Start it again.",
-            code=report.reason.partition("\n")[0][:40],
+            code=report.reason if report.reason.startswith("exit ") else "",
             details=report.reason,
         )
     return None

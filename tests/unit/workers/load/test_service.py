@@ -15,7 +15,7 @@ from tests.helpers.waiting import until
 from workers.aws.session import AwsSession
 from workers.children.typed import write
 from workers.errors.tree import InvalidInput
-from workers.load import running
+from workers.load import running, service
 from workers.load.arrivals import Shape
 from workers.load.reports import Reports, as_json
 from workers.load.running import problem_of
@@ -129,6 +129,16 @@ def test_a_child_that_is_killed_is_told_and_its_figures_are_kept(tmp_path: Path)
             assert report.totals.answered > 5
 
     asyncio.run(body())
+
+
+def test_what_was_measured_before_an_error_of_the_child_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MODULE", "tests.unit.workers.load.failing_child")
+    report = ran(PlainServer(), tmp_path, FUNCTION, Shape("constant", 1, 5))
+    problem = problem_of(report)
+    assert report.ended == "broken" and report.totals.answered == 3
+    assert problem is not None and "no such thing" in problem.details
 
 
 def test_a_test_that_is_stopped_returns_what_it_measured(tmp_path: Path) -> None:
