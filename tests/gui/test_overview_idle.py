@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QTimer
 
 from console.tabs.overview.commands import Settle
-from console.tabs.overview.tab import OverviewTab
+from console.tabs.overview.tab import BUDGET_SECONDS, OverviewTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, pictured, resource
 from tests.helpers.models import ModelServices, enter
@@ -145,7 +146,8 @@ async def test_a_budget_is_looked_after_out_of_sight(make_application: Callable[
     inventory = FakeInventory(pictured())
     _, tab = await shown(make_application, inventory)
     tab.leave()
-    assert tab._budget_timer.isActive()
+    [watching] = [timer for timer in tab.findChildren(QTimer) if timer.interval() == BUDGET_SECONDS * 1000]
+    assert watching.isActive()
     inventory.asked.clear()
     tab.watch_budget()
     await until(lambda: not tab.running("budget"))
@@ -155,7 +157,7 @@ async def test_a_budget_is_looked_after_out_of_sight(make_application: Callable[
     tab.watch_budget()
     await until(lambda: len(inventory.did) == 3)
     tab.enter()
-    assert not tab._budget_timer.isActive()
+    assert not watching.isActive()
 
 
 async def test_a_budget_stops_nothing_that_was_not_chosen_or_in_read_only(make_application: Callable[..., Any]) -> None:

@@ -34,9 +34,9 @@ def left(services: Services) -> dict[str, list[Any]]:
     """What AWS's own lists say is there."""
     client = services.session.client
     ec2: Any = client("ec2")
-    instances = [one for group in ec2.describe_instances()["Reservations"] for one in group["Instances"]]
+    instances = [instance for group in ec2.describe_instances()["Reservations"] for instance in group["Instances"]]
     return {
-        "instances": [one["InstanceId"] for one in instances if one["State"]["Name"] != "terminated"],
+        "instances": [instance["InstanceId"] for instance in instances if instance["State"]["Name"] != "terminated"],
         "volumes": ec2.describe_volumes()["Volumes"],
         "addresses": ec2.describe_addresses()["Addresses"],
         "buckets": client("s3").list_buckets()["Buckets"],

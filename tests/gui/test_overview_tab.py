@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.tabs import TABS
 from console.tabs.overview.opening import payload_of
+from console.tabs.overview.tab import LOOK_SECONDS
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, denied, pictured, resource
 from tests.helpers.models import enter
@@ -203,11 +204,12 @@ async def test_what_costs_money_is_asked_for_what_is_in_sight(make_application: 
 
     await until(looked)
     assert 5 < len(looked()[-1]) < 40
-    assert "an hour" in tab.list._foot.text()
+    assert "an hour" in texts(tab.list)
     before = len(looked())
     tab.leave()
-    tab._look_closer()
-    assert len(looked()) == before and not tab._look_timer.isActive()
+    [looking] = [timer for timer in tab.findChildren(QTimer) if timer.interval() == LOOK_SECONDS * 1000]
+    looking.timeout.emit()
+    assert len(looked()) == before and not looking.isActive()
 
 
 async def test_rows_are_copied_as_a_table(make_application: Callable[..., Any]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from PySide6.QtWidgets import QApplication
 
 from console.tabs.overview.tear_down_dialog import TearDownDialog
+from console.widgets.base import below
+from console.widgets.forms.buttons import Button
 from tests.helpers.inventory import FakeInventory, denied, pictured, resource
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.overview_tab import opened, shown
@@ -153,7 +155,7 @@ async def test_after_a_restart_it_is_offered_to_go_on(make_application: Callable
     # Another window over the same files and the same account.
     application, tab = await shown(make_application, FakeInventory(pictured()[:3]))
     assert tab.unfinished.isVisible() and "was not finished" in texts(tab.unfinished)
-    tab.unfinished._fix.click()
+    next(below(tab.unfinished, Button, in_sight=True)).click()
     dialog = await dialog_of(TearDownDialog, application.window)
     await until(lambda: dialog.plan is not None)
     assert dialog.scope.current == "all" and len(names(dialog.goes)) == 3

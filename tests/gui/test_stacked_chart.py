@@ -24,6 +24,7 @@ def chart_of(qtbot: Any, *layers: Layer, events: tuple[Event, ...] = ()) -> Stac
     chart.set_x_range(XS[0], XS[-1] + HOUR)
     chart.set_layers(XS, layers)
     chart.set_events(events)
+    # What was set is drawn at the next turn of the loop, and these tests have none.
     chart._refresh()
     chart.show()
     return chart
@@ -33,10 +34,17 @@ def two(value: float = 2.0) -> tuple[Layer, Layer]:
     return Layer("Endpoints", "series1", [1.0] * 24), Layer("EC2", "series2", [value] * 24)
 
 
+def drawn(chart: StackedChart) -> tuple[Any, Any, Any]:
+    """Where it draws, and its scales."""
+    # Only the chart itself needs to know this, and whoever looks at single pixels.
+    plot = chart._plot()
+    # As above.
+    return plot, *chart._scales(plot)
+
+
 def ink(chart: StackedChart, hour: float, dollars: float) -> str:
     """The colour that is painted at a moment and a height."""
-    plot = chart._plot()
-    across, up = chart._scales(plot)
+    plot, across, up = drawn(chart)
     x = across.place(BEGIN + hour * HOUR, plot.left(), plot.right())
     y = up.place(dollars, plot.bottom(), plot.top())
     return chart.grab().toImage().pixelColor(QPoint(round(x), round(y))).name()
@@ -45,6 +53,7 @@ def ink(chart: StackedChart, hour: float, dollars: float) -> str:
 def test_layers_stand_on_each_other(qtbot: Any) -> None:
     chart = chart_of(qtbot, *two())
     assert ink(chart, 12.5, 0.4) != ink(chart, 12.5, 1.6)
+    # What is drawn is the sum, and a picture does not say it to the cent.
     assert chart._series[-1].ys[0] == 3.0
     assert chart.accessibleDescription() == "Endpoints $1.00, EC2 $2.00"
 
@@ -57,6 +66,7 @@ def test_what_is_not_known_is_a_gap_and_no_zero(qtbot: Any) -> None:
     assert ink(chart, 10.5, 1.6) == ink(chart, 10.5, 2.4)
     assert ink(chart, 9.5, 1.6) != ink(chart, 10.5, 1.6) and ink(chart, 11.5, 1.6) == ink(chart, 9.5, 1.6)
     chart.set_cursor(XS[10])
+    # The readout is painted, so its words are asked for where they are made.
     assert chart._at_cursor() == 10 and chart._figure(chart._series[-1].ys[10]) == "–"
 
 
@@ -67,7 +77,7 @@ def test_keys_and_pointer_move_the_readout(qtbot: Any) -> None:
     QTest.keyClick(chart, Qt.Key.Key_Left)
     assert moved == [XS[-2]]
     QTest.keyClick(chart, Qt.Key.Key_Escape)
-    plot = chart._plot()
+    plot, _, _ = drawn(chart)
     QTest.mouseMove(chart, QPoint(round(plot.center().x()), round(plot.center().y())))
     assert moved[-2] is None and moved[-1] == XS[12]
 
@@ -95,13 +105,16 @@ def test_a_control_stands_in_its_corner(qtbot: Any) -> None:
 
 def test_long_spans_name_days(qtbot: Any) -> None:
     chart = chart_of(qtbot, *two())
+    # The words of the axes are painted, so they are asked for where they are made.
     assert ":" in chart._x_format(XS[3])
     chart.set_x_range(XS[0] - 30 * 86_400, XS[-1])
+    # As above.
     assert any(month in chart._x_format(XS[3]) for month in ("Sep", "Oct"))
 
 
 def test_cents_have_room_on_the_axis(qtbot: Any) -> None:
     chart = chart_of(qtbot, Layer("Other", "series5", [0.012] * 24))
-    _, up = chart._scales(chart._plot())
+    _, _, up = drawn(chart)
+    # The words of the axes are painted, so they are asked for where they are made.
     texts = chart._up_texts(up)
     assert len(set(texts)) == len(texts) and texts[0] == "$0"

@@ -46,32 +46,33 @@ class StopRunning(Command):
             _MEANS[self.resources[0].kind],
             confirm_label="Stop",
             icon="stop",
-            listed=tuple(Affected(ICONS[one.kind], one.name, one.size) for one in self.resources),
+            listed=tuple(Affected(ICONS[resource.kind], resource.name, resource.size) for resource in self.resources),
             saves=f"{cost(saved, 3)} an hour, {cost(saved * HOURS_A_MONTH)} a month" if saved else "",
         )
 
     async def run(self, services: Services) -> None:
         """Ask for each."""
-        for one in self.resources:
-            if one.kind == "training-job":
-                await services.training.stop(one.name)
-            elif one.kind == "tuning-job":
-                await services.tuning.stop(one.name)
+        for resource in self.resources:
+            if resource.kind == "training-job":
+                await services.training.stop(resource.name)
+            elif resource.kind == "tuning-job":
+                await services.tuning.stop(resource.name)
             else:
-                await services.compute.instances.stop(one.id)
+                await services.compute.instances.stop(resource.id)
 
     def cli(self) -> str:
         """A line for each."""
         return "\n".join(
-            _LINES[one.kind].format(one.id if one.kind == "instance" else one.name) for one in self.resources
+            _LINES[resource.kind].format(resource.id if resource.kind == "instance" else resource.name)
+            for resource in self.resources
         )
 
     def events(self) -> list[tuple[str, str]]:
         """They change."""
-        return [event_of(one) for one in self.resources]
+        return [event_of(resource) for resource in self.resources]
 
 
 def entries(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntry]:
     """What stops those that run."""
-    running = [one for one in resources if one.state == _RUNS[one.kind]]
+    running = [resource for resource in resources if resource.state == _RUNS[resource.kind]]
     return [("Stop…", "stop", lambda: ctx.start(StopRunning(running)))] if running else ()
