@@ -92,6 +92,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             story.endpoint_name = first
             await story.overview()
             await story.delete()
+            await story.security()
             await story.idle()
             await story.tear_down()
         except StoryFailed as error:

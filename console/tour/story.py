@@ -15,12 +15,13 @@ from console.tour.story_compute import ComputeSteps
 from console.tour.story_functions import FunctionSteps
 from console.tour.story_overview import OverviewSteps
 from console.tour.story_scaling import ScalingSteps
+from console.tour.story_security import SecuritySteps
 
 if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(FunctionSteps, ScalingSteps, ComputeSteps, OverviewSteps):
+class Story(FunctionSteps, ScalingSteps, ComputeSteps, OverviewSteps, SecuritySteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:

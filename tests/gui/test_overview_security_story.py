@@ -12,6 +12,7 @@ import pytest
 from console.tabs.overview import TAB
 from console.tabs.overview.security.part import SecurityPart
 from console.tabs.overview.security.role_dialog import RoleDialog
+from console.tour.story import Story
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.backends import backend_of
 from tests.helpers.sandbox import SandboxProcess
@@ -35,6 +36,7 @@ def make_unsafe(sandbox: SandboxProcess) -> str:
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
     iam.create_role(RoleName="dogs", AssumeRolePolicyDocument=json.dumps(TRUST))
+    sandbox.client("logs").create_log_group(logGroupName="/for/ever")
     iam.attach_role_policy(RoleName="dogs", PolicyArn=FULL)
     return group
 
@@ -77,3 +79,16 @@ async def test_found_fixed_with_a_click_and_gone(make_application: Callable[...,
         happened = {(row.source, row.text.split(" by ")[0]) for row in events.table.model.visible_rows()}
         assert ("CloudTrail", "revoke security group ingress") in happened
         assert any(source == "SageDeck" for source, _ in happened)
+        events.reject()
+
+        pictures: list[str] = []
+
+        async def take(name: str) -> None:
+            pictures.append(name)
+
+        story = Story(application, tmp_path / "dogs", take)
+        await story.security()
+        assert pictures == ["security-findings", "security-fix", "events"]
+        assert story.steps[-1].result["left"] < story.steps[-1].result["found"]
+        groups = sandbox.client("logs").describe_log_groups(logGroupNamePrefix="/for/ever")["logGroups"]
+        assert [found["retentionInDays"] for found in groups] == [90]

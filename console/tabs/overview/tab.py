@@ -28,6 +28,7 @@ from console.tabs.overview.idle import IdlePart
 from console.tabs.overview.inventory_list import InventoryList
 from console.tabs.overview.opening import open_resource
 from console.tabs.overview.rows import Row
+from console.tabs.overview.security.part import SecurityPart
 from console.tabs.overview.side import Side
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.frames.banner import Banner
@@ -113,6 +114,13 @@ class OverviewTab(Tab):
         """The section of what is idle."""
         part = self.side.part(IdlePart)
         assert isinstance(part, IdlePart)
+        return part
+
+    @property
+    def security(self) -> SecurityPart:
+        """The section of what is unsafe."""
+        part = self.side.part(SecurityPart)
+        assert isinstance(part, SecurityPart)
         return part
 
     @property
