@@ -37,6 +37,7 @@ from console.tabs.overview.billed_dialog import BilledDialog
 from console.tabs.overview.choices import BudgetDialog, RulesDialog
 from console.tabs.overview.details import DetailsDialog
 from console.tabs.overview.events.dialog import EventsDialog
+from console.tabs.overview.notebook_dialog import NotebookDialog
 from console.tabs.overview.rows import Clock
 from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
@@ -63,6 +64,7 @@ from workers.functions.settings import SettingsContext
 from workers.functions.types import FunctionVersion
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.types import Budget
+from workers.prices.table import PriceTable
 from workers.types import Finding
 
 ROOT = Path(console.__path__[0]).parent
@@ -102,6 +104,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     TearDownDialog: lambda ctx, at, parent: TearDownDialog(ctx, parent=parent),
     BilledDialog: lambda ctx, at, parent: BilledDialog(ctx, parent),
     RulesDialog: lambda ctx, at, parent: RulesDialog(DEFAULT_RULES, parent),
+    NotebookDialog: lambda ctx, at, parent: NotebookDialog(PriceTable.load(), "us-east-1", ["photos"], parent=parent),
     BudgetDialog: lambda ctx, at, parent: BudgetDialog(Budget(100.0), None, parent),
     DetailsDialog: lambda ctx, at, parent: DetailsDialog(pictured()[0], Clock(), parent),
     ScheduleDialog: lambda ctx, at, parent: ScheduleDialog("New schedule", None, ["live"], parent),

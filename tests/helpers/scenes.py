@@ -134,6 +134,13 @@ class Stage:
         self.tab("overview").set_budget()
         await self.asked("BudgetDialog")
 
+    async def notebook(self) -> None:
+        """The form for a new notebook instance."""
+        await self.overview()
+        [make] = [act for text, _, act in self.tab("overview").more_entries() if "notebook" in text]
+        make()
+        await self.asked("NotebookDialog")
+
     async def unsafe(self) -> None:
         """All findings."""
         await self.overview()
@@ -387,7 +394,7 @@ class Stage:
 SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
-        "overview", "idle", "rules", "budget", "tear_down", "unsafe", "role", "events",
+        "overview", "idle", "rules", "budget", "notebook", "tear_down", "unsafe", "role", "events",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
         "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
