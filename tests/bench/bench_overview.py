@@ -105,12 +105,12 @@ def main() -> int:
     listed.show_inventory(Inventory(tuple(changed), kinds, NOW))
     refreshed = (time.perf_counter() - began) * 1000
     print(f"a refresh that changes 3 rows: {refreshed:.0f} ms, {sum(touched)} rows touched, {len(resets)} resets")
+    # On a machine that others use, the clock tells of them; the thread's own time is what the list costs.
+    good = quantile(worked, 0.99) <= FRAME_GOAL_MS and sum(touched) == 3 and not resets
     began = time.perf_counter()
     listed.search.setText("name-04")
     listed.search._search()
     print(f"a filter: {(time.perf_counter() - began) * 1000:.0f} ms, {listed.table.model.rowCount():,} rows left")
-    # On a machine that others use, the clock tells of them; the thread's own time is what the list costs.
-    good = quantile(worked, 0.99) <= FRAME_GOAL_MS and sum(touched) == 3 and not resets
     print("goal met" if good else "GOAL MISSED")
     return 0 if good else 1
 
