@@ -23,7 +23,7 @@ from tests.helpers.models import enter
 from tests.helpers.overview_tab import names, opened, shown
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.errors.tree import Expired
-from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Place
+from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Inventory, Place
 
 OLD = ("endpoint", "dog-classifier-old")
 
@@ -44,6 +44,7 @@ async def test_it_shows_figures_rows_and_what_is_idle(make_application: Callable
     assert states["dog-classifier-old"] == "Idle" and states["vol-0c81d9be27"] == "Unused"
     assert states["dog-trainer"] == "Running" and states["SageDeckTraining-dogs"] == "–"
     uses = {row.name: tab.list.table.model.columns[7].text_of(row) for row in tab.list.table.model.visible_rows()}
+    assert tab.list.table.model.columns[8].text_of(tab.list.table.model.row_at(0)) == "sagedeck:created-by=sagedeck"
     assert uses["dogs-tuning-1409"] == "now" and uses["dog-classifier-old"] == "19 d ago"
     assert "$499" in texts(tab.idle)
     assert [line.findings[0].resource.name for line in tab.idle.lines] == [
@@ -103,6 +104,18 @@ async def test_an_account_where_nothing_may_be_listed_says_so(make_application: 
     assert "Nothing of this account may be listed" in texts(tab)
     assert len(names(tab)) == len(ALL_KINDS) and tab.list.table.state == "rows"
     assert "What is idle is not known" in texts(tab.idle) and "Nothing is idle" not in texts(tab.idle)
+
+
+async def test_that_nothing_may_be_listed_is_said_only_when_all_was_asked(make_application: Callable[..., Any]) -> None:
+    _, tab = await shown(make_application, FakeInventory(pictured(), [denied("endpoint")]))
+    said: list[str] = []
+    tab.list.table.set_error = lambda error, *_, **__: said.append(str(error))
+    first = Inventory((), (denied("endpoint"),), NOW)
+    # What was read of one kind so far is no word about the others.
+    tab._show_inventory(first, done=False)
+    assert said == [] and tab.list.table.state == "rows" and "Listing the account: 1 of 1 kinds" in texts(tab.list)
+    tab._show_inventory(first, done=True)
+    assert said == ["Nothing of this account may be listed"]
 
 
 async def test_an_empty_account_shows_the_next_step(make_application: Callable[..., Any]) -> None:

@@ -97,8 +97,8 @@ class InventoryList(QWidget):
 
     # Rows
 
-    def show_inventory(self, found: Inventory) -> None:
-        """Show what is known: rows that are as they were are not touched."""
+    def show_inventory(self, found: Inventory, *, whole: bool = True) -> None:
+        """Show what is known: rows that are as they were are not touched. ``whole``: every kind was asked for."""
         self.clock.set(found.clock_off)
         rows = [Row(read=kind) for kind in found.unread]
         rows += [Row(resource) for resource in found.resources]
@@ -114,7 +114,7 @@ class InventoryList(QWidget):
         # Ages grow without any row having changed.
         self.table.view.viewport().update()
         self._show_count()
-        if found.kinds and len(found.unread) == len(found.kinds):
+        if whole and found.kinds and len(found.unread) == len(found.kinds):
             self._show_refused(found.unread[0])
 
     def _show_refused(self, read: KindRead) -> None:

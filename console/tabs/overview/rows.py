@@ -142,6 +142,12 @@ def _rate(value: float, row: Row) -> str:
     return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
+def _tags(row: Row) -> str | None:
+    """``team=vision``; None while nobody has read them."""
+    tags = row.resource.tags if row.resource is not None else None
+    return ", ".join(f"{key}={value}" for key, value in sorted(tags.items())) or None if tags else None
+
+
 def _field(name: str) -> Callable[[Row], Any]:
     return lambda row: getattr(row.resource, name) if row.resource is not None else None
 
@@ -225,4 +231,5 @@ def columns(clock: Clock) -> list[Column]:
             "last", "Last use", kind="number", value=last_use, format=use_text, sort_key=use_order,
             tone=lambda row: "warn" if row.idle else None, priority=3,
         ),
+        Column("tags", "Tags", value=_tags, tooltip=lambda row: _tags(row) or "", priority=8),
     ]  # fmt: skip

@@ -262,10 +262,7 @@ class OverviewTab(Tab):
         self._show_figures()
 
     def _show_inventory(self, found: Inventory, *, done: bool) -> None:
-        # An empty list is not said to be empty before everything was asked.
-        if not done and not found.resources:
-            return
-        self.list.show_inventory(found)
+        self.list.show_inventory(found, whole=done)
         table = self.list.table
         if not done:
             read = sum(kind.as_of is not None or kind.error is not None for kind in found.kinds)
