@@ -239,18 +239,20 @@ class AutoScalingService(Service):
         if action.get("MinCapacity", 0) > action.get("MaxCapacity", action.get("MinCapacity", 0)):
             raise invalid("Maximum capacity cannot be less than minimum capacity")
         now = time.time()
+        record.setdefault("CreationTime", now)
+        # A change of the action does not let a rate begin anew.
+        begun: float = record.get("StartTime") or record["CreationTime"]
         try:
             if record.get("Timezone"):
                 ZoneInfo(record["Timezone"])
-            upcoming = next_run(record["Schedule"], record.get("Timezone", ""), now, now, self._factor)
+            upcoming = next_run(record["Schedule"], record.get("Timezone", ""), now, begun, self._factor)
         except ZoneInfoNotFoundError:
             raise invalid(f"The time zone {record['Timezone']} is not one that is known.") from None
         except ValueError:
             raise invalid(f"The schedule {record['Schedule']} is not valid: use at(…), rate(…) or cron(…).") from None
         if upcoming is None:
             raise invalid("Scheduled action must be in the future")
-        record |= {**key.members(), "ScheduledActionName": name, "_Begun": now, "_Next": upcoming}
-        record.setdefault("CreationTime", now)
+        record |= {**key.members(), "ScheduledActionName": name, "_Begun": begun, "_Next": upcoming}
         resource = f"resource/{key.namespace}/{key.resource}:scheduledActionName/{name}"
         record.setdefault("ScheduledActionARN", make_arn("autoscaling", f"scheduledAction:{uuid.uuid4()}:{resource}"))
         self._book.put(ACTION, key, record, name)

@@ -107,7 +107,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     NotebookDialog: lambda ctx, at, parent: NotebookDialog(PriceTable.load(), "us-east-1", ["photos"], parent=parent),
     BudgetDialog: lambda ctx, at, parent: BudgetDialog(Budget(100.0), None, parent),
     DetailsDialog: lambda ctx, at, parent: DetailsDialog(pictured()[0], Clock(), parent),
-    ScheduleDialog: lambda ctx, at, parent: ScheduleDialog("New schedule", None, ["live"], parent),
+    ScheduleDialog: lambda ctx, at, parent: ScheduleDialog("New schedule", None, ["live"], 1.0, parent),
     CountsDialog: lambda ctx, at, parent: CountsDialog(scaled_account().variant_rows[:1], {}, parent),
     RequirementsDialog: lambda ctx, at, parent: RequirementsDialog(None, parent),
     TagsDialog: lambda ctx, at, parent: TagsDialog("job", "dogs-1", ARN, {"team": "vision"}, parent),

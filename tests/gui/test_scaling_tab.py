@@ -298,6 +298,22 @@ async def test_one_of_the_plans_is_applied_after_a_question(make_application: Ca
     await until(lambda: scaling.did == [("apply", MAIN, VariantSettings(1, 6, 40.0, 60, 300))])
 
 
+async def test_what_is_in_force_is_followed_until_one_changes_it(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    _, page = await replay_shown(make_application, scaling)
+    page.sides["b"].form.set_values({"minimum": 1, "maximum": 6, "target": 40})
+    page.sides["b"].apply_button.click()
+    (await dialog_of(ConfirmDialog, page.window())).accept()
+    # Plan A is what is in force.
+    await until(lambda: page.sides["a"].settings == VariantSettings(1, 6, 40.0, 60, 300))
+    page.sides["a"].form.row("maximum").set_value(9)
+    page.sides["b"].form.row("maximum").set_value(7)
+    page.sides["b"].apply_button.click()
+    (await dialog_of(ConfirmDialog, page.window())).accept()
+    await until(lambda: len(scaling.did) == 2)
+    assert page.sides["a"].settings == VariantSettings(1, 9, 40.0, 60, 300)
+
+
 async def test_a_week_is_replayed_in_slices(make_application: Callable[..., Any]) -> None:
     _, page = await replay_shown(make_application, scaled_account())
     page.set_curve(Curve(tuple(float(at % 300) for at in range(7 * 1440))), "")

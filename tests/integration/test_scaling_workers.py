@@ -282,6 +282,15 @@ def test_a_schedule_of_a_variant_and_of_what_is_kept_warm_is_made_changed_and_de
     run(schedules.delete(DOGS.scalable, "weekly"))
     run(schedules.delete(DOGS.scalable, "weekly"))
     assert run(variants.describe(DOGS)).schedules == ()
+
+    # Whoever changes a rate again and again does not keep it from running.
+    often = replace(weekly, name="often", expression="rate(1 minute)", maximum=2)
+
+    def ran_while_it_is_changed() -> bool:
+        run(schedules.put(DOGS.scalable, often))
+        return any("often" in activity.cause for activity in run(variants.activities(DOGS)))
+
+    wait_for(ran_while_it_is_changed, 30)
     run(variants.remove(DOGS))
 
     run(services.scaling.concurrency.provide("f", 1))

@@ -18,7 +18,9 @@ MOST_REQUESTS = 400
 MOST_SECONDS = 60.0
 LEVEL_SECONDS = 6.0
 # Of each level at least so many requests, and so many for each that is under way at a time.
-LEAST_A_LEVEL, EACH_A_LEVEL = 12, 5
+LEAST_A_LEVEL, EACH_A_LEVEL = 20, 5
+# The first answers of an instance take several times as long: so many are not counted.
+WARM_UP = 3
 # As many threads ask, all instances together.
 MOST_AT_ONCE = 64
 # A level that is not faster than this brings no more.
@@ -117,8 +119,7 @@ def probe(
     begun, sent, levels = clock(), 0, list[Level]()
     instances = max(1, request.instances)
     ended: Ended = "all"
-    # The first answer of an instance takes several times as long: it is not counted.
-    sent += _size(measure(instances, min(instances, request.most_requests), request.level_seconds))
+    sent += _size(measure(instances, min(WARM_UP * instances, request.most_requests), request.level_seconds))
     for at_once in steps(instances):
         threads = at_once * instances
         most = min(max(LEAST_A_LEVEL, EACH_A_LEVEL * threads), request.most_requests - sent)

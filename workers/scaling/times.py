@@ -37,11 +37,12 @@ class Unreckoned(ValueError):
 
 
 def next_runs(
-    expression: str, zone: str, after: datetime, number: int = 3, begun: datetime | None = None
+    expression: str, zone: str, after: datetime, number: int = 3, begun: datetime | None = None, factor: float = 1.0
 ) -> tuple[datetime, ...]:
     """The next runs later than ``after``, in UTC, at most ``number``; none when it never runs again.
 
-    ``begun``: when a rate began to count; without it a rate has no times. Raises ``ValueError`` with what is wrong, and
+    ``begun``: when a rate began to count; without it a rate has no times. ``factor``: how many seconds of a rate pass
+    in one second (``Backend.time_factor``). Raises ``ValueError`` with what is wrong, and
     ``Unreckoned`` for L, W and #.
     """
     try:
@@ -57,7 +58,7 @@ def next_runs(
     if found := RATE.fullmatch(expression):
         if begun is None:
             return ()
-        period = int(found[1]) * _LENGTHS[found[2]]
+        period = int(found[1]) * _LENGTHS[found[2]] / factor
         first = max(0, (after - begun) // period) + 1
         return tuple(begun + period * (first + turn) for turn in range(number))
     if found := CRON.fullmatch(expression):

@@ -47,7 +47,11 @@ class VariantPage(QWidget):
         )
         top = QHBoxLayout()
         top.setSpacing(12)
-        top.addWidget(self.standing, 1)
+        words = QVBoxLayout()
+        words.addWidget(self.standing)
+        # Its icon stays beside its first line.
+        words.addStretch(1)
+        top.addLayout(words, 1)
         top.addWidget(self.spans, 0, Qt.AlignmentFlag.AlignTop)
         self.calls = LineChart(
             "Invocations per instance and minute", y_format=_figure, time_axis=True, axis_sample=_AXIS

@@ -36,6 +36,7 @@ class Replayer(QObject):
         self._ctx, self._page, self._planner = ctx, page, planner
         self._found: VariantScaling | None = None
         self._per_hour: float | None = None
+        self._in_force: VariantSettings | None = None
         self._again = False
         self._planned: Plan | None = None
         page.changed.connect(self.replay)
@@ -59,9 +60,12 @@ class Replayer(QObject):
         first, self._found = self._found is None, found
         services = self._ctx.services
         self._per_hour = services.scaling.per_hour(found.variant) if services is not None else None
+        page, of_a = self._page, self._page.sides["a"]
+        if first or of_a.settings == self._in_force:
+            now = "In force now." if found.target is not None else "As the form says: fixed now."
+            of_a.set_settings(settings, now)
+            self._in_force = settings
         if first:
-            page, now = self._page, "In force now." if found.target is not None else "As the form says: fixed now."
-            page.sides["a"].set_settings(settings, now)
             page.sides["b"].set_settings(settings, "The same, to be changed.")
             page.common.set_values(
                 {"start": max(1, found.variant.desired), "capacity": settings.target / SAFETY_FACTOR}

@@ -30,12 +30,20 @@ _NOTES = {
 
 
 class ScheduleDialog(FormDialog):
-    """``action`` is what to change, None: a new one. ``qualifiers``: what a function's schedule can be for."""
+    """``action`` is what to change, None: a new one. ``qualifiers``: what a function's schedule can be for.
+
+    ``factor``: how fast time passes for rates (``Backend.time_factor``).
+    """
 
     def __init__(
-        self, title: str, action: Schedule | None, qualifiers: Sequence[str] = (), parent: QWidget | None = None
+        self,
+        title: str,
+        action: Schedule | None,
+        qualifiers: Sequence[str] = (),
+        factor: float = 1.0,
+        parent: QWidget | None = None,
     ) -> None:
-        self._before = action
+        self._before, self._factor = action, factor
         self._lowest = 0 if qualifiers else 1
         form = Form()
         form.add("name", "Name", LineEdit(action.name if action is not None else "weekdays"), check=_check_name)
@@ -125,7 +133,7 @@ class ScheduleDialog(FormDialog):
             action = self.action
             # A new rate counts from now on.
             begun = Schedule(action.name, action.expression, action.timezone, 1, None, created=_now())
-            runs = coming(begun, _now(), _RUNS_SHOWN)
+            runs = coming(begun, _now(), _RUNS_SHOWN, self._factor)
             words = ", ".join(moment(at) for at in runs)
             said = f"Next: {words} (local time)" if runs else "AWS reckons its times; they are not known here."
             self.runs.say(said, "ok" if runs else "neutral")

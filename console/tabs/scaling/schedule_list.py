@@ -45,11 +45,14 @@ def moment(at: datetime, now: datetime | None = None) -> str:
     return clock if local.date() == today.date() else f"{day_month(local, today.date())} {clock}"
 
 
-def coming(action: Schedule, now: datetime, number: int = 1) -> tuple[datetime, ...]:
-    """The next runs of an action between its start and its end; none where they are not known."""
+def coming(action: Schedule, now: datetime, number: int = 1, factor: float = 1.0) -> tuple[datetime, ...]:
+    """The next runs of an action between its start and its end; none where they are not known.
+
+    ``factor``: how fast time passes for rates (``Backend.time_factor``).
+    """
     after = max(now, action.start) if action.start is not None else now
     try:
-        runs = next_runs(action.expression, action.timezone, after, number, action.start or action.created)
+        runs = next_runs(action.expression, action.timezone, after, number, action.start or action.created, factor)
     except ValueError:
         return ()
     return tuple(at for at in runs if action.end is None or at <= action.end)
@@ -62,11 +65,15 @@ def limits(action: Schedule) -> str:
     return f"at least {action.minimum}" if action.maximum is None else f"{action.minimum} to {action.maximum}"
 
 
-def _next(action: Schedule) -> datetime | None:
-    return next(iter(coming(action, datetime.now(UTC))), None)
+def time_factor(ctx: AppContext) -> float:
+    """How fast time passes for rates in the account in force."""
+    return ctx.backend.time_factor if ctx.backend is not None else 1.0
 
 
-def _columns(of_function: bool) -> list[Column]:
+def _columns(ctx: AppContext, of_function: bool) -> list[Column]:
+    def upcoming(action: Schedule) -> datetime | None:
+        return next(iter(coming(action, datetime.now(UTC), 1, time_factor(ctx))), None)
+
     qualifier = Column(
         "resource", "Version or alias", value=lambda action: action.resource.rpartition(":")[2], priority=1
     )
@@ -75,7 +82,7 @@ def _columns(of_function: bool) -> list[Column]:
         *([qualifier] if of_function else []),
         Column("times", "Runs", value=times, priority=2, stretch=1),
         Column("limits", "Then", value=limits, priority=0, strong=True),
-        Column("next", "Next run", kind="number", value=_next, format=lambda at, _: moment(at), priority=1),
+        Column("next", "Next run", kind="number", value=upcoming, format=lambda at, _: moment(at), priority=1),
     ]
 
 
@@ -90,7 +97,7 @@ class ScheduleList(QWidget):
         super().__init__(parent)
         what = "kept warm" if of_function else "limits"
         self.table = ResourceTable(
-            _columns(of_function), key=key_of, name="Schedule", noun="schedules", sort=("next", "asc"), multi=False
+            _columns(ctx, of_function), key=key_of, name="Schedule", noun="schedules", sort=("next", "asc"), multi=False
         )
         self.table.set_empty("history", "No schedule", f"At certain times the {what} can become others.")
         self.table.fit_rows(most=5)

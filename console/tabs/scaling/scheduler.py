@@ -12,7 +12,7 @@ from console.context import AppContext
 from console.tabs.scaling.counts_dialog import CountsDialog
 from console.tabs.scaling.schedule_commands import DeleteSchedule, PutSchedule, SetCapacities
 from console.tabs.scaling.schedule_dialog import ScheduleDialog
-from console.tabs.scaling.schedule_list import ScheduleList
+from console.tabs.scaling.schedule_list import ScheduleList, time_factor
 from workers.scaling.types import FunctionScaling, Scalable, Schedule, Target, Variant, VariantScaling, kept_warm
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Scheduler(QObject):
         variant, function = self._variant, self._function
         qualifiers = [found.name for found in function.qualifiers] if function is not None else []
         title = f"Schedule {action.name}" if action is not None else "New schedule"
-        dialog = ScheduleDialog(title, action, qualifiers, self._window)
+        dialog = ScheduleDialog(title, action, qualifiers, time_factor(self._ctx), self._window)
         if not await dialog.ask():
             return
         if variant is not None:

@@ -11,6 +11,7 @@ from workers.scaling.probe import (
     MOST_AT_ONCE,
     MOST_REQUESTS,
     MOST_SECONDS,
+    WARM_UP,
     ProbeRequest,
     ProbeResult,
     Sample,
@@ -63,8 +64,8 @@ def test_several_instances_are_asked_alike_and_what_counts_is_one_of_them() -> N
 def test_the_first_answers_are_not_counted() -> None:
     server = Server(workers=1, seconds=0.1)
     found = ran(server)
-    assert server.asked[0] == 1 and found.requests == sum(server.asked)
-    assert sum(level.requests for level in found.levels) == found.requests - 1
+    assert server.asked[0] == WARM_UP and found.requests == sum(server.asked)
+    assert sum(level.requests for level in found.levels) == found.requests - WARM_UP
 
 
 def test_an_error_ends_it_and_that_level_does_not_count() -> None:

@@ -65,6 +65,12 @@ def test_what_only_aws_reckons_is_not_guessed(fields: str) -> None:
         next_runs(f"cron({fields})", "", NOW)
 
 
+def test_a_rate_passes_as_fast_as_time_does() -> None:
+    runs = next_runs("rate(10 minutes)", "", NOW, 2, NOW, 100.0)
+    assert [at - NOW for at in runs] == [timedelta(seconds=6), timedelta(seconds=12)]
+    assert next_run("rate(10 minutes)", "", NOW.timestamp(), NOW.timestamp(), 100.0) == runs[0].timestamp()
+
+
 def test_a_rate_without_a_beginning_has_no_times() -> None:
     assert next_runs("rate(5 minutes)", "", NOW) == ()
 
