@@ -244,9 +244,9 @@ async def test_an_update_goes_over_step_by_step_with_a_model_from_ec2(make_appli
     dialog = await dialog_of(UpdateDialog, application.window)
     assert not dialog.form.row("percent").isVisible() and not dialog.form.row("wait").isVisible()
     dialog.form.set_values({"job": "on-ec2", "way": "LINEAR", "percent": 5, "wait": 2, "alarm": "too-slow"})
-    assert not dialog.ok_button.isEnabled() and "10% to 50%" in texts(dialog)
+    assert not dialog.ok_button.isEnabled() and "10 % to 50 %" in texts(dialog)
     dialog.form.set_values({"percent": 25})
-    assert "4 steps of 25%, 2 min each: 6 min at least. An alarm that rings" in texts(dialog)
+    assert "4 steps of 25 %, 2 min each: 6 min at least. An alarm that rings" in texts(dialog)
     dialog.ok_button.click()
     await until(lambda: services.done)
     spec = services.done[0][1]

@@ -37,7 +37,7 @@ def deployment_problem(deployment: Deployment) -> str | None:
     """What AWS would not take, in a sentence, or ``None``. No network."""
     least = LEAST_CANARY if deployment.way == "CANARY" else LEAST_STEP
     if deployment.way != "ALL_AT_ONCE" and not least <= deployment.percent <= MOST_PERCENT:
-        return f"A share of {least}% to {MOST_PERCENT}% goes first."
+        return f"A share of {least} % to {MOST_PERCENT} % goes first."
     if not 0 <= deployment.wait_seconds <= LONGEST_WAIT_SECONDS:
         return f"It is watched for at most {LONGEST_WAIT_SECONDS // 60} minutes."
     return None

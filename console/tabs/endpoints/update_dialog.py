@@ -40,10 +40,10 @@ def way_words(deployment: Deployment) -> str:
     """What happens and how long it takes at least, in a sentence or two."""
     minutes = deployment.wait_seconds // 60
     if deployment.way == "CANARY":
-        words = f"{deployment.percent}% of the requests go to the new instances for {minutes} min, then all."
+        words = f"{deployment.percent} % of the requests go to the new instances for {minutes} min, then all."
     elif deployment.way == "LINEAR":
         steps = math.ceil(100 / deployment.percent)
-        words = f"{steps} steps of {deployment.percent}%, {minutes} min each: {(steps - 1) * minutes} min at least."
+        words = f"{steps} steps of {deployment.percent} %, {minutes} min each: {(steps - 1) * minutes} min at least."
     else:
         words = f"The old instances stay for {minutes} min after all requests have gone over."
     watched = deployment.alarms or deployment.new_alarm
