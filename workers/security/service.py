@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workers.aws.session import AwsSession
-from workers.errors.tree import Expired, SageDeckError, Unreachable
+from workers.errors.tree import Expired, SageDeckError, ServiceFault, Unreachable
 from workers.security.buckets import BUCKETS
 from workers.security.check import Area, examine, refused
 from workers.security.functions import FUNCTIONS
@@ -76,6 +76,12 @@ class Security:
             raise
         except SageDeckError as error:
             return refused(area, error, datetime.now(UTC), account, region)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # One strange answer must not hide what all other areas have.
+            strange = ServiceFault(
+                f"Could not look at {area.name}", f"AWS's answer was not understood ({type(error).__name__})."
+            )
+            return refused(area, strange, datetime.now(UTC), account, region)
         # Judging thousands of facts takes a while; the window answers meanwhile.
         return await asyncio.to_thread(examine, area, facts, datetime.now(UTC), account, region)
 

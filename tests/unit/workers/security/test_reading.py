@@ -234,6 +234,25 @@ def test_an_account_that_allows_nothing_has_nothing_passed() -> None:
     assert all(entry.why.startswith("AccessDenied: ") for entry in report.not_checked)
 
 
+@pytest.mark.parametrize(
+    ("operation", "answer", "area"),
+    [
+        ("get_bucket_policy", {"Policy": "{no policy"}, "buckets"),
+        ("describe_security_groups", {"SecurityGroups": [{}]}, "security groups"),
+        ("list_functions", {"Functions": [{"FunctionName": "x"}]}, "functions"),
+        ("describe_log_groups", {"logGroups": [None]}, "log groups"),
+    ],
+)
+def test_a_strange_answer_leaves_its_area_unchecked_and_the_rest_as_it_is(
+    operation: str, answer: dict[str, Any], area: str
+) -> None:
+    report = asyncio.run(Security(Session(**{**HANDLERS, operation: lambda **_: answer})).look())  # type: ignore[arg-type]
+    assert area not in {finding.area for finding in report.findings}
+    whys = {entry.why for entry in report.not_checked if entry.area == area}
+    assert any(why.startswith("AWS's answer was not understood") for why in whys)
+    assert len({finding.area for finding in report.findings}) > 5
+
+
 def test_an_account_that_does_not_answer_is_an_error() -> None:
     class Dead(Session):
         async def call(self, *_: Any, **__: Any) -> Any:
