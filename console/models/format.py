@@ -13,6 +13,7 @@ from math import isfinite
 
 from console.models.columns import DASH
 from workers.aws.s3_uri import S3Uri
+from workers.prices.words import dollars
 
 PLACE_BETWEEN = " in "
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -133,13 +134,6 @@ def fraction(value: float, digits: int = 3, *, least: bool = False) -> str:
     if not isfinite(value):
         return DASH
     return f"{'≥ ' if least else ''}{f'{value:.{digits}f}'.removeprefix('0')}"
-
-
-def dollars(value: float, digits: int = 2) -> str:
-    """``$0.47``, ``$1,204.00``."""
-    if not isfinite(value):
-        return DASH
-    return f"{'–' if value < 0 else ''}${abs(value):,.{digits}f}"
 
 
 def cost(value: float, digits: int = 2) -> str:

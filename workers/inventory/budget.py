@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.inventory.types import Budget, BudgetState, CostFigures
+from workers.prices.words import dollars
 
 WARNING = 0.8
 
@@ -17,14 +18,14 @@ def budget_state(budget: Budget, figures: CostFigures) -> BudgetState:
         return BudgetState("unknown", None, None, "What this month has cost is not known.")
     share = _share(figures.month, budget.dollars)
     end = None if figures.month_end is None else _share(figures.month_end, budget.dollars)
-    spent = f"${figures.month:,.2f} of ${budget.dollars:,.2f}"
+    spent = f"{dollars(figures.month)} of {dollars(budget.dollars)}"
     if share >= 1:
         words = f"The month's budget is used up: {spent}."
         return BudgetState("over", share, end, words, stop_idle=budget.stop_idle)
     if share >= WARNING:
-        return BudgetState("warning", share, end, f"{share:.0%} of the month's budget are used: {spent}.")
+        return BudgetState("warning", share, end, f"{share * 100:.0f} % of the month's budget are used: {spent}.")
     if end is not None and end >= 1:
-        words = f"{spent}; at this pace the month ends at ${figures.month_end or 0.0:,.2f}."
+        words = f"{spent}; at this pace the month ends at {dollars(figures.month_end or 0.0)}."
         return BudgetState("ok", share, end, words)
     return BudgetState("ok", share, end, f"{spent} of this month's budget.")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workers.prices.words import dollars
+
 # An endpoint that was scaled out goes back after its low alarm's 15 minutes and a wait of 5.
 SCALE_IN_SECONDS = 20 * 60
 
@@ -24,7 +26,7 @@ def endpoint_cost(
     """What an endpoint's variant with ``now`` instances costs more for it, when it may scale out to ``maximum``."""
     data = f"Data is billed by the gigabyte: about {requests * body_bytes / 1e9:,.2f} GB go in."
     if maximum <= now:
-        price = "at a price that is not known" if per_hour is None else f"at ${per_hour * now:,.3f} an hour"
+        price = "at a price that is not known" if per_hour is None else f"at {dollars(per_hour * now, 3)} an hour"
         return LoadCost(0.0, f"Requests have no price: {_instances(now)} {price}, load or not.", data)
     hours = (seconds + SCALE_IN_SECONDS) / 3600
     if per_hour is None:
@@ -32,7 +34,7 @@ def endpoint_cost(
     more = (maximum - now) * per_hour * hours
     reckoned = (
         f"Requests have no price, but auto scaling may add {_instances(maximum - now)}: {maximum - now} × "
-        f"${per_hour:,.3f} × {hours:.2f} h, with 20 min until they go."
+        f"{dollars(per_hour, 3)} × {hours:.2f} h, with 20 min until they go."
     )
     return LoadCost(more, reckoned, data)
 

@@ -121,4 +121,4 @@ def in_aws_words(found: Mapping[str, Any]) -> Rows:
 
 def _tiny(value: float) -> str:
     """Dollars of one call, with as many digits as say something: ``$0.000008``."""
-    return f"${value:.7f}".rstrip("0").rstrip(".") if value >= 5e-8 else "<$0.0000001"
+    return dollars(value, 7).rstrip("0").rstrip(".") if value >= 5e-8 else "<" + dollars(1e-7, 7)

@@ -22,19 +22,22 @@ from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 
 REMEMBERED = 12
+# Who watches now; it lives as long as the application.
+_keeper: weakref.ref[_Keeper] | None = None
 
 
 def guard(app: QApplication) -> None:
     """Watch where the keyboard goes, for as long as ``app`` lives."""
+    global _keeper
     keeper = _Keeper(app)
+    _keeper = weakref.ref(keeper)
     app.focusChanged.connect(keeper.changed)
 
 
 def give(place: QWidget) -> None:
     """Put the keyboard there, and leave it there whatever vanished just before."""
     place.setFocus(Qt.FocusReason.OtherFocusReason)
-    app = QApplication.instance()
-    keeper = app.findChild(_Keeper) if app is not None else None
+    keeper = _keeper() if _keeper is not None else None
     if keeper is not None:
         keeper.accept(place)
 

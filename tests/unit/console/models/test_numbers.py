@@ -17,7 +17,7 @@ from console.models.columns import DASH
 ROOT = Path(__file__).resolve().parents[4]
 SHOWN = [*sorted((ROOT / "console").rglob("*.py")), *sorted((ROOT / "workers").rglob("*.py"))]
 # Commands lie below the models in the window's layers.
-OWN = (ROOT / "console" / "models" / "format.py", ROOT / "console" / "commands.py")
+OWN = tuple(ROOT / own for own in ("console/models/format.py", "console/commands.py", "workers/prices/words.py"))
 
 
 def bad_style(source: str, own: bool = False) -> Iterator[tuple[int, str]]:
