@@ -112,9 +112,9 @@ async def test_that_nothing_may_be_listed_is_said_only_when_all_was_asked(make_a
     tab.list.table.set_error = lambda error, *_, **__: said.append(str(error))
     first = Inventory((), (denied("endpoint"),), NOW)
     # What was read of one kind so far is no word about the others.
-    tab._show_inventory(first, done=False)
-    assert said == [] and tab.list.table.state == "rows" and "Listing the account: 1 of 1 kinds" in texts(tab.list)
-    tab._show_inventory(first, done=True)
+    tab.list.show_inventory(first, whole=False)
+    assert said == [] and tab.list.table.state == "rows"
+    tab.list.show_inventory(first)
     assert said == ["Nothing of this account may be listed"]
 
 
