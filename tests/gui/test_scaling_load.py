@@ -20,7 +20,7 @@ from tests.helpers.scaling import scaled_account
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import InvalidInput, LocalProblem
 from workers.load.arrivals import Shape
-from workers.load.costs import LoadCost
+from workers.load.costs import endpoint_cost
 from workers.load.types import LoadTarget
 
 FUNCTION = LoadTarget("function", "dog-predict")
@@ -79,18 +79,27 @@ async def test_what_it_costs_is_told_and_agreed_to_before_anything_is_sent(opene
     dialog = await dialog_of(ConfirmDialog, window.application.window)
     said = texts(dialog)
     assert "Constant 20/s for 2 min" in said and "2,400 requests, at most 20 a second" in said
-    assert "At most $0.29 more on AWS" in said and "3 × $0.115 × 0.35 h" in said
+    assert "At most $0.12 more on AWS" in said and "3 × $0.115 × 0.35 h" in said
     dialog.reject()
     await until(lambda: not window.application.ctx.tasks.running("scaling:load"))
     assert window.load.asked == [("check", MAIN, Shape("constant", 20, 120), "")] and not window.page.running
 
 
-async def test_a_price_that_is_not_known_is_not_nothing(opened: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    "maximum, per_hour, words",
+    [
+        (4, None, "3 instances, at a price that is not known"),
+        (None, 0.115, "whether more may be added could not be read"),
+    ],
+)
+async def test_a_price_that_is_not_known_is_not_nothing(
+    opened: Callable[..., Any], maximum: int | None, per_hour: float | None, words: str
+) -> None:
     window = await opened()
-    window.load.cost = LoadCost(None, "at a price that is not known.", "Data.")
+    window.load.cost = endpoint_cost(60, 1, maximum, per_hour, 600, 26_000)
     window.page.start_button.click()
     dialog = await dialog_of(ConfirmDialog, window.application.window)
-    assert "Not known on AWS" in texts(dialog)
+    assert "Not known on AWS" in texts(dialog) and words in texts(dialog)
     dialog.reject()
 
 

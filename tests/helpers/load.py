@@ -10,7 +10,7 @@ from typing import Any
 from workers.errors.tree import SageDeckError
 from workers.load.arrivals import Shape, expected
 from workers.load.check import Checked
-from workers.load.costs import LoadCost
+from workers.load.costs import endpoint_cost
 from workers.load.reports import new_id
 from workers.load.service import LoadControl
 from workers.load.types import (
@@ -82,7 +82,7 @@ class FakeLoad:
     def __init__(self) -> None:
         self.reports: list[LoadReport] = []
         self.error: SageDeckError | None = None
-        self.cost = LoadCost(0.29, "auto scaling may add 3 instances: 3 × $0.115 × 0.35 h.", "Data is billed besides.")
+        self.cost = endpoint_cost(60, 1, 4, 0.115, 600, 26_000)
         self.asked: list[tuple[Any, ...]] = []
         self.running: asyncio.Future[LoadReport] | None = None
         self.control: LoadControl | None = None

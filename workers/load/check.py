@@ -100,7 +100,7 @@ class LoadChecks:
         ]
         return self._prices.per_hour(types[0], "hosting", self._session.region) if types and types[0] else None
 
-    async def _maximum(self, target: LoadTarget) -> int:
+    async def _maximum(self, target: LoadTarget) -> int | None:
         """How many instances auto scaling may make of the variant; 0: nothing scales it, or it may not be read."""
         try:
             found = await self._session.call(
@@ -108,5 +108,5 @@ class LoadChecks:
                 ResourceIds=[target.resource],
             )  # fmt: skip
         except SageDeckError:
-            return 0
+            return None
         return max((entry["MaxCapacity"] for entry in found["ScalableTargets"]), default=0)

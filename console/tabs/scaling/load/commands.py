@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from console.commands import Affected, Command, Confirmation
 from console.models.format import cost, duration
-from console.tabs.scaling.load.words import millis, requests_words, shape_words
+from console.tabs.scaling.load.words import cost_words, millis, requests_words, shape_words
 from workers.load.arrivals import Shape
 from workers.load.check import Checked
 from workers.load.running import Instances, problem_of
@@ -54,6 +54,7 @@ class RunLoadTest(Command):
         checked, shape = self._checked, self.shape
         dollars = checked.cost.dollars
         price = "Not known" if dollars is None else f"At most {cost(dollars)} more" if dollars else "Nothing more"
+        reckoned, besides = cost_words(checked.cost)
         words = f"{shape_words(shape)}: {requests_words(checked.requests, shape)}. It can be stopped at any time."
         return Confirmation(
             f"{self.title}?",
@@ -62,8 +63,8 @@ class RunLoadTest(Command):
             icon="bolt",
             danger=False,
             listed=(
-                Affected("coin", f"{price} on AWS", checked.cost.reckoned),
-                Affected("info", "Besides", checked.cost.besides),
+                Affected("coin", f"{price} on AWS", reckoned),
+                Affected("info", "Billed besides", besides),
             ),
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from console.models.columns import DASH, Column
-from console.models.format import count, duration, milliseconds, percents, when
+from console.models.format import count, dollars, duration, milliseconds, percents, when
 from console.models.states import State
 from console.tabs.scaling.rows import cause_words
 from workers.load.arrivals import Shape
+from workers.load.costs import LoadCost
 from workers.load.outcome import meaning, throttled
 from workers.load.types import ErrorCount, LoadReport, Totals
 
@@ -202,6 +203,23 @@ def happened_words(report: LoadReport) -> list[tuple[str, str]]:
         )
         for happening in report.happened
     ]
+
+
+def cost_words(found: LoadCost) -> tuple[str, str]:
+    """How its cost was reckoned, and what is billed besides."""
+    if found.timeout:
+        reckoned = f"{count(found.requests, 'call')} of at most {found.timeout:g} s with {found.memory:.3g} GB"
+        return f"{reckoned}; quicker ones cost less.", "What the function asks, an endpoint for example."
+    besides = f"Data by the gigabyte: about {found.gigabytes:,.2f} GB go in."
+    price = "at a price that is not known" if found.per_hour is None else f"at {dollars(found.per_hour, 3)} an hour"
+    if found.maximum is None:
+        return f"{count(found.now, 'instance')} {price} each; whether more may be added could not be read.", besides
+    if not found.more:
+        return f"Requests have no price: {count(found.now, 'instance')} {price} each, load or not.", besides
+    if found.per_hour is None:
+        return f"Auto scaling may add {count(found.more, 'instance')}, {price}.", besides
+    sum_of = f"{found.more} × {dollars(found.per_hour, 3)} × {found.hours:.2f} h, with 20 min until they go"
+    return f"Requests have no price, but auto scaling may add {count(found.more, 'instance')}: {sum_of}.", besides
 
 
 def requests_words(number: int, shape: Shape) -> str:

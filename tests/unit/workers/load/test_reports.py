@@ -87,12 +87,15 @@ def test_what_ended_a_test_is_told() -> None:
     assert refused is not None and refused.message == "AccessDeniedException"
 
 
-def test_what_it_costs_is_reckoned_in_sight() -> None:
+def test_what_it_costs_is_reckoned_by_what_it_may_become() -> None:
     fixed = endpoint_cost(600, 2, 0, 0.115, 1000, 26_000)
-    assert fixed.dollars == 0 and "$0.230 an hour, load or not" in fixed.reckoned and "0.03 GB" in fixed.besides
+    assert (fixed.dollars, fixed.more, fixed.gigabytes) == (0, 0, 0.026)
+    assert endpoint_cost(600, 2, 0, None, 1000, 26_000).dollars == 0
     scaled = endpoint_cost(600, 1, 4, 0.1, 1000, 26_000)
-    assert scaled.dollars == pytest.approx(3 * 0.1 * 0.5) and "3 × $0.100 × 0.50 h" in scaled.reckoned
+    assert scaled.more == 3 and scaled.hours == 0.5 and scaled.dollars == pytest.approx(3 * 0.1 * 0.5)
     assert endpoint_cost(600, 1, 4, None, 1000, 1).dollars is None
+    # Who may not read whether it scales is not told that it costs nothing.
+    assert endpoint_cost(600, 1, None, 0.1, 1000, 1).dollars is None
     prices = {"request": 2e-7, "duration": 1.7e-5}
     assert function_cost(1000, 512, 30, prices).dollars == pytest.approx(1000 * (2e-7 + 30 * 0.5 * 1.7e-5))
     assert function_cost(1000, 512, 30, None).dollars is None
