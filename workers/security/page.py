@@ -29,7 +29,7 @@ def as_page(report: Report) -> str:
     body = [
         "<h1>Security findings</h1>",
         f'<p class="quiet">Account {escape(report.account)}, region {escape(report.region)}, read {when}. '
-        f"{escape(counts) or 'Nothing was found'}. {len(report.looked)} checks were made.</p>",
+        f"{escape(counts) or 'Nothing was found'}. {report.made} checks were made.</p>",
         *(_of_finding(finding) for finding in report.findings),
     ]
     if report.not_checked:
@@ -57,7 +57,7 @@ def _of_finding(finding: Finding) -> str:
     lines = f"<pre>{escape(finding.cli)}</pre>" if finding.cli else ""
     severity = escape(finding.severity)
     return (
-        f'<article><h3><b class="{severity}">{severity.capitalize()}</b> {escape(finding.title)}</h3>'
+        f'<article><h3><b class="{severity}">{severity.capitalize()}</b>: {escape(finding.title)}</h3>'
         f"<dl>{told}</dl>{lines}</article>"
     )
 

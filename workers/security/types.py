@@ -143,6 +143,12 @@ class Report:
     account: str
     region: str
 
+    @property
+    def made(self) -> int:
+        """How many checks were made, if only of some resources, or of none because there are none."""
+        missing = {entry.check for entry in self.not_checked}
+        return sum(number > 0 or check not in missing for check, number in self.looked.items())
+
     def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings that are this severe."""
         return tuple(finding for finding in self.findings if finding.severity == severity)

@@ -129,9 +129,8 @@ def searched(row: Finding) -> str:
 
 def summary(report: Report, when: datetime) -> str:
     """One sentence over the list."""
-    made = sum(count > 0 for count in report.looked.values())
     missing = len({entry.check for entry in report.not_checked})
-    told = f"{made} checks made at {when:%H:%M}"
+    told = f"{report.made} checks made at {when:%H:%M}"
     if missing:
         told += f", {missing} could not be made (see Not checked)"
     return f"Account {report.account}, {report.region}: {told}."

@@ -182,6 +182,8 @@ def report() -> Report:
 
 
 def test_what_is_unsafe_is_found(report: Report) -> None:
+    checks = {check.id for area in AREAS for check in area.checks}
+    assert report.made == len(checks) - 2, "all but those of which no resource could be looked at"
     assert {(finding.check, finding.resource.name) for finding in report.findings} == {
         ("iam_root_mfa_enabled", "<root_account>"),
         ("iam_no_root_access_key", "<root_account>"),
@@ -230,6 +232,7 @@ def test_an_account_that_allows_nothing_has_nothing_passed() -> None:
     report = asyncio.run(Security(Session(**dict.fromkeys(HANDLERS, refuse))).look())  # type: ignore[arg-type]
     assert not report.findings
     assert not any(report.looked.values())
+    assert report.made == 0
     assert {entry.check for entry in report.not_checked} == {check.id for area in AREAS for check in area.checks}
     assert all(entry.why.startswith("AccessDenied: ") for entry in report.not_checked)
 
