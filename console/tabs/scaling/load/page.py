@@ -63,6 +63,7 @@ class LoadPage(QWidget):
             words.ERROR_COLUMNS, key="code", name="Errors", noun="errors", sort=("count", "desc"), multi=False
         )
         self.errors.fit_rows(most=6)
+        self.errors.remember(ctx.settings, "scaling.errors")
         self.meanings, self.happened = KeyValues(), KeyValues()
         self.activities_button = Button("Activities", "link", "history", small=True, on=self.activitiesWanted.emit)
         self.reports = ResourceTable(
