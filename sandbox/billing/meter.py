@@ -64,19 +64,29 @@ class Meter:
         self._lock = threading.Lock()
         self._last = now()
         self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Measure every minute from now on."""
-        threading.Thread(target=self._run, name="usage meter", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="usage meter", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """End the thread; what ran since the last minute is written."""
         self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed.wait(_EVERY_SECONDS):
+        over = False
+        while not over:
+            over = self._closed.wait(_EVERY_SECONDS)
             try:
                 self.measure()
+            except AwsError as error:
+                # Nothing can be asked while moto starts or ends: then nothing of its own ran.
+                if error.status < 500:
+                    tell_exception(error)
             except Exception as exc:
                 # One minute is lost; the next is tried.
                 tell_exception(exc)

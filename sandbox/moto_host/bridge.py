@@ -108,6 +108,9 @@ class MotoBridge:
     def _start(self, then: Callable[[], None] | None) -> None:
         self._wanted.wait(WARM_AFTER_SECONDS)
         if self._stopping:
+            # Whoever waits for moto must not wait for what does not come any more.
+            self._failed = "The sandbox is ending."
+            self._ready.set()
             return
         try:
             self._control.apply()

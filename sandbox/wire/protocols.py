@@ -22,7 +22,8 @@ REST_XML_SERVICES = frozenset({"cloudfront", "route53", "s3-control", "s3-outpos
 
 def protocol_of(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str], service: str) -> str:
     """The protocol of a request, from what it looks like; for errors even before it is verified."""
-    if service == "s3":
+    # Directory buckets are signed for under a name of their own.
+    if service in ("s3", "s3express"):
         return "s3"
     if service in QUERY_SERVICES:
         return "ec2" if service == "ec2" else "query"

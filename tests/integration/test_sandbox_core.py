@@ -157,7 +157,7 @@ def test_what_the_sagemaker_sdk_asks_before_a_job(sandbox: SandboxProcess) -> No
         ("s3", "get_bucket_analytics_configuration", {"Bucket": "none", "Id": "i"}),
         ("braket", "get_job", {"jobArn": "arn:aws:braket:us-east-1:123456789012:job/12345678901234567890"}),
         ("route53", "list_cidr_collections", {}),
-        ("iam", "generate_service_last_accessed_details", {"Arn": "arn:aws:iam::123456789012:role/Train1"}),
+        ("iam", "create_virtual_mfa_device", {"VirtualMFADeviceName": "phone"}),
     ],
 )
 def test_what_is_missing_says_so_in_the_services_own_words(

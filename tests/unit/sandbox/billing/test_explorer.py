@@ -130,3 +130,12 @@ def test_what_is_not_known_is_refused(account: Account, explorer: CostExplorerSe
     with pytest.raises(AwsError) as caught:
         asked(explorer, **given)
     assert caught.value.code == "ValidationException"
+
+
+def test_what_ran_in_the_last_minute_is_written_at_the_end(account: Account) -> None:
+    meter = Meter(cast(Any, account), lambda: account.now)
+    meter.start()
+    account.now += 36
+    meter.close()
+    rows = account.state.db.query("SELECT usage, quantity FROM usage_days WHERE service=?", (COMPUTE,))
+    assert [(row["usage"], row["quantity"]) for row in rows] == [("BoxUsage:t3.micro", pytest.approx(0.01))]
