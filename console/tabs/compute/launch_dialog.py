@@ -13,7 +13,7 @@ from console.models.format import dollars
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit
 from console.widgets.forms.form import Form, Hint
-from console.widgets.forms.lines import CheckLine, LineTone
+from console.widgets.forms.lines import CheckLine, HintLine, LineTone
 from console.widgets.forms.switch import Switch
 from console.widgets.frames.dialog import FormDialog
 from workers.compute.access import ssh_problem
@@ -207,7 +207,10 @@ class LaunchDialog(FormDialog):
             if check.state == "ok":
                 continue
             action = (check.fix_label, lambda fix=check.fix: self._mend(fix)) if check.fix else None
-            self._lines.addWidget(CheckLine(_MARKS[check.state], check.title, check.detail, action=action))
+            # What is missing is read to its end before anybody pays: it wraps.
+            line = HintLine()
+            line.say(f"{check.title}: {check.detail}", _MARKS[check.state], action=action)
+            self._lines.addWidget(line)
         if checks and all(check.state == "ok" for check in checks):
             self._lines.addWidget(CheckLine("ok", "Ready", "network, way to SSM, permissions, type and quota"))
         self.update_ok()
