@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
 from console.models.format import dollars
-from console.widgets.base import label
+from console.widgets.base import label, screen_area
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import NumberField
 from console.widgets.forms.form import Form
 from console.widgets.forms.switch import Switch
 from console.widgets.frames.dialog import Dialog, FormDialog
+from console.widgets.frames.scroll_area import ScrollArea
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.types import Budget, CostFigures, IdleRule
+
+_MOST_OF_SCREEN = 0.65
+_BAR = 10
 
 
 class RulesDialog(Dialog):
@@ -33,7 +37,9 @@ class RulesDialog(Dialog):
         self.switches: dict[str, Switch] = {}
         self.fields: dict[str, NumberField] = {}
         self.sentences: dict[str, QLabel] = {}
-        grid = QGridLayout()
+        listed = QWidget()
+        grid = self._grid = QGridLayout(listed)
+        grid.setContentsMargins(6, 4, 6, 4)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(0, 1)
@@ -50,7 +56,11 @@ class RulesDialog(Dialog):
             sentence = self.sentences[rule.id] = label(rule.sentence, "small", "text2", wrap=True)
             sentence.setContentsMargins(0, 0, 0, 10)
             grid.addWidget(sentence, 2 * at + 1, 0, 1, 2)
-        self.body.addLayout(grid)
+        # In a low screen the rules scroll, and the buttons stay in sight.
+        self._scroll = ScrollArea("Rules")
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(listed)
+        self.body.addWidget(self._scroll)
         self.problem = label("", "small", "err", wrap=True)
         self.problem.hide()
         self.body.addWidget(self.problem)
@@ -61,6 +71,15 @@ class RulesDialog(Dialog):
         self.buttons.addStretch(1)
         self.buttons.addWidget(Button("Cancel", on=self.reject))
         self.buttons.addWidget(self.ok_button)
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        if layout is not None:
+            margins = layout.contentsMargins()
+            needed = self._grid.heightForWidth(self.width() - margins.left() - margins.right() - _BAR)
+            most = round(screen_area(self).height() * _MOST_OF_SCREEN)
+            self._scroll.setFixedHeight(min(needed, most))
+        super()._fit()
 
     def rules(self) -> tuple[IdleRule, ...]:
         """The rules as they were chosen."""
