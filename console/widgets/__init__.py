@@ -18,15 +18,15 @@ file_dialog         ``ask_for_folder(parent, title, take)``, ``ask_for_file``, `
 drop_area           ``DropArea(icon, title, detail, button=)`` → ``dropped(list[Path])``, ``chooseRequested()``
 progress            ``ProgressBar(fraction or None)``
 log_panel           ``LogPanel(title, head=)``, its ``view``: a ``LogView`` (``append_events``, ``set_live``)
-chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.base_chart``
+chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.chart``
 scatter, parallel   ``ScatterChart`` + ``Dot``; ``ParallelChart`` + ``Axis``, ``Thread``: ``chosen(str key)``
 sparkline           ``Sparkline``, ``StackedBar``, ``Histogram``
 side_panel          ``SidePanel(title)``: ``add``, ``section``; handed to ``Tab.set_side``
 key_values          ``KeyValues([(label, value)], copy=)``
 thumbs              ``thumbnails().get(path, side, ratio)``: squares decoded off the GUI thread, cached
 thumbnail_grid      ``ThumbnailGrid(columns=)`` + ``Thumb(path, name)``: scrolls through thousands
-prediction_grid     ``PredictionGrid()`` + ``Card``, ``Answer`` of ``models.base_cards``; ``PredictionCard`` for one
-confusion_matrix    ``ConfusionMatrix()``; sums in ``models.base_confusion``
+prediction_grid     ``PredictionGrid()`` + ``Card``, ``Answer`` of ``models.cards``; ``PredictionCard`` for one
+confusion_matrix    ``ConfusionMatrix()``; sums in ``models.confusion``
 base                ``label(text, role, tone, wrap=, copy=)``, ``set_tone``, painting helpers, ``on_theme(widget)``
 ==================  =================================================================================================
 

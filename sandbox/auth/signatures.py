@@ -1,7 +1,7 @@
 """Signatures, checked: who signed a request, and that nobody changed it.
 
 Written from AWS's documents "Create a signed AWS API request" and "Authenticating requests (SigV4)" for S3. Everything
-must be signed with Version 4, except for presigned URLs of S3 (``auth_old_urls``).
+must be signed with Version 4, except for presigned URLs of S3 (``old_urls``).
 All comparisons of secrets take constant time.
 """
 

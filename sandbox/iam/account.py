@@ -1,7 +1,7 @@
 """IAM about the account and the use of its keys and roles: summary, credential report, last uses.
 
 The root user of a sandbox is nobody; whether it has an MFA device or keys is a setting (``sandbox/core/settings.py``),
-so that what looks for it can be tried.
+so that checks that look for it can be tried.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CloudWatch Logs kept in sqlite: groups, streams and events, bounded in size (see ``logs_limits``).
+"""CloudWatch Logs kept in sqlite: groups, streams and events, bounded in size (see ``limits``).
 
 The logs have a database file of their own, so that a chatty job never makes the other records slow.
 """

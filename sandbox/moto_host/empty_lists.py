@@ -1,4 +1,4 @@
-"""Lists of what cannot exist in the account: answered, and empty, so that whoever lists an account gets through.
+"""Lists of what cannot exist in the account: answered, and empty, so that programs that list an account get through.
 
 Nothing of these kinds can be made here (creating is refused), so that there is none of it is the truth. What AWS lists
 without anybody having made it (its own catalogue, defaults of a new account) does not stand here: an empty list of that

@@ -1,7 +1,7 @@
 """Policy evaluation as AWS documents it: explicit Deny > Allow > implicit deny.
 
 Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements reference". Pure functions over
-policy documents; which documents apply to a caller is decided in `iam.py`.
+policy documents; which documents apply to a caller is decided in ``sandbox/iam``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The program inside a function's process: Lambda's Python runtime, for one execution environment.
 
-Run as ``python function_host.py REQUEST_FD RESPONSE_FD HANDLER [UNREADABLE]`` with the function's folder as working
+Run as ``python function.py REQUEST_FD RESPONSE_FD HANDLER [UNREADABLE]`` with the function's folder as working
 directory; the file UNREADABLE lists, in JSON, what in it the function may not open.
 Every request is one JSON line ``{"requestId", "event", "deadlineMs", "functionArn"}`` with ``event`` as JSON text;
 every answer is one JSON line ``{"requestId", "payload"}`` or ``{"requestId", "error"}``, both JSON text. The first

@@ -1,4 +1,4 @@
-"""The index of S3: buckets, their settings, objects and their versions. The bodies are in ``s3_blobs``."""
+"""The index of S3: buckets, their settings, objects and their versions. The bodies are in ``blobs``."""
 
 from __future__ import annotations
 

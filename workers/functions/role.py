@@ -1,4 +1,4 @@
-"""What a function's role may: exactly what it needs, and how to narrow one that may more."""
+"""What a function's role may: exactly what it needs, and how to narrow one that has more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader of one kind is, and a row as it makes it."""
+"""Reading one kind of resource: what its reader says, and how a row is made."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Button(SecondClickGuard, QPushButton):
 
     @property
     def is_dangerous(self) -> bool:
-        """True for what deletes or ends something: the keyboard comes to it only by hand (see ``widgets/focus.py``)."""
+        """True for what deletes or ends something: the keyboard comes to it only by hand (see ``focus``)."""
         return self._kind in ("danger", "dangerText")
 
     def _font_role(self) -> str:
