@@ -154,7 +154,8 @@ def test_an_update_under_load_loses_no_request(account: Account, run: Run) -> No
             f"two updates under 40 requests/s: {totals.sent} sent, {totals.answered} answered, {totals.failed} failed"
         )
         assert totals.failed == 0 and totals.errors == () and totals.answered + totals.unanswered == totals.sent
-        assert totals.answered > 100
+        # Some before, and twenty after each update.
+        assert totals.answered >= 45
 
     run(body)
 
