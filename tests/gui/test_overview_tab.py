@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.tabs import TABS
+from console.tabs.overview.actions import entries_for
 from console.tabs.overview.opening import payload_of
 from console.tabs.overview.tab import LOOK_SECONDS
 from console.widgets.frames.confirm import ConfirmDialog
@@ -261,6 +262,13 @@ async def test_the_menu_offers_what_a_row_is_good_for(make_application: Callable
     application, tab = await shown(make_application, FakeInventory(pictured()))
     tab.list.table.select_keys([OLD])
     assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Park…", "Delete…"]
+    # What parking takes along is said, and done, in the endpoints' own tab.
+    went: list[Any] = []
+    application.ctx.navigateRequested.connect(lambda tab_id, payload: went.append((tab_id, payload)))
+    busy = next(found for found in pictured() if found.name == "dog-classifier-1x")
+    [(words, _, park)] = entries_for(application.ctx, [busy])  # type: ignore[misc]
+    park()
+    assert words == "Park…" and went == [("endpoints", {"park": "dog-classifier-1x"})]
     tab.list.table.select_keys([("tuning-job", "dogs-tuning-1409")])
     assert menu_of(tab.list.table) == ["Open", "Details…", "Events…", "Stop…", "Delete…"]
     # One that is idle is offered to be stopped once, and a failed job not at all.

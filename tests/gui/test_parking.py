@@ -45,6 +45,20 @@ async def test_an_endpoint_is_parked_and_comes_back(make_application: Callable[.
     assert shown(tab, "dogs").state == "InService"
 
 
+async def test_another_tab_asks_to_park_one(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs"), endpoint("cats")]
+    application, tab = open_tab(make_application, services)
+    tab.enter({"park": "dogs"})
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert "Park dogs" in texts(dialog) and tab.table.current_row().name == "dogs"
+    dialog.reject()
+    # It is asked once, not at every reading.
+    tab.refresh()
+    await until(lambda: not tab.running("list"))
+    assert services.done == [] and not dialog.isVisible()
+
+
 async def test_what_is_not_ready_at_once_is_finished_when_it_is(make_application: Callable[..., Any]) -> None:
     services = ModelServices()
     services.parked_rows, services.finished = [parked("dogs")], False

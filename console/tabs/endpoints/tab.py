@@ -58,7 +58,7 @@ class EndpointsTab(Tab):
         """The two lists, and what shows the chosen endpoint or function."""
         ctx = self.ctx
         self._rows: dict[str, Row] = {}
-        self._wanted = ""
+        self._wanted = self._to_park = ""
         self._gate = asyncio.Semaphore(_CONCURRENT_METRICS)
         self.follower = EndpointFollower(ctx)
         self.parking = ParkingActions(ctx, self.follower, self.refresh)
@@ -126,11 +126,13 @@ class EndpointsTab(Tab):
 
     def activate(self, payload: Any = None) -> None:
         """Show the list; ``{"deploy_job": name}`` opens the dialog for a job, ``{"deploy_model": TrainingJob}``
-        for one that SageMaker does not know, ``{"endpoint": name}`` and ``{"function": name}`` choose one."""
+        for one that SageMaker does not know, ``{"endpoint": name}`` and ``{"function": name}`` choose one, and
+        ``{"park": name}`` asks whether to park it."""
         self.refresh()
         self.panel.follow()
         if isinstance(payload, dict):
-            self._wanted = payload.get("endpoint", "")
+            self._to_park = payload.get("park", "")
+            self._wanted = payload.get("endpoint", "") or self._to_park
             if payload.get("function"):
                 self.functions.choose(payload["function"])
             if isinstance(payload.get("deploy_model"), TrainingJob):
@@ -153,7 +155,7 @@ class EndpointsTab(Tab):
 
     def forget_account(self) -> None:
         """Forget the endpoints and functions of the account."""
-        self._wanted = ""
+        self._wanted = self._to_park = ""
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -247,7 +249,9 @@ class EndpointsTab(Tab):
         self._say_counts()
         if self._wanted in self._rows:
             self.table.select_keys([self._wanted])
-            self._wanted = ""
+            if self._wanted == self._to_park:
+                self._on_current(self.parking.park)
+            self._wanted = self._to_park = ""
         elif rows and self.table.current_row() is None and self.functions.current() is None:
             self.table.select_keys([rows[0].name])
         self._chosen()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Entries = Callable[[AppContext, "Sequence[Resource]"], Sequence[MenuEntry]]
 
 ENTRIES: dict[str, Entries] = {
+    "endpoint": stopping.park_entries,
     "notebook": notebooks.entries,
     "training-job": stopping.entries,
     "tuning-job": stopping.entries,

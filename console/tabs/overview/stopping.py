@@ -76,3 +76,11 @@ def entries(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntr
     """What stops those that run."""
     running = [resource for resource in resources if resource.state == _RUNS[resource.kind]]
     return [("Stop…", "stop", lambda: ctx.start(StopRunning(running)))] if running else ()
+
+
+def park_entries(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntry]:
+    """What parks an endpoint: its own tab says what that takes along, and does it."""
+    if len(resources) != 1 or resources[0].state != "InService":
+        return ()
+    name = resources[0].name
+    return [("Park…", "pause", lambda: ctx.navigate("endpoints", {"park": name}))]
