@@ -23,7 +23,9 @@ from sandbox.wire.errors import is_disk_full
 
 STATE_VERSION = "1"
 VERSION_TEXT = f"sagedeck-sandbox-state {STATE_VERSION}\n"
+# Often enough that the log stays small, seldom enough to cost nothing.
 CHECKPOINT_SECONDS = 2.0
+# Given up when the disk is full, so that the sandbox can start and things in it can be deleted.
 RESERVE_BYTES = 2 * 1024 * 1024
 MAX_IDLE_LOG_BYTES = 32 * 1024 * 1024
 MAX_LOG_BYTES = 64 * 1024 * 1024

@@ -11,15 +11,18 @@ from sandbox.auth.payload import Stream
 from sandbox.core.numbers import whole
 from sandbox.wire.errors import AwsError
 
+# Far above what SDKs send; they bound what one connection can make this process hold.
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 200
 MAX_CHUNK_LINE = 8 * 1024
 MAX_CHUNK_DIGITS = 15
 MAX_TRAILERS = 100
+# A head comes in one piece; a body slower than any program sends only keeps others out.
 HEAD_SECONDS = 60.0
 PATIENCE_SECONDS = 2.0
 LEAST_BYTES_A_SECOND = 10_000
 WAIT_ALL = getattr(socket, "MSG_WAITALL", 0)
+# A small read is answered by what is in the buffer; a large one waits in the kernel for the rest.
 RECEIVE_BYTES = 128 * 1024
 LARGE_READ = 16 * 1024
 

@@ -14,6 +14,7 @@ from sandbox.core.state import Database, StateDir, utc_ms
 from sandbox.logs.schema import MOST_LOG_BYTES, STREAM_BITS, key
 from sandbox.wire.errors import is_disk_full
 
+# Of a stream its beginning (settings, versions) and its end (the error) are read; the middle goes first.
 HEAD_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = 28 * 1024 * 1024
 # Looking for the place to cut reads the whole tail, so it must be worth it.

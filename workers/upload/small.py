@@ -25,6 +25,7 @@ from workers.aws.session import USER_AGENT
 from workers.upload.plan import PART_SIZE
 from workers.upload.remote import Destination
 
+# The next request is signed while its connection is still busy: twice as many as connections, and a bound on memory.
 CONNECTIONS = 16
 IN_FLIGHT = 32
 IN_FLIGHT_BYTES = 64 * 2**20
