@@ -54,6 +54,17 @@ async def test_it_shows_figures_rows_and_what_is_idle(make_application: Callable
     await until(lambda: "tuning, 3 at a time" in tab.cost_panel.chart.accessibleDescription())
 
 
+async def test_what_saves_nothing_that_could_be_seen_is_not_told_as_a_saving(
+    make_application: Callable[..., Any],
+) -> None:
+    _, tab = await shown(make_application, FakeInventory(pictured()))
+    found = CostFigures(NOW, 3.05, 24.9, 214.6, 592.0, without_idle=591.9999, billing=10)
+    tab.figures.show_figures(found, idle=5)
+    assert "without" not in tab.figures.end.caption.text()
+    tab.figures.show_figures(replace(found, without_idle=590.0), idle=5)
+    assert "$590 without what is idle" in tab.figures.end.caption.text()
+
+
 async def test_what_is_not_known_is_a_dash_and_what_is_old_says_so(make_application: Callable[..., Any]) -> None:
     inventory = FakeInventory(pictured())
 

@@ -109,7 +109,10 @@ class Figures(QWidget):
         if budget is not None and budget.level in ("warning", "over"):
             caption, tone = budget.words, "warn" if budget.level == "warning" else "err"
         elif found.without_idle is not None and idle and found.month_end is not None:
-            caption, tone = f"{cost(found.without_idle, _cents(found.without_idle))} without what is idle", "warn"
+            without, with_it = (cost(sum_, _cents(sum_)) for sum_ in (found.without_idle, found.month_end))
+            # Logs that are kept for ever cost next to nothing: the same figure twice says nothing.
+            if without != with_it:
+                caption, tone = f"{without} without what is idle", "warn"
         self._show(self.end, found.month_end, caption or (budget.words if budget is not None else ""), missing, tone)
 
     def _show(self, figure: Figure, dollars: float | None, caption: str, tip: str, tone: str = "text2") -> None:
