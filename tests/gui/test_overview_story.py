@@ -21,7 +21,10 @@ def furnish(services: Services) -> None:
     ec2: Any = client("ec2")
     ec2.create_volume(AvailabilityZone="us-east-1a", Size=60, VolumeType="gp3")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    ec2.run_instances(ImageId=image, InstanceType="t3.xlarge", MinCount=1, MaxCount=1)
+    made = ec2.run_instances(ImageId=image, InstanceType="t3.xlarge", MinCount=1, MaxCount=1)
+    # One that is only coming does not bill.
+    running = ec2.get_waiter("instance_running")
+    running.wait(InstanceIds=[made["Instances"][0]["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     ec2.allocate_address()
     for name in ("/aws/sagemaker/TrainingJobs", "/aws/lambda/dogs"):
         client("logs").create_log_group(logGroupName=name)
