@@ -162,6 +162,10 @@ class ScalingSteps(Hands):
             self._click(question.confirm_button)
             await self._until(lambda: self._row(tab, name) is not None and self._row(tab, name).away, "it did not go")
             await self._until(tab.parked_panel.isVisible, "the parked endpoint was not shown")
+            function = f"{name}-predict"
+            await self._until(
+                lambda: tab.functions.rows[function].state.word == "Endpoint parked", "its function does not say so"
+            )
             await self._look("parked")
             cost = self._row(tab, name).per_hour
             self._click(tab.parked_panel.resume_button)
@@ -171,12 +175,13 @@ class ScalingSteps(Hands):
             scaling = await self._scaling({"endpoint": name})
             await self._until(lambda: self._has_limits(self._read_again(scaling), MINIMUM), "its limits are not back")
             await self._look("resumed")
-            if await self._answer(picture) != before:
-                raise StoryFailed("It answers otherwise than before it was parked.")
+            after = await self._answer(picture)
+            if after != before:
+                raise StoryFailed(f"It answers otherwise than before it was parked: {after}, not {before}.")
             step.result.update(parked_cost=cost, limits=f"{MINIMUM} to {MAXIMUM}", same_answer=True)
 
     async def _answer(self, picture: Path) -> str:
-        """What the endpoint says of the picture now, whole."""
+        """What the endpoint says of the picture now: classes and probabilities."""
         self.app.ctx.navigate("predict", {"endpoint": self.endpoint_name})
         tab = self._tab("predict")
         await self._until(lambda: tab.choice.a.value() == self.endpoint_name, "the endpoint was not offered")
@@ -190,7 +195,10 @@ class ScalingSteps(Hands):
         answer = tab.cards()[0].answers[0]
         if answer is None or answer.error:
             raise StoryFailed(f"{self.endpoint_name} did not answer: {answer.error if answer else ''}")
-        return str(answer.raw)
+        # The last digits depend on how many threads a process has.
+        return " ".join(
+            f"{label} {probability:.3f}" for label, probability in zip(answer.labels, answer.probabilities, strict=True)
+        )
 
     def _is_back(self, tab: Any, name: str) -> bool:
         row = self._row(tab, name)

@@ -245,7 +245,8 @@ class EndpointsTab(Tab):
     def _show(self) -> None:
         rows = list(self._rows.values())
         self.table.set_rows(rows)
-        self.functions.set_endpoints([row.name for row in rows if not row.away])
+        there = [row.name for row in rows if not row.away]
+        self.functions.set_endpoints(there, set(self._rows) - set(there))
         self._say_counts()
         if self._wanted in self._rows:
             self.table.select_keys([self._wanted])

@@ -64,6 +64,7 @@ class FunctionsPart(QWidget):
         self._wider: dict[str, int] = {}
         self._uses: dict[str, tuple[Any, ...]] = {}
         self._endpoints: frozenset[str] | None = None
+        self._parked: frozenset[str] = frozenset()
         self._gate = asyncio.Semaphore(_CONCURRENT)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -148,10 +149,10 @@ class FunctionsPart(QWidget):
         row: FunctionRow | None = self.table.current_row()
         return row
 
-    def set_endpoints(self, names: Collection[str]) -> None:
-        """These endpoints there are: a function that asks another one is told."""
-        if frozenset(names) != self._endpoints:
-            self._endpoints = frozenset(names)
+    def set_endpoints(self, names: Collection[str], parked: Collection[str] = ()) -> None:
+        """These endpoints there are, and these are parked: of a function it is told when its own is not there."""
+        if (frozenset(names), frozenset(parked)) != (self._endpoints, self._parked):
+            self._endpoints, self._parked = frozenset(names), frozenset(parked)
             if self.rows:
                 self._soon.start()
 
@@ -170,7 +171,7 @@ class FunctionsPart(QWidget):
         self._refused_here.clear()
         self._dismissed.clear()
         self._uses.clear()
-        self._endpoints = None
+        self._endpoints, self._parked = None, frozenset()
         self._soon.stop()
         self.table.set_rows([])
         self.table.set_loading("Reading the functions")
@@ -318,8 +319,9 @@ class FunctionsPart(QWidget):
         for name, known in self.rows.items():
             asked = known.function.endpoint_name
             orphan = bool(asked) and self._endpoints is not None and asked not in self._endpoints
-            if orphan != known.orphan:
-                self.rows[name] = replace(known, orphan=orphan)
+            asleep = asked in self._parked
+            if (orphan, asleep) != (known.orphan, known.asleep):
+                self.rows[name] = replace(known, orphan=orphan, asleep=asleep)
         self.table.set_rows(list(self.rows.values()))
         self._count.setText(f"{len(self.rows):,}" if self.rows else "")
         self._choose_wanted()

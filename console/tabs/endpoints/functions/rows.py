@@ -22,7 +22,8 @@ class FunctionRow:
     """A function with its last calls, once they are known, and what would end a refusal.
 
     ``refused`` are the newest calls that were all refused for the same thing, newest first. ``per_hour`` is what its
-    last hour cost in dollars, or what it costs to be kept ready. ``orphan``: the endpoint that it asks is gone.
+    last hour cost in dollars, or what it costs to be kept ready. ``orphan``: the endpoint that it asks is gone;
+    ``asleep``: it is parked.
     """
 
     function: Function
@@ -31,6 +32,7 @@ class FunctionRow:
     grant: Grant | None = None
     per_hour: float | None = None
     orphan: bool = False
+    asleep: bool = False
 
     @property
     def name(self) -> str:
@@ -42,6 +44,8 @@ class FunctionRow:
         """AWS's state, or how many calls were refused."""
         if self.refused:
             return State(f"{len(self.refused)} denied", "err")
+        if self.asleep:
+            return State("Endpoint parked", "neutral", "pause")
         if self.orphan:
             return State("No endpoint", "warn")
         if self.function.broad:
