@@ -163,9 +163,7 @@ class ScalingSteps(Hands):
             await self._until(lambda: self._row(tab, name) is not None and self._row(tab, name).away, "it did not go")
             await self._until(tab.parked_panel.isVisible, "the parked endpoint was not shown")
             function = f"{name}-predict"
-            await self._until(
-                lambda: tab.functions.rows[function].state.word == "Endpoint parked", "its function does not say so"
-            )
+            await self._until(lambda: tab.functions.rows[function].asleep, "its function does not say so")
             await self._look("parked")
             cost = self._row(tab, name).per_hour
             self._click(tab.parked_panel.resume_button)
