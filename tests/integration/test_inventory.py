@@ -9,17 +9,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.helpers.backends import backend_of
+from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.functions import INFERENCE, TRUST, zipped
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
-from workers.inventory.types import Inventory, TearDownChoice, TearDownProgress
+from workers.inventory.types import Inventory, Proof, TearDownChoice, TearDownProgress
 from workers.services import Services
 
 pytestmark = pytest.mark.integration
@@ -182,3 +184,33 @@ def cli(sandbox: SandboxProcess, command: str, query: str) -> list[Any]:
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout or "[]") or []
+
+
+@pytest.mark.parametrize("fault", ["lose", "fail", "refuse"])
+def test_whatever_becomes_of_answers_it_is_taken_down_in_the_end(account: Account, run: Any, fault: str) -> None:
+    client = account.sandbox.client
+    client("ec2").create_volume(Size=1, VolumeType="gp3", AvailabilityZone="us-east-1a")
+    client("ec2").allocate_address(Domain="vpc")
+    client("logs").create_log_group(logGroupName="/again")
+    client("iam").create_role(RoleName="SageDeckTraining-2", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=[OURS])
+    client("s3").create_bucket(Bucket="sagedeck-again")
+
+    async def body(services: Services, proxy: FaultProxy) -> Proof:
+        everything = TearDownChoice(everything=True, buckets=True)
+        plan = await services.inventory.tear_down_plan(everything)
+        assert {step.resource.kind for step in plan.steps} == {"volume", "address", "log-group", "role", "bucket"}
+        # The reading before the run takes some twenty requests; then some answers go wrong.
+        for _ in range(3):
+            proxy.arm(fault, 26, times=4)
+            async for _progress in services.inventory.tear_down(plan):
+                pass
+            plan = await services.inventory.tear_down_plan(everything)
+            if not plan.steps:
+                break
+        return await services.inventory.proof()
+
+    with FaultProxy(account.sandbox.url) as proxy:
+        services = Services(replace(backend_of(account.sandbox), endpoint_url=proxy.url))
+        proof = run(body(services, proxy))
+        services.close()
+    assert (proof.billing, {row.kind for row in proof.left}) == ((), {"security-group", "training-job"})
