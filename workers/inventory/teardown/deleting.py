@@ -30,6 +30,7 @@ _JOBS: Mapping[Kind, tuple[str, str, str, str]] = {
     "processing-job": ("stop_processing_job", "describe_processing_job", "ProcessingJobName", "ProcessingJobStatus"),
     "transform-job": ("stop_transform_job", "describe_transform_job", "TransformJobName", "TransformJobStatus"),
 }  # fmt: skip
+_RESTING = ("Stopped", "Failed")
 _PARTS: Mapping[Kind, str] = {"alarm": ALARM, "endpoint": ENDPOINT, "endpoint-config": CONFIG, "model": MODEL}
 # These are asked for a deletion and gone some time later.
 SLOW: frozenset[Kind] = frozenset((*_JOBS, "endpoint", "notebook", "instance"))
@@ -77,7 +78,8 @@ class Deleting:
                 return False
             if row.kind == "notebook":
                 answer = await self._sagemaker("describe_notebook_instance", row, "NotebookInstanceName")
-                if answer["NotebookInstanceStatus"] == "Stopped":
+                # It may also fail while it starts or stops; either way it can be deleted then.
+                if answer["NotebookInstanceStatus"] in _RESTING:
                     await self._notebook(row)
                 return False
             if row.kind == "instance":
@@ -167,7 +169,7 @@ class Deleting:
         state = answer["NotebookInstanceStatus"]
         if state == "InService":
             await self._sagemaker("stop_notebook_instance", row, "NotebookInstanceName")
-        elif state in ("Stopped", "Failed"):
+        elif state in _RESTING:
             await self._sagemaker("delete_notebook_instance", row, "NotebookInstanceName")
         # Between states AWS takes no order; it is asked again later.
 

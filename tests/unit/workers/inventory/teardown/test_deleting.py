@@ -100,8 +100,9 @@ def test_a_notebook_is_stopped_before_it_is_deleted(state, operation):
     assert [name for name, _ in begin(session, row("notebook"))] == ([operation] if operation else [])
 
 
-def test_a_notebook_that_has_stopped_is_then_deleted():
-    session = answering(describe_notebook_instance={"NotebookInstanceStatus": "Stopped"}, delete_notebook_instance={})
+@pytest.mark.parametrize("state", ["Stopped", "Failed"])
+def test_a_notebook_that_has_come_to_rest_is_then_deleted(state):
+    session = answering(describe_notebook_instance={"NotebookInstanceStatus": state}, delete_notebook_instance={})
     assert asyncio.run(hands_of(session).over(row("notebook"))) is False
     assert session.made("delete_notebook_instance") == [{"NotebookInstanceName": "x"}]
 
