@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.models.format import duration
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.types import EpochMetrics
 
 BACKBONES = (

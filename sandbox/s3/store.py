@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import threading
 import time
@@ -14,11 +13,11 @@ from typing import Any
 from sandbox.core.account import REGION
 from sandbox.core.state import StateDir
 from sandbox.s3.blobs import Blob, Blobs
+from sandbox.s3.bucket_names import check_bucket_name
 from sandbox.wire.errors import AwsError
 
 # S3 User Guide, "Naming Amazon S3 objects".
 MAX_KEY_BYTES = 1024
-BUCKET_NAME = re.compile(r"^(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 COLUMNS = "bucket, key, seq, version, marker, blob, size, etag, modified, type, meta"
 ROW = """bucket TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, version TEXT NOT NULL,
     marker INTEGER NOT NULL, blob TEXT, size INTEGER NOT NULL, etag TEXT NOT NULL, modified REAL NOT NULL,
@@ -110,8 +109,7 @@ class Store:
 
     def create_bucket(self, name: str, region: str = REGION) -> None:
         """Make a bucket. In us-east-1 making one's own bucket again is no error, as on AWS."""
-        if not BUCKET_NAME.match(name) or ".." in name or name.startswith(("xn--", "sthree-")):
-            raise AwsError("InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
+        check_bucket_name(name)
         with self.db.transaction():
             if self.db.query("SELECT 1 FROM s3_buckets WHERE name=?", (name,)):
                 if region != "us-east-1":

@@ -28,7 +28,7 @@ from tests.helpers.training_tab import FakeAccount, said, training, tuning
 from tests.helpers.window import saying, until
 from workers.errors.tree import NotFound
 from workers.training.curves import CurveReader
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.pending import awaiting_forms, awaiting_tags, form_variables
 from workers.tuning.types import TuningJob, TuningPage, TuningSpec
 from workers.types import LogEvent, TrainingJob

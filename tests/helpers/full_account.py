@@ -166,7 +166,7 @@ def log_of(epochs: int = EPOCHS) -> list[LogEvent]:
         accuracy = 0.9 - 0.8 * math.exp(-epoch / 4)
         lines.append(
             f"epoch={epoch}/{epochs} train_loss={2 / epoch:.4f} train_acc={accuracy + 0.03:.4f} "
-            f"valid_loss={2.1 / epoch:.4f} valid_acc={accuracy:.4f} images_per_second=215.3"
+            f"valid_loss={2.1 / epoch:.4f} valid_acc={accuracy:.4f} images_per_s=215.3"
         )
     return [LogEvent(began + timedelta(seconds=40 * at), line, "algo-1") for at, line in enumerate(lines)]
 

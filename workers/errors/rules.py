@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from workers.errors.hints import hint_of
+from workers.errors.hints_by_words import hint_of
 from workers.errors.tree import (
     AccessDenied,
     Conflict,

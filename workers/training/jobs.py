@@ -20,7 +20,7 @@ from workers.errors.tree import AccessDenied, NotFound, SageDeckError, Throttled
 from workers.launcher.client import LAUNCH_SECONDS, START_SECONDS, Launcher
 from workers.training.curves import CurveReader
 from workers.training.failures import Failure, explain
-from workers.training.progress import FeaturesProgress, ProgressReader
+from workers.training.features_progress import FeaturesProgress, ProgressReader
 from workers.training.report import find_report, parse_report
 from workers.training.request import CHANNEL, launch_request
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec

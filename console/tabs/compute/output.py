@@ -32,7 +32,7 @@ from workers.compute.jobs import InstanceJob
 from workers.compute.types import Command, Instance
 from workers.errors.tree import SageDeckError
 from workers.training.curves import CurveReader
-from workers.training.progress import ProgressReader
+from workers.training.features_progress import ProgressReader
 from workers.types import EpochMetrics, LogEvent
 
 if TYPE_CHECKING:

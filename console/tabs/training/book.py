@@ -13,7 +13,7 @@ from console.tabs.training.rows import JobRow, cost_of, trial_of
 from console.tabs.training.tags.index import TagIndex
 from workers.endpoints.deployable import prepares_features
 from workers.errors.tree import AccessDenied, NotFound, Throttled
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.pending import awaited_name
 from workers.tuning.types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob

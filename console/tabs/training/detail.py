@@ -41,7 +41,7 @@ from workers.aws.s3_uri import without_scheme
 from workers.endpoints.deployable import no_model_reason, prepares_features
 from workers.errors.tree import NotFound, SageDeckError
 from workers.training.curves import CurveReader
-from workers.training.progress import ProgressReader
+from workers.training.features_progress import ProgressReader
 from workers.tuning.accuracy import best_accuracy
 from workers.types import EpochMetrics, JobReport, LogEvent, TrainingJob
 

@@ -13,7 +13,7 @@ from console.models.format import duration
 from console.models.running import progress_words
 from console.tabs.training.commands import StopTraining
 from console.tabs.training.rows import accuracy_words, limit_words, seconds
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.accuracy import best_accuracy
 from workers.types import TrainingJob
 

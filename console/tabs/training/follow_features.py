@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.context import AppContext
 from console.follow.background import Poller
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.types import TrainingJob
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from console.models.format import count, percents
 from console.models.running import progress_words
 from console.models.states import State
 from console.tabs.training.rows import JobRow
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.pending import awaited_form, awaited_name
 from workers.tuning.types import TuningJob, TuningSpec
 from workers.types import TrainingJob

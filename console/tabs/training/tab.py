@@ -37,7 +37,7 @@ from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.endpoints.deployable import prepares_features
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.types import Trial, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from console.tabs.scaling.load.words import KINDS, requests_words
+from console.tabs.scaling.load.words import SHAPES, requests_words
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form
@@ -31,7 +31,10 @@ class LoadForm(QWidget):
         self._targets: dict[str, LoadTarget] = {}
         self.pictures: Path | None = None
         self.form = Form()
-        self.form.add_pair(("target", "Target", ComboBox()), ("kind", "Load", ComboBox(KINDS, "constant")))
+        self.form.add_pair(
+            ("target", "Target", ComboBox()),
+            ("kind", "Load", ComboBox([(kind, shape.title) for kind, shape in SHAPES.items()], "constant")),
+        )
         self.form.add_pair(
             ("start", "From", NumberField(1, suffix="/s")),
             ("rate", "Requests", NumberField(10, suffix="/s")),
@@ -80,15 +83,15 @@ class LoadForm(QWidget):
     def shape(self) -> Shape:
         """What the fields say; raises ``ValueError`` with a sentence for what is no number or no curve."""
         values, kind = self.form.values(), self.form.value("kind")
-        needed = {"constant": ("rate",), "poisson": ("rate",), "ramp": ("start", "rate"), "curve": ()}[kind]
-        if any(values[key] is None for key in needed):
+        fields = SHAPES[kind].fields
+        if any(values[key] is None for key in ("start", "rate") if key in fields):
             raise ValueError("The rate is a number of requests a second.")
         return Shape(
             kind,
             values["rate"] or 0.0,
             float(values["seconds"]),
-            (values["start"] or 0.0) if kind == "ramp" else 0.0,
-            curve_of(values["points"]) if kind == "curve" else (),
+            (values["start"] or 0.0) if "start" in fields else 0.0,
+            curve_of(values["points"]) if "points" in fields else (),
         )
 
     def problem(self) -> str:
@@ -99,11 +102,10 @@ class LoadForm(QWidget):
             return str(error)
 
     def _edited(self) -> None:
-        kind = self.form.value("kind")
-        self.form.row("start").setVisible(kind == "ramp")
-        self.form.row("rate").setVisible(kind != "curve")
-        self.form.row("rate").set_title("To" if kind == "ramp" else "Requests")
-        self.form.row("points").setVisible(kind == "curve")
+        chosen = SHAPES[self.form.value("kind")]
+        for key in ("start", "rate", "points"):
+            self.form.row(key).setVisible(key in chosen.fields)
+        self.form.row("rate").set_title(chosen.rate_title)
         if problem := self.problem():
             self.summary.say(problem, "err")
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.models.columns import DASH, Column
@@ -16,7 +17,35 @@ from workers.load.types import ErrorCount, LoadReport, Totals
 
 Rows = list[tuple[str, str, str]]
 
-KINDS = (("constant", "Constant"), ("ramp", "Ramp"), ("curve", "Curve"), ("poisson", "Poisson, at random"))
+
+@dataclass(frozen=True)
+class ShapeForm:
+    """One arrival shape in the form: its fields (``start``, ``rate``, ``points``), and what it is called with them."""
+
+    title: str
+    fields: tuple[str, ...]
+    words: Callable[[Shape], str]
+    rate_title: str = "Requests"
+
+
+# By the kind of ``workers.load.arrivals.Shape``; the form and its sentences know of no other place.
+SHAPES: Mapping[str, ShapeForm] = {
+    "constant": ShapeForm(
+        "Constant", ("rate",), lambda shape: f"constant {shape.rate:g}/s for {duration(shape.seconds)}"
+    ),
+    "ramp": ShapeForm(
+        "Ramp",
+        ("start", "rate"),
+        lambda shape: f"ramp {shape.start_rate:g} to {shape.rate:g}/s in {duration(shape.seconds)}",
+        "To",
+    ),
+    "curve": ShapeForm(
+        "Curve", ("points",), lambda shape: f"curve up to {shape.peak:g}/s in {duration(shape.seconds)}"
+    ),
+    "poisson": ShapeForm(
+        "Poisson, at random", ("rate",), lambda shape: f"Poisson {shape.rate:g}/s for {duration(shape.seconds)}"
+    ),
+}
 _BRIEF = (
     ("ReservedFunctionConcurrentInvocationLimitExceeded", "throttled: reserved"),
     ("ConcurrentInvocationLimitExceeded", "throttled: pool"),
@@ -42,12 +71,7 @@ _MOST_MEANINGS = 4
 
 def shape_words(shape: Shape) -> str:
     """``constant 20/s for 60 s``."""
-    length = duration(shape.seconds)
-    if shape.kind == "ramp":
-        return f"ramp {shape.start_rate:g} to {shape.rate:g}/s in {length}"
-    if shape.kind == "curve":
-        return f"curve up to {shape.peak:g}/s in {length}"
-    return f"{shape.kind.capitalize() if shape.kind == 'poisson' else shape.kind} {shape.rate:g}/s for {length}"
+    return SHAPES[shape.kind].words(shape)
 
 
 def brief(code: str) -> str:

@@ -11,7 +11,7 @@ from console.commands import Command, Confirmation
 from console.models.running import progress_words
 from console.tabs.training.commands import NOWHERE, CliPlace, note, unknown_account
 from workers.launcher.cli import CODE_ARCHIVE, DRIVERS, command_line, tuning_parameters
-from workers.training.progress import FeaturesProgress
+from workers.training.features_progress import FeaturesProgress
 from workers.tuning.request import features_once, tuning_request
 from workers.tuning.types import TuningJob, TuningSpec, TuningStep
 

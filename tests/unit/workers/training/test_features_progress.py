@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.workers.fake_aws import FakeRoles, FakeSession
+from workers.training.features_progress import FeaturesProgress, ProgressReader
 from workers.training.jobs import Training
-from workers.training.progress import FeaturesProgress, ProgressReader
 from workers.types import LogEvent
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
