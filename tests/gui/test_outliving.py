@@ -90,7 +90,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     JobDialog: lambda ctx, at, parent: JobDialog(instance("trainer"), ["s3://b/dogs"], "", 0.166, parent),
     LaunchDialog: lambda ctx, at, parent: LaunchDialog(FakeServices(AWS), (IMAGE,), ["photos"], never, parent),
     DeployDialog: lambda ctx, at, parent: DeployDialog(FakeServices(AWS), jobs()[:2], set(), "", parent),
-    UpdateDialog: lambda ctx, at, parent: UpdateDialog(FakeServices(AWS), endpoint("dogs"), jobs()[:2], parent),
+    UpdateDialog: lambda ctx, at, parent: UpdateDialog(FakeServices(AWS), endpoint("dogs"), jobs()[:2], (), parent),
     DeployCodeDialog: lambda ctx, at, parent: DeployCodeDialog(ctx, "ask", "handler.handler", parent),
     NewFunctionDialog: lambda ctx, at, parent: NewFunctionDialog(ctx, [("dogs", ARN)], set(), "dogs", parent),
     PublishDialog: lambda ctx, at, parent: PublishDialog("ask", ("live",), parent),
