@@ -26,6 +26,10 @@ def gone(**_: Any) -> Any:
     raise MISSING
 
 
+def record_not_found(**_: Any) -> Any:
+    raise Refused("ValidationException", "RecordNotFound")
+
+
 def answering(**answers: Any) -> FakeSession:
     return FakeSession(**{name: answer if callable(answer) else (lambda answer=answer, **_: answer)
                           for name, answer in answers.items()})  # fmt: skip
@@ -113,6 +117,7 @@ def test_a_notebook_that_has_come_to_rest_is_then_deleted(state):
         (row("endpoint"), {"describe_endpoint": {"EndpointStatus": "Deleting"}}, False),
         (row("endpoint"), {"describe_endpoint": gone}, True),
         (row("notebook"), {"describe_notebook_instance": gone}, True),
+        (row("notebook"), {"describe_notebook_instance": record_not_found}, True),
         (row("tuning-job"), {"describe_hyper_parameter_tuning_job": {"HyperParameterTuningJobStatus": "Stopping"}},
          False),
         (row("tuning-job"), {"describe_hyper_parameter_tuning_job": {"HyperParameterTuningJobStatus": "Stopped"}},
