@@ -42,7 +42,7 @@ class ComputeSteps(Hands):
             self._click(tab.train_button)
             dialog = await self._dialog("JobDialog")
             # One that is to be stopped must not end by itself before.
-            extra = f"views={views}, patience=0" + (", epochs=1000000" if stop else "")
+            extra = f"views={views}, patience=0" + (", epochs=10000" if stop else "")
             dialog.form.set_values({"name": job, "epochs": epochs, "batch": 16, "extra": extra, "minutes": 20})
             if stop:
                 self._click(dialog.shut_down_switch)
