@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,25 @@ class ScalingSteps(Hands):
             await self._until(lambda: page.report is None, "the report was not deleted")
             step.result.update(sent=totals.sent, answered=totals.answered, lost=totals.sent - totals.answered)
 
+    async def ebb(self) -> None:
+        """After the load: see why the endpoint grew, wait until it is as small as it may be, and see why."""
+        async with self._step("scale in after the load") as step:
+            tab = await self._scaling({"endpoint": self.endpoint_name})
+            tab.views.set_current("now")
+            await self._until(lambda: self._shrunk(tab), "it did not become as small as it may be")
+            activities = tab.variant_scaling.activities
+            step.result.update(most=max(map(_count_of, activities)), now=tab.variant_scaling.variant.current)
+            await self._look("scaling-out-and-in")
+
+    def _shrunk(self, tab: Any) -> bool:
+        found = self._read_again(tab).variant_scaling
+        if found is None or found.variant.current != MINIMUM:
+            return False
+        said = [activity for activity in found.activities if activity.status == "Successful"]
+        return any("AlarmHigh" in activity.cause for activity in said) and any(
+            "AlarmLow" in activity.cause and _count_of(activity) == MINIMUM for activity in said
+        )
+
     async def _update(self, name: str) -> None:
         """Update the endpoint to one instance more or less, and wait until it is in service with that."""
         self.app.ctx.navigate("endpoints", {"endpoint": name})
@@ -224,3 +244,9 @@ class ScalingSteps(Hands):
         if not tab.running("list") and not tab.running("chosen"):
             tab.refresh()
         return tab
+
+
+def _count_of(activity: Any) -> int:
+    """How many instances an activity set, 0 where it says nothing of that."""
+    found = re.search(r"desired instance count to (\d+)", activity.description)
+    return int(found[1]) if found else 0
