@@ -173,7 +173,8 @@ _NOT_AUTHORIZED = re.compile(
     r"(?: on resource: (?P<resource>\S+))?"
 )
 # DescribeTrainingJob of an unknown job says "Requested resource not found."
-_MISSING_SAGEMAKER = re.compile(r"could not find|does not exist|not found", re.IGNORECASE)
+# "RecordNotFound" alone is what SageMaker says of a notebook instance.
+_MISSING_SAGEMAKER = re.compile(r"could not find|does not exist|not ?found", re.IGNORECASE)
 _TAKEN_SAGEMAKER = re.compile(r"already exist", re.IGNORECASE)
 _S3_ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
@@ -287,7 +288,8 @@ def from_response(exc: BaseException, doing: str, service: str, profile: str | N
     if code in NOT_FOUND or (code.startswith("Invalid") and code.endswith(".NotFound")):
         return NotFound(could_not, _sentence(words) or "It does not exist (any more).", hint_of(words), **facts)
     if code in ("ValidationException", "ValidationError") and _MISSING_SAGEMAKER.search(words):
-        return NotFound(could_not, _sentence(words), hint_of(words), **facts)
+        said = _sentence(words) if " " in words.strip() else "It does not exist (any more)."
+        return NotFound(could_not, said, hint_of(words), **facts)
     if code in CONFLICT or (code in ("ValidationException", "ValidationError") and _TAKEN_SAGEMAKER.search(words)):
         return Conflict(could_not, _sentence(words) or "The name is taken or the resource is busy.", **facts)
     if code in NOT_OFFERED or status == 501:

@@ -19,7 +19,6 @@ SMALLEST_VOLUME, LARGEST_VOLUME = 5, 16_384
 # The smallest type, which is in AWS's free tier and in the sandbox's own terms the same as any other.
 DEFAULT_TYPE = "ml.t2.medium"
 _RESTING = ("Stopped", "Failed")
-_RECORD_NOT_FOUND = "recordnotfound"
 
 
 class NotebookRoles(Protocol):
@@ -130,12 +129,7 @@ class Notebooks:
         )
 
     async def _describe(self, name: str, doing: str) -> dict[str, Any]:
-        try:
-            return await self._session.call(_SERVICE, "describe_notebook_instance", doing, NotebookInstanceName=name)
-        except InvalidInput as error:
-            if _RECORD_NOT_FOUND not in (error.details or error.message).lower().replace(" ", ""):
-                raise
-            raise NotFound("There is no such notebook", f"{name} is not in this account any more.") from error
+        return await self._session.call(_SERVICE, "describe_notebook_instance", doing, NotebookInstanceName=name)
 
     async def start(self, name: str) -> None:
         """Start it again with its volume; it bills from when it is ``InService``."""

@@ -10,7 +10,7 @@ from workers.access.role_removal import remove_role
 from workers.aws.session import AwsSession
 from workers.endpoints.deletion import ALARM, CONFIG, ENDPOINT, MODEL, TARGET
 from workers.endpoints.service import Endpoints
-from workers.errors.tree import Conflict, InvalidInput, NotFound, SageDeckError
+from workers.errors.tree import Conflict, NotFound, SageDeckError
 from workers.functions.service import Functions
 from workers.inventory.kinds import Kind
 from workers.inventory.settle import ParkedList, address_of
@@ -117,13 +117,7 @@ class Deleting:
 
     async def _sagemaker(self, operation: str, row: Resource, parameter: str) -> dict[str, Any]:
         doing = f"{operation.partition('_')[0]} {row.name}"
-        try:
-            return await self._session.call("sagemaker", operation, doing, **{parameter: row.name})
-        except InvalidInput as error:
-            # What SageMaker says of a notebook that is gone.
-            if "recordnotfound" not in (error.details or error.message).lower().replace(" ", ""):
-                raise
-            raise NotFound(f"{row.name} is gone", f"{row.name} is not in this account any more.") from error
+        return await self._session.call("sagemaker", operation, doing, **{parameter: row.name})
 
     async def _ec2(self, operation: str, row: Resource, **parameters: Any) -> None:
         await self._session.call("ec2", operation, f"{operation.replace('_', ' ')} {row.name}", **parameters)

@@ -35,6 +35,7 @@ def client_error(code: str, message: str = "", status: int = 400, operation: str
         ("NoSuchBucket", "The specified bucket does not exist", errors.NotFound, None),
         ("404", "Not Found", errors.NotFound, None),
         ("ValidationException", 'Could not find endpoint "x".', errors.NotFound, None),
+        ("ValidationException", "RecordNotFound", errors.NotFound, None),
         ("ValidationException", "Cannot create already existing endpoint", errors.Conflict, None),
         ("ValidationException", "1 validation error detected", errors.InvalidInput, None),
         ("InsufficientInstanceCapacity", "We currently do not have sufficient m5.large", errors.Conflict, "retry"),
