@@ -11,7 +11,7 @@ OFFSCREEN := QT_QPA_PLATFORM=offscreen
 TEST_ENV := $(OFFSCREEN) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test check fast format lock bench clean
+.PHONY: help install run tour test check lint fast format lock bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,12 +35,13 @@ tour: $(STAMP)  ## Play the whole story and save screenshots to tour/ (needs no 
 test: $(STAMP)  ## Run every test, with real jobs in a real sandbox
 	$(TEST_ENV) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-check: $(STAMP)  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
+check: lint fast  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
+
+lint: $(STAMP)  ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory fast
 
 fast: $(STAMP)  ## The fast tests only
 	$(TEST_ENV) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit

@@ -15,6 +15,7 @@ from console.context import AppContext
 from console.models.format import count
 from console.tabs.overview.notebook_dialog import NotebookDialog
 from console.widgets.tables.table import MenuEntry
+from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import LocalProblem, SageDeckError
 from workers.notebooks.service import Notebook, NotebookSpec
 
@@ -161,8 +162,9 @@ async def _make(services: Services, ctx: AppContext) -> None:
             action=("Make one", lambda: ctx.navigate("data")),
         )
         return
-    last = str(ctx.settings.value("last_data_uri", "")).removeprefix("s3://").partition("/")[0]
-    dialog = NotebookDialog(services.prices, services.region, buckets, last, QApplication.activeWindow())
+    last = S3Uri.find(str(ctx.settings.value("last_data_uri", "")))
+    chosen = last.bucket if last is not None else ""
+    dialog = NotebookDialog(services.prices, services.region, buckets, chosen, QApplication.activeWindow())
     if not await dialog.ask():
         return
     spec = dialog.spec()
