@@ -247,7 +247,7 @@ async def test_a_change_elsewhere_is_looked_at_even_while_a_look_is_under_way(
     application.ctx.resourceChanged.emit("job", "dogs")
     gate.set()
     await until(lambda: len(security.asked) == 3)
-    assert security.asked[1:] == [("buckets",), ("functions",)]
+    assert security.asked[1:] == [("buckets",), ("functions", "log groups", "roles and users")]
 
 
 async def test_another_account_sees_nothing_of_this_one(make_application: Callable[..., Any]) -> None:

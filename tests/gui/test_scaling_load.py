@@ -64,6 +64,17 @@ def opened(make_application: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+async def test_what_is_asked_is_what_the_page_is_about(opened: Callable[..., Any]) -> None:
+    window = await opened(function=True)
+    window.tab.activate({"endpoint": MAIN.name})
+    await until(lambda: window.page.form.target == MAIN)
+    # Read again, it stays what was chosen.
+    window.page.form.form.set_values({"target": FUNCTION.words})
+    window.tab.refresh()
+    await until(lambda: not window.tab.running("list"))
+    assert window.page.form.target == FUNCTION
+
+
 async def test_without_a_report_it_says_what_comes_here(opened: Callable[..., Any]) -> None:
     window = await opened()
     await until(lambda: window.page.reports.state == "empty")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from workers.children.typed import read, write
 from workers.errors.tree import translate
 from workers.files import private
 from workers.load.types import LoadReport, LoadTarget
+from workers.types import Backend
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +28,12 @@ MOST_KEPT = 200
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[A-Za-z0-9-]{1,80}")
 
 
-def default_folder() -> Path:
-    """Where reports are kept when nothing else is said."""
-    return paths.user_data() / "load-tests"
+def default_folder(backend: Backend | None = None) -> Path:
+    """Where the reports of an account lie. Every sandbox has the same account number; its keys tell it from others."""
+    folder = paths.user_data() / "load-tests"
+    if backend is None or backend.access_key_id is None:
+        return folder
+    return folder / hashlib.sha256(backend.access_key_id.encode()).hexdigest()[:12]
 
 
 def new_id(began: float, target: LoadTarget) -> str:

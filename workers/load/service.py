@@ -15,7 +15,7 @@ from workers.children.typed import write
 from workers.errors.tree import AccessDenied, NotFound, SageDeckError, translate
 from workers.load.arrivals import Shape
 from workers.load.check import Checked, LoadChecks
-from workers.load.reports import Reports
+from workers.load.reports import Reports, default_folder
 from workers.load.running import OnProgress, Running
 from workers.load.types import Happening, LoadReport, LoadRequest, LoadTarget
 from workers.prices.table import PriceTable
@@ -60,7 +60,7 @@ class LoadTests:
 
     def __init__(self, session: AwsSession, prices: PriceTable, reports: Reports | None = None) -> None:
         self._session, self._checks = session, LoadChecks(session, prices)
-        self._reports = reports or Reports()
+        self._reports = reports or Reports(default_folder(session.backend))
 
     async def check(self, target: LoadTarget, shape: Shape, pictures: str = "") -> Checked:
         """Look whether the test can begin, and what it will cost on AWS.

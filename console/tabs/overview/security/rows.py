@@ -29,21 +29,25 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "AwsSageMakerNotebookInstance": ("notebook", "notebooks"),
     "AwsAccount": ("region", "regions"),
 }
+# What everything that runs brings with it: the log it writes, and the role that it works with.
+_RUNS = ("log groups", "roles and users")
 # The areas to look at again after a change, by the kinds that commands announce.
 AREAS_OF: Mapping[str, tuple[str, ...]] = {
+    "job": _RUNS,
+    "tuning": _RUNS,
     "bucket": ("buckets",),
     "securitygroup": ("security groups",),
     "security-group": ("security groups",),
-    "instance": ("instances", "volumes", "security groups"),
+    "instance": ("instances", "volumes", "security groups", *_RUNS),
     "volume": ("volumes", "new volumes"),
-    "function": ("functions",),
+    "function": ("functions", *_RUNS),
     "log": ("log groups",),
     "log-group": ("log groups",),
     "user": ("users",),
     "role": ("roles and users",),
-    "notebook": ("notebook instances",),
+    "notebook": ("notebook instances", *_RUNS),
     "model": ("models",),
-    "endpoint": ("models", "endpoint configurations"),
+    "endpoint": ("models", "endpoint configurations", *_RUNS),
     "endpoint-config": ("endpoint configurations",),
 }
 

@@ -61,9 +61,13 @@ class LoadForm(QWidget):
         self._edited()
 
     def set_targets(self, targets: Sequence[LoadTarget]) -> None:
-        """What may be asked; the one chosen stays chosen where it is among them."""
+        """What may be asked, first what the page is about. Who stays with that stays with the one that was chosen."""
+        about = next(iter(self._targets), "")
         self._targets = {target.words: target for target in targets}
         self.form.field("target", ComboBox).set_items([(words, words) for words in self._targets])
+        first = next(iter(self._targets), "")
+        if first != about and first:
+            self.form.set_values({"target": first})
         self._edited()
 
     @property

@@ -13,9 +13,10 @@ import pytest
 from tests.helpers.load import report_of
 from workers.load import reports as module
 from workers.load.costs import endpoint_cost, function_cost
-from workers.load.reports import Reports, as_csv, as_json, new_id
+from workers.load.reports import Reports, as_csv, as_json, default_folder, new_id
 from workers.load.running import problem_of
 from workers.load.types import ErrorCount, LoadTarget, Second
+from workers.types import Backend
 
 
 def test_a_report_is_found_again_as_it_was(tmp_path: Path) -> None:
@@ -32,6 +33,20 @@ def test_a_report_is_found_again_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         kept.whole(report.id)
     assert kept.all(report.account, report.region) == ()
+
+
+def test_two_sandboxes_have_one_account_number_and_reports_of_their_own() -> None:
+    def sandbox(key: str) -> Backend:
+        return Backend("sandbox", "Sandbox", "us-east-1", None, "http://127.0.0.1:1", key, "secret")
+
+    folders = [default_folder(backend) for backend in (None, sandbox("AKONE"), sandbox("AKTWO"))]
+    assert len(set(folders)) == 3 and default_folder(sandbox("AKONE")) == folders[1]
+    assert "AKONE" not in str(folders[1])
+    first, second = Reports(folders[1]), Reports(folders[2])
+    first.keep(report_of())
+    assert first.all(report_of().account, report_of().region)
+    assert second.all(report_of().account, report_of().region) == () == Reports().all("123456789012", "us-east-1")
+    first.forget(report_of().id)
 
 
 def test_the_newest_come_first_and_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
