@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -148,24 +148,25 @@ def _run(sandbox: Sandbox, notice: str) -> int:
 def _stop_on_signals(stop: Callable[[], None]) -> None:
     """Call ``stop`` in a thread of its own when this process is asked to end.
 
-    A handler runs in the middle of whatever the main thread does, which may hold the lock that starting a thread or
-    setting an event takes: what it did itself could wait for ever. So it only writes a byte.
+    Python's handlers wait for the main thread, which sits in ``accept`` and does not hear of a signal that the system
+    gave to another thread; and they would run in the middle of whatever it does, with whatever locks it holds. So the
+    signal's number is taken from the wake-up socket, into which it is written whichever thread was interrupted.
     """
-    told, tell_it = os.pipe()
-    os.set_blocking(tell_it, False)
+    told, tell_it = socket.socketpair()
+    tell_it.setblocking(False)
+    ends = {getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK") if hasattr(signal, name)}
 
-    def handler(*_: object) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(tell_it, b"x")
+    def wait(told: socket.socket, _open: socket.socket) -> None:
+        ended = False
+        while numbers := told.recv(64):
+            if not ended and ends.intersection(numbers):
+                ended = True
+                stop()
 
-    def wait() -> None:
-        os.read(told, 1)
-        stop()
-
-    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), handler)
-    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for number in ends:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(tell_it.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=wait, args=(told, tell_it), name="signals", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ async def test_from_a_refused_call_to_an_answer(
         assert answer["statusCode"] == 200 and len(answer["body"]["logits"]) == 3
         await until(lambda: "START RequestId" in part.test.log.toPlainText(), what="the log tail")
         await until(lambda: len(part.rows["ask-dogs"].calls or ()) == 2, what="both calls listed")
+        await until(lambda: part.calls.model.total == 2, what="both calls shown")
         assert part.calls.model.row_at(0).result.word == "OK"
 
         # Events are kept for each function.

@@ -60,7 +60,7 @@ class SandboxProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
-                env={**clean_environ(), **(self.environ or {})},
+                env={**clean_environ(), "PYTHONFAULTHANDLER": "1", **(self.environ or {})},
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.ready_file.exists():
@@ -83,8 +83,10 @@ class SandboxProcess:
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+            # With faulthandler on, it says what each of its threads waits for.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait()
+            raise RuntimeError(f"The sandbox did not end: {self.errors()}") from None
 
     def kill(self) -> None:
         """SIGKILL and wait."""

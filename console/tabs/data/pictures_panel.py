@@ -43,8 +43,8 @@ class PicturesPanel(QWidget):
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._span = label("", "small", "text2")
         self._span.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        # What a resize makes it say is told while the layout is at work, which then hears of no other width.
-        self._span.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # It asks for no room: what it says must not keep the panel as wide as it was once.
+        self._span.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.previous = IconButton("left", "Previous pictures", on=lambda: self._turn(-1))
         self.next = IconButton("right", "Next pictures", on=lambda: self._turn(1))
         title = QHBoxLayout()
