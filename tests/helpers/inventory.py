@@ -130,7 +130,7 @@ class FakeInventory:
         unread = {kind.kind: kind for kind in self.unread}
         for kind in wanted:
             old, new = by_key(self.known.of(kind)), by_key(row for row in self.rows if row.kind == kind)
-            read = unread.get(kind, KindRead(kind, len(new), NOW))
+            read = unread.get(kind, KindRead(kind, len(new), datetime.now(UTC)))
             kept = old if kind in unread else new
             changes = Changes(
                 tuple(row for key, row in kept.items() if key not in old),
@@ -140,7 +140,7 @@ class FakeInventory:
             )
             others = tuple(row for row in self.known.resources if row.kind != kind)
             reads = tuple(other for other in self.known.kinds if other.kind != kind)
-            self.known = Inventory((*others, *kept.values()), (*reads, read), NOW)
+            self.known = Inventory((*others, *kept.values()), (*reads, read), datetime.now(UTC))
             yield changes
 
     async def read(self, kinds: Collection[Kind] = ()) -> Inventory:
@@ -159,7 +159,7 @@ class FakeInventory:
         await self._asked("costs")
         now = sum(row.dollars_per_hour or 0.0 for row in self.rows)
         billing = sum(bool(row.bills) for row in self.rows)
-        return CostFigures(NOW, now, 24.9, 214.6, 592.0, 21.1, 155.0, billing, self.missing)
+        return CostFigures(datetime.now(UTC), now, 24.9, 214.6, 592.0, 21.1, 155.0, billing, self.missing)
 
     async def history(self, span: timedelta) -> CostHistory:
         await self._asked("history", span)
