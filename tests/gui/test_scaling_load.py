@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from console.tabs.scaling import TAB
 from console.tabs.scaling.load.page import LoadPage
+from console.widgets.forms.fields import ComboBox
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.load import BEGAN, MAIN, THROTTLED, FakeLoad, report_of, seconds_of, totals_of
 from tests.helpers.models import ModelServices, enter
@@ -268,6 +269,19 @@ async def test_what_cannot_be_sent_cannot_be_started(
     window = await opened()
     window.page.form.form.set_values(values)
     assert words in window.page.form.summary.text and not window.page.start_button.isEnabled()
+
+
+async def test_it_asks_what_was_chosen_beside_it(opened: Callable[..., Any]) -> None:
+    window = await opened(function=True)
+    field = window.page.form.form.field("target", ComboBox)
+    window.tab.activate({"endpoint": MAIN.name})
+    await until(lambda: window.page.form.target == MAIN, seconds=10)
+    # A function in front of it can be asked instead, and stays chosen when all is read again.
+    field.set_value(FUNCTION.words)
+    window.tab.refresh()
+    await until(lambda: window.page.form.target == FUNCTION)
+    window.page.form.set_targets([MAIN, FUNCTION])
+    assert window.page.form.target == FUNCTION
 
 
 async def test_shapes_ask_for_what_they_need(opened: Callable[..., Any]) -> None:

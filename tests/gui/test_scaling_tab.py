@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,16 @@ async def test_a_plan_is_reckoned_from_what_was_measured_and_applied(make_applic
     assert scaling.did == [("apply", MAIN, VariantSettings(1, 10, 120.0, 60, 300)), ("reserve", "dog-predict", 5)]
 
 
+async def test_one_call_is_one_call(make_application: Callable[..., Any]) -> None:
+    scaling = scaled_account()
+    once = ((datetime.now(UTC), 1.0),)
+    scaling.series = VariantFigures(calls=once, p90=once)
+    _, tab = await variant_shown(make_application, scaling)
+    tab.views.set_current("plan")
+    await until(lambda: "the middle of 1 minute with calls" in texts(tab.plan_page))
+    assert tab.panel.sums.rows[0] == ("Busiest minute", "", "1 call")
+
+
 async def test_without_a_latency_there_is_no_plan(make_application: Callable[..., Any]) -> None:
     scaling = scaled_account()
     scaling.series = VariantFigures()
@@ -157,6 +168,8 @@ async def test_a_probe_says_its_cost_first_and_gives_the_plan_its_latency(make_a
     page = tab.plan_page
     page.measure_button.click()
     dialog = await dialog_of(ConfirmDialog, application.window)
+    # Nothing turns before it was agreed to.
+    assert dialog.confirm_button._icon == page.measure_button._icon == "play"
     said = texts(dialog)
     assert "At most 400 requests in 60 s" in said and "$0.46 an hour for the instances, asked or not" in said
     assert scaling.did == []

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from console.look.theme import theme
 from console.models.states import State, state_of
 from console.tabs.base import PageHead
+from console.widgets.base import label
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.drop_area import DropArea
@@ -22,7 +23,7 @@ from console.widgets.frames.banner import Banner
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.state_chip import StateChip
-from console.widgets.text.key_values import KeyValues
+from console.widgets.text.key_values import KeyValues, breakable
 
 
 def test_segments_by_key_and_mouse(qtbot: QtBot) -> None:
@@ -210,3 +211,12 @@ def test_a_page_heads_facts_are_shown_whole_or_not_at_all(qtbot):
         subtitle.resize(width, 20)
         assert subtitle.shown_text() == shown
     assert subtitle.minimumSizeHint().width() < 30
+
+
+def test_long_identifiers_among_words_break(qtbot: QtBot) -> None:
+    alarm = "TargetTracking-endpoint/dogs/variant/AllTraffic-AlarmHigh-71789110-0000-4208-8290-002730350123"
+    narrow, words = label(breakable(f"Alarm {alarm}"), wrap=True), label("Alarm on the model's latency", wrap=True)
+    for widget in (narrow, words):
+        qtbot.addWidget(widget)
+    assert narrow.minimumSizeHint().width() < narrow.fontMetrics().horizontalAdvance("variant/AllTraffic-AlarmHigh")
+    assert breakable(words.text()) == words.text() and breakable("SageDeck 1.0, us-east-1") == "SageDeck 1.0, us-east-1"

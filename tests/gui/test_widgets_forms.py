@@ -17,7 +17,7 @@ from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberFie
 from console.widgets.forms.form import Form, Hint
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.dialog import FormDialog
-from tests.helpers.window import until
+from tests.helpers.window import texts, until
 
 
 @pytest.fixture
@@ -133,6 +133,8 @@ def test_deleting_needs_the_name(qtbot: QtBot) -> None:
     assert not dialog.confirm_button.isEnabled()
     qtbot.keyClicks(dialog.field, "s")
     assert dialog.confirm_button.isEnabled()
+    # Who has begun to type still sees what is asked for.
+    assert "Type dogs to confirm" in texts(dialog)
     qtbot.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)
     assert QApplication.clipboard().text().endswith("--endpoint-name dogs")
     with qtbot.waitSignal(dialog.accepted):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.models.columns import Column
-from console.models.format import dollars, duration, when
+from console.models.format import cost, duration, when
 from console.models.states import INSTANCE_STATES, State
 from workers.compute.instances import up_seconds
 from workers.compute.types import Command, Instance, Series
@@ -132,7 +132,7 @@ COLUMNS = [
         format=lambda v, _: f"{v:.3f}",
         priority=1,
     ),
-    Column("cost", "Since start", kind="number", format=lambda v, _: dollars(v), priority=2),
+    Column("cost", "Since start", kind="number", format=lambda v, _: cost(v), priority=2),
 ]
 
 

@@ -23,7 +23,7 @@ from console.widgets.forms.lines import CheckLine, IconLabel
 from console.widgets.frames.banner import Banner
 from console.widgets.frames.side_panel import SidePanel
 from console.widgets.tables.state_chip import StateChip
-from console.widgets.text.key_values import KeyValues
+from console.widgets.text.key_values import KeyValues, breakable
 from console.widgets.text.log_panel import LogPanel
 from workers.endpoints.deletion import ALARM, CONFIG, TARGET, UNCHECKED
 from workers.endpoints.deployable import job_of_model
@@ -258,7 +258,7 @@ def _touched_line(kind: str, name: str, why: str, words: str) -> QWidget:
     row.addWidget(IconLabel(KIND_ICONS.get(kind, _ICONS.get(kind, "file"))), 0, Qt.AlignmentFlag.AlignTop)
     texts = QVBoxLayout()
     texts.setSpacing(0)
-    texts.addWidget(label(shown, "body", wrap=True))
+    texts.addWidget(label(breakable(shown), "body", wrap=True))
     if words == "kept" and "uses it" in why:
         texts.addWidget(label(why, "small", "text3", wrap=True))
     row.addLayout(texts, 1)

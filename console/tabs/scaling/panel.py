@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.format import dollars
+from console.models.format import count, dollars
 from console.tabs.scaling.rows import FUNCTION_COLUMNS, VARIANT_COLUMNS, VariantRow
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label
@@ -346,7 +346,8 @@ class ScalingPanel(SidePanel):
         """How many instances the busiest minute needs, and what the limits cost."""
         settings = self.variant_form.settings
         busiest = max((value for _, value in figures.calls), default=None) if figures is not None else None
-        rows: list[tuple[str, str, str]] = [("Busiest minute", "", "–" if busiest is None else f"{busiest:,.0f} calls")]
+        calls = "–" if busiest is None else count(round(busiest), "call")
+        rows: list[tuple[str, str, str]] = [("Busiest minute", "", calls)]
         if busiest is not None and settings.target > 0:
             number = instances_for(busiest / 60, settings.target)
             rows.append(

@@ -23,7 +23,7 @@ DRAWN_BYTES = 40_000
 class ProbeLatency(Command):
     """Measure a variant's latency at 1, 2, 4 … requests at a time. ``picture``: a path; "": a drawn dog."""
 
-    icon = "run"
+    icon = "play"
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ProbeLatency(Command):
             f"At most {MOST_REQUESTS} requests in {MOST_SECONDS:.0f} s, {bytes_text(self._size * MOST_REQUESTS)} in "
             f"all: {data} for data. {bill} for the instances, asked or not.",
             confirm_label="Measure",
-            icon="run",
+            icon="play",
             danger=False,
             stops_working=(
                 Affected("wait", "Other callers", "wait longer meanwhile"),

@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
+from console.models.format import count
 from console.tabs.scaling import plan_words
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label, on_theme
@@ -168,7 +169,8 @@ class PlanPage(QWidget):
             self.measured.say("CloudWatch has no latency of this time. Measure it, or send some predictions.", "warn")
             return
         latency = round(median(values), 1)
-        self.measured.say(f"Measured: p90 of {latency:g} ms, the middle of {len(values)} minutes with calls.", "ok")
+        minutes = count(len(values), "minute")
+        self.measured.say(f"Measured: p90 of {latency:g} ms, the middle of {minutes} with calls.", "ok")
         self._take(latency, 1)
 
     def show_probe(self, found: ProbeResult) -> None:

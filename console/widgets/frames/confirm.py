@@ -53,11 +53,13 @@ class ConfirmDialog(Dialog):
         self.field = LineEdit(placeholder=confirmation.type_name)
         if self._expected:
             self.body.addSpacing(4)
-            title = label("Type the name to confirm", "label", "text2")
+            # Its name stays in sight while it is being typed.
+            asked = f"Type {self._expected} to confirm"
+            title = label(asked, "label", "text2", wrap=True)
             title.setBuddy(self.field)
             self.body.addWidget(title)
             self.body.addWidget(self.field)
-            self.field.setAccessibleName(f"Type {self._expected} to confirm")
+            self.field.setAccessibleName(asked)
             self.field.edited.connect(self._check)
         kind = "danger" if confirmation.danger else "primary"
         icon = confirmation.icon if confirmation.icon != "trash" or confirmation.danger else ""

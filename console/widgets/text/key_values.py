@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, QTimer
@@ -12,6 +13,9 @@ from console.widgets.base import label
 from console.widgets.forms.buttons import IconButton
 
 _SAID_MS = 1200
+# Words of so many characters may break, after these.
+_LONG = 28
+_BREAKS = re.compile(r"[/:\-_.]")
 
 
 class KeyValues(QWidget):
@@ -56,7 +60,7 @@ class KeyValues(QWidget):
     def _add(self, at: int, name: str, value: str, full: str) -> None:
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(label(name, "small", "text2"), at, 0, top)
-        words = label(_breakable(value) or DASH, "small", "text" if value else "text3", wrap=True, copy=True)
+        words = label(breakable(value) or DASH, "small", "text" if value else "text3", wrap=True, copy=True)
         words.setAccessibleName(f"{name}: {value}")
         words.setToolTip(full)
         if name in self._copy and value:
@@ -68,13 +72,9 @@ class KeyValues(QWidget):
             self._grid.addWidget(words, at, 1, 1, 2, top)
 
 
-def _breakable(value: str) -> str:
-    """Long identifiers may break after their separators instead of widening the panel."""
-    if len(value) < 28 or " " in value:
-        return value
-    for separator in ("/", ":", "-", "_", "."):
-        value = value.replace(separator, f"{separator}\u200b")
-    return value
+def breakable(words: str) -> str:
+    """Long identifiers among ``words`` may break after their separators instead of widening the panel."""
+    return " ".join(_BREAKS.sub("\\g<0>\u200b", word) if len(word) >= _LONG else word for word in words.split(" "))
 
 
 def _copied(button: IconButton, value: str, name: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console.tabs.compute.rows import COLUMNS
 from console.tabs.data.upload_words import what_is_sent
 from console.tabs.endpoints.functions.rows import FunctionRow, errors_text
 from workers.functions.calls import FunctionCall
@@ -34,6 +35,12 @@ def report(*codes: str, pictures: int = 79) -> DatasetReport:
 )
 def test_an_upload_is_not_called_fewer_files_than_it_sends(found: DatasetReport | None, words: str) -> None:
     assert what_is_sent(found) == words
+
+
+def test_an_instance_that_bills_has_cost_something() -> None:
+    column = next(column for column in COLUMNS if column.key == "cost")
+    assert column.format is not None
+    assert [column.format(value, None) for value in (0.0, 0.0004, 0.36)] == ["$0.00", "<$0.01", "$0.36"]
 
 
 @pytest.mark.parametrize(
