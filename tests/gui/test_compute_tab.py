@@ -15,8 +15,10 @@ from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.compute.launch_dialog import LaunchDialog
 from console.tabs.compute.rows import silent_agent
 from console.tabs.compute.tab import ComputeTab
+from console.widgets.base import ElidedLabel
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
+from console.widgets.frames.page_scroll import PageScroll
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.window import texts, until
@@ -89,6 +91,20 @@ async def test_a_running_job_is_followed_with_its_curves(make_application: Calla
     assert "dogs-20-epochs" in texts(tab.output)
     await until(lambda: "epoch=13/20" in tab.output.log.view.text())
     assert button(tab.output, "Stop…").isVisible() and button(tab.output, "Cancel…").isVisible()
+
+
+async def test_a_running_job_takes_no_room_from_the_instance_beside_it(make_application: Callable[..., Any]) -> None:
+    _, tab = await opened(make_application, busy_account())
+    await until(lambda: "epoch 13 of 20" in texts(tab.output))
+    name = "sample-dogs-20261128-120432"
+    tab.output.show_command(replace(tab.output.command, title=name))
+    scroll = tab.side.findChild(PageScroll)
+    await until(lambda: name in texts(tab.output) and tab.output.cancel_button.isVisible())
+    await until(lambda: scroll.widget().width() <= scroll.viewport().width(), seconds=5)
+    # Its own name is whole before the instance is told.
+    tab.output.show_command(replace(tab.output.command, state="Success"))
+    title = next(found for found in tab.output.findChildren(ElidedLabel) if found.text() == name)
+    await until(lambda: title.shown_text() == name, seconds=5)
 
 
 async def test_a_line_is_run_on_the_chosen_instance_and_its_output_shown(make_application: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.follow.log import LogFollower
@@ -69,8 +69,10 @@ class OutputPane(QWidget):
         self._curves: CurveReader | None = None
         self._features = ProgressReader()
         self._printed = self._has_curves = False
-        self._title = ElidedLabel("", "section", middle=True, least=20)
-        self._about = ElidedLabel("", "small", "text2", least=4)
+        self._title = ElidedLabel("", "section", middle=True, least=12)
+        self._about = ElidedLabel("", "small", "text2")
+        # The name comes first: this has what it leaves.
+        self._about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.stop_button = Button("Stop…", small=True, icon="stop", on=self.stopRequested.emit)
         self.cancel_button = Button("Cancel…", "dangerText", small=True, on=self.cancelRequested.emit)
         self.deploy_button = Button("Deploy…", small=True, icon="endpoints", on=self._deploy)
@@ -84,7 +86,8 @@ class OutputPane(QWidget):
         self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
         self._charts = QWidget()
-        self._head = self._row(self._title, self._about, None, self.stop_button, self.cancel_button, self.deploy_button)
+        self._head = self._row(self._title, self._about, self.stop_button, self.cancel_button, self.deploy_button)
+        self._head.setStretchFactor(self._about, 1)
         self._head.addWidget(self._save)
         self.log = LogPanel("Output", head=self._head)
         self.log.remember(ctx.settings)
