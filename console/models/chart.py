@@ -113,13 +113,15 @@ def nice_step(span: float, most: int) -> float:
 _LEAST_SPAN = 1e-12
 
 
-def value_scale(low: float, high: float, most: int = 4) -> Scale:
-    """A value axis that holds ``low`` to ``high``, widened to round ends."""
+def value_scale(low: float, high: float, most: int = 4, *, whole: bool = False) -> Scale:
+    """A value axis that holds ``low`` to ``high``, widened to round ends; ``whole``: ticks at whole numbers alone."""
     if not (math.isfinite(low) and math.isfinite(high)):
         low, high = 0.0, 1.0
     if high - low <= max(abs(low), abs(high)) * 1e-9 or high - low < _LEAST_SPAN:
         high = low + (abs(low) if abs(low) > _LEAST_SPAN else 1.0)
     step = nice_step(high - low, most)
+    if whole:
+        step = 5.0 if step == 2.5 else max(1.0, step)
     first = math.floor(low / step + 1e-9)
     last = max(first + 1, math.floor(high / step + 1e-9))
     ticks = tuple(float(f"{at * step:.12g}") for at in range(first, last + 1))

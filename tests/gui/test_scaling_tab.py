@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 
 from console.tabs.scaling.replay_page import ReplayPage
 from console.tabs.scaling.replayer import SLICE
+from console.widgets.charts.drawn_curve import DrawnCurve
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.models import parked
 from tests.helpers.scaling import FakeScaling, probed, scaled_account
@@ -371,3 +372,10 @@ async def test_endpoints_that_are_parked_are_named(make_application: Callable[..
     assert "dogs-old is parked" in texts(tab.panel)
     tab.panel.kinds.set_current("function")
     await until(lambda: not tab.panel.parked.isVisible())
+
+
+def test_a_drawn_curve_is_read_in_whole_calls(qtbot: Any) -> None:
+    curve = DrawnCurve("Traffic, calls a minute")
+    qtbot.addWidget(curve)
+    curve.set_curve(0.0, [47.0588, 47.0588], top=600)
+    qtbot.waitUntil(lambda: curve.accessibleDescription() == "calls a minute 47")

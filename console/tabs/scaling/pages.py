@@ -60,7 +60,7 @@ class VariantPage(QWidget):
             "Model latency", y_format=milliseconds, tick_format=milliseconds, time_axis=True, axis_sample=_AXIS
         )
         self.instances = LineChart(
-            "Instances", y_format=_figure, tick_format=_figure, time_axis=True, axis_sample=_AXIS
+            "Instances", y_format=_figure, tick_format=_figure, time_axis=True, axis_sample=_AXIS, whole=True
         )
         self.charts = (self.calls, self.instances, self.latency)
         for chart in self.charts:

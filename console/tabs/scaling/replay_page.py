@@ -130,7 +130,13 @@ class ReplayPage(QWidget):
         self.said = HintLine()
         self.curve = DrawnCurve("Traffic, calls a minute", axis_sample=_AXIS)
         self.instances = LineChart(
-            "Instances in service", y_format=_whole, tick_format=_whole, time_axis=True, live=False, axis_sample=_AXIS
+            "Instances in service",
+            y_format=_whole,
+            tick_format=_whole,
+            time_axis=True,
+            live=False,
+            axis_sample=_AXIS,
+            whole=True,
         )
         self.over = LineChart(
             "Calls over capacity, a minute", y_format=_whole, time_axis=True, live=False, axis_sample=_AXIS

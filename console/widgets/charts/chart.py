@@ -71,6 +71,7 @@ class LineChart(QWidget):
         time_axis: bool = False,
         live: bool = True,
         axis_sample: str = "",
+        whole: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -84,6 +85,7 @@ class LineChart(QWidget):
         self._time_axis = time_axis
         self._live = live
         self._axis_sample = axis_sample
+        self._whole = whole
         self._x_range: tuple[float, float] | None = None
         self._series: tuple[Series, ...] = ()
         self._thresholds: tuple[Threshold, ...] = ()
@@ -186,14 +188,14 @@ class LineChart(QWidget):
         across = time_scale(low, high, most, seconds) if self._time_axis else count_scale(low, high, most)
         lines = max(2, min(5, int(plot.height() / theme().pixels(self._line_gap))))
         if self._y_range is not None:
-            return across, value_scale(*self._y_range, lines)
+            return across, value_scale(*self._y_range, lines, whole=self._whole)
         ys = [y for series in self._series for y in series.ys if math.isfinite(y)]
         ys += [threshold.value for threshold in self._thresholds]
         bottom = min(ys, default=0.0)
         top = max(ys, default=1.0)
         if self._y_from_zero:
             bottom = min(0.0, bottom)
-        return across, value_scale(bottom, top, lines)
+        return across, value_scale(bottom, top, lines, whole=self._whole)
 
     def _plot(self) -> QRectF:
         line = theme().metrics("caption").height()

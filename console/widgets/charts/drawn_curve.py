@@ -31,7 +31,14 @@ class DrawnCurve(LineChart):
     drawn = Signal()
 
     def __init__(self, title: str, *, axis_sample: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(title, time_axis=True, live=False, axis_sample=axis_sample, parent=parent)
+        super().__init__(
+            title,
+            y_format=lambda calls: f"{calls:,.0f}",
+            time_axis=True,
+            live=False,
+            axis_sample=axis_sample,
+            parent=parent,
+        )
         self._begin, self._values, self._top = 0.0, [0.0], 1.0
         self._last: tuple[int, float] | None = None
         self.setCursor(Qt.CursorShape.CrossCursor)

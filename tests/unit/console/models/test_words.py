@@ -83,6 +83,13 @@ def test_value_axis_of_nothing_and_of_not_a_number() -> None:
     assert value_scale(5, 5).high > 5
 
 
+@pytest.mark.parametrize("most", range(1, 8))
+def test_what_is_counted_has_whole_ticks(most: int) -> None:
+    for high in range(1, 40):
+        ticks = value_scale(0, high, most, whole=True).ticks
+        assert all(tick == round(tick) for tick in ticks) and len(ticks) <= most + 2
+
+
 def test_epochs_get_whole_ticks_within_the_axis() -> None:
     scale = count_scale(1, 20, 5)
     assert all(tick == int(tick) and 1 <= tick <= 20 for tick in scale.ticks)
