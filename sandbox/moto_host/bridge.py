@@ -89,7 +89,7 @@ class MotoBridge:
         self._failed = ""
         self._apps: dict[str, Any] = {}
         self._dispatcher: Any = None
-        self._stopping = False
+        self._started = self._stopping = False
         self._iam_version = 0
         credentials.add_resolver(self._find_key)
 
@@ -98,19 +98,25 @@ class MotoBridge:
 
         The pause leaves the processor to the window that starts beside us. ``then`` runs in the thread at the end.
         """
+        self._started = True
         threading.Thread(target=self._start, args=(then,), name="moto start", daemon=True).start()
 
     def stop(self) -> None:
         """Let no request in any more."""
         self._stopping = True
         self._wanted.set()
+        if not self._started:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        # Whoever waits for moto must not wait for what does not come any more.
+        self._failed = "The sandbox is ending."
+        self._ready.set()
 
     def _start(self, then: Callable[[], None] | None) -> None:
         self._wanted.wait(WARM_AFTER_SECONDS)
         if self._stopping:
-            # Whoever waits for moto must not wait for what does not come any more.
-            self._failed = "The sandbox is ending."
-            self._ready.set()
+            self._give_up()
             return
         try:
             self._control.apply()

@@ -12,9 +12,11 @@ from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QApplication, QScrollBar, QWidget
 
 from console.widgets.base import below
+from console.widgets.forms.lines import CheckLine
 from console.widgets.frames.edge import Edge
 from tests.helpers.faults import faults
 from tests.helpers.scenes import Stage, stage_of
+from tests.helpers.waiting import until
 
 SIZES = ((1024, 700), (1280, 800), (1100, 800), (1440, 900), (1259, 700), (1261, 800), (1024, 700), (1280, 800))
 SCENES = ("overview", "data", "bucket", "report", "endpoints", "predict")
@@ -41,6 +43,8 @@ async def test_nothing_moves_after_a_resize(make_application: Callable[..., Any]
     stage: Stage = await stage_of(make_application, tmp_path, (1440, 900))
     await stage.show(scene)
     window = stage.window
+    # What the account allows is told when it has been read, which moves no place but takes another name.
+    await until(lambda: not [line for line in below(window, CheckLine) if "being read" in line.accessibleName()])
     late = []
     for size in SIZES:
         window.resize(*size)

@@ -32,7 +32,7 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await story.function(pictures[0])
         await story.scale()
         await story.reserve(pictures[0])
-        await story.load(rate=2, seconds=30)
+        await story.load(rate=2, seconds=15)
         await story.park(pictures[0])
         scaled = {step.name: step.result for step in story.steps[-4:]}
         await story.second_function(story.job_name, "dogs-2", pictures[0])

@@ -118,11 +118,13 @@ UNDECIDED = {("ec2", "DisassociateIamInstanceProfile"): "its association names t
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Service]]:
     """All services of a sandbox, as they are when it serves."""
     state = StateDir(tmp_path_factory.mktemp("every") / "state")
-    context = Sandbox(state, 0, None, None).context
-    found = all_services()
+    sandbox = Sandbox(state, 0, None, None)
+    context, found = sandbox.context, all_services()
     for service in found:
         service.start(context)
     yield found
+    # Moto was never started, and nobody is to wait for it at the end.
+    sandbox._bridge.stop()
     for service in reversed(found):
         service.stop()
     context.processes.stop_all()
