@@ -42,7 +42,7 @@ async def test_from_sample_pictures_to_the_right_class(tmp_path: Path, make_appl
         await local_account.stop(state)
     assert scaled["scale the endpoint"]["said"] == "Setting desired instance count to 2."
     assert scaled["reserve concurrency"] == {"reserved": 100, "then": 2, "calls": 3, "throttled": 1}
-    assert scaled["load test during an update"] == {"sent": 60, "answered": 60, "lost": 0}
+    assert scaled["load test during an update"] == {"sent": 30, "answered": 30, "lost": 0}
     assert scaled["park and resume"] == {"parked_cost": 0.0, "limits": "1 to 5", "same_answer": True}
     assert second == {"function": "dogs-2-predict", "numbers": 3, "refused": "dogs"}
     assert predicted["pictures"] == 1
