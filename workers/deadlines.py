@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import socket
 import threading
 import time
@@ -31,6 +32,7 @@ SLOWEST_BYTES_PER_SECOND = 16 * 1024
 # A stream that does not say how long it is.
 UNKNOWN_STREAM_SECONDS = 900.0
 
+log = logging.getLogger(__name__)
 _local = threading.local()
 
 
@@ -89,15 +91,16 @@ class _Dog:
         self._changed = threading.Condition()
         self._due: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
-        self._running = False
+        self._thread: threading.Thread | None = None
 
     def watch(self, at: float, watch: Watch) -> None:
         with self._changed:
             heapq.heappush(self._due, (at, next(self._numbers), watch))
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._work, name="deadlines", daemon=True).start()
-            elif self._due[0][2] is watch:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._work, name="deadlines", daemon=True)
+                self._thread.start()
+            elif self._due[0][2] is watch or self._due[0][0] <= time.monotonic():
+                # The second: it has slept over what was due.
                 self._changed.notify()
 
     def _work(self) -> None:
@@ -106,7 +109,11 @@ class _Dog:
                 while not self._due or self._due[0][0] > time.monotonic():
                     self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
                 watch = heapq.heappop(self._due)[2]
-            watch.fire()
+            try:
+                watch.fire()
+            except Exception:
+                # One request keeps its connection; all others depend on this thread.
+                log.exception("a request that was over its time could not be cut off")
             del watch
 
 

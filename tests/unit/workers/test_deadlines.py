@@ -174,3 +174,13 @@ def test_a_connection_that_serves_somebody_else_by_now_is_left_alone() -> None:
     assert watch.end() and other.recv(100) == b""
     mine.close()
     other.close()
+
+
+def test_one_that_cannot_be_cut_off_does_not_end_the_watch_over_the_others() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.settimeout(10)
+        watches = [deadlines.Watch(0.05) for _ in range(2)]
+        watches[0].see(object())
+        watches[1].see(here)
+        assert there.recv(1) == b""
