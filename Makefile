@@ -33,7 +33,7 @@ tour: $(STAMP)  ## Play the whole story and save screenshots to tour/ (needs no 
 	@$(BIN)/python -m console --tour tour
 
 test: $(STAMP)  ## Run every test, with real jobs in a real sandbox
-	$(TEST_ENV) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(TEST_ENV) $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: lint fast  ## Everything a commit needs: ruff, mypy, import-linter, the fast tests
 

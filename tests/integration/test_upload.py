@@ -190,7 +190,8 @@ def test_a_killed_child_is_told_and_resumed(sandbox, tmp_path):
         there = (await desk.storage.count(BUCKET, "killed/"))[0]
         assert there > 20
         again = await desk.uploader.upload(tmp_path / "set", BUCKET, "killed")
-        assert (again.skipped, again.sent) == (there, len(files) - there)
+        # What the killed child had sent to its last byte, the sandbox may have stored after the count.
+        assert again.skipped >= there and again.skipped + again.sent == len(files)
 
     at_desk(sandbox, tmp_path, body)
 
