@@ -16,6 +16,9 @@ import sys
 import time
 
 PR_SET_PDEATHSIG = 1
+# The child starts with the defaults of these, whatever the keeper does with them.
+RESET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
+IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PR_SET_CHILD_SUBREAPER = 36
 # 15 seconds: on a busy machine a killed process with much memory takes long to end.
 KILL_ROUNDS = 1500
@@ -85,12 +88,18 @@ def _reap_some() -> bool:
 
 
 def _start(argv: list[str], keeper: int) -> int:
+    # A signal between the fork and the child's defaults waits: it would be ignored, and the child would not end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, RESET)
     pid = os.fork()
     if pid:
+        for number in IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, RESET)
         return pid
     try:
         os.setpgid(0, 0)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+        signal.set_wakeup_fd(-1)
+        for number in RESET:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -120,8 +129,6 @@ def main() -> int:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     child = _start(argv, os.getpid())
     try:
         os.setpgid(child, child)

@@ -20,6 +20,8 @@ from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 BLOCK = 65536
+# A command starts with the defaults of these, whatever this program does with them.
+RESET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
 
 
 class Init:
@@ -76,9 +78,12 @@ class Init:
         except OSError as exc:
             self._say({"said": "failed", "id": order["id"], "error": str(exc.strerror)})
             return
+        # A signal between the fork and the command's defaults waits: this program's handler would swallow it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, RESET)
         pid = os.fork()
         if pid == 0:
             _become(order, outputs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, RESET)
         for output in outputs:
             os.close(output)
         self.commands[pid] = order["id"]
@@ -133,8 +138,9 @@ def _become(order: dict[str, Any], outputs: list[int]) -> None:
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+        for number in RESET:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         null = os.open(os.devnull, os.O_RDONLY)
         for output in outputs:
             os.set_blocking(output, True)

@@ -239,3 +239,11 @@ def test_nothing_survives_a_killed_sandbox(tmp_path: Path, keeper_too: bool) -> 
         Processes(state)
         state.close()
     wait_for(lambda: all(gone(pid) for pid in pids))
+
+
+def test_a_child_that_is_asked_to_end_while_it_starts_ends(processes: Processes) -> None:
+    # The keeper ignores the signal that it sends, and a child just forked still does what the keeper does.
+    for _ in range(20):
+        managed = python(processes, "import time; time.sleep(600)")
+        managed.terminate()
+        assert managed.wait(10) == -signal.SIGTERM
