@@ -51,7 +51,9 @@ NO_DISPLAY = (
 MISSING_LIBRARIES = (
     "If there is one, Qt's libraries for it are missing (Debian, Ubuntu: libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1)."
 )
+# Tasks end within a second unless AWS does not answer; nobody waits longer for a window to close.
 CLOSE_SECONDS = 10.0
+# Python's 5 ms let a busy thread hold the window back for a third of a frame; 1 ms does not show.
 SWITCH_SECONDS = 0.001
 
 

@@ -10,10 +10,12 @@ import gc
 
 from PySide6.QtCore import QObject, QTimer
 
+# Twice a second, between the strokes of a key; the thresholds are those with which Python itself would collect.
 EVERY_MS = 500
 YOUNG = 700
 MIDDLE = 10
 OLD = 10
+# Ticks, a minute: a whole collection takes the longest.
 WHOLE_EVERY = 120
 
 

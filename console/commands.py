@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from workers.prices.table import HOURS_PER_MONTH
+
 if TYPE_CHECKING:
     from console.activity.model import ActivityItem
     from workers.services import Services
     from workers.types import DeletionPlan
-
-HOURS_PER_MONTH = 730
 
 KIND_ICONS = {
     "endpoint": "endpoints",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SANDBOX_KEY = "sandbox"
+# What the sandbox printed; the reason why it did not start is near its end.
 KEEP_LINES = 200
 # A sandbox that ends by itself so often is not started again without being asked.
 MOST_ENDS = 3

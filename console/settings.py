@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# Dragging an edge changes a setting at every step; it is written once, after the last.
 SAVE_AFTER_MS = 400
 DEFAULTS: dict[str, Any] = {
     "theme": "system",
@@ -26,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "backend": "sandbox",
     "tab": "",
 }
+# Seconds; 0 is never.
 REFRESH_CHOICES = (10, 30, 60, 300, 0)
 
 

@@ -19,6 +19,7 @@ import platformdirs
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
 
+# Exit codes, for scripts: 2 is argparse's own.
 EXIT_USAGE = 2
 EXIT_IN_USE = 3
 EXIT_NOT_RUNNING = 4

@@ -14,7 +14,9 @@ from pathlib import Path
 from folders import SHARES, SPLITS, class_key, is_ignored, is_picture, split_folders
 from os_words import os_sentence, os_words
 
+# A few broken pictures are ordinary; more mean a wrong folder or a broken copy.
 MOST_UNREADABLE = 0.05
+# What fits a failure reason.
 NAMED_AT_MOST = 10
 NOT_TEXT = "the name is not valid UTF-8"
 NO_FILE = "neither a file nor a link to one"

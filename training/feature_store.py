@@ -23,6 +23,7 @@ from os_words import os_words
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+# Some 10 MB a file at 1,280 figures a row.
 ROWS_PER_SHARD = 2048
 ARCHIVES = ("model.tar.gz", "output.tar.gz", "features.tar.gz")
 

@@ -17,6 +17,7 @@ from PIL import Image
 from settings import Settings, SettingsError
 from torch import Tensor, nn
 
+# Pictures at once: it bounds the memory that they take.
 EVALUATION_BATCH = 32
 # Pretrained weights move slowly; a fresh head needs the full rate.
 BACKBONE_RATE = 0.1

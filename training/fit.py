@@ -21,6 +21,7 @@ from settings import Settings
 from stopping import Stop
 from torch import Tensor, nn
 
+# Rows of features: a few MB at a time.
 EVALUATION_BATCH = 1024
 
 

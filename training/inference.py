@@ -29,8 +29,11 @@ import model as models
 from pictures import Pixels, centre_crop, open_picture
 
 JSON = "application/json"
+# Labels of an answer that asks for no number of them.
 DEFAULT_TOP_K = 5
+# Runs that are timed for each number of threads; the fastest counts.
 PASSES = 4
+# Twice the threads must save a tenth; less is noise.
 WORTH_IT = 0.9
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+# AdamW's usual values.
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 # An absurd learning rate shall end in a loss that is not finite, which is reported, not in an overflow here.

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# The port at which SageMaker's own launchers meet.
 DEFAULT_PORT = 7777
 INTERFACE = "GLOO_SOCKET_IFNAME"
 

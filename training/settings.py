@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+# Beyond any use; a typed zero too many is refused.
 MOST = 1_000_000
 # The order of an epoch's pictures comes from the seed times 100,003, which torch takes up to 64 bits.
 LARGEST_SEED = 2**32 - 1

@@ -14,6 +14,7 @@ from typing import Any
 from console.journal import without_secrets
 from workers.files import private
 
+# Lines in memory, which the panel shows; the files, of 4 MB together, are for whoever reports a fault.
 KEEP_LINES = 2000
 FILE_BYTES = 1_000_000
 FILES_KEPT = 3

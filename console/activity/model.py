@@ -15,6 +15,7 @@ from workers.errors.tree import SageDeckError
 
 ActivityState = Literal["running", "done", "failed", "cancelled"]
 
+# A day's work; the journal on disk has the rest.
 KEEP_FINISHED = 300
 _STATES: tuple[ActivityState, ...] = ("running", "done", "failed", "cancelled")
 

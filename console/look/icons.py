@@ -16,6 +16,7 @@ from PySide6.QtSvg import QSvgRenderer
 import resources
 
 FOLDER = Path(resources.__path__[0]) / "icons"
+# The icons are drawn on 24 by 24 units, for screens of one and of two pixels a point.
 GRID = 24.0
 RATIOS = (1.0, 2.0)
 STROKE_ATTRIBUTE = 'stroke-width="1.8"'

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.models.states import Tone
 
+# What an endpoint of ours answers unless it is asked for more.
 TOP = 5
 LETTERS = "AB"
 

@@ -145,6 +145,7 @@ def count_scale(low: float, high: float, most: int = 6) -> Scale:
     return Scale(low, high, tuple(ticks))
 
 
+# Seconds between ticks: steps that a clock or a calendar has.
 _TIME_STEPS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
 
 

@@ -12,8 +12,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+# The oldest lines go first. A night of a job that tells of every batch is kept.
 MOST_LINES = 200_000
+# Some 60 MB in memory, when lines are long.
 MOST_CHARACTERS = 60_000_000
+# A screen full. What prints an array on one line must not make the window measure it.
 LONGEST_LINE = 4_000
 # Dropping in large steps keeps the list's memory from being moved for each batch.
 _DROP_STEP = 20_000

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 
+# Characters: a time and one word. Narrower, a line would break after each letter.
 NARROWEST = 16
 
 

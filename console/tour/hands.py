@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Watch = Callable[[str], Awaitable[None]]
 
+# Often enough that the tour loses nothing by it; no step takes so long, on a slow machine neither.
 POLL_SECONDS = 0.05
 STEP_SECONDS = 240.0
 

@@ -28,7 +28,9 @@ from console.tour.hands import StoryFailed
 from console.tour.story import Story
 from console.widgets.base import below
 
+# The size of the pictures that the tour's are compared with.
 SIZE = (1440, 900)
+# A tour of minutes, with curves that rise.
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
 # CloudWatch has a point a minute: two jobs are two spikes when two points lie between them, and when each of them
 # is busy for most of a minute, with so many views of each picture.

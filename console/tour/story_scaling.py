@@ -8,7 +8,9 @@ from typing import Any
 
 from console.tour.hands import Hands, StoryFailed
 
+# Instances.
 MINIMUM, MAXIMUM = 1, 5
+# Of a new account's 1,000 concurrent calls; then fewer than are made at once, so that one is refused.
 RESERVED, HELD, AT_ONCE = 100, 2, 3
 
 

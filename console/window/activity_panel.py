@@ -28,10 +28,14 @@ from console.widgets.tables.search_field import SearchField
 from console.window.activity_rows import FinishedRow, RunningRow
 from console.window.popover import Popover
 
+# Pixels: a title beside its two buttons, and five entries.
 WIDTH = 448
 HEIGHT = 392
+# Entries below what still runs; "All" has the rest.
 RECENT = 4
+# Entries at a time: each is a widget that has to be built.
 PAGE = 40
+# Times go by the second; lines of the log come in bursts.
 TICK_MS = 1000
 LOG_MS = 250
 

@@ -14,6 +14,7 @@ from console.widgets.forms.fields import LineEdit
 from console.widgets.forms.form import Form
 from console.widgets.frames.dialog import FormDialog
 
+# Somebody has to find his phone; the waiting thread must end one day.
 ASK_SECONDS = 300.0
 TASK = "second device"
 _CODE = re.compile(r"\d{6}")

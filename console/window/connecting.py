@@ -17,6 +17,7 @@ from console.widgets.forms.buttons import Button
 from console.window.activity_rows import duration
 from workers.errors.tree import SageDeckError
 
+# Pixels: six lines.
 LOG_HEIGHT = 132
 
 

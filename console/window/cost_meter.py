@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# A minute costs nothing to read, and prices are by the hour.
 EVERY_MS = 60_000
+# After a change: AWS lists what was made a moment later.
 SOON_MS = 1500
 RUNNING = ("InProgress", "Stopping")
 BILLED_KINDS = frozenset(("job", "endpoint"))

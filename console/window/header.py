@@ -14,6 +14,7 @@ from console.models.format import dollars
 from console.widgets.base import fill_rounded, focus_ring, label, on_theme
 from console.widgets.forms.switch import Switch
 
+# Pixels.
 STRIPE = 7
 
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from console.window.activity_panel import ActivityPanel
 
 READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
+# The size of the pictures of all screens; on a smaller screen what is free.
 DEFAULT_SIZE = (1440, 900)
 # What window managers put around a window, at most: nobody tells before it is shown.
 FRAME_TOP, FRAME_SIDE = 40, 8

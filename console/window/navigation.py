@@ -14,6 +14,7 @@ from console.tabs import TabSpec
 from console.widgets.base import fill_rounded, focus_ring, on_theme
 from console.window.shortcuts import tab_keys
 
+# Pixels.
 ITEM = 36
 GAP = 4
 TOP = 12

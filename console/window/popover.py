@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console.look.theme import RADIUS_DIALOG, theme
 from console.widgets.base import on_theme
 
+# Pixels: how far the shadow reaches, and how much lower it lies.
 SHADOW = 14
 DEPTH = 4
 

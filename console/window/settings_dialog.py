@@ -25,6 +25,7 @@ from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.dialog import fit_height
 from console.widgets.frames.file_dialog import ask_for_folder
 
+# Pixels: three choices side by side.
 WIDTH = 464
 SCALES = (("100", "Normal", 1.0), ("115", "Large", 1.15), ("130", "Largest", 1.3))
 REFRESH_WORDS = {10: "Every 10 seconds", 30: "Every 30 seconds", 60: "Every minute", 300: "Every 5 minutes"}

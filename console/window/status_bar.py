@@ -17,6 +17,7 @@ from console.models.format import percents
 from console.widgets.base import ElidedLabel, fill_rounded, focus_ring, label, on_theme
 from console.widgets.charts.progress import ProgressBar
 
+# Pixels.
 GAP = 8
 BAR_WIDTH = 120
 

@@ -15,9 +15,13 @@ from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import Glyph, WrapLabel
 from console.window.popover import SHADOW, Popover
 
+# Pixels: three lines for most messages.
 WIDTH = 380
+# More would hide the page; older ones are in the activity panel.
 SHOWN = 3
+# Pixels.
 GAP = 10
+# A toast with progress need not be more exact.
 FOLLOW_MS = 250
 SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
 # What only tells goes when the operator turns to something else.

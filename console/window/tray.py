@@ -8,7 +8,9 @@ from PySide6.QtWidgets import QSystemTrayIcon, QWidget
 
 from console.activity.model import ActivityItem, ActivityModel
 
+# Who waits for less does not look away.
 LONG_SECONDS = 60.0
+# Desktops may cap it.
 SHOWN_MS = 10_000
 WORDS = {"done": "Done", "failed": "Failed"}
 

@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+# More classes than any of our models has; then five, as the endpoint answers by itself; then S3's limit.
 MAX_TOP_K = 1000
 DEFAULT_TOP_K = 5
 MAX_KEY_BYTES = 1024

@@ -17,6 +17,7 @@ from sandbox.autoscaling.targets import FUNCTION, VARIANT, Kind, invalid
 PER_INSTANCE = "SageMakerVariantInvocationsPerInstance"
 CONCURRENT = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 PROVISIONED = "LambdaProvisionedConcurrencyUtilization"
+# CloudWatch's high resolution.
 _FINE_SECONDS = 10
 
 

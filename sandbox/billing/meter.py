@@ -23,12 +23,14 @@ from sandbox.wire.errors import AwsError
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS usage_days (day TEXT NOT NULL, service TEXT NOT NULL, usage TEXT NOT NULL,
     quantity REAL NOT NULL, PRIMARY KEY (day, service, usage))"""
+# Usage goes by the day; a crash loses a minute of it at most.
 _EVERY_SECONDS = 60.0
 # A computer that slept did not run anything meanwhile.
 _MOST_SECONDS = 10 * 60.0
 SAGEMAKER = "Amazon SageMaker"
 COMPUTE = "Amazon Elastic Compute Cloud - Compute"
 OTHER = "EC2 - Other"
+# The hours that AWS's pricing calculator counts for a month.
 _HOURS_A_MONTH = 730.0
 # Cost Explorer writes the region's short name before SageMaker's usage types.
 _SHORT = "USE1-"

@@ -30,9 +30,12 @@ SERVICE_CODE = "sagemaker"
 SERVICES = {SERVICE_CODE: "Amazon SageMaker", "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)"}
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
 HOSTS_OF_A_JOB = "Maximum number of instances per training job"
+# Long enough that the window shows a request as pending.
 APPROVAL_SECONDS = 3.0
+# Instances, and processors of EC2, up to which a request is approved at once; beyond, AWS opens a case.
 MOST_APPROVED = 20.0
 _MOST_VCPUS = 192.0
+# Processors that a new account may run of each family.
 _ORDINARY = 8.0
 _SCHEMA = """CREATE TABLE IF NOT EXISTS quota_requests (
     id TEXT PRIMARY KEY, code TEXT NOT NULL, desired REAL NOT NULL, requester TEXT NOT NULL, created REAL NOT NULL)"""

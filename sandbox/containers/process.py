@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol
 from sandbox.containers.output import LineSplitter
 from sandbox.context import SandboxContext
 
+# Four pipes full of Linux.
 _READ_BYTES = 256 * 1024
 # When all processes of the group have ended, their pipe closes. If it is still open after this long, a process
 # outside of the group holds it, and nobody waits for that one.

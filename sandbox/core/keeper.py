@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 
+# Linux's numbers for prctl.
 PR_SET_PDEATHSIG = 1
 # The child starts with the defaults of these, whatever the keeper does with them.
 RESET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)

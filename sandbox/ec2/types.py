@@ -21,6 +21,7 @@ _EARNED = {
     "t2.nano": 3, "t2.micro": 6, "t2.small": 12, "t2.medium": 24, "t2.large": 36, "t2.xlarge": 54, "t2.2xlarge": 81.6,
     "nano": 6, "micro": 12, "small": 24, "medium": 24, "large": 36, "xlarge": 96, "2xlarge": 192,
 }  # fmt: skip
+# AWS's figure for T2.
 _LAUNCH_CREDITS_PER_VCPU = 30.0
 
 

@@ -27,6 +27,7 @@ from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_errors import render_error
 
 HOST = "127.0.0.1"
+# Connections not yet accepted: an upload opens 32 at once, a load test hundreds.
 BACKLOG = 256
 # More than SDKs open together; each has a thread. They keep idle connections for about a minute themselves.
 MAX_CONNECTIONS = 600

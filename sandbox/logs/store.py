@@ -15,7 +15,9 @@ from sandbox.logs.limits import OVERHEAD, Limits
 from sandbox.logs.schema import STREAM_BITS, key, open_logs
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
+# CloudWatch's limit of old; what is longer is cut, and says so.
 MAX_EVENT_BYTES = 256 * 1024
+# Rows a query, of some 100 bytes as a rule.
 BATCH = 2000
 # What the logs leave free, so that there is room to say that lines are missing.
 RESERVE_BYTES = 4 * 1024 * 1024

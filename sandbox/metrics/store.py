@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sandbox.core.state import StateDir
 from sandbox.wire.errors import AwsError
 
+# The window draws 30 days; CloudWatch keeps 15 months.
 KEEP_SECONDS = 90 * 86_400.0
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS metric_series (id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL,

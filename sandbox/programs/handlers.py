@@ -21,6 +21,7 @@ from typing import Any
 
 JSON, CSV, NPY, ANY = "application/json", "text/csv", "application/x-npy", "*/*"
 _UTF8_TYPES = (JSON, CSV)
+# Names that fit a sentence.
 _MOST_NAMES = 5
 
 

@@ -18,7 +18,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+# Linux's number for prctl.
 PR_SET_CHILD_SUBREAPER = 36
+# A pipe full of Linux.
 BLOCK = 65536
 # A command starts with the defaults of these, whatever this program does with them.
 RESET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+# pip says at its end what went wrong.
 _KEPT_LINES = 40
 
 

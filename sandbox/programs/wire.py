@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LENGTHS = struct.Struct(">II")
+# Bytes: a request of SageMaker has at most 25 MB, and one of Lambda 6.
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 128 * 1024 * 1024
 

@@ -13,6 +13,7 @@ from sandbox.s3.objects import tags_from
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
+# Bytes a read.
 BLOCK = 1024 * 1024
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sandbox.s3.store import COLUMNS, ObjectInfo, Store, info_from_row
 
+# A page of S3. With a delimiter a batch begins small, for a folder ends the reading, and grows.
 BATCH = 1000
 _GROWTH = 4
 LAST = "\U0010ffff"

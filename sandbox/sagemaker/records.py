@@ -30,8 +30,10 @@ _INDEXES = (
 _TAG_SCHEMA = """CREATE TABLE IF NOT EXISTS sagemaker_tags (
     arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key))"""
 _TAG_INDEX = "CREATE INDEX IF NOT EXISTS sagemaker_tags_by_key ON sagemaker_tags (key, value, arn)"
+# SageMaker's limit.
 MAX_TAGS = 50
 _RESERVED = "aws:"
+# SageMaker's own, where MaxResults is left out.
 DEFAULT_PAGE = 10
 _SORT_COLUMNS = {"Name": "name", "CreationTime": "created", "LastModifiedTime": "modified", "Status": "status"}
 _TIME_FILTERS = {

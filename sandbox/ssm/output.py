@@ -10,6 +10,7 @@ import codecs
 import threading
 from pathlib import Path
 
+# AWS's limits.
 STDOUT_CHARACTERS = 24_000
 STDERR_CHARACTERS = 8_000
 PLUGIN_CHARACTERS = 2_500

@@ -22,6 +22,7 @@ from sandbox.wire.messages import RestResponse
 
 CODE = "AnswerNotInModel"
 VARIABLE = "SAGEDECK_CHECK_ANSWERS"
+# An answer that is wrong is wrong in every row.
 MAX_PROBLEMS = 10
 MAX_SHOWN = 200
 _PARSERS = {"cbor": "smithy-rpc-v2-cbor"}

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sandbox.wire.errors import AwsError
 
+# Where an operation names no page of its own.
 DEFAULT_PAGE = 100
 
 T = TypeVar("T")

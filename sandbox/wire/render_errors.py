@@ -23,6 +23,7 @@ from sandbox.wire.render import header_text
 from sandbox.wire.render_plain import plain
 from sandbox.wire.render_xml import Dialect, encode, escape, members_of
 
+# What AWS answers for an error whose model names none.
 _DEFAULT_STATUS = 400
 
 

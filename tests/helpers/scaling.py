@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workers.prices.table import PriceTable
-from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.prices.table import HOURS_PER_MONTH, PriceTable
+from workers.scaling.plan import Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.probe import Level, ProbeResult
 from workers.scaling.types import (
     METRIC,

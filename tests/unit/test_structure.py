@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -12,6 +14,10 @@ NEVER_SECONDS = 60
 CODE = ("console", "workers", "sandbox", "training", "lambda", "tests")
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
+
+# What says all about itself: none, one, a pair; and how one unit is counted in another.
+PLAIN_NUMBERS = ("0", "1", "-1", "2", "0.0", "1.0", "-1.0", "2.0")
+UNITS = re.compile(r"_?(MINUTE|HOUR|DAY|[KMG]IB|MEGABYTE|(SECONDS|MINUTES)_(A|AN|OF_A)_\w+)")
 
 
 def modules(*folders: str) -> Iterator[tuple[str, ast.Module]]:
@@ -117,4 +123,40 @@ def test_variables_are_named_after_what_they_hold() -> None:
             )
             or (isinstance(node, ast.arg) and node.arg == "one")
         ]
+    assert found == []
+
+
+def numbers(value: ast.expr | None) -> list[str]:
+    """The numbers of which ``value`` is made, as they are written; none when it is anything but numbers."""
+    if isinstance(value, ast.Tuple):
+        parts = [numbers(part) for part in value.elts]
+        return [number for part in parts for number in part] if all(parts) else []
+    calculated = value is not None and all(
+        isinstance(node, ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop)
+        or (isinstance(node, ast.Constant) and type(node.value) in (int, float))
+        for node in ast.walk(value)
+    )
+    return [ast.unparse(value)] if value is not None and calculated else []
+
+
+def test_numbers_have_a_reason_beside_them() -> None:
+    """Who wants to change a number of a module finds why it is so, or what it counts: in the comment above it (one for
+    all lines without a gap below it), at its end, or in the docstring below it."""
+    found = []
+    for path, tree in modules(*CODE[:-1]):
+        lines = (ROOT / path).read_text("utf-8").splitlines()
+        inside = {at for node in tree.body for at in range(node.lineno, (node.end_lineno or 0) + 1)}
+        for node, after in zip_longest(tree.body, tree.body[1:]):
+            if not isinstance(node, ast.Assign | ast.AnnAssign):
+                continue
+            told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            names = re.findall(r"\w+", ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target))
+            values = numbers(node.value)
+            if set(values) <= {*PLAIN_NUMBERS} or all(map(UNITS.fullmatch, names)) or told:
+                continue
+            above = node.lineno - 1
+            while above in inside:
+                above -= 1
+            if not lines[above - 1].startswith("#") and "#" not in lines[(node.end_lineno or 0) - 1]:
+                found.append(f"{path}:{node.lineno} {lines[node.lineno - 1]}")
     assert found == []

@@ -19,6 +19,7 @@ from workers.aws.session import AwsSession
 from workers.errors.tree import Throttled
 
 KEPT = timedelta(days=90)
+# CloudTrail's most: two requests a second are allowed.
 PAGE = 50
 # LookupEvents answers two requests a second for each account and region, all callers together.
 BETWEEN_SECONDS = 0.55

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# Dollars that AWS takes for each metric, page and request.
 METRIC, COST_PAGE, S3_LIST, S3_READ = 0.01 / 1000, 0.01, 0.005 / 1000, 0.0004 / 1000
 HOUR = 3600.0
 

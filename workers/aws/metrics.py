@@ -15,6 +15,7 @@ RECENT = timedelta(hours=1)
 IDLE_SEARCH = timedelta(days=14)
 DAY = timedelta(days=1)
 DAY_KEPT = timedelta(minutes=5)
+# Seconds; GetMetricData answers whole multiples of a minute.
 _MINUTE, _QUARTER, _HOUR = 60, 900, 3600
 
 _Series = Mapping[str, list[tuple[datetime, float]]]

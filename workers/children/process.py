@@ -23,6 +23,7 @@ from workers.files import private
 
 log = logging.getLogger(__name__)
 
+# Time to save what it has, on a slow disk, too.
 STOP_GRACE_SECONDS = 10.0
 # What a child printed last is shown when it dies.
 TAIL_LINES = 60

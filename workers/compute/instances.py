@@ -15,6 +15,7 @@ from workers.compute.types import AT_END_TAG, Agent, AtEnd, Instance, InstanceSt
 from workers.errors.tree import AccessDenied, NotFound
 
 EC2_NAMESPACE, AGENT_NAMESPACE = "AWS/EC2", "CWAgent"
+# Seconds between figures with and without detailed monitoring.
 MINUTE, BASIC = 60, 300
 # GetMetricData takes 500 queries a call (CloudWatch API reference).
 _QUERIES = 500

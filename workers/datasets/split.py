@@ -17,6 +17,7 @@ from workers.errors.tree import LocalProblem
 from workers.files.folder_rules import SPLITS, class_key
 from workers.files.os_words import os_words
 
+# Names that fit a sentence.
 NAMED_AT_MOST = 5
 
 

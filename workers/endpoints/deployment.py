@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Way = Literal["ALL_AT_ONCE", "CANARY", "LINEAR"]
+# SageMaker's limits.
 MOST_PERCENT, LEAST_CANARY, LEAST_STEP = 50, 1, 10
 LONGEST_WAIT_SECONDS = 3600
 

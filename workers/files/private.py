@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+# For the owner alone.
 FILE, FOLDER = 0o600, 0o700
 # A folder with this name is the program's own; any other one may be shared on purpose.
 OWN = "sagedeck"

@@ -14,9 +14,13 @@ from workers.access.grants import Denial, parse_denial
 from workers.aws.session import AwsSession
 from workers.errors.tree import NotFound
 
+# Instances that wrote last; a call's lines are all in the log of one.
 MOST_STREAMS = 4
+# Some hundred calls of our code, which writes four lines each.
 LINES_A_STREAM = 400
+# Requests a look. What is older comes with the next one.
 MOST_PAGES = 3
+# A line may be listed some time after later ones; so much is read again.
 LATE_MS = 60_000
 # Lambda's longest timeout, and a minute.
 LONGEST_CALL_MS = 16 * 60_000

@@ -14,6 +14,7 @@ from workers.functions.types import Usage
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
+# A day's line has 288 points then; CloudWatch bills by the metric, not by the point.
 _PERIOD_SECONDS = 300
 _HOUR_SECONDS = 3600
 # GetMetricData takes 500 queries and gives 100,800 values a call; a day of a function is 288 values of each metric.

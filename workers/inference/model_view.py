@@ -19,7 +19,9 @@ from workers.files.os_words import os_words
 from workers.files.regular_file import read_regular
 from workers.inference.model_input import seen_part
 
+# Twice a large camera's; decoded it takes 400 MB of memory.
 MAX_MEGAPIXELS = 128
+# As training reads them.
 MAX_FILE_BYTES = 512 * 1024 * 1024
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 # The training script decodes a JPEG at least this much larger than the network's input.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from workers.inventory.types import Budget, BudgetState, CostFigures
 from workers.prices.words import dollars
 
+# Of the budget: at an even pace six days of the month are left to act.
 WARNING = 0.8
 
 

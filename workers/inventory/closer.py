@@ -15,6 +15,7 @@ from workers.inventory.types import Resource
 from workers.inventory.usage import metrics_of, read_uses
 
 Key = tuple[Kind, str]
+# CloudWatch has a figure a minute, and each question is billed.
 KEPT_SECONDS = 60.0
 # Tags and what a bucket holds are asked for once in so long.
 SLOW_SECONDS = 600.0

@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from workers.inventory.kinds import HOURS_A_MONTH, Kind
+from workers.inventory.kinds import Kind
 from workers.inventory.types import IdleAction, IdleFinding, IdleRule, Inventory, Resource
 from workers.inventory.usage import DAY, HOUR, QUIET_STEP, SEARCHED, Points, Use
+from workers.prices.table import HOURS_PER_MONTH
 
 # Trusted Advisor, "Low Utilization Amazon EC2 Instances".
 LOW_CPU_PERCENT = 10.0
@@ -155,7 +156,7 @@ def _saving(row: Resource, action: IdleAction) -> float | None:
     rate = row.dollars_per_hour
     if action == "stop" and row.kind == "notebook" and row.facts.get("disk_rate"):
         rate = None if rate is None else rate - float(row.facts["disk_rate"])
-    return None if rate is None else rate * HOURS_A_MONTH
+    return None if rate is None else rate * HOURS_PER_MONTH
 
 
 def unjudged(inventory: Inventory, kinds: Collection[Kind]) -> list[str]:

@@ -30,8 +30,6 @@ Kind = Literal[
 ]
 CostGroup = Literal["Endpoints", "EC2", "Training", "Other"]
 COST_GROUPS: tuple[CostGroup, ...] = ("Endpoints", "EC2", "Training", "Other")
-# The hours that AWS's pricing calculator counts for a month.
-HOURS_A_MONTH = 730
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workers.aws.times import utc_of
-from workers.inventory.types import HOURS_A_MONTH, Span
-from workers.prices.table import Kind, PriceTable
+from workers.inventory.types import Span
+from workers.prices.table import HOURS_PER_MONTH, Kind, PriceTable
 from workers.training.spot import SPOT_SAVING
 
 GIB = 1024**3
@@ -33,7 +33,7 @@ class Rates:
     def monthly(self, what: str, amount: float) -> float | None:
         """An hour of what is priced by the month, such as GB of a volume."""
         price = self.prices.standing(what, self.region)
-        return 0.0 if amount == 0 else None if price is None else price * amount / HOURS_A_MONTH
+        return 0.0 if amount == 0 else None if price is None else price * amount / HOURS_PER_MONTH
 
     def address(self) -> float | None:
         """An hour of a public address."""

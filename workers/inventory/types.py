@@ -14,7 +14,6 @@ from workers.errors.tree import SageDeckError
 from workers.inventory.kinds import (  # noqa: F401
     ALL_KINDS,
     COST_GROUPS,
-    HOURS_A_MONTH,
     KINDS,
     CostGroup,
     Kind,

@@ -41,6 +41,7 @@ from workers.launcher.request import Launched, LaunchRequest
 from workers.launcher.source import IGNORED_SOURCES, staged_source
 from workers.types import Backend
 
+# The script's files are small: their way, not their size, takes the time.
 UPLOAD_THREADS = 8
 NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 

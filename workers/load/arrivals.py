@@ -16,10 +16,15 @@ from typing import Literal
 
 Kind = Literal["constant", "ramp", "curve", "poisson"]
 
+# Requests a second; at more, one process no longer sends on time.
 MOST_RATE = 2000.0
+# By then a load has shown what it does, and every instance under it is billed.
 MOST_SECONDS = 3600.0
+# Calls of functions are billed each: a slip of the finger must not cost more than some dollars.
 MOST_REQUESTS = 500_000
+# A point each 2 seconds of the longest test.
 MOST_POINTS = 2000
+# A sum of floats may miss a whole number by so much.
 _ROUNDING = 1e-9
 _PAIR = re.compile(r"[:;,\s]+")
 

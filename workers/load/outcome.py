@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Fatal = Literal["", "gone", "refused"]
 
+# Characters: kinds of errors are counted by it and shown in a cell.
 _LONGEST = 300
 _GONE = re.compile(r"not found|could not find|does not exist|function not found", re.IGNORECASE)
 # A caller who is refused for one of these is refused every time.

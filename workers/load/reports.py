@@ -24,6 +24,7 @@ from workers.types import Backend
 log = logging.getLogger(__name__)
 
 VERSION = 1
+# Files, the oldest of which go.
 MOST_KEPT = 200
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[A-Za-z0-9-]{1,80}")
 

@@ -32,7 +32,9 @@ from workers.load.types import LoadRequest, LoadTarget
 
 log = logging.getLogger(__name__)
 
+# Keys of a role are renewed well before they end; asking more often finds nothing new.
 _FRESH_KEYS_SECONDS = 20.0
+# A signature is good for five minutes; made anew for each request, it would limit the rate.
 _SIGNED_SECONDS = 10.0
 _SIGNED_AS = {"endpoint": "sagemaker", "function": "lambda"}
 _SERVICE = {"endpoint": "sagemaker-runtime", "function": "lambda"}

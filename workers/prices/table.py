@@ -16,6 +16,8 @@ from workers.types import Endpoint, TrainingJob
 
 PRICE_FILE = RESOURCES / "prices.json"
 Kind = Literal["training", "hosting", "ec2"]
+# The hours that AWS's pricing calculator counts for a month.
+HOURS_PER_MONTH = 730
 
 
 @dataclass(frozen=True)

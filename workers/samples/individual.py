@@ -10,8 +10,10 @@ from workers.samples.breeds import WHITE, Breed
 from workers.samples.coats import COATS
 from workers.samples.colours import Colour, mix
 
+# Share of dogs with their breed's first coat.
 USUAL_COAT = 0.6
 COLOURS = ("coat", "ear", "body", "lower", "cap", "muzzle", "chest", "beard", "topknot")
+# Lighter, darker, redder, greyer: what a coat is mixed with, as red, green and blue.
 CASTS: tuple[Colour, ...] = ((255, 240, 220), (40, 32, 34), (170, 110, 70), (140, 145, 155))
 
 

@@ -20,10 +20,15 @@ from workers.children.parent import run_child
 from workers.errors.tree import InvalidInput, LocalProblem, translate
 from workers.files.os_words import os_words
 
+# As many as the course's data have.
 MAX_CLASSES = 133
+# With all breeds some 7 GB: more than anybody needs to try.
 MAX_PER_CLASS = 2000
+# One each to train, validate and test.
 MIN_PER_CLASS = 3
+# Drawn in some seven seconds.
 DEFAULT_CLASSES, DEFAULT_PER_CLASS = 10, 40
+# Of a drawn picture, on average.
 TYPICAL_BYTES = 26_000
 # Measured on two cores; only for an estimate before the start.
 PICTURES_PER_SECOND = 60

@@ -18,6 +18,7 @@ from workers.samples.front import Scene, in_front
 from workers.samples.individual import individual
 
 ENLARGE = 2
+# Pixels of the noise from which each picture takes a part: larger than any picture.
 GRAIN = 1024
 # Sky at the top left, sky at the horizon, ground near, ground far right.
 SCENES: tuple[Scene, ...] = tuple(

@@ -16,6 +16,7 @@ from workers.scaling.types import FunctionRow, FunctionScaling, Pool, Provisione
 
 DEFAULT_ALIAS = "live"
 _DAY = timedelta(days=1)
+# The pool is looked at as a day's line of hours.
 _HOUR_SECONDS = 3600
 
 

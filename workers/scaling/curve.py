@@ -15,7 +15,9 @@ from workers.files.os_words import os_words
 from workers.files.regular_file import read_regular
 from workers.scaling.types import Points
 
+# A week, after which days repeat themselves.
 MOST_MINUTES = 7 * 1440
+# A week of minutes with a long line each.
 MOST_BYTES = 4_000_000
 _MINUTE = 60.0
 

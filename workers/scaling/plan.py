@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workers.prices.table import HOURS_PER_MONTH
+
+# AWS's advice: half of what an instance can do, since scaling takes minutes.
 SAFETY_FACTOR = 0.5
 SAFETY_SOURCE = "SageMaker AI developer guide, “Load testing your auto scaling configuration”"
-# The hours that AWS's pricing calculator counts for a month.
-HOURS_PER_MONTH = 730
 # What 0.1 + 0.2 has too much must not cost an instance.
 _ROUNDING = 1e-9
 

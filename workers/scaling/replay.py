@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from workers.scaling.plan import HOURS_PER_MONTH
+from workers.prices.table import HOURS_PER_MONTH
 
+# AWS's alarms of target tracking: three minutes above, fifteen below 90 % of the target.
 HIGH_MINUTES = 3
 LOW_MINUTES = 15
 LOW_SHARE = 0.9

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from workers.aws.session import AwsSession
-from workers.prices.table import PriceTable
+from workers.prices.table import HOURS_PER_MONTH, PriceTable
 from workers.scaling.concurrency import Concurrency
 from workers.scaling.figures import Figures
-from workers.scaling.plan import HOURS_PER_MONTH, Plan, PlanInput, make_plan, provisioned_month
+from workers.scaling.plan import Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.prober import Prober
 from workers.scaling.schedules import Schedules
 from workers.scaling.types import Variant

@@ -14,6 +14,7 @@ from workers.security.check import Area, Check, Problem
 from workers.security.types import Change, Resource, meanwhile
 
 WORLD = ("0.0.0.0/0", "::/0")
+# TCP ports.
 SSH, RDP = 22, 3389
 ALL = "-1"
 

@@ -21,6 +21,7 @@ from workers.security.changes_identity import NarrowRole, as_seen
 from workers.security.roles import as_document, wild_actions
 
 POLICY = "sagedeck-narrowed"
+# IAM's jobs take seconds; a minute says that something is wrong.
 TRIES, WAIT_SECONDS = 60, 1.0
 _BROAD_NAMES = ("AdministratorAccess", "PowerUserAccess")
 # What IAM does not track although it is used all the time: reading and writing of data.

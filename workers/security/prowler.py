@@ -18,8 +18,11 @@ from workers.errors.tree import InvalidInput, LocalProblem, translate
 from workers.files.regular_file import read_regular
 from workers.security.types import SEVERITIES, Finding, Report, Resource, Severity, ordered
 
+# A report is read into memory at once.
 MOST_BYTES = 256 * 1000 * 1000
+# Rows that the list still sorts at once.
 MOST_FINDINGS = 50_000
+# Characters: a page of explanation.
 LONGEST_TEXT = 2_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _BLANK = re.compile(r"[\s\ufeff]*")

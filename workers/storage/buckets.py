@@ -19,8 +19,11 @@ from workers.storage.names import bucket_name_problem
 from workers.storage.removal import Removals
 from workers.types import Bucket, BucketSafety, Listing, ObjectPreview, S3Object
 
+# A photograph, whole.
 PREVIEW_BYTES = 8 * 2**20
+# Bytes a request: progress is seen, and a cancel is heard.
 READ_PART = 2 * 2**20
+# Bytes kept in memory to look at one object.
 READ_AT_MOST = 64_000_000
 # DeleteObjects takes 1,000 keys.
 DELETE_BATCH = 1000

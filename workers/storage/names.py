@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+# S3's limits.
 SHORTEST, LONGEST = 3, 63
 _ALLOWED = re.compile(r"[a-z0-9.-]+")
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")

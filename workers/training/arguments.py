@@ -12,6 +12,7 @@ from pathlib import Path
 from workers.paths import TRAINING_SOURCE
 
 SETTINGS = TRAINING_SOURCE / "settings.py"
+# As training/settings.py has it.
 LARGEST_SEED = 2**32 - 1
 
 

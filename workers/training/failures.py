@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+# A traceback's last three calls, each of two lines and more, and what was raised.
 _DETAIL_LINES = 12
 _TRACEBACK = "Traceback (most recent call last):"
 # "ValueError: text" or "package.module.SomeError: text", at the beginning of a line.

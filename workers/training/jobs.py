@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TrainingJobSummaryTypeDef,
     )
 
+# A screen full, and the next scroll.
 PAGE_SIZE = 50
 # DescribeTrainingJob is throttled at a few calls a second.
 CONCURRENT_DESCRIBES = 4

@@ -13,6 +13,7 @@ from workers.files.os_words import plain_words
 from workers.types import ClassScore, EpochMetrics, JobReport
 
 REPORT_NAME = "report.json"
+# A thousand classes make a matrix of 4 MB; what comes from a bucket may be anything.
 MAX_REPORT_BYTES = 16 * 1024 * 1024
 # An archive of ours has a dozen members; one with this many is not looked through.
 MAX_MEMBERS = 10_000

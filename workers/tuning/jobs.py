@@ -29,6 +29,7 @@ from workers.types import EpochMetrics, TrainingJob, TrainingSpec
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import DescribeHyperParameterTuningJobResponseTypeDef
 
+# A screen full, and the next scroll.
 PAGE_SIZE = 50
 # Reading logs is throttled at some 25 calls a second for an account; the window needs some for itself.
 CONCURRENT_LOGS = 4

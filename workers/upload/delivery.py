@@ -22,8 +22,10 @@ from workers.upload.scan import LocalFile
 from workers.upload.small import Cancelled, NotVerified, Sender
 from workers.upload.wishes import Wishes
 
+# A file that somebody writes to settles at once or not at all.
 READ_TRIES = 3
 SETTLE_SECONDS = 0.05
+# Files sent twice at most after a power cut; each saving is a transaction of some milliseconds.
 REMEMBER_EVERY = 500
 # So many failures one after the other are not the fault of single files.
 HOPELESS = 20

@@ -10,6 +10,7 @@ from typing import Literal
 
 from workers.types import UploadProgress
 
+# Ten reports a second look fluent.
 PERIOD_SECONDS = 0.1
 # A rate over a shorter time jumps, over a longer one it lags.
 WINDOW_SECONDS = 5.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from workers.files.folder_rules import is_ignored
 from workers.files.os_words import os_words
 
+# Levels of folders: no dataset has them, a mount that contains itself does.
 DEEPEST = 64
 
 

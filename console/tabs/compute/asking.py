@@ -19,6 +19,7 @@ from workers.errors.tree import SageDeckError
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Answers of one page: an agent runs five commands at once, so all that still run are among them.
 _LOOKED_AT = 50
 
 

@@ -22,8 +22,10 @@ from workers.compute.jobs import job_problem
 from workers.compute.types import Instance, JobSpec
 from workers.training.arguments import argument_problem
 
+# Pixels: the longest label and a dataset's address.
 WIDTH = 480
 OURS, OWN = "ours", "own"
+# As the form of Training offers them.
 BATCH_SIZES = (16, 32, 64, 128, 256)
 _OURS_ROWS = ("backbone", "epochs", "rate", "batch", "extra")
 _OWN_ROWS = ("folder", "script", "arguments")

@@ -21,6 +21,7 @@ from workers.compute.images import mismatch
 from workers.compute.launch import spec_problem
 from workers.compute.types import Check, Image, InstanceSize, InstanceSpec
 from workers.errors.tree import SageDeckError
+from workers.prices.table import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 DEFAULT_TYPE = "t3.xlarge"
 OWN_IMAGE = "own"
 AT_END = (("stop", "Stop: keep the disk"), ("terminate", "Terminate: delete the disk"))
+# Pixels: an image's name beside its label.
 WIDTH = 520
+# GiB with room for a deep learning image and a dataset; minutes after which a forgotten instance has ended itself.
 DISK_GIB, LIMIT_MINUTES = 60, 240
-HOURS_PER_MONTH = 730
+# After the last key: each check asks AWS several times.
 _SETTLED_SECONDS = 0.4
 _MARKS: dict[str, LineTone] = {"ok": "ok", "warn": "warn", "missing": "err", "unknown": "warn"}
 

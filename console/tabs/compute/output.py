@@ -43,6 +43,7 @@ POLL_SECONDS = 0.5
 # The state of a command is asked for every so many polls of its output.
 _DESCRIBE_EVERY = 5
 _KEY = "compute:output"
+# Pixels: a chart whose ticks can be read, and the pane's least height in which the log has some lines below it.
 _CHART_HEIGHT = 120
 _LEAST_FOR_CURVES = 430
 

@@ -31,9 +31,11 @@ _METRICS = (
     ("CPUCreditBalance", "CPU credits"),
 )
 _NO_MEMORY = "No figures: the CloudWatch agent does not run there."
+# Pixels: both charts fit the side at 900 px of height; the box has its longest word.
 _CHART_HEIGHT = 190
 _BOX_WIDTH = 140
 _SHORTEST_NAMED = timedelta(minutes=2)
+# Names of commands side by side above a chart that do not touch.
 _NAMES_AT_MOST = 4
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 # While an instance comes up or goes, or a command runs, everything is read this often.
 EAGER_MS = 3000
+# Pixels.
 _WIDTH_FOR_BOTH = 1180
 _LEAST_LIST = 136
 _MOVING = ("pending", "stopping", "shutting-down")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 SETTING = "bucket"
+# Twenty requests. A bucket may have millions of objects; then the window says "over".
 COUNT_AT_MOST = 20_000
 
 

@@ -21,7 +21,9 @@ from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.lines import IconLabel
 from console.widgets.tables.table import MenuEntry, ResourceTable
 
+# Pictures are fetched for the rows at which scrolling comes to rest.
 SCROLL_PAUSE_MS = 120
+# Pixels left and right, as in the pictures of this screen.
 SIDES = (24, 20)
 
 

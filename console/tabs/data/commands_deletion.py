@@ -13,6 +13,7 @@ from workers.storage.removal import Doomed, RemovalResult
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Lines that fit a question without a scroll bar; more are counted.
 NAMED_AT_MOST = 6
 
 

@@ -14,6 +14,7 @@ from console.widgets.base import ElidedLabel, control_height, text_width
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.lines import IconLabel
 
+# Pixels of a chevron and what is free around it.
 STEP = 26
 
 

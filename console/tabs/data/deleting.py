@@ -23,6 +23,7 @@ from workers.types import S3Object
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Lines that fit a question without a scroll bar; more are counted.
 NAMED_AT_MOST = 6
 Find = Callable[["Services", DeletionDialog], Awaitable[tuple[Doomed, ...]]]
 

@@ -14,6 +14,7 @@ from console.widgets.frames.confirm import ConfirmDialog
 from workers.storage.dependents import Dependents
 from workers.storage.removal import Doomed, total_size
 
+# Lines that fit a question without a scroll bar; more are counted.
 NAMED_AT_MOST = 6
 
 

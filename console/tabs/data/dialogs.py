@@ -35,6 +35,7 @@ from workers.storage.names import bucket_name_problem
 from workers.types import DatasetReport, Finding
 
 SAMPLES_NAME = "sample-dogs"
+# Pixels: a path within a dataset, mostly uncut.
 WIDE = 640
 
 

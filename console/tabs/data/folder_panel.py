@@ -19,6 +19,7 @@ from workers.types import DatasetReport, Finding
 
 TONES: dict[str, LineTone] = {"ok": "ok", "info": "info", "warning": "warn", "error": "err"}
 SPLITTABLE = frozenset(("no_split", "no_valid", "no_test"))
+# What a check found: more is behind "All of it", and the list of breeds must stay in sight.
 LINES_AT_MOST = 5
 LINES_WHEN_NARROW = 3
 

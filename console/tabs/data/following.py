@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from console.tabs.data.bucket import BucketBrowser
 from console.tabs.data.upload_book import UploadBook
 
+# A page of the listing each time. The bucket fills during an upload, and nobody reads along faster.
 PERIOD_SECONDS = 5.0
 
 

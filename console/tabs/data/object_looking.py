@@ -21,6 +21,7 @@ from workers.inference.model_input import DEFAULT_SIZE
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Some ten pictures of a good camera: forward and back again costs nothing.
 CACHE_BYTES = 64_000_000
 _NETWORK = "a model trained with the default settings"
 

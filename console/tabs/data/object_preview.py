@@ -28,6 +28,7 @@ from workers.types import ObjectPreview
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels: four lines of facts beside it are as high.
 SIDE = 88
 
 

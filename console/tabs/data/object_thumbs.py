@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 Twin = Callable[[str, ObjectRow], Path | None]
 
+# Pictures in memory, several screens full, as thumbnails.
 KEEP = 200
+# Bytes of a file that is downloaded only to draw it small: AWS bills what leaves it.
 LARGEST = 2_000_000
+# Downloads, of the session's connections; the others stay free for what is clicked.
 AT_ONCE = 4
 
 

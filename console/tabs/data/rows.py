@@ -13,6 +13,7 @@ from workers.files.folder_rules import is_picture
 from workers.types import DatasetReport, Listing
 
 SPLIT_TONES = {"train": "series1", "valid": "series2", "test": "series3", "all": "series1"}
+# Of the median; a class with less is told as thin.
 FEWEST_SHARE = 0.4
 
 

@@ -43,6 +43,7 @@ from workers.types import Finding, UploadResult
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels at which a key, its size and its day stand side by side.
 SIDE_WIDTH = 464
 
 

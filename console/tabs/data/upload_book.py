@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UploadState = Literal["idle", "running", "paused", "asks", "done", "cancelled", "failed"]
 SETTING = "last_data_uri"
+# Figures, more than the small curve has pixels to draw.
 SPARK_POINTS = 120
 
 

@@ -18,6 +18,7 @@ from workers.errors.tree import SageDeckError
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Each is listed to see what is missing there; the latest places come first.
 PLACES_AT_MOST = 3
 TASK = "data:uploaded"
 

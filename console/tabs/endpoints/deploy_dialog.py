@@ -14,6 +14,7 @@ from console.widgets.forms.fields import ComboBox, IntField, LineEdit
 from console.widgets.forms.form import Form
 from console.widgets.frames.dialog import FormDialog
 from workers.aws.names import name_problem
+from workers.prices.table import HOURS_PER_MONTH
 from workers.tuning.accuracy import best_accuracy
 from workers.types import DeploySpec, TrainingJob
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_INSTANCE = "ml.m5.large"
 _FAMILIES = ("ml.t2.", "ml.m5.", "ml.c5.", "ml.m6i.", "ml.c6i.", "ml.g4dn.", "ml.g5.")
-_HOURS_PER_MONTH = 730
 
 
 class DeployDialog(FormDialog):
@@ -82,7 +82,7 @@ class DeployDialog(FormDialog):
             self._price.setText("No list price is known for this instance.")
             return
         hourly = price * given["count"]
-        self._price.setText(f"{dollars(hourly, 3)} an hour, {dollars(hourly * _HOURS_PER_MONTH, 0)} a month")
+        self._price.setText(f"{dollars(hourly, 3)} an hour, {dollars(hourly * HOURS_PER_MONTH, 0)} a month")
 
 
 def instance_types(services: Services) -> list[str]:

@@ -34,6 +34,7 @@ from workers.types import DeletionPlan, Endpoint, EndpointMetrics
 if TYPE_CHECKING:
     from workers.services import Services
 
+# A request to CloudWatch each time; an endpoint's log is read after the fact, not along with it.
 LOG_SECONDS = 3.0
 # So many quarters of an hour with calls make a curve of the day.
 LEAST_QUARTERS = 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+# SageMaker's limit.
 MOST_CHARS = 63
 _STAMP = re.compile(r"(-\d{6,})+$")
 

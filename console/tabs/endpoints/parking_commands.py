@@ -6,9 +6,10 @@ import asyncio
 import shlex
 from typing import TYPE_CHECKING
 
-from console.commands import HOURS_PER_MONTH, Command, Confirmation, affected
+from console.commands import Command, Confirmation, affected
 from console.models.format import dollars
 from workers.parking.types import Parked, ParkPlan
+from workers.prices.table import HOURS_PER_MONTH
 from workers.types import DeletionPlan, DeletionResult
 
 if TYPE_CHECKING:

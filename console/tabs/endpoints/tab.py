@@ -42,6 +42,7 @@ from workers.types import Endpoint, EndpointMetrics, TrainingJob
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels: an address with its button to copy it.
 SIDE_WIDTH = 384
 # While an endpoint comes up or goes, the list is read this often.
 EAGER_MS = 2500

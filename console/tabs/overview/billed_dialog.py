@@ -18,7 +18,9 @@ from workers.inventory.types import Billed
 if TYPE_CHECKING:
     from workers.services import Services
 
+# A month's bill; Cost Explorer takes as much for one day.
 DAYS = 30
+# Services with a line of their own; the small rest is summed up.
 _MOST = 12
 
 

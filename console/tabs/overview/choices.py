@@ -19,7 +19,9 @@ from console.widgets.frames.scroll_area import ScrollArea
 from workers.inventory.rules import DEFAULT_RULES
 from workers.inventory.types import Budget, CostFigures, IdleRule
 
+# The dialog's head and buttons need the other third.
 _MOST_OF_SCREEN = 0.65
+# Pixels of a scroll bar.
 _BAR = 10
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from PySide6.QtWidgets import QWidget
 
-from console.commands import HOURS_PER_MONTH
 from console.models.format import dollars
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit
@@ -21,7 +20,7 @@ from workers.notebooks.service import (
     NotebookSpec,
     name_problem,
 )
-from workers.prices.table import PriceTable
+from workers.prices.table import HOURS_PER_MONTH, PriceTable
 
 # What is offered where its price is known: a small one, bigger ones, one with a GPU.
 _TYPES = (DEFAULT_TYPE, "ml.t3.medium", "ml.t3.large", "ml.t3.xlarge", "ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge",

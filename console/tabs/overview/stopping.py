@@ -11,7 +11,8 @@ from console.models.format import cost
 from console.tabs.overview.commands import called, event_of
 from console.tabs.overview.rows import ICONS
 from console.widgets.tables.table import MenuEntry
-from workers.inventory.types import HOURS_A_MONTH, Kind, Resource
+from workers.inventory.types import Kind, Resource
+from workers.prices.table import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -47,7 +48,7 @@ class StopRunning(Command):
             confirm_label="Stop",
             icon="stop",
             listed=tuple(Affected(ICONS[resource.kind], resource.name, resource.size) for resource in self.resources),
-            saves=f"{cost(saved, 3)} an hour, {cost(saved * HOURS_A_MONTH)} a month" if saved else "",
+            saves=f"{cost(saved, 3)} an hour, {cost(saved * HOURS_PER_MONTH)} a month" if saved else "",
         )
 
     async def run(self, services: Services) -> None:

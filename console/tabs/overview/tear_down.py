@@ -14,7 +14,6 @@ from console.tabs.overview.commands import called, event_of
 from console.tabs.overview.rows import ICONS, Row, tip
 from workers.errors.tree import SageDeckError
 from workers.inventory.types import (
-    HOURS_A_MONTH,
     KINDS,
     Inventory,
     Kind,
@@ -26,6 +25,7 @@ from workers.inventory.types import (
     TearDownProgress,
     TearDownStep,
 )
+from workers.prices.table import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -79,7 +79,7 @@ def summary(plan: TearDownPlan) -> str:
         parts.append(f"with {count(plan.objects, 'object')}{size}")
     words = " ".join(parts) + "."
     if plan.saves_per_hour:
-        month = plan.saves_per_hour * HOURS_A_MONTH
+        month = plan.saves_per_hour * HOURS_PER_MONTH
         words += f" That saves {cost(plan.saves_per_hour, 3)} an hour, {cost(month)} a month."
     return words
 

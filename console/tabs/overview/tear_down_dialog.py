@@ -39,7 +39,9 @@ from workers.inventory.types import Resource, TearDownChoice, TearDownPlan, Tear
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels: a name of 63 characters with its state, and some seven rows.
 _WIDTH, _LIST = 640, 216
+# Of the screen's height: what goes, what stays and the name to type stand above and below the list.
 _MOST_OF_SCREEN = 0.3
 
 

@@ -22,6 +22,7 @@ from workers.files.os_words import os_words
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Enough to keep one small instance busy; more would only wait there and be timed as slow.
 CONCURRENT = 4
 # So many questions are worth an entry in the activity panel.
 MANY = 16

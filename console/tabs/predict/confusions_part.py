@@ -14,7 +14,9 @@ from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.dialog import Dialog
 from workers.types import JobReport
 
+# The most confused: of so many the names can be read in the side.
 CLASSES_SHOWN = 10
+# Pixels.
 _HEIGHT = 300
 _DIALOG_SIZE = (900, 560)
 

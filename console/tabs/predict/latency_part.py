@@ -19,9 +19,11 @@ from console.widgets.charts.chart import LineChart
 from console.widgets.charts.sparkline import StackedBar
 from console.widgets.tables.letter_chip import LetterChip, series_of
 
+# Pixels.
 _CHART_HEIGHT = 130
 _NO_ANSWERS = "No answers yet"
 _OTHER_TIMES = "A and B were asked at different times; “Run again” asks both in turns"
+# Room right of the slowest call, so that its bar and name are not at the edge.
 _BEYOND_SLOW = 1.3
 
 

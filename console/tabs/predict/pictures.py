@@ -18,6 +18,7 @@ from console.widgets.pictures.reading import read_fitting
 from workers.errors.tree import InvalidInput
 from workers.files.folder_rules import class_key, is_ignored, is_picture, split_of
 
+# More than any test set of the course; each is a request that is billed by the endpoint's time.
 MOST_PICTURES = 20_000
 # Larger files are sent scaled down: an endpoint takes 6 MB, and its model looks at a few hundred pixels.
 MOST_BYTES = 5 * 1024 * 1024

@@ -12,7 +12,9 @@ from console.models.cards import LETTERS, Card
 from console.widgets.base import on_theme
 from console.widgets.forms.buttons import Button
 
+# Of an answer that may list thousands of classes; the copy has them all.
 _LINES = 400
+# Pixels: an ordinary answer, uncut.
 _HEIGHT = 180
 
 

@@ -12,6 +12,7 @@ from console.tabs.predict.score import Score, agreement
 from console.widgets.base import label
 from console.widgets.tables.letter_chip import LetterChip
 
+# Figures in a row of the side.
 _BESIDE = 3
 
 

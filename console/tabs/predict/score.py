@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from console.models.cards import LETTERS, Answer, Card
 
+# So many bars can be told apart in the side's width.
 BINS = 24
 
 

@@ -31,7 +31,9 @@ from workers.types import JobReport, TrainingJob
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels: three figures side by side.
 SIDE_WIDTH = 340
+# Answers come faster than eyes; a long list takes longer to draw and is drawn more seldom.
 _REDRAW_SECONDS = 0.15
 # With more pictures the score is drawn less often, so that drawing never takes most of the time.
 PICTURES_DRAWN_FAST = 1000

@@ -31,8 +31,10 @@ from workers.scaling.types import (
 )
 
 NEW_ALIAS = ""
+# Rows before the list scrolls: the form below stays in sight.
 _ROWS_SHOWN = 5
 _LONGEST_WAIT = 86_400
+# Shown until one is measured: an instance that takes a second a call, half of it used.
 _TARGET = 30.0
 
 

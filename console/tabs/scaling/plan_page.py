@@ -28,6 +28,7 @@ from workers.scaling.probe import ProbeResult
 from workers.scaling.types import FunctionRow, VariantFigures
 
 NO_FUNCTION = ""
+# Pixels: longer lines are hard to read, and two columns side by side need 700.
 _WIDEST, _BESIDE = 1080, 700
 _PICTURES = "Pictures (*.jpg *.jpeg *.png *.bmp *.gif *.webp)"
 

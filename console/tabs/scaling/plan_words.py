@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.models.format import dollars, milliseconds
-from workers.scaling.plan import HOURS_PER_MONTH, SAFETY_FACTOR, Dollars, Plan
+from workers.prices.table import HOURS_PER_MONTH
+from workers.scaling.plan import SAFETY_FACTOR, Dollars, Plan
 from workers.scaling.probe import Level, ProbeResult
 
 Rows = list[tuple[str, str, str]]

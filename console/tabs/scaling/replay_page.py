@@ -32,8 +32,11 @@ LENGTHS = {"60": "1 h", "360": "6 h", "1440": "24 h"}
 NAMES = {"a": "Plan A", "b": "Plan B"}
 _TONES = {"a": "series1", "b": "series3"}
 _AXIS = "00,000"
+# Pixels: what is drawn with the mouse is higher than what follows from it.
 _CURVE_HEIGHT, _SMALL_HEIGHT = 150, 110
+# Calls a minute of an empty sheet, until a curve says otherwise.
 _TOP = 600.0
+# Pixels at which form and sums stand side by side.
 _BESIDE = 560
 _LONGEST_WAIT = 86_400
 

@@ -17,7 +17,9 @@ from console.widgets.frames.dialog import FormDialog
 from workers.scaling.times import AT, RATE, Unreckoned, next_runs
 from workers.scaling.types import Schedule
 
+# Pixels.
 _WIDTH = 460
+# Enough to see the rhythm that was meant.
 _RUNS_SHOWN = 3
 _NAME = re.compile(r"[^\x00-\x1f|:/]{1,256}")
 _KINDS = [("cron", "At times of day (cron)"), ("rate", "Every so often"), ("at", "Once")]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QWidget
 from console.look.theme import theme
 from console.widgets.base import antialias, fill_rounded, label, on_theme, rounded_path
 
+# Pixels.
 _BAR = 10
 
 

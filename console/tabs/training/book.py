@@ -21,6 +21,7 @@ from workers.types import TrainingJob
 if TYPE_CHECKING:
     from workers.services import Services
 
+# SageMaker's most: the list is filled with as few requests as can be.
 PAGE_SIZE = 100
 # Trials fill pages of the list of training jobs without being rows of their own.
 ENOUGH_ROWS = 30

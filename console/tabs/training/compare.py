@@ -27,7 +27,9 @@ from workers.types import EpochMetrics
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Requests for one job's log, some two million lines.
 _MOST_PAGES = 200
+# A to Z, then numbers.
 _LETTERS = 26
 # The first line is under the others.
 _UNDER = 3.0

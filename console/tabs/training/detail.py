@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 _SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
+# The state is asked for every so many polls of the log.
 _DESCRIBE_EVERY = 3
+# Pixels at which the head's figures and buttons stand in one line.
 _ONE_LINE = 880
 _NOT_KNOWN = "Its archive was not looked into yet."
 

@@ -39,7 +39,9 @@ from console.models.chart import (
 from console.models.format import score_tick
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
 
+# Points may come by the hundred; ten drawings a second look alive.
 _REPAINT_MS = 100
+# Pixels.
 _LEGEND_LINE = 14
 _GAP = 6
 

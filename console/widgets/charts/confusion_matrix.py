@@ -32,9 +32,11 @@ from console.look.theme import theme
 from console.models.cards import class_title
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme, stroke_rounded, text_width
 
+# Pixels of a cell: at most, at least, and from where a number fits into it.
 _LARGEST = 34.0
 _SMALLEST = 2.0
 _READABLE = 12.0
+# Pixels of a class's name beside the matrix.
 _LONGEST_LABEL = 150
 _RIGHT = Qt.AlignmentFlag.AlignRight
 _CENTER = Qt.AlignmentFlag.AlignHCenter

@@ -25,7 +25,9 @@ from console.look.theme import theme
 from console.widgets.base import antialias, draw_text, focus_ring, text_width
 from console.widgets.charts.choice_chart import ChoiceChart
 
+# Pixels from a line at which the mouse means it.
 _REACH = 8.0
+# Pixels.
 _PAD = 8.0
 
 Format = Callable[[float], str]

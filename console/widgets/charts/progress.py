@@ -10,6 +10,7 @@ from console.look.theme import theme
 from console.models.format import percents
 from console.widgets.base import antialias, fill_rounded, on_theme
 
+# 25 frames a second, and the time of one run, of a runner that takes so much of the bar.
 _FRAME_MS = 40
 _PERIOD_MS = 1600
 _RUNNER = 0.25

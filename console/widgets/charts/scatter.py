@@ -24,10 +24,15 @@ from console.models.chart import Scale, alike, nice_step, value_scale
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, text_width
 from console.widgets.charts.choice_chart import ChoiceChart
 
+# Pixels.
 _RADIUS = 4.5
+# Pixels from a dot at which the mouse means it.
 _REACH = 12.0
+# Pixels.
 _GAP = 6
+# Of the range, so that no dot is cut by the edge.
 _MARGIN = 0.06
+# Trials that are all equally good would divide by nothing: a percent above them.
 _NARROW = 0.01
 
 Format = Callable[[float], str]

@@ -30,7 +30,9 @@ from console.widgets.base import draw_text, fill_rounded, text_width
 from console.widgets.charts.chart import LineChart
 
 _DAY = 86_400
+# Pixels of a colour in the legend.
 _SWATCH = 10
+# Opacity: the lines of the grid are seen through it.
 _AREA = 0.30
 # So near to the cursor (pixels) an event is told in the head.
 _NEAR = 12

@@ -29,6 +29,7 @@ _TEXT_TOKEN = {
     "ghost": "text2",
     "link": "accent",
 }
+# Pixels.
 _GAP = 8
 _MARGIN = {"link": 4, "ghost": 8}
 

@@ -30,9 +30,11 @@ from console.look.theme import theme
 from console.models.format import typed_number
 from console.widgets.base import control_height, draw_text, on_theme, text_width
 
+# Pixels: the sheet's paddings, which Qt's hint leaves out.
 _COMBO_PADDING = 12
 # "64.0" is a whole number as well; "1.000" may be one or a thousand, so it is neither.
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0{1,2})?")
+# More do not fit AWS's integers of 64 bits.
 _MOST_DIGITS = 18
 
 Remark = tuple[str, Literal["neutral", "warn", "err"]]

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, 
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 
+# Widgets that had the keyboard: those of a question over a dialog over a page.
 REMEMBERED = 12
 # Who watches now; it lives as long as the application.
 _keeper: weakref.ref[_Keeper] | None = None

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 from console.look.theme import theme
 from console.widgets.base import antialias, control_height, draw_text, on_theme, text_width
 
+# Pixels.
 _GAP = 8
 
 

@@ -22,6 +22,7 @@ from console.widgets.base import label, on_theme, screen_area
 from console.widgets.forms.buttons import Button, ButtonKind
 from console.widgets.forms.form import Form
 
+# Pixels: two short sentences a line.
 WIDTH = 400
 _SCREEN_MARGIN = 16
 

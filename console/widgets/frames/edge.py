@@ -14,7 +14,9 @@ from console.look.theme import theme
 from console.widgets.base import on_theme
 from console.widgets.frames.panes import SETTING, STEP, Memory
 
+# Pixels that can be caught with the mouse.
 GRIP = 7
+# Pixels: the shortest form that can be used, and half of a wide screen.
 _LEAST, _MOST = 240, 900
 # What the page beside the panel keeps in any case.
 _PAGE = 660

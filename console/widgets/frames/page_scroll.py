@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.widgets.frames.scroll_area import ScrollArea
 
+# Pixels of a scroll bar and what is free beside it.
 GUTTER = 16
 
 

@@ -21,8 +21,10 @@ from PySide6.QtWidgets import QSplitter, QSplitterHandle, QWidget
 from console.look.theme import theme
 
 SETTING = "panes"
+# Pixels: what can be caught with the mouse, and a step by key.
 HANDLE = 13
 STEP = 16
+# Shares are kept in thousandths, which other screens can use.
 _WHOLE = 1000
 
 

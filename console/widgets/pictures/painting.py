@@ -11,6 +11,7 @@ from console.look.theme import RADIUS, theme
 from console.widgets.base import draw_icon, fill_rounded, rounded_path, stroke_rounded
 from console.widgets.pictures.thumbs import thumbnails
 
+# Pixels.
 _ICON = 24
 
 

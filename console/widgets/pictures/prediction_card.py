@@ -23,6 +23,7 @@ from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, 
 from console.widgets.pictures.painting import paint_picture
 from console.widgets.pictures.thumbs import thumbnails
 
+# Pixels, as in the pictures of this screen.
 PICTURE = 132
 MARGIN = 8
 _GAP = 14

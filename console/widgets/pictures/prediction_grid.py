@@ -14,7 +14,9 @@ from console.widgets.base import focus_ring
 from console.widgets.pictures.cell_grid import CellGrid
 from console.widgets.pictures.prediction_card import card_height, paint_card, spoken
 
+# Pixels: a picture with five classes and their bars beside it.
 _CARD_WIDTH = 390
+# On wider screens cards grow, so that long class names are whole.
 _MOST_COLUMNS = 3
 
 

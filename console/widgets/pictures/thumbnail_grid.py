@@ -18,6 +18,7 @@ from console.widgets.base import draw_text, focus_ring, stroke_rounded
 from console.widgets.pictures.cell_grid import CellGrid
 from console.widgets.pictures.painting import paint_picture
 
+# Pixels: below, a picture is a spot.
 _SMALLEST = 16
 
 

@@ -25,6 +25,7 @@ from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.pictures.reading import Reading
 from console.widgets.pictures.viewer_parts import AnswerRows, Asked, Canvas, Fetching, ModelPicture, letter_of
 
+# Pixels: five classes with their bars.
 SIDE_WIDTH = 320
 Action = tuple[str, str, Callable[[], object]]
 

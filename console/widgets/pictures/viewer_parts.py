@@ -17,8 +17,11 @@ from console.widgets.pictures.painting import fitted, paint_fitted, paint_missin
 from console.widgets.pictures.prediction_card import paint_rows
 from console.widgets.tables.letter_chip import LetterChip
 
+# Pixels.
 _PADDING = 24
+# A small picture is enlarged no more than this: one would only see its squares.
 _LARGEST_SCALE = 6.0
+# Pixels: what the model sees, some two thirds of its 224; and a line of a class.
 _MODEL_SIDE = 144
 _ROW = 21
 

@@ -20,6 +20,7 @@ from console.widgets.charts.sparkline import paint_bar, paint_spark
 from console.widgets.pictures.painting import paint_picture
 from console.widgets.tables.state_chip import chip_width, paint_state
 
+# Pixels.
 PAD = 8
 _GAP = 8
 _BOX = 15

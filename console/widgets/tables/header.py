@@ -11,6 +11,7 @@ from console.models.columns import Column
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, hairline, text_width
 from console.widgets.tables.delegate import PAD, paint_check
 
+# Pixels.
 _ARROW = 12
 _ARROW_GAP = 3
 # How near the pointer has to be to an edge, and how narrow a column can be dragged.

@@ -13,6 +13,7 @@ from console.look.icons import RATIOS
 from console.look.theme import theme
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme
 
+# Pixels.
 SIZE = 16
 _RADIUS = 4
 _TONES = {"A": "series1", "B": "series2"}

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 from console.look.theme import theme
 from console.widgets.base import draw_icon, on_theme, text_width
 
+# After the last key: a long list is not filtered for each of them.
 _PAUSE_MS = 120
 
 

@@ -14,6 +14,7 @@ from console.look.theme import ICON_CHIP, theme
 from console.models.states import State, state_of
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, on_theme, text_width
 
+# Pixels.
 OUTSET = 6.0
 _GAP = 5.0
 

@@ -36,7 +36,9 @@ from console.widgets.tables.delegate import PAD, CellDelegate
 from console.widgets.tables.header import TableHeader
 from console.widgets.tables.skeleton import paint_skeleton
 
+# Rows whose texts are measured for the widths; measuring all of a long list would be felt.
 _SAMPLED_ROWS = 600
+# A list with fewer rows in sight is no list.
 LEAST_ROWS = 3
 
 Index = QModelIndex | QPersistentModelIndex

@@ -12,6 +12,7 @@ from console.models.columns import DASH
 from console.widgets.base import label
 from console.widgets.forms.buttons import IconButton
 
+# So long a copy button shows its tick.
 _SAID_MS = 1200
 # Words of so many characters may break, after these.
 _LONG = 28

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 from console.look.theme import theme
 from console.models.log import LogLine
 
+# Pixels.
 PAD_X = 12
 PAD_Y = 8
 

@@ -17,6 +17,7 @@ from console.look.theme import RADIUS, theme
 from console.widgets.base import antialias, draw_text, fill_rounded, focus_ring, on_theme, rounded_path
 
 CONTEXT = 2
+# Pixels.
 _PAD = 8
 _BAR = 3.0
 

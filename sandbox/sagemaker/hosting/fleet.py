@@ -31,6 +31,7 @@ from sandbox.wire.errors import AwsError
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 DEFAULT_PROGRAM = "inference.py"
 DEFAULT_SUBMIT_DIRECTORY = "/opt/ml/model/code"
+# PyTorch on a slow, busy disk takes minutes to start.
 STARTUP_SECONDS = 300.0
 # Requests that are on their way to instances that go get this long.
 DRAIN_SECONDS = 60.0

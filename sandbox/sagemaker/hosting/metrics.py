@@ -19,6 +19,7 @@ from sandbox.sagemaker.hosting import utilization
 from sandbox.sagemaker.hosting.utilization import Running, Utilization
 
 NAMESPACE = "AWS/SageMaker"
+# Each flush is a transaction; where the account's time runs fast it comes sooner, but not more often than this.
 _FLUSH_SECONDS = 1.0
 _SHORTEST_FLUSH = 0.1
 # ConcurrentRequestsPerModel is a metric of high resolution; what nobody asks is told once a minute.

@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.sagemaker.training.request import invalid
 
+# How soon a deletion is heard.
 _LOOK_SECONDS = 0.2
 
 

@@ -30,6 +30,7 @@ from sandbox.wire.errors import AwsError
 if TYPE_CHECKING:
     from sandbox.sagemaker.tuning.request import TuningPlan
 
+# Trials that fail one after the other fail for a reason that the next one has, too.
 FAILURES_IN_A_ROW = 5
 # A script that reports its objective once, at its end, must not be stopped while it saves its model.
 _LEAST_EPOCHS = 2

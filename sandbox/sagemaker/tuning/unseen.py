@@ -10,8 +10,10 @@ from sandbox.core.bounded_regex import BoundedRegex, SlowExpression
 from sandbox.logs.store import Logs
 from sandbox.sagemaker.training.run import LOG_GROUP
 
+# What fits a failure reason.
 _SHOWN_LINES = 5
 _SHOWN_CHARACTERS = 120
+# A log's last lines: an epoch's figures are among them.
 _READ_LINES = 400
 # FailureReason has at most 1,024 characters.
 _MAX_REASON = 1_000

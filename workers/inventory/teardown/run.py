@@ -18,7 +18,9 @@ from workers.inventory.teardown.deleting import SLOW
 from workers.inventory.teardown.plan import NEEDS
 from workers.inventory.types import Resource, StepState, TearDownProgress, TearDownStep
 
+# Deletions at a time; SageMaker throttles who asks for many at once.
 AT_ONCE = 4
+# Endpoints take minutes to go.
 POLL_SECONDS = 3.0
 # How long something is waited for: an endpoint that is being created may take AWS half an hour and more.
 PATIENCE_SECONDS = 2 * 3600.0

@@ -19,7 +19,9 @@ from workers.functions.role import function_policy, policy_values
 from workers.functions.service import name_problem
 from workers.functions.types import FunctionSpec, FunctionVersion
 
+# MB: steps at which Lambda's share of a processor grows; new accounts stop at 3,008.
 MEMORY = (128, 256, 512, 1024, 2048, 3008)
+# MB and seconds: the endpoint does the work, and what it has not answered by then it rarely does.
 DEFAULT_MEMORY, DEFAULT_TIMEOUT = 256, 30
 LATEST = "$LATEST"
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 _KEY = "endpoints:function-detail"
+# Lines before "and 3 more"; what runs is among the latest.
 VERSIONS_SHOWN = 6
 LATEST = "$LATEST"
 

@@ -33,9 +33,13 @@ from workers.functions.types import Function
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Rows before the list scrolls.
 MOST_CALLS_SHOWN = 12
+# Requests for details at a time, of the session's connections; the others stay free for what is clicked.
 _CONCURRENT = 4
+# Functions of which figures are asked for: GetMetricData bills each of them.
 MOST_WATCHED = 40
+# Answers come one by one; the list is drawn once for those of three frames.
 _PAINT_MS = 50
 _LIST_KEY = "endpoints:functions"
 

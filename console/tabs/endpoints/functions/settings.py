@@ -20,6 +20,7 @@ from console.widgets.text.policy_diff import PolicyDiff
 from workers.functions.settings import SettingsChange, SettingsContext
 from workers.functions.types import ENDPOINT_VARIABLE, FunctionSettings, description_of
 
+# Lambda's limits: characters of a description, bytes of all variables.
 MOST_DESCRIPTION = 256
 _MOST_BYTES = 4096
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]+")

@@ -29,6 +29,7 @@ from workers.files.regular_file import read_regular
 from workers.functions.types import TestResult
 
 SETTING = "function_events"
+# Lambda takes 6 MB a request, and Base64 makes four bytes of three.
 MOST_PICTURE_BYTES = 4_400_000
 # A longer event would make the field slow to edit; it is shown in short and sent whole.
 _LONGEST_SHOWN = 20_000

@@ -23,7 +23,9 @@ from workers.errors.tree import SageDeckError
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Pixels: time, event, resource and who, uncut as a rule.
 _WIDTH = 920
+# Of the screen's height: head, filter and buttons need the rest of a screen of 700 pixels.
 _LIST_SHARE = 0.55
 _KEY = "overview:event list"
 

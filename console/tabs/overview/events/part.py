@@ -25,6 +25,7 @@ from workers.errors.tree import SageDeckError
 if TYPE_CHECKING:
     from workers.services import Services
 
+# Lines in the side; all are behind "All events".
 MOST = 6
 # CloudTrail knows of a call some minutes late: asking more often tells nothing new.
 READ_SECONDS = 60.0

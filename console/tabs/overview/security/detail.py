@@ -13,6 +13,7 @@ from console.widgets.forms.buttons import Button
 from console.widgets.text.key_values import KeyValues
 from workers.security.types import Finding
 
+# The usual command in full; a longer one scrolls.
 _MOST_LINES = 6
 
 

@@ -26,6 +26,7 @@ from console.widgets.tables.table import MenuEntry, ResourceTable
 from workers.security.prowler import ProwlerFile
 from workers.security.types import SEVERITIES, Finding, Report
 
+# Pixels: a finding's title beside its resource.
 _WIDTH = 920
 # What the list and the details take of the screen's height: head and buttons stay in sight at 700 pixels.
 _LIST_SHARE, _DETAIL_SHARE = 0.36, 0.26

@@ -15,6 +15,7 @@ from console.widgets.text.key_values import KeyValues
 from console.widgets.text.policy_diff import PolicyDiff
 from workers.security.narrowing import RoleUse
 
+# Pixels: an action with its service, twice side by side.
 _WIDTH = 560
 # What the policy takes of the screen at most.
 _MOST_OF_SCREEN = 0.35

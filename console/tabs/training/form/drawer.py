@@ -15,6 +15,7 @@ from console.widgets.frames.edge import Edge
 if TYPE_CHECKING:
     from console.tabs.base import Tab
 
+# Pixels: an instance type with its price.
 WIDTH = 320
 
 

@@ -21,6 +21,7 @@ from workers.types import TrainingSpec
 if TYPE_CHECKING:
     from workers.services import Services
 
+# After the last change of the form; each look asks Service Quotas.
 PAUSE_MS = 400
 
 

@@ -39,7 +39,9 @@ SCALE_WORDS = {
     "Auto": "scale chosen by SageMaker",
 }
 _NAME_ENDS = {"single": "", "tuning": "-tuning", "hosts": "-hosts"}
+# Characters of "-" and a time, which the name gets at launch.
 _STAMP = 16
+# SageMaker's limit for tuning jobs, for their trials' names go on from theirs.
 _TUNING_NAME_MOST = 32
 _FORM_PARAMETERS = frozenset(("backbone", "epochs", "learning_rate", "batch_size", "views"))
 _PAIR = re.compile(r"\s*([^=\s][^=]*?)\s*=\s*(.*?)\s*")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 OWN_PREFIX = "sagedeck:"
+# Pixels within and between chips.
 _PAD, _GAP = 8, 6
 
 

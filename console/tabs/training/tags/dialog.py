@@ -17,6 +17,7 @@ from console.widgets.forms.lines import HintLine
 from console.widgets.frames.dialog import Dialog
 from workers.aws.tags import MOST_TAGS, RESERVED, tag_problem
 
+# Rows before the list scrolls; few jobs have more tags.
 MOST_ROWS_HIGH = 8
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from console.look.theme import theme
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, focus_ring, on_theme, text_width
 
+# Pixels of a trial's square and from one to the next.
 _STEP = 24
 _SIDE = 20
 # More icons than this say less than their number does.

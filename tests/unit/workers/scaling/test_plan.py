@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.prices.table import HOURS_PER_MONTH
 from workers.scaling.plan import (
-    HOURS_PER_MONTH,
     Plan,
     PlanInput,
     function_month,
