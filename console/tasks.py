@@ -66,7 +66,7 @@ class TaskRegistry:
             return 0
         mine = asyncio.current_task()
         doomed = [task for task in doomed if task is not mine]
-        # One that has just ended cannot be cancelled any more, but what it would tell is out of date, too.
+        # A task that has just ended cannot be cancelled any more, but its result is out of date as well.
         self._left.update(doomed)
         return sum(task.cancel() for task in doomed)
 

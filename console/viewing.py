@@ -27,7 +27,7 @@ from workers.errors.tree import SageDeckError
 from workers.files.os_words import plain_words
 from workers.inference.model_input import seen_part
 
-# Who holds an arrow key down does not want every picture that flies by to be read.
+# While an arrow key is held down, the pictures that fly by are not read.
 PAUSE_SECONDS = 0.06
 CANCELLED = "The picture was not fetched."
 _serial = numbers(1)

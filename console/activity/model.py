@@ -161,7 +161,7 @@ class ActivityModel(QObject):
     def restore(self, records: list[dict[str, Any]]) -> None:
         """Put the records of earlier runs (oldest first) below what this run did."""
         old = [item for record in records if (item := self._from_record(record)) is not None]
-        # What this run finished before the file was read stands in the file too.
+        # Entries that this run finished before the file was read are in the file as well; they are not added twice.
         self.history.extend(item for item in reversed(old) if item.ended is not None and item.ended < self._began)
         del self.history[KEEP_FINISHED:]
         self.cleared.emit()

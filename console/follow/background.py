@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Named(Protocol):
-    """What can be followed has a name of its own in its account."""
+    """A thing that can be followed; its name is unique in its account."""
 
     @property
     def name(self) -> str: ...

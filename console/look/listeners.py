@@ -1,7 +1,7 @@
-"""Who wants to hear of something that outlives them: called while they live, forgotten when they are gone.
+"""Listeners of something that lives longer than they do: called while they live, forgotten when they are gone.
 
-A signal's connection does not do here. Python's garbage collector empties an object before Qt destroys it, and Qt,
-which knows nothing of that, would look for a slot that is no more. What is held weakly is let go of before.
+A signal's connection would crash here: Python's garbage collector empties an object before Qt destroys it, and until
+then Qt would still call its slot. These are weak references, which are empty by then.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Card:
     """One picture. ``source`` is its path, or the name under which its bytes were given to the thumbnail loader.
 
     ``answers`` has one entry for each endpoint asked; ``None`` while it has not answered. ``truth`` is the class that
-    the picture's folder says, if known. Without ``asking`` nobody waits for the answers that lack.
+    the picture's folder says, if known. Without ``asking`` the missing answers are not on their way, either.
     """
 
     key: str

@@ -26,8 +26,8 @@ def below(root: QWidget, kind: type[W], *, in_sight: bool = False) -> Iterator[W
 
     ``in_sight``: none that is hidden; pages that are not shown are not even looked through.
 
-    Not ``findChildren``: PySide makes who asks the owner of what it found, and a window that found a dialog's button
-    then keeps the dialog for ever.
+    Not ``findChildren``: PySide makes the widget that is searched an owner of all that it finds. A window that was
+    searched for a dialog's button would then keep that dialog for ever.
     """
     for child in root.children():
         if isinstance(child, QWidget) and not (in_sight and child.isHidden()):
@@ -53,8 +53,8 @@ def at_once(pieces: Iterable[None]) -> None:
 def screen_area(widget: QWidget) -> QRect:
     """What panels and docks leave of the screen that ``widget`` is on, in device independent pixels.
 
-    Not ``widget.screen()``: PySide takes the screen for a part of who asks, and when that is collected the screen is
-    destroyed with it (``tests/gui/test_outliving.py``).
+    Not ``widget.screen()``: PySide takes the screen for a part of that widget, and destroys it when the widget is
+    collected (``tests/gui/test_outliving.py``).
     """
     window = widget.window()
     parent = window.parentWidget()

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 # Nobody clicks or types for so long: there is time for a page that nobody asked for.
 QUIET_SECONDS = 0.4
-# Between two pieces that nobody waits for, so that what connects and reads meanwhile gets most of the time.
+# Between two pieces of a page that nobody waits for: connecting and reading get most of the time.
 PAUSE_SECONDS = 0.02
 INPUT = {
     QEvent.Type.MouseButtonPress,
@@ -108,7 +108,7 @@ class PageBuilder:
         self._wake()
 
     def finish(self, tab_id: str) -> None:
-        """Build the rest of a page now, however long it takes. What its code raises is told to the owner."""
+        """Build the rest of a page now, however long it takes. An exception in its code is told to the owner."""
         if tab_id not in self._left:
             self._left.append(tab_id)
         while tab_id in self._left:
@@ -130,7 +130,7 @@ class PageBuilder:
             while self._left:
                 await self._turn(watch)
                 if not self._left:
-                    # Who could not wait has finished the last one meanwhile.
+                    # ``finish`` was called meanwhile, and has built the last one.
                     break
                 tab_id = (self._wanted or self._left)[0]
                 spec = self._specs[tab_id]

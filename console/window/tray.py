@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSystemTrayIcon, QWidget
 
 from console.activity.model import ActivityItem, ActivityModel
 
-# Who waits for less does not look away.
+# For shorter work nobody turns to another window.
 LONG_SECONDS = 60.0
 # Desktops may cap it.
 SHOWN_MS = 10_000

@@ -141,7 +141,7 @@ def _read_s3(bucket: str, key: str) -> bytes:
         return found["Body"].read()
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        # To a role that may not list the bucket, S3 says of a missing object that it may not be listed.
+        # When an object is missing, S3 answers AccessDenied (s3:ListBucket) to a role that may not list the bucket.
         unlisted = code == "AccessDenied" and "s3:ListBucket" in error.response["Error"].get("Message", "")
         if unlisted or code in ("NoSuchKey", "NoSuchBucket", "404"):
             raise BadRequest(404, "There is no such object.") from None

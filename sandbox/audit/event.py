@@ -17,7 +17,7 @@ from sandbox.wire.messages import Caller
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _READING = ("BatchDescribe", "BatchGet", "Check", "Describe", "Estimate", "Filter", "Generate", "Get", "Head", "List",
             "Lookup", "Query", "Search", "Simulate", "Test", "Validate")  # fmt: skip
-# What happens inside of a resource is no management event, and the event history does not have it.
+# Calls that work inside of a resource. CloudTrail calls them data events; its event history leaves them out.
 _DATA = frozenset(
     {
         *(("sagemaker-runtime", name) for name in ("InvokeEndpoint", "InvokeEndpointAsync")),

@@ -33,7 +33,7 @@ class Recorder:
             if is_recorded(call):
                 self._trail.add(call, error, resources_of(self._named(call), answer, call.service))
         except Exception as exc:
-            # The call itself was answered; that nobody noted it is told, and must not undo it.
+            # The call itself was answered, and stays so; only its record is missing, which is said.
             tell_exception(exc)
 
     def _named(self, call: Call) -> Iterable[str]:

@@ -93,7 +93,7 @@ class Breach:
 
 
 Policy = TargetTracking | StepScaling
-# What a policy goes by: the periods of its metric, the newest last; or the alarm that triggers it, if one does.
+# A policy decides by this: the periods of its metric, the newest last; or the alarm that triggers it, if one does.
 Reading = Sequence[Point] | Breach | None
 
 

@@ -106,7 +106,7 @@ class Scaler:
                     tell_exception(error)
 
     def _forget(self, registered: set[str]) -> None:
-        """What was under way for a target that is registered no longer is nobody's any more."""
+        """Close the changes that were under way for targets that are no longer registered."""
         for name in self._under.keys() - registered:
             text = "The scalable target was deregistered before the change was fulfilled."
             self._book.end(self._under.pop(name).activity, "Overridden", text)

@@ -25,7 +25,7 @@ _EXIT_WAIT_S = 2.0
 _MEGABYTE = 1024 * 1024
 # Longer lines are cut into events of this size by CloudWatch Logs.
 _MAX_PENDING = 256 * 1024
-# What one call may print, so that a handler that never stops printing fills its own log and not our memory.
+# The most that one call may print: a handler that prints without end must not fill our memory.
 MAX_OUTPUT_BYTES = 8 * _MEGABYTE
 # An answer is at most 6 MB of payload, written as text inside of JSON.
 _MAX_ANSWER_BYTES = 48 * _MEGABYTE

@@ -88,7 +88,7 @@ class Iam:
     def authorize_role(
         self, role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None
     ) -> None:
-        """Raise the refusal that a service gets which does this with the role of a job or an endpoint."""
+        """Raise AWS's refusal unless the role of a job or an endpoint allows a service this ``action``."""
         caller = Caller(assumed_role_arn(role_arn, _SERVICE_SESSION), ACCOUNT_ID, "", role_arn)
         protocol = "s3" if action.startswith("s3:") else "json"
         self._usage.used(role_arn, action)
@@ -169,7 +169,7 @@ class Iam:
     def _hide_missing(self, call: S3Call, context: Mapping[str, str]) -> None:
         """Refuse to read a key that does not exist, unless the caller may list the bucket.
 
-        Otherwise the answers NoSuchKey and AccessDenied would tell them which keys there are. AWS does the same.
+        Otherwise a caller without that permission could find out by the answers which keys exist. AWS does the same.
         """
         try:
             self._store.get(call.bucket, call.key)

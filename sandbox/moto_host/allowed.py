@@ -1,8 +1,8 @@
 """Which operations moto may answer, by service, each with the reason why its answer is true here.
 
 moto answers thousands of operations and carries few of them out: a processing job of its own is "Completed" without
-having run. So only what stands here is asked of it. An operation that is neither ours nor here, and no list of
-something that cannot exist (``empty_lists``), is ``NotImplemented``.
+having run. So it is asked only for the operations below. All others are ``NotImplemented``, except our own
+and the lists of things that cannot exist here (``empty_lists``).
 """
 
 from __future__ import annotations

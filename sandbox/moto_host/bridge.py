@@ -109,7 +109,7 @@ class MotoBridge:
             self._give_up()
 
     def _give_up(self) -> None:
-        # Whoever waits for moto must not wait for what does not come any more.
+        # Requests that wait for moto get this error now: it will not be ready any more.
         self._failed = "The sandbox is ending."
         self._ready.set()
 

@@ -203,7 +203,7 @@ class Compaction:
             self._named.setdefault(name, set()).add(key)
 
     def _forget(self, holder: Holder) -> None:
-        """What exists at this moment must not be paired with a deletion that comes after it."""
+        """Do not pair what was created up to now with a deletion that comes later."""
         for key in self._named.pop(holder[1], ()):
             if key in self._pairs or key in self._texts:
                 self._spoiled.add(key)

@@ -1,8 +1,8 @@
-"""Lists of what cannot exist in the account: answered, and empty, so that programs that list an account get through.
+"""Lists that are always empty here, answered so that programs which list a whole account get through.
 
-Nothing of these kinds can be made here (creating is refused), so that there is none of it is the truth. What AWS lists
-without anybody having made it (its own catalogue, defaults of a new account) does not stand here: an empty list of that
-would be a lie. So neither does a list of what we could have, and only do not show.
+Nothing of these kinds can be made here (creating is refused), so an empty list is the truth. Left out, because an empty
+list would be a lie: what AWS lists although nobody made it (its own catalogue, the defaults of a new account), and what
+can be made here but is not shown.
 """
 
 from __future__ import annotations

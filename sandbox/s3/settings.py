@@ -36,7 +36,7 @@ DEFAULT_BLOCK: Members = {
     }
 }
 DEFAULTS: dict[str, Members] = {"encryption": DEFAULT_ENCRYPTION, "publicAccessBlock": DEFAULT_BLOCK}
-# What is kept of a document that a bucket has by default and that was deleted.
+# Stored in place of a default document (encryption, public access block) that somebody deleted.
 _TAKEN_AWAY = ""
 # Documents that are kept: (query name, root, error when there is none).
 DOCUMENTS = {
@@ -53,7 +53,7 @@ DOCUMENTS = {
     "encryption": ("ServerSideEncryptionConfiguration", "", ""),
     "tagging": ("Tagging", "NoSuchTagSet", "The TagSet does not exist"),
 }
-# What the sandbox does not do is answered as "not set" when read; writing it is NotImplemented.
+# Settings that the sandbox does not have: reading them answers "not set", writing them NotImplemented.
 ABSENT = {
     "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
     "lifecycle": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),

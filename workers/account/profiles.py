@@ -70,7 +70,7 @@ def read_profiles(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def unreadable_files(environ: Mapping[str, str] | None = None) -> list[str]:
-    """A sentence for each of the two files that cannot be read and for each line that cannot be used, without it."""
+    """A sentence for each of the two files and for each line that cannot be read; the line's text is not in it."""
     environ = os.environ if environ is None else environ
     told = []
     for place in (CONFIG, CREDENTIALS):

@@ -1,6 +1,6 @@
-"""Making things whose answer may get lost: what this attempt made is known for sure, kept or taken back, or told.
+"""Creating things although an answer may get lost: each thing made is kept or deleted again, or the error names it.
 
-A lost answer does not mean that nothing was done, and "already exists" after a lost answer may be one's own work.
+When an answer is lost, the thing may still have been made; "already exists" at the next try may then mean our own.
 So whatever is made carries the attempt's token (a tag, or a name that only this attempt uses); when an answer is in
 doubt, the account is asked. A flow of several steps runs inside ``as_one``: it has a deadline, and when it stops, for
 whatever reason, its steps are undone in a roll-back that nobody can cancel half-way and that has a deadline itself.

@@ -1,8 +1,9 @@
-"""How a profile's keys are found: botocore's own chain, but nothing in it waits for a terminal or for ever.
+"""How a profile's keys are found: botocore's own chain, but nothing in it waits for a terminal, or without end.
 
-A code of a second device is asked for by a callable, the program of ``credential_process`` is bounded, a fault in one
-section of the AWS CLI's files does not spoil the others, and keys of a role are kept where the AWS CLI keeps them, so
-that a child process, and the next start, need no second code.
+- The code of a second device is asked for by a callable.
+- The program of ``credential_process`` has a time limit.
+- A fault in one section of the AWS CLI's files leaves the other sections usable.
+- Keys of a role are kept where the AWS CLI keeps them: a child process and the next start then ask for no second code.
 """
 
 from __future__ import annotations

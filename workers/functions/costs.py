@@ -8,8 +8,8 @@ from workers.prices.table import PriceTable
 
 def function_per_hour(prices: PriceTable, function: Function, region: str) -> float | None:
     """US dollars an hour of a Lambda function by its last hour: calls, billed time times memory, and what is
-    provisioned. ``None`` when its use or the region's prices are not known. Without the free tier. What is
-    provisioned is charged for whether its use is known or not, and is then told alone.
+    provisioned. ``None`` when its use or the region's prices are not known. Without the free tier. When
+    only the use is unknown, this is the price of what is provisioned, which is billed in any case.
 
     With provisioned concurrency all time is priced as provisioned; calls beyond it cost somewhat more.
     """

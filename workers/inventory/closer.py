@@ -48,7 +48,7 @@ class Closer:
         return sum(metrics_of(row) for row in rows)
 
     async def look(self, rows: Collection[Resource]) -> dict[Key, dict[str, Any]]:
-        """Fields that were found out of these rows. What may not be read stays unknown."""
+        """Fields that were found out of these rows. A field that may not be read stays unknown."""
         now = self._clock()
         found: dict[Key, dict[str, Any]] = {}
         await self._tags_and_contents([row for row in rows if self._due(self._slow, row, SLOW_SECONDS)], found)

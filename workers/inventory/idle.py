@@ -160,7 +160,7 @@ def _saving(row: Resource, action: IdleAction) -> float | None:
 
 
 def unjudged(inventory: Inventory, kinds: Collection[Kind]) -> list[str]:
-    """Sentences on what rules for these kinds could say nothing about, besides metrics that may not be read."""
+    """What the rules for these kinds could not judge, in sentences. (Metrics that could not be read are told apart.)"""
     told = [f"{read.words}." for read in inventory.unread if read.kind in kinds]
     blind = [row for row in inventory.of("endpoint") if row.state == "InService" and not row.facts.get("variants")]
     if blind and "endpoint" in kinds:

@@ -1,6 +1,6 @@
 """What was there before: deleted endpoints, earlier runs of instances and notebooks, from the event history. Pure.
 
-The event history goes 90 days back and comes some minutes late. What it does not tell (a type, a price) is not known.
+The event history goes 90 days back and comes some minutes late. A type or price that is not in it stays unknown.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class PastReader:
     async def read(self, since: datetime, pages: int = PAGES_A_LOOK) -> str:
         """Read on, at most so many pages; returns what is missing in a sentence, "" when it reaches back to ``since``.
 
-        What may not be read is told, and no error.
+        A missing permission is told in that sentence; it is not raised.
         """
         if self._trail is None:
             return "What was deleted before is not in it."

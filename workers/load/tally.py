@@ -127,7 +127,7 @@ class Tally:
         )
 
     def ended(self, until: float) -> tuple[Second, ...]:
-        """The seconds that are over at ``until`` and were not told yet, also those in which nothing happened."""
+        """The seconds that have ended by ``until`` and are not told yet; empty seconds are told, too."""
         found = []
         while self._told + 1 <= until:
             found.append(self._told_second(self._told, self._seconds.pop(self._told, _Second())))

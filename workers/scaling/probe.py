@@ -1,7 +1,8 @@
-"""A short probe of an endpoint: what its latency is at 1, 2, 4 … requests at a time, until more brings no more.
+"""A short probe of an endpoint: its latency at 1, 2, 4 … requests at a time, until the rate grows no more.
 
-Pure: who sends the requests is handed in. In a closed loop requests a second are requests at a time by seconds each
-(Little's law), so the level at which the rate is flat says both what an instance does and what it then takes.
+Pure: the function that sends the requests is handed in. Each sender waits for its answer before it sends again, so
+requests a second = requests at a time / seconds each (Little's law). The level at which the rate stops growing gives
+both an instance's rate and its latency at that rate.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def _scale_out(rules: Rules, figures: tuple[Figure, ...], desired: int, base: in
     ):
         return desired
     figure, instances = figures[-1]
-    # What the scale-out that is waited for has added counts as part of what is asked for now.
+    # Instances that a scale-out still under way has added are part of those that are needed now.
     added = max(0, instances - base) if base < desired else 0
     return min(rules.maximum, _needed(figure, instances, rules.target) - added)
 

@@ -88,9 +88,9 @@ class Schedules:
         await as_one(steps, doing)
 
     async def delete(self, scalable: Scalable, name: str, *, tidy: bool = False) -> None:
-        """Delete a scheduled action; none of this name is no error.
+        """Delete a scheduled action. Raises nothing where there is none of this name.
 
-        ``tidy``: what then has neither schedules nor policies is scaled no more, and keeps what it has.
+        ``tidy``: if no schedule and no policy is left, end the scaling as well; the present capacity stays.
         """
 
         async def there() -> bool:

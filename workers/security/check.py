@@ -63,7 +63,7 @@ class Area(Generic[F]):
 
 
 def examine(area: Area[F], facts: Sequence[F], now: datetime, account: str, region: str) -> Report:
-    """Make the checks of an area over facts. A fact that lacks what a check needs is not checked by it."""
+    """Make the checks of an area. A check leaves out facts in which the part that it needs could not be read."""
     findings: list[Finding] = []
     unread: dict[tuple[str, str], list[str]] = {}
     looked = {check.id: 0 for check in area.checks}

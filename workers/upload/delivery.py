@@ -106,7 +106,7 @@ class Delivery:
             raise HopelessError(self._fatal)
 
     def second_chance(self) -> None:
-        """Forget the failures: what still exists is tried again, what does not is no failure."""
+        """Forget the failures, for another pass: files that exist are tried again, deleted ones are no failure."""
         self.failed.clear()
         self._in_a_row = 0
 

@@ -45,7 +45,7 @@ Done = Callable[[str, str, Exception | None], None]
 
 
 class NotVerified(Exception):
-    """The service answered, but what it says it has is not what was sent."""
+    """The service answered, but its checksum is not that of the bytes that were sent."""
 
 
 class Sender:

@@ -76,7 +76,7 @@ class Asking:
             try:
                 commands = await services.compute.commands.of(instance.id, most=_LOOKED_AT)
             except SageDeckError:
-                # Who may not list commands may still stop an instance.
+                # Stopping needs no permission to list commands; the question then cannot count them.
                 continue
             running += sum(command.running for command in commands)
         await self._ctx.run(made(instances, running, saves))

@@ -78,7 +78,7 @@ class UploadFolder(Command):
         """Send what is not there yet."""
         if self.item is not None:
             self.item.cancel, self.item.pause = self.control.cancel, self.set_paused
-            # Whoever was quick has paused it before there was an entry.
+            # The operator may have paused it before this entry existed.
             self.item.paused = self.control.paused
         try:
             self.result = await services.uploader.upload(

@@ -62,7 +62,7 @@ class Course:
 class UploadBook(QObject):
     """At most one upload runs at a time; how the last one of each folder ended is kept until it is put away.
 
-    What is said without naming a folder is of the upload that was started last, whatever folder is on the screen.
+    Properties that name no folder are about the upload that was started last, whatever folder is on the screen.
 
     Signals: ``changed()`` when a state changed, ``progressed()`` with new figures of the one that runs.
     """
@@ -165,7 +165,7 @@ class UploadBook(QObject):
             self.changed.emit()
 
     def removed(self, bucket: str, keys: Iterable[str] | None = None) -> None:
-        """Objects went from ``bucket`` (None: all of it): what lay there is no longer what was uploaded."""
+        """Objects were deleted from ``bucket`` (None: all): forget the uploads to there, which are whole no longer."""
         names = None if keys is None else list(keys)
         self._drop(
             lambda course: (
@@ -175,7 +175,7 @@ class UploadBook(QObject):
         )
 
     def _overtaken(self, newer: Course) -> None:
-        """What another folder had uploaded to the same place, above or below it, is no longer that folder alone."""
+        """Forget other folders' uploads to the same place, above or below it: it now holds files of both."""
         here = newer.command
         self._drop(
             lambda course: (

@@ -11,7 +11,7 @@ from console.models.states import State
 from workers.parking.types import Parked
 from workers.types import Endpoint, EndpointMetrics
 
-# Who pays for an endpoint that nothing has called for this long wants to know.
+# After so long without a call an endpoint is marked as idle: it bills all the same.
 IDLE_AFTER = timedelta(hours=24)
 _HALF_HOURS = 48
 PARKED = State("Parked", "neutral", "pause")

@@ -395,7 +395,7 @@ class EndpointsTab(Tab):
         spec = dialog.spec()
         chosen = next(job for job in jobs if job.name == spec.job_name)
         if chosen.place == "ec2":
-            # SageMaker cannot say where the model of a job lies that it does not know.
+            # The job ran on EC2, so SageMaker does not know it and cannot say where its model is.
             spec = replace(spec, model_uri=chosen.model_uri)
         self._wanted = spec.endpoint_name
         await self.ctx.run(DeployEndpoint(spec, self._cli_place(services, spec.job_name, jobs)))

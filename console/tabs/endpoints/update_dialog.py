@@ -64,7 +64,7 @@ class UpdateDialog(FormDialog):
         self._services, self._endpoint = services, endpoint
         # Fields are checked as they are added, when those after them are not there yet.
         self._ready = False
-        # SageMaker cannot say where the model of a job lies that it does not know.
+        # The job ran on EC2: SageMaker does not know it and cannot say where its model is.
         self._elsewhere = {job.name: job.model_uri for job in jobs if job.place == "ec2"}
         present = endpoint.job_name or ", ".join(endpoint.model_names)
         form = Form()

@@ -238,7 +238,7 @@ class ScalingTab(Tab):
         try:
             functions = await scaling.concurrency.functions()
         except SageDeckError:
-            # Who may not list functions still scales endpoints.
+            # Without the permission to list functions, endpoints can still be scaled.
             functions = ()
         self.planner.set_functions(functions)
         self.loader.set_targets(row.variant, functions)

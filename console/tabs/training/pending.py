@@ -152,7 +152,7 @@ def pending_rows(
             launching=name in launching,
         )
         for name, (job, form) in newest.items()
-        # What an earlier attempt left says nothing about the one that this window has just begun.
+        # A job that an earlier attempt left behind must not stand for the attempt that this window has just begun.
         if name not in launching or job.created >= launching[name][1] or job.running
     ]
     shown = {row.awaited for row in made}

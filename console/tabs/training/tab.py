@@ -247,7 +247,7 @@ class TrainingTab(Tab):
             self._show_rows()
 
     def _tags_unread(self, text: str, error: BaseException) -> None:
-        # Who looks for a name has no use for a message about tags.
+        # Only a search that names a tag fails without them; a search for a name does not need the message.
         if TERM in text.casefold():
             self.ctx.notify.error(error, "The tags could not be searched")
 

@@ -61,13 +61,13 @@ class _Keeper(QObject):
         before = self._last_in(now.window())
         gone = old is not None and not shiboken6.isValid(old)
         inside = not gone and old is not None and old.window() is now.window()
-        # Code that moves it on means it; who comes back from a dialog had put it there before.
+        # Our own code moved it within the window, and means it. Coming back from a dialog is another case.
         by_hand = inside and old is not None and usable(old) and not _is_page(now)
         lost = before is not None and before is not now and not usable(before)
-        # What was off while a dialog was open is on again, and Qt has forgotten it meanwhile.
+        # A button that was off while a dialog was open is on again, but Qt no longer remembers that it had the focus.
         forgotten = not inside and before is not None and before is not now and isinstance(now, QAbstractButton)
         pushed = not by_hand and (lost or forgotten)
-        # Who clicks means where he clicks.
+        # A click says where the keyboard is to be.
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
         if clicked or not (pushed or gone or (agreed and is_dangerous(now))):
             self.accept(now)
@@ -75,7 +75,7 @@ class _Keeper(QObject):
         if is_dangerous(now):
             _away_from(now)
         if before is not None and (pushed or before is now):
-            # What becomes of the page is known when the click has been dealt with.
+            # Later: only after the click has been dealt with is it known what became of the page.
             held, first, times = weakref.ref(before), weakref.ref(QApplication.focusWidget() or now), self._times
             QTimer.singleShot(0, self, lambda: self._settle(held, first, agreed) if times == self._times else None)
 

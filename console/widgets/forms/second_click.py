@@ -57,7 +57,7 @@ class SecondClickGuard:
         super().mousePressEvent(event)  # type: ignore[misc]
 
     def mouseReleaseEvent(self: Any, event: QMouseEvent) -> None:
-        """The end of a press that had no effect has none either, also for what lies below."""
+        """A press that had no effect must not have one when it is let go, neither here nor in the widget below."""
         if self._swallowed:
             self._swallowed = False
             event.accept()

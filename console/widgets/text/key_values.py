@@ -33,7 +33,7 @@ class KeyValues(QWidget):
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
-        # No more than the rows want, but all that they want at this width, which a size hint does not tell.
+        # As high as the rows are at this width: a size hint does not know the width, heightForWidth does.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.set_rows(rows)
 

@@ -43,7 +43,7 @@ def tagging_needs(call: Call, names: Names) -> list[Need] | None:
         return None
     for resource in texts(call, "ResourceARNList"):
         service = resource.split(":")[2] if resource.count(":") > 4 else ""
-        # A resource of a service that is not here is answered as one that does not exist; nothing is changed.
+        # For a service that the sandbox does not have, the answer is that the resource does not exist.
         action = _TAGGING.get(service, {}).get(call.operation, f"tag:{call.operation}")
         needs.append(Need(action, resource))
     return needs

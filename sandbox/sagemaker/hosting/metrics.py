@@ -1,6 +1,6 @@
-"""CloudWatch metrics of invocations and of what is under way, written once a second for all of them together.
+"""CloudWatch metrics of invocations and of requests under way, written once a second for all endpoints together.
 
-As on AWS, a variant that is in service and is not asked has values of zero, so that alarms see that nothing comes.
+As on AWS, a variant in service that gets no requests has values of zero, so that alarms notice the silence.
 """
 
 from __future__ import annotations

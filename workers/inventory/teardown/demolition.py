@@ -87,7 +87,7 @@ class Demolition:
         return Proof(self._ask.clock.now(), (*kept, *looked), tuple(unread), stock.kinds)
 
     async def _read_tags(self, inventory: Inventory) -> None:
-        """The tags of what is not known to be SageDeck's or not, and of what does not belong to something else."""
+        """Read the tags where only they can tell who made a resource: nothing that owns it is known, either."""
         owners = Owners(inventory)
         unknown = [row for row in inventory.resources if row.ours is None and owners.of(row) is None]
         unknown = [row for row in unknown if row.kind not in JOB_KINDS or row.in_use or row.bills]

@@ -61,7 +61,7 @@ class LoadForm(QWidget):
         self._edited()
 
     def set_targets(self, targets: Sequence[LoadTarget]) -> None:
-        """What may be asked, first what the page is about. Who stays with that stays with the one that was chosen."""
+        """Offer these targets, the page's own first; the chosen one stays while the page's own is the same."""
         about = next(iter(self._targets), "")
         self._targets = {target.words: target for target in targets}
         self.form.field("target", ComboBox).set_items([(words, words) for words in self._targets])

@@ -164,8 +164,8 @@ class LaunchForm(QFrame):
 
     def prewarm(self) -> None:
         """Start what a launch needs, if the form is in sight."""
-        # The SDK takes seconds and much memory to start: not for who never looks at this form, and for who does it is
-        # ready by the time the form is filled in. A failure shows at the launch.
+        # The SDK takes seconds and much memory to start, so it waits until this form is looked at; by the time that
+        # the form is filled in, it is ready. A failure shows at the launch.
         if self.isVisible():
             self.ctx.with_services(
                 lambda services: services.prewarm(), label="Prepare", key="training:prewarm", on_error=lambda _: None
