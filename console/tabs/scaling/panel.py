@@ -9,11 +9,12 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.models.format import count, dollars
+from console.tabs.scaling.limits import USUAL_TARGET, add_limits, limits_in, set_limits
 from console.tabs.scaling.rows import FUNCTION_COLUMNS, VARIANT_COLUMNS, VariantRow
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label
 from console.widgets.forms.buttons import Button
-from console.widgets.forms.fields import ComboBox, IntField, NumberField
+from console.widgets.forms.fields import ComboBox, IntField
 from console.widgets.forms.form import Form, Hint
 from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
@@ -33,9 +34,6 @@ from workers.scaling.types import (
 NEW_ALIAS = ""
 # Rows before the list scrolls: the form below stays in sight.
 _ROWS_SHOWN = 5
-_LONGEST_WAIT = 86_400
-# Shown until one is measured: an instance that takes a second a call, half of it used.
-_TARGET = 30.0
 
 
 class VariantForm(QWidget):
@@ -47,7 +45,6 @@ class VariantForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: VariantScaling | None = None
-        self._ready = False
         self.form = Form()
         self.counts_button = Button("1 now…", "link", on=self.countsWanted.emit)
         counts = QWidget()
@@ -57,17 +54,7 @@ class VariantForm(QWidget):
         line.addStretch(1)
         line.addWidget(self.counts_button)
         self.form.add_widget(counts)
-        self.form.add_pair(
-            ("minimum", "Minimum", IntField(1, 1, 1000), lambda _: self._check_limits()),
-            ("maximum", "Maximum", IntField(4, 1, 1000)),
-        )
-        self.form.add(
-            "target", "Target, invocations per instance and minute", NumberField(_TARGET), check=_check_target
-        )
-        self.form.add_pair(
-            ("out", "Scale-out wait", IntField(300, 0, _LONGEST_WAIT, suffix="s")),
-            ("in", "Scale-in wait", IntField(300, 0, _LONGEST_WAIT, suffix="s")),
-        )
+        add_limits(self.form, "Target, invocations per instance and minute")
         self.still_out = Switch("Suspend scaling out")
         self.still_in = Switch("Suspend scaling in")
         self.still_scheduled = Switch("Suspend the schedule")
@@ -77,18 +64,7 @@ class VariantForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.form)
-        self._ready = True
-        self.form.changed.connect(self._edited)
-
-    def _edited(self) -> None:
-        # The maximum that one types is what the minimum is checked against.
-        self.form.row("minimum").check()
-        self.changed.emit()
-
-    def _check_limits(self) -> str | None:
-        if self._ready and self.form.value("minimum") > self.form.value("maximum"):
-            return "The minimum may not be above the maximum."
-        return None
+        self.form.changed.connect(self.changed)
 
     def show_scaling(self, found: VariantScaling) -> None:
         """Fill the form with what is in force; what one is changing stays until another variant is chosen."""
@@ -102,34 +78,21 @@ class VariantForm(QWidget):
 
     def set_values(self, settings: VariantSettings, suspended: Suspended) -> None:
         """Put these into the fields."""
-        self.form.set_values(
-            {
-                "minimum": settings.minimum,
-                "maximum": settings.maximum,
-                "target": settings.target,
-                "out": settings.out_wait,
-                "in": settings.in_wait,
-            }
-        )
         self.still_out.setChecked(suspended.scale_out)
         self.still_in.setChecked(suspended.scale_in)
         self.still_scheduled.setChecked(suspended.scheduled)
-        self.form.check()
+        set_limits(self.form, settings)
 
     def _values_of(self, found: VariantScaling) -> tuple[VariantSettings, Suspended]:
         target, policy = found.target, found.policy
         least = target.minimum if target is not None else max(1, found.variant.desired)
         most = target.maximum if target is not None else max(4, found.variant.desired)
-        value = policy.value if policy is not None and policy.value is not None else _TARGET
+        value = policy.value if policy is not None and policy.value is not None else USUAL_TARGET
         waits = (policy.out_wait, policy.in_wait) if policy is not None else (300, 300)
         return VariantSettings(least, most, value, *waits), target.suspended if target is not None else Suspended()
 
     def _values(self) -> tuple[VariantSettings, Suspended]:
-        given = self.form.values()
-        settings = VariantSettings(
-            given["minimum"], given["maximum"], given["target"] or 0.0, given["out"], given["in"]
-        )
-        return settings, Suspended(
+        return limits_in(self.form), Suspended(
             self.still_in.isChecked(), self.still_out.isChecked(), self.still_scheduled.isChecked()
         )
 
@@ -142,10 +105,6 @@ class VariantForm(QWidget):
     def suspended(self) -> Suspended:
         """What the switches say."""
         return self._values()[1]
-
-
-def _check_target(value: float | None) -> str | None:
-    return None if value is not None and value > 0 else "The target must be above 0."
 
 
 class FunctionForm(QWidget):

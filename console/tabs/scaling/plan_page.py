@@ -10,11 +10,12 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.format import count
 from console.tabs.scaling import plan_words
+from console.tabs.scaling.columns import Columns, column, line
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label, on_theme
 from console.widgets.forms.buttons import Button
@@ -72,14 +73,12 @@ class PlanPage(QWidget):
         self.apply_button = Button("Apply plan…", "primary", "check", on=self.applied.emit)
         self.copy_button = Button("Copy as JSON", "link", "copy", small=True, on=self._copy)
         self._source = label(f"Safety factor {SAFETY_FACTOR:g}: {SAFETY_SOURCE}.", "small", "text3", wrap=True)
-        self._aws_head = _line(label("In AWS's words", "section"), self.copy_button)
+        self._aws_head = line(label("In AWS's words", "section"), self.copy_button)
         self._page = page = QWidget()
-        self._both = QBoxLayout(QBoxLayout.Direction.LeftToRight, page)
-        self._both.setContentsMargins(0, 0, 0, 0)
-        self._both.setSpacing(32)
+        self._both = Columns(_BESIDE, 32, page)
         asked = (
             label("What it does", "section"),
-            _line(self.measure_button, self.stop_button, self.picture_button),
+            line(self.measure_button, self.stop_button, self.picture_button),
             self.sent,
             self.measured,
             self.probe_sums,
@@ -93,12 +92,12 @@ class PlanPage(QWidget):
             self._source,
             label("A month at one steady rate", "section"),
             self.costs,
-            _line(self.apply_button),
+            line(self.apply_button),
             self._aws_head,
             self.aws_sums,
         )
         for parts in (asked, reckoned):
-            self._both.addWidget(_column(parts), 1)
+            self._both.addWidget(column(parts), 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(PageScroll(page, name="Plan"))
@@ -111,18 +110,12 @@ class PlanPage(QWidget):
     def _dress(self) -> None:
         # A line that the eye must cross to find its sum is no line.
         self._page.setMaximumWidth(theme().pixels(_WIDEST))
-        self._place()
+        self._both.fit(self.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """What is asked and what comes of it beside each other where there is room, else below."""
         super().resizeEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        beside = self.width() >= theme().pixels(_BESIDE)
-        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
-        if self._both.direction() != way:
-            self._both.setDirection(way)
+        self._both.fit(self.width())
 
     def _latency_typed(self) -> None:
         self._typed = True
@@ -228,25 +221,3 @@ class PlanPage(QWidget):
         self.costs.set_rows(plan_words.costs(plan, per_hour) if plan is not None else [])
         self._aws_head.setVisible(bool(recommendation))
         self.aws_sums.set_rows(plan_words.in_aws_words(recommendation) if recommendation else [])
-
-
-def _column(parts: Sequence[QWidget]) -> QWidget:
-    holder = QWidget()
-    column = QVBoxLayout(holder)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(12)
-    for part in parts:
-        column.addWidget(part)
-    column.addStretch(1)
-    return holder
-
-
-def _line(*parts: QWidget) -> QWidget:
-    holder = QWidget()
-    line = QHBoxLayout(holder)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(8)
-    for part in parts:
-        line.addWidget(part)
-    line.addStretch(1)
-    return holder

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.chart import Series
 from console.models.format import count, dollars, percents
+from console.tabs.scaling.columns import Columns, line
+from console.tabs.scaling.limits import add_limits, limits_in, set_limits
 from console.tabs.scaling.sums import Sums
 from console.widgets.base import label, on_theme
 from console.widgets.charts.chart import LineChart
@@ -38,7 +40,6 @@ _CURVE_HEIGHT, _SMALL_HEIGHT = 150, 110
 _TOP = 600.0
 # Pixels at which form and sums stand side by side.
 _BESIDE = 560
-_LONGEST_WAIT = 86_400
 
 
 class PlanSide(QWidget):
@@ -50,17 +51,8 @@ class PlanSide(QWidget):
     def __init__(self, side: str, kind: ButtonKind, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.side = side
-        self._ready = False
         self.form = Form()
-        self.form.add_pair(
-            ("minimum", "Minimum", IntField(1, 1, 1000), lambda _: self._check_limits()),
-            ("maximum", "Maximum", IntField(4, 1, 1000)),
-        )
-        self.form.add("target", "Target, a minute", NumberField(30.0), check=_check_target)
-        self.form.add_pair(
-            ("out", "Scale-out wait", IntField(300, 0, _LONGEST_WAIT, suffix="s")),
-            ("in", "Scale-in wait", IntField(300, 0, _LONGEST_WAIT, suffix="s")),
-        )
+        add_limits(self.form, "Target, a minute")
         self.sums = Sums()
         self.origin = label("", "small", "text2", wrap=True)
         self.apply_button = Button(f"Apply {NAMES[side]}…", kind, "check", on=self.applied.emit)
@@ -70,39 +62,17 @@ class PlanSide(QWidget):
         for part in (label(NAMES[side], "section"), self.origin, self.sums, self.form, self.apply_button):
             column.addWidget(part)
         column.addStretch(1)
-        self._ready = True
-        self.form.changed.connect(self._edited)
-
-    def _edited(self) -> None:
-        self.form.row("minimum").check()
-        self.changed.emit()
-
-    def _check_limits(self) -> str | None:
-        if self._ready and self.form.value("minimum") > self.form.value("maximum"):
-            return "The minimum may not be above the maximum."
-        return None
+        self.form.changed.connect(self.changed)
 
     def set_settings(self, settings: VariantSettings, origin: str) -> None:
         """Put these into the fields; ``origin`` says where they are from."""
         self.origin.setText(origin)
-        self.form.set_values(
-            {
-                "minimum": settings.minimum,
-                "maximum": settings.maximum,
-                "target": settings.target,
-                "out": settings.out_wait,
-                "in": settings.in_wait,
-            }
-        )
-        self.form.check()
+        set_limits(self.form, settings)
 
     @property
     def settings(self) -> VariantSettings | None:
         """What the fields say; None while they say nothing that can be replayed."""
-        given = self.form.values()
-        if not self.form.valid or given["target"] is None:
-            return None
-        return VariantSettings(given["minimum"], given["maximum"], given["target"], given["out"], given["in"])
+        return limits_in(self.form) if self.form.valid else None
 
     @property
     def rules(self) -> Rules | None:
@@ -152,7 +122,7 @@ class ReplayPage(QWidget):
         self.common = Form()
         self.common.add_pair(
             ("top", "Highest drawn", IntField(round(_TOP), 1, 10_000_000, suffix="/min")),
-            ("capacity", "An instance serves", NumberField(60.0, suffix="/min"), _check_target),
+            ("capacity", "An instance serves", NumberField(60.0, suffix="/min"), _check_capacity),
             ("start", "Instances at first", IntField(1, 1, 1000)),
         )
         self.sides = {"a": PlanSide("a", "normal"), "b": PlanSide("b", "primary")}
@@ -160,13 +130,12 @@ class ReplayPage(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(_line(self.lengths, self.day_button, self.file_button))
+        column.addWidget(line(self.lengths, self.day_button, self.file_button))
         column.addWidget(self.said)
         for chart in charts:
             column.addWidget(chart)
         column.addWidget(self.common)
-        self._both = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._both.setSpacing(24)
+        self._both = Columns(_BESIDE, 24)
         for side in SIDES:
             self._both.addWidget(self.sides[side], 1)
         column.addLayout(self._both)
@@ -189,18 +158,12 @@ class ReplayPage(QWidget):
         self.curve.setFixedHeight(theme().pixels(_CURVE_HEIGHT))
         for chart in (self.instances, self.over):
             chart.setFixedHeight(theme().pixels(_SMALL_HEIGHT))
-        self._place()
+        self._both.fit(self.width())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Beside each other where there is room, else below."""
         super().resizeEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        beside = self.width() >= theme().pixels(_BESIDE)
-        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
-        if self._both.direction() != way:
-            self._both.setDirection(way)
+        self._both.fit(self.width())
 
     def forget(self) -> None:
         """Begin with an empty curve and no result."""
@@ -301,18 +264,7 @@ def _sums(found: Outcome) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _line(*parts: QWidget) -> QWidget:
-    holder = QWidget()
-    line = QHBoxLayout(holder)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(8)
-    for part in parts:
-        line.addWidget(part)
-    line.addStretch(1)
-    return holder
-
-
-def _check_target(value: float | None) -> str | None:
+def _check_capacity(value: float | None) -> str | None:
     return None if value is not None and value > 0 else "It must be above 0."
 
 
