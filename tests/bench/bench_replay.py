@@ -24,16 +24,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.helpers.sagemaker_jobs import Account  # noqa: E402
+from tests.helpers.sagemaker_jobs import ANSWERING, Account  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess  # noqa: E402
 from workers.scaling.replay import Minute, Rules, replay  # noqa: E402
 
-INFERENCE = """
-def model_fn(model_dir): return None
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return b"{}"
-def output_fn(prediction, accept): return "{}"
-"""
 TARGET = {
     "ServiceNamespace": "sagemaker",
     "ResourceId": "endpoint/e/variant/AllTraffic",
@@ -100,7 +94,7 @@ class Run:
 
 def prepared(account: Account) -> Any:
     """The endpoint with limits and policy; the client of Application Auto Scaling."""
-    account.endpoint("e", {"code/inference.py": INFERENCE})
+    account.endpoint("e", ANSWERING)
     assert account.settled("e") == "InService"
     scaling = account.sandbox.client("application-autoscaling")
     scaling.register_scalable_target(**TARGET, MinCapacity=MINIMUM, MaxCapacity=MAXIMUM)

@@ -20,13 +20,11 @@ from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.page_scroll import PageScroll
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
-from tests.helpers.models import ModelServices, enter
-from tests.helpers.window import texts, until
+from tests.helpers.models import ModelServices, tab_alone
+from tests.helpers.window import dialog_of, texts, until
 from workers.compute.types import Agent, Check, InstanceSpec, JobSpec
 from workers.errors.tree import AccessDenied
 from workers.types import Bucket, Listing
-
-SPECS = [TAB]
 
 
 class Account(ModelServices):
@@ -45,18 +43,7 @@ class Account(ModelServices):
 
 
 async def opened(make_application: Callable[..., Any], compute: Any) -> tuple[Any, ComputeTab]:
-    application = make_application(SPECS)
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("compute")
-    assert isinstance(tab, ComputeTab)
-    enter(application, Account(compute))
-    return application, tab
-
-
-async def dialog_of(kind: type[Any], parent: Any) -> Any:
-    await until(lambda: [found for found in parent.findChildren(kind) if found.isVisible()])
-    return next(found for found in parent.findChildren(kind) if found.isVisible())
+    return tab_alone(make_application, TAB, ComputeTab, Account(compute))
 
 
 def button(parent: Any, words: str) -> Button:

@@ -17,19 +17,13 @@ from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.backends import sandbox_of
 from tests.helpers.functions import zipped
 from tests.helpers.load import THROTTLED
-from tests.helpers.sagemaker_jobs import TRUST, Account
+from tests.helpers.sagemaker_jobs import ANSWERING, TRUST, Account
 from tests.helpers.waiting import wait_for
 from tests.helpers.window import dialog_of, texts, until
 from workers.account import sandbox as local_account
 from workers.load.types import LoadReport
 from workers.types import Backend
 
-INFERENCE = """
-def model_fn(model_dir): return None
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return b"{}"
-def output_fn(prediction, accept): return "{}"
-"""
 SLOW = """
 import time
 def handler(event, context):
@@ -42,7 +36,7 @@ def handler(event, context):
 def made(backend: Backend, state: Path) -> Account:
     """An endpoint that answers and a function that takes its time."""
     account = Account(sandbox_of(backend, state))
-    account.endpoint("dogs", {"code/inference.py": INFERENCE})
+    account.endpoint("dogs", ANSWERING)
     trust = json.dumps(TRUST).replace("sagemaker.amazonaws.com", "lambda.amazonaws.com")
     role = account.iam.create_role(RoleName="caller", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     functions = account.sandbox.client("lambda")

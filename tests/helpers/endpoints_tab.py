@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from console.tabs.endpoints import TAB
 from console.tabs.endpoints.tab import EndpointsTab
-from tests.helpers.models import ModelServices, enter
+from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.window import until
-
-if TYPE_CHECKING:
-    pass
-
-
-SPECS = [TAB]
 
 
 def open_tab(make_application: Callable[..., Any], services: ModelServices | None = None) -> tuple[Any, EndpointsTab]:
-    application = make_application(SPECS)
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("endpoints")
-    assert isinstance(tab, EndpointsTab)
-    if services is not None:
-        enter(application, services)
-    return application, tab
+    return tab_alone(make_application, TAB, EndpointsTab, services)
 
 
 async def listed(tab: EndpointsTab, services: ModelServices) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,17 +15,22 @@ from PySide6.QtGui import QColor, QImage
 
 from tests.helpers.compute import busy_account
 from tests.helpers.inventory import FakeInventory, denied, pictured, resource
+from tests.helpers.like import like
 from tests.helpers.models import NOW, ModelServices, endpoint
 from tests.helpers.safety import FakeSecurity, FakeTrail, happened, some_events, unsafe_account
 from tests.helpers.scaling import scaled_account
+from workers.access.role_check import RoleChecks
 from workers.errors.tree import NotFound
 from workers.functions.calls import FunctionCall
+from workers.functions.service import Functions
 from workers.functions.types import Function, FunctionVersion
-from workers.inventory.types import Resource
+from workers.inventory.types import Kind, Resource
 from workers.security.types import NotChecked
-from workers.storage.buckets import Listing
+from workers.storage.buckets import Listing, Storage
 from workers.training.curves import CurveReader
+from workers.training.jobs import Training
 from workers.tuning.costs import estimate
+from workers.tuning.jobs import Tuning
 from workers.tuning.types import (
     CategoricalRange,
     ContinuousRange,
@@ -42,6 +47,7 @@ from workers.types import (
     ClassScore,
     DatasetReport,
     EndpointMetrics,
+    EpochMetrics,
     Finding,
     JobPage,
     JobReport,
@@ -50,6 +56,7 @@ from workers.types import (
     TrainingJob,
     UploadResult,
 )
+from workers.upload.uploader import Uploader
 
 LONG = 63
 METRICS = tuple(
@@ -131,7 +138,7 @@ def tuning_job() -> tuple[TuningJob, tuple[Trial, ...]]:
     trials = tuple(
         Trial(
             f"{TUNING[:20]}-{at:03}-0123abcd",
-            ("Completed", "Stopped", "InProgress", "Failed")[at % 4] if at > 6 else "Completed",  # type: ignore[arg-type]
+            ("Completed", "Stopped", "InProgress", "Failed")[at % 4] if at > 6 else "Completed",
             NOW - timedelta(minutes=60 - at),
             started=NOW - timedelta(minutes=59 - at),
             ended=None if at % 4 == 2 and at > 6 else NOW - timedelta(minutes=30 - at),
@@ -202,14 +209,15 @@ def function() -> Function:
 
 def everything() -> tuple[Resource, ...]:
     """What the overview's picture has, and the longest names, all of which are idle."""
+    kinds: tuple[tuple[Kind, str, str, float], ...] = (
+        ("endpoint", "InService", "12 × ml.g5.12xlarge, 1 × ml.m5.xlarge", 7.09),
+        ("notebook", "InService", "ml.t3.medium", 0.05),
+        ("volume", "available", "16,384 GiB gp3, encrypted", 1.8),
+    )
     long = tuple(
         resource(kind, long_name(f"{kind}-"), state, size=size, idle="no request for 19 days", dollars_per_hour=price,
                  created=NOW - timedelta(days=23), last_use=NOW - timedelta(days=19), cost_so_far=price * 552)
-        for kind, state, size, price in (
-            ("endpoint", "InService", "12 × ml.g5.12xlarge, 1 × ml.m5.xlarge", 7.09),
-            ("notebook", "InService", "ml.t3.medium", 0.05),
-            ("volume", "available", "16,384 GiB gp3, encrypted", 1.8),
-        )
+        for kind, state, size, price in kinds
     )  # fmt: skip
     logs = tuple(resource("log-group", f"/aws/sagemaker/{at}", idle="kept for ever") for at in range(40))
     return (*pictured(), *long, *logs)
@@ -242,47 +250,69 @@ class FullServices(ModelServices):
             name: lambda data: (CLASSES[:5], (0.63, 0.31, 0.02, 0.014, 0.006)) for name in ENDPOINTS if name != "dogs"
         } | {"dogs": lambda data: (CLASSES[1:6], (0.52, 0.41, 0.03, 0.02, 0.001))}
         self._tuning, self._trials = tuning_job()
-        for name, answer in (
-            ("log", self._job_log), ("curve_reader", lambda job: CurveReader(job.metric_definitions)),
-            ("failure", self._failure), ("check_name", self._no_problem), ("features_progress", self._nothing),
-        ):  # fmt: skip
-            setattr(self.training, name, answer)
+        self.training.log = like(Training.log)(self._job_log)
+        self.training.curve_reader = like(Training.curve_reader)(lambda job: CurveReader(job.metric_definitions))
+        self.training.failure = like(Training.failure)(self._failure)
+        self.training.check_name = like(Training.check_name)(self._no_problem)
+        self.training.features_progress = like(Training.features_progress)(self._nothing)
         self.tuning = SimpleNamespace(
-            list=self._list_tunings, describe=self._describe_tuning, trials=self._trials_of, curves=self._curves,
-            unseen_objective=self._nothing, check_name=self._no_problem, pictures=self._pictures,
-            estimate=lambda spec, prices, pictures: estimate(spec, prices, self.region, pictures),
-        )  # fmt: skip
-        self.functions = SimpleNamespace(
-            list_all=self._functions, measured=self._same, detailed=self._detailed, calls=self._calls,
-            versions=self._versions, describe=self._function, per_hour=self._functions_per_hour,
-        )  # fmt: skip
-        self.storage = SimpleNamespace(
-            buckets=self._buckets, list=self._listing, safety=self._safety, objects=self._objects, preview=self._preview
+            list=like(Tuning.list)(self._list_tunings),
+            describe=like(Tuning.describe)(self._describe_tuning),
+            trials=like(Tuning.trials)(self._trials_of),
+            curves=like(Tuning.curves)(self._curves),
+            unseen_objective=like(Tuning.unseen_objective)(self._nothing),
+            check_name=like(Tuning.check_name)(self._no_problem),
+            pictures=like(Tuning.pictures)(self._pictures),
+            estimate=like(Tuning.estimate)(
+                lambda spec, prices, pictures: estimate(spec, prices, self.region, pictures)
+            ),
         )
-        self.uploader = SimpleNamespace(pending=self._none, places=self._none, look=self._look)
-        self.role_checks = SimpleNamespace(check=self._role)
+        self.functions = SimpleNamespace(
+            list_all=like(Functions.list_all)(self._functions),
+            measured=like(Functions.measured)(self._same),
+            detailed=like(Functions.detailed)(self._detailed),
+            calls=like(Functions.calls)(self._calls),
+            versions=like(Functions.versions)(self._versions),
+            describe=like(Functions.describe)(self._function),
+            per_hour=like(Functions.per_hour)(self._functions_per_hour),
+        )
+        self.storage = SimpleNamespace(
+            buckets=like(Storage.buckets)(self._buckets),
+            list=like(Storage.list)(self._listing),
+            safety=like(Storage.safety)(self._safety),
+            objects=like(Storage.objects)(self._objects),
+            preview=like(Storage.preview)(self._preview),
+        )
+        self.uploader = SimpleNamespace(
+            pending=like(Uploader.pending)(self._none),
+            places=like(Uploader.places)(self._none),
+            look=like(Uploader.look)(self._look),
+        )
+        self.role_checks = SimpleNamespace(check=like(RoleChecks.check)(self._role))
         self.grants = SimpleNamespace()
 
     async def prewarm(self) -> None:
         """Nothing to warm."""
 
-    async def _nothing(self, *_: Any) -> None:
+    async def _nothing(self, *_: Any, **__: Any) -> None:
         return None
 
-    async def _none(self, *_: Any) -> list[Any]:
+    async def _none(self, *_: Any, **__: Any) -> list[Any]:
         return []
 
     async def _look(self, *_: Any, **__: Any) -> UploadResult:
         return UploadResult(0, 0, 0, 0.0, missing=1)
 
-    async def _no_problem(self, *_: Any) -> str:
+    async def _no_problem(self, *_: Any, **__: Any) -> str:
         return ""
 
-    async def _pictures(self, uri: str) -> int:
+    async def _pictures(self, data_uri: str) -> int:
         return 8351
 
-    async def _job_log(self, name: str, token: str | None = None) -> tuple[list[LogEvent], str]:
-        return ([] if token else log_of(7 if name == RUNNING_JOB else EPOCHS)), "end"
+    async def _job_log(
+        self, name: str, token: str | None = None, *, from_end: bool = False
+    ) -> tuple[tuple[LogEvent, ...], str]:
+        return (() if token else tuple(log_of(7 if name == RUNNING_JOB else EPOCHS))), "end"
 
     async def _failure(self, job: TrainingJob) -> Any:
         return SimpleNamespace(
@@ -296,12 +326,12 @@ class FullServices(ModelServices):
     async def _describe_tuning(self, name: str) -> TuningJob:
         return self._tuning
 
-    async def _trials_of(self, job: TuningJob) -> tuple[Trial, ...]:
+    async def _trials_of(self, job: TuningJob | str) -> tuple[Trial, ...]:
         return self._trials
 
-    async def _curves(self, job: TuningJob, trials: Sequence[Trial]) -> dict[str, Any]:
+    async def _curves(self, job: TuningJob, trials: Iterable[Trial]) -> dict[str, tuple[EpochMetrics, ...]]:
         made = {}
-        for trial in trials[:8]:
+        for trial in list(trials)[:8]:
             reader = CurveReader(METRICS)
             reader.feed(log_of())
             made[trial.name] = reader.epochs
@@ -313,7 +343,7 @@ class FullServices(ModelServices):
                 return row
         for trial in self._trials:
             if trial.name == name:
-                return replace(self.job_rows[1], name=name, status=trial.status)  # type: ignore[arg-type]
+                return replace(self.job_rows[1], name=name, status=trial.status)
         raise NotFound(f"Could not read {name}", "It does not exist.")
 
     async def _page(self, *, status: str | None = None, **_: Any) -> JobPage:
@@ -323,8 +353,8 @@ class FullServices(ModelServices):
         yield function()
         yield replace(function(), name="classify", errors=0, arn="arn:aws:lambda:::classify")
 
-    async def _same(self, found: list[Function]) -> list[Function]:
-        return found
+    async def _same(self, functions: Sequence[Function]) -> list[Function]:
+        return list(functions)
 
     async def _detailed(self, function: Function, *, fresh: bool = False) -> Function:
         return function
@@ -345,10 +375,10 @@ class FullServices(ModelServices):
     async def _buckets(self) -> list[Bucket]:
         return [Bucket(BUCKET, NOW), Bucket("short", NOW)]
 
-    async def _safety(self, name: str) -> BucketSafety:
+    async def _safety(self, bucket: str) -> BucketSafety:
         return BucketSafety(True, True, True)
 
-    async def _listing(self, name: str, prefix: str = "", token: str | None = None, **_: Any) -> Listing:
+    async def _listing(self, bucket: str, prefix: str = "", token: str | None = None) -> Listing:
         folders = tuple(f"{prefix}{name}/" for name in CLASSES[:3])
         objects = tuple(
             S3Object(f"{prefix}{CLASSES[at % 3]}_{at:05}_taken_with_the_other_camera.jpg", 123_456, NOW, "e")
@@ -356,14 +386,14 @@ class FullServices(ModelServices):
         )
         return Listing(prefix, folders, objects, "more")
 
-    async def _objects(self, name: str, prefix: str = "") -> AsyncIterator[S3Object]:
-        for item in (await self._listing(name)).objects:
+    async def _objects(self, bucket: str, prefix: str = "") -> AsyncIterator[S3Object]:
+        for item in (await self._listing(bucket)).objects:
             yield item
 
-    async def _preview(self, *_: Any) -> Any:
+    async def _preview(self, *_: Any, **__: Any) -> Any:
         raise NotFound("Could not read the object", "It does not exist.")
 
-    async def _role(self, *_: Any) -> tuple[tuple[Any, ...], None]:
+    async def _role(self, *_: Any, **__: Any) -> tuple[tuple[Any, ...], None]:
         return (), None
 
 

@@ -18,6 +18,7 @@ from workers.inventory.types import (
     CostFigures,
     CostHistory,
     CostPoint,
+    IdleAction,
     IdleFinding,
     IdleReport,
     IdleRule,
@@ -97,7 +98,7 @@ def pictured() -> tuple[Resource, ...]:
     )  # fmt: skip
 
 
-_ACTIONS = {"endpoint": "park", "instance": "stop", "notebook": "stop", "volume": "delete"}
+_ACTIONS: dict[Kind, IdleAction] = {"endpoint": "park", "instance": "stop", "notebook": "stop", "volume": "delete"}
 
 
 class FakeInventory:

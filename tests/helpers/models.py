@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
+from tests.helpers.like import like
 from tests.helpers.window import SANDBOX, FakeServices
+from workers.endpoints.service import Endpoints
 from workers.endpoints.update import EndpointUpdate, UpdateSpec
 from workers.errors.tree import NotFound
+from workers.inference.invoke import Inference
 from workers.parking.memory import Kept, Memory
+from workers.parking.service import Parking
 from workers.parking.types import Parked, ParkPlan
+from workers.training.jobs import Training
 from workers.types import (
     Backend,
     DeletionPlan,
@@ -28,9 +33,6 @@ from workers.types import (
     Prediction,
     TrainingJob,
 )
-
-if TYPE_CHECKING:
-    pass
 
 NOW = datetime.now(UTC)
 CLASSES = ("004.Akita", "010.Pug", "031.Husky")
@@ -98,28 +100,37 @@ class ModelServices(FakeServices):
         self.predict_seconds = 0.0
         self.asked = 0
         self.endpoints = SimpleNamespace(
-            list=self._endpoints,
-            describe=self._describe,
-            deploy=self._deploy,
-            update=self._update,
-            alarms=self._alarms,
-            tidy=self._tidy,
-            deletion_plan=self._plan,
-            delete=self._delete,
-            log=self._log,
-            metrics=self._metrics,
+            list=like(Endpoints.list)(self._endpoints),
+            describe=like(Endpoints.describe)(self._describe),
+            deploy=like(Endpoints.deploy)(self._deploy),
+            update=like(Endpoints.update)(self._update),
+            alarms=like(Endpoints.alarms)(self._alarms),
+            tidy=like(Endpoints.tidy)(self._tidy),
+            deletion_plan=like(Endpoints.deletion_plan)(self._plan),
+            delete=like(Endpoints.delete)(self._delete),
+            log=like(Endpoints.log)(self._log),
+            metrics=like(Endpoints.metrics)(self._metrics),
         )
         self.parked_rows: list[Parked] = []
         self.parking_error: Exception | None = None
         self.parking = SimpleNamespace(
-            list=self._parked, plan=self._park_plan, park=self._park, resume=self._resume, finish=self._finish,
-            forget_plan=self._forget_plan, forget=self._forget,
-        )  # fmt: skip
+            list=like(Parking.list)(self._parked),
+            plan=like(Parking.plan)(self._park_plan),
+            park=like(Parking.park)(self._park),
+            resume=like(Parking.resume)(self._resume),
+            finish=like(Parking.finish)(self._finish),
+            forget_plan=like(Parking.forget_plan)(self._forget_plan),
+            forget=like(Parking.forget)(self._forget),
+        )
         self.finished = True
         self.training = SimpleNamespace(
-            jobs=self._jobs, complete=self._complete, list=self._page, describe=self._job, report=self._report
+            jobs=like(Training.jobs)(self._jobs),
+            complete=like(Training.complete)(self._complete),
+            list=like(Training.list)(self._page),
+            describe=like(Training.describe)(self._job),
+            report=like(Training.report)(self._report),
         )
-        self.inference = SimpleNamespace(predict=self._predict)
+        self.inference = SimpleNamespace(predict=like(Inference.predict)(self._predict))
 
     async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         if self.list_gate is not None:
@@ -147,7 +158,7 @@ class ModelServices(FakeServices):
         name = f"{spec.endpoint_name}-config-2"
         return EndpointUpdate(spec.endpoint_name, name, before.config_name, (name,) if spec.job_name else ())
 
-    async def _alarms(self, found: Endpoint) -> tuple[str, ...]:
+    async def _alarms(self, endpoint: Endpoint) -> tuple[str, ...]:
         return ("too-slow",)
 
     async def _tidy(self, update: EndpointUpdate) -> None:
@@ -187,31 +198,33 @@ class ModelServices(FakeServices):
         self.parked_rows.append(parked(name))
         return self.parked_rows[-1]
 
-    async def _resume(self, found: Parked) -> str:
-        self.done.append(("resume", found.name))
-        if all(row.name != found.name for row in self.endpoint_rows):
-            self.endpoint_rows.append(endpoint(found.name, "InService" if self.finished else "Creating"))
-        return found.name
+    async def _resume(self, parked: Parked) -> str:
+        self.done.append(("resume", parked.name))
+        if all(row.name != parked.name for row in self.endpoint_rows):
+            self.endpoint_rows.append(endpoint(parked.name, "InService" if self.finished else "Creating"))
+        return parked.name
 
-    async def _finish(self, found: Parked) -> bool:
+    async def _finish(self, parked: Parked) -> bool:
         if self.finished:
-            self.done.append(("finish", found.name))
-            self.parked_rows = [row for row in self.parked_rows if row.name != found.name]
+            self.done.append(("finish", parked.name))
+            self.parked_rows = [row for row in self.parked_rows if row.name != parked.name]
         return self.finished
 
-    async def _forget_plan(self, found: Parked) -> DeletionPlan:
-        return DeletionPlan(found.name, (("memory", f"of {found.name}", ""), ("model", "m", "")), (), (), None)
+    async def _forget_plan(self, parked: Parked) -> DeletionPlan:
+        return DeletionPlan(parked.name, (("memory", f"of {parked.name}", ""), ("model", "m", "")), (), (), None)
 
-    async def _forget(self, found: Parked, plan: DeletionPlan) -> DeletionResult:
-        self.done.append(("forget", found.name))
-        self.parked_rows = [row for row in self.parked_rows if row.name != found.name]
-        return DeletionResult(((("memory"), found.name),))
+    async def _forget(self, parked: Parked, plan: DeletionPlan) -> DeletionResult:
+        self.done.append(("forget", parked.name))
+        self.parked_rows = [row for row in self.parked_rows if row.name != parked.name]
+        return DeletionResult(((("memory"), parked.name),))
 
-    async def _log(self, name: str, token: str | None = None, *, from_end: bool = False) -> tuple[list[LogEvent], str]:
+    async def _log(
+        self, name: str, token: str | None = None, *, from_end: bool = False
+    ) -> tuple[tuple[LogEvent, ...], str]:
         lines = [] if token else self.lines.get(name, [])
-        return [LogEvent(NOW, line, "AllTraffic/i-1") for line in lines], "end"
+        return tuple(LogEvent(NOW, line, "AllTraffic/i-1") for line in lines), "end"
 
-    async def _metrics(self, name: str) -> EndpointMetrics:
+    async def _metrics(self, name: str, variant: str = "AllTraffic") -> EndpointMetrics:
         return self.figures.get(name, EndpointMetrics((), (), 0.0, None))
 
     async def _page(self, *, status: str | None = None, size: int = 100, **_: Any) -> JobPage:
@@ -220,18 +233,35 @@ class ModelServices(FakeServices):
     async def _job(self, name: str) -> TrainingJob:
         return next(row for row in self.job_rows if row.name == name)
 
-    async def _report(self, found: TrainingJob) -> JobReport:
-        if found.name not in self.reports:
+    async def _report(self, job: TrainingJob) -> JobReport:
+        if job.name not in self.reports:
             raise NotFound("Could not read the report", "There is none.")
-        return self.reports[found.name]
+        return self.reports[job.name]
 
-    async def _predict(self, name: str, data: bytes) -> Prediction:
+    async def _predict(self, endpoint: str, data: bytes, content_type: str | None = None) -> Prediction:
         self.asked += 1
         # So long a model of these tests takes.
         await asyncio.sleep(self.predict_seconds)
-        labels, probabilities = self.answers[name](data)
+        labels, probabilities = self.answers[endpoint](data)
         raw = json.dumps({"labels": labels, "probabilities": probabilities, "classes": CLASSES})
         return Prediction(labels, probabilities, latency_ms=20.0 + self.asked % 7, raw=raw)
+
+
+T = TypeVar("T")
+
+
+def tab_alone(
+    make_application: Callable[..., Any], spec: Any, kind: type[T], services: ModelServices | None = None
+) -> tuple[Any, T]:
+    """The window with this tab alone, over ``services`` (None: not connected)."""
+    application = make_application([spec])
+    application.window.resize(1440, 900)
+    application.show(connect=False)
+    tab = application.window.pages.tab(spec.id)
+    assert isinstance(tab, kind)
+    if services is not None:
+        enter(application, services)
+    return application, tab
 
 
 def enter(application: Any, services: ModelServices) -> None:

@@ -8,20 +8,14 @@ from typing import Any
 from console.tabs.overview import TAB
 from console.tabs.overview.tab import OverviewTab
 from tests.helpers.inventory import FakeInventory
-from tests.helpers.models import ModelServices, enter
+from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.window import until
 
 
 async def opened(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:
-    application = make_application([TAB])
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("overview")
-    assert isinstance(tab, OverviewTab)
     services = ModelServices()
     services.inventory = inventory
-    enter(application, services)
-    return application, tab
+    return tab_alone(make_application, TAB, OverviewTab, services)
 
 
 async def shown(make_application: Callable[..., Any], inventory: FakeInventory) -> tuple[Any, OverviewTab]:

@@ -12,10 +12,8 @@ from PySide6.QtGui import QColor, QImage, QImageWriter
 from console.models.cards import Card
 from console.tabs.predict import TAB
 from console.tabs.predict.tab import PredictTab
-from tests.helpers.models import CLASSES, ModelServices, endpoint, enter, job
+from tests.helpers.models import CLASSES, ModelServices, endpoint, job, tab_alone
 from tests.helpers.window import texts, until
-
-SPECS = [TAB]
 
 AKITA, PUG, HUSKY = CLASSES
 
@@ -53,13 +51,8 @@ def with_endpoints(*names: str) -> ModelServices:
 async def open_tab(
     make_application: Callable[..., Any], services: ModelServices | None = None
 ) -> tuple[Any, PredictTab]:
-    application = make_application(SPECS)
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("predict")
-    assert isinstance(tab, PredictTab)
+    application, tab = tab_alone(make_application, TAB, PredictTab, services)
     if services is not None:
-        enter(application, services)
         wanted = {row.name for row in services.endpoint_rows if row.status == "InService"}
         await until(lambda: set(tab.choice.names) == wanted)
     return application, tab

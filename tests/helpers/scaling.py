@@ -41,7 +41,7 @@ PREFIX = "TargetTracking-endpoint/dog-classifier-multi/variant/AllTraffic"
 def activity(minutes: int, to: int, side: str = "High", status: str = "Successful", **changes: Any) -> Activity:
     """An activity that began so many minutes ago and took 221 s."""
     started = NOW - timedelta(minutes=minutes)
-    base = {
+    base: dict[str, Any] = {
         "id": f"activity-{minutes}",
         "started": started,
         "ended": started + timedelta(seconds=221),

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.tabs.scaling import TAB
 from console.tabs.scaling.tab import ScalingTab
-from tests.helpers.models import ModelServices, enter
+from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.window import until
 
@@ -15,15 +15,9 @@ MAIN = "dog-classifier-multi / AllTraffic"
 
 
 async def opened(make_application: Callable[..., Any], scaling: FakeScaling) -> tuple[Any, ScalingTab]:
-    application = make_application([TAB])
-    application.window.resize(1440, 900)
-    application.show(connect=False)
-    tab = application.window.pages.tab("scaling")
-    assert isinstance(tab, ScalingTab)
     services = ModelServices()
     services.scaling = scaling
-    enter(application, services)
-    return application, tab
+    return tab_alone(make_application, TAB, ScalingTab, services)
 
 
 def figures_are_shown(tab: ScalingTab) -> bool:

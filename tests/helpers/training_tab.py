@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -13,10 +13,13 @@ from PySide6.QtWidgets import QLabel, QPlainTextEdit
 from console.tabs.training.form.form import LaunchForm
 from console.widgets.frames.banner import Banner
 from tests.helpers.compute import FakeCompute
+from tests.helpers.like import like
 from tests.helpers.window import connect
 from workers.prices.table import PriceTable
+from workers.training.jobs import Training
 from workers.tuning.answers import leaderboard
 from workers.tuning.costs import estimate
+from workers.tuning.jobs import Tuning
 from workers.tuning.types import CategoricalRange, ContinuousRange, Trial, TuningJob, TuningPage
 from workers.types import JobPage, TrainingJob
 
@@ -27,18 +30,20 @@ async def shown(make_application: Callable[..., Any], mode: str = "tuning") -> L
     application = make_application()
     services = await connect(application)
 
-    async def pictures(uri: str) -> int:
+    async def pictures(data_uri: str) -> int:
         return 8351
 
     async def check_name(name: str) -> str | None:
         return None
 
     services.tuning = SimpleNamespace(  # type: ignore[attr-defined]
-        pictures=pictures,
-        check_name=check_name,
-        estimate=lambda spec, prices, count: estimate(spec, prices, services.region, count),
+        pictures=like(Tuning.pictures)(pictures),
+        check_name=like(Tuning.check_name)(check_name),
+        estimate=like(Tuning.estimate)(
+            lambda spec, prices, pictures: estimate(spec, prices, services.region, pictures)
+        ),
     )
-    services.training.check_name = check_name
+    services.training.check_name = like(Training.check_name)(check_name)
     form = LaunchForm(application.ctx)
     form.offer_data([DATA])
     form.modes.set_current(mode)
@@ -97,8 +102,14 @@ class FakeAccount:
         self._jobs, self._tunings, self._page = jobs, tunings, page
         self.searches: list[str] = []
         self.compute = FakeCompute()
-        self.training = SimpleNamespace(list=self._list_jobs, complete=self._complete)
-        self.tuning = SimpleNamespace(list=self._list_tunings, describe=self._describe, trials=self._trials)
+        self.training = SimpleNamespace(
+            list=like(Training.list)(self._list_jobs), complete=like(Training.complete)(self._complete)
+        )
+        self.tuning = SimpleNamespace(
+            list=like(Tuning.list)(self._list_tunings),
+            describe=like(Tuning.describe)(self._describe),
+            trials=like(Tuning.trials)(self._trials),
+        )
 
     def _slice(self, every: list[Any], search: str, token: str | None) -> tuple[tuple[Any, ...], str | None]:
         found = [row for row in every if search.lower() in row.name.lower()]
@@ -106,22 +117,27 @@ class FakeAccount:
         end = at + self._page
         return tuple(found[at:end]), str(end) if end < len(found) else None
 
-    async def _list_jobs(self, *, search: str = "", token: str | None = None, size: int = 0) -> JobPage:
+    async def _list_jobs(
+        self, *, search: str = "", status: str | None = None, token: str | None = None, size: int = 0
+    ) -> JobPage:
         self.searches.append(search)
         return JobPage(*self._slice(self._jobs, search, token))
 
-    async def _list_tunings(self, *, search: str = "", token: str | None = None, size: int = 0) -> TuningPage:
+    async def _list_tunings(
+        self, *, search: str = "", status: str | None = None, token: str | None = None, size: int = 0
+    ) -> TuningPage:
         jobs, token = self._slice(self._tunings, search, token)
         # The list knows neither ranges nor instances.
         return TuningPage(tuple(replace(job, ranges=(), instance_type="", instance_count=0) for job in jobs), token)
 
-    async def _complete(self, jobs: list[TrainingJob]) -> tuple[TrainingJob, ...]:
+    async def _complete(self, jobs: Iterable[TrainingJob]) -> tuple[TrainingJob, ...]:
         return tuple(jobs)
 
     async def _describe(self, name: str) -> TuningJob:
         return next(job for job in self._tunings if job.name == name)
 
-    async def _trials(self, job: TuningJob) -> tuple[Trial, ...]:
+    async def _trials(self, job: TuningJob | str) -> tuple[Trial, ...]:
+        assert isinstance(job, TuningJob)
         return leaderboard(job, TRIALS) if job.name == "dogs-tuning" else ()
 
 

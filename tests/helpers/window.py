@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +16,19 @@ from console.tabs.base import Tab
 from console.widgets.tables.table import ResourceTable
 from tests.helpers.compute import FakeCompute
 from tests.helpers.inventory import FakeInventory
+from tests.helpers.like import like
 from tests.helpers.load import FakeLoad
 from tests.helpers.safety import FakeSecurity, FakeTrail
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
-from workers.aws.quotas import Quota
+from workers.aws.quotas import Quota, Quotas
+from workers.aws.session import AwsSession
+from workers.aws.tags import Tags
+from workers.endpoints.service import Endpoints
+from workers.functions.service import Functions
+from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
+from workers.training.jobs import Training
 from workers.types import Backend, Endpoint, Identity, TrainingJob
 
 SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")
@@ -35,16 +42,18 @@ class FakeServices:
         self.backend = backend
         self.region = backend.region
         self.prices = PriceTable.load()
-        self.pricing = SimpleNamespace(refresh=self._refresh_prices)
+        self.pricing = SimpleNamespace(refresh=like(Pricing.refresh)(self._refresh_prices))
         self.closed = False
         self.job_rows: list[TrainingJob] = []
         self.endpoint_rows: list[Endpoint] = []
         self.who = Identity(account, f"arn:aws:iam::{account}:user/operator")
         self._error = error
-        self.session = SimpleNamespace(identity=self.identity)
-        self.training = SimpleNamespace(jobs=self._jobs, complete=self._complete)
-        self.endpoints = SimpleNamespace(list=self._endpoints)
-        self.functions = SimpleNamespace(per_hour=self._functions_per_hour)
+        self.session = SimpleNamespace(identity=like(AwsSession.identity)(self.identity))
+        self.training = SimpleNamespace(
+            jobs=like(Training.jobs)(self._jobs), complete=like(Training.complete)(self._complete)
+        )
+        self.endpoints = SimpleNamespace(list=like(Endpoints.list)(self._endpoints))
+        self.functions = SimpleNamespace(per_hour=like(Functions.per_hour)(self._functions_per_hour))
         self.functions_cost = 0.0
         self.compute = FakeCompute()
         self.scaling = FakeScaling()
@@ -53,9 +62,16 @@ class FakeServices:
         self.security = FakeSecurity()
         self.trail = FakeTrail()
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
-        self.quotas = SimpleNamespace(training=self._quota, forget_running=lambda: None)
+        self.quotas = SimpleNamespace(
+            training=like(Quotas.training)(self._quota), forget_running=like(Quotas.forget_running)(lambda: None)
+        )
         self.tag_rows: dict[str, dict[str, str]] = {}
-        self.tags = SimpleNamespace(of=self._tags, of_all_jobs=self._all_tags, add=self._tag, remove=self._untag)
+        self.tags = SimpleNamespace(
+            of=like(Tags.of)(self._tags),
+            of_all_jobs=like(Tags.of_all_jobs)(self._all_tags),
+            add=like(Tags.add)(self._tag),
+            remove=like(Tags.remove)(self._untag),
+        )
 
     async def identity(self) -> Identity:
         await asyncio.sleep(0)
@@ -71,10 +87,10 @@ class FakeServices:
             if filters.get("status") in (None, job.status):
                 yield job
 
-    async def _complete(self, jobs: list[TrainingJob]) -> tuple[TrainingJob, ...]:
+    async def _complete(self, jobs: Iterable[TrainingJob]) -> tuple[TrainingJob, ...]:
         return tuple(jobs)
 
-    async def _endpoints(self) -> tuple[Endpoint, ...]:
+    async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         return tuple(self.endpoint_rows)
 
     async def _quota(self, instance_type: str, spot: bool = False) -> Quota | None:
@@ -86,10 +102,10 @@ class FakeServices:
     async def _all_tags(self) -> dict[str, dict[str, str]]:
         return dict(self.tag_rows)
 
-    async def _tag(self, arn: str, tags: dict[str, str]) -> None:
+    async def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
         self.tag_rows.setdefault(arn, {}).update(tags)
 
-    async def _untag(self, arn: str, keys: list[str]) -> None:
+    async def _untag(self, arn: str, keys: Collection[str]) -> None:
         for key in keys:
             self.tag_rows[arn].pop(key, None)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.helpers.backends import backend_of
+from tests.helpers.sagemaker_jobs import Account
 from tests.helpers.sandbox import SandboxProcess
 from workers.services import Services
 from workers.upload.uploader import Uploader
@@ -24,6 +26,18 @@ def runner() -> Iterator[asyncio.Runner]:
     """One event loop for all tests, as a window has one."""
     with asyncio.Runner() as runner:
         yield runner
+
+
+@pytest.fixture(scope="module")
+def run(runner: asyncio.Runner) -> Any:
+    """Runs a coroutine in that loop."""
+    return runner.run
+
+
+@pytest.fixture(scope="module")
+def account(sandbox: SandboxProcess) -> Account:
+    """With a bucket and a role; modules that need more in it fill this one."""
+    return Account(sandbox)
 
 
 @pytest.fixture(scope="module")

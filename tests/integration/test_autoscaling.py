@@ -13,19 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sagemaker_jobs import ANSWERING, INFERENCE, Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
-INFERENCE = """
-def model_fn(model_dir): return None
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return b"{}"
-def output_fn(prediction, accept): return "{}"
-"""
-FILES = {"code/inference.py": INFERENCE}
 RESOURCE = "endpoint/e/variant/AllTraffic"
 TARGET = {
     "ServiceNamespace": "sagemaker",
@@ -37,13 +30,17 @@ WORDS = ("--service-namespace", "sagemaker", "--resource-id", RESOURCE,
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     state = tmp_path_factory.mktemp("scaling") / "state"
     with SandboxProcess(state, environ={"SAGEDECK_TIME_FACTOR": "100"}) as sandbox:
-        account = Account(sandbox)
-        account.endpoint("e", FILES)
-        assert account.settled("e") == "InService"
-        yield account
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def account(account: Account) -> Account:
+    account.endpoint("e", ANSWERING)
+    assert account.settled("e") == "InService"
+    return account
 
 
 @pytest.fixture(scope="module")

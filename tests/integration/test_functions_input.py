@@ -7,7 +7,6 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,13 +17,11 @@ from PIL import Image
 
 from tests.helpers.events import bad_events
 from tests.helpers.sagemaker_jobs import Account
-from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput
 from workers.functions.code import check_code
 from workers.functions.types import FunctionSpec, TestResult
 from workers.services import Services
-from workers.types import Backend
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -82,27 +79,10 @@ def event() -> str:
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with SandboxProcess(tmp_path_factory.mktemp("input") / "state") as sandbox:
-        made = Account(sandbox)
-        made.endpoint("dogs", {"code/inference.py": SCORES})
-        assert made.settled("dogs") == "InService"
-        yield made
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def services(account: Account) -> Iterator[Services]:
-    ready = account.sandbox.ready
-    keys = (ready["access_key_id"], ready["secret_access_key"])
-    made = Services(Backend("sandbox", "Sandbox", ready["region"], None, ready["endpoint_url"], *keys))
-    yield made
-    made.close()
+def account(account: Account) -> Account:
+    account.endpoint("dogs", {"code/inference.py": SCORES})
+    assert account.settled("dogs") == "InService"
+    return account
 
 
 def answered_by(account: Account) -> float:

@@ -6,48 +6,28 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from tests.helpers.functions import CLASSES, INFERENCE
 from tests.helpers.sagemaker_jobs import BUCKET, Account
-from tests.helpers.sandbox import SandboxProcess
 from workers.errors.tree import Conflict, InvalidInput, NotFound
 from workers.functions.code import package
 from workers.functions.making import role_of
 from workers.functions.settings import SettingsChange
 from workers.functions.types import FunctionSettings, FunctionSpec
 from workers.services import Services
-from workers.types import Backend
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with SandboxProcess(tmp_path_factory.mktemp("story") / "state") as sandbox:
-        made = Account(sandbox)
-        for name in ("dogs", "cats"):
-            made.endpoint(name, {"code/inference.py": INFERENCE})
-        assert [made.settled(name) for name in ("dogs", "cats")] == ["InService", "InService"]
-        yield made
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def services(account: Account) -> Iterator[Services]:
-    ready = account.sandbox.ready
-    keys = (ready["access_key_id"], ready["secret_access_key"])
-    made = Services(Backend("sandbox", "Sandbox", ready["region"], None, ready["endpoint_url"], *keys))
-    yield made
-    made.close()
+def account(account: Account) -> Account:
+    for name in ("dogs", "cats"):
+        account.endpoint(name, {"code/inference.py": INFERENCE})
+    assert [account.settled(name) for name in ("dogs", "cats")] == ["InService", "InService"]
+    return account
 
 
 def picture() -> bytes:

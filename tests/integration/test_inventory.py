@@ -4,11 +4,9 @@ left, by the AWS CLI's own listings.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -45,24 +43,9 @@ LISTINGS: tuple[tuple[str, str], ...] = (
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with SandboxProcess(tmp_path_factory.mktemp("inventory") / "state") as sandbox:
-        account = Account(sandbox)
-        fill(account)
-        yield account
-
-
-@pytest.fixture(scope="module")
-def services(account: Account) -> Iterator[Services]:
-    services = Services(backend_of(account.sandbox))
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Any]:
-    with asyncio.Runner() as runner:
-        yield runner.run
+def account(account: Account) -> Account:
+    fill(account)
+    return account
 
 
 def fill(account: Account) -> None:

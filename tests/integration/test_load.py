@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.backends import backend_of
 from tests.helpers.functions import zipped
-from tests.helpers.sagemaker_jobs import TRUST, Account
+from tests.helpers.sagemaker_jobs import ANSWERING, INFERENCE, TRUST, Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import until, wait_for
 from workers.aws.session import AwsSession
@@ -28,13 +28,6 @@ from workers.prices.table import PriceTable
 
 pytestmark = pytest.mark.integration
 
-INFERENCE = """
-def model_fn(model_dir): return None
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return b"{}"
-def output_fn(prediction, accept): return "{}"
-"""
-FILES = {"code/inference.py": INFERENCE}
 E = LoadTarget("endpoint", "e", "AllTraffic")
 SCALED = {
     "ServiceNamespace": "sagemaker",
@@ -44,13 +37,17 @@ SCALED = {
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     state = tmp_path_factory.mktemp("load") / "state"
     with SandboxProcess(state, environ={"SAGEDECK_TIME_FACTOR": "100"}) as sandbox:
-        account = Account(sandbox)
-        account.endpoint("e", FILES)
-        assert account.settled("e") == "InService"
-        yield account
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def account(account: Account) -> Account:
+    account.endpoint("e", ANSWERING)
+    assert account.settled("e") == "InService"
+    return account
 
 
 @dataclass
@@ -161,7 +158,7 @@ def test_an_update_under_load_loses_no_request(account: Account, run: Run) -> No
 
 
 def test_an_endpoint_that_is_deleted_in_the_middle_ends_the_test_with_awss_words(account: Account, run: Run) -> None:
-    account.endpoint("short", FILES)
+    account.endpoint("short", ANSWERING)
     assert account.settled("short") == "InService"
 
     async def body(test: Loaded) -> None:

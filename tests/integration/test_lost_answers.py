@@ -38,12 +38,6 @@ CREATING = {
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
 def bench(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("answers")
     with SandboxProcess(folder / "state") as sandbox, FaultProxy(sandbox.url) as proxy, quick(folder / "source"):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ import pytest
 
 from tests.helpers.backends import backend_of
 from tests.helpers.sagemaker_jobs import Account
-from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.endpoints.deletion import CONFIG
 from workers.errors.tree import Conflict, NotFound
@@ -67,61 +64,46 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with SandboxProcess(tmp_path_factory.mktemp("parking") / "state") as sandbox:
-        account = Account(sandbox)
-        account.model("dogs", {"code/inference.py": INFERENCE})
-        account.config("dogs", "dogs")
-        tags = [{"Key": "team", "Value": "kennel"}]
-        account.sagemaker.create_endpoint(EndpointName="dogs", EndpointConfigName="dogs", Tags=tags)
-        assert account.settled("dogs") == "InService"
-        scaling, cloudwatch = sandbox.client("application-autoscaling"), sandbox.client("cloudwatch")
-        scaling.register_scalable_target(
-            **RESOURCE, MinCapacity=1, MaxCapacity=3, SuspendedState={"DynamicScalingInSuspended": True}
+def account(account: Account) -> Account:
+    account.model("dogs", {"code/inference.py": INFERENCE})
+    account.config("dogs", "dogs")
+    tags = [{"Key": "team", "Value": "kennel"}]
+    account.sagemaker.create_endpoint(EndpointName="dogs", EndpointConfigName="dogs", Tags=tags)
+    assert account.settled("dogs") == "InService"
+    scaling, cloudwatch = account.sandbox.client("application-autoscaling"), account.sandbox.client("cloudwatch")
+    scaling.register_scalable_target(
+        **RESOURCE, MinCapacity=1, MaxCapacity=3, SuspendedState={"DynamicScalingInSuspended": True}
+    )
+    scaling.put_scaling_policy(
+        **RESOURCE,
+        PolicyName="tracks",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 70.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            "ScaleOutCooldown": 60,
+        },
+    )
+    scaling.put_scheduled_action(
+        **RESOURCE,
+        ScheduledActionName="nights",
+        Schedule="cron(0 22 * * ? *)",
+        Timezone="Europe/Berlin",
+        ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
+    )
+    for name in ("sagedeck-dogs-errors", "somebodys"):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="AWS/SageMaker",
+            MetricName="Invocation5XXErrors",
+            Dimensions=[{"Name": "EndpointName", "Value": "dogs"}, {"Name": "VariantName", "Value": "AllTraffic"}],
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
         )
-        scaling.put_scaling_policy(
-            **RESOURCE,
-            PolicyName="tracks",
-            PolicyType="TargetTrackingScaling",
-            TargetTrackingScalingPolicyConfiguration={
-                "TargetValue": 70.0,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
-                "ScaleOutCooldown": 60,
-            },
-        )
-        scaling.put_scheduled_action(
-            **RESOURCE,
-            ScheduledActionName="nights",
-            Schedule="cron(0 22 * * ? *)",
-            Timezone="Europe/Berlin",
-            ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
-        )
-        for name in ("sagedeck-dogs-errors", "somebodys"):
-            cloudwatch.put_metric_alarm(
-                AlarmName=name,
-                Namespace="AWS/SageMaker",
-                MetricName="Invocation5XXErrors",
-                Dimensions=[{"Name": "EndpointName", "Value": "dogs"}, {"Name": "VariantName", "Value": "AllTraffic"}],
-                Statistic="Sum",
-                Period=60,
-                EvaluationPeriods=1,
-                Threshold=1,
-                ComparisonOperator="GreaterThanThreshold",
-            )
-        yield account
-
-
-@pytest.fixture(scope="module")
-def services(account: Account) -> Iterator[Services]:
-    services = Services(backend_of(account.sandbox))
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Any]:
-    with asyncio.Runner() as runner:
-        yield runner.run
+    return account
 
 
 def told(account: Account) -> dict[str, Any]:

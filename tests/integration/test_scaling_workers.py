@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.backends import backend_of
 from tests.helpers.functions import ECHO, LOGGING, TRUST, zipped
-from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sagemaker_jobs import ANSWERING, Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
@@ -35,35 +34,19 @@ from workers.services import Services
 
 pytestmark = pytest.mark.integration
 
-INFERENCE = """
-def model_fn(model_dir): return None
-def input_fn(body, content_type): return body
-def predict_fn(data, model): return b"{}"
-def output_fn(prediction, accept): return "{}"
-"""
-
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     state = tmp_path_factory.mktemp("scaling") / "state"
     with SandboxProcess(state, environ={"SAGEDECK_TIME_FACTOR": "100"}) as sandbox:
-        account = Account(sandbox)
-        account.endpoint("dogs", {"code/inference.py": INFERENCE})
-        assert account.settled("dogs") == "InService"
-        yield account
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
-def services(account: Account) -> Iterator[Services]:
-    services = Services(backend_of(account.sandbox))
-    yield services
-    services.close()
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[Any]:
-    with asyncio.Runner() as runner:
-        yield runner.run
+def account(account: Account) -> Account:
+    account.endpoint("dogs", ANSWERING)
+    assert account.settled("dogs") == "InService"
+    return account
 
 
 def test_an_endpoint_grows_under_load_and_tells_why(account: Account, services: Services, run: Any) -> None:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.helpers.pictures import make_folder
-from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.story import finished
 from tests.helpers.waiting import until
 from workers.errors.tree import Conflict, InvalidInput, NotFound
-from workers.services import Services
 from workers.tuning.types import CategoricalRange, ContinuousRange, TuningSpec, TuningStep
-from workers.types import Backend
-from workers.upload.uploader import Uploader
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -24,33 +18,6 @@ RANGES = (
     ContinuousRange("learning_rate", 1e-4, 1e-1, "Logarithmic"),
     CategoricalRange("batch_size", ("16", "32")),
 )
-
-
-@pytest.fixture(scope="module")
-def runner():
-    """One event loop for all tests, as a window has one."""
-    with asyncio.Runner() as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
-def services(tmp_path_factory):
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state") as sandbox:
-        ready = sandbox.ready
-        backend = Backend(
-            "sandbox",
-            "Sandbox",
-            ready["region"],
-            None,
-            ready["endpoint_url"],
-            ready["access_key_id"],
-            ready["secret_access_key"],
-        )
-        services = Services(backend)
-        # Not the uploads that the person at this machine made.
-        services.uploader = Uploader(services.session, tmp_path_factory.mktemp("uploads") / "uploads.sqlite")
-        yield services
-        services.close()
 
 
 @pytest.fixture(scope="module")
