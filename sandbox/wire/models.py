@@ -20,6 +20,7 @@ def known_members() -> str:
     return f"the sandbox knows the members that botocore {botocore.__version__} has"
 
 
+@cache
 def operation_model(service: str, operation: str) -> OperationModel:
     """The model of one operation, for example ``("sagemaker", "CreateTrainingJob")``. Raises OperationNotFoundError."""
     return service_model(service).operation_model(operation)
