@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.auth.payload import STREAMING, UNSIGNED, ChunkedPayload, PlainPayload
+from sandbox.auth.regions import check_region
 from sandbox.auth.signatures import EMPTY_SHA256, Scope, SignedRequest, Verified, Verifier, parse_scope
 from sandbox.core.diagnostics import tell_exception
 from sandbox.core.numbers import whole
@@ -29,6 +30,8 @@ from sandbox.wire.render_errors import render_error
 # zip of 50 MB as base64; an endpoint's body), and little for the others.
 MAX_RPC_BYTES = 16 * 1024 * 1024
 MAX_BODIES = {"lambda": 80 * 1024 * 1024, "sagemaker": 32 * 1024 * 1024}
+# The version of signatures whose scope names a region.
+SIGNED_FOR_A_REGION = 4
 _CODE = re.compile(rb'(?:<Code>|"__type": ?"(?:[^"]*#)?)(\w[\w.]*)')
 BLOCKED_PREFIXES = ("/moto-api", "/_moto", "/latest/meta-data", "/latest/api")
 
@@ -97,6 +100,8 @@ class Dispatcher:
         # In whose models an error may be.
         models: tuple[str, ...] = ()
         try:
+            if raw.method == "OPTIONS" and "authorization" not in raw.headers:
+                return self._preflight(raw_path, raw.headers)
             scope = parse_scope(signed)
             service = scope.service if scope else ""
             request, verified = self._verified(raw, signed, scope, request_id)
@@ -111,6 +116,13 @@ class Dispatcher:
             error = self._unexpected(exc)
         protocol = protocol_of(raw.method, raw_path, raw_query, raw.headers, service)
         return render_error(error, protocol, request_id, unquote(raw_path), models)
+
+    def _preflight(self, raw_path: str, headers: Mapping[str, str]) -> RestResponse:
+        """A browser's question, which is never signed: S3 answers it from the bucket's rules."""
+        for service in self._by_signing_name.get("s3", ()):
+            if (answered := service.preflight(raw_path, headers)) is not None:
+                return answered
+        raise AwsError("MissingAuthenticationToken", "The request is not signed.", 403)
 
     def _unexpected(self, exc: Exception) -> AwsError:
         if is_disk_full(exc):
@@ -166,7 +178,7 @@ class Dispatcher:
             query=dict(parse_qsl(signed.raw_query, keep_blank_values=True)) if signed.raw_query else {},
             headers=raw.headers,
             service=scope.service,
-            region=scope.region,
+            region=scope.region if scope.version == SIGNED_FOR_A_REGION else "",
             payload=payload,
             request_id=request_id,
         )
@@ -178,6 +190,7 @@ class Dispatcher:
         if service is not None and service.rest:
             # Access control and the service must never see two operations in one request.
             protocol = "rest-json"
+        check_region(request.service, request.region, protocol)
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
         if service is None:

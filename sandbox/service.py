@@ -73,3 +73,7 @@ class Service:
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Answer a call whose answer is more than members (S3, InvokeEndpoint); ``None`` hands it on to moto."""
         return None
+
+    def preflight(self, raw_path: str, headers: Mapping[str, str]) -> RestResponse | None:
+        """Answer a browser's unsigned question (OPTIONS) whether a page may ask this service; None: nobody may."""
+        return None

@@ -12,6 +12,7 @@ from sandbox.s3.answers import Members
 from sandbox.s3.deletions import Deletion
 from sandbox.s3.listing import list_page, list_versions
 from sandbox.s3.objects import matching, refuse_grants, storage_class
+from sandbox.s3.regions import new_region
 from sandbox.s3.request import S3Call
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.service import Refusals
@@ -25,7 +26,12 @@ def list_buckets(store: Store, call: S3Call) -> Members:
     """ListBuckets, with prefix and pages."""
     prefix, after = call.query.get("prefix", ""), call.query.get("continuation-token", "")
     limit = _number(call, "max-buckets", 10_000)
-    found = [bucket for bucket in store.buckets() if bucket.name.startswith(prefix) and bucket.name > after]
+    region = call.query.get("bucket-region", "")
+    found = [
+        bucket
+        for bucket in store.buckets()
+        if bucket.name.startswith(prefix) and bucket.name > after and region in ("", bucket.region)
+    ]
     shown = found[:limit]
     return {
         "Owner": OWNER,
@@ -40,14 +46,14 @@ def create_bucket(store: Store, call: S3Call) -> Members:
     """CreateBucket."""
     bucket = call.bucket
     body = call.document()
-    region = REGION
+    wanted = ""
     if body:
         root = xml.parse(body)
         if unknown := [child.tag for child in root if child.tag != "LocationConstraint"]:
             raise not_implemented("s3", f"CreateBucket with {', '.join(unknown)[:100]}")
-        region = xml.text_of(root, "LocationConstraint") or REGION
+        wanted = xml.text_of(root, "LocationConstraint")
     refuse_grants(call.headers)
-    store.create_bucket(bucket, region)
+    store.create_bucket(bucket, new_region(call.region or REGION, wanted))
     return {"Location": f"/{bucket}"}
 
 

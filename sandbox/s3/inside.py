@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from sandbox.core.state import StateDir
 from sandbox.s3.blobs import copy_into
+from sandbox.s3.lifecycle import Lifecycles
 from sandbox.s3.listing import walk
 from sandbox.s3.multipart import Multipart
 from sandbox.s3.objects import tags_from
@@ -24,13 +25,16 @@ class S3:
         self._state = state
         self.store = Store(state)
         self.multipart = Multipart(self.store)
+        self._lifecycles = Lifecycles(self.store, self.multipart)
 
     def start(self) -> None:
-        """Start the sweeper of unused blobs."""
+        """Start the sweeper of unused blobs, and carrying out the buckets' lifecycle rules."""
         self.store.blobs.start()
+        self._lifecycles.start()
 
     def stop(self) -> None:
-        """End the sweeper."""
+        """End both."""
+        self._lifecycles.stop()
         self.store.blobs.stop()
 
     def put_file(self, bucket: str, key: str, path: Path, content_type: str = "binary/octet-stream") -> ObjectInfo:

@@ -5,6 +5,8 @@ Values of headers and of the query stay texts here: S3 refuses wrong ones in wor
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +14,7 @@ from functools import cache
 from botocore.model import OperationModel
 
 from sandbox.s3 import xml
+from sandbox.s3.checksums import PREFIX, announced, check, check_md5, new_hash
 from sandbox.s3.copy_source import CopySource, parse_copy_source
 from sandbox.s3.deletions import Deletion, parse_deletions
 from sandbox.s3.routes import COPY_SOURCE, Route, route_of, split_path
@@ -56,8 +59,26 @@ class S3Call(Call):
         return self.http.payload
 
     def document(self) -> bytes:
-        """The whole body, where it is a document; RequestEntityTooLarge for more than an XML document of S3 has."""
-        return self.http.body(xml.MAX_BYTES)
+        """The whole body, where it is a document, every digest that came with it verified.
+
+        Raises RequestEntityTooLarge for more than an XML document of S3 has, BadDigest.
+        """
+        return _document(self.http, self.route)
+
+
+def _document(request: RestRequest, route: Route) -> bytes:
+    body = request.body(xml.MAX_BYTES)
+    check_md5(request.headers, hashlib.md5(body, usedforsecurity=False))
+    # The checksums of a CompleteMultipartUpload are those of the object.
+    said = announced(request.headers) if route.name != "CompleteMultipartUpload" else None
+    if said is not None:
+        algorithm, expected = said
+        expected = expected if expected is not None else request.payload.trailers.get(PREFIX + algorithm)
+        running = new_hash(algorithm)
+        running.update(body)
+        if expected is not None:
+            check(algorithm, expected, base64.b64encode(running.digest()).decode())
+    return body
 
 
 def read_s3(request: RestRequest, caller: Caller) -> S3Call:
@@ -69,7 +90,7 @@ def read_s3(request: RestRequest, caller: Caller) -> S3Call:
         raise AwsError("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")
     model = operation_model("s3", route.name)
     source = parse_copy_source(request.headers[COPY_SOURCE]) if route.copies else None
-    deletions, quiet = parse_deletions(request.body(xml.MAX_BYTES)) if route.name == "DeleteObjects" else ((), False)
+    deletions, quiet = parse_deletions(_document(request, route)) if route.name == "DeleteObjects" else ((), False)
     return S3Call(
         service="s3",
         operation=route.name,

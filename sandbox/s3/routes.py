@@ -51,6 +51,8 @@ VALUES = {
     ),
     "x-amz-bucket-object-lock-enabled": frozenset({"false", "False"}),
     "x-amz-object-ownership": frozenset({"BucketOwnerEnforced"}),
+    "x-amz-transition-default-minimum-object-size": frozenset({"all_storage_classes_128K"}),
+    "x-amz-skip-destination-validation": frozenset({"false", "False"}),
 }
 _VERSION = frozenset({"versionId"})
 _PAGES = frozenset({"delimiter", "encoding-type", "prefix"})
@@ -88,6 +90,9 @@ class Route:
     user_metadata: bool = False
 
 
+_RENAMED = {"DeleteBucketLifecycleConfiguration": "DeleteBucketLifecycle"}
+
+
 def _bucket_settings() -> list[Route]:
     """The operations on one setting of a bucket each: (name in the operation, query name, methods)."""
     settings = (
@@ -98,26 +103,32 @@ def _bucket_settings() -> list[Route]:
         ("BucketTagging", "tagging", "GET PUT DELETE"),
         ("BucketVersioning", "versioning", "GET PUT"),
         ("PublicAccessBlock", "publicAccessBlock", "GET PUT DELETE"),
-        ("BucketAccelerateConfiguration", "accelerate", "GET"),
-        ("BucketCors", "cors", "GET"),
-        ("BucketLifecycleConfiguration", "lifecycle", "GET"),
+        ("BucketAccelerateConfiguration", "accelerate", "GET PUT"),
+        ("BucketCors", "cors", "GET PUT DELETE"),
+        ("BucketLifecycleConfiguration", "lifecycle", "GET PUT DELETE"),
         ("BucketLocation", "location", "GET"),
-        ("BucketLogging", "logging", "GET"),
-        ("BucketNotificationConfiguration", "notification", "GET"),
+        ("BucketLogging", "logging", "GET PUT"),
+        ("BucketNotificationConfiguration", "notification", "GET PUT"),
         ("BucketPolicyStatus", "policyStatus", "GET"),
         ("BucketReplication", "replication", "GET"),
-        ("BucketRequestPayment", "requestPayment", "GET"),
-        ("BucketWebsite", "website", "GET"),
+        ("BucketRequestPayment", "requestPayment", "GET PUT"),
+        ("BucketWebsite", "website", "GET PUT DELETE"),
         ("ObjectLockConfiguration", "object-lock", "GET"),
     )
-    headers = {"PUT": _DOCUMENT | {"x-amz-confirm-remove-self-bucket-access"}}
+    # What else a document comes with.
+    more = {
+        "acl": _GRANTS,
+        "policy": frozenset({"x-amz-confirm-remove-self-bucket-access"}),
+        "lifecycle": frozenset({"x-amz-transition-default-minimum-object-size"}),
+        "notification": frozenset({"x-amz-skip-destination-validation"}),
+    }
     return [
         Route(
-            f"{method.title()}{name}",
+            _RENAMED.get(f"{method.title()}{name}", f"{method.title()}{name}"),
             method,
             "bucket",
             sub,
-            headers=headers.get(method, frozenset()) | (_GRANTS if (sub, method) == ("acl", "PUT") else frozenset()),
+            headers=_DOCUMENT | more.get(sub, frozenset()) if method == "PUT" else frozenset(),
         )
         for name, sub, methods in settings
         for method in methods.split()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from sandbox.context import SandboxContext
-from sandbox.s3 import buckets, objects, settings, uploads
+from sandbox.s3 import buckets, cors, documents, objects, settings, uploads
 from sandbox.s3.answers import Answer, Members, write
 from sandbox.s3.inside import S3
 from sandbox.s3.multipart import Multipart
+from sandbox.s3.regions import check_region
 from sandbox.s3.request import S3Call, read_s3
-from sandbox.s3.routes import ROUTES
+from sandbox.s3.routes import ROUTES, split_path
 from sandbox.s3.store import Store
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
+from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 
 Answered = Members | Answer | RestResponse
@@ -28,7 +30,6 @@ ANSWERS: dict[str, Callable[[Store, S3Call], Answered]] = {
     "ListObjectVersions": buckets.list_object_versions,
     "GetBucketLocation": settings.location,
     "GetBucketPolicyStatus": settings.policy_status,
-    "GetBucketRequestPayment": settings.request_payment,
     **dict.fromkeys(("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"), settings.policy),
     **dict.fromkeys(("GetBucketVersioning", "PutBucketVersioning"), settings.versioning),
     **dict.fromkeys(("GetBucketAcl", "PutBucketAcl"), settings.acl),
@@ -78,10 +79,24 @@ class S3Service(Service):
         return call
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse:
-        """Answer one call."""
+        """Answer one call; a browser is told whether the page that asked may read the answer."""
         assert isinstance(call, S3Call)
         settings.check_owner(call)
-        return write(call.operation, self._answered(call, refusals), call.http.request_id)
+        check_region(self._store, call)
+        origin = call.headers.get("origin", "")
+        allowed = cors.answer_headers(self._store, call.bucket, call.method, origin) if origin and call.bucket else {}
+        try:
+            response = write(call.operation, self._answered(call, refusals), call.http.request_id)
+        except AwsError as error:
+            error.headers = {**allowed, **error.headers}
+            raise
+        response.headers.update(allowed)
+        return response
+
+    def preflight(self, raw_path: str, headers: Mapping[str, str]) -> RestResponse:
+        """The answer to a browser that asks, unsigned, whether it may. Raises AWS's refusal."""
+        bucket, _ = split_path(raw_path, headers.get("host", ""))
+        return cors.preflight(self._store, bucket, headers)
 
     def _answered(self, call: S3Call, refusals: Refusals) -> Answered:
         store, multipart, name = self._store, self._multipart, call.operation
@@ -93,4 +108,4 @@ class S3Service(Service):
             return WRITES[name](store, multipart, call)
         if name == "DeleteObjects":
             return buckets.delete_objects(store, call, refusals)
-        return settings.document(store, call)
+        return documents.document(store, call)

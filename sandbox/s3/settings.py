@@ -1,4 +1,4 @@
-"""S3's settings of buckets, over HTTP: documents that are kept, policy, versions, owner."""
+"""S3's settings of buckets that are no mere documents, over HTTP: policy, versions, access control list, owner."""
 
 from __future__ import annotations
 
@@ -13,107 +13,22 @@ from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members, members_of_document
 from sandbox.s3.answers import location as location_of
 from sandbox.s3.buckets import OWNER, OWNER_ID
-from sandbox.s3.objects import refuse_grants, tags_from
+from sandbox.s3.documents import TAKEN_AWAY
+from sandbox.s3.objects import refuse_grants
 from sandbox.s3.request import S3Call
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestResponse
 
-DEFAULT_ENCRYPTION: Members = {
-    "ServerSideEncryptionConfiguration": {
-        "Rules": [
-            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False},
-        ]
-    }
-}
-# "Amazon S3 User Guide, Blocking public access": what a bucket has that was made since April 2023.
-DEFAULT_BLOCK: Members = {
-    "PublicAccessBlockConfiguration": {
-        "BlockPublicAcls": True,
-        "IgnorePublicAcls": True,
-        "BlockPublicPolicy": True,
-        "RestrictPublicBuckets": True,
-    }
-}
-DEFAULTS: dict[str, Members] = {"encryption": DEFAULT_ENCRYPTION, "publicAccessBlock": DEFAULT_BLOCK}
-# Stored in place of a default document (encryption, public access block) that somebody deleted.
-_TAKEN_AWAY = ""
-# Documents that are kept: (query name, root, error when there is none).
-DOCUMENTS = {
-    "publicAccessBlock": (
-        "PublicAccessBlockConfiguration",
-        "NoSuchPublicAccessBlockConfiguration",
-        "The public access block configuration was not found",
-    ),
-    "ownershipControls": (
-        "OwnershipControls",
-        "OwnershipControlsNotFoundError",
-        "The bucket ownership controls were not found",
-    ),
-    "encryption": ("ServerSideEncryptionConfiguration", "", ""),
-    "tagging": ("Tagging", "NoSuchTagSet", "The TagSet does not exist"),
-}
-# Settings that the sandbox does not have: reading them answers "not set", writing them NotImplemented.
-ABSENT = {
-    "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "lifecycle": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
-    "website": ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
-    "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
-    "object-lock": ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
-}
-EMPTY = frozenset({"logging", "notification", "accelerate"})
-
-
-def _refuse_keys(members: Members) -> None:
-    """Only SSE-S3 is promised here: objects are answered as AES256."""
-    for rule in members.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
-        default = rule.get("ApplyServerSideEncryptionByDefault", {})
-        if default.get("SSEAlgorithm", "AES256") != "AES256" or default.get("KMSMasterKeyID"):
-            raise AwsError(
-                "NotImplemented", "The sandbox has no keys of KMS: the algorithm of a bucket is AES256 here.", 501
-            )
-
-
-def document(store: Store, call: S3Call) -> Members | Answer:
-    """Get, put or delete one of ``DOCUMENTS``; read what is never set here."""
-    bucket = call.bucket
-    name = call.route.sub
-    store.bucket(bucket)
-    if name in EMPTY:
-        return {}
-    if name in ABSENT:
-        raise AwsError(*ABSENT[name], 404, BucketName=bucket)
-    root, code, message = DOCUMENTS[name]
-    if call.method == "PUT":
-        body = call.document()
-        if xml.parse(body).tag != root:
-            raise AwsError("MalformedXML", f"The document must be a {root}.")
-        if name == "tagging":
-            tags_from(body)
-        members = members_of_document(call.operation.replace("Put", "Get", 1), body)
-        if name == "encryption":
-            _refuse_keys(members)
-        store.set_setting(bucket, name, body.decode("utf-8", "replace"))
-        return Answer({}, 204 if name == "tagging" else None)
-    if call.method == "DELETE":
-        store.set_setting(bucket, name, _TAKEN_AWAY if name in DEFAULTS else None)
-        return {}
-    kept = store.setting(bucket, name)
-    if kept is None and name in DEFAULTS:
-        return DEFAULTS[name]
-    if kept == _TAKEN_AWAY and name == "encryption":
-        # It cannot be taken away: every object is encrypted.
-        return DEFAULT_ENCRYPTION
-    if kept in (None, _TAKEN_AWAY):
-        raise AwsError(code, message, 404, BucketName=bucket)
-    return members_of_document(call.operation, str(kept).encode())
+# S3 User Guide, "Policies and permissions in Amazon S3".
+MAX_POLICY_BYTES = 20 * 1024
 
 
 def _public_policies_blocked(store: Store, bucket: str) -> bool:
     kept = store.setting(bucket, "publicAccessBlock")
     if kept is None:
         return True
-    given = members_of_document("GetPublicAccessBlock", kept.encode()) if kept != _TAKEN_AWAY else {}
+    given = members_of_document("GetPublicAccessBlock", kept.encode()) if kept != TAKEN_AWAY else {}
     return bool(given.get("PublicAccessBlockConfiguration", {}).get("BlockPublicPolicy"))
 
 
@@ -122,7 +37,8 @@ def policy(store: Store, call: S3Call) -> Members | Answer:
     bucket = call.bucket
     store.bucket(bucket)
     if call.method == "PUT":
-        text = call.http.body(20 * 1024).decode("utf-8", "replace")
+        call.http.body(MAX_POLICY_BYTES)
+        text = call.document().decode("utf-8", "replace")
         try:
             parsed = json.loads(text)
         except (ValueError, RecursionError) as exc:
@@ -196,13 +112,6 @@ def object_acl(store: Store, call: S3Call) -> Members:
     """GetObjectAcl, PutObjectAcl: as the bucket's."""
     store.get(call.bucket, call.key, call.version)
     return acl(store, call)
-
-
-def request_payment(store: Store, call: S3Call) -> Members:
-    """GetBucketRequestPayment: the owner pays."""
-    bucket = call.bucket
-    store.bucket(bucket)
-    return {"Payer": "BucketOwner"}
 
 
 def location(store: Store, call: S3Call) -> RestResponse:

@@ -102,6 +102,10 @@ class Store:
                 self._cache[name] = bucket
         return bucket
 
+    def has_bucket(self, name: str) -> bool:
+        """Whether the account has this bucket."""
+        return bool(self.db.query("SELECT 1 FROM s3_buckets WHERE name=?", (name,)))
+
     def buckets(self) -> list[Bucket]:
         """All buckets by name."""
         rows = self.db.query("SELECT * FROM s3_buckets ORDER BY name")
@@ -111,8 +115,9 @@ class Store:
         """Make a bucket. In us-east-1 making one's own bucket again is no error, as on AWS."""
         check_bucket_name(name)
         with self.db.transaction():
-            if self.db.query("SELECT 1 FROM s3_buckets WHERE name=?", (name,)):
-                if region != "us-east-1":
+            known = self.db.one("SELECT region FROM s3_buckets WHERE name=?", (name,))
+            if known is not None:
+                if (region, known["region"]) != ("us-east-1", "us-east-1"):
                     raise AwsError(
                         "BucketAlreadyOwnedByYou",
                         "Your previous request to create the named bucket succeeded and you already own it.",

@@ -35,6 +35,11 @@ _BESIDE_THE_MODEL = frozenset(
         ("AttachmentStatus", "available"),
         # EC2 API reference, Image: "the value is windows for Windows AMIs; otherwise blank".
         ("PlatformValues", "windows"),
+        # S3 User Guide, "Listing objects in a versioning-enabled bucket": a version has the class it is stored in.
+        *(
+            ("ObjectVersionStorageClass", name)
+            for name in ("STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY")
+        ),
     }
 )
 _TYPES: dict[str, tuple[type, ...]] = {

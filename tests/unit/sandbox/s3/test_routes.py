@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from sandbox.auth.credentials import Credentials
 from sandbox.core.state import StateDir
 from sandbox.iam.needs import needs_of
-from sandbox.s3.inside import S3
 from sandbox.s3.routes import ROUTES, route_of
-from sandbox.s3.service import S3Service
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import BytesPayload, RestRequest, RestResponse
+from sandbox.wire.messages import RestRequest
 from tests.helpers.aws_requests import model, operations, parameters, written
 from tests.helpers.calls import NAMES, read
+from tests.helpers.s3_account import Account, plain
 
 GIVEN = {"Bucket": "bucket", "Key": "key", "CopySource": "bucket/key", "ContentLength": 4, "ListType": 2}
 # Two names for one request: which one was meant cannot be seen.
 SAME = {
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
     "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
     "GetPublicAccessBlock": "GetPublicAccessBlock",
     # Only the host tells them apart: this one is asked at s3express-control, and signed for it.
     "ListDirectoryBuckets": "ListBuckets",
 }
 SERVED = {route.name for route in ROUTES}
 OPERATIONS = operations("s3")
-
-
-class Account:
-    """The S3 service over a store with a full and an empty bucket."""
-
-    def __init__(self, state: StateDir) -> None:
-        self.s3 = S3(state)
-        self.service = S3Service()
-        self.service.start(cast(Any, SimpleNamespace(part=lambda kind: self.s3)))
-        self.caller = Credentials(state).operator.caller
-        for name in ("bucket", "empty"):
-            self.s3.store.create_bucket(name)
-        self.s3.put_bytes("bucket", "key", b"precious")
-        self.s3.store.set_setting("bucket", "tagging", "<Tagging><TagSet></TagSet></Tagging>")
-        self.upload = self.s3.multipart.create("bucket", "key", "text/plain", {}, None, "COMPOSITE").id
-
-    def content(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Everything that S3 keeps."""
-        tables = self.s3.store.db.query("SELECT name FROM sqlite_master WHERE type='table' AND name LIKE 's3_%'")
-        return {
-            row["name"]: [tuple(stored) for stored in self.s3.store.db.query(f"SELECT * FROM {row['name']}")]
-            for row in tables
-        }
-
-    def ask(self, request: RestRequest) -> RestResponse:
-        return self.service.handle(self.service.read(request, "s3", self.caller), {})
 
 
 @pytest.fixture
@@ -148,22 +119,6 @@ DANGEROUS = (
     ("GET", "/bucket?list-type=3", {}),
     ("GET", "/bucket/key?select&select-type=2", {}),
 )
-
-
-def plain(method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> RestRequest:
-    request = written("s3", "ListBuckets", {})
-    path, _, query = target.partition("?")
-    fields = {name: value for name, _, value in (piece.partition("=") for piece in query.split("&") if piece)}
-    return replace(
-        request,
-        method=method,
-        path=path,
-        raw_path=path,
-        raw_query=query,
-        query=fields,
-        headers={"host": "127.0.0.1:4", **(headers or {})},
-        payload=BytesPayload(body),
-    )
 
 
 @pytest.mark.parametrize(("method", "target", "headers"), DANGEROUS)

@@ -112,8 +112,9 @@ def test_errors_in_awss_words(s3: Any, bucket: str) -> None:
     assert code_of(s3.create_bucket, Bucket="Not-Valid")[0] == "InvalidBucketName"
     assert code_of(s3.put_object, Bucket=bucket, Key="x" * 1025, Body=b"")[0] == "KeyTooLongError"
     assert code_of(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == ("NoSuchLifecycleConfiguration", 404)
-    rules = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
-    assert code_of(s3.put_bucket_cors, Bucket=bucket, CORSConfiguration=rules) == ("NotImplemented", 501)
+    lock = {"ObjectLockEnabled": "Enabled"}
+    refused = code_of(s3.put_object_lock_configuration, Bucket=bucket, ObjectLockConfiguration=lock)
+    assert refused == ("NotImplemented", 501)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert code_of(s3.delete_bucket, Bucket=bucket) == ("BucketNotEmpty", 409)
     assert code_of(s3.list_objects_v2, Bucket=bucket, ExpectedBucketOwner="210987654321") == ("AccessDenied", 403)
@@ -480,11 +481,16 @@ def test_any_text_of_expires_comes_back_as_it_was_sent(s3: Any, bucket: str) -> 
 
 def test_a_kept_document_is_answered_in_the_shape_of_its_model(sandbox: SandboxProcess, bucket: str) -> None:
     s3 = sandbox.client("s3", config=Config(signature_version="s3v4"))
-    inner = b"<BlockPublicAcls>true</BlockPublicAcls><Nonsense>1</Nonsense>"
-    document = b"<PublicAccessBlockConfiguration>" + inner + b"</PublicAccessBlockConfiguration>"
+    inner = b"<BlockPublicAcls>true</BlockPublicAcls>"
+    documents = [
+        b"<PublicAccessBlockConfiguration>" + more + b"</PublicAccessBlockConfiguration>"
+        for more in (inner, inner + b"<Nonsense>1</Nonsense>")
+    ]
     send = "before-call.s3.PutPublicAccessBlock"
-    s3.meta.events.register(send, lambda params, **_: params.update(body=document))
+    s3.meta.events.register(send, lambda params, **_: params.update(body=documents.pop(0)))
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={})
+    with pytest.raises(ClientError, match="MalformedXML"):
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={})
     with urllib.request.urlopen(s3.generate_presigned_url("get_public_access_block", {"Bucket": bucket})) as answer:
         assert answer.read() == (
             b'<?xml version="1.0" encoding="UTF-8"?>\n'
