@@ -64,11 +64,19 @@ def _encode(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 
-def _decode(token: str) -> Any:
+def _decode(token: str, like: Any) -> Any:
+    """What ``_encode`` was given, if it was a value like this one."""
     try:
-        return json.loads(base64.urlsafe_b64decode(token.encode()))
+        value = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, RecursionError) as exc:
         raise _invalid("The specified nextToken is invalid.") from exc
+    if _kinds(value) != _kinds(like):
+        raise _invalid("The specified nextToken is invalid.")
+    return value
+
+
+def _kinds(value: object) -> object:
+    return [type(item) for item in value] if isinstance(value, list | tuple) else type(value)
 
 
 class LogsService(Service):
@@ -138,7 +146,7 @@ class LogsService(Service):
         if params.get("logGroupIdentifiers"):
             raise _invalid("The sandbox lists log groups by logGroupNamePrefix or logGroupNamePattern only.")
         prefix, pattern = params.get("logGroupNamePrefix") or "", params.get("logGroupNamePattern") or ""
-        after = _decode(params["nextToken"]) if params.get("nextToken") else ""
+        after = _decode(params["nextToken"], "") if params.get("nextToken") else ""
         rows = self._logs.db.query(
             "SELECT g.*, (SELECT coalesce(sum(bytes),0) FROM log_streams WHERE grp=g.name) AS bytes"
             " FROM log_groups g WHERE name > ? ORDER BY name",
@@ -190,7 +198,7 @@ class LogsService(Service):
             rows.sort(key=lambda row: (row["last"] or 0, row["name"]))
         if params.get("descending"):
             rows.reverse()
-        offset = _decode(params["nextToken"]) if params.get("nextToken") else 0
+        offset = _decode(params["nextToken"], 0) if params.get("nextToken") else 0
         streams = []
         for row in rows[offset : offset + limit]:
             stream = {
@@ -280,7 +288,7 @@ class LogsService(Service):
         start, end = params.get("startTime") or 0, params.get("endTime")
         after = (0, 0, 0)
         if params.get("nextToken"):
-            after = tuple(_decode(params["nextToken"]))
+            after = tuple(_decode(params["nextToken"], after))
         found: list[Event] = []
         size, more = 0, False
         events = self._logs.scan(list(chosen), start, (1 << 62) if end is None else end + 1, after)

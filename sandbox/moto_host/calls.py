@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from botocore.model import ServiceModel, Shape
 
 from sandbox.auth.credentials import Credentials
+from sandbox.moto_host.asking import asked
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.service import Service
 from sandbox.wire.call import Call
@@ -78,7 +79,7 @@ class Calls:
             http=request,
             model=shape,
         )
-        response = self._bridge.handle(call)
+        response = asked(self._bridge, call)
         answer = {"headers": response.headers, "status_code": response.status, "body": response.body}
         parsed: dict[str, Any] = create_parser(protocol).parse(answer, cast(Shape, shape.output_shape))
         if response.status >= 400:

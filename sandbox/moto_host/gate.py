@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from sandbox.core.diagnostics import tell
 from sandbox.moto_host.allowed import ALLOWED
 from sandbox.moto_host.answers import check_answer
+from sandbox.moto_host.asking import Answering, asked
 from sandbox.moto_host.empty_lists import empty_answer
 from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError, not_implemented
+from sandbox.wire.errors import not_implemented
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.render import render
-
-# How AWS's services call a value that they do not take, by the protocol that they speak.
-_INVALID = {"query": "ValidationError", "ec2": "InvalidParameterValue"}
-
-
-class Answering(Protocol):
-    """Answers the requests that are let through (``MotoBridge``)."""
-
-    def handle(self, call: Call) -> RestResponse:
-        """Answer an authorized call."""
-        ...
 
 
 def answers(service: str, operation: str) -> bool:
@@ -40,20 +27,10 @@ class Gate:
         """As ``answers``."""
         return answers(service, operation)
 
-    def _asked(self, call: Call) -> RestResponse:
-        """moto's answer. It takes members on trust: what it stumbles over was asked wrongly."""
-        try:
-            return self._moto.handle(call)
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            tell(f"moto could not carry out {call.service} {call.operation}: {error!r}")
-            code = _INVALID.get(call.protocol, "ValidationException")
-            text = f"{call.operation} was asked without a member that it needs, or with a value that it does not know."
-            raise AwsError(code, text) from error
-
     def handle(self, call: Call) -> RestResponse:
         """Answer an authorized call. Raises NotImplemented for what would only look as if it were done."""
         if call.operation in ALLOWED.get(call.service, ()):
-            response = self._asked(call)
+            response = asked(self._moto, call)
             check_answer(call, response)
             return response
         empty = empty_answer(call.service, call.operation)

@@ -19,12 +19,24 @@ from sandbox.wire.models import known_members
 def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str, object]:
     """The body as it was sent; raises ``unreadable`` for what is no structure. An empty body has no members."""
     try:
-        value = (cbor.loads(body) if is_cbor else json.loads(body)) if body else {}
+        value = (cbor.loads(body) if is_cbor else _json(body)) if body else {}
     except (ValueError, RecursionError) as exc:
         raise unreadable from exc
     if not isinstance(value, dict):
         raise unreadable
     return value
+
+
+def _json(body: bytes) -> object:
+    value = json.loads(body, parse_constant=_no_number)
+    if b"\\u" in body or b"\xed" in body:
+        # Half of a character: nothing that is kept or answered could be written as UTF-8. UnicodeError is a ValueError.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")
 
 
 def from_document(shape: Shape, value: object, operation: str, path: str = "") -> Any:

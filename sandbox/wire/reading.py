@@ -77,8 +77,10 @@ def check(call: Call, code: str = "", limits: bool = True, **extra: Any) -> Call
         return call
     if call.protocol == "ec2":
         # EC2 names wrong values one by one, in words of its own for each.
-        _check_given(call.model, call.members)
+        _check_given(call.model, call.members, "The request must contain the parameter {}")
         return call
+    if not limits:
+        _check_given(call.model, call.members, "The parameter {} is required.")
     code = code or _INVALID.get(call.protocol, "ValidationException")
     try:
         members = validated(call.model, call.members, code, limits)
@@ -93,10 +95,10 @@ def _too_deep() -> AwsError:
     return AwsError("SerializationException", "A document of the request is nested too deeply.")
 
 
-def _check_given(operation: OperationModel, members: Mapping[str, object]) -> None:
+def _check_given(operation: OperationModel, members: Mapping[str, object], words: str) -> None:
     required = operation.input_shape.required_members if operation.input_shape is not None else []
-    if missing := [name for name in required if name not in members]:
-        raise AwsError("MissingParameter", f"The request must contain the parameter {missing[0]}")
+    if missing := [name for name in required if members.get(name) is None]:
+        raise AwsError("MissingParameter", words.format(missing[0]))
 
 
 def _read(request: RestRequest, model: ServiceModel, protocol: str) -> tuple[OperationModel, dict[str, Any]]:

@@ -8,6 +8,7 @@ the model where it has the error. Codes that every service may answer (AccessDen
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,8 @@ from sandbox.wire.render_xml import Dialect, encode, escape, members_of
 
 # What AWS answers for an error whose model names none.
 _DEFAULT_STATUS = 400
+# XML has no form for these, and an error that shows a wrong value must still be read.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def render_error(
@@ -101,14 +104,14 @@ def _xml(
     error: AwsError, shape: StructureShape | None, protocol: str, request_id: str, resource: str, sender: bool
 ) -> bytes:
     members = shape.members if shape is not None else {}
-    inner = [f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"]
+    inner = [f"<Code>{_shown(error.code)}</Code><Message>{_shown(error.message)}</Message>"]
     if shape is not None:
         members_of(shape, Dialect())({name: value for name, value in error.extra.items() if name in members}, inner)
-    inner += [f"<{name}>{escape(str(value))}</{name}>" for name, value in error.extra.items() if name not in members]
+    inner += [f"<{name}>{_shown(str(value))}</{name}>" for name, value in error.extra.items() if name not in members]
     text = "".join(inner)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     if protocol == "s3":
-        where = f"<Resource>{escape(resource)}</Resource>" if resource else ""
+        where = f"<Resource>{_shown(resource)}</Resource>" if resource else ""
         return encode([head, f"<Error>{text}{where}<RequestId>{request_id}</RequestId></Error>"])
     if protocol == "ec2":
         errors = f"<Errors><Error>{text}</Error></Errors>"
@@ -116,3 +119,7 @@ def _xml(
     kind = "Sender" if sender else "Receiver"
     told = f"<Error><Type>{kind}</Type>{text}</Error><RequestId>{request_id}</RequestId>"
     return encode([head, f"<ErrorResponse>{told}</ErrorResponse>"])
+
+
+def _shown(text: str) -> str:
+    return escape(_UNWRITABLE.sub("\ufffd", text))

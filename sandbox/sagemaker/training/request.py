@@ -82,7 +82,12 @@ def check_request(
     request: Mapping[str, Any], objects: Objects, region: str, role_exists: Callable[[str], bool]
 ) -> None:
     """Refuse, in AWS's words, what cannot run. ``request`` has passed the service model already."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification")
+    if algorithm is None:
+        raise invalid(
+            "1 validation error detected: Value null at 'algorithmSpecification' failed to satisfy constraint: Member "
+            "must not be null"
+        )
     if not algorithm.get("TrainingImage"):
         if algorithm.get("AlgorithmName"):
             raise invalid("The sandbox has no Marketplace algorithms; give a TrainingImage.")
