@@ -11,6 +11,7 @@ from sandbox.metrics.store import Metrics
 from sandbox.sagemaker.hosting.endpoints import Endpoints
 from sandbox.sagemaker.hosting.metrics import InvocationMetrics
 from sandbox.sagemaker.hosting.models import Models
+from sandbox.sagemaker.measuring import JobMeters
 from sandbox.sagemaker.notebooks.calls import Notebooks
 from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
@@ -46,6 +47,7 @@ class SageMakerService(Service):
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
         )
+        self._meters = JobMeters(ctx)
         self.notebooks = Notebooks(ctx, self.logs)
         self.notebooks.recover()
         self.operations |= self.notebooks.operations
@@ -58,6 +60,7 @@ class SageMakerService(Service):
 
     def stop(self) -> None:
         """End all jobs and endpoints; no process is left."""
+        self._meters.close()
         self.tuning.stop_launching()
         self.training.close()
         self.tuning.close()

@@ -156,21 +156,25 @@ class Endpoints:
         ]
 
     def running(self) -> list[Running]:
-        """The processes of all variants."""
+        """The processes and folders of all variants."""
         return [
             Running(
-                name,
-                variant.name,
-                variant.instance_type,
-                tuple(instance.pid for instance in variant.instances if instance.pid),
+                endpoint=fleet.endpoint,
+                variant=variant.name,
+                instance_type=variant.instance_type,
+                pids=tuple(instance.pid for instance in variant.instances if instance.pid),
+                folder=fleet.folder_of(variant),
             )
-            for name, variant in self._all_variants()
+            for fleet in self._fleets()
+            for variant in fleet.variants.values()
         ]
 
-    def _all_variants(self) -> list[tuple[str, Variant]]:
+    def _fleets(self) -> list[Fleet]:
         with self._lock:
-            fleets = [(name, endpoint.fleet) for name, endpoint in self._live.items()]
-        return [(name, variant) for name, fleet in fleets if fleet is not None for variant in fleet.variants.values()]
+            return [endpoint.fleet for endpoint in self._live.values() if endpoint.fleet is not None]
+
+    def _all_variants(self) -> list[tuple[str, Variant]]:
+        return [(fleet.endpoint, variant) for fleet in self._fleets() for variant in fleet.variants.values()]
 
     def describe(self, name: str) -> dict[str, Any]:
         """The Describe answer of an endpoint; ValidationException when there is none."""

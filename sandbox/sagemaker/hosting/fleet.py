@@ -116,6 +116,10 @@ class Fleet:
         """Whether it has ended, or is about to."""
         return self._closed
 
+    def folder_of(self, variant: Variant) -> Path:
+        """Where the variant's instances have their model."""
+        return self._folder / variant.name
+
     def start(self) -> None:
         """Unpack the models and start the instances. Raises ``FleetError`` when a model cannot be used."""
         for variant in self.variants.values():

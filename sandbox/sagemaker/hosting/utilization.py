@@ -1,31 +1,35 @@
-"""CPUUtilization and MemoryUtilization of an endpoint's variants, measured from their processes once a minute.
+"""CPU, memory and disk of an endpoint's variants, measured from their processes and folders once a minute.
 
 Names and scales are SageMaker's ("Monitor SageMaker AI with CloudWatch"): a busy core is 100, so 4 cores come to 400;
-memory is a share of what the instance type has.
+memory and disk are shares of what the instance has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-import psutil
-
-from sandbox.ec2.types import memory_bytes
 from sandbox.metrics.store import Datum, one_value
-from sandbox.wire.errors import AwsError
+from sandbox.sagemaker.measuring import disk_bytes, room_of, used
 
 NAMESPACE = "/aws/sagemaker/Endpoints"
+# SageMaker Developer Guide, "Host instance storage volumes": what an instance has unless its variant says otherwise.
+VOLUME_GIB = 30.0
 
 
 @dataclass(frozen=True)
 class Running:
-    """The processes of a variant, one an instance. ``instance_type`` is empty for a serverless one."""
+    """The processes of a variant, one an instance. ``instance_type`` is empty for a serverless one.
+
+    ``folder``: where its instances have their model and whatever they write.
+    """
 
     endpoint: str
     variant: str
     instance_type: str
     pids: tuple[int, ...]
+    folder: Path | None = None
 
 
 class Utilization:
@@ -41,28 +45,22 @@ class Utilization:
         before, self._before = self._before, {}
         for variant in running:
             dimensions = {"EndpointName": variant.endpoint, "VariantName": variant.variant}
+            room = room_of(variant.instance_type, VOLUME_GIB)
             for pid in variant.pids:
-                try:
-                    process = psutil.Process(pid)
-                    with process.oneshot():
-                        computed = sum(process.cpu_times()[:2])
-                        memory = process.memory_info().rss
-                except psutil.Error:
+                if (found := used(pid)) is None:
                     continue
+                computed, memory = found
                 self._before[pid] = (now, computed)
                 since, earlier = before.get(pid, (now, computed))
                 # Less than before: another process has got its number.
                 if now > since and computed >= earlier:
-                    used = (computed - earlier) / (now - since) * 100
-                    data.append(("CPUUtilization", dimensions, one_value(used, now, "Percent")))
-                if has := _memory(variant.instance_type):
-                    data.append(("MemoryUtilization", dimensions, one_value(memory / has * 100, now, "Percent")))
+                    share = (computed - earlier) / (now - since) * 100
+                    data.append(("CPUUtilization", dimensions, one_value(share, now, "Percent")))
+                if room.memory:
+                    data.append(
+                        ("MemoryUtilization", dimensions, one_value(memory / room.memory * 100, now, "Percent"))
+                    )
+            if variant.folder is not None and variant.pids and variant.instance_type:
+                share = disk_bytes(variant.folder) / room.disk * 100
+                data.append(("DiskUtilization", dimensions, one_value(share, now, "Percent")))
         return data
-
-
-def _memory(instance_type: str) -> int:
-    """Bytes that an instance type has; 0 where EC2 does not know it."""
-    try:
-        return memory_bytes(instance_type.removeprefix("ml.")) if instance_type else 0
-    except AwsError:
-        return 0
