@@ -15,6 +15,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 
 SETTING = "cors"
+# Rules of one bucket (S3 User Guide).
 MOST_RULES = 100
 METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 _ASKED_METHOD, _ASKED_HEADERS = "access-control-request-method", "access-control-request-headers"

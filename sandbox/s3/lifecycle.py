@@ -21,10 +21,13 @@ from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError, not_implemented
 
 SETTING = "lifecycle"
+# Seconds.
 DAY = 86_400.0
 # Rules count in days; an hour late is on time.
 PAUSE_SECONDS = 3600.0
 FIRST_LOOK_SECONDS = 60.0
+
+# Rules of one bucket, and characters of a rule's name (S3 User Guide).
 MOST_RULES = 1000
 LONGEST_ID = 255
 # Days after which a class that is cheaper to store and dearer to read may be chosen.

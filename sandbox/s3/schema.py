@@ -43,7 +43,8 @@ def malformed(why: str) -> AwsError:
 
 
 def _structure(shape: StructureShape, element: Element) -> dict[str, Any]:
-    names, members = _names(shape), {}
+    names = _names(shape)
+    members: dict[str, Any] = {}
     for child in element:
         if child.tag not in names:
             raise malformed(f"{element.tag[:100]} has no {child.tag[:100]}")

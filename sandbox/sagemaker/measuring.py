@@ -23,6 +23,7 @@ from sandbox.ec2 import types
 from sandbox.metrics.store import Datum, Metrics, one_value
 from sandbox.wire.errors import AwsError
 
+# Often enough for a curve of a job of half a minute.
 SAMPLE_SECONDS = 5.0
 # Adding up a folder of many pictures takes a while; it grows slowly.
 DISK_SECONDS = 60.0

@@ -166,3 +166,24 @@ def test_members_of_the_path_are_not_taken_from_the_body() -> None:
     body = json.dumps({"FunctionName": "mine", "Name": "live", "FunctionVersion": "1"}).encode()
     with pytest.raises(AwsError, match="FunctionName in its body"):
         read(request_of("lambda", "POST", "/2015-03-31/functions/victim/aliases", body))
+
+
+@pytest.mark.parametrize("value", ["\\ud800", "\\udc80x"])
+def test_half_a_character_is_no_text(value: str) -> None:
+    body = f'{{"TrainingJobName": "{value}"}}'.encode()
+    request = request_of("sagemaker", "POST", "/", body, target_header("sagemaker", "DescribeTrainingJob"))
+    with pytest.raises(AwsError, match="SerializationException"):
+        read(request)
+    whole = request_of(
+        "sagemaker", "POST", "/", b'{"NameContains": "\\ud83d\\udc15"}', target_header("sagemaker", "ListTrainingJobs")
+    )
+    assert read(whole).members == {"NameContains": "\U0001f415"}
+
+
+def test_a_number_that_is_none_is_no_json() -> None:
+    for word in ("NaN", "Infinity", "-Infinity"):
+        request = request_of(
+            "sagemaker", "POST", "/", f'{{"MaxResults": {word}}}'.encode(), target_header("sagemaker", "ListModels")
+        )
+        with pytest.raises(AwsError, match="SerializationException"):
+            read(request)

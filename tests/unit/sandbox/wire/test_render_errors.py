@@ -97,3 +97,10 @@ def test_an_error_that_is_not_as_its_model_is_a_deviation(error: AwsError, words
     assert answer.status == 500
     assert b"<Code>AnswerNotInModel</Code>" in bytes(answer.body)  # type: ignore[arg-type]
     assert words in deviations.read_text()
+
+
+@pytest.mark.parametrize("protocol", ["query", "ec2", "s3", "json", "cbor"])
+def test_an_error_that_shows_what_no_xml_can_hold_is_read(protocol: str) -> None:
+    answer = render_error(AwsError("Odd", "not \0 or \uffff", Given="\x1f"), protocol, "r", "/a\x01")
+    parser = {"cbor": "smithy-rpc-v2-cbor", "s3": "rest-xml"}.get(protocol, protocol)
+    assert read(answer, parser)["Error"]["Code"] == "Odd"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,15 @@ def test_processors_and_memory_are_those_of_the_processes() -> None:
     assert found[0][2].total > 3.9
     gone = Running("e", "v", "ml.m5.large", (2**22 + 1,))
     assert used.look(1002.0, [gone]) == []
+
+
+def test_the_disk_of_a_variant_is_its_folder_of_the_instances_volume(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"x" * 3 * 1024**2)
+    there = Running("e", "v", "ml.m5.large", (os.getpid(),), tmp_path)
+    found = {name: datum.total for name, _, datum in Utilization().look(1000.0, [there])}
+    assert found["DiskUtilization"] == pytest.approx(0.01, rel=0.05)
+    ended = Running("e", "v", "ml.m5.large", (), tmp_path)
+    assert Utilization().look(1000.0, [ended]) == []
 
 
 def test_the_rate_lets_through_what_it_says() -> None:
