@@ -17,6 +17,7 @@ from sandbox.auth.signatures import Verifier
 from sandbox.context import SandboxContext
 from sandbox.core.account import ACCOUNT_ID, REGION
 from sandbox.core.client_env import write_shim
+from sandbox.core.diagnostics import tell
 from sandbox.core.processes import Processes
 from sandbox.core.settings import time_factor
 from sandbox.core.state import StateDir
@@ -46,6 +47,8 @@ class Sandbox:
         self._stopped = threading.Event()
         self.credentials = Credentials(state)
         self.processes = Processes(state)
+        # Tried while the rest starts.
+        threading.Thread(target=self.processes.enclosure.abilities, name="walls", daemon=True).start()
         self.s3 = S3(state)
         self.logs = Logs(state)
         self.metrics = Metrics(state)
@@ -103,6 +106,8 @@ class Sandbox:
             "state": str(self._state.path),
             # How many seconds of alarms' periods and of cooldowns pass in one second.
             "time_factor": time_factor(),
+            # Empty where code in the sandbox cannot read the operator's files.
+            "exposure": self.processes.enclosure.abilities().sentence(),
         }
         if self._state.notice:
             content["notice"] = self._state.notice
@@ -115,6 +120,8 @@ class Sandbox:
             service.start(self.context)
         write_shim(self._state.path)
         self._bridge.start()
+        if exposure := self.processes.enclosure.abilities().sentence():
+            tell(exposure)
         if self._idle_exit is not None:
             threading.Thread(target=self._watch_idle, name="idle", daemon=True).start()
         # The socket listens since __init__, so whoever reads the ready file can connect.

@@ -24,6 +24,7 @@ class Backend:
     ``kind`` decides only the colour band and the words in the header; no worker's logic reads it.
     Keys are set for the sandbox alone and never shown by ``repr``. ``region_assumed``: nobody set a region, and
     ``region`` is a guess. ``time_factor``: how many seconds of alarms' periods and waits pass there in one second.
+    ``exposure``: a sentence about what of this computer the code that runs there can read, if it can.
     """
 
     kind: Literal["sandbox", "aws"]
@@ -35,6 +36,7 @@ class Backend:
     secret_access_key: str | None = field(default=None, repr=False)
     region_assumed: bool = False
     time_factor: float = 1.0
+    exposure: str = ""
 
 
 @dataclass(frozen=True)

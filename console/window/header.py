@@ -184,6 +184,9 @@ class Header(QWidget):
         self.time.setToolTip(
             "Alarms' periods and waits of scaling pass so many times as fast. Rates stay what they are."
         )
+        self.exposure = Pair("Jobs can read")
+        # Its distance goes with it.
+        self.exposure.setContentsMargins(0, 0, 20, 0)
         self.cost = Pair("Would cost")
         self.switch = Switch("Read-only", label_first=True)
         self.switch.setToolTip("Refuse everything that would change the account")
@@ -209,8 +212,10 @@ class Header(QWidget):
             row.addWidget(pair)
             pair.setVisible(False)
         self.time.setVisible(False)
+        self.exposure.setVisible(False)
         row.addSpacing(24)
         row.addStretch(1)
+        row.addWidget(self.exposure)
         row.addWidget(self.time)
         row.addSpacing(20)
         row.addWidget(self.cost)
@@ -263,9 +268,12 @@ class Header(QWidget):
             self.identity.set_value(ctx.identity.display_name)
             factor = ctx.backend.time_factor
             self.time.set_value("" if factor == 1 else f"×{factor:g}")
+            self.exposure.set_value("your files" if ctx.backend.exposure else "")
+            self.exposure.setToolTip(ctx.backend.exposure)
+            self.exposure.value.setAccessibleDescription(ctx.backend.exposure)
             self._fit()
         else:
-            for pair in (self.account, self.region, self.identity, self.time):
+            for pair in (self.account, self.region, self.identity, self.time, self.exposure):
                 pair.set_value("")
             self.show_cost(None)
 

@@ -3,7 +3,7 @@
 Sources: SageMaker Developer Guide, "How Amazon SageMaker AI provides training information"; the SageMaker
 Training Toolkit (ENVIRONMENT_VARIABLES.md) for script mode; ``sagemaker.train`` 1.27's container drivers.
 Every ``/opt/ml`` in arguments, values and the job's copy of scripts becomes a path below the host's folder,
-and comes back as ``/opt/ml`` in what the job prints.
+and comes back as ``/opt/ml`` in what the job prints; so does ``/tmp`` where the system cannot give a job its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from typing import Any
 CONTAINER_ROOT = "/opt/ml"
 # "/opt/mlflow" is another path; "/opt/ml" and "/opt/ml/..." are ours.
 _ROOT_PATTERN = re.compile(r"/opt/ml(?![A-Za-z0-9_-])")
+CONTAINER_TMP = "/tmp"  # noqa: S108
+# Not a part of another path ("s3://b/tmp", "~/tmp", "$HOME/tmp"), nor the beginning of another name ("/tmpfs").
+_TMP_PATTERN = re.compile(r"(?<![\w./~:-])(?<![$}])/tmp(?=[/\s\"'`;:,)}\]&|<>\\]|$)")
 _TEXT_SUFFIXES = frozenset({".py", ".sh", ".json", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".env"})
 _MAX_REWRITTEN_BYTES = 2 * 1024 * 1024
 NETWORK_INTERFACE = "lo" if sys.platform == "linux" else "lo0"
@@ -47,9 +50,14 @@ _NOT_FRAMEWORK = frozenset(
 
 @dataclass(frozen=True)
 class HostFolder:
-    """One host's file system: ``root`` stands for /opt/ml; ``home`` and ``tmp`` belong to the host alone."""
+    """One host's file system: ``root`` stands for /opt/ml; ``home`` and ``tmp`` belong to the host alone.
+
+    ``tmp_name`` is another, short name of ``tmp`` that texts get for /tmp; empty where the system shows the host's
+    processes ``tmp`` as /tmp by itself.
+    """
 
     base: Path
+    tmp_name: str = ""
 
     @cached_property
     def root(self) -> Path:
@@ -109,14 +117,22 @@ class HostFolder:
         (self.root / "output" / "intermediate").mkdir(exist_ok=True)
 
     def local(self, text: str) -> str:
-        """``text`` with /opt/ml replaced by the host's folder."""
+        """``text`` with /opt/ml, and /tmp if need be, replaced by the host's folders."""
+        if self.tmp_name and CONTAINER_TMP in text:
+            text = _TMP_PATTERN.sub(self._local_tmp, text)
         if CONTAINER_ROOT not in text:
             return text
         return _ROOT_PATTERN.sub(lambda _: self._root_text, text)
 
     def public(self, text: str) -> str:
-        """``text`` with the host's folder replaced by /opt/ml."""
-        return text.replace(self._root_text, CONTAINER_ROOT)
+        """``text`` with the host's folders replaced by /opt/ml and /tmp."""
+        text = text.replace(self._root_text, CONTAINER_ROOT)
+        return text.replace(self.tmp_name, CONTAINER_TMP) if self.tmp_name else text
+
+    def _local_tmp(self, found: re.Match[str]) -> str:
+        # A path that was changed before, or a state folder that lies in the machine's /tmp.
+        real = any(found.string.startswith(place, found.start()) for place in (self.tmp_name, str(self.base)))
+        return found[0] if real else self.tmp_name
 
     def path(self, container_path: str) -> Path:
         """The real place of a path in the container, which must lie below /opt/ml."""
@@ -126,7 +142,7 @@ class HostFolder:
         return real
 
     def rewrite_scripts(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:
-        """Replace /opt/ml, and the ``extra`` texts, in the scripts and settings below ``folder``."""
+        """Replace what ``local`` replaces, and the ``extra`` texts, in the scripts and settings below ``folder``."""
         for current, _folders, files in os.walk(folder):
             for name in files:
                 path = Path(current) / name

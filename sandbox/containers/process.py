@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol
 
 from sandbox.containers.output import LineSplitter
 from sandbox.context import SandboxContext
+from sandbox.core.walls import Walls
 
 # Four pipes full of Linux.
 _READ_BYTES = 256 * 1024
@@ -44,17 +45,25 @@ class Spawned(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: arguments, environment and folder."""
+    """What to run: arguments, environment, folder, and what of this machine it may see."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path
+    walls: Walls
 
 
 def spawn(ctx: SandboxContext, kind: str, name: str, command: Command) -> Spawned:
     """Start a command as a child of the sandbox whose output is one stream; raises ``StartFailed``."""
     return ctx.processes.spawn(
-        kind, name, command.argv, command.env, command.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        kind,
+        name,
+        command.argv,
+        command.env,
+        command.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        walls=command.walls,
     )
 
 

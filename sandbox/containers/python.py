@@ -12,7 +12,10 @@ import re
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from sandbox.core.walls import Walls
 
 HOST_PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
 # Where packages come from is a matter of the machine, not of the account.
@@ -101,11 +104,7 @@ class JobPython:
 
         Nothing else of the sandbox's own environment goes to a job, least of all keys.
         """
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(value)
-        }
+        kept = _kept()
         path = [str(self.folder / "commands"), str(Path(sys.executable).parent), _SYSTEM_PATH]
         modules = [str(part) for part in (first, self.site_packages) if part]
         return kept | {
@@ -126,6 +125,36 @@ class JobPython:
             "LANG": "C.UTF-8",
             "LC_ALL": "C.UTF-8",
         }
+
+    def walls(self, own: Sequence[Path], tmp: Path | None = None) -> Walls:
+        """What a process with this Python may use: ``own`` folders, its ``tmp``, and what its settings name."""
+        settings = self.folder / "pip.conf"
+        named = settings.read_text(encoding="utf-8").split() if settings.is_file() else []
+        return Walls(own=own, read=[self.folder, *_places(_kept()), *_existing(named)], tmp=tmp)
+
+
+def _kept() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(value)
+    }
+
+
+def _places(variables: Mapping[str, str]) -> Iterator[Path]:
+    """Certificates and libraries that this machine's settings name."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LD_LIBRARY_PATH")
+    for name, value in variables.items():
+        if name in names or name.startswith(_KEPT_PREFIXES):
+            yield from _existing(value.split(os.pathsep))
+
+
+def _existing(words: Sequence[str]) -> Iterator[Path]:
+    """The folders and files among ``words``: where this machine's pip finds packages may be a folder."""
+    for word in words:
+        place = Path(word.removeprefix("file://"))
+        if place.is_absolute() and len(place.parts) > 2 and place.exists():
+            yield place
 
 
 def host_program(name: str) -> list[str]:

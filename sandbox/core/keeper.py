@@ -1,6 +1,7 @@
 """The keeper of one child process: starts it, reports how it ends, and never lets anything of it survive.
 
-Run as ``python -I -S keeper.py`` by ``sandbox/core/processes.py``. It talks over two pipes: commands come in on
+Run as ``python -I -S keeper.py REPORTS PLAN COMMAND ...`` by ``sandbox/core/processes.py``; PLAN is what the child does
+to itself first (``enclosure.py``), in JSON. It talks over two pipes: commands come in on
 standard input (``T`` asks the child to end, ``K`` kills; end of file means that the sandbox is dead and kills
 too), reports go out on the descriptor named in argv (``pid N``, ``exit CODE``, ``failed TEXT``). It adopts
 orphaned grandchildren (on Linux) and kills them when the child is gone, wherever they hid.
@@ -9,11 +10,16 @@ orphaned grandchildren (on Linux) and kills them when the child is gone, whereve
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
 import signal
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Linux's numbers for prctl.
 PR_SET_PDEATHSIG = 1
@@ -88,7 +94,22 @@ def _reap_some() -> bool:
             return True
 
 
-def _start(argv: list[str], keeper: int) -> int:
+def _enter(plan: dict[str, object]) -> None:
+    """Go behind the walls of ``plan``. Raises OSError."""
+    if not plan:
+        return
+    import importlib.util
+
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enclosure.py")  # noqa: PTH118, PTH100, PTH120
+    spec = importlib.util.spec_from_file_location("enclosure", place)
+    assert spec is not None and spec.loader is not None
+    enclosure = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(enclosure)
+    enclosure.enter(plan)
+
+
+def _start(plan: dict[str, object], become: Callable[[], None], keeper: int) -> int:
+    """Fork the child, shut it in, and let it ``become`` its program; the child's id, and 0 in a child that came back."""
     # A signal between the fork and the child's defaults waits: it would be ignored, and the child would not end.
     signal.pthread_sigmask(signal.SIG_BLOCK, RESET)
     pid = os.fork()
@@ -103,20 +124,21 @@ def _start(argv: list[str], keeper: int) -> int:
         for number in RESET:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _enter(plan)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != keeper:
             os._exit(127)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        os.execvpe(argv[0], argv, os.environ)  # noqa: S606
+        become()
     except OSError as exc:
-        os.write(2, f"{argv[0]}: {exc.strerror}\n".encode())
-    os._exit(127)
+        os.write(2, f"{exc.filename or 'The process'}: {exc.strerror or exc}\n".encode())
+        os._exit(127)
+    return 0
 
 
-def main() -> int:
-    """Keep ``argv[2:]``; ``argv[1]`` is the descriptor for reports."""
-    report_fd, argv = int(sys.argv[1]), sys.argv[2:]
+def keep(report_fd: int, plan: dict[str, object], become: Callable[[], None]) -> bool:
+    """Start a child and keep it until it has ended; True in the child itself, if ``become`` returned there."""
     os.set_inheritable(report_fd, False)
 
     def report(text: str) -> None:
@@ -130,7 +152,9 @@ def main() -> int:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    child = _start(argv, os.getpid())
+    child = _start(plan, become, os.getpid())
+    if child == 0:
+        return True
     try:
         os.setpgid(child, child)
     except OSError:
@@ -141,6 +165,20 @@ def main() -> int:
     _kill_all(child)
     if status is not None:
         report(f"exit {os.waitstatus_to_exitcode(status)}")
+    return False
+
+
+def main() -> int:
+    """Keep ``argv[3:]``; ``argv[1]`` is the descriptor for reports, ``argv[2]`` the plan of the walls."""
+    plan, argv = json.loads(sys.argv[2]), sys.argv[3:]
+
+    def execute() -> None:
+        try:
+            os.execvpe(argv[0], argv, os.environ)  # noqa: S606
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, argv[0]) from exc
+
+    keep(int(sys.argv[1]), plan, execute)
     return 0
 
 

@@ -8,6 +8,7 @@ found by that mark at the next start.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -22,6 +23,7 @@ from typing import IO, Any
 from sandbox.core.os_words import plain_words
 from sandbox.core.short_paths import ShortPaths
 from sandbox.core.state import StateDir
+from sandbox.core.walls import TMP, Enclosure, Walls
 
 MARK = "SAGEDECK_PROCESS"
 # A keeper starts in well under a second; a busy machine takes longer.
@@ -100,6 +102,7 @@ class Processes:
         self._closing = False
         self._reap_leftovers()
         self._short = ShortPaths(state)
+        self.enclosure = Enclosure(state.path)
 
     def spawn(
         self,
@@ -113,23 +116,30 @@ class Processes:
         stderr: Output = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
         on_exit: Callable[[Managed], None] | None = None,
+        walls: Walls | None = None,
     ) -> Managed:
         """Start ``argv`` with exactly ``env`` in ``cwd``; standard input is empty.
 
-        A TMPDIR in ``env`` must exist; the child gets a short name for it that ends with the child.
+        A TMPDIR in ``env`` must exist; the child gets a short name for it that ends with the child: /tmp, where it
+        has one of its own. ``walls``: what it may see of this machine, as far as the system can keep it from the rest.
 
         ``stdout``/``stderr`` as for ``subprocess.Popen`` (``PIPE`` gives ``managed.stdout``; ``STDOUT`` joins them).
         ``on_exit`` runs in a thread when everything is gone. Raises ``StartFailed``.
         """
         mark = secrets.token_hex(12)
-        short = self._short.link(env["TMPDIR"]) if "TMPDIR" in env else ""
-        env = {**env, "TMPDIR": short, MARK: mark} if short else {**env, MARK: mark}
+        plan = self.enclosure.plan(walls, cwd)
+        short = self._tmpdir(env, plan)
+        if short:
+            # Who has no other home than its temporary folder goes on having none.
+            env = {name: short if value == env["TMPDIR"] else value for name, value in env.items()}
+        env = {**env, MARK: mark}
         self._db.execute("INSERT INTO processes VALUES (?,?,?,?,NULL,NULL)", (mark, kind, name, time.time()))
         try:
             managed = self._start(
                 kind=kind,
                 name=name,
                 mark=mark,
+                plan=plan,
                 argv=argv,
                 env=env,
                 cwd=cwd,
@@ -151,11 +161,28 @@ class Processes:
         ).start()
         return managed
 
+    def tmp_name(self, folder: Path) -> str:
+        """A short name for what children of theirs call /tmp; empty where each child has its own by that name.
+
+        ``forget_tmp`` ends it.
+        """
+        return self._short.link(str(folder)) if self.enclosure.abilities().tmp else ""
+
+    def forget_tmp(self, name: str) -> None:
+        """End a name that ``tmp_name`` gave."""
+        self._short.forget(name)
+
+    def _tmpdir(self, env: Mapping[str, str], plan: Mapping[str, object]) -> str:
+        if "TMPDIR" not in env:
+            return ""
+        return str(TMP) if "tmp" in plan else self._short.link(env["TMPDIR"])
+
     def _start(
         self,
         kind: str,
         name: str,
         mark: str,
+        plan: Mapping[str, object],
         argv: Sequence[str],
         env: Mapping[str, str],
         cwd: str | Path,
@@ -164,9 +191,10 @@ class Processes:
         pass_fds: Sequence[int],
     ) -> Managed:
         read_fd, write_fd = os.pipe()
+        program = str(Path(__file__).with_name("keeper.py"))
         try:
             keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(write_fd), *argv],
+                [sys.executable, "-I", "-S", program, str(write_fd), json.dumps(plan), *argv],
                 stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=stderr,

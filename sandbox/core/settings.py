@@ -1,4 +1,4 @@
-"""What the operator of a sandbox sets by the environment: the time factor, the limits of the account, its root user."""
+"""What the operator of a sandbox sets by the environment: the time factor, the limits of the account, its root user, walls."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ CONCURRENCY = "SAGEDECK_LAMBDA_CONCURRENCY"
 INVOCATIONS = "SAGEDECK_INVOCATIONS_PER_SECOND"
 ROOT_MFA = "SAGEDECK_ROOT_MFA"
 ROOT_KEYS = "SAGEDECK_ROOT_KEYS"
+WALLS = "SAGEDECK_WALLS"
 # What accounts have on AWS: new ones 10 or 50, others 1,000.
 QUOTAS = (10, 50, 1000)
 MOST_TIMES = 100.0
@@ -70,8 +71,16 @@ def root_has_keys() -> bool:
     return _yes(ROOT_KEYS)
 
 
-def _yes(name: str) -> bool:
-    text = os.environ.get(name, "").strip().lower() or "no"
+def walls_wanted() -> bool:
+    """Whether children are kept from the operator's files where the system can do it: yes (the default) or no.
+
+    Raises ``WrongSetting``.
+    """
+    return _yes(WALLS, "yes")
+
+
+def _yes(name: str, default: str = "no") -> bool:
+    text = os.environ.get(name, "").strip().lower() or default
     if text not in ("yes", "no"):
         raise WrongSetting(f"{name} must be yes or no, not {text!r}.")
     return text == "yes"
@@ -84,3 +93,4 @@ def check_settings() -> None:
     invocations_per_second()
     root_has_mfa()
     root_has_keys()
+    walls_wanted()

@@ -42,7 +42,7 @@ class ShortPaths:
             with self._lock:
                 if self._root is None or not self._root.is_dir():
                     self._root = self._make_root()
-                short = self._root / f"{next(self._numbers):x}"
+                short = self._root / f"{next(self._numbers):04x}"
             short.symlink_to(folder, target_is_directory=True)
         except OSError:
             # Windows lets few people make links, and has no such sockets; elsewhere a deep folder is better than none.

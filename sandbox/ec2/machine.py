@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from sandbox.containers.python import HOST_PROGRAMS
+from sandbox.containers.python import HOST_PROGRAMS, JobPython
 from sandbox.context import SandboxContext
 from sandbox.core.os_words import os_words
 from sandbox.core.processes import Managed, StartFailed
@@ -89,6 +89,7 @@ class Machine:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(other.fileno(),),
+                walls=JobPython(self.disk.base / "python").walls(own=[self.disk.base]),
                 on_exit=lambda managed: self._ended(on_exit),
             )
         except (StartFailed, OSError):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sandbox.context import SandboxContext
 from sandbox.core.processes import Managed
+from sandbox.core.walls import Walls
 from sandbox.functions.code import CodeStore
 from sandbox.functions.concurrency import Concurrency
 from sandbox.functions.environment import Answer, Environment
@@ -34,6 +35,8 @@ from sandbox.wire.errors import AwsError
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 _TAIL_BYTES = 4096
+# EphemeralStorage of every function here. On AWS /tmp is the only folder that it may write to, and no larger.
+TMP_MEGABYTES = 512
 # A process that is past its age may wait once more and answer one more call; its keys must live that long.
 KEY_SECONDS = MAX_AGE_SECONDS + IDLE_SECONDS + 3600.0
 _PRINCIPAL = "lambda.amazonaws.com"
@@ -175,6 +178,7 @@ class Invoker:
         scratch = self._ctx.state.path / _SCRATCH / secrets.token_hex(8)
         scratch.mkdir(mode=0o700, parents=True)
         variables |= {"TMPDIR": str(scratch), "HOME": str(scratch)}
+        walls = Walls([scratch], [folder, code.unreadable], tmp=scratch, tmp_megabytes=TMP_MEGABYTES)
 
         def ended(_: Managed) -> None:
             self._ctx.credentials.revoke(session.access_key_id)
@@ -193,6 +197,7 @@ class Invoker:
                 stderr=subprocess.STDOUT,
                 pass_fds=(request_fd, answer_fd),
                 on_exit=ended,
+                walls=walls,
             )
 
         return Environment(spawn, stream, config["MemorySize"])

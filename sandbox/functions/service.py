@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.context import SandboxContext
 from sandbox.core.numbers import whole
 from sandbox.functions.code import Code, CodeStore
-from sandbox.functions.invoke import Invoker
+from sandbox.functions.invoke import TMP_MEGABYTES, Invoker
 from sandbox.functions.members import CallMembers, CodeMembers, FunctionMembers, TagMembers
 from sandbox.functions.policy import FunctionPolicies
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
@@ -31,7 +31,7 @@ _DEFAULTS = {"Description": "", "Timeout": 3, "MemorySize": 128}
 # What every function here has, and what may therefore be asked for; anything else of these is refused.
 _GIVEN: dict[str, object] = {
     "Architectures": ["x86_64"],
-    "EphemeralStorage": {"Size": 512},
+    "EphemeralStorage": {"Size": TMP_MEGABYTES},
     "TracingConfig": {"Mode": "PassThrough"},
 }
 _DONE = frozenset(

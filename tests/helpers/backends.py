@@ -18,6 +18,7 @@ def backend_of(sandbox: SandboxProcess) -> Backend:
         access_key_id=ready["access_key_id"],
         secret_access_key=ready["secret_access_key"],
         time_factor=ready["time_factor"],
+        exposure=ready["exposure"],
     )
 
 

@@ -64,7 +64,9 @@ class Account:
         self.sagemaker, self.logs = self.sandbox.client("sagemaker"), self.sandbox.client("logs")
         self.runtime, self.cloudwatch = self.sandbox.client("sagemaker-runtime"), self.sandbox.client("cloudwatch")
 
-    def request(self, name: str, script: str, files: Mapping[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    def request(
+        self, name: str, script: str, files: Mapping[str, str | bytes] | None = None, **changes: Any
+    ) -> dict[str, Any]:
         """A script-mode CreateTrainingJob request whose source is ``script`` as train.py and ``files``."""
         key = f"source/{name}.tar.gz"
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=archive({"train.py": script, **(files or {})}))
@@ -86,7 +88,7 @@ class Account:
             **changes,
         }
 
-    def start(self, name: str, script: str, files: Mapping[str, str] | None = None, **changes: Any) -> None:
+    def start(self, name: str, script: str, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> None:
         """Create the job of ``request``."""
         self.sagemaker.create_training_job(**self.request(name, script, files, **changes))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +50,11 @@ def services(sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory) 
     services.uploader = Uploader(services.session, tmp_path_factory.mktemp("uploads") / "uploads.sqlite")
     yield services
     services.close()
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that functions and the test both see: they share no folder of a disk, and not /tmp either."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)

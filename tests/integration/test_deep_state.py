@@ -1,4 +1,7 @@
-"""A state folder of any depth and name: jobs with workers, functions, and names that are too long for a file."""
+"""A state folder of any depth and name: jobs with workers, functions, and names that are too long for a file.
+
+Without walls, as on systems that have none: /tmp is the machine's, and each job's TMPDIR a short link to its own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.core.settings import WALLS
 from tests.helpers.functions import TRUST, call, zipped
 from tests.helpers.sagemaker_jobs import BUCKET, Account
 from tests.helpers.sandbox import SandboxProcess
@@ -33,6 +37,13 @@ import tempfile, time
 print("tmp", tempfile.gettempdir(), flush=True)
 time.sleep(600)
 """
+HARD_CODED = """
+import os, subprocess
+text = open("/tmp/weights.pth").read() if os.path.exists("/tmp/weights.pth") else "nothing"
+open("/tmp/weights.pth", "w").write("written")
+print("before", text, subprocess.run("cat /tmp/weights.pth", shell=True, capture_output=True, text=True).stdout)
+print("place /tmp/weights.pth", os.path.abspath("/tmp/weights.pth"), flush=True)
+"""
 FUNCTION = """
 import tempfile
 def handler(event, context):
@@ -46,7 +57,7 @@ def handler(event, context):
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("deep") / "Pïctures and möre" / Path("deep/" * 30)
     folder.mkdir(parents=True)
-    with SandboxProcess(folder / "state") as running:
+    with SandboxProcess(folder / "state", environ={WALLS: "no"}) as running:
         yield Account(running)
 
 
@@ -74,6 +85,21 @@ def test_a_killed_sandbox_leaves_no_link_after_its_next_start(account: Account) 
     assert not link.parent.exists()
     wait_for(lambda: account.describe("waits")["TrainingJobStatus"] == "Failed")
     assert not any(account.sandbox.state.joinpath("jobs").iterdir())
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_tmp_that_a_script_names_is_the_jobs_own(account: Account, name: str) -> None:
+    account.start(name, HARD_CODED)
+    job = account.finished(name)
+    assert job["TrainingJobStatus"] == "Completed", (job.get("FailureReason"), account.log(name))
+    assert told(account, name, "before") == "nothing written"
+    assert told(account, name, "place") == "/tmp/weights.pth /tmp/weights.pth"
+    assert not Path("/tmp/weights.pth").exists()
+
+
+def test_who_runs_a_sandbox_without_walls_is_told(account: Account) -> None:
+    assert "can read your files on this computer" in account.sandbox.ready["exposure"]
+    assert account.sandbox.ready["exposure"] in account.sandbox.errors()
 
 
 def test_each_environment_of_a_function_has_its_own_folder(account: Account) -> None:

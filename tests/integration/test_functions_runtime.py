@@ -234,8 +234,8 @@ def test_an_alias_may_send_some_calls_to_another_version(sandbox: SandboxProcess
     assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_reserved_concurrency_counts_calls_that_run(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+def test_reserved_concurrency_counts_calls_that_run(sandbox: SandboxProcess, shared: Path) -> None:
+    gate = shared / "gate"
     code = f"import os, time\ndef handler(e, c):\n  while not os.path.exists({str(gate)!r}):\n    time.sleep(0.02)\n"
     make(sandbox, "single", code, Timeout=60)
     client = sandbox.client("lambda")
@@ -258,8 +258,8 @@ def test_reserved_concurrency_counts_calls_that_run(sandbox: SandboxProcess, tmp
         client.put_function_concurrency(FunctionName="single", ReservedConcurrentExecutions=950)
 
 
-def test_an_event_that_was_accepted_runs_even_after_a_crash(tmp_path: Path) -> None:
-    gate, ran = tmp_path / "gate", tmp_path / "ran"
+def test_an_event_that_was_accepted_runs_even_after_a_crash(tmp_path: Path, shared: Path) -> None:
+    gate, ran = shared / "gate", shared / "ran"
     code = (
         "import os, time\ndef handler(event, context):\n"
         f"  while not os.path.exists({str(gate)!r}):\n    time.sleep(0.02)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -13,11 +14,22 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.core.walls import Enclosure
 from tests.helpers.instances import BUCKET, DLAMI, PROFILE, InstanceAccount
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.integration
+
+WALLS = Enclosure(Path("/nowhere")).abilities().walls
+READ = """
+import os
+for place in PLACES:
+    try:
+        print(os.path.getsize(place), os.listdir(place) if os.path.isdir(place) else len(open(place, "rb").read()))
+    except OSError as error:
+        print(type(error).__name__)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +119,18 @@ def test_a_command_sees_the_instances_paths(account: InstanceAccount, instance: 
     where = f"/var/lib/amazon/ssm/{instance}/document/orchestration/{said['CommandId']}/awsrunShellScript/"
     error = said["StandardErrorContent"]
     assert error.startswith(f"{where}0.awsrunShellScript/_script.sh: ") and "not found" in error
+
+
+@pytest.mark.skipif(bool(WALLS), reason=WALLS)
+def test_what_runs_on_an_instance_sees_its_disk_and_nothing_of_the_operator(
+    account: InstanceAccount, instance: str
+) -> None:
+    state = account.sandbox.state
+    places = [str(state / "ready.json"), str(state / "sandbox.db"), str(Path.home())]
+    # Packed, so that the paths are not taken for the instance's own.
+    code = base64.b64encode(f"PLACES = {places!r}\n{READ}".encode()).decode()
+    said = account.run(instance, f"echo {code} | base64 -d > look.py", "python3 look.py", "ls look.py")
+    assert said["StandardOutputContent"].splitlines() == [*["PermissionError"] * 3, "look.py"]
 
 
 def test_a_cancel_kills_what_the_command_started(account: InstanceAccount, instance: str) -> None:

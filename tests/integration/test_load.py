@@ -189,8 +189,8 @@ def model_fn(model_dir):
 """
 
 
-def test_what_does_not_answer_refuses_the_test_in_awss_words(account: Account, run: Run, tmp_path: Path) -> None:
-    seen = tmp_path / "seen"
+def test_what_does_not_answer_refuses_the_test_in_awss_words(account: Account, run: Run, shared: Path) -> None:
+    seen = shared / "seen"
     account.endpoint("broken", {"code/inference.py": BROKEN.format(file=str(seen))})
 
     async def body(test: Loaded) -> None:

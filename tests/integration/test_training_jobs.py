@@ -237,17 +237,17 @@ def test_a_child_that_hides_dies_with_its_job(account: Account) -> None:
 
 
 def test_requirements_are_the_jobs_own(account: Account, tmp_path: Path) -> None:
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    make_wheel(wheels, "sagedeck_probe", "1.0")
+    make_wheel(tmp_path, "sagedeck_probe", "1.0")
+    # A job sees no other folder of this computer than its own: the wheel comes with its source, as on AWS.
+    wheel = next(tmp_path.iterdir())
     script = "import sagedeck_probe, numpy\nprint('probe', sagedeck_probe.VALUE, sagedeck_probe.__file__)"
-    lines = f"--no-index\n--find-links {wheels}\nnumpy\nsagedeck-probe==1.0  # ours\n"
-    account.start("needs", script, {"requirements.txt": lines})
+    lines = "--no-index\n--find-links wheels\nnumpy\nsagedeck-probe==1.0  # ours\n"
+    account.start("needs", script, {"requirements.txt": lines, f"wheels/{wheel.name}": wheel.read_bytes()})
     job = account.finished("needs")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert account.saw("needs", "probe 42")
-    bad = f"--no-index\n--find-links {wheels}\nnumpy\n\nsagedeck-probe==9.9\n"
-    account.start("lacks", script, {"requirements.txt": bad})
+    bad = "--no-index\n--find-links wheels\nnumpy\n\nsagedeck-probe==9.9\n"
+    account.start("lacks", script, {"requirements.txt": bad, f"wheels/{wheel.name}": wheel.read_bytes()})
     reason = account.finished("lacks")["FailureReason"]
     assert "requirements.txt, line 5, sagedeck-probe==9.9: could not be installed." in reason
 

@@ -56,7 +56,8 @@ class Ready:
     """What the ready file says: where the sandbox answers, with which keys, and its process id.
 
     ``notice`` is for the operator: that an unreadable state folder was moved aside, and where to. ``time_factor``: how
-    many seconds of alarms' periods and waits pass in one second.
+    many seconds of alarms' periods and waits pass in one second. ``exposure``: that code in it can read the operator's
+    files, and why; empty when it cannot.
     """
 
     endpoint_url: str
@@ -67,6 +68,7 @@ class Ready:
     secret_access_key: str = field(repr=False)
     notice: str = ""
     time_factor: float = 1.0
+    exposure: str = ""
 
     def backend(self) -> Backend:
         """The same as a backend to connect to."""
@@ -78,6 +80,7 @@ class Ready:
             access_key_id=self.access_key_id,
             secret_access_key=self.secret_access_key,
             time_factor=self.time_factor,
+            exposure=self.exposure,
         )
 
 
@@ -183,6 +186,7 @@ def read_ready(state_dir: Path) -> Ready | None:
             notice=str(data.get("notice", "")),
             # A sandbox of an older version has none.
             time_factor=float(data.get("time_factor", 1.0)),
+            exposure=str(data.get("exposure", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

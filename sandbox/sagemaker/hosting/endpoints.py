@@ -103,6 +103,8 @@ class Endpoints:
             cache=ctx.state.path / "cache",
             spawn=lambda name, command: spawn(ctx, "endpoint", name, command),
             keys=self._keys,
+            tmp_name=ctx.processes.tmp_name,
+            forget_tmp=ctx.processes.forget_tmp,
         )
         self.operations: dict[str, Operation] = {
             "CreateEndpoint": self._create,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import secrets
 import shutil
 import threading
 import time
@@ -56,6 +57,9 @@ class FleetTools:
     cache: Path
     spawn: Callable[[str, Command], Spawned]
     keys: Callable[[str, Path], RoleKeys]
+    # A short name for the folder that is a host's /tmp, empty where the system makes it that; and its end.
+    tmp_name: Callable[[Path], str] = lambda folder: ""
+    forget_tmp: Callable[[str], None] = lambda name: None
 
 
 @dataclass
@@ -110,6 +114,7 @@ class Fleet:
         self._closed = False
         # Of each variant, from its first instance on.
         self._keys: dict[str, RoleKeys] = {}
+        self._tmp_names: dict[str, str] = {}
 
     @property
     def closed(self) -> bool:
@@ -125,11 +130,12 @@ class Fleet:
         for variant in self.variants.values():
             try:
                 store = self._tools.s3(variant.model["ExecutionRoleArn"])
-                prepare_model(HostFolder(self._folder / variant.name), variant.model, store)
+                prepare_model(self._host(variant), variant.model, store)
             except (ArchiveError, AwsError, OSError, ValueError) as error:
                 text = error.message if isinstance(error, AwsError) else plain_words(error)
                 raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
             JobPython(self._folder / variant.name / "python").create()
+        self._tools.cache.mkdir(exist_ok=True)
         for variant in self.variants.values():
             self.resize(variant.name, variant.count)
 
@@ -215,6 +221,8 @@ class Fleet:
             thread.join()
         for keys in self._keys.values():
             keys.close()
+        for name in self._tmp_names.values():
+            self._tools.forget_tmp(name)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def drain(self, timeout: float, cancelled: Callable[[], bool]) -> None:
@@ -228,17 +236,28 @@ class Fleet:
         weights = [variant.weight if variant.count else 0.0 for variant in variants]
         return random.choices(variants, weights)[0] if any(weights) else variants[0]
 
+    def _host(self, variant: Variant) -> HostFolder:
+        base = self._folder / variant.name
+        if variant.name not in self._tmp_names:
+            self._tmp_names[variant.name] = self._tools.tmp_name(HostFolder(base).tmp)
+        return HostFolder(base, self._tmp_names[variant.name])
+
     def _instance(self, variant: Variant) -> Instance:
         threads = max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // max(1, variant.count)))
-        base = self._folder / variant.name
+        host = self._host(variant)
+        base = host.base
         if variant.name not in self._keys:
             self._keys[variant.name] = self._tools.keys(variant.model["ExecutionRoleArn"], base / "aws")
         environment = self._keys[variant.name].environment
+        # Instances share the model's files; a /tmp of its own each of them has on AWS.
+        tmp = base / f"tmp-{secrets.token_hex(4)}"
+        tmp.mkdir()
 
         def command(address: str, token: str) -> Command:
-            env = container_environment(HostFolder(base), variant.model, self._tools.cache, threads)
-            env |= environment | {"SANDBOX_HOST_ADDRESS": address, "SANDBOX_HOST_TOKEN": token}
-            return Command(host_program("inference.py"), env, HostFolder(base).root)
+            env = container_environment(host, variant.model, self._tools.cache, threads)
+            env |= environment | {"SANDBOX_HOST_ADDRESS": address, "SANDBOX_HOST_TOKEN": token, "TMPDIR": str(tmp)}
+            walls = JobPython(base / "python").walls(own=[base, self._tools.cache], tmp=tmp)
+            return Command(host_program("inference.py"), env, host.root, walls)
 
         return Instance(
             InstanceTools(
@@ -249,8 +268,9 @@ class Fleet:
                 command=command,
                 spawn=lambda stream, command: self._tools.spawn(f"{self.endpoint}/{stream}", command),
                 changed=self.poke,
-                public=HostFolder(base).public,
+                public=host.public,
                 queue=variant.queue,
+                tmp=tmp,
             )
         )
 
@@ -304,7 +324,6 @@ def container_environment(folder: HostFolder, model: Mapping[str, Any], cache: P
     env |= {
         "SM_MODEL_DIR": str(folder.model),
         "HOME": str(folder.home),
-        "TMPDIR": str(folder.tmp),
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
     }

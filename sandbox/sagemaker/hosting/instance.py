@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from sandbox.containers.failure import last_traceback
@@ -31,7 +33,7 @@ State = Literal["starting", "ready", "dead", "closed"]
 
 @dataclass(frozen=True)
 class InstanceTools:
-    """What an instance needs. ``command`` makes the command for (listener address, token)."""
+    """What an instance needs. ``command`` makes the command for (listener address, token); ``tmp`` is its /tmp."""
 
     listener: HostListener
     logs: LogStreams
@@ -42,6 +44,7 @@ class InstanceTools:
     changed: Callable[[], None]
     public: Callable[[str], str]
     queue: int
+    tmp: Path
 
 
 class Instance:
@@ -119,6 +122,7 @@ class Instance:
             if not process.join(_STOP_SECONDS):
                 process.kill()
                 process.join(_KILL_SECONDS)
+        shutil.rmtree(self._tools.tmp, ignore_errors=True)
         self._log.finish()
 
     def _start(self) -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.containers.output import Tail
@@ -21,6 +21,7 @@ from sandbox.context import SandboxContext
 from sandbox.core.client_env import client_environ, write_shim
 from sandbox.core.os_words import plain_words
 from sandbox.core.processes import StartFailed
+from sandbox.core.walls import Walls
 from sandbox.logs.pump import LogPump
 from sandbox.roles.access import RoleLogs
 from sandbox.roles.keys import RoleKeys
@@ -173,14 +174,20 @@ class Machine:
         # Nothing is asked of the internet.
         argv += ["--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]
         argv += ["--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
-        return Command(argv, environ, self.volume)
+        return Command(argv, environ, self.volume, self._walls())
+
+    def _walls(self) -> Walls:
+        machine = self._folder / "machine"
+        walls = JobPython(machine / "python").walls(own=[self._folder], tmp=machine / "tmp")
+        found = importlib.util.find_spec("jupyterlab")
+        places = [Path(found.origin).parents[1]] if found is not None and found.origin else []
+        return replace(walls, read=[*walls.read, *places, write_shim(self._ctx.state.path)])
 
     def _run_script(self, when: str, content: str, environ: Mapping[str, str]) -> None:
         path = self._folder / "machine" / f"{when}.sh"
         path.write_bytes(base64.b64decode(content))
-        process = self._launch(
-            f"{self._plan.name}/LifecycleConfig{when}", Command(["/bin/bash", str(path)], environ, self.volume)
-        )
+        command = Command(["/bin/bash", str(path)], environ, self.volume, self._walls())
+        process = self._launch(f"{self._plan.name}/LifecycleConfig{when}", command)
         in_time = process.join(SCRIPT_SECONDS)
         if not in_time:
             process.kill()

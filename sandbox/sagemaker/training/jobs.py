@@ -310,6 +310,8 @@ class TrainingJobs:
             account_environment=environment,
             threads=max(1, (os.cpu_count() or 1) // running),
             put_metrics=self._put_metrics,
+            tmp_name=ctx.processes.tmp_name,
+            forget_tmp=ctx.processes.forget_tmp,
             stop_grace=self._stop_grace,
         )
 

@@ -62,6 +62,9 @@ class RunTools:
     account_environment: Mapping[str, str]
     threads: int
     put_metrics: Callable[[str, list[tuple[str, float, float]]], None]
+    # A short name for the folder that is a host's /tmp, empty where the system makes it that; and its end.
+    tmp_name: Callable[[Path], str] = lambda folder: ""
+    forget_tmp: Callable[[str], None] = lambda name: None
     stop_grace: float = STOP_GRACE_SECONDS
 
 
@@ -141,17 +144,20 @@ class TrainingRun:
                 self._checkpoints.finish(upload=False)
             for host in self._hosts:
                 host.log.flush()
+                self._tools.forget_tmp(host.folder.tmp_name)
             shutil.rmtree(self._tools.folder, ignore_errors=True)
 
     def _prepare(self) -> None:
         self._record.step("Downloading")
         stamp = int(time.time())
         for number, name in enumerate(self._cluster.hosts):
-            folder = HostFolder(self._tools.folder / name)
+            base = self._tools.folder / name
+            folder = HostFolder(base, self._tools.tmp_name(HostFolder(base).tmp))
             folder.create()
             log = self._tools.logs.stream(LOG_GROUP, f"{self._record.name}/{name}-{stamp}")
             self._hosts.append(_Host(number, name, folder, log))
         self._python.create()
+        self._tools.cache.mkdir(exist_ok=True)
         files = JobFiles(self._tools.s3, self._request, self._stopping.is_set)
         installer = HOST_PROGRAMS / "requirements.py"
         folders = [host.folder for host in self._hosts]
@@ -211,12 +217,13 @@ class TrainingRun:
         }
         env |= {name: folder.local(value) for name, value in self._request.get("Environment", {}).items()}
         algorithm = self._request["AlgorithmSpecification"]
+        walls = self._python.walls(own=[self._tools.folder, self._tools.cache], tmp=folder.tmp)
         if algorithm.get("ContainerEntrypoint"):
             argv = [*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", [])]
-            return Command([folder.local(part) for part in argv], env, folder.root)
+            return Command([folder.local(part) for part in argv], env, folder.root, walls)
         decoded = decode_hyperparameters({name: folder.local(value) for name, value in raw.items()})
         arguments = script_arguments(user_hyperparameters(decoded))
-        return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code)
+        return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code, walls)
 
     def _shown(self, host: _Host, command: Command) -> str:
         """The command for a person: without the programs that the sandbox puts before it."""

@@ -49,6 +49,7 @@ def main() -> None:
         "secret_access_key": f"secret-of-{key}",
         "pid": os.getpid(),
         **({"time_factor": 100.0} if "fast" in how else {}),
+        **({"exposure": "Jobs can read your files"} if "exposed" in how else {}),
         **({"notice": "The old folder was moved aside"} if "notice" in how else {}),
     }
     state.mkdir(parents=True, exist_ok=True)

@@ -171,6 +171,12 @@ def test_how_fast_its_time_passes_is_passed_on(state, how, factor):
     assert run(local_account.attach_or_start(folder)).time_factor == factor
 
 
+def test_that_its_jobs_can_read_files_is_passed_on(state):
+    folder, extra = state
+    extra.append("exposed")
+    assert run(local_account.attach_or_start(folder)).exposure == "Jobs can read your files"
+
+
 def test_the_log_is_rotated(state, monkeypatch):
     folder, _ = state
     monkeypatch.setattr(local_account, "LOG_BYTES", 10)

@@ -17,6 +17,7 @@ from sandbox.containers.process import Command
 from sandbox.containers.python import host_program
 from sandbox.core.processes import Managed, Processes
 from sandbox.core.state import StateDir
+from sandbox.core.walls import Walls
 from sandbox.logs.pump import LogPump
 from sandbox.metrics.store import Datum
 from sandbox.programs.handlers import Handlers
@@ -196,7 +197,7 @@ class Stage:
                 "SANDBOX_HOST_ADDRESS": address,
                 "SANDBOX_HOST_TOKEN": token,
             }
-            return Command(host_program("inference.py"), env, model)
+            return Command(host_program("inference.py"), env, model, Walls([model]))
 
         def spawn(name: str, command: Command) -> Managed:
             return self.processes.spawn(
@@ -219,6 +220,7 @@ class Stage:
             changed=lambda: None,
             public=str,
             queue=1,
+            tmp=model.parent / "tmp",
         )
         self.instances.append(Instance(tools))
         return self.instances[-1]
