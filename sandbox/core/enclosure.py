@@ -148,7 +148,8 @@ def main(folder: str) -> int:
     with open(secret, "w") as file:  # noqa: PTH123
         file.write("secret")
     walls = {"read": ["/usr"], "write": [own]}
-    print(json.dumps({"tmp": _try({"tmp": own, "cwd": "/"}, own, ""), "walls": _try(walls, own, secret)}))
+    found = {"tmp": _try({"tmp": own, "cwd": "/"}, own, ""), "walls": _try(walls, own, secret)}
+    sys.stdout.write(json.dumps(found))
     return 0
 
 
@@ -178,7 +179,7 @@ def _tried(plan: dict[str, Any], own: str, secret: str) -> str:
     if not secret:
         return "" if os.listdir(TMP) == ["probe-False"] else "the mount is not seen"  # noqa: PTH208
     try:
-        open(secret).close()  # noqa: PTH123, SIM115
+        open(secret).close()  # noqa: PTH123
     except PermissionError:
         return ""
     return "the walls let through"

@@ -109,7 +109,7 @@ def _enter(plan: dict[str, object]) -> None:
 
 
 def _start(plan: dict[str, object], become: Callable[[], None], keeper: int) -> int:
-    """Fork the child, shut it in, and let it ``become`` its program; the child's id, and 0 in a child that came back."""
+    """Fork the child, shut it in, and let it ``become`` its program; its id, and 0 in a child that came back."""
     # A signal between the fork and the child's defaults waits: it would be ignored, and the child would not end.
     signal.pthread_sigmask(signal.SIG_BLOCK, RESET)
     pid = os.fork()

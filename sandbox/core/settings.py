@@ -1,4 +1,4 @@
-"""What the operator of a sandbox sets by the environment: the time factor, the limits of the account, its root user, walls."""
+"""What the operator of a sandbox sets by the environment: time factor, limits of the account, root user, walls."""
 
 from __future__ import annotations
 
