@@ -20,6 +20,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop
 
+from console.activity.ledger import Ledger
 from console.activity.logbook import Logbook
 from console.activity.model import ActivityModel
 from console.collector import Collector
@@ -53,6 +54,8 @@ MISSING_LIBRARIES = (
 )
 # Tasks end within a second unless AWS does not answer; nobody waits longer for a window to close.
 CLOSE_SECONDS = 10.0
+# So long what deletes or ends something can be undone before it is sent.
+GRACE_SECONDS = 10.0
 # Python's 5 ms let a busy thread hold the window back for a third of a frame; 1 ms does not show.
 SWITCH_SECONDS = 0.001
 
@@ -109,7 +112,10 @@ class Application:
         colors.set_scale(self.settings.value("text_scale", 1.0))
         colors.set_preference(look if look in ("light", "dark") else self.settings.theme)  # type: ignore[arg-type]
         colors.apply()
-        self.ctx = AppContext(settings=self.settings, theme=colors, activity=self.activity, notify=self.notify)
+        ledger = Ledger(files.history.parent / "activity", self._writer)
+        self.ctx = AppContext(
+            settings=self.settings, theme=colors, activity=self.activity, notify=self.notify, ledger=ledger
+        )
         chosen = self.settings.value("state_folder", "")
         folder = state_dir or (Path(chosen) if chosen else None)
         self.connection = Connection(self.ctx, folder)
@@ -123,6 +129,7 @@ class Application:
         self.connection.changed.connect(self._connection_changed)
         self.tray = TrayMessages(self.activity, self.window)
         self.ctx.ask = self.ask
+        self.ctx.grace_seconds = GRACE_SECONDS
         self.notify.fix_handler = self._fix
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.window.closeWanted.connect(self._close_wanted)

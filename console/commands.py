@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from workers.errors.tree import Conflict, SageDeckError
 from workers.prices.table import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from console.activity.model import ActivityItem
     from workers.services import Services
     from workers.types import DeletionPlan
+
+log = logging.getLogger(__name__)
 
 KIND_ICONS = {
     "endpoint": "endpoints",
@@ -47,7 +51,8 @@ class Affected:
 class Confirmation:
     """What the operator must agree to: ``listed`` is what the title speaks of, the others are what hangs on it.
 
-    With ``type_name`` set, they type it before the button works.
+    With ``type_name`` set, they type it before the button works; without it, what is a ``danger`` waits some seconds
+    before it is sent, so that it can be undone.
     """
 
     title: str
@@ -97,6 +102,8 @@ class Command(ABC):
 
     title: str = ""
     icon: str = "bolt"
+    # It stops what does harm or costs: it is sent as soon as it was agreed to.
+    urgent: bool = False
     item: ActivityItem | None = None
 
     def confirmation(self) -> Confirmation | None:
@@ -111,6 +118,13 @@ class Command(ABC):
         """One line for the activity panel after success."""
         return ""
 
+    async def changed(self, services: Services) -> str:
+        """After the seconds in which it could be undone: what is not as it was shown, in a sentence; "" for nothing.
+
+        It is then not done. Raises ``SageDeckError``.
+        """
+        return ""
+
     def cli(self) -> str:
         """The same as an AWS CLI line, without secrets; "" when the CLI has no such thing."""
         return ""
@@ -118,6 +132,80 @@ class Command(ABC):
     def events(self) -> list[tuple[str, str]]:
         """``(kind, name)`` of what changed, announced by ``AppContext.resourceChanged``."""
         return []
+
+
+class Reversible(Command):
+    """A change of one value: it can be put back while the value is still the one that this change has set."""
+
+    before: Any = None
+    knows_before = False
+
+    @property
+    @abstractmethod
+    def wanted(self) -> Any:
+        """The value that it sets."""
+
+    @abstractmethod
+    async def value(self, services: Services) -> Any:
+        """The value that is there now; raises ``SageDeckError``."""
+
+    @abstractmethod
+    async def change(self, services: Services) -> Any:
+        """Set the value; raises ``SageDeckError``."""
+
+    @abstractmethod
+    def reverse(self) -> Command | None:
+        """What sets ``before`` again; None where that cannot be."""
+
+    async def run(self, services: Services) -> Any:
+        """Note the value before, then change it. Who may not read may change all the same."""
+        self.knows_before = False
+        try:
+            self.before = await self.value(services)
+            self.knows_before = True
+        except SageDeckError:
+            log.info("%s cannot be put back: what was there before could not be read", self.title)
+        return await self.change(services)
+
+    def put_back(self) -> Command | None:
+        """What the activity panel offers after it was done; None for nothing."""
+        if not self.knows_before or self.before == self.wanted:
+            return None
+        reverse = self.reverse()
+        return PutBack(self, reverse) if reverse is not None else None
+
+
+class PutBack(Command):
+    """Set again what was there before a change, unless somebody changed it since."""
+
+    def __init__(self, done: Reversible, reverse: Command) -> None:
+        self._done, self._reverse = done, reverse
+        self.icon, self.title = done.icon, f"Put back: {done.title}"
+
+    def confirmation(self) -> Confirmation | None:
+        """The same question as for setting that value."""
+        return self._reverse.confirmation()
+
+    async def run(self, services: Services) -> Any:
+        """Look whether the value is still the one that was set; raises ``Conflict`` when it is not."""
+        if await self._done.value(services) != self._done.wanted:
+            raise Conflict(
+                "Not put back", f"{self._done.title}: it was changed again since, so what was before is not set.",
+                "Look at what it is now, and change it there.",
+            )  # fmt: skip
+        return await self._reverse.run(services)
+
+    def done_text(self, result: Any) -> str:
+        """As the change itself says it."""
+        return self._reverse.done_text(result)
+
+    def cli(self) -> str:
+        """Of the change back."""
+        return self._reverse.cli()
+
+    def events(self) -> list[tuple[str, str]]:
+        """Of the change back."""
+        return self._reverse.events()
 
 
 @dataclass(frozen=True)

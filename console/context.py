@@ -7,7 +7,9 @@ another tab.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -15,12 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 from PySide6.QtCore import QObject, Signal
 
 from console.absence import Absence
-from console.activity.model import ActivityModel
-from console.commands import Command, Confirmation, Outcome
+from console.activity.ledger import Ledger, Noted
+from console.activity.model import ActivityItem, ActivityModel
+from console.commands import Command, Confirmation, Outcome, Reversible
 from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
 from console.tasks import ErrorHandler, TaskRegistry
+from workers.aws.recording import SentCall, recording
 from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
@@ -67,9 +71,13 @@ class AppContext(QObject):
         theme: Theme,
         activity: ActivityModel,
         notify: Notifier,
+        ledger: Ledger | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self.ledger = ledger
+        # How long what deletes or ends something can be undone before it is sent; the application sets it.
+        self.grace_seconds = 0.0
         self.settings, self.theme, self.activity, self.notify = settings, theme, activity, notify
         self.tasks = TaskRegistry(self._task_failed)
         self.services: Services | None = None
@@ -182,7 +190,60 @@ class AppContext(QObject):
         if self.services is not services:
             self._refuse_elsewhere(command)
             return Outcome("refused")
-        return await self._carry_out(command, services)
+        waits = confirmation is not None and confirmation.danger and not confirmation.type_name and not command.urgent
+        if not (waits and self.grace_seconds):
+            return await self._carry_out(command, services, self._begin(command))
+        item = self._begin(command)
+        if not await self._may_still_be_undone(command, item):
+            return Outcome("declined")
+        return await self._if_unchanged(command, services, item)
+
+    def _begin(self, command: Command) -> ActivityItem:
+        item = self.activity.begin(command.title, command.icon)
+        item.cli = command.cli()
+        command.item = item
+        return item
+
+    async def _may_still_be_undone(self, command: Command, item: ActivityItem) -> bool:
+        """Wait before anything is sent; False when it was undone meanwhile."""
+        undone = asyncio.Event()
+        item.cancel = undone.set
+        notice = self.notify.warn(
+            f"{command.title}: sent in {self.grace_seconds:.0f} s", "Nothing was sent yet.", action=("Undo", undone.set)
+        )
+        try:
+            ends = asyncio.get_running_loop().time() + self.grace_seconds
+            while not undone.is_set() and (left := ends - asyncio.get_running_loop().time()) > 0:
+                item.progress(1 - left / self.grace_seconds, f"sent in {math.ceil(left)} s; nothing was sent yet")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(undone.wait(), min(left, 1.0))
+        except asyncio.CancelledError:
+            item.cancelled("Nothing was sent: the account was left, or the window closed")
+            raise
+        finally:
+            self.notify.withdraw(notice)
+        if undone.is_set():
+            item.cancelled("Undone: nothing was sent")
+            return False
+        item.restart()
+        return True
+
+    async def _if_unchanged(self, command: Command, services: Services, item: ActivityItem) -> Outcome:
+        """Carry it out if what was shown is still so: it was agreed to some seconds ago."""
+        try:
+            changed = await command.changed(services)
+        except asyncio.CancelledError:
+            item.cancelled("Nothing was sent")
+            raise
+        except Exception as error:
+            item.fail(error, retry=lambda: self._retry(command, services))
+            self.notify.error(error)
+            return Outcome("failed", error=error)
+        if changed:
+            item.fail(f"Not done: {changed}")
+            self.notify.warn(f"{command.title} was not done", changed)
+            return Outcome("refused")
+        return await self._carry_out(command, services, item)
 
     def _retry(self, command: Command, services: Services) -> None:
         """What a failure's Retry does: never in another account than the one it failed in."""
@@ -194,12 +255,50 @@ class AppContext(QObject):
     def _refuse_elsewhere(self, command: Command) -> None:
         self.notify.warn("Another account is in force", f"{command.title} was meant for the one before: not done.")
 
-    async def _carry_out(self, command: Command, services: Services) -> Outcome:
+    async def _carry_out(self, command: Command, services: Services, item: ActivityItem) -> Outcome:
         task = asyncio.current_task()
-        item = self.activity.begin(command.title, command.icon, cancellable=task.cancel if task else None)
-        item.cli = command.cli()
-        command.item = item
+        item.cancel = task.cancel if task else None
+        self.activity.changed.emit(item)
+        noted = self._note(item)
+
+        def sent(call: SentCall) -> None:
+            item.calls.append(call)
+            if noted is not None:
+                noted.sent(call)
+
         try:
+            with recording(sent):
+                return await self._run(command, services, item, noted)
+        finally:
+            if noted is not None:
+                noted.ended(item.state, item.text)
+
+    @property
+    def ledger_account(self) -> str:
+        """Under which name the activity log keeps the account in force; "" while there is none."""
+        if self.backend is None or self.identity is None:
+            return ""
+        return f"{self.identity.account} {self.backend.kind}"
+
+    def _note(self, item: ActivityItem) -> Noted | None:
+        account, identity, backend = self.ledger_account, self.identity, self.backend
+        if self.ledger is None or identity is None or backend is None:
+            return None
+        item.actor, item.region, item.profile = identity.arn, backend.region, backend.profile_name or ""
+        return self.ledger.begin(
+            account,
+            item.title,
+            icon=item.icon,
+            actor=item.actor,
+            region=item.region,
+            cli=item.cli,
+            profile=item.profile,
+        )
+
+    async def _run(self, command: Command, services: Services, item: ActivityItem, noted: Noted | None) -> Outcome:
+        try:
+            if noted is not None:
+                await noted.on_disk()
             result = await command.run(services)
         except asyncio.CancelledError:
             item.cancelled()
@@ -214,6 +313,8 @@ class AppContext(QObject):
             else:
                 self.notify.error(error, f"{command.title} failed")
             return Outcome("failed", error=error)
+        if isinstance(command, Reversible) and (back := command.put_back()) is not None:
+            item.put_back = lambda: self._retry(back, services)
         item.done(command.done_text(result))
         self._announce(command)
         return Outcome("done", result)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import queue
-import re
 import tempfile
 import threading
 from collections.abc import Callable
@@ -15,21 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from workers.files import private
+from workers.files.hiding import hidden_text
 
 log = logging.getLogger(__name__)
 
-SECRETS = (
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[access key]"),
-    (re.compile(r"(?i)(secret[_-]?access[_-]?key|session[_-]?token|password|x-amz-(?:signature|security-token))"
-                r"([\"']?\s*[=:]\s*|\s+)[\"']?[^\s\"'&,]+[\"']?"), r"\1\2[hidden]"),
-)  # fmt: skip
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with access keys, secret keys, tokens and signatures replaced by placeholders."""
-    for pattern, replacement in SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+# The name that the window's parts know it by.
+without_secrets = hidden_text
 
 
 class Writer:
@@ -38,12 +28,14 @@ class Writer:
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def do(self, job: Callable[[], None]) -> None:
-        """Run ``job`` in the thread; an error is logged."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="files", daemon=True)
-            self._thread.start()
+        """Run ``job`` in the thread; an error is logged. May be called from any thread."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="files", daemon=True)
+                self._thread.start()
         self._jobs.put(job)
 
     def flush(self, timeout: float = 3.0) -> bool:

@@ -34,6 +34,7 @@ class Notice:
     details: str = ""
     number: int = 0
     count: int = 1
+    withdrawn: bool = False
     at: float = field(default_factory=time.time)
     last: float = field(default_factory=time.monotonic)
 
@@ -86,6 +87,12 @@ class Notifier:
         reason = f"{type(error).__name__}: {error}"
         return self._post(Notice("error", text or "Something in SageDeck went wrong", reason, action))
 
+    def withdraw(self, notice: Notice) -> None:
+        """It holds no longer, and neither does its button; listeners get it once more."""
+        notice.withdrawn = True
+        for listener in list(self._listeners):
+            listener(notice)
+
     def fix(self, error: SageDeckError) -> Action | None:
         """Label and function of the button that mends ``error``; None where none is known."""
         if error.fix is None or self.fix_handler is None:
@@ -97,6 +104,7 @@ class Notifier:
         notice.last = now = self._clock()
         for known in self.notices:
             same = (known.level, known.title, known.text) == (notice.level, notice.title, notice.text)
+            same = same and not known.withdrawn
             if same and now - known.last < REPEAT_SECONDS[notice.level]:
                 known.count, known.last, known.action = known.count + 1, now, notice.action
                 notice = known

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from console.journal import Journal, without_secrets
+from workers.aws.recording import SentCall
 from workers.errors.tree import SageDeckError
 
 ActivityState = Literal["running", "done", "failed", "cancelled"]
@@ -36,12 +37,17 @@ class ActivityItem:
         self.fraction: float | None = None
         self.text = ""
         self.cli = ""
+        # Who did it and where, and what was sent: known of what this run did, by commands.
+        self.actor = self.region = self.profile = ""
+        self.calls: list[SentCall] = []
         self.started = datetime.now(UTC)
         self.ended: datetime | None = None
         self.cancel: Callable[[], object] | None = None
         self.pause: Callable[[bool], object] | None = None
         self.paused = False
         self.retry: Callable[[], object] | None = None
+        # Sets what was there before, where that is known.
+        self.put_back: Callable[[], object] | None = None
         self.error: BaseException | None = None
         self._clock = time.monotonic()
 
@@ -60,13 +66,20 @@ class ActivityItem:
     @property
     def words(self) -> str:
         """What a filter looks in, in lower case."""
-        return f"{self.title} {self.state} {self.text} {self.cli}".casefold()
+        sent = " ".join(f"{call.operation} {call.request_id}" for call in self.calls)
+        return f"{self.title} {self.state} {self.text} {self.cli} {self.actor} {self.region} {sent}".casefold()
 
     def progress(self, fraction: float | None = None, text: str = "") -> None:
         """Say how far it is (0 to 1; None when nobody knows) and one line of figures."""
         if self.running:
             self.fraction = None if fraction is None else min(1.0, max(0.0, fraction))
             self.text = text or self.text
+            self._model.changed.emit(self)
+
+    def restart(self) -> None:
+        """What was waited for is over: nothing is known of how far it is."""
+        if self.running:
+            self.fraction, self.text = None, ""
             self._model.changed.emit(self)
 
     def done(self, text: str = "", cli: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The arithmetic of charts: what a line is, round axis values, thinning of long lines."""
+"""The arithmetic of charts: what a line is, round axis values (thinning of long lines: ``thinning``)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from console.models.thinning import Pyramid, nearest, part
 
 _NUMBER = re.compile(r"[-–]?[\d,]*(?:\.(\d+))?")
 
@@ -36,10 +39,29 @@ class Series:
         """The colour token in force."""
         return self.tone or ("series5" if self.comparison else "series1")
 
+    @cached_property
+    def pyramid(self) -> Pyramid:
+        """The lowest and highest of every part."""
+        return Pyramid(self.ys)
+
     def at(self, x: float) -> float | None:
         """The value of the point nearest to ``x``, ``None`` without one."""
+        if len(self.xs) and math.isfinite(value := self.ys[nearest(self.xs, x)]):
+            return value
         known = [at for at, y in enumerate(self.ys) if math.isfinite(y)]
         return self.ys[min(known, key=lambda at: abs(self.xs[at] - x))] if known else None
+
+    def part(self, low: float, high: float) -> list[tuple[float, float]]:
+        """The points from ``low`` to ``high`` with a neighbour on either side; what is no number is left out."""
+        begin, end = part(self.xs, low, high)
+        return [(self.xs[at], self.ys[at]) for at in range(begin, end) if math.isfinite(self.ys[at])]
+
+    def envelope(self, low: float, high: float, buckets: int) -> list[tuple[float, float, float]]:
+        """Of a line with more points than pixels: x, lowest and highest of so many parts; of another one nothing."""
+        begin, end = part(self.xs, low, high)
+        if end - begin <= buckets * 4:
+            return []
+        return [(self.xs[at], lowest, highest) for at, lowest, highest in self.pyramid.thinned(begin, end, buckets)]
 
     @property
     def last(self) -> float | None:
@@ -157,24 +179,6 @@ def time_scale(low: float, high: float, most: int = 6, offset: float = 0.0) -> S
     first = math.ceil((low + offset) / step) * step - offset
     count = int((high - first) / step) + 1 if first <= high else 0
     return Scale(low, high, tuple(first + at * step for at in range(count)))
-
-
-def thin(xs: Sequence[float], ys: Sequence[float], buckets: int) -> list[tuple[float, float]]:
-    """At most four points for each of ``buckets``: first, lowest, highest, last, so that no spike is lost."""
-    count = len(xs)
-    if count <= buckets * 4:
-        return [(xs[at], ys[at]) for at in range(count) if math.isfinite(ys[at])]
-    points: list[tuple[float, float]] = []
-    size = count / buckets
-    for bucket in range(buckets):
-        begin, end = int(bucket * size), min(count, int((bucket + 1) * size))
-        inside = [at for at in range(begin, end) if math.isfinite(ys[at])]
-        if not inside:
-            continue
-        low = min(inside, key=lambda at: ys[at])
-        high = max(inside, key=lambda at: ys[at])
-        points += [(xs[at], ys[at]) for at in sorted({inside[0], low, high, inside[-1]})]
-    return points
 
 
 def spread(places: Sequence[float], apart: float, low: float, high: float) -> list[float]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QShowEvent, QTextCharFormat, QTextCursor
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLayout,
+    QMenu,
     QPlainTextEdit,
     QStackedWidget,
     QVBoxLayout,
@@ -25,8 +26,9 @@ from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.search_field import SearchField
-from console.window.activity_rows import FinishedRow, RunningRow
+from console.window.activity_rows import FinishedRow, RunningRow, cli_of
 from console.window.popover import Popover
+from workers.aws.as_commands import as_python
 
 # Pixels: a title beside its two buttons, and five entries.
 WIDTH = 448
@@ -111,9 +113,10 @@ class LogPage(QPlainTextEdit):
 
 
 class ActivityPanel(Popover):
-    """The popover. Signals: ``closed()`` when its chevron or Escape was used."""
+    """The popover. Signals: ``closed()`` by its chevron or Escape; ``logWanted()``: the whole activity log."""
 
     closed = Signal()
+    logWanted = Signal()
 
     def __init__(self, ctx: AppContext, logbook: Logbook, parent: QWidget) -> None:
         super().__init__(parent)
@@ -131,6 +134,7 @@ class ActivityPanel(Popover):
         search_row.setContentsMargins(16, 10, 16, 0)
         search_row.addWidget(self.search)
         search_row.addStretch(1)
+        search_row.addWidget(Button("Activity log…", "link", small=True, on=self.logWanted.emit))
         self._search_row.hide()
         self._shown = PAGE
         self._rows: dict[int, RunningRow] = {}
@@ -264,7 +268,7 @@ class ActivityPanel(Popover):
             self._running.addWidget(line)
             self._running.addSpacing(8)
         for item in recent:
-            self._running.addWidget(FinishedRow(item, self._copied))
+            self._running.addWidget(FinishedRow(item, self._copied, self._more))
         self._running.addStretch(1)
 
     def _fill_history(self) -> None:
@@ -280,7 +284,7 @@ class ActivityPanel(Popover):
             )
             self._history.addWidget(Button("Clear filter", "link", on=self.search.clear))
         for item in history[: self._shown]:
-            self._history.addWidget(FinishedRow(item, self._copied))
+            self._history.addWidget(FinishedRow(item, self._copied, self._more))
         older = len(history) - self._shown
         if older > 0:
             self._history.addWidget(Button(f"Show {min(PAGE, older)} older", "link", on=self._show_older))
@@ -289,6 +293,23 @@ class ActivityPanel(Popover):
     def _show_older(self) -> None:
         self._shown += PAGE
         self._fill_history()
+
+    def _more(self, item: ActivityItem, point: QPoint) -> None:
+        """The menu of one row: what it sent, to take along."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        ids = ", ".join(call.request_id for call in item.calls if call.request_id)
+        for words, text in (
+            ("Copy as AWS CLI", cli_of(item)),
+            ("Copy as Python", as_python(item.calls, item.profile or None)),
+            ("Copy request ids", ids),
+        ):
+            action = menu.addAction(theme().icon("copy"), words)
+            action.setEnabled(bool(text))
+            action.triggered.connect(lambda _=False, text=text: QGuiApplication.clipboard().setText(text))
+        menu.addSeparator()
+        menu.addAction(theme().icon("history"), "Activity log…").triggered.connect(self.logWanted)
+        menu.popup(point)
 
     def _copied(self, cli: str) -> None:
         self.ctx.notify.info("Copied the AWS CLI line", cli)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
@@ -16,6 +16,7 @@ from console.models.format import day_month, percents
 from console.widgets.base import label, on_theme
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
+from workers.aws.as_commands import as_cli
 
 FINISHED_LOOK = {"done": ("ok", "ok"), "failed": ("err", "err"), "cancelled": ("off", "text3")}
 
@@ -119,10 +120,16 @@ class RunningRow(QWidget):
 class FinishedRow(QWidget):
     """One finished item: how it ended, when, and Copy as CLI or Retry."""
 
-    def __init__(self, item: ActivityItem, copied: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        item: ActivityItem,
+        copied: Callable[[str], object],
+        more: Callable[[ActivityItem, QPoint], object] | None = None,
+    ) -> None:
+        """``copied`` is told of a line that went to the clipboard, ``more`` opens the menu of all that can be done."""
         super().__init__()
         self.item = item
-        self._copied = copied
+        self._copied, self._more = copied, more
         icon, token = FINISHED_LOOK[item.state]
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 4, 0, 6)
@@ -135,10 +142,16 @@ class FinishedRow(QWidget):
         grid.addWidget(Glyph(icon, token), 0, 0)
         grid.addWidget(title, 0, 1)
         actions = QHBoxLayout()
+        actions.setSpacing(4)
         if item.retry is not None:
             actions.addWidget(Button("Retry", "link", small=True, on=self._retry))
-        if item.cli:
+        if item.put_back is not None:
+            actions.addWidget(Button("Put back", "link", small=True, on=item.put_back))
+        if item.cli or item.calls:
             actions.addWidget(Button("Copy as CLI", "link", small=True, on=self._copy))
+        if more is not None and (item.calls or item.actor):
+            self._dots = IconButton("dots", f"More about {item.title}", size=14, on=self._open)
+            actions.addWidget(self._dots)
         grid.addLayout(actions, 0, 2)
         grid.addWidget(text, 1, 1, 1, 2)
 
@@ -146,6 +159,16 @@ class FinishedRow(QWidget):
         if self.item.retry is not None:
             self.item.retry()
 
+    def _open(self) -> None:
+        if self._more is not None:
+            self._more(self.item, self._dots.menu_position())
+
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.item.cli)
-        self._copied(self.item.cli)
+        lines = cli_of(self.item)
+        QGuiApplication.clipboard().setText(lines)
+        self._copied(lines)
+
+
+def cli_of(item: ActivityItem) -> str:
+    """What was sent as lines of the AWS CLI; what is not known call by call (the launcher's) as its command says it."""
+    return as_cli(item.calls, item.profile or None) or item.cli

@@ -42,6 +42,7 @@ from console.window.toasts import Toasts
 
 if TYPE_CHECKING:
     from console.window.activity_panel import ActivityPanel
+    from console.window.palette import Palette
 
 READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
 # The size of the pictures of all screens; on a smaller screen what is free.
@@ -115,6 +116,7 @@ class MainWindow(QWidget):
 
         self._logbook = logbook
         self._panel: ActivityPanel | None = None
+        self._palette: Palette | None = None
         self.toasts = Toasts(ctx.notify, self, self._toast_corner)
         self.veil = DropVeil(self.pages)
         self._timer = QTimer(self)
@@ -134,6 +136,7 @@ class MainWindow(QWidget):
 
             self._panel = ActivityPanel(self.ctx, self._logbook, self)
             self._panel.closed.connect(self._panel_closed)
+            self._panel.logWanted.connect(self.show_activity_log)
         return self._panel
 
     def open_first(self) -> None:
@@ -175,6 +178,28 @@ class MainWindow(QWidget):
         else:
             self.panel.open_panel()
             self._place_overlays()
+
+    @property
+    def palette_panel(self) -> Palette:
+        """The palette, built when it is first wanted."""
+        if self._palette is None:
+            from console.window.palette import Palette
+
+            self._palette = Palette(self)
+        return self._palette
+
+    def open_palette(self) -> None:
+        """Open the palette that finds anything, or close it."""
+        self.palette_panel.toggle()
+
+    def show_activity_log(self) -> None:
+        """Open the log of everything that was changed in the account in force."""
+        from console.window.activity_log import ActivityLogDialog
+
+        if self.ctx.ledger is None or not self.ctx.ledger_account:
+            self.ctx.notify.info("No account is connected", "The activity log is kept for each account.")
+        elif not any(dialog.isVisible() for dialog in below(self, ActivityLogDialog)):
+            ActivityLogDialog(self.ctx, self.ctx.ledger, self.ctx.ledger_account, self).open()
 
     def show_shortcuts(self) -> None:
         """Open the list of keys."""
@@ -363,6 +388,8 @@ class MainWindow(QWidget):
             width = min(wanted.width(), self.width() - 2 * MARGIN)
             height = min(wanted.height(), bottom - self.header.height() - MARGIN)
             self._panel.place(self.width() - MARGIN - width, bottom - height, width, height)
+        if self._palette is not None:
+            self._palette.arrange()
         self.toasts.place()
         self.veil.setGeometry(self.pages.rect())
 
@@ -374,10 +401,20 @@ class MainWindow(QWidget):
         tab = self.pages.current_tab
         return right - (tab.side_width() if tab is not None else 0), bottom
 
+    def why_not(self, action: str) -> str:
+        """Why one of ``what_keys_do`` cannot be done now, "" when it can."""
+        if action == "refresh" and not self.ctx.connected and self.connection.state != "failed":
+            return "No account is connected"
+        if action == "find" and not any(field.isVisible() for field in below(self.pages, SearchField)):
+            return "This page has nothing to filter"
+        return ""
+
     def _make_shortcuts(self) -> None:
-        actions: dict[str, Callable[[], object]] = {
+        self.what_keys_do: dict[str, Callable[[], object]] = {
+            "palette": self.open_palette,
             "refresh": self.refresh,
             "activity": self.toggle_activity,
+            "activity_log": self.show_activity_log,
             "find": self.go_to_search,
             "accounts": self.header.open_menu,
             "read_only": self.header.switch.click,
@@ -388,7 +425,7 @@ class MainWindow(QWidget):
         }
         for key in KEYS:
             if key.action:
-                QShortcut(QKeySequence(key.keys), self, actions[key.action])
+                QShortcut(QKeySequence(key.keys), self, self.what_keys_do[key.action])
         for tab_id, keys in tab_keys(self._specs).items():
             QShortcut(QKeySequence(keys), self, lambda tab_id=tab_id: self.show_tab(tab_id))
 

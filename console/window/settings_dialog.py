@@ -27,6 +27,7 @@ from console.widgets.frames.file_dialog import ask_for_folder
 
 # Pixels: three choices side by side.
 WIDTH = 464
+THEMES = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
 SCALES = (("100", "Normal", 1.0), ("115", "Large", 1.15), ("130", "Largest", 1.3))
 REFRESH_WORDS = {10: "Every 10 seconds", 30: "Every 30 seconds", 60: "Every minute", 300: "Every 5 minutes"}
 
@@ -50,8 +51,7 @@ class SettingsDialog(QDialog):
         self._column.setSpacing(16)
         self._column.addWidget(label("Settings", "section"))
 
-        themes = [("system", "As the system"), ("light", "Light"), ("dark", "Dark")]
-        self.theme = Segmented(themes, ctx.settings.theme, name="Colours")
+        self.theme = Segmented(THEMES, ctx.settings.theme, name="Colours")
         self.theme.changed.connect(lambda key: ctx.settings.set("theme", key))
         self._row("Colours", self.theme)
 

@@ -123,10 +123,15 @@ class Toasts:
 
     def show(self, notice: Notice) -> None:
         """Show a message, or count it on the toast that shows it already."""
-        for toast in self.shown:
+        for toast in list(self.shown):
             if toast.notice is notice:
-                toast.say()
+                if notice.withdrawn:
+                    self._remove(toast)
+                else:
+                    toast.say()
                 return
+        if notice.withdrawn:
+            return
         toast = Toast(notice, self._remove, self._parent)
         self.shown.append(toast)
         while len(self.shown) > SHOWN:

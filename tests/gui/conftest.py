@@ -166,6 +166,8 @@ def make_application(tmp_path: Path, applications: list[Any]) -> Callable[..., A
 
         options.setdefault("state_dir", tmp_path / "sandbox")
         application = Application(Files.inside(tmp_path / "window"), specs=specs, **options)
+        # Who tests the seconds for an undo sets them.
+        application.ctx.grace_seconds = 0.0
         applications.append(application)
         return application
 

@@ -144,6 +144,12 @@ class _Concurrency(_Part):
         reserved = whole.reserved.get(row.name)
         return FunctionScaling(row.name, row.memory_mb, whole.pool, reserved, warm, names, 7.0, actions)
 
+    async def reserved(self, name: str) -> int | None:
+        return self._whole.reserved.get(name)
+
+    async def provisioned(self, name: str) -> tuple[Provisioned, ...]:
+        return self._whole.warm.get(name, ())
+
     async def reserve(self, name: str, count: int) -> None:
         self._did("reserve", name, count)
         self._whole.reserved[name] = count

@@ -7,6 +7,7 @@ program from ending. These threads are daemons, and every call they run has boun
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
@@ -41,12 +42,13 @@ class WorkerPool:
         return await asyncio.wrap_future(self.submit(lambda: function(*args, **kwargs)))
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Queue ``call`` and return its future (for callers without an event loop)."""
+        """Queue ``call`` and return its future (for callers without an event loop). It sees the caller's context."""
         future: Future[T] = Future()
+        context = contextvars.copy_context()
         with self._lock:
             if self._closed:
                 raise PoolClosed(f"{self._name} is closed")
-            self._calls.put((future, call))
+            self._calls.put((future, lambda: context.run(call)))
             if self._idle < self._calls.qsize() and self._threads < self._size:
                 self._threads += 1
                 threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from workers.aws import profile_check
+from workers.aws import profile_check, recording
 from workers.aws.chosen import core_session
 from workers.aws.meter import ReadMeter
 from workers.aws.pool import PoolClosed, WorkerPool
@@ -112,6 +112,7 @@ class AwsSession:
                     config=client_config(self.backend, service),
                 )
                 self.meter.watch(made)
+                recording.watch(made)
                 self._clients[service] = bound(made, service)
             return self._clients[service]
 

@@ -267,6 +267,11 @@ class CancelCommand(Command):
             icon="stop",
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether it still runs."""
+        now = await services.compute.commands.describe(self.command.id, self.command.instance)
+        return "" if now is not None and now.running else "The command ended meanwhile."
+
     async def run(self, services: Services) -> None:
         """Ask SSM."""
         await services.compute.commands.cancel(self.command)

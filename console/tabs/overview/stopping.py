@@ -51,6 +51,13 @@ class StopRunning(Command):
             saves=f"{cost(saved, 3)} an hour, {cost(saved * HOURS_PER_MONTH)} a month" if saved else "",
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether they still run."""
+        await services.inventory.read({resource.kind for resource in self.resources})
+        now = {resource.key: resource.state for resource in services.inventory.known.resources}
+        over = [resource.name for resource in self.resources if now.get(resource.key) != resource.state]
+        return f"{', '.join(over)}: no longer as it was shown." if over else ""
+
     async def run(self, services: Services) -> None:
         """Ask for each."""
         for resource in self.resources:

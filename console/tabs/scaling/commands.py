@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation
+from console.commands import Affected, Command, Confirmation, Reversible
 from console.models.format import dollars
 from workers.scaling.concurrency import DEFAULT_ALIAS
-from workers.scaling.types import Suspended, Variant, VariantScaling, VariantSettings
+from workers.scaling.types import Suspended, Target, Variant, VariantScaling, VariantSettings
 from workers.scaling.variants import POLICY_NAME, policy_arguments
 
 if TYPE_CHECKING:
     from workers.services import Services
 
 
-class ApplyPolicy(Command):
+class ApplyPolicy(Reversible):
     """Set limits, policy and what is suspended of one variant."""
 
     icon = "scaling"
@@ -27,7 +27,33 @@ class ApplyPolicy(Command):
         self._policy, self._before = policy or POLICY_NAME, before
         self.title = f"Scale {variant.id}"
 
-    async def run(self, services: Services) -> None:
+    @property
+    def wanted(self) -> tuple[Target, VariantSettings] | None:
+        """Limits with what is suspended, and the policy."""
+        settings = self.settings
+        return Target(settings.minimum, settings.maximum, self.suspended), settings
+
+    async def value(self, services: Services) -> tuple[Target, VariantSettings | None] | None:
+        """What there is of limits and policy; None for a fixed number of instances."""
+        found = await services.scaling.variants.describe(self.variant)
+        if found.target is None:
+            return None
+        policy = next((policy for policy in found.policies if policy.name == self._policy), None)
+        if policy is None or policy.value is None:
+            return found.target, None
+        limits = found.target.minimum, found.target.maximum
+        return found.target, VariantSettings(*limits, policy.value, policy.out_wait, policy.in_wait)
+
+    def reverse(self) -> Command | None:
+        """Fixed instances, or the policy of before; limits without one cannot be put back in one go."""
+        if self.before is None:
+            return RemoveScaling(VariantScaling(self.variant, self.wanted[0] if self.wanted else None))
+        target, settings = self.before
+        if settings is None:
+            return None
+        return ApplyPolicy(self.variant, settings, target.suspended, self._policy, before=True)
+
+    async def change(self, services: Services) -> None:
         """Limits and policy in one go, then what stands still."""
         await services.scaling.variants.apply(self.variant, self.settings, self._policy)
         if self.suspended or self._before:
@@ -87,6 +113,12 @@ class RemoveScaling(Command):
             kept=(Affected("endpoints", f"Endpoint {self.variant.endpoint}", "goes on answering and billing"),),
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether it is still scaled as it was shown."""
+        now, shown = await services.scaling.variants.describe(self.variant), self._found
+        same = (now.target, now.policies, now.schedules) == (shown.target, shown.policies, shown.schedules)
+        return "" if same else f"{self.variant.id} is scaled otherwise than it was shown."
+
     async def run(self, services: Services) -> None:
         """Deregister the target, which takes the rest along."""
         await services.scaling.variants.remove(self.variant)
@@ -100,10 +132,11 @@ class RemoveScaling(Command):
         return [("scaling", self.variant.endpoint)]
 
 
-class SetReserved(Command):
+class SetReserved(Reversible):
     """Reserve concurrency for a function, or give it back (``count`` None)."""
 
     icon = "lambda"
+    urgent = True
 
     def __init__(self, name: str, count: int | None) -> None:
         self.name, self.count = name, count
@@ -120,7 +153,20 @@ class SetReserved(Command):
             icon="stop",
         )
 
-    async def run(self, services: Services) -> None:
+    @property
+    def wanted(self) -> int | None:
+        """What is then reserved."""
+        return self.count
+
+    async def value(self, services: Services) -> int | None:
+        """What is reserved."""
+        return await services.scaling.concurrency.reserved(self.name)
+
+    def reverse(self) -> Command:
+        """As many as before."""
+        return SetReserved(self.name, self.before)
+
+    async def change(self, services: Services) -> None:
         """Ask Lambda."""
         if self.count is None:
             await services.scaling.concurrency.unreserve(self.name)
@@ -141,7 +187,7 @@ class SetReserved(Command):
         return [("function", self.name)]
 
 
-class SetProvisioned(Command):
+class SetProvisioned(Reversible):
     """Keep environments of a version or alias warm, or none (``count`` 0)."""
 
     icon = "lambda"
@@ -165,7 +211,22 @@ class SetProvisioned(Command):
             danger=False,
         )
 
-    async def run(self, services: Services) -> str:
+    @property
+    def wanted(self) -> int:
+        """How many are then kept warm."""
+        return self.count
+
+    async def value(self, services: Services) -> int:
+        """How many are kept warm."""
+        found = await services.scaling.concurrency.provisioned(self.name)
+        kept = self.qualifier or DEFAULT_ALIAS
+        return next((warm.requested for warm in found if warm.qualifier == kept), 0)
+
+    def reverse(self) -> Command:
+        """As many as before; a version and an alias that were made stay."""
+        return SetProvisioned(self.name, self.before, self.qualifier or DEFAULT_ALIAS, None)
+
+    async def change(self, services: Services) -> str:
         """Ask Lambda; returns the version or alias."""
         concurrency = services.scaling.concurrency
         if not self.count:

@@ -66,7 +66,7 @@ class VariantPage(QWidget):
         for chart in self.charts:
             for other in self.charts:
                 if other is not chart:
-                    chart.hovered.connect(other.set_cursor)
+                    chart.share_axis(other)
         self.table = ResourceTable(
             ACTIVITY_COLUMNS, key="id", name="Activities", noun="activities", sort=("started", "desc"), multi=False
         )

@@ -118,7 +118,7 @@ class ReplayPage(QWidget):
         for chart in charts:
             for other in charts:
                 if other is not chart:
-                    chart.hovered.connect(other.set_cursor)
+                    chart.share_axis(other)
         self.common = Form()
         self.common.add_pair(
             ("top", "Highest drawn", IntField(round(_TOP), 1, 10_000_000, suffix="/min")),

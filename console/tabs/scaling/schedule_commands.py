@@ -75,6 +75,14 @@ class DeleteSchedule(Command):
             listed=(Affected("history", self.action.name, f"{times(self.action)}: {limits(self.action)}"),),
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether it is still the one that was shown."""
+        found = await services.scaling.schedules.of(self.scalable)
+        now = next((action for action in found if action.name == self.action.name), None)
+        if now is None:
+            return f"The schedule {self.action.name} is gone already."
+        return "" if now == self.action else f"The schedule {self.action.name} was changed since it was shown."
+
     async def run(self, services: Services) -> None:
         """Ask Application Auto Scaling."""
         tidy = self.scalable.namespace == "lambda"

@@ -70,6 +70,11 @@ class StopTraining(Command):
             icon="stop",
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether they still run."""
+        over = [job.name for job in self.jobs if not (await services.training.describe(job.name)).running]
+        return f"{', '.join(over)} ended meanwhile." if over else ""
+
     async def run(self, services: Services) -> None:
         """Ask each job to stop."""
         for job in self.jobs:

@@ -10,14 +10,14 @@
 With ``live=False`` (a distribution, say) the last point is nothing special: no dot, no current value.
 ``set_series`` may be called as often as figures come: it paints at most ten times a second. With ``time_axis`` the xs
 are POSIX seconds. It is painted here rather than with a plotting library, whose import alone would stop the window for
-a second. Arrow keys move the readout.
+a second. Arrow keys move the readout. Zooming, panning and saving: see ``zooming``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
@@ -32,18 +32,23 @@ from console.models.chart import (
     alike,
     count_scale,
     spread,
-    thin,
     time_scale,
     value_scale,
 )
 from console.models.format import score_tick
+from console.models.thinning import nearest, part
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
+from console.widgets.charts.pens import cutting, dashed, pen_of, stepped
+from console.widgets.charts.saving import csv_of
+from console.widgets.charts.zooming import Zooming
 
 # Points may come by the hundred; ten drawings a second look alive.
 _REPAINT_MS = 100
 # Pixels.
 _LEGEND_LINE = 14
 _GAP = 6
+# A closer look would show less than two points, or less than two minutes.
+_LEAST_COUNTS, _LEAST_SECONDS = 2.0, 120.0
 
 Format = Callable[[float], str]
 
@@ -52,8 +57,11 @@ def _plain(value: float) -> str:
     return f"{value:,.6g}"
 
 
-class LineChart(QWidget):
-    """Signals: ``hovered(object x or None)``, so that charts on one axis can share the readout by ``set_cursor``."""
+class LineChart(Zooming):
+    """Signals: ``hovered(object x or None)``, so that charts on one axis can share the readout by ``set_cursor``.
+
+    ``share_axis`` makes charts on one axis share readout and zoom.
+    """
 
     # Pixels between the lines of the grid, at least.
     _line_gap = 40
@@ -182,8 +190,7 @@ class LineChart(QWidget):
     # Geometry
 
     def _scales(self, plot: QRectF) -> tuple[Scale, Scale]:
-        xs = [edge for series in self._series if len(series.xs) for edge in (series.xs[0], series.xs[-1])]
-        low, high = self._x_range or ((min(xs), max(xs)) if xs else (0.0, 1.0))
+        low, high = self.take_whole(*self._whole_axis())
         most = max(2, int(plot.width() / theme().pixels(64)))
         offset = datetime.now().astimezone().utcoffset()
         seconds = offset.total_seconds() if offset is not None else 0.0
@@ -191,13 +198,53 @@ class LineChart(QWidget):
         lines = max(2, min(5, int(plot.height() / theme().pixels(self._line_gap))))
         if self._y_range is not None:
             return across, value_scale(*self._y_range, lines, whole=self._whole)
-        ys = [y for series in self._series for y in series.ys if math.isfinite(y)]
+        parts = [
+            found
+            for series in self._series
+            if (found := series.pyramid.extent(*(part(series.xs, low, high) if self.zoomed else (0, len(series.ys)))))
+        ]
+        ys = [edge for found in parts for edge in found]
         ys += [threshold.value for threshold in self._thresholds]
         bottom = min(ys, default=0.0)
         top = max(ys, default=1.0)
         if self._y_from_zero:
             bottom = min(0.0, bottom)
         return across, value_scale(bottom, top, lines, whole=self._whole)
+
+    def _whole_axis(self) -> tuple[float, float, float]:
+        """From where to where the axis goes, and the shortest part of it that makes sense."""
+        xs = [edge for series in self._series if len(series.xs) for edge in (series.xs[0], series.xs[-1])]
+        low, high = self._x_range or ((min(xs), max(xs)) if xs else (0.0, 1.0))
+        return low, high, _LEAST_SECONDS if self._time_axis else _LEAST_COUNTS
+
+    def plot_area(self) -> QRectF:
+        """Where the lines are, in the widget."""
+        return self._plot()
+
+    @property
+    def chart_title(self) -> str:
+        """Its title, or that it is a chart."""
+        return self._title or "Chart"
+
+    def csv(self) -> str:
+        """A line for each x, a column for each line; times as ISO texts. What is not known is empty."""
+        named = [series for series in self._series if len(series.xs)]
+        columns = [dict(zip(series.xs, series.ys, strict=True)) for series in named]
+        xs = sorted({x for column in columns for x in column})
+        head = ["time" if self._time_axis else self._x_name or "x", *(series.name or self._title for series in named)]
+
+        def cell(value: float | None) -> float | str:
+            return value if value is not None and math.isfinite(value) else ""
+
+        def moment(x: float) -> float | str:
+            return datetime.fromtimestamp(x, UTC).isoformat() if self._time_axis else x
+
+        return csv_of(head, ([moment(x), *(cell(column.get(x)) for column in columns)] for x in xs))
+
+    def share_axis(self, other: LineChart) -> None:
+        """Show readout and part of this chart in ``other``, too."""
+        self.hovered.connect(other.set_cursor)
+        self.viewChanged.connect(other.show_part)
 
     def _plot(self) -> QRectF:
         line = theme().metrics("caption").height()
@@ -237,10 +284,12 @@ class LineChart(QWidget):
         else:
             self._paint_marks(painter, plot, across, up)
             painter.save()
-            painter.setClipRect(plot.adjusted(-4, -5, 5, 4))
+            # The dot at the end may stand out; what goes on out of sight may not.
+            painter.setClipRect(plot.adjusted(0, -5, 1, 4) if self.zoomed else plot.adjusted(-4, -5, 5, 4))
             for series in self._series:
                 self._paint_line(painter, plot, across, up, series)
             painter.restore()
+            self.paint_band(painter)
         if self.hasFocus():
             focus_ring(painter, plot.adjusted(-3, -3, 3, 3), 4)
 
@@ -260,7 +309,7 @@ class LineChart(QWidget):
             x -= text_width(name, "small") + 7
             draw_text(painter, QRectF(x, 0, 200, height), name, "small", colors.color("text2"))
             x -= _LEGEND_LINE + 8
-            painter.setPen(_pen(series, series.width or 2.0, Qt.PenCapStyle.FlatCap))
+            painter.setPen(pen_of(series, series.width or 2.0, Qt.PenCapStyle.FlatCap))
             painter.drawLine(QPointF(x, round(height / 2)), QPointF(x + _LEGEND_LINE, round(height / 2)))
             x -= 10
         words = self._title
@@ -291,76 +340,111 @@ class LineChart(QWidget):
         places = [round(up.place(threshold.value, plot.bottom(), plot.top())) + 0.5 for threshold in self._thresholds]
         names = spread(places, height, height / 2, self.height() - height / 2)
         for threshold, y, middle in zip(self._thresholds, places, names, strict=True):
-            painter.setPen(_dashed(threshold.tone))
+            painter.setPen(dashed(threshold.tone))
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
             box = QRectF(plot.right() + _GAP, middle - height / 2, self.width() - plot.right() - _GAP, height)
             draw_text(painter, box, threshold.name, "caption", colors.color(threshold.tone))
         for event in self._events:
+            if not across.low <= event.x <= across.high:
+                continue
             x = across.place(event.x, plot.left(), plot.right())
             width = text_width(event.words, "caption")
-            painter.setPen(_dashed("line2"))
+            painter.setPen(dashed("line2"))
             painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
             box = QRectF(
                 min(max(x - width / 2, plot.left()), plot.right() - width), plot.top() - height - 2, width + 1, height
             )
             draw_text(painter, box, event.words, "caption", colors.color("text2"))
         moment = self._cursor if self._cursor is not None else self._now(across)
-        if moment is not None:
+        if moment is not None and across.low <= moment <= across.high:
             spot = round(across.place(moment, plot.left(), plot.right())) + 0.5
-            painter.setPen(_dashed("line2" if self._cursor is None else "text3"))
+            painter.setPen(dashed("line2" if self._cursor is None else "text3"))
             painter.drawLine(QPointF(spot, plot.top()), QPointF(spot, plot.bottom()))
 
     def _now(self, across: Scale) -> float | None:
         if not self._live:
             return None
         last = max((series.xs[-1] for series in self._series if len(series.xs)), default=None)
-        return last if last is not None and last < across.high else None
+        return last if last is not None and across.low < last < across.high else None
 
     def _paint_line(self, painter: QPainter, plot: QRectF, across: Scale, up: Scale, series: Series) -> None:
-        points = [
-            QPointF(across.place(x, plot.left(), plot.right()), up.place(y, plot.bottom(), plot.top()))
-            for x, y in thin(series.xs, series.ys, max(50, int(plot.width())))
-        ]
-        if not points:
-            return
-        color = theme().color(series.color_token)
-        if series.step:
-            points = _stepped(points)
+        # By hand what Scale.place does: this is asked some thousand times a frame.
+        wide = plot.width() / (across.high - across.low or 1.0)
+        high = -plot.height() / (up.high - up.low or 1.0)
+        left, bottom = plot.left() - across.low * wide, plot.bottom() - up.low * high
+        crowd = series.envelope(across.low, across.high, max(50, int(plot.width())))
+        if crowd:
+            above = [QPointF(left + x * wide, bottom + highest * high) for x, _, highest in crowd]
+            below = [QPointF(left + x * wide, bottom + lowest * high) for x, lowest, _ in crowd]
+            self._paint_crowd(painter, plot, series, above, below)
+            spot = QPointF(left + series.xs[-1] * wide, bottom + (series.last or 0.0) * high)
+        else:
+            points = [QPointF(left + x * wide, bottom + y * high) for x, y in series.part(across.low, across.high)]
+            if not points:
+                return
+            points = stepped(points) if series.step else points
+            self._paint_points(painter, plot, series, points)
+            spot = points[-1]
+        # What ends out of sight has no end here.
+        ends = series.xs[-1] <= across.high
+        if self._cursor is not None and (value := series.at(self._cursor)) is not None:
+            spot = QPointF(left + self._cursor * wide, bottom + value * high)
+        if series.name and (self._cursor is not None or (self._live and not series.comparison and ends)):
+            painter.setPen(QPen(theme().color("bg"), 1.5))
+            painter.setBrush(theme().color(series.color_token))
+            painter.drawEllipse(spot, 4.5, 4.5)
+
+    def _paint_points(self, painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
         if series.fill and len(points) > 1:
-            foot = [QPointF(points[-1].x(), plot.bottom()), QPointF(points[0].x(), plot.bottom())]
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color(series.color_token, 0.12))
-            painter.drawPolygon(QPolygonF(points + foot))
+            self._fill_below(painter, plot, series, points)
         width = series.width or (1.5 if series.comparison else 2.0)
         if series.dash:
             # The dashes are cut out of the lines below, or two colours would run into each other.
-            painter.setPen(_cutting(series, width))
+            painter.setPen(cutting(series, width))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawPolyline(QPolygonF(points))
-        painter.setPen(_pen(series, width))
+        painter.setPen(pen_of(series, width))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF(points))
-        spot = points[-1]
-        if self._cursor is not None:
-            value = series.at(self._cursor)
-            if value is not None:
-                x = across.place(self._cursor, plot.left(), plot.right())
-                spot = QPointF(x, up.place(value, plot.bottom(), plot.top()))
         if series.cut:
             painter.drawLine(points[-1] - QPointF(0, 4), points[-1] + QPointF(0, 4))
-        if series.name and (self._cursor is not None or (self._live and not series.comparison)):
-            painter.setPen(QPen(theme().color("bg"), 1.5))
-            painter.setBrush(color)
-            painter.drawEllipse(spot, 4.5, 4.5)
+
+    def _paint_crowd(
+        self, painter: QPainter, plot: QRectF, series: Series, above: list[QPointF], below: list[QPointF]
+    ) -> None:
+        """More points than pixels: a line through all of them would fill this area, and take long to do so."""
+        if series.fill:
+            self._fill_below(painter, plot, series, above)
+        half = QPointF(0, (series.width or (1.0 if series.comparison else 1.5)) / 2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color(series.color_token))
+        painter.drawPolygon(
+            QPolygonF([*(point - half for point in above), *(point + half for point in reversed(below))])
+        )
+
+    def _fill_below(self, painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
+        foot = [QPointF(points[-1].x(), plot.bottom()), QPointF(points[0].x(), plot.bottom())]
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color(series.color_token, 0.12))
+        painter.drawPolygon(QPolygonF(points + foot))
 
     # Readout
 
-    def _xs(self) -> list[float]:
+    def _xs(self) -> Sequence[float]:
+        """Of the longest line, as far as they are in sight."""
         longest: Series | None = max(self._series, key=lambda series: len(series.xs), default=None)
-        return list(longest.xs) if longest is not None else []
+        if longest is None:
+            return []
+        if not self.zoomed or self.shown_part is None:
+            return longest.xs
+        low, high = self.shown_part
+        begin, end = part(longest.xs, low, high)
+        return [x for x in longest.xs[begin:end] if low <= x <= high]
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """The readout jumps to the nearest point."""
+        """Drag, or let the readout jump to the nearest point."""
+        if self.drag_on(event):
+            return
         xs = self._xs()
         plot = self._plot()
         inside = plot.adjusted(-8, -8, 8, 8).contains(event.position())
@@ -369,7 +453,7 @@ class LineChart(QWidget):
             across, _ = self._scales(plot)
             share = (event.position().x() - plot.left()) / max(1.0, plot.width())
             wanted = across.low + share * (across.high - across.low)
-            cursor = min(xs, key=lambda x: abs(x - wanted))
+            cursor = xs[nearest(xs, wanted)]
         self._move_cursor(cursor)
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -377,11 +461,13 @@ class LineChart(QWidget):
         self._move_cursor(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left and right go from point to point, Escape ends."""
+        """Left and right go from point to point, Escape ends; for the zoom see ``zooming``."""
+        if (self._cursor is None or event.key() != Qt.Key.Key_Escape) and self.zoom_key(event, self._cursor):
+            return
         xs = self._xs()
         step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
         if step is not None and xs:
-            at = len(xs) - 1 if self._cursor is None else xs.index(min(xs, key=lambda x: abs(x - (self._cursor or 0))))
+            at = len(xs) - 1 if self._cursor is None else nearest(xs, self._cursor)
             at = at if self._cursor is None and step > 0 else max(0, min(len(xs) - 1, at + step))
             self._move_cursor(xs[at])
         elif event.key() == Qt.Key.Key_Escape and self._cursor is not None:
@@ -408,34 +494,3 @@ class LineChart(QWidget):
 
 def _clock(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%H:%M}"
-
-
-def _pen(series: Series, width: float, cap: Qt.PenCapStyle = Qt.PenCapStyle.RoundCap) -> QPen:
-    pen = QPen(theme().color(series.color_token), width)
-    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    # A round cap would close the gaps of a dashed line.
-    pen.setCapStyle(Qt.PenCapStyle.FlatCap if series.dash else cap)
-    if series.dash:
-        pen.setDashPattern(list(series.dash))
-    return pen
-
-
-def _cutting(series: Series, width: float) -> QPen:
-    pen = _pen(series, width + 4)
-    # The pattern is in widths of the line.
-    pen.setDashPattern([length * width / (width + 4) for length in series.dash])
-    pen.setColor(theme().color("bg"))
-    return pen
-
-
-def _dashed(tone: str) -> QPen:
-    pen = QPen(theme().color(tone), 1)
-    pen.setDashPattern([3, 3])
-    return pen
-
-
-def _stepped(points: list[QPointF]) -> list[QPointF]:
-    made = points[:1]
-    for point in points[1:]:
-        made += [QPointF(point.x(), made[-1].y()), point]
-    return made

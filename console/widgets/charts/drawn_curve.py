@@ -29,6 +29,7 @@ class DrawnCurve(LineChart):
     """Signals: ``drawn()`` after every change by the operator; read ``values``."""
 
     drawn = Signal()
+    drags = False
 
     def __init__(self, title: str, *, axis_sample: str = "", parent: QWidget | None = None) -> None:
         super().__init__(
@@ -95,7 +96,10 @@ class DrawnCurve(LineChart):
         plot = self._plot()
         across = (position.x() - plot.left()) / max(1.0, plot.width())
         up = (plot.bottom() - position.y()) / max(1.0, plot.height())
-        at = round(min(1.0, max(0.0, across)) * (len(self._values) - 1))
+        low, high, _ = self._whole_axis()
+        begin, end = self.shown_part or (low, high)
+        moment = begin + min(1.0, max(0.0, across)) * (end - begin)
+        at = max(0, min(len(self._values) - 1, round((moment - self._begin) / _MINUTE)))
         # The axis may end above the highest value: its ends are round.
         _, scale = self._scales(plot)
         value = min(self._top, max(0.0, scale.low + up * (scale.high - scale.low)))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF, QResizeEvent
@@ -28,6 +28,7 @@ from console.models.chart import Event, Scale, Series
 from console.models.format import day_month, dollars
 from console.widgets.base import draw_text, fill_rounded, text_width
 from console.widgets.charts.chart import LineChart
+from console.widgets.charts.saving import csv_of
 
 _DAY = 86_400
 # Pixels of a colour in the legend.
@@ -83,6 +84,16 @@ class StackedChart(LineChart):
         """Room for the head and two grid lines."""
         return QSize(theme().pixels(240), theme().pixels(118))
 
+    def csv(self) -> str:
+        """What each kind costs an hour from each moment on."""
+        xs = self._series[0].xs if self._series else ()
+        rows = (
+            [datetime.fromtimestamp(x, UTC).isoformat(),
+             *(layer.ys[at] if math.isfinite(layer.ys[at]) else "" for layer in self._layers)]
+            for at, x in enumerate(xs)
+        )  # fmt: skip
+        return csv_of(["time", *(layer.name for layer in self._layers)], rows)
+
     # Geometry
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -114,7 +125,7 @@ class StackedChart(LineChart):
 
     def _moment(self, seconds: float) -> str:
         at = datetime.fromtimestamp(seconds).astimezone()
-        low, high = self._x_range or (seconds, seconds)
+        low, high = self.shown_part or self._x_range or (seconds, seconds)
         if high - low <= 2 * _DAY:
             return f"{at:%H:%M}"
         day = day_month(at.date(), datetime.now().astimezone().date())

@@ -90,6 +90,20 @@ class Button(SecondClickGuard, QPushButton):
             self.style().polish(self)
             self.updateGeometry()
 
+    def words(self) -> str:
+        """Its text as it is read, without the marks of keys."""
+        return self._plain()
+
+    @property
+    def icon_name(self) -> str:
+        """The icon before its text, "" for none."""
+        return self._icon
+
+    @property
+    def is_link(self) -> bool:
+        """True for what stands in a line of text."""
+        return self._kind == "link"
+
     @property
     def is_main(self) -> bool:
         """True for the button that a panel is about, which nothing may cover."""

@@ -307,6 +307,11 @@ class ResourceTable(QWidget):
         """Entries ``(text, icon, callable)`` for the rows selected, or ``None`` for a separator."""
         self._actions = actions
 
+    def entries(self) -> Sequence[MenuEntry]:
+        """What can be done with the rows selected; nothing while there are none."""
+        rows = self.selected_rows()
+        return list(self._actions(rows)) if self._actions is not None and rows else []
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """The menu by right click, Menu key or Shift+F10."""
         if self._stack.currentWidget() is self.view:
@@ -317,8 +322,7 @@ class ResourceTable(QWidget):
         """Open the menu of the rows selected at a point of the screen."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        rows = self.selected_rows()
-        entries = list(self._actions(rows)) if self._actions is not None and rows else []
+        entries = self.entries()
         for entry in entries:
             if entry is None:
                 menu.addSeparator()
@@ -334,8 +338,7 @@ class ResourceTable(QWidget):
 
     def _delete(self) -> None:
         """The key does what "Delete…" in the menu of the same rows does, and nothing where the menu has none."""
-        rows = self.selected_rows()
-        for entry in self._actions(rows) if self._actions is not None and rows else ():
+        for entry in self.entries():
             if entry is not None and entry[0].startswith("Delete"):
                 entry[2]()
                 return

@@ -43,7 +43,7 @@ class LoadCharts(QWidget):
             column.addWidget(chart)
             for other in self.charts:
                 if other is not chart:
-                    chart.hovered.connect(other.set_cursor)
+                    chart.share_axis(other)
         self._length = 1.0
         self._seconds: list[Second] = []
         self._instances: tuple[tuple[float, int], ...] = ()

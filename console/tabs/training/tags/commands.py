@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.commands import Command
+from console.commands import Command, Reversible
 from console.models.format import count
 
 if TYPE_CHECKING:
     from workers.services import Services
 
 
-class EditTags(Command):
+class EditTags(Reversible):
     """Add tags to one job or change them (``added``), and take others away (``removed``, keys)."""
 
     icon = "key"
@@ -23,7 +23,22 @@ class EditTags(Command):
         self.added, self.removed = dict(added), tuple(removed)
         self.title = f"Tag {name}"
 
-    async def run(self, services: Services) -> None:
+    @property
+    def wanted(self) -> dict[str, str | None]:
+        """The tags that change; None: there is none."""
+        return {**dict.fromkeys(self.removed), **self.added}
+
+    async def value(self, services: Services) -> dict[str, str | None]:
+        """The same tags as they are."""
+        found = await services.tags.of(self.arn)
+        return {key: found.get(key) for key in self.wanted}
+
+    def reverse(self) -> Command:
+        """The values of before; what was not there is taken away."""
+        kept = {key: value for key, value in self.before.items() if value is not None}
+        return EditTags(self.kind, self.name, self.arn, kept, [key for key in self.before if key not in kept])
+
+    async def change(self, services: Services) -> None:
         """Add first: when that is refused (too many tags), nothing has been lost."""
         if self.added:
             await services.tags.add(self.arn, self.added)

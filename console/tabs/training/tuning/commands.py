@@ -92,6 +92,11 @@ class StopTuning(Command):
             icon="stop",
         )
 
+    async def changed(self, services: Services) -> str:
+        """Whether they still run."""
+        over = [job.name for job in self.jobs if not (await services.tuning.describe(job.name)).running]
+        return f"{', '.join(over)} ended meanwhile." if over else ""
+
     async def run(self, services: Services) -> None:
         """Ask each tuning job to stop."""
         for job in self.jobs:

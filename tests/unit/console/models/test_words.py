@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.models.cards import Answer, Card, bars, class_title, headline, latency_of, verdict
-from console.models.chart import Series, count_scale, nice_step, thin, time_scale, value_scale
+from console.models.chart import Series, count_scale, nice_step, time_scale, value_scale
 from console.models.confusion import accuracy, most_confused, top_confusions
 from console.models.format import ago, bytes_text, count, dollars, duration, fraction, milliseconds, percent, when
 
@@ -101,15 +101,6 @@ def test_epochs_get_whole_ticks_within_the_axis() -> None:
 def test_time_ticks_are_on_round_local_times() -> None:
     scale = time_scale(1_700_000_123, 1_700_003_700, 6, offset=5400)
     assert scale.ticks and all((tick + 5400) % 600 == 0 for tick in scale.ticks)
-
-
-def test_thinning_keeps_spikes_and_drops_what_is_no_number() -> None:
-    ys = [0.0] * 10_000
-    ys[4321] = 99.0
-    ys[4322] = math.nan
-    points = thin(list(range(10_000)), ys, 100)
-    assert len(points) <= 400 and (4321, 99.0) in points
-    assert all(math.isfinite(y) for _, y in points)
 
 
 def test_the_value_nearest_to_a_place() -> None:

@@ -1,0 +1,50 @@
+"""A chart as a picture or as a table, in a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import QBuffer, QIODevice, QPoint
+from PySide6.QtGui import QPixmap, QRegion
+from PySide6.QtWidgets import QWidget
+
+from console.look.theme import theme
+from console.widgets.saving import file_name, save_as
+
+# Twice as sharp as the usual screen.
+_SHARP = 2.0
+_EDGE = 12
+
+
+def png_of(chart: QWidget) -> bytes:
+    """What the chart shows, in the colours in force, without its buttons."""
+    size = chart.size()
+    pixmap = QPixmap(round((size.width() + 2 * _EDGE) * _SHARP), round((size.height() + 2 * _EDGE) * _SHARP))
+    pixmap.setDevicePixelRatio(_SHARP)
+    pixmap.fill(theme().color("bg"))
+    chart.render(pixmap, QPoint(_EDGE, _EDGE), QRegion(), QWidget.RenderFlag.IgnoreMask)
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    pixmap.save(buffer, "PNG")
+    return bytes(buffer.data().data())
+
+
+def csv_of(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as spreadsheets read it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def save_png(chart: QWidget, title: str) -> None:
+    """Ask where the picture goes, and write it."""
+    save_as(chart, "Save as PNG", file_name(title, "png"), "Picture (*.png)", lambda: png_of(chart))
+
+
+def save_csv(chart: QWidget, title: str, text: str) -> None:
+    """Ask where the table goes, and write it as it is now."""
+    save_as(chart, "Save as CSV", file_name(title, "csv"), "Table (*.csv)", lambda: text)

@@ -1,0 +1,159 @@
+"""Charts zoom and pan by wheel, drag and keys, say that they do, and are saved as picture and table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog
+
+from console.models.chart import Event, Series
+from console.widgets.charts.chart import LineChart
+from console.widgets.charts.drawn_curve import DrawnCurve
+from console.widgets.charts.saving import png_of
+from console.widgets.charts.stacked import Layer, StackedChart
+from console.widgets.forms.buttons import IconButton
+from tests.helpers.window import saying
+
+
+def line_chart(qtbot, count=101):
+    chart = LineChart("Loss", x_name="epoch")
+    qtbot.addWidget(chart)
+    chart.resize(600, 240)
+    chart.set_series([Series("val", [float(at) for at in range(count)], [float(at % 10) for at in range(count)])])
+    chart.set_events([Event(5.0, "begins")])
+    chart.show()
+    chart.grab()
+    return chart
+
+
+def wheel(chart, share, delta=120, modifiers=Qt.KeyboardModifier.NoModifier):
+    plot = chart.plot_area()
+    at = QPointF(plot.left() + share * plot.width(), plot.center().y())
+    event = QWheelEvent(
+        at, chart.mapToGlobal(at), QPoint(), QPoint(0, delta), Qt.MouseButton.NoButton, modifiers,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(chart, event)
+    return event.isAccepted()
+
+
+def drag(chart, first, last, modifiers=Qt.KeyboardModifier.NoModifier):
+    plot = chart.plot_area()
+    points = [QPoint(round(plot.left() + share * plot.width()), round(plot.center().y())) for share in (first, last)]
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, modifiers, points[0])
+    QTest.mouseMove(chart, (points[0] + points[1]) / 2)
+    QTest.mouseMove(chart, points[1])
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, modifiers, points[1])
+
+
+def test_the_wheel_zooms_where_the_keyboard_is_and_scrolls_the_page_elsewhere(qtbot):
+    chart = line_chart(qtbot)
+    assert not wheel(chart, 0.5) and not chart.zoomed
+    assert wheel(chart, 0.5, modifiers=Qt.KeyboardModifier.ControlModifier)
+    low, high = chart.shown_part
+    assert 49 < (low + high) / 2 < 51 and 78 < high - low < 82
+    chart.activateWindow()
+    chart.setFocus()
+    qtbot.waitUntil(chart.hasFocus)
+    wheel(chart, 0.5, -600)
+    assert not chart.zoomed
+
+
+def test_what_is_dragged_over_is_shown_and_shift_moves_it(qtbot):
+    chart = line_chart(qtbot)
+    drag(chart, 0.2, 0.4)
+    assert chart.shown_part == pytest.approx((20, 40), abs=0.5)
+    drag(chart, 0.5, 0.25, Qt.KeyboardModifier.ShiftModifier)
+    assert chart.shown_part == pytest.approx((25, 45), abs=1)
+    button = saying(IconButton, chart, "Show all of it")
+    assert button.isVisible()
+    button.click()
+    assert not chart.zoomed and not button.isVisible()
+
+
+def test_a_click_is_no_drag_and_a_double_click_shows_all(qtbot):
+    chart = line_chart(qtbot)
+    drag(chart, 0.5, 0.503)
+    assert not chart.zoomed
+    chart.zoom_to(10, 20)
+    QTest.mouseDClick(chart, Qt.MouseButton.LeftButton, pos=chart.plot_area().center().toPoint())
+    assert not chart.zoomed
+
+
+def test_by_keys_alone(qtbot):
+    chart = line_chart(qtbot)
+    chart.setFocus()
+    for _ in range(3):
+        QTest.keyClick(chart, Qt.Key.Key_Plus)
+    low, high = chart.shown_part
+    QTest.keyClick(chart, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert chart.shown_part[0] > low and chart.shown_part[1] - chart.shown_part[0] == pytest.approx(high - low)
+    QTest.keyClick(chart, Qt.Key.Key_Minus)
+    assert chart.shown_part[1] - chart.shown_part[0] > high - low
+    QTest.keyClick(chart, Qt.Key.Key_0)
+    assert not chart.zoomed
+
+
+def test_charts_on_one_axis_show_the_same_part(qtbot):
+    chart, other = line_chart(qtbot), line_chart(qtbot)
+    chart.share_axis(other)
+    other.share_axis(chart)
+    chart.zoom_to(30, 50)
+    assert other.shown_part == (30, 50)
+    other.show_all()
+    assert not chart.zoomed
+
+
+def test_new_figures_do_not_move_what_is_looked_at(qtbot):
+    chart = line_chart(qtbot)
+    chart.zoom_to(30, 50)
+    chart.set_series([Series("val", [float(at) for at in range(400)], [1.0] * 400)])
+    chart.grab()
+    assert chart.shown_part == (30, 50)
+
+
+def test_who_draws_by_dragging_zooms_by_wheel_and_keys_and_draws_where_the_pointer_is(qtbot):
+    curve = DrawnCurve("Traffic")
+    qtbot.addWidget(curve)
+    curve.resize(600, 240)
+    curve.set_curve(0.0, [0.0] * 1440, 100.0)
+    curve.show()
+    curve.grab()
+    curve.zoom_to(600 * 60, 900 * 60)
+    drag(curve, 0.5, 0.5)
+    assert curve.shown_part == pytest.approx((36_000, 54_000))
+    [drawn] = [at for at, value in enumerate(curve.values) if value]
+    assert drawn == pytest.approx(750, abs=2)
+
+
+def test_the_menu_saves_the_table_and_the_picture(qtbot, tmp_path):
+    chart = line_chart(qtbot, 3)
+    menu = chart.open_menu()
+    words = [action.text() for action in menu.actions() if not action.isSeparator()]
+    assert words == ["Zoom in (+)", "Zoom out (-)", "Show all of it (0)", "Save as PNG…", "Save as CSV…"]
+    next(action for action in menu.actions() if action.text() == "Save as CSV…").trigger()
+    dialog = chart.findChild(QFileDialog)
+    assert Path(dialog.selectedFiles()[0]).name == "loss.csv"
+    dialog.fileSelected.emit(str(tmp_path / "loss.csv"))
+    dialog.close()
+    rows = list(csv.reader((tmp_path / "loss.csv").read_text().splitlines()))
+    assert rows == [["epoch", "val"], ["0.0", "0.0"], ["1.0", "1.0"], ["2.0", "2.0"]]
+    picture = QImage.fromData(png_of(chart))
+    assert (picture.width(), picture.height()) == (2 * 624, 2 * 264)
+    menu.close()
+
+
+def test_a_heap_is_saved_by_its_kinds(qtbot):
+    chart = StackedChart("Cost per hour")
+    qtbot.addWidget(chart)
+    chart.set_layers(
+        [0.0, 3600.0], [Layer("EC2", "series1", [1.0, 2.0]), Layer("Other", "series2", [3.0, float("nan")])]
+    )
+    assert chart.csv() == (
+        "time,EC2,Other\n1970-01-01T00:00:00+00:00,1.0,3.0\n1970-01-01T01:00:00+00:00,2.0,\n"
+    )  # fmt: skip

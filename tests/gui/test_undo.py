@@ -1,0 +1,238 @@
+"""What deletes or ends something can be undone before it is sent; what was set can be put back while it is still so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from console.activity.ledger import deeds
+from console.commands import Command, Confirmation
+from console.tabs.scaling.commands import ApplyPolicy, SetReserved
+from console.tabs.training.tags.commands import EditTags
+from console.widgets.forms.buttons import Button
+from console.window.activity_log import ActivityLogDialog, told
+from console.window.activity_rows import FinishedRow
+from tests.helpers.window import SPECS, FakeServices, connect, saying, shown, until
+from workers.aws.recording import SentCall
+from workers.errors.tree import AccessDenied
+from workers.scaling.types import Suspended, Target, Variant, VariantSettings
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
+
+
+class Delete(Command):
+    """Notes what it did."""
+
+    title, icon = "Delete dogs", "trash"
+
+    def __init__(self, **question: Any) -> None:
+        self.question = Confirmation("Delete dogs?", **question)
+        self.sent: list[Any] = []
+        self.now = ""
+
+    def confirmation(self) -> Confirmation:
+        return self.question
+
+    async def changed(self, services: Any) -> str:
+        return self.now
+
+    async def run(self, services: Any) -> None:
+        self.sent.append(services)
+
+
+async def started(make_application: Any, seconds: float = 600.0) -> Any:
+    application = await shown(make_application, SPECS)
+    services = await connect(application)
+    application.ctx.grace_seconds = seconds
+
+    async def agree(confirmation: Confirmation, cli: str) -> bool:
+        return True
+
+    application.ctx.ask = agree
+    return application, services
+
+
+def undo(application: Any) -> Any:
+    return next((toast for toast in application.window.toasts.shown if toast.notice.action), None)
+
+
+async def test_nothing_is_sent_before_the_time_is_over_and_undo_ends_it(make_application):
+    application, _ = await started(make_application)
+    command = Delete()
+    task = application.ctx.start(command)
+    toast = await until(lambda: undo(application))
+    assert "sent in 600 s" in toast.notice.title and command.sent == []
+    assert "nothing was sent yet" in application.activity.running[0].text
+    toast.notice.action[1]()
+    outcome = await task
+    assert (outcome.status, command.sent) == ("declined", [])
+    assert application.activity.history[0].text == "Undone: nothing was sent"
+    assert undo(application) is None
+    assert deeds(await asyncio.to_thread(application.ctx.ledger.load, application.ctx.ledger_account)) == []
+
+
+async def test_the_panel_undoes_as_well(make_application):
+    application, _ = await started(make_application)
+    command = Delete()
+    task = application.ctx.start(command)
+    await until(lambda: application.activity.running)
+    await until(lambda: application.activity.running[0].cancel is not None)
+    application.activity.running[0].request_cancel()
+    assert (await task).status == "declined" and command.sent == []
+
+
+async def test_after_the_time_it_is_sent_and_cannot_be_undone_any_more(make_application):
+    application, services = await started(make_application, 0.05)
+    command = Delete()
+    assert await application.ctx.start(command)
+    assert command.sent == [services] and undo(application) is None
+
+
+async def test_what_changed_meanwhile_is_left_alone_and_said(make_application):
+    application, _ = await started(make_application, 0.05)
+    command = Delete()
+    command.now = "dogs serves another model now."
+    outcome = await application.ctx.start(command)
+    assert (outcome.status, command.sent) == ("refused", [])
+    assert "another model" in application.activity.history[0].text
+    assert any("another model" in notice.text for notice in application.notify.notices)
+
+
+@pytest.mark.parametrize("question", [{"type_name": "dogs"}, {"danger": False}])
+async def test_what_was_typed_or_does_no_harm_does_not_wait(make_application, question):
+    application, services = await started(make_application)
+    command = Delete(**question)
+    assert await application.ctx.start(command)
+    assert command.sent == [services]
+
+
+async def test_leaving_the_account_sends_nothing_and_says_so(make_application):
+    application, _ = await started(make_application)
+    command = Delete()
+    task = application.ctx.start(command)
+    await until(lambda: undo(application))
+    application.ctx.leave()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert command.sent == [] and application.activity.history[0].text.startswith("Nothing was sent")
+    assert undo(application) is None
+
+
+async def test_closing_the_window_asks_about_what_waits(make_application):
+    application, _ = await started(make_application)
+    asked = []
+
+    async def no(confirmation: Confirmation, cli: str = "") -> bool:
+        asked.append(confirmation)
+        return False
+
+    application.ctx.start(Delete())
+    await until(lambda: undo(application))
+    application.ask = no
+    application.window.close()
+    await until(lambda: asked)
+    assert [line.name for line in asked[0].stops_working] == ["Delete dogs"]
+
+
+# Putting back
+
+
+def variant() -> Variant:
+    return Variant("dogs", "a", "InService", "ml.m5.large", 1, 1, 1.0)
+
+
+def policy(least: int, most: int, target: float) -> ApplyPolicy:
+    return ApplyPolicy(variant(), VariantSettings(least, most, target), Suspended(), "p", before=False)
+
+
+CHANGES = {
+    "reserved": (lambda: SetReserved("ask", 5), lambda: SetReserved("ask", 9)),
+    "tags": (
+        lambda: EditTags("job", "dogs-1", ARN, {"team": "vision"}, ["old"]),
+        lambda: EditTags("job", "dogs-1", ARN, {"team": "other"}, []),
+    ),
+    "scaling": (lambda: policy(1, 4, 100.0), lambda: policy(1, 8, 100.0)),
+}
+
+
+def state(services: FakeServices) -> Any:
+    found = services.scaling.found.get(variant().id)
+    return dict(services.scaling.reserved), dict(services.tag_rows.get(ARN, {})), found and found.target
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+async def test_what_was_set_is_put_back_from_the_panel(make_application, kind):
+    application, services = await started(make_application)
+    services.tag_rows[ARN] = {"old": "1", "keep": "2"}
+    before = state(services)
+    change, _ = CHANGES[kind]
+    assert await application.ctx.start(change())
+    assert state(services) != before
+    application.window.toggle_activity()
+    row = await until(lambda: next(iter(application.window.panel.findChildren(FinishedRow)), None))
+    application.ctx.grace_seconds = 0.0
+    saying(Button, row, "Put back").click()
+    await until(lambda: application.activity.history[0].title.startswith("Put back"))
+    assert application.activity.history[0].state == "done"
+    after = state(services)
+    assert after == before or (kind == "scaling" and after[2] is None)
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+async def test_what_was_changed_since_is_not_put_back(make_application, kind):
+    application, services = await started(make_application)
+    change, other = CHANGES[kind]
+    await application.ctx.start(change())
+    back = application.activity.history[0].put_back
+    await application.ctx.start(other())
+    now = state(services)
+    application.ctx.grace_seconds = 0.0
+    back()
+    await until(lambda: application.activity.history[0].title.startswith("Put back"))
+    assert application.activity.history[0].state == "failed" and "changed again" in application.activity.history[0].text
+    assert state(services) == now
+
+
+async def test_who_may_not_read_changes_all_the_same_without_a_way_back(make_application):
+    application, services = await started(make_application)
+
+    async def denied(name: str) -> int:
+        raise AccessDenied("No", "no")
+
+    services.scaling.concurrency.reserved = denied
+    assert await application.ctx.start(SetReserved("ask", 5))
+    assert application.activity.history[0].put_back is None and services.scaling.reserved == {"ask": 5}
+
+
+def test_limits_without_a_policy_cannot_be_put_back_in_one_go():
+    command = policy(1, 4, 10.0)
+    command.before, command.knows_before = (Target(1, 2), None), True
+    assert command.put_back() is None
+
+
+# The log of it
+
+
+async def test_the_log_has_what_was_done_with_its_calls_and_who_did_it(make_application):
+    application, services = await started(make_application, 0.0)
+    call = SentCall("sagemaker", "DeleteEndpoint", {"EndpointName": "dogs"}, "us-east-1", "req-7")
+
+    class Sends(Delete):
+        async def run(self, services: Any) -> None:
+            self.item.calls.append(call)
+
+    await application.ctx.start(Sends())
+    application.window.show_activity_log()
+    dialog = await until(
+        lambda: next((found for found in application.window.findChildren(ActivityLogDialog) if found.isVisible()), None)
+    )
+    await until(lambda: dialog.table.model.rowCount())
+    [deed] = dialog.table.model.rows()
+    assert (deed.title, deed.state, deed.actor) == ("Delete dogs", "done", services.who.arn)
+    dialog.table.select_keys([deed.id])
+    assert "Delete dogs: done" in dialog.detail.toPlainText() and "user/operator" in dialog.detail.toPlainText()
+    deed.calls.append(call)
+    assert "req-7" in told(deed) and '"EndpointName": "dogs"' in told(deed)
+    dialog.reject()

@@ -1,0 +1,67 @@
+"""What is found by a few letters, and in which order."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from console.models.fuzzy import Finder
+
+TEXTS = [
+    ("Refresh what is shown", "Window"),
+    ("Training", "Tab"),
+    ("dogs-tuning-1409", "Tuning job, InProgress"),
+    ("dog-classifier", "Endpoint, InService"),
+    ("Deploy…", "Endpoints"),
+    ("Settings", "Window"),
+    ("old-dog-trainer", "EC2 instance"),
+    ("Colours: Dark", "Setting"),
+    ("Straße 7", "Bucket"),
+]
+
+
+def found(typed: str) -> list[str]:
+    return [TEXTS[at][0] for at in Finder(TEXTS).find(typed)]
+
+
+@pytest.mark.parametrize(
+    "typed, first",
+    [
+        ("ref", "Refresh what is shown"),
+        ("dog", "dog-classifier"),
+        ("trainer", "old-dog-trainer"),
+        ("dt1", "dogs-tuning-1409"),
+        ("dplo", "Deploy…"),
+        ("dark", "Colours: Dark"),
+        ("endpoint dog", "dog-classifier"),
+        ("STRASSE", "Straße 7"),
+        ("rwis", "Refresh what is shown"),
+        ("tuning job", "dogs-tuning-1409"),
+    ],
+)
+def test_the_best_is_first(typed: str, first: str) -> None:
+    assert found(typed)[0] == first
+
+
+@pytest.mark.parametrize("typed", ["zz", "dog zz", "[", "(.*", "\\", "a" * 500])
+def test_what_fits_nothing_finds_nothing(typed: str) -> None:
+    assert found(typed) == []
+
+
+def test_nothing_typed_leaves_the_order() -> None:
+    assert found("  ") == [title for title, _ in TEXTS]
+    assert Finder(TEXTS).find("", most=2) == [0, 1]
+
+
+def test_narrowing_letter_by_letter_finds_what_looking_anew_finds() -> None:
+    chance = random.Random(7)
+    texts = [("".join(chance.choices(string.ascii_lowercase[:6] + "- ", k=12)), "kind") for _ in range(300)]
+    for _ in range(40):
+        typed = "".join(chance.choices(string.ascii_lowercase[:6] + " ", k=5))
+        growing = Finder(texts)
+        for end in range(1, len(typed) + 1):
+            step = growing.find(typed[:end])
+        assert step == Finder(texts).find(typed)
+        assert growing.find(typed[:2]) == Finder(texts).find(typed[:2])

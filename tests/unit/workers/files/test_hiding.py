@@ -1,0 +1,86 @@
+"""What is secret never gets into a log, a toast or a line to copy; what is not stays as it is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from workers.files.hiding import HIDDEN, hidden, hidden_text
+
+SECRET = "hunter2-correct-horse"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\nMIIE{SECRET}\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"Environment": {"Variables": {"DB_PASSWORD": SECRET}}},
+        {"Environment": {"Variables": {"API_KEY": SECRET, "ENDPOINT_NAME": "dogs"}}},
+        {"Environment": {"Variables": {"GITHUB_TOKEN": SECRET}}},
+        {"Environment": {"Variables": {"DATABASE": f"postgres://dogs:{SECRET}@db:5432/dogs"}}},
+        {"Environment": {"WANDB_API_KEY": SECRET}},
+        {"HyperParameters": {"client_secret": SECRET}},
+        {"SecretString": SECRET},
+        {"Password": SECRET},
+        {"PrivateKey": PEM},
+        {"Certificate": f"x\n{PEM}\n"},
+        {"Tags": [{"Key": "db-password", "Value": SECRET}]},
+        {"Parameters": {"commands": [f"export AWS_SECRET_ACCESS_KEY={SECRET}", f"curl -H 'Authorization: {SECRET}'"]}},
+        {"Parameters": {"commands": [f"mysql --password={SECRET}"]}},
+        {"UserData": base64.b64encode(f"#!/bin/sh\nexport DB_PASSWORD={SECRET}".encode()).decode()},
+        {"Policy": json.dumps({"password": f"with blanks {SECRET}"})},
+        {"Url": f"https://b.s3.amazonaws.com/k?X-Amz-Signature={SECRET}"},
+        {"Header": f"Bearer {SECRET}"},
+        {"Body": SECRET.encode()},
+        {"nested": [{"deep": ({"connectionString": SECRET},)}]},
+        {"ContainerDefinitions": [{"environment": [{"name": "TOKEN", "value": SECRET}]}]},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_no_secret_is_kept(parameters: dict[str, Any]) -> None:
+    kept = json.dumps(hidden(parameters))
+    assert SECRET not in kept and base64.b64encode(SECRET.encode()).decode()[:12] not in kept
+
+
+@pytest.mark.parametrize(
+    "text", [JWT, "AKIAIOSFODNN7EXAMPLE", "ghp_" + "a1" * 18, "xoxb-1234567890-abcdef", PEM], ids=lambda text: text[:6]
+)
+def test_what_looks_like_a_secret_goes_whatever_it_is_called(text: str) -> None:
+    assert text not in hidden_text(f"see {text} there") and text not in json.dumps(hidden({"Note": text}))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"EndpointName": "dogs", "ClientRequestToken": "abc-123", "Tags": [{"Key": "team", "Value": "vision"}]},
+        {"NextToken": "page2", "KeyName": "laptop", "SecretArn": "arn:aws:secretsmanager:us-east-1:1:secret:x"},
+        {"MetadataOptions": {"HttpTokens": "required"}, "PasswordResetRequired": True, "Count": 3, "Share": 0.5},
+        {"Environment": {"Variables": {"ENDPOINT_NAME": "dogs", "TOP_K": "5"}}, "Nothing": None},
+        {"HyperParameters": {"learning-rate": "0.001", "tokenizer": "none", "key-size": "3"}},
+        {"UserData": base64.b64encode(b"#!/bin/sh\nshutdown -h +60").decode()},
+        {"ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "PolicyName": "basic authentication"},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_what_is_no_secret_stays(parameters: dict[str, Any]) -> None:
+    assert hidden(parameters) == parameters
+
+
+def test_all_of_it_is_plain_json() -> None:
+    given = {
+        "At": datetime(2026, 1, 31, tzinfo=UTC),
+        "Size": Decimal("1.5"),
+        "Body": b"12345",
+        "Set": {"x"},
+        "File": open,
+    }
+    assert json.loads(json.dumps(hidden(given))) == {
+        "At": "2026-01-31T00:00:00+00:00", "Size": "1.5", "Body": "[5 bytes]", "Set": ["x"], "File": "[a file]",
+    }  # fmt: skip
+    assert hidden({"DbPassword": ""}) == {"DbPassword": ""} and hidden({"DbPassword": "x"}) == {"DbPassword": HIDDEN}
