@@ -26,6 +26,7 @@ from workers.files.hiding import hidden, hidden_text
 
 log = logging.getLogger(__name__)
 
+# Some 4,000 deeds with their calls a file, and so many files: read in a second, and years of one operator.
 MOST_BYTES = 4_000_000
 KEEP_FILES = 5
 # What has no end in the file may still be under way in a window with this name; another one will not tell of it.

@@ -15,6 +15,7 @@ from heapq import nsmallest
 MOST_LETTERS = 40
 _WORDS = re.compile(r"[^\W_]+")
 
+# The lower the better; of letters that are scattered, those farther apart are worse by up to 1.
 BEGINS, WORD, INITIALS, INSIDE, BESIDE, SCATTERED = 0.0, 1.0, 1.5, 2.0, 3.0, 4.0
 
 

@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+# Values in a group: few enough that the ends of a part are quick, many enough that the levels are few.
 _GROUP = 8
 _INF = math.inf
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A notch of the wheel: three of them double what is seen.
 STEP = 1.25
 Range = tuple[float, float]
 

@@ -21,8 +21,10 @@ from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.table import ResourceTable
 from workers.aws.as_commands import as_cli, as_python
 
+# Pixels at the normal text size, and shares of the screen: list and details are read together.
 _WIDTH = 980
 _LIST_SHARE, _DETAIL_SHARE = 0.36, 0.24
+_KEY = "activity log"
 _STATES = {
     "done": State("Done", "ok"),
     "failed": State("Failed", "err"),
@@ -53,7 +55,7 @@ class ActivityLogDialog(WideDialog):
 
     def __init__(self, ctx: AppContext, ledger: Ledger, account: str, parent: object = None) -> None:
         super().__init__("Activity log", "", width=_WIDTH, parent=parent)  # type: ignore[arg-type]
-        self._ledger, self._account = ledger, account
+        self._ctx, self._ledger, self._account = ctx, ledger, account
         self.search = SearchField("Filter: words, people, parameters, request ids", chars=36)
         self.table = ResourceTable(
             COLUMNS, key="id", name="Activity log", noun="changes", sort=("at", "desc"),
@@ -91,7 +93,7 @@ class ActivityLogDialog(WideDialog):
         on_theme(self, self._size)
         self._show()
         self.table.set_loading("Reading the log")
-        ctx.tasks.start(self._read(), label="Reading the activity log", key="activity log", on_error=self._failed)
+        ctx.tasks.start(self._read(), label="Reading the activity log", key=_KEY, on_error=self._failed)
 
     def _size(self) -> None:
         height = screen_area(self).height()
@@ -100,11 +102,11 @@ class ActivityLogDialog(WideDialog):
         self.detail.setFont(theme().font("mono"))
 
     async def _read(self) -> None:
-        def load() -> list[Deed]:
-            self._ledger.flush()
-            return deeds(self._ledger.load(self._account))
+        self.table.set_rows(await asyncio.to_thread(_load, self._ledger, self._account))
 
-        self.table.set_rows(await asyncio.to_thread(load))
+    def _ended(self) -> None:
+        self._ctx.tasks.cancel(_KEY)
+        super()._ended()
 
     def _failed(self, error: BaseException) -> None:
         self.table.set_error(error)
@@ -133,6 +135,11 @@ class ActivityLogDialog(WideDialog):
         calls = [call for deed in chosen for call in deed.calls]
         QGuiApplication.clipboard().setText(as_python(calls, chosen[0].profile or None if chosen else None))
         self.note.setText("Copied")
+
+
+def _load(ledger: Ledger, account: str) -> list[Deed]:
+    ledger.flush()
+    return deeds(ledger.load(account))
 
 
 def told(deed: Deed) -> str:

@@ -43,12 +43,16 @@ if TYPE_CHECKING:
     from workers.inventory.types import Resource
     from workers.services import Services
 
+# Pixels at the normal text size: a name, its kind and a reason beside each other.
 WIDTH = 600
+# Lines in sight, and lines that are made: who wants the sixty-first types another letter.
 ROWS = 10
 MOST = 60
+# Pixels to the edges of the window and below its header.
 MARGIN = 16
-TOP = 56
+TOP = 32
 RECENT = "palette.recent"
+# As many as are in sight, with room for others.
 KEEP_RECENT = 8
 # The account's list is read again when it is older.
 FRESH_SECONDS = 60.0
@@ -222,7 +226,7 @@ class Palette(Popover):
         """Take the place in the upper middle of the window."""
         window = self._window
         width = min(theme().pixels(WIDTH), window.width() - 2 * MARGIN)
-        top = window.header.height() + theme().pixels(TOP - 24)
+        top = window.header.height() + theme().pixels(TOP)
         # Whole lines, as many as there is room for.
         beside = self.field.sizeHint().height() + self.note.sizeHint().height() + 2 * 6 + 18
         rows = max(3, min(ROWS, (window.height() - top - MARGIN - beside) // row_height()))

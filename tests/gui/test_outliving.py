@@ -21,7 +21,9 @@ from PySide6.QtCore import SIGNAL, QMetaMethod, QObject
 from PySide6.QtWidgets import QDialog, QWidget
 
 import console
+from console.activity.ledger import Ledger
 from console.commands import Confirmation
+from console.journal import Writer
 from console.look.listeners import Listeners
 from console.look.theme import theme
 from console.tabs.compute.job_dialog import JobDialog
@@ -50,6 +52,7 @@ from console.widgets.base import below
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.dialog import Dialog, FormDialog, WideDialog
 from console.widgets.pictures.thumbs import thumbnails
+from console.window.activity_log import ActivityLogDialog
 from console.window.code_dialog import CodeDialog
 from console.window.settings_dialog import SettingsDialog
 from console.window.shortcuts import ShortcutsDialog
@@ -80,6 +83,7 @@ async def never(fix: str) -> bool:
 
 
 DIALOGS: dict[type[QDialog], Make] = {
+    ActivityLogDialog: lambda ctx, at, parent: ActivityLogDialog(ctx, Ledger(at, Writer()), "1 aws", parent),
     DeletionDialog: lambda ctx, at, parent: DeletionDialog(Confirmation("Delete?", type_name="x"), "aws", parent),
     ConfirmDialog: lambda ctx, at, parent: ConfirmDialog(Confirmation("Delete?"), "aws", parent),
     BucketDialog: lambda ctx, at, parent: BucketDialog("dogs", (), parent),
