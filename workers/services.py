@@ -15,6 +15,7 @@ from workers.aws.session import AwsSession
 from workers.aws.tags import Tags
 from workers.compute.service import Compute
 from workers.endpoints.service import Endpoints
+from workers.evaluation.service import Evaluations
 from workers.functions.service import Functions
 from workers.inference.invoke import Inference
 from workers.inventory.service import InventoryService
@@ -59,8 +60,9 @@ class Services:
         self.training.elsewhere = self.compute.jobs
         self.scaling = Scaling(self.session, self.prices)
         self.load = LoadTests(self.session, self.prices)
-        self.inference = Inference(self.session)
         self.functions = Functions(self.session)
+        self.inference = Inference(self.session, self.functions, self.training)
+        self.evaluations = Evaluations(self.session, self.endpoints, self.functions, self.inference)
         self.trail = Trail(self.session)
         self.inventory = InventoryService(
             self.session, self.prices, self.endpoints, self.functions, self.parking, self.trail
@@ -85,5 +87,6 @@ class Services:
     def close(self) -> None:
         """Disconnect: pending calls are dropped, the launcher ends. Returns at once."""
         self.session.close()
+        self.inference.close()
         # Ending the launcher may take a few seconds, and a window must not wait for it.
         threading.Thread(target=self.launcher.close, name="launcher close", daemon=True).start()

@@ -417,12 +417,20 @@ class DeletionPlan:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer of an endpoint, best class first; probabilities are 0 to 1, times milliseconds."""
+    """One answer of a model, best class first; probabilities are 0 to 1, times milliseconds.
+
+    ``latency_ms`` is all of it; of that ``function_ms`` was a function's and ``model_ms`` the model's own, where that
+    is told. ``variant``: which of an endpoint's variants answered. ``cold``: the function was started for it.
+    """
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     latency_ms: float
     raw: str = field(repr=False, default="")
+    function_ms: float | None = None
+    model_ms: float | None = None
+    variant: str = ""
+    cold: bool = False
 
     @property
     def top(self) -> str:

@@ -1,23 +1,27 @@
-"""What a prediction card shows: answers of one or two endpoints for a picture, joined and judged."""
+"""What a prediction card shows: answers of one to three targets for a picture, joined and judged."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from console.models.states import Tone
+from workers.files.class_names import class_title
+
+__all__ = ["LETTERS", "Answer", "Bar", "Card", "bars", "class_title", "error_of", "headline", "latency_of", "verdict"]
 
 # What an endpoint of ours answers unless it is asked for more.
 TOP = 5
-LETTERS = "AB"
+LETTERS = "ABC"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One endpoint's answer, best class first (probabilities 0 to 1); with ``error`` set there are no labels.
+    """One target's answer, best class first (probabilities 0 to 1); with ``error`` set there are no labels.
 
-    ``run`` numbers the runs: only times of one run may be compared.
+    ``run`` numbers the runs: only times of one run may be compared. Of ``latency_ms``, ``function_ms`` was a function's
+    and ``model_ms`` the model's own, where that is told.
     """
 
     labels: tuple[str, ...] = ()
@@ -26,6 +30,8 @@ class Answer:
     error: str = ""
     raw: str = ""
     run: int = 0
+    function_ms: float | None = None
+    model_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,6 @@ class Bar:
 
     label: str
     values: tuple[float | None, ...]
-
-
-def class_title(name: str) -> str:
-    """A class folder's name for people: ``004.Akita`` → ``Akita``, ``Great_dane`` → ``Great dane``."""
-    bare = re.sub(r"^\d+[.\-_ ]+(?=\D)", "", name)
-    return bare.replace("_", " ").strip() or name
 
 
 def bars(card: Card, most: int = TOP) -> list[Bar]:
@@ -88,12 +88,19 @@ def verdict(card: Card) -> tuple[Tone, str]:
     if len(right) == 1:
         return ("ok", "right") if right[0] else ("err", "wrong")
     if all(right):
-        return "ok", "both right"
+        return "ok", f"{_all(answers)} right"
     return "err", _which([not good for good in right], "wrong")
 
 
+def _all(several: Sequence[object]) -> str:
+    return "both" if len(several) == 2 else "all"
+
+
 def _which(marks: list[bool], word: str) -> str:
-    return f"both {word}" if all(marks) else f"{LETTERS[marks.index(True)]} {word}"
+    if all(marks):
+        return f"{_all(marks)} {word}"
+    named = [letter for letter, mark in zip(LETTERS, marks, strict=False) if mark]
+    return f"{' and '.join(named)} {word}"
 
 
 def headline(card: Card) -> str:

@@ -76,7 +76,10 @@ async def test_not_connected_reading_and_failed_are_not_called_empty(make_applic
 
 
 async def test_with_an_endpoint_pictures_are_asked_for(make_application: Callable[..., Any]) -> None:
-    _, tab = await open_tab(make_application, with_endpoints("dogs"))
+    services = with_endpoints("dogs")
+    # A finished job's model could be compared with.
+    services.job_rows = []
+    _, tab = await open_tab(make_application, services)
     await until(lambda: "No pictures yet" in texts(tab))
     assert tab.choice.a.value() == "dogs"
     assert not tab.choice.b.isVisible()

@@ -131,6 +131,7 @@ class ModelServices(FakeServices):
             report=like(Training.report)(self._report),
         )
         self.inference = SimpleNamespace(predict=like(Inference.predict)(self._predict))
+        self.evaluations = SimpleNamespace(kept=self._kept)
 
     async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         if self.list_gate is not None:
@@ -238,7 +239,10 @@ class ModelServices(FakeServices):
             raise NotFound("Could not read the report", "There is none.")
         return self.reports[job.name]
 
-    async def _predict(self, endpoint: str, data: bytes, content_type: str | None = None) -> Prediction:
+    async def _kept(self) -> tuple[Any, ...]:
+        return ()
+
+    async def _predict(self, target: str, data: bytes, content_type: str | None = None) -> Prediction:
         self.asked += 1
         # So long a model of these tests takes.
         await asyncio.sleep(self.predict_seconds)

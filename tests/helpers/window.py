@@ -27,6 +27,7 @@ from workers.aws.tags import Tags
 from workers.endpoints.service import Endpoints
 from workers.functions.service import Functions
 from workers.prices.refresh import Pricing
+from workers.functions.types import Function
 from workers.prices.table import PriceTable
 from workers.training.jobs import Training
 from workers.types import Backend, Endpoint, Identity, TrainingJob
@@ -53,7 +54,11 @@ class FakeServices:
             jobs=like(Training.jobs)(self._jobs), complete=like(Training.complete)(self._complete)
         )
         self.endpoints = SimpleNamespace(list=like(Endpoints.list)(self._endpoints))
-        self.functions = SimpleNamespace(per_hour=like(Functions.per_hour)(self._functions_per_hour))
+        self.function_rows: list[Function] = []
+        self.functions = SimpleNamespace(
+            per_hour=like(Functions.per_hour)(self._functions_per_hour),
+            list_all=like(Functions.list_all)(self._functions),
+        )
         self.functions_cost = 0.0
         self.compute = FakeCompute()
         self.scaling = FakeScaling()

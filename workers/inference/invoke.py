@@ -1,93 +1,147 @@
-"""Asking an endpoint for the class of a picture."""
+"""Asking a model for the class of a picture: behind an endpoint, behind a function, or on this computer."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from workers.aws.session import AwsSession
-from workers.errors.tree import InvalidInput, ModelFailed
+from workers.errors.tree import InvalidInput, ModelFailed, SageDeckError
+from workers.functions.service import Functions
+from workers.functions.types import TestResult
+from workers.inference.answers import MAX_BODY_BYTES, MAX_EVENT_PICTURE_BYTES, check_size, guess_type, read_answer
+from workers.inference.local import LocalModels
+from workers.inference.targets import Target
+from workers.training.jobs import Training
 from workers.types import Prediction
 
-# InvokeEndpoint's limit for the body of a request to a real-time endpoint.
-MAX_BODY_BYTES = 6 * 1024 * 1024
 CONCURRENT_CALLS = 4
-_MAGIC = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF8", "image/gif"),
-    (b"BM", "image/bmp"),
-)
 
 
 class Inference:
-    """Real-time predictions, a few at a time. All errors are ``SageDeckError``."""
+    """Predictions, a few at a time. All errors are ``SageDeckError``."""
 
-    def __init__(self, session: AwsSession) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        functions: Functions | None = None,
+        training: Training | None = None,
+        *,
+        at_once: int = CONCURRENT_CALLS,
+    ) -> None:
         self._session = session
-        self._calls = asyncio.Semaphore(CONCURRENT_CALLS)
+        self._functions = functions
+        self.models = LocalModels(session, training) if training is not None else None
+        self._calls = asyncio.Semaphore(at_once)
 
-    async def predict(self, endpoint: str, data: bytes, content_type: str | None = None) -> Prediction:
-        """Send a picture and read the answer. Without ``content_type`` the file's first bytes decide.
+    async def predict(self, target: str, data: bytes, content_type: str | None = None) -> Prediction:
+        """Send a picture and read the answer. ``target`` is a ``Target.key``: an endpoint's name, for example.
 
-        Raises ``InvalidInput`` for a body over 6 MB or empty, ``ModelFailed`` with the container's own words, and
-        ``NotFound`` for an unknown endpoint. ``latency_ms`` is measured from the request to the whole answer,
-        without the time it waited for its turn; InvokeEndpoint does not say how much of it was the model's.
+        Without ``content_type`` the file's first bytes decide. Raises ``InvalidInput`` for a body that is empty or too
+        large, ``ModelFailed`` with the container's own words, and ``NotFound`` for an unknown endpoint. ``latency_ms``
+        is measured from the request to the whole answer, without the time it waited for its turn; InvokeEndpoint does
+        not say how much of it was the model's, a function says how long it ran.
         """
-        if not data:
-            raise InvalidInput("Nothing to send", "The file is empty.")
-        if len(data) > MAX_BODY_BYTES:
-            raise InvalidInput(
-                "The picture is too large for an endpoint",
-                f"It has {len(data) / 1024**2:.1f} MB; an endpoint takes at most 6 MB in one request.",
-                "Make the picture smaller; the model itself looks at a few hundred pixels only.",
-                code="TooLarge",
-            )
-        doing = f"get a prediction from {endpoint}"
+        asked = Target.parse(target)
         async with self._calls:
-            body, seconds = await self._session.run(
-                doing, self._invoke, endpoint, data, content_type or guess_type(data), service="sagemaker-runtime"
-            )
-        labels, probabilities = _read(body)
-        return Prediction(
-            labels=labels,
-            probabilities=probabilities,
-            latency_ms=seconds * 1000,
-            raw=body,
-        )
+            if asked.kind == "function":
+                return await self._ask_function(asked, data)
+            if asked.kind == "model":
+                return await self._ask_model(asked, data)
+            return await self._ask_endpoint(asked, data, content_type)
 
-    def _invoke(self, endpoint: str, data: bytes, content_type: str) -> tuple[str, float]:
+    def close(self) -> None:
+        """End the processes of models on this computer. Returns at once."""
+        if self.models is not None:
+            self.models.close()
+
+    async def _ask_endpoint(self, asked: Target, data: bytes, content_type: str | None) -> Prediction:
+        check_size(data, MAX_BODY_BYTES, "an endpoint")
+        doing = f"get a prediction from {asked.words}"
+        body, seconds, variant = await self._session.run(
+            doing, self._invoke, asked, data, content_type or guess_type(data), service="sagemaker-runtime"
+        )
+        labels, probabilities = read_answer(body)
+        return Prediction(labels, probabilities, latency_ms=seconds * 1000, raw=body, variant=variant)
+
+    def _invoke(self, asked: Target, data: bytes, content_type: str) -> tuple[str, float, str]:
         client = self._session.client("sagemaker-runtime")
+        chosen = {"TargetVariant": asked.variant} if asked.kind == "variant" else {}
         began = time.perf_counter()
         answer = client.invoke_endpoint(
-            EndpointName=endpoint, Body=data, ContentType=content_type, Accept="application/json"
+            EndpointName=asked.name, Body=data, ContentType=content_type, Accept="application/json", **chosen
         )
         body = answer["Body"].read()
-        return body.decode("utf-8", "replace"), time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        return body.decode("utf-8", "replace"), seconds, str(answer.get("InvokedProductionVariant", ""))
+
+    async def _ask_function(self, asked: Target, data: bytes) -> Prediction:
+        if self._functions is None:
+            raise _nobody(asked)
+        check_size(data, MAX_EVENT_PICTURE_BYTES, "a function")
+        event = json.dumps({"image": base64.b64encode(data).decode()})
+        answer = await self._functions.test(asked.name, event)
+        body = _function_body(asked.name, answer)
+        labels, probabilities = read_answer(body)
+        ran = answer.report.get("Duration")
+        return Prediction(
+            labels, probabilities, latency_ms=answer.seconds * 1000, raw=body,
+            function_ms=float(ran) if ran is not None else None, cold=answer.cold,
+        )  # fmt: skip
+
+    async def _ask_model(self, asked: Target, data: bytes) -> Prediction:
+        if self.models is None:
+            raise _nobody(asked)
+        check_size(data, MAX_BODY_BYTES, "a model")
+        # The first picture waits for the model to be loaded: that is nobody's latency.
+        await self.models.prepare(asked.name)
+        began = time.perf_counter()
+        body, model_ms = await self.models.ask(asked.name, data)
+        took = (time.perf_counter() - began) * 1000
+        labels, probabilities = read_answer(body)
+        return Prediction(labels, probabilities, latency_ms=took, raw=body, model_ms=model_ms)
 
 
-def guess_type(data: bytes) -> str:
-    """The content type by the first bytes; ``application/x-image`` lets the container look for itself."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), "application/x-image")
+def _nobody(asked: Target) -> SageDeckError:
+    return InvalidInput("This cannot be asked", f"Nobody here can ask the {asked.full_words}.")
 
 
-def _read(body: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    try:
-        answer = json.loads(body)
-        labels = tuple(str(label) for label in answer["labels"])
-        probabilities = tuple(float(value) for value in answer["probabilities"])
-        if len(labels) != len(probabilities) or not labels:
-            raise ValueError("labels and probabilities differ in number")
-    except (ValueError, TypeError, KeyError) as error:
+def _function_body(name: str, answer: TestResult) -> str:
+    """The endpoint's answer inside of a function's. Raises ``SageDeckError`` with the function's reason."""
+    doing = f"Could not get a prediction from {name}"
+    said = _object(answer.payload)
+    if answer.function_error:
+        words = str(said.get("errorMessage") or answer.payload)[:600]
         raise ModelFailed(
-            "The endpoint's answer is not a class",
-            "It answered, but not with labels and probabilities as SageDeck's models do.",
-            "Is this endpoint a picture classifier?",
+            doing, f"The function failed: {words}", code=answer.function_error, details=answer.log[-2000:]
+        )
+    body = said.get("body")
+    if not isinstance(body, str):
+        raise ModelFailed(
+            "The function's answer is not a class",
+            "It answered, but not as SageDeck's function does.",
+            "Is this the function in front of a picture classifier?",
             code="UnexpectedAnswer",
-            details=body[:2000],
-        ) from error
-    best = sorted(zip(probabilities, labels, strict=True), key=lambda pair: -pair[0])
-    return tuple(label for _, label in best), tuple(value for value, _ in best)
+            details=answer.payload[:2000],
+        )
+    if answer.status is None or answer.status < 400:
+        return body
+    inner = _object(body)
+    cause = inner.get("cause")
+    words = str(inner.get("error") or body)[:600]
+    if isinstance(cause, Mapping):
+        words = f"{words} {cause.get('code', '')}: {cause.get('message', '')}".strip()[:600]
+    kind = InvalidInput if answer.status < 500 else ModelFailed
+    raise kind(doing, f"The function answered {answer.status}: {words}", code=f"Function{answer.status}", details=body)
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

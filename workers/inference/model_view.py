@@ -47,6 +47,17 @@ class Unusable(ValueError):
 def model_view(source: Path | bytes, size: int) -> bytes:
     """The network's input: ``size`` × ``size`` pixels of three bytes. Blocking. Raises ``Unusable``."""
     raw = source if isinstance(source, bytes) else _bytes_of(source)
+    seen = upright(raw, math.ceil(size * _DECODE_MARGIN))
+    left, top, side = seen_part(seen.width, seen.height)
+    box = (left, top, left + side, top + side)
+    return seen.resize((size, size), Image.Resampling.BICUBIC, box=box).tobytes()
+
+
+def upright(raw: bytes, wanted: int) -> Image.Image:
+    """The upright picture in 8-bit RGB; a JPEG may be decoded smaller, not below ``wanted`` pixels a side. Blocking.
+
+    Raises ``Unusable``.
+    """
     if not raw:
         raise Unusable("the file is empty")
     try:
@@ -57,20 +68,15 @@ def model_view(source: Path | bytes, size: int) -> bytes:
     if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
         raise Unusable(f"it claims {image.width * image.height / 1e6:.0f} megapixels, more than {MAX_MEGAPIXELS}")
     try:
-        wanted = math.ceil(size * _DECODE_MARGIN)
         image.draft("RGB", (wanted, wanted))
         # Before the EXIF data is asked for: that may load, and hides what is wrong.
         image.load()
         check_whole(raw)
         turn = _TRANSPOSE.get(_orientation(image))
-        upright = _to_rgb(image)
+        made = _to_rgb(image)
     except Exception as error:
         raise Unusable("it is damaged") from error
-    if turn is not None:
-        upright = upright.transpose(turn)
-    left, top, side = seen_part(upright.width, upright.height)
-    box = (left, top, left + side, top + side)
-    return upright.resize((size, size), Image.Resampling.BICUBIC, box=box).tobytes()
+    return made.transpose(turn) if turn is not None else made
 
 
 def _bytes_of(path: Path) -> bytes:

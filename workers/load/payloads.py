@@ -14,7 +14,7 @@ from typing import Literal
 from workers.errors.tree import InvalidInput, translate
 from workers.files.folder_rules import is_ignored, is_picture
 from workers.files.regular_file import read_regular
-from workers.inference.invoke import MAX_BODY_BYTES, guess_type
+from workers.inference.answers import MAX_BODY_BYTES, guess_type
 from workers.samples.catalogue import chosen
 from workers.samples.maker import TYPICAL_BYTES
 from workers.samples.scene import picture_bytes

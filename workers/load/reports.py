@@ -18,6 +18,7 @@ from workers import paths
 from workers.children.typed import read, write
 from workers.errors.tree import translate
 from workers.files import private
+from workers.files.cells import harmless
 from workers.load.types import LoadReport, LoadTarget
 from workers.types import Backend
 
@@ -55,7 +56,7 @@ def as_csv(report: LoadReport) -> str:
     file = io.StringIO()
     table = csv.writer(file)
     head = ("second", "intended", "sent", "answered", "failed", "p50_ms", "p90_ms", "p99_ms", "instances")
-    table.writerow([*head, *map(_harmless, codes)])
+    table.writerow([*head, *map(harmless, codes)])
     instances = list(report.instances)
     now: int | None = None
     for second in report.seconds:
@@ -75,11 +76,6 @@ def export(report: LoadReport, path: Path) -> None:
         path.write_text(text, "utf-8", newline="")
     except OSError as error:
         raise translate(error, f"write {path.name}") from error
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet does not run."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
 class Reports:

@@ -18,7 +18,7 @@ from workers.children.child import ChildRun, serve
 from workers.children.typed import read, write
 from workers.errors.tree import translate_for
 from workers.files.regular_file import read_regular
-from workers.inference.invoke import MAX_BODY_BYTES, guess_type
+from workers.inference.answers import MAX_BODY_BYTES, guess_type
 from workers.samples.catalogue import chosen
 from workers.samples.scene import picture_bytes
 from workers.scaling.probe import MOST_AT_ONCE, ProbeRequest, ProbeResult, Sample, probe

@@ -1,9 +1,8 @@
-"""Asking endpoints about pictures, a few at a time, and what becomes of those that get no answer."""
+"""Asking targets about pictures, a few at a time, and what becomes of those that get no answer."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import outcome
 from workers.errors.tree import AccessDenied, Expired, ModelFailed, NotFound, SageDeckError, Unreachable
 from workers.files.os_words import os_words
+from workers.inference.answers import classes_of
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -33,8 +33,8 @@ HOPELESS = (NotFound, Unreachable, Expired, AccessDenied)
 class Asker:
     """Puts the answers of endpoints into pictures.
 
-    Two endpoints are asked in turns about the same picture, and each picture begins with the other one: so their
-    times were taken under the same load and can be compared. ``answered(picture)`` is called after every answer.
+    All targets are asked in turns about the same picture, and each picture begins with another one: so their times
+    were taken under the same load and can be compared. ``answered(picture)`` is called after every answer.
     ``seconds`` is how long the last complete run took, ``questions`` how many it asked, and ``stopped`` maps an
     endpoint to the error after which it was asked no more.
     """
@@ -109,17 +109,22 @@ class Asker:
             return Answer(error=words(error), raw=error.details or error.message)
         except OSError as error:
             return Answer(error=f"The file cannot be read: {os_words(error)}.")
-        picture.learn_truth(_classes(found.raw) or found.labels)
-        return Answer(found.labels, found.probabilities, found.latency_ms, raw=found.raw, run=self._run)
+        picture.learn_truth(classes_of(found.raw) or found.labels)
+        return Answer(
+            found.labels, found.probabilities, found.latency_ms, raw=found.raw, run=self._run,
+            function_ms=found.function_ms, model_ms=found.model_ms,
+        )  # fmt: skip
 
 
 def _in_turns(asked: Sequence[Picture], names: Sequence[str]) -> Iterator[tuple[Picture, list[str]]]:
-    """Each picture with the endpoints that have not answered it, in swapped order for every second one."""
+    """Each picture with the targets that have not answered it, beginning with another one each time."""
     at = 0
     for picture in asked:
         whom = [name for name in names if name not in picture.answers]
         if whom:
-            yield picture, whom[::-1] if at % 2 else whom
+            # Turned on by one each time: nobody always goes first.
+            turn = at % len(whom)
+            yield picture, whom[turn:] + whom[:turn]
             at += 1
 
 
@@ -131,10 +136,3 @@ def words(error: SageDeckError) -> str:
     if len(lines) < 2:
         return error.message
     return f"{lines[0].partition(':')[0]}: {lines[-1]}"
-
-
-def _classes(raw: str) -> tuple[str, ...]:
-    try:
-        return tuple(json.loads(raw)["classes"])
-    except (ValueError, KeyError, TypeError):
-        return ()

@@ -22,7 +22,7 @@ _DIALOG_SIZE = (900, 560)
 
 
 class ConfusionsPart(QWidget):
-    """``which`` (A or B) and ``all_button`` are for the head of its section.
+    """``which`` (A, B or C) and ``all_button`` are for the head of its section.
 
     Signals: ``cellChosen(str letter, int truth, int answer)``: positions in the classes of that letter's report.
     """
@@ -57,8 +57,8 @@ class ConfusionsPart(QWidget):
         """Show the reports of the endpoints' models: letter → (training job, its report)."""
         self._reports = {letter: found for letter, found in reports.items() if found[1].confusion}
         self.which.setVisible(len(self._reports) > 1)
-        if self.which.current not in self._reports and self._reports:
-            self.which.set_current(next(iter(self._reports)))
+        if self._reports:
+            self.which.set_segments([(letter, letter) for letter in self._reports])
         self._show()
 
     def _current(self) -> tuple[str, JobReport] | None:

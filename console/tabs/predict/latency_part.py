@@ -22,7 +22,7 @@ from console.widgets.tables.letter_chip import LetterChip, series_of
 # Pixels.
 _CHART_HEIGHT = 130
 _NO_ANSWERS = "No answers yet"
-_OTHER_TIMES = "A and B were asked at different times; “Run again” asks both in turns"
+_OTHER_TIMES = "They were asked at different times; “Run again” asks them in turns"
 # Room right of the slowest call, so that its bar and name are not at the edge.
 _BEYOND_SLOW = 1.3
 
@@ -67,7 +67,8 @@ class LatencyPart(QWidget):
         apart = compared and not known and all(result.answered for result in scores)
         some = len(known[0][1].latencies) if compared and known else 0
         fewer = 0 < some < scores[0].asked
-        both = f"of the {count(some, 'picture')} that both answered in one run"
+        together = "both" if len(scores) == 2 else "all"
+        both = f"of the {count(some, 'picture')} that {together} answered in one run"
         self._note.setText(_OTHER_TIMES if apart else both if fewer else "")
         self._note.setVisible(apart or fewer)
         self._chart.setVisible(not apart)

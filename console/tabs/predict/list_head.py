@@ -29,6 +29,8 @@ _KEYS: dict[str, Callable[[Card], Any]] = {
     "unsure": certainty,
 }
 
+_FILTERS: dict[str, Callable[[Card], bool]] = {"wrong": is_wrong, "differ": disagrees}
+
 
 class ListHead(QWidget):
     """Signals: ``changed()``: another order or filter was chosen."""
@@ -55,13 +57,19 @@ class ListHead(QWidget):
             row.addWidget(control)
 
     @property
+    def wanted(self) -> str:
+        """What the filter looks for, in words."""
+        return "differing answers" if self.filter.current == "differ" else "wrong answers"
+
+    @property
     def plain(self) -> bool:
         """True when all cards are shown as they were dropped, so that a new answer moves none."""
         return self.filter.current == "all" and self.sorting.value() == "given"
 
     def arranged(self, cards: Sequence[Card]) -> list[Card]:
         """The cards to show, in the order chosen."""
-        shown = [card for card in cards if is_wrong(card)] if self.filter.current == "wrong" else list(cards)
+        which = _FILTERS.get(self.filter.current)
+        shown = [card for card in cards if which(card)] if which is not None else list(cards)
         order = _KEYS.get(self.sorting.value())
         if order is not None:
             shown.sort(key=order)
@@ -71,9 +79,12 @@ class ListHead(QWidget):
         """Say how many there are and how far the answers are."""
         wrong = sum(is_wrong(card) for card in cards)
         self._number.setText(f"{len(cards):,}" if cards else "")
-        self.filter.set_text("all", f"All {len(cards)}" if cards else "All")
         words = "Wrong or failed" if any(map(has_failed, cards)) else "Wrong"
-        self.filter.set_text("wrong", f"{words} {wrong}" if cards else words)
+        segments = [("all", f"All {len(cards)}" if cards else "All"), ("wrong", f"{words} {wrong}" if cards else words)]
+        if endpoints > 1:
+            differ = sum(map(disagrees, cards))
+            segments.append(("differ", f"Differ {differ}" if cards else "Differ"))
+        self.filter.set_segments(segments)
         self._status.setText(status)
         self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if endpoints > 1 else [])
         self._place_legend()

@@ -26,6 +26,7 @@ from console.widgets.pictures.prediction_grid import PredictionGrid
 from console.widgets.pictures.reading import read_fitting
 from console.widgets.pictures.viewer import Action
 from workers.inference.model_input import input_size
+from workers.inference.targets import Target, words_of
 from workers.types import JobReport, TrainingJob
 
 # Large enough for a document; a camera's whole picture would take hundreds of megabytes on the clipboard.
@@ -116,7 +117,7 @@ class Looking(QObject):
             picture.name, str(picture.path.parent) if picture.path is not None else "pasted", picture.truth,
             len(picture.data) if picture.data is not None else None, picture.path, picture.data,
             sent=lambda: pictures.read(picture), input_size=size, network=network,
-            answers=picture.card(names), asked=tuple(names),
+            answers=picture.card(names), asked=tuple(map(words_of, names)),
         )  # fmt: skip
 
     def _input(self) -> tuple[int, str]:
@@ -128,7 +129,7 @@ class Looking(QObject):
                 if size is not None:
                     return size, f"the model of {job}"
         names = self._owner.asked()
-        return 0, f"the model of {names[0]}" if names else ""
+        return 0, f"the model of {words_of(names[0])}" if names else ""
 
     # What can be done
 
@@ -206,13 +207,17 @@ def answers_json(picture: Picture, names: Sequence[str]) -> str:
 
 
 def _answer(name: str, answer: Answer) -> dict[str, Any]:
+    target = Target.parse(name)
+    who: dict[str, str] = {"endpoint" if target.variant else target.kind: target.name}
+    if target.variant:
+        who["variant"] = target.variant
     if answer.error:
-        return {"endpoint": name, "error": answer.error}
+        return {**who, "error": answer.error}
     try:
         raw = json.loads(answer.raw)
     except ValueError:
         raw = {"labels": answer.labels, "probabilities": answer.probabilities}
-    return {"endpoint": name, "latency_ms": answer.latency_ms, "answer": raw}
+    return {**who, "latency_ms": answer.latency_ms, "answer": raw}
 
 
 def _open(path: Path) -> None:

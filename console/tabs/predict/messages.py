@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console.models.format import count
-from console.tabs.predict.choice import EndpointChoice
+from console.tabs.predict.choice import TargetChoice
 from console.tabs.predict.pictures import Picture
 from console.widgets.frames.banner import BannerTone
 from console.widgets.frames.empty_state import EmptyState
 from workers.errors.tree import NotFound, SageDeckError
+from workers.inference.targets import words_of
 
 Action = Callable[[], object]
 
@@ -28,22 +29,25 @@ class Actions:
 
 def fill_empty(
     empty: EmptyState,
-    choice: EndpointChoice,
+    choice: TargetChoice,
     pictures: Sequence[Picture],
     connected: bool,
     do: Actions,
     *,
     collecting: bool = False,
+    what: str = "wrong answers",
 ) -> None:
-    """Say why there are no cards, and offer the next step; ``collecting`` while folders are looked through."""
+    """Say why there are no cards, and offer the next step; ``collecting`` while folders are looked through.
+
+    ``what`` the filter looks for."""
     if collecting and not pictures:
         empty.set_content("wait", "Looking for pictures…", "")
     elif pictures:
         answered = all(name in picture.answers for picture in pictures for name in choice.asked)
-        words = "No wrong answers" if answered else "No wrong answers so far"
+        words = f"No {what}" if answered else f"No {what} so far"
         hidden = f"{count(len(pictures), 'picture')} {'is' if len(pictures) == 1 else 'are'} hidden by the filter."
         empty.set_content("filter", words, hidden, ("Show all", do.show_all))
-    elif choice.names or choice.gone:
+    elif choice.asked or choice.gone:
         empty.set_content(
             "predict", "No pictures yet", "Drop some anywhere on the window.", ("Choose pictures…", do.choose)
         )
@@ -62,7 +66,8 @@ def fill_empty(
         empty.set_content(
             "endpoints",
             "No endpoint is in service",
-            "Deploy a trained model, then drop pictures here.",
+            "Deploy a trained model, then drop pictures here."
+            + (" A finished job's model can also be asked on this computer: choose it above." if choice.some else ""),
             ("Go to Endpoints", do.go_to_endpoints),
             ("Go to Training", do.go_to_training),
         )
@@ -91,7 +96,7 @@ class Trouble:
     error: SageDeckError | None = None
 
 
-def trouble(choice: EndpointChoice, pictures: Sequence[Picture], stopped: dict[str, SageDeckError]) -> Trouble | None:
+def trouble(choice: TargetChoice, pictures: Sequence[Picture], stopped: dict[str, SageDeckError]) -> Trouble | None:
     """What stands in the way of answers while there are cards, the worst first."""
     if not pictures:
         return None
@@ -102,12 +107,12 @@ def trouble(choice: EndpointChoice, pictures: Sequence[Picture], stopped: dict[s
             left = f"{count(unasked, 'picture')} got no answer from it. " if unasked else ""
             return Trouble(
                 "warn",
-                f"{name} does not answer any more",
+                f"{words_of(name)} does not answer any more",
                 f"{left}It was deleted or is out of service. Choose another one.",
             )
         error = stopped.get(name)
         if error is not None and not isinstance(error, NotFound):
-            sentence = f"{count(unasked, 'picture')} got no answer from {name}. {error.message} {error.hint}"
+            sentence = f"{count(unasked, 'picture')} got no answer from {words_of(name)}. {error.message} {error.hint}"
             return Trouble("err", error.title, sentence.strip(), True, error)
     if not names and choice.state == "listed":
         if choice.coming:

@@ -20,8 +20,8 @@ from workers.files.folder_rules import class_key, is_ignored, is_picture, split_
 
 # More than any test set of the course; each is a request that is billed by the endpoint's time.
 MOST_PICTURES = 20_000
-# Larger files are sent scaled down: an endpoint takes 6 MB, and its model looks at a few hundred pixels.
-MOST_BYTES = 5 * 1024 * 1024
+# Larger files are sent scaled down: a function takes 4.5 MB as text, and its model looks at a few hundred pixels.
+MOST_BYTES = 4 * 1024 * 1024
 _LONG_SIDE = 1024
 _JPEG_QUALITY = 92
 _SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

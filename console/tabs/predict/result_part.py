@@ -1,4 +1,4 @@
-"""The figures of the side panel: how many pictures each endpoint got right, and how often two agree."""
+"""The figures of the side panel: how many pictures each target got right, and how often they agree."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ResultPart(QWidget):
         if compared:
             same, of = agreement(cards)
             if of:
-                figures.append((f"{same:,} of {of:,}", "both agree", "", ""))
+                figures.append((f"{same:,} of {of:,}", "both agree" if len(scores) == 2 else "all agree", "", ""))
         if tuple(figures) == self._shown:
             return
         self._shown = tuple(figures)

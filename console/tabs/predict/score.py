@@ -72,15 +72,13 @@ def outcome(total: int, failed: int) -> str:
 
 
 def agreement(cards: Sequence[Card]) -> tuple[int, int]:
-    """How many pictures both endpoints gave the same class, of how many that both answered."""
-    pairs = [
-        (first.labels[0], second.labels[0])
+    """How many pictures all targets gave the same class, of how many that all of them answered."""
+    told = [
+        {answer.labels[0] for answer in card.answers if answer is not None and answer.labels}
         for card in cards
-        if len(card.answers) == 2
-        for first, second in [card.answers]
-        if first is not None and second is not None and first.labels and second.labels
+        if len(card.answers) > 1 and all(answer is not None and answer.labels for answer in card.answers)
     ]
-    return sum(first == second for first, second in pairs), len(pairs)
+    return sum(len(labels) == 1 for labels in told), len(told)
 
 
 def is_wrong(card: Card) -> bool:
@@ -97,7 +95,7 @@ def has_failed(card: Card) -> bool:
 
 
 def disagrees(card: Card) -> bool:
-    """True when two endpoints name different classes."""
+    """True when two targets name different classes."""
     tops = {answer.labels[0] for answer in card.answers if answer is not None and answer.labels}
     return len(tops) > 1
 

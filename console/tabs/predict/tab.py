@@ -1,4 +1,5 @@
-"""The Predict tab: endpoints above, a strip to drop pictures on, cards below, the score at the right."""
+"""The Predict tab: what is asked above, a strip to drop pictures on, cards below, the score at the right; or the
+evaluations in their place."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.models.cards import LETTERS, Answer, Card
 from console.tabs.base import Tab
 from console.tabs.predict import TAB, collecting, messages, pictures
 from console.tabs.predict.asking import Asker
-from console.tabs.predict.choice import EndpointChoice
+from console.tabs.predict.choice import TargetChoice
+from console.tabs.predict.evaluation.page import EvaluationPage
 from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
@@ -22,6 +24,7 @@ from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import ended
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.drop_area import DropArea
+from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.banner import Banner
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.pictures.prediction_grid import PredictionGrid
@@ -43,7 +46,7 @@ _ASK = "ask"
 
 
 class PredictTab(Tab):
-    """Drop pictures or folders; one or two endpoints say what they show."""
+    """Drop pictures or folders, and one to three targets say what they show; or evaluate a labelled folder."""
 
     spec = TAB
 
@@ -56,7 +59,9 @@ class PredictTab(Tab):
         self._collecting = 0
         self._drawn = 0.0
         self._asker = Asker(ctx, self._answered)
-        self.choice = EndpointChoice(ctx)
+        self.mode = Segmented([("pictures", "Pictures"), ("evaluations", "Evaluations")], name="Page")
+        self.head.insert(self.mode)
+        self.choice = TargetChoice(ctx)
         self.choice.changed.connect(self._endpoints_changed)
         self.head.add(self.choice)
         self.drop = DropArea(
@@ -81,13 +86,28 @@ class PredictTab(Tab):
         self._stack.addWidget(self.grid)
         self._stack.addWidget(self.empty)
         self.looking = Looking(ctx, self, self.grid, Owner(lambda: self.choice.asked, self.ask_about, self.remove))
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
         for part in (self.drop, self.banner, self.list_head):
-            self.body.addWidget(part)
-        self.body.addWidget(self._stack, 1)
+            column.addWidget(part)
+        column.addWidget(self._stack, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(page)
+        self.body.addWidget(self.pages, 1)
         yield
         self.panel = ScorePanel()
         self.panel.confusions.cellChosen.connect(self._cell_chosen)
-        self.set_side(self.panel, "Result", width=SIDE_WIDTH)
+        yield
+        self.evaluations = EvaluationPage(ctx, self._answering)
+        self.pages.addWidget(self.evaluations)
+        self._sides = QStackedWidget()
+        self._sides.addWidget(self.panel)
+        self._sides.addWidget(self.evaluations.panel)
+        self.mode.changed.connect(self.show_page)
+        self.set_side(self._sides, "Result", width=SIDE_WIDTH)
+        yield
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.refresh)
@@ -103,17 +123,34 @@ class PredictTab(Tab):
     # What the window asks
 
     def activate(self, payload: Any = None) -> None:
-        """Show the tab; ``endpoint`` in the payload is the one to ask, ``paths`` and ``images`` are pictures to add."""
+        """Show the tab; ``target`` (a key) or ``endpoint`` in the payload is asked, ``paths``, ``images`` are added."""
         if isinstance(payload, dict):
-            self.choice.want(payload.get("endpoint", ""))
+            self.choice.want(payload.get("target") or payload.get("endpoint", ""))
             if payload.get("paths"):
                 self.add_paths([Path(path) for path in payload["paths"]])
             for name, data in payload.get("images", ()):
                 self.accept_image(data, name)
         self.refresh()
 
+    def show_page(self, key: str) -> None:
+        """Show ``pictures`` or ``evaluations``."""
+        self.mode.set_current(key)
+        at = 1 if key == "evaluations" else 0
+        self.pages.setCurrentIndex(at)
+        self._sides.setCurrentIndex(at)
+        if at and self.active:
+            self.evaluations.refresh()
+
+    @property
+    def evaluating(self) -> bool:
+        """True while the page Evaluations is shown."""
+        return self.mode.current == "evaluations"
+
     def landing(self, payload: Any = None) -> QWidget | None:
-        """The pictures; without any what chooses some."""
+        """The pictures; without any what chooses some. Of the evaluations what chooses a folder, or their list."""
+        if self.evaluating:
+            table = self.evaluations.table
+            return table.view if table.model.total else self.evaluations.setup.folder_button
         return self.grid if self.grid.isVisible() else self.choose_button
 
     def deactivate(self) -> None:
@@ -130,6 +167,7 @@ class PredictTab(Tab):
         self.choice.forget()
         self.looking.set_reports({})
         self.panel.show_reports({})
+        self.evaluations.forget_account()
         self._show()
 
     def backend_changed(self) -> None:
@@ -140,16 +178,23 @@ class PredictTab(Tab):
     def refresh(self) -> None:
         """Read which endpoints are in service."""
         self.with_services(self._refresh, label="Read the endpoints", key="endpoints", on_error=self._refresh_failed)
+        if self.evaluating:
+            self.evaluations.refresh()
 
     def accept_drop(self, paths: list[Path]) -> bool:
-        """Take dropped pictures and folders."""
+        """Take dropped pictures and folders; of the evaluations one labelled folder."""
+        if self.evaluating and len(paths) == 1 and paths[0].is_dir():
+            self.evaluations.look_at(paths[0])
+            return True
         if not pictures.looks_like_pictures(paths):
             return False
+        self.show_page("pictures")
         self.add_paths(paths)
         return True
 
     def accept_image(self, data: bytes, name: str) -> bool:
         """Take a pasted picture."""
+        self.show_page("pictures")
         self._add([collecting.pasted(data, name)])
         return True
 
@@ -168,11 +213,11 @@ class PredictTab(Tab):
         """Forget what endpoints said that have gone over to another model; True when there were some."""
         changed = set()
         for name in {*self.choice.asked, *(name for picture in self._pictures for name in picture.answers)}:
-            endpoint = self.choice.endpoint(name)
-            if endpoint is not None and endpoint.model_uri:
-                if self._models.setdefault(name, endpoint.model_uri) != endpoint.model_uri:
+            model = self.choice.model_of(name)
+            if model:
+                if self._models.setdefault(name, model) != model:
                     changed.add(name)
-                self._models[name] = endpoint.model_uri
+                self._models[name] = model
         for picture in self._pictures:
             for name in changed & picture.answers.keys():
                 del picture.answers[name]
@@ -191,11 +236,11 @@ class PredictTab(Tab):
         reports: dict[str, tuple[str, JobReport]] = {}
         jobs: dict[str, TrainingJob] = {}
         for letter, name in zip(LETTERS, names, strict=False):
-            endpoint = self.choice.endpoint(name)
-            if endpoint is None or not endpoint.job_name:
+            job_name = self.choice.job_of(name)
+            if not job_name:
                 continue
             try:
-                job = await services.training.describe(endpoint.job_name)
+                job = await services.training.describe(job_name)
                 reports[letter] = (job.name, await services.training.report(job))
                 jobs[letter] = job
             except NotFound:
@@ -205,8 +250,8 @@ class PredictTab(Tab):
         self.panel.show_reports(reports)
 
     def resource_changed(self, kind: str, name: str) -> None:
-        """Read which endpoints are in service after one changed."""
-        if kind == "endpoint" and self.active:
+        """Read what can be asked after some of it changed."""
+        if kind in ("endpoint", "function") and self.active:
             self.refresh()
 
     # Pictures
@@ -354,11 +399,13 @@ class PredictTab(Tab):
                 self.ctx.connected,
                 self._actions,
                 collecting=bool(self._collecting),
+                what=self.list_head.wanted,
             )
         for part in (self.list_head, self.again_button, self.clear_button):
             part.setVisible(bool(cards))
         self._show_trouble()
         self._show_score(cards)
+        self.evaluations.update_targets()
 
     def _show_score(self, cards: list[Card]) -> None:
         names = self.choice.asked

@@ -9,7 +9,7 @@ from console.commands import Affected, Command, Confirmation
 from console.models.format import bytes_text, dollars, milliseconds
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
 from workers.errors.tree import Left, SageDeckError
-from workers.inference.invoke import MAX_BODY_BYTES
+from workers.inference.answers import MAX_BODY_BYTES
 from workers.scaling.probe import MOST_REQUESTS, MOST_SECONDS, ProbeResult, most_dollars
 from workers.scaling.types import Suspended, VariantScaling, VariantSettings
 

@@ -64,6 +64,22 @@ class Segmented(QWidget):
             self.update()
             self.changed.emit(key)
 
+    def set_segments(self, segments: Sequence[tuple[str, str]]) -> None:
+        """Offer other segments; when the one chosen is not among them, the first is, and ``changed`` follows."""
+        if [key for key, _ in segments] == self._keys:
+            for key, text in segments:
+                self.set_text(key, text)
+            return
+        before = self._current
+        self._keys, self._texts = [key for key, _ in segments], dict(segments)
+        self._hover = ""
+        if before not in self._texts:
+            self._current = self._keys[0]
+        self._tell()
+        self._resized()
+        if self._current != before:
+            self.changed.emit(self._current)
+
     def set_text(self, key: str, text: str) -> None:
         """Change a segment's words."""
         if self._texts[key] != text:

@@ -6,7 +6,7 @@
     grid.update_card(replace(card, answers=(Answer(labels, probabilities, 71.0),)))
     grid.currentChanged.connect(self.show_raw)          # key of the card, or ""
 
-``PredictionCard`` is one card as a widget of its own. Series 1 is endpoint A, series 2 endpoint B.
+``PredictionCard`` is one card as a widget of its own. Series 1 is target A, series 2 B, series 3 C.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from console.widgets.pictures.thumbs import thumbnails
 PICTURE = 132
 MARGIN = 8
 _GAP = 14
-_SERIES = ("series1", "series2")
+_SERIES = ("series1", "series2", "series3")
 _RIGHT = Qt.AlignmentFlag.AlignRight
 
 
@@ -122,8 +122,7 @@ def paint_rows(painter: QPainter, area: QRectF, card: Card, rows: list[Bar]) -> 
 
 def _paint_bars(painter: QPainter, area: QRectF, bar: Bar) -> None:
     ways = max(1, len(bar.values))
-    thick = 5.0 if ways > 1 else 6.0
-    gap = 2.0
+    thick, gap = {1: (6.0, 2.0), 2: (5.0, 2.0)}.get(ways, (4.0, 1.5))
     top = area.center().y() - (ways * thick + (ways - 1) * gap) / 2
     for way in range(ways):
         track = QRectF(area.left(), top + way * (thick + gap), area.width(), thick)
@@ -131,7 +130,7 @@ def _paint_bars(painter: QPainter, area: QRectF, bar: Bar) -> None:
         value = bar.values[way] if bar.values else None
         if value:
             done = QRectF(track.left(), track.top(), max(2.0, min(1.0, value) * track.width()), thick)
-            fill_rounded(painter, done, 1.5, theme().color(_SERIES[way % 2]))
+            fill_rounded(painter, done, 1.5, theme().color(_SERIES[way % len(_SERIES)]))
 
 
 def _paint_error(painter: QPainter, area: QRectF, error: str) -> None:

@@ -1,6 +1,6 @@
-"""A letter on a small square of a series' colour: which of two endpoints something is about.
+"""A letter on a small square of a series' colour: which of several targets something is about.
 
-``LetterChip("A")`` stands beside figures, ``letter_icon("A")`` in a field. A is series 1, B series 2.
+``LetterChip("A")`` stands beside figures, ``letter_icon("A")`` in a field. A is series 1, B series 2, C series 3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from console.widgets.base import antialias, draw_text, fill_rounded, on_theme
 # Pixels.
 SIZE = 16
 _RADIUS = 4
-_TONES = {"A": "series1", "B": "series2"}
+_TONES = {"A": "series1", "B": "series2", "C": "series3"}
 
 
 def series_of(letter: str) -> str:
@@ -52,7 +52,7 @@ class LetterChip(QWidget):
     def __init__(self, letter: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._letter = letter
-        self.setAccessibleName(f"Endpoint {letter}")
+        self.setAccessibleName(f"Target {letter}")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         on_theme(self, self.updateGeometry)
 

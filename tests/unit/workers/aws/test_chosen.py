@@ -174,7 +174,7 @@ def test_every_child_is_started_with_that_environment(shell, monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     with pytest.raises(OSError):
-        launcher._Child("workers.launcher.child", backend("work"))
+        launcher._child("workers.launcher.child", backend("work"))
     with pytest.raises(OSError):
         asyncio.run(children.Child("workers.upload.child", {}, environ=child_environ(backend("work"))).start())
     with pytest.raises(OSError):

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from workers.aws.session import AwsSession
 from workers.errors.tree import InvalidInput, ModelFailed, NotFound
-from workers.inference.invoke import MAX_BODY_BYTES, Inference, guess_type
+from workers.inference.answers import MAX_BODY_BYTES, guess_type
+from workers.inference.invoke import Inference
 from workers.types import Backend
 
 JPEG = b"\xff\xd8\xff\xe0" + b"x" * 20
