@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from tests.helpers.evaluation import FakeEvaluations
 from tests.helpers.like import like
 from tests.helpers.window import SANDBOX, FakeServices
 from workers.endpoints.service import Endpoints
@@ -131,7 +132,7 @@ class ModelServices(FakeServices):
             report=like(Training.report)(self._report),
         )
         self.inference = SimpleNamespace(predict=like(Inference.predict)(self._predict))
-        self.evaluations = SimpleNamespace(kept=self._kept)
+        self.evaluations = FakeEvaluations()
 
     async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         if self.list_gate is not None:
@@ -239,14 +240,11 @@ class ModelServices(FakeServices):
             raise NotFound("Could not read the report", "There is none.")
         return self.reports[job.name]
 
-    async def _kept(self) -> tuple[Any, ...]:
-        return ()
-
     async def _predict(self, target: str, data: bytes, content_type: str | None = None) -> Prediction:
         self.asked += 1
         # So long a model of these tests takes.
         await asyncio.sleep(self.predict_seconds)
-        labels, probabilities = self.answers[endpoint](data)
+        labels, probabilities = self.answers[target](data)
         raw = json.dumps({"labels": labels, "probabilities": probabilities, "classes": CLASSES})
         return Prediction(labels, probabilities, latency_ms=20.0 + self.asked % 7, raw=raw)
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
@@ -27,14 +27,12 @@ from console.widgets.frames.banner import Banner
 from console.widgets.pictures.viewer import Viewer
 from console.window.activity_panel import ActivityPanel
 from tests.helpers import full_account as full
+from tests.helpers.evaluation import large_evaluations
 from tests.helpers.faults import faults
 from tests.helpers.load import BEGAN, report_of
 from tests.helpers.models import enter
 from tests.helpers.window import until
 from workers.scaling.curve import Curve
-
-if TYPE_CHECKING:
-    pass
 
 SIZES = ((1440, 900), (1280, 800), (1200, 700), (1024, 700))
 SCALES = {"normal": 1.0, "large": 1.15, "largest": 1.3}
@@ -319,6 +317,7 @@ class Stage:
     async def predict(self) -> None:
         """Two endpoints and a dozen pictures."""
         tab = self.tab("predict")
+        tab.show_page("pictures")
         await until(lambda: len(tab.choice.names) >= 2)
         if not tab.cards():
             tab.add_paths(full.pictures(self._folder / "asked", 12))
@@ -328,6 +327,33 @@ class Stage:
             return len(cards) == 12 and all(card.answers and None not in card.answers for card in cards)
 
         await until(answered)
+
+    async def evaluation(self, part: str = "matrix", number: int = 1) -> Any:
+        """One evaluation with its confusions."""
+        tab, kept, place = self.tab("predict"), self.services.evaluations, self._folder / "labelled"
+        kept.rows = kept.rows or large_evaluations(
+            place, full.CLASSES, (full.ENDPOINTS[0], f"function:{full.FUNCTION}")
+        )
+        page = tab.evaluations
+        tab.show_page("evaluations")
+        await until(lambda: page.table.model.total == len(kept.rows))
+        page.look_at(place)
+        page.table.select_keys([row.id for row in page.table.model.rows()[:number]])
+        await until(lambda: page.setup.labelled is not None and len(page.shown) == number)
+        page.report.pages.set_current(part)
+        return tab
+
+    async def mistakes(self) -> None:
+        """The worst mistakes of an evaluation, and its figures where the window is narrow."""
+        (await self.evaluation("mistakes")).show_side()
+
+    async def calibration(self) -> None:
+        """How sure an evaluated model was."""
+        await self.evaluation("calibration")
+
+    async def compared(self) -> None:
+        """Two evaluations compared."""
+        await self.evaluation(number=2)
 
     async def viewer(self) -> None:
         """One of its pictures, looked at."""
@@ -396,6 +422,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     for name in (
         "overview", "idle", "rules", "budget", "notebook", "tear_down", "unsafe", "role", "events",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
+        "evaluation", "mistakes", "calibration", "compared",
         "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )

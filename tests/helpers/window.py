@@ -95,6 +95,10 @@ class FakeServices:
     async def _complete(self, jobs: Iterable[TrainingJob]) -> tuple[TrainingJob, ...]:
         return tuple(jobs)
 
+    async def _functions(self) -> AsyncIterator[Function]:
+        for function in self.function_rows:
+            yield function
+
     async def _endpoints(self, *, details: bool = True) -> tuple[Endpoint, ...]:
         return tuple(self.endpoint_rows)
 

@@ -200,13 +200,13 @@ def _bins(answers: Sequence[tuple[float, bool]]) -> tuple[Bin, ...]:
 
 def _ece(bins: Sequence[Bin]) -> float | None:
     """The expected calibration error: by how much confidence and accuracy differ, weighted by the bins' answers."""
-    total = sum(one.count for one in bins)
+    total = sum(part.count for part in bins)
     if not total:
         return None
     return sum(
-        one.count / total * abs(one.confidence - one.accuracy)
-        for one in bins
-        if one.confidence is not None and one.accuracy is not None
+        part.count / total * abs(part.confidence - part.accuracy)
+        for part in bins
+        if part.confidence is not None and part.accuracy is not None
     )
 
 

@@ -86,7 +86,12 @@ def notes_of(evaluation: Evaluation, measures: Measures) -> list[str]:
     if not measures.told and measures.answered:
         said.append("The model does not say which classes it knows: the folders' names are taken for them.")
     if measures.failed:
-        said.append(f"{measures.failed:,} pictures got no answer; they are listed below with the reason.")
+        what = (
+            "1 picture got no answer: it is"
+            if measures.failed == 1
+            else f"{measures.failed:,} pictures got no answer: they are"
+        )
+        said.append(f"{what} listed with the reason.")
     return said
 
 
@@ -149,10 +154,10 @@ def _failed(evaluation: Evaluation) -> str:
 
 def comparison_page(first: Evaluation, second: Evaluation, comparison: Comparison, measures: Sequence[Measures]) -> str:
     """The page of two evaluations compared."""
-    names = [Target.parse(one.head.target).full_words for one in (first, second)]
+    names = [Target.parse(evaluation.head.target).full_words for evaluation in (first, second)]
     heads = "".join(
-        f"<h2>{letter}: {escape(name)}</h2>{_facts(one)}{_notes(one, figures)}"
-        for letter, name, one, figures in zip("AB", names, (first, second), measures, strict=True)
+        f"<h2>{letter}: {escape(name)}</h2>{_facts(evaluation)}{_notes(evaluation, figures)}"
+        for letter, name, evaluation, figures in zip("AB", names, (first, second), measures, strict=True)
     )
     rows = [
         ("Accuracy", *(share(figures.accuracy) for figures in measures)),

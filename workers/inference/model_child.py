@@ -51,11 +51,11 @@ def load(folder: Path) -> Answerer:
 def _warm_up(spec: Values) -> Callable[[Values], Values]:
     answer = load(Path(spec["folder"]))
 
-    def one(request: Values) -> Mapping[str, Any]:
+    def respond(request: Values) -> Mapping[str, Any]:
         raw, milliseconds = answer(base64.b64decode(request["picture"]))
         return {"raw": raw, "ms": milliseconds}
 
-    return one
+    return respond
 
 
 if __name__ == "__main__":

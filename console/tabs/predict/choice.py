@@ -33,6 +33,8 @@ COMING = "Creating"
 # The newest ones; an older one is asked from its job in Training.
 MOST_MODELS = 100
 _NOBODY = ("", "Compare with…")
+# A name has at most 63 characters.
+_WIDEST = 340
 _ICONS = {"endpoint": "endpoints", "variant": "scaling", "function": "lambda", "model": "training"}
 _SEGMENTS = (("endpoint", "Endpoint"), ("function", "Function"), ("model", "Model here"))
 _PLACEHOLDERS = {
@@ -109,7 +111,9 @@ class TargetChoice(QWidget):
         row.setSpacing(12)
         row.addWidget(self.kinds)
         for box in self.boxes:
-            row.addWidget(box)
+            box.setMaximumWidth(theme().pixels(_WIDEST))
+            row.addWidget(box, 1)
+        row.addStretch(0)
         self.a.chosen.connect(self._first_chosen)
         for box in self.boxes[1:]:
             box.chosen.connect(self._chosen)

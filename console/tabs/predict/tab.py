@@ -60,10 +60,10 @@ class PredictTab(Tab):
         self._drawn = 0.0
         self._asker = Asker(ctx, self._answered)
         self.mode = Segmented([("pictures", "Pictures"), ("evaluations", "Evaluations")], name="Page")
-        self.head.insert(self.mode)
+        self.head.add(self.mode)
         self.choice = TargetChoice(ctx)
         self.choice.changed.connect(self._endpoints_changed)
-        self.head.add(self.choice)
+        self.body.addWidget(self.choice)
         self.drop = DropArea(
             "predict", "Drop pictures or folders here", "or paste", inline=True, accepts=pictures.looks_like_pictures
         )

@@ -44,7 +44,7 @@ class CalibrationView(QWidget):
 
     def show_bins(self, bins: Sequence[Bin], ece: float | None) -> None:
         """Show these bins."""
-        known = [one for one in bins if one.confidence is not None and one.accuracy is not None]
+        known = [part for part in bins if part.confidence is not None and part.accuracy is not None]
         error = f"Expected calibration error {percents(ece, 1)}" if ece is not None else ""
         self.words.setText(error)
         if not known:
@@ -53,9 +53,12 @@ class CalibrationView(QWidget):
             return
         line = Series("as sure as right", [0.0, 1.0], [0.0, 1.0], comparison=True)
         points = Series(
-            "right", [one.confidence or 0.0 for one in known], [one.accuracy or 0.0 for one in known], tone="series1"
+            "right",
+            [part.confidence or 0.0 for part in known],
+            [part.accuracy or 0.0 for part in known],
+            tone="series1",
         )
         self.chart.set_series([line, points])
-        edges = [*(one.low for one in bins), 1.0]
-        numbers = [*(float(one.count) for one in bins), float(bins[-1].count)]
+        edges = [*(part.low for part in bins), 1.0]
+        numbers = [*(float(part.count) for part in bins), float(bins[-1].count)]
         self.counts.set_series([Series("", edges, numbers, tone="series1", step=True, fill=True)])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRectF, Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
@@ -73,7 +73,7 @@ async def _two(kind: str, shown: Sequence[Shown]) -> Callable[[], str | bytes]:
         return lambda: export.comparison_json(first, second, found)
     if kind == "html":
         return lambda: export.comparison_html(first, second, found, (shown[0][1], shown[1][1]))
-    image = _sheet(_comparison_lines(shown, found), [matrix_image(one) for one in shown])
+    image = _sheet(_comparison_lines(shown, found), [matrix_image(each) for each in shown])
     return lambda: png_of(image)
 
 
@@ -148,5 +148,5 @@ def png_of(image: QImage) -> bytes:
     """The picture as a PNG file's bytes."""
     out = QBuffer()
     out.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(out, b"PNG")
+    QImageWriter(out, b"png").write(image)
     return bytes(out.data().data())

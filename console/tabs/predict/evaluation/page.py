@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from console.activity.model import ActivityItem
 from console.commands import Confirmation
 from console.context import AppContext
+from console.look.theme import theme
 from console.models.format import count, duration
 from console.models.viewing import ViewItem
 from console.tabs.predict.evaluation import exporting
@@ -22,10 +23,12 @@ from console.tabs.predict.evaluation.report import EvaluationReport
 from console.tabs.predict.evaluation.rows import EVALUATIONS, card_of, share, title_of
 from console.tabs.predict.evaluation.setup import Setup
 from console.viewing import Viewing
+from console.widgets.base import on_theme
 from console.widgets.frames.banner import Banner, error_words
 from console.widgets.frames.empty_state import EmptyState
 from console.widgets.frames.file_dialog import ask_for_folder
 from console.widgets.frames.panes import Panes
+from console.widgets.frames.scroll_area import ScrollArea
 from console.widgets.tables.table import ResourceTable
 from workers.errors.tree import SageDeckError
 from workers.evaluation.comparing import compare
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 _RUN, _LIST, _SHOW, _LOOK = (f"predict:{name}" for name in ("evaluate", "evaluations", "evaluation", "folder"))
+
+_LIST_PIXELS, _REPORT_PIXELS = 96, 340
 
 
 class EvaluationPage(QWidget):
@@ -73,8 +78,8 @@ class EvaluationPage(QWidget):
         for page in (self._none, self.report, self.comparison):
             self._stack.addWidget(page)
         panes = Panes(Qt.Orientation.Vertical, ctx.settings, "predict.evaluations")
-        panes.add(self.table, 2)
-        panes.add(self._stack, 5)
+        panes.add(self.table, 1)
+        panes.add(self._stack, 4)
         self.panel = EvaluationPanel()
         self.panel.resumeWanted.connect(lambda: self.resume(self.shown[0][0].head.id))
         self.panel.exportWanted.connect(self.export)
@@ -84,10 +89,19 @@ class EvaluationPage(QWidget):
         column.setSpacing(12)
         for part in (self.setup, self.banner):
             column.addWidget(part)
-        column.addWidget(panes, 1)
+        # On a low window the lists scroll together; a matrix of some pixels shows no pattern.
+        scroll = ScrollArea("Evaluations")
+        scroll.setWidget(panes)
+        column.addWidget(scroll, 1)
+        on_theme(self, self._keep_room)
+        self._keep_room()
         self.viewing = Viewing(ctx, self)
         self.report.lookWanted.connect(self._look)
         self.comparison.lookWanted.connect(self._look)
+
+    def _keep_room(self) -> None:
+        self.table.setMinimumHeight(theme().pixels(_LIST_PIXELS))
+        self._stack.setMinimumHeight(theme().pixels(_REPORT_PIXELS))
 
     @property
     def running(self) -> bool:
@@ -281,12 +295,12 @@ class EvaluationPage(QWidget):
         path = Path(evaluation.head.folder) / key
         card = None
         if source is self.comparison:
-            card = next((one for one in self.comparison.grid.cards() if one.key == key), None)
+            card = next((card for card in self.comparison.grid.cards() if card.key == key), None)
         else:
-            answer: Answered | None = next((one for one in evaluation.answers if one.path == key), None)
+            answer: Answered | None = next((answer for answer in evaluation.answers if answer.path == key), None)
             if answer is not None:
                 card = card_of(evaluation.head, answer, truths(evaluation)(answer))
-        asked = tuple(words_of(one.head.target) for one, _ in self.shown)
+        asked = tuple(words_of(evaluation.head.target) for evaluation, _ in self.shown)
         return ViewItem(path.name, str(path.parent), card.truth if card else "", path=path, answers=card, asked=asked)
 
     # Export, deletion

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from console.models.columns import DASH
@@ -66,11 +66,6 @@ class EvaluationPanel(SidePanel):
         self.add(self._grid_holder)
         self.add(self._notes)
         self.add(self.resume_button)
-        self._latency_head = self.section("Latency")
-        for part in (self._legend, self._bars, self._latency, self._cloud):
-            self.add(part)
-        self._facts_head = self.section("About")
-        self.add(self._facts)
         self._export_head = self.section("Export")
         self.export_buttons = {
             kind: Button(words, icon="download", small=True, on=partial(self.exportWanted.emit, kind))
@@ -85,13 +80,18 @@ class EvaluationPanel(SidePanel):
         grid.setColumnStretch(2, 1)
         self.add(holder)
         self._exports = holder
+        self._latency_head = self.section("Latency")
+        for part in (self._legend, self._bars, self._latency, self._cloud):
+            self.add(part)
+        self._facts_head = self.section("About")
+        self.add(self._facts)
         self.delete_button = Button("Delete…", "dangerText", small=True, on=self.deleteWanted.emit)
         self.add(self.delete_button)
         self.show_evaluations([])
 
     def show_evaluations(self, shown: Sequence[Shown], *, running: bool = False) -> None:
         """Show none, one, or two of them."""
-        some, one = bool(shown), len(shown) == 1
+        some, single = bool(shown), len(shown) == 1
         self._hint.setVisible(not some)
         for part in (
             self._grid_holder, self._latency_head, self._legend, self._bars, self._latency, self._export_head,
@@ -99,14 +99,14 @@ class EvaluationPanel(SidePanel):
         ):  # fmt: skip
             part.setVisible(some)
         for part in (self._facts_head, self._facts, self.delete_button):
-            part.setVisible(one)
-        self.set_title(Target.parse(shown[0][0].head.target).words if one else "Compared" if some else "Evaluation")
-        self.title.setToolTip(Target.parse(shown[0][0].head.target).full_words if one else "")
+            part.setVisible(single)
+        self.set_title(Target.parse(shown[0][0].head.target).words if single else "Compared" if some else "Evaluation")
+        self.title.setToolTip(Target.parse(shown[0][0].head.target).full_words if single else "")
         self._show_figures(shown)
         self._show_notes(shown)
-        left = one and _unfinished(shown[0])
+        left = single and _unfinished(shown[0])
         self.resume_button.setVisible(bool(left) and not running)
-        if one:
+        if single:
             self.resume_button.setText("Resume" if not shown[0][0].whole else "Ask failed ones again")
             self._facts.set_rows(_facts(shown[0][0]))
         self._show_latency(shown)
@@ -127,7 +127,7 @@ class EvaluationPanel(SidePanel):
             ("Failed", [f"{measures.failed:,}" for _, measures in shown]),
         ]
         for line, (name, values) in enumerate(rows, start=1):
-            self._grid.addWidget(label(name, "small", "text2"), line, 0)
+            self._grid.addWidget(label(name, "small", "text2"), line, 0, Qt.AlignmentFlag.AlignLeft)
             for at, value in enumerate(values):
                 figure = label(value, "section" if line == 1 else "name")
                 figure.setAccessibleName(f"{name}: {value}")

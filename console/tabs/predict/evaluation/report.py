@@ -114,7 +114,9 @@ class EvaluationReport(QWidget):
         self.pages.set_segments(pages)
         self.matrix.set_matrix(measures.classes, measures.confusion)
         self.classes.set_rows(list(measures.scores))
-        self.mistakes.set_cards([card_of(evaluation.head, one.answer, one.truth) for one in measures.mistakes])
+        self.mistakes.set_cards(
+            [card_of(evaluation.head, mistake.answer, mistake.truth) for mistake in measures.mistakes]
+        )
         self.calibration.show_bins(measures.bins, measures.ece)
         self.failed.set_rows([answer for answer in evaluation.answers if answer.error])
         self._truth_of = truth_of

@@ -21,7 +21,7 @@ def share(value: float | None, digits: int = 1) -> str:
 
 def _state(row: Summary) -> State:
     if row.whole:
-        return State("whole", "ok")
+        return State("complete", "ok")
     return State(f"{row.done:,} of {row.head.pictures:,}", "warn", "stopped")
 
 

@@ -67,12 +67,13 @@ class Setup(QWidget):
         self._folder.setToolTip(labelled.folder if labelled is not None else "")
         for part in (self._facts, self._at_once_words, self.at_once, self.start_button):
             part.setVisible(labelled is not None)
-        self.split.setVisible(labelled is not None and bool(labelled.splits))
+        self.split.setVisible(labelled is not None and len(labelled.splits) > 1)
         if labelled is None:
             self.hint.say("Choose a folder that holds a folder of pictures for each class, or drop it here.", "info")
             return
         pictures, classes = count(len(labelled.pictures), "picture"), count(len(labelled.classes), "class")
-        self._facts.setText(f"{pictures}, {classes}")
+        of = f" of {labelled.split}" if labelled.splits and labelled.split != "all" else ""
+        self._facts.setText(f"{pictures}{of}, {classes}")
         if labelled.splits:
             segments = [(name, name.capitalize()) for name in labelled.splits]
             blocked = self.split.blockSignals(True)

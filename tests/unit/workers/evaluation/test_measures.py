@@ -77,7 +77,7 @@ def test_the_calibration_error_by_hand() -> None:
     answers = [answered("1", PUG, PUG, 0.95), answered("2", PUG, AKITA, 0.95), answered("3", PUG, PUG, 0.55)]
     found = measure(evaluation(answers))
     assert found.ece == pytest.approx(2 / 3 * abs(0.95 - 0.5) + 1 / 3 * abs(0.55 - 1.0))
-    assert [one.count for one in found.bins] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+    assert [part.count for part in found.bins] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_figures_fit_together(rows: list[tuple[str, str, float, bool]]) -> N
     ]
     found = measure(evaluation(answers))
     assert found.answered + found.failed == len(rows)
-    assert sum(map(sum, found.confusion)) == found.judged == sum(one.count for one in found.bins)
+    assert sum(map(sum, found.confusion)) == found.judged == sum(part.count for part in found.bins)
     assert sum(found.confusion[at][at] for at in range(len(CLASSES))) == found.right
     assert found.judged - found.right == len(found.mistakes)
     assert found.ece is None or 0 <= found.ece <= 1

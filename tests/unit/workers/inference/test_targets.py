@@ -40,12 +40,12 @@ def test_what_can_be_asked_of_what_exists() -> None:
     several = Endpoint("two", "InService", NOW, fleets=(
         Fleet("ml.m5.large", 1, 1, "blue", 1.0), Fleet("ml.m5.large", 1, 1, "green", 0.0),
         Fleet("ml.m5.large", 1, 1, "shadow", None)))  # fmt: skip
-    one = Endpoint("one", "InService", NOW, fleets=(Fleet("ml.m5.large", 1, 1, "AllTraffic", 1.0),))
+    single = Endpoint("one", "InService", NOW, fleets=(Fleet("ml.m5.large", 1, 1, "AllTraffic", 1.0),))
     functions = [
         Function("asks", "", "", 128, 3, "", NOW, endpoint_name="one"), Function("other", "", "", 128, 3, "", NOW),
     ]  # fmt: skip
     jobs = [TrainingJob("done", "Completed", NOW), TrainingJob("bad", "Failed", NOW)]
-    found = [target.key for target in targets_of([several, one], functions, jobs)]
+    found = [target.key for target in targets_of([several, single], functions, jobs)]
     assert found == ["two", "two/blue", "two/green", "one", "function:asks", "model:done"]
 
 

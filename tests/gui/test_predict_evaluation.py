@@ -1,0 +1,203 @@
+"""The page Evaluations: begun, stopped, shown, compared, exported; and what else than endpoints can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtGui import QImage
+
+from console.tabs.predict.evaluation import exporting
+from console.tabs.predict.tab import PredictTab
+from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations, answered, evaluation, labelled_folder
+from tests.helpers.models import NOW, ModelServices
+from tests.helpers.predict_tab import always, open_tab, picture, with_endpoints
+from tests.helpers.predict_tab import answered as all_answered
+from tests.helpers.window import texts, until
+from workers.errors.tree import AccessDenied, SageDeckError
+from workers.evaluation.types import Answered
+from workers.functions.types import Function
+from workers.types import Fleet
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return labelled_folder(tmp_path / "set")
+
+
+async def opened(
+    make_application: Callable[..., Any], services: ModelServices, folder: Path | None = None
+) -> PredictTab:
+    _, tab = await open_tab(make_application, services)
+    tab.show_page("evaluations")
+    if folder is not None:
+        tab.accept_drop([folder])
+        await until(lambda: tab.evaluations.setup.labelled is not None)
+    return tab
+
+
+def kept(folder: Path) -> FakeEvaluations:
+    first = [answered(f"test/{name}/{at}.jpg", name, name, 0.9) for name in CLASSES for at in range(3)]
+    first[0] = replace(first[0], labels=(PUG, AKITA, HUSKY))
+    second = [replace(answer, labels=(answer.truth, *CLASSES)) for answer in first]
+    second[4] = replace(second[4], labels=(HUSKY, PUG, AKITA))
+    failed = Answered("test/bad.jpg", PUG, "", error="It is damaged.")
+    return FakeEvaluations(
+        evaluation([*first, failed], id="20260101T000000-one", target="one", folder=str(folder), began=1.0),
+        evaluation(second, id="20260102T000000-two", target="function:two", folder=str(folder), began=2.0),
+    )
+
+
+async def test_every_target_is_evaluated_and_the_two_are_compared(
+    make_application: Callable[..., Any], folder: Path
+) -> None:
+    services = with_endpoints("a", "b")
+    tab = await opened(make_application, services, folder)
+    page = tab.evaluations
+    assert "9 pictures of test, 3 classes" in texts(page)
+    tab.choice.b.set_value("b")
+    page.setup.start_button.click()
+    await until(lambda: len(page.shown) == 2)
+    assert [target for target, _ in services.evaluations.begun] == ["a", "b"]
+    await until(lambda: not page.running and page.setup.start_button.isVisible())
+    assert "pictures were answered alike" in texts(page.comparison) and len(page.comparison.grid.cards()) > 0
+    page.comparison.filter.set_current("first")
+    assert all(card.answers[0].labels[0] == card.truth for card in page.comparison.grid.cards())
+
+
+async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
+    make_application: Callable[..., Any], folder: Path
+) -> None:
+    services = with_endpoints("a")
+    services.evaluations.gate = asyncio.Event()
+    tab = await opened(make_application, services, folder)
+    page = tab.evaluations
+    page.setup.start_button.click()
+    await until(lambda: "a: 1 of 9, 100.0 % right so far" in texts(page.setup))
+    assert not page.setup.start_button.isVisible() and not page.setup.folder_button.isEnabled()
+    page.setup.stop_button.click()
+    assert "waited for" in texts(page.setup)
+    services.evaluations.gate.set()
+    await until(lambda: len(page.shown) == 1 and not page.running)
+    await until(lambda: "7 of 9 pictures were not asked about" in texts(page.panel))
+    page.panel.resume_button.click()
+    await until(lambda: services.evaluations.resumed == [page.shown[0][0].head.id])
+    await until(lambda: not page.running)
+
+
+async def test_a_refusal_is_told_above_the_list_which_stays(make_application: Callable[..., Any], folder: Path) -> None:
+    services = with_endpoints("a")
+    services.evaluations = kept(folder)
+    services.evaluations.error = AccessDenied("Not allowed", "You may not invoke it.")
+    tab = await opened(make_application, services, folder)
+    page = tab.evaluations
+    await until(lambda: page.table.model.total == 2)
+    page.setup.start_button.click()
+    await until(page.banner.isVisible)
+    assert "You may not invoke it." in texts(page.banner) and page.table.model.total == 2
+
+
+async def test_a_cell_shows_its_pictures_and_a_class_all_of_its(
+    make_application: Callable[..., Any], folder: Path
+) -> None:
+    services = with_endpoints("a")
+    services.evaluations = kept(folder)
+    tab = await opened(make_application, services)
+    page = tab.evaluations
+    await until(lambda: page.table.model.total == 2)
+    page.table.select_keys(["20260101T000000-one"])
+    await until(lambda: len(page.shown) == 1)
+    assert [card.key for card in page.report.cell_grid.cards()] == ["test/004.Akita/0.jpg"], "the worst cell"
+    page.report.matrix.cellActivated.emit(1, 1)
+    assert len(page.report.cell_grid.cards()) == 3 and "Pug recognised, 3 of 3" in texts(page.report)
+    page.report.show_class(AKITA)
+    assert len(page.report.cell_grid.cards()) == 3
+    assert [card.key for card in page.report.mistakes.cards()] == ["test/004.Akita/0.jpg"]
+    page.report.pages.set_current("failed")
+    assert [row.error for row in page.report.failed.model.rows()] == ["It is damaged."]
+    assert "1 picture got no answer" in texts(page.panel) and "88.9 %" in texts(page.panel)
+    page.report.mistakes.lookWanted.emit("test/004.Akita/0.jpg")
+    await until(lambda: page.viewing.is_open)
+    page.viewing.close()
+
+
+def read(place: Path) -> bytes:
+    return place.read_bytes()
+
+
+async def test_every_kind_of_export_is_written_whole_and_a_full_disk_leaves_nothing(
+    make_application: Callable[..., Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = with_endpoints("a")
+    services.evaluations = kept(folder)
+    tab = await opened(make_application, services)
+    shown = [await services.evaluations.whole(row.head.id) for row in services.evaluations.rows]
+    for several in (shown[:1], shown):
+        for kind in ("csv", "json", "png", "html"):
+            place = tmp_path / f"out-{len(several)}.{kind}"
+            await exporting.write(tab.ctx, place, kind, several)
+            if kind == "png":
+                assert QImage.fromData(read(place)).width() > 300
+                continue
+            text = read(place).decode()
+            assert text.startswith({"csv": "picture,", "json": "{", "html": "<!DOCTYPE html>"}[kind])
+            assert "test/004.Akita/0.jpg" in text
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("workers.files.whole.os.fsync", full)
+    with pytest.raises(SageDeckError):
+        await exporting.write(tab.ctx, tmp_path / "new" / "out.csv", "csv", shown)
+    with pytest.raises(SageDeckError):
+        await exporting.write(tab.ctx, tmp_path / "out-1.csv", "csv", shown)
+    assert read(tmp_path / "out-1.csv").startswith(b"picture,folder")
+
+
+async def test_variants_functions_and_models_can_be_asked_and_compared(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("a")
+    services.endpoint_rows[0] = replace(
+        services.endpoint_rows[0], fleets=(Fleet("ml.m5.large", 1, 1, "x", 1.0), Fleet("ml.m5.large", 1, 1, "y", 1.0))
+    )
+    services.function_rows = [Function("asks-a", "", "", 128, 3, "", NOW, endpoint_name="a")]
+    services.answers |= {
+        "a/y": always(PUG, AKITA, HUSKY), "function:asks-a": always(AKITA, PUG), "model:a-1": always(AKITA, PUG),
+    }  # fmt: skip
+    picture(tmp_path / "Akita" / "1.png")
+    _, tab = await open_tab(make_application, services)
+    choice = tab.choice
+    assert [choice.a.itemText(at) for at in range(choice.a.count())] == ["a", "a / x", "a / y"]
+    choice.kinds.set_current("function")
+    assert choice.a.value() == "function:asks-a" and not choice.c.isVisible()
+    choice.b.set_value("model:a-1")
+    assert choice.c.isVisible()
+    choice.c.set_value("a/y")
+    assert choice.asked == ["function:asks-a", "model:a-1", "a/y"]
+    tab.add_paths([tmp_path])
+    [card] = await all_answered(tab, 1)
+    assert [answer.labels[0] for answer in card.answers if answer is not None] == [AKITA, AKITA, PUG]
+    assert tab.list_head.filter.texts()[-1] == "Differ 1" and "0 of 1" in texts(tab.panel)
+    tab.list_head.filter.set_current("differ")
+    assert len(tab.grid.cards()) == 1
+    choice.c.set_value("")
+    await until(lambda: tab.list_head.filter.texts()[-1] == "Differ 0")
+
+
+async def test_functions_that_may_not_be_listed_are_no_end_of_endpoints(make_application: Callable[..., Any]) -> None:
+    services = with_endpoints("a")
+
+    async def refused() -> Any:
+        raise AccessDenied("Not allowed", "You may not list functions.")
+        yield
+
+    services.functions.list_all = refused
+    _, tab = await open_tab(make_application, services)
+    assert tab.choice.asked == ["a"] and "You may not list functions." in tab.choice.unread["function"]
