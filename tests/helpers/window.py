@@ -26,8 +26,8 @@ from workers.aws.session import AwsSession
 from workers.aws.tags import Tags
 from workers.endpoints.service import Endpoints
 from workers.functions.service import Functions
-from workers.prices.refresh import Pricing
 from workers.functions.types import Function
+from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
 from workers.training.jobs import Training
 from workers.types import Backend, Endpoint, Identity, TrainingJob
