@@ -34,6 +34,8 @@ OTHER = "EC2 - Other"
 _HOURS_A_MONTH = 730.0
 # Cost Explorer writes the region's short name before SageMaker's usage types.
 _SHORT = "USE1-"
+# How usage types call the jobs that are billed as training is, hour by hour.
+_JOBS = {"Processing": "Processing", "Transform": "Tsform"}
 
 # (service, usage type).
 Line = tuple[str, str]
@@ -116,7 +118,7 @@ class Meter:
         rows = self._db.query("SELECT * FROM usage_days WHERE day >= ? AND day < ?", (start, end))
         for row in rows:
             sums[row["day"], row["service"], row["usage"]] += row["quantity"]
-        for day, usage, hours in _trained(self._call, self._now()):
+        for day, usage, hours in (*_trained(self._call, self._now()), *_processed(self._call, self._now())):
             if start <= day < end:
                 sums[day, SAGEMAKER, usage] += hours
         return [
@@ -172,6 +174,21 @@ def _trained(call: Call, now: float) -> Iterator[tuple[str, str, float]]:
         yield _day(_epoch(begun, now)), f"{_SHORT}Train:{resources.get('InstanceType', '')}", hours
 
 
+def _processed(call: Call, now: float) -> Iterator[tuple[str, str, float]]:
+    """Day, usage type and hours of each processing and transform job."""
+    for word, kind in _JOBS.items():
+        for row in _rows(call, "sagemaker", f"List{word}Jobs", f"{word}JobSummaries"):
+            name = f"{word}JobName"
+            job = call("sagemaker", f"Describe{word}Job", {name: row[name]})
+            begun = job.get(f"{word}StartTime")
+            if begun is None:
+                continue
+            resources = job.get("TransformResources") or job["ProcessingResources"]["ClusterConfig"]
+            seconds = max(0.0, _epoch(job.get(f"{word}EndTime"), now) - _epoch(begun, now))
+            hours = seconds * resources.get("InstanceCount", 1) / 3600
+            yield _day(_epoch(begun, now)), f"{_SHORT}{kind}:{resources.get('InstanceType', '')}", hours
+
+
 def _rows(call: Call, service: str, operation: str, member: str) -> Iterator[dict[str, Any]]:
     """All rows of a list, page by page."""
     token: dict[str, Any] = {}
@@ -205,7 +222,8 @@ def price(usage: str) -> float:
     prices, standing = _table()["prices"][REGION], _table()["standing"]["prices"][REGION]
     if kind == "Host":
         found = prices["hosting"].get(name)
-    elif kind == "Train":
+    elif kind == "Train" or kind in _JOBS.values():
+        # The same prices for the same types.
         found = prices["training"].get(name)
     elif kind == "Notebk":
         # Where a notebook's price is not its own, it is the one of training.

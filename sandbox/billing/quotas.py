@@ -29,6 +29,7 @@ from sandbox.wire.models import operation_model
 SERVICE_CODE = "sagemaker"
 SERVICES = {SERVICE_CODE: "Amazon SageMaker", "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)"}
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
+PROCESSING, TRANSFORM = "processing job usage", "transform job usage"
 HOSTS_OF_A_JOB = "Maximum number of instances per training job"
 # Long enough that the window shows a request as pending.
 APPROVAL_SECONDS = 3.0
@@ -150,16 +151,22 @@ def quota_of(code: str) -> Quota | None:
 
 @functools.cache
 def catalogue() -> dict[str, Quota]:
-    """All quotas by name: three for each instance type that SageMaker's own model names, the hosts, EC2's vCPUs."""
+    """All quotas by name: one for each use of each instance type that SageMaker's own model names, the hosts, EC2's
+    vCPUs."""
     training = _types("CreateTrainingJob", ("ResourceConfig", "InstanceType"))
-    hosting = _types("CreateEndpointConfig", ("ProductionVariants", "InstanceType"))
+    uses = {
+        TRAINING: training,
+        SPOT: training,
+        ENDPOINT: _types("CreateEndpointConfig", ("ProductionVariants", "InstanceType")),
+        PROCESSING: _types("CreateProcessingJob", ("ProcessingResources", "ClusterConfig", "InstanceType")),
+        TRANSFORM: _types("CreateTransformJob", ("TransformResources", "InstanceType")),
+    }
     quotas = [Quota(HOSTS_OF_A_JOB, MOST_APPROVED, adjustable=False)]
     quotas += [
         Quota(f"{instance_type} for {usage}", _default(instance_type))
-        for usage in (TRAINING, SPOT)
-        for instance_type in training
+        for usage, types in uses.items()
+        for instance_type in types
     ]
-    quotas += [Quota(f"{instance_type} for {ENDPOINT}", _default(instance_type)) for instance_type in hosting]
     quotas += _vcpu_quotas().values()
     return {quota.name: quota for quota in sorted(quotas, key=lambda quota: quota.name)}
 

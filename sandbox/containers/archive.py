@@ -49,7 +49,7 @@ class _Member(tarfile.TarInfo):
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS) -> int:
-    """Unpack a tar file (plain or gzip) into the folder ``target`` and return the number of files.
+    """Unpack a tar.gz into the folder ``target`` and return the number of files.
 
     ``max_bytes`` counts the unpacked size. On any refusal the files written so far are removed and
     ``ArchiveError`` names the member.
@@ -58,7 +58,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
     written: list[Path] = []
     try:
         _check(archive, max_bytes, max_members)
-        with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+        with tarfile.open(archive, "r:gz", tarinfo=_Member) as tar:
             for member in tar:
                 destination = target.joinpath(*_checked_name(member).parts)
                 if member.isdir():
@@ -89,7 +89,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
 def _check(archive: Path, max_bytes: int, max_members: int) -> None:
     """Look at every member before anything is written: making a hundred thousand files takes minutes."""
     number = total = 0
-    with tarfile.open(archive, "r:*", tarinfo=_Member) as tar:
+    with tarfile.open(archive, "r:gz", tarinfo=_Member) as tar:
         while (member := tar.next()) is not None:
             # The archive object remembers each member; a refusal must not cost the memory for all of them.
             tar.members.clear()  # type: ignore[attr-defined]

@@ -88,8 +88,8 @@ EMPTY: Mapping[str, str] = {
     "ListLabelingJobs ListLineageGroups ListMlflowTrackingServers ListModelBiasJobDefinitions ListModelCards "
     "ListModelExplainabilityJobDefinitions ListModelMetadata ListModelPackageGroups ListModelPackages "
     "ListModelQualityJobDefinitions ListMonitoringAlertHistory ListMonitoringExecutions ListMonitoringSchedules "
-    "ListOptimizationJobs ListPartnerApps ListPipelineExecutionSteps ListPipelines ListProcessingJobs ListProjects "
-    "ListSpaces ListStudioLifecycleConfigs ListSubscribedWorkteams ListTrainingPlans ListTransformJobs "
+    "ListOptimizationJobs ListPartnerApps ListPipelineExecutionSteps ListPipelines ListProjects "
+    "ListSpaces ListStudioLifecycleConfigs ListSubscribedWorkteams ListTrainingPlans "
     "ListTrialComponents ListTrials ListUserProfiles ListWorkforces ListWorkteams",
     "scheduler": "ListSchedules",
     "secretsmanager": "ListSecrets",

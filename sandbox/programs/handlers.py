@@ -23,6 +23,7 @@ JSON, CSV, NPY, ANY = "application/json", "text/csv", "application/x-npy", "*/*"
 _UTF8_TYPES = (JSON, CSV)
 # Names that fit a sentence.
 _MOST_NAMES = 5
+_OPTIONAL = ("transform_fn", "pre_model_fn", "model_warmup_fn")
 
 
 class UnsupportedFormat(Exception):
@@ -76,7 +77,11 @@ class Handlers:
         self._functions = _functions(module)
         self._arity = {name: len(inspect.signature(function).parameters) for name, function in self._functions.items()}
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
+        if "pre_model_fn" in self._functions:
+            self._call("pre_model_fn", str(model_dir))
         self.model = self._call("model_fn", str(model_dir))
+        if "model_warmup_fn" in self._functions:
+            self._call("model_warmup_fn", str(model_dir), self.model)
 
     def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Answer one invocation: status, headers (Content-Type and what the handlers set) and body."""
@@ -126,14 +131,22 @@ class Handlers:
 
 
 def _load(code: Path, program: str) -> ModuleType | None:
-    """Import the user's program as a module of its own name, with its folder first on the path."""
+    """Import the user's program as a module of its own name, with its folder first on the path.
+
+    None where there is none: then the toolkit's own handlers serve the model.
+    """
     if not program:
         return None
     path = code / program
     if not path.is_file():
         names = sorted(entry.name for entry in code.iterdir()) if code.is_dir() else []
         present = ", ".join([name for name in names if name != "__pycache__"][:20]) or "nothing"
-        raise FileNotFoundError(f"The entry point {program} is not in the model's code folder, which has: {present}.")
+        print(
+            f"The entry point {program} is not in the model's code folder, which has: {present}. The toolkit's default "
+            "handlers serve the model.",
+            flush=True,
+        )
+        return None
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
@@ -151,7 +164,7 @@ def _functions(module: ModuleType | None) -> dict[str, Callable[..., Any]]:
         "predict_fn": default_predict_fn,
         "output_fn": default_output_fn,
     }
-    own = {name: getattr(module, name) for name in (*defaults, "transform_fn") if hasattr(module, name)}
+    own = {name: getattr(module, name) for name in (*defaults, *_OPTIONAL) if hasattr(module, name)}
     if "transform_fn" in own and {"input_fn", "predict_fn", "output_fn"} & own.keys():
         raise ValueError(
             "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "

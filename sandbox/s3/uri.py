@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from sandbox.wire.errors import AwsError
 
 SCHEME = "s3://"
 # Names of buckets, also of old ones and aliases of access points. A key may have any character, "?" and "#" too.
+_HTTPS_HOST = re.compile(r"https://([a-z0-9.-]+)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.+)", re.DOTALL)
+_HTTPS_PATH = re.compile(r"https://s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/([A-Za-z0-9._-]+)/(.+)", re.DOTALL)
 _FORM = re.compile(r"s3://([A-Za-z0-9._-]+)(?:/(.*))?", re.DOTALL)
 
 
@@ -33,6 +36,14 @@ class S3Uri:
         """As ``parse``; ``None`` for anything else."""
         match = _FORM.fullmatch(text) if isinstance(text, str) else None
         return None if match is None else cls(match[1], match[2] or "")
+
+    @classmethod
+    def located(cls, text: str, member: str = "S3Uri") -> S3Uri:
+        """As ``parse``, and the https URL of an object, which SageMaker takes where it reads one."""
+        host = _HTTPS_HOST.fullmatch(text)
+        path = _HTTPS_PATH.fullmatch(text)
+        found = host or path
+        return cls.parse(f"{SCHEME}{found[1]}/{unquote(found[2])}" if found else text, member)
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.bucket}/{self.key}"

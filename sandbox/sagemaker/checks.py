@@ -30,3 +30,18 @@ def bucket_exists(ctx: SandboxContext, bucket: str) -> bool:
 def any_object(ctx: SandboxContext, bucket: str, prefix: str) -> bool:
     """True when a key of the bucket starts with ``prefix``."""
     return next(iter(ctx.part(S3).list(bucket, prefix)), None) is not None
+
+
+class Stored:
+    """The checks' questions about S3, answered from the store."""
+
+    def __init__(self, ctx: SandboxContext) -> None:
+        self._ctx = ctx
+
+    def bucket_exists(self, bucket: str) -> bool:
+        """True when the account has this bucket."""
+        return bucket_exists(self._ctx, bucket)
+
+    def any_object(self, bucket: str, prefix: str) -> bool:
+        """True when a key of the bucket starts with ``prefix``."""
+        return any_object(self._ctx, bucket, prefix)

@@ -28,6 +28,8 @@ SAMPLE_SECONDS = 5.0
 # Adding up a folder of many pictures takes a while; it grows slowly.
 DISK_SECONDS = 60.0
 GIB = 1024**3
+# No name of a training job begins with a dot.
+PROCESSING_FOLDER = ".processing"
 Point = tuple[str, dict[str, str], Datum]
 
 
@@ -39,6 +41,8 @@ class Kind:
     operation: str
     member: str
     cluster: tuple[str, ...]
+    # Where the folders of its jobs lie below those of all jobs.
+    place: str = ""
 
 
 # By the kind under which its processes run.
@@ -49,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
         "DescribeProcessingJob",
         "ProcessingJobName",
         ("ProcessingResources", "ClusterConfig"),
+        PROCESSING_FOLDER,
     ),
 }
 
@@ -181,4 +186,4 @@ class JobMeters:
             members = members[name]
         groups = members.get("InstanceGroups") or [members]
         room = room_of(groups[0].get("InstanceType", ""), members.get("VolumeSizeInGB", 0))
-        return HostMeter(host, self._ctx.state.jobs / host, room)
+        return HostMeter(host, self._ctx.state.jobs / kind.place / host, room)

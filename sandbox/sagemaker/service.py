@@ -13,20 +13,25 @@ from sandbox.sagemaker.hosting.metrics import InvocationMetrics
 from sandbox.sagemaker.hosting.models import Models
 from sandbox.sagemaker.measuring import JobMeters
 from sandbox.sagemaker.notebooks.calls import Notebooks
+from sandbox.sagemaker.processing.jobs import ProcessingJobs
+from sandbox.sagemaker.queue import JobQueue
 from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.training.jobs import TrainingJobs
+from sandbox.sagemaker.transform.jobs import TransformJobs
 from sandbox.sagemaker.tuning.jobs import TuningJobs
 from sandbox.service import Service
 
 
 class SageMakerService(Service):
-    """Training and tuning jobs, models, endpoints, notebook instances and their tags."""
+    """Training, tuning, processing and transform jobs, models, endpoints, notebook instances and their tags."""
 
     name = "sagemaker"
 
     training: TrainingJobs
     tuning: TuningJobs
+    processing: ProcessingJobs
+    transform: TransformJobs
     endpoints: Endpoints
     notebooks: Notebooks
     invocations: InvocationMetrics
@@ -35,15 +40,21 @@ class SageMakerService(Service):
         """Open the records and bring back what a former sandbox left."""
         self.logs = LogPump(ctx.part(Logs), _report)
         tags = Tags(ctx.state.db)
-        self.training = TrainingJobs(ctx, self.logs)
+        self.queue = JobQueue()
+        self.training = TrainingJobs(ctx, self.logs, queue=self.queue)
         self.training.recover()
         self.tuning = TuningJobs(ctx, self.training)
         self.tuning.recover()
+        self.processing = ProcessingJobs(ctx, self.logs, self.queue)
+        self.processing.recover()
         models = Models(ctx)
         self.endpoints = Endpoints(ctx, self.logs, models)
         serving, running = self.endpoints.serving, self.endpoints.running
         self.invocations = InvocationMetrics(ctx.part(Metrics), serving, time_factor(), running)
         self.endpoints.recover()
+        self.transform = TransformJobs(ctx, models, self.endpoints.tools, self.queue)
+        self.transform.recover()
+        self.operations |= self.processing.operations | self.transform.operations
         self.operations |= (
             self.training.operations | self.tuning.operations | models.operations | self.endpoints.operations
         )
@@ -61,9 +72,12 @@ class SageMakerService(Service):
     def stop(self) -> None:
         """End all jobs and endpoints; no process is left."""
         self._meters.close()
+        self.queue.close()
         self.tuning.stop_launching()
         self.training.close()
         self.tuning.close()
+        self.processing.close()
+        self.transform.close()
         self.endpoints.close()
         self.notebooks.close()
         self.invocations.close()
@@ -71,7 +85,8 @@ class SageMakerService(Service):
 
     def busy(self) -> bool:
         """True while a job runs or waits, or an endpoint changes."""
-        return self.training.busy() or self.tuning.busy() or self.endpoints.busy() or self.notebooks.busy()
+        jobs = (self.training, self.tuning, self.processing, self.transform)
+        return any(part.busy() for part in (*jobs, self.endpoints, self.notebooks))
 
 
 def _report(error: Exception) -> None:

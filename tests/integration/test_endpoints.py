@@ -174,14 +174,14 @@ def test_a_model_that_does_not_load_fails_with_its_reason(account: Account) -> N
         (
             "features",
             {"features.npz": b"x", "labels.json": "[]"},
-            "FileNotFoundError: The entry point inference.py is not in the model's code folder, which has: nothing.",
+            "ValueError: Exactly one .pth or .pt file is required for PyTorch models: []. The model data has no",
         ),
         (
             "half",
             {"code/inference.py": "def model_fn(d):\n    return open(d + '/model.pth')\n"},
             "FileNotFoundError: [Errno 2] No such file or directory: '/opt/ml/model/model.pth'",
         ),
-        ("no-tar", b"a picture, perhaps", "The model of production variant AllTraffic cannot be used: it is not a"),
+        ("no-tar", b"a picture, perhaps", "located at the URL is a valid tar.gz archive. It is not a readable"),
     ],
 )
 def test_what_is_no_model_fails_with_a_plain_reason(account: Account, name: str, content: Any, said: str) -> None:

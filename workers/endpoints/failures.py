@@ -23,6 +23,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         _NO_MODEL_HINT,
     ),
     (
+        r"Failed to extract model data archive",
+        "What was deployed is no tar.gz archive.",
+        _NO_MODEL_HINT,
+    ),
+    (
         r"(?:NoSuchKey|Could not find model data at|specified key does not exist).*?(s3://[^\s\"',]+)?",
         "The model file is not there any more.",
         "Deploy a job whose model is still in S3.",

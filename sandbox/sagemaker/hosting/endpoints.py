@@ -21,6 +21,7 @@ from sandbox.metrics.alarms import Alarms
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.roles.keys import RoleKeys
 from sandbox.s3.inside import S3
+from sandbox.sagemaker.hosting.container import container_of
 from sandbox.sagemaker.hosting.fleet import (
     DRAIN_SECONDS,
     STARTUP_SECONDS,
@@ -28,7 +29,6 @@ from sandbox.sagemaker.hosting.fleet import (
     FleetError,
     FleetTools,
     Variant,
-    container_of,
 )
 from sandbox.sagemaker.hosting.link import HostListener
 from sandbox.sagemaker.hosting.metrics import Serving
@@ -96,7 +96,7 @@ class Endpoints:
         self._closed = False
         # Asked before an endpoint is deleted, with its name; whoever raises refuses.
         self.on_delete: list[Callable[[str, Caller], None]] = []
-        self._tools = FleetTools(
+        self.tools = FleetTools(
             listener=self._listener,
             logs=lambda role: RoleLogs(logs, ctx.access, role, ctx.region),
             s3=lambda role: RoleS3(ctx.part(S3), ctx.access, role),
@@ -398,7 +398,7 @@ class Endpoints:
 
     def _fleet(self, endpoint: LiveEndpoint, variants: list[Variant]) -> Fleet:
         folder = self._ctx.state.endpoints / endpoint.name / secrets.token_hex(4)
-        return Fleet(endpoint.name, folder, variants, self._tools)
+        return Fleet(endpoint.name, folder, variants, self.tools)
 
     def _in_service(self, name: str) -> LiveEndpoint:
         status = self.describe(name)["EndpointStatus"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.containers.archive import ArchiveError, unpack
+from sandbox.containers.archive import ArchiveError
 from sandbox.containers.opt_ml import HostFolder
 from sandbox.containers.process import Command, Spawned
 from sandbox.containers.python import JobPython, host_program
@@ -22,28 +22,35 @@ from sandbox.core.numbers import whole
 from sandbox.core.os_words import plain_words
 from sandbox.logs.pump import LogStreams
 from sandbox.roles.keys import RoleKeys
-from sandbox.s3.uri import SCHEME, S3Uri
+from sandbox.sagemaker.hosting.container import container_environment, container_of, model_place, prepare_model
 from sandbox.sagemaker.hosting.instance import Instance, InstanceTools
 from sandbox.sagemaker.hosting.link import HostListener
-from sandbox.sagemaker.training.files import ObjectStore
-from sandbox.sagemaker.training.request import channel_files
+from sandbox.sagemaker.inputs import ObjectStore
 from sandbox.wire.errors import AwsError
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-DEFAULT_PROGRAM = "inference.py"
-DEFAULT_SUBMIT_DIRECTORY = "/opt/ml/model/code"
 # PyTorch on a slow, busy disk takes minutes to start.
 STARTUP_SECONDS = 300.0
 # Requests that are on their way to instances that go get this long.
 DRAIN_SECONDS = 60.0
 _MOST_THREADS = 2
+# DescribeEndpoint's FailureReason has at most so many characters.
+_MAX_REASON = 1024
 QUEUE_SIZE = 100
 # How the container's own server (TorchServe) is told another size.
 QUEUE_VARIABLE = "TS_JOB_QUEUE_SIZE"
 
 
 class FleetError(Exception):
-    """The endpoint cannot serve; the text is its FailureReason."""
+    """The endpoint cannot serve; the text is its FailureReason: AWS's words, and ``why`` the cause alone."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"{text} {why[:1].upper()}{why[1:]}"[:_MAX_REASON])
+        self.why = why
+
+
+class ModelUnusable(FleetError):
+    """The model's data cannot be had or unpacked."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,22 @@ class Variant:
 
 
 class Fleet:
-    """All variants of one deployment of an endpoint, in ``folder``."""
+    """All variants of one deployment of an endpoint (or of a transform job), in ``folder``.
 
-    def __init__(self, endpoint: str, folder: Path, variants: list[Variant], tools: FleetTools) -> None:
+    ``log_group``: where the instances' output goes, by default the endpoint's group; ``stamp`` ends the streams' names.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        folder: Path,
+        variants: list[Variant],
+        tools: FleetTools,
+        log_group: str = "",
+        stamp: str = "",
+    ) -> None:
         self.endpoint = endpoint
+        self._log_group, self._stamp = log_group or f"{LOG_GROUP}/{endpoint}", stamp
         self.variants = {variant.name: variant for variant in variants}
         self._folder = folder
         self._tools = tools
@@ -131,9 +150,19 @@ class Fleet:
             try:
                 store = self._tools.s3(variant.model["ExecutionRoleArn"])
                 prepare_model(self._host(variant), variant.model, store)
-            except (ArchiveError, AwsError, OSError, ValueError) as error:
-                text = error.message if isinstance(error, AwsError) else plain_words(error)
-                raise FleetError(f"The model of production variant {variant.name} cannot be used: {text}") from error
+            except ArchiveError as error:
+                raise ModelUnusable(
+                    f"Failed to extract {_archive(variant)} is a valid tar.gz archive.", str(error)
+                ) from error
+            except AwsError as error:
+                text = (
+                    f"Failed to download {_archive(variant)} exists and that the role passed to CreateModel has "
+                    "permissions to download it."
+                )
+                raise ModelUnusable(text, f"{error.code}: {error.message}") from error
+            except (OSError, ValueError) as error:
+                text = f"The model of production variant {variant.name} cannot be used."
+                raise ModelUnusable(text, plain_words(error)) from error
             JobPython(self._folder / variant.name / "python").create()
         self._tools.cache.mkdir(exist_ok=True)
         for variant in self.variants.values():
@@ -151,13 +180,13 @@ class Fleet:
                 states = [(variant, instance) for variant in self.variants.values() for instance in variant.instances]
                 for variant, instance in states:
                     if instance.failed_to_load:
-                        raise FleetError(_not_healthy(variant, instance.reason()))
+                        raise _not_healthy(variant, instance.reason())
                 if all(instance.state == "ready" for _variant, instance in states):
                     return True
                 left = deadline - time.monotonic()
                 if left <= 0:
                     slow, _ = next(pair for pair in states if pair[1].state != "ready")
-                    raise FleetError(_not_healthy(slow, f"The model was not loaded after {limit:.0f} s."))
+                    raise _not_healthy(slow, f"The model was not loaded after {limit:.0f} s.")
                 self._condition.wait(left)
         return False
 
@@ -263,7 +292,8 @@ class Fleet:
             InstanceTools(
                 listener=self._tools.listener,
                 logs=self._tools.logs(variant.model["ExecutionRoleArn"]),
-                log_group=f"{LOG_GROUP}/{self.endpoint}",
+                log_group=self._log_group,
+                stamp=self._stamp,
                 variant=variant.name,
                 command=command,
                 spawn=lambda stream, command: self._tools.spawn(f"{self.endpoint}/{stream}", command),
@@ -281,66 +311,19 @@ def _drain(instances: Sequence[Instance], timeout: float, cancelled: Callable[[]
         time.sleep(0.02)
 
 
-def container_of(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The one container of a model."""
-    return model.get("PrimaryContainer") or model["Containers"][0]
+def _archive(variant: Variant) -> str:
+    """The model's archive in AWS's words, and the beginning of what one is to make sure of."""
+    found = model_place(container_of(variant.model))
+    url = found[0] if found else ""
+    return (
+        f'model data archive for container "container_1" from URL "{url}". Please ensure that the object located at '
+        "the URL"
+    )
 
 
-def model_place(container: Mapping[str, Any]) -> tuple[S3Uri, bool] | None:
-    """Where the model's data is, and whether it is an archive; None when the model has no data."""
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    if source:
-        return S3Uri.parse(source["S3Uri"], "ModelDataSource"), source["CompressionType"] == "Gzip"
-    if container.get("ModelDataUrl"):
-        return S3Uri.parse(container["ModelDataUrl"], "ModelDataUrl"), True
-    return None
-
-
-def prepare_model(folder: HostFolder, model: Mapping[str, Any], s3: ObjectStore) -> None:
-    """Lay out /opt/ml of an inference container: the model's files and the code."""
-    folder.create()
-    container = container_of(model)
-    place = model_place(container)
-    if place and place[1]:
-        unpack(s3.open_path(place[0].bucket, place[0].key), folder.model)
-    elif place:
-        keys = [info.key for info in s3.list(place[0].bucket, place[0].key)]
-        for key, name in channel_files(place[0].key, keys).items():
-            target = folder.model / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(place[0].bucket, key, target)
-    submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    if submitted.startswith(SCHEME):
-        source = S3Uri.parse(submitted, "SAGEMAKER_SUBMIT_DIRECTORY")
-        unpack(s3.open_path(source.bucket, source.key), folder.code)
-    folder.rewrite_scripts(_code_folder(folder, submitted))
-
-
-def container_environment(folder: HostFolder, model: Mapping[str, Any], cache: Path, threads: int) -> dict[str, str]:
-    """Variables of an inference container."""
-    given = container_of(model).get("Environment", {})
-    code = _code_folder(folder, given.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
-    env = JobPython(folder.base / "python").environment(cache, first=code)
-    env |= {
-        "SM_MODEL_DIR": str(folder.model),
-        "HOME": str(folder.home),
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-    }
-    env |= {name: folder.local(value) for name, value in given.items()}
-    program = given.get("SAGEMAKER_PROGRAM") or (DEFAULT_PROGRAM if (code / DEFAULT_PROGRAM).is_file() else "")
-    return env | {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": str(code)}
-
-
-def _code_folder(folder: HostFolder, submitted: str) -> Path:
-    if submitted.startswith(SCHEME):
-        return folder.code
-    return folder.path(submitted.removeprefix("file://") or DEFAULT_SUBMIT_DIRECTORY)
-
-
-def _not_healthy(variant: Variant, reason: str) -> str:
+def _not_healthy(variant: Variant, reason: str) -> FleetError:
     text = (
         f"The primary container for production variant {variant.name} did not pass the ping health check. Please check "
-        f"CloudWatch logs for this endpoint. Last lines: {reason}"
+        "CloudWatch logs for this endpoint. Last lines:"
     )
-    return text[:1024]
+    return FleetError(text, reason)

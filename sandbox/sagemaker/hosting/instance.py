@@ -45,6 +45,7 @@ class InstanceTools:
     public: Callable[[str], str]
     queue: int
     tmp: Path
+    stamp: str = ""
 
 
 class Instance:
@@ -52,7 +53,7 @@ class Instance:
 
     def __init__(self, tools: InstanceTools) -> None:
         self.id = f"i-{secrets.token_hex(8)[:17]}"
-        self.stream = f"{tools.variant}/{self.id}"
+        self.stream = f"{tools.variant}/{self.id}{tools.stamp}"
         self.state: State = "starting"
         self.failed_to_load = False
         self._tools = tools

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.context import SandboxContext
 from sandbox.s3.inside import S3
 from sandbox.sagemaker.checks import bucket_exists, role_exists
-from sandbox.sagemaker.hosting.fleet import container_of, model_place
+from sandbox.sagemaker.hosting.container import container_of, model_place
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.request import invalid
 from sandbox.service import Operation

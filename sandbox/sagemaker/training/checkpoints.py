@@ -13,8 +13,7 @@ from typing import Any
 from sandbox.containers.archive import walk
 from sandbox.containers.opt_ml import CONTAINER_ROOT, HostFolder
 from sandbox.s3.uri import S3Uri
-from sandbox.sagemaker.training.files import JobInputError, ObjectStore
-from sandbox.sagemaker.training.request import channel_files
+from sandbox.sagemaker.inputs import JobInputError, ObjectStore, channel_files
 from sandbox.wire.errors import AwsError
 
 DEFAULT_LOCAL_PATH = f"{CONTAINER_ROOT}/checkpoints"

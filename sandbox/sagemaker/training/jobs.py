@@ -6,24 +6,25 @@ import os
 import shutil
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.billing.quotas import SPOT, TRAINING, Quotas
+from sandbox.containers.hosts import STOP_GRACE_SECONDS
 from sandbox.containers.process import Command, Spawned, spawn
 from sandbox.context import SandboxContext
 from sandbox.logs.pump import LogPump
 from sandbox.metrics.store import Metrics, one_value
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.s3.inside import S3
-from sandbox.sagemaker.checks import any_object, bucket_exists, role_exists
+from sandbox.sagemaker.checks import Stored, role_exists
+from sandbox.sagemaker.queue import JobQueue, Turn
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.record import FINAL_STATUSES, JobRecord
 from sandbox.sagemaker.training.request import check_request, describe_body, host_count, instances_of, invalid
 from sandbox.sagemaker.training.run import (
-    STOP_GRACE_SECONDS,
     STOPPED_REASON,
     RunTools,
     TrainingRun,
@@ -53,8 +54,7 @@ _SUMMARY = (
     "TrainingJobStatus",
     "SecondaryStatus",
 )
-# A tuning of three parallel jobs must make progress on two processors, too.
-_LEAST_SLOTS = 4
+# The keys of a job outlive its longest run by what its downloads and uploads take.
 _KEY_MARGIN_SECONDS = 3600.0
 
 Changed = Callable[[dict[str, Any]], None]
@@ -65,10 +65,9 @@ PutMetrics = Callable[[str, list[tuple[str, float, float]]], None]
 class _Entry:
     record: JobRecord
     request: Mapping[str, Any]
-    slots: int
+    turn: Turn
     key_id: str = ""
     run: TrainingRun | None = None
-    thread: threading.Thread | None = None
     patience: threading.Timer | None = None
 
 
@@ -79,8 +78,15 @@ class TrainingJobs:
     Describe answer after every change) and ``metric_observers`` (job name, [(metric, value, epoch seconds)]).
     """
 
-    def __init__(self, ctx: SandboxContext, logs: LogPump, stop_grace: float = STOP_GRACE_SECONDS) -> None:
+    def __init__(
+        self,
+        ctx: SandboxContext,
+        logs: LogPump,
+        stop_grace: float = STOP_GRACE_SECONDS,
+        queue: JobQueue | None = None,
+    ) -> None:
         self._ctx = ctx
+        self.queue = queue or JobQueue()
         self._logs = logs
         self._stop_grace = stop_grace
         self.records = Records(ctx.state.db, "training-job")
@@ -88,9 +94,6 @@ class TrainingJobs:
         self._quotas = Quotas(ctx.state.db)
         self._lock = threading.RLock()
         self._live: dict[str, _Entry] = {}
-        self._waiting: deque[_Entry] = deque()
-        self._used = 0
-        self._slots = max(_LEAST_SLOTS, os.cpu_count() or 1)
         self._closed = False
         self.observers: list[Changed] = []
         self.metric_observers: list[PutMetrics] = []
@@ -119,8 +122,7 @@ class TrainingJobs:
         with self._lock:
             self._closed = True
             entries = list(self._live.values())
-            waiting = list(self._waiting)
-            self._waiting.clear()
+        waiting = [entry for entry in entries if self.queue.withdraw(entry.turn)]
         for entry in waiting:
             if entry.patience is not None:
                 entry.patience.cancel()
@@ -129,8 +131,7 @@ class TrainingJobs:
             if entry.run is not None:
                 entry.run.shut_down()
         for entry in entries:
-            if entry.thread is not None:
-                entry.thread.join(timeout=10)
+            entry.turn.join(timeout=10)
 
     def check_several(self, request: Mapping[str, object], count: int) -> None:
         """Raise what would be raised for ``count`` such jobs at once in an account where nothing else runs."""
@@ -141,7 +142,7 @@ class TrainingJobs:
     def _checked(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Raise what CreateTrainingJob raises, but for quotas in use; returns the request."""
         self._refuse_taken(request["TrainingJobName"])
-        check_request(request, _Objects(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
+        check_request(request, Stored(self._ctx), self._ctx.region, lambda arn: role_exists(self._ctx, arn))
         self._quotas.require_hosts(host_count(request)[0])
         return request
 
@@ -199,9 +200,7 @@ class TrainingJobs:
             status = self.describe(name)["TrainingJobStatus"]
             raise invalid(f"The request was rejected because the training job is in status {status}.")
         with self._lock:
-            if entry in self._waiting:
-                self._give_up(entry)
-            elif entry.run is not None:
+            if not self._give_up(entry) and entry.run is not None:
                 entry.run.stop()
 
     def _create_operation(self, request: CreateTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
@@ -230,43 +229,34 @@ class TrainingJobs:
             )
 
     def _enqueue(self, record: JobRecord, request: Mapping[str, object]) -> None:
-        entry = _Entry(record, request, min(host_count(request)[0], self._slots))
+        turn = Turn(f"training {record.name}", host_count(request)[0], lambda: self._run(entry))
+        entry = _Entry(record, request, turn)
         patience = wait_limit(record.body)
         with self._lock:
             self._live[record.name] = entry
-            self._waiting.append(entry)
             if patience is not None:
                 entry.patience = threading.Timer(patience, self._waited_too_long, (entry,))
                 entry.patience.daemon = True
                 entry.patience.start()
-        self._dispatch()
+            self.queue.put(turn)
 
     def _waited_too_long(self, entry: _Entry) -> None:
         with self._lock:
-            if entry in self._waiting:
-                self._give_up(entry, "MaxWaitTimeExceeded")
+            self._give_up(entry, "MaxWaitTimeExceeded")
 
-    def _give_up(self, entry: _Entry, secondary: str = "") -> None:
-        """End a job that has not begun to run; the caller holds the lock."""
-        self._waiting.remove(entry)
+    def _give_up(self, entry: _Entry, secondary: str = "") -> bool:
+        """End a job that has not begun to run; the caller holds the lock. False when it has begun."""
+        if not self.queue.withdraw(entry.turn):
+            return False
         self._live.pop(entry.record.name, None)
         if entry.patience is not None:
             entry.patience.cancel()
         entry.record.finish("Stopped", secondary)
-
-    def _dispatch(self) -> None:
-        """Start waiting jobs, the oldest first, as long as there is room."""
-        with self._lock:
-            while not self._closed and self._waiting and self._used + self._waiting[0].slots <= self._slots:
-                entry = self._waiting.popleft()
-                if entry.patience is not None:
-                    entry.patience.cancel()
-                self._used += entry.slots
-                name = f"training {entry.record.name}"
-                entry.thread = threading.Thread(target=self._run, args=(entry,), name=name, daemon=True)
-                entry.thread.start()
+        return True
 
     def _run(self, entry: _Entry) -> None:
+        if entry.patience is not None:
+            entry.patience.cancel()
         try:
             run = TrainingRun(entry.record, entry.request, self._tools(entry))
             with self._lock:
@@ -282,9 +272,7 @@ class TrainingJobs:
         finally:
             self._ctx.credentials.revoke(entry.key_id)
             with self._lock:
-                self._used -= entry.slots
                 self._live.pop(entry.record.name, None)
-            self._dispatch()
 
     def _tools(self, entry: _Entry) -> RunTools:
         ctx, name = self._ctx, entry.record.name
@@ -300,7 +288,7 @@ class TrainingJobs:
             ctx.endpoint_url,
             (keys.access_key_id, keys.secret_access_key, keys.session_token),
         )
-        running = max(1, self._used)
+        running = max(1, self.queue.used)
         return RunTools(
             folder=folder,
             cache=ctx.state.path / "cache",
@@ -328,19 +316,6 @@ class TrainingJobs:
     def _notify(self, body: dict[str, Any]) -> None:
         for observer in self.observers:
             observer(body)
-
-
-class _Objects:
-    """The checks' questions about S3, answered from the store."""
-
-    def __init__(self, ctx: SandboxContext) -> None:
-        self._ctx = ctx
-
-    def bucket_exists(self, bucket: str) -> bool:
-        return bucket_exists(self._ctx, bucket)
-
-    def any_object(self, bucket: str, prefix: str) -> bool:
-        return any_object(self._ctx, bucket, prefix)
 
 
 def _usage(request: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sandbox.containers.opt_ml import SUBMIT_DIRECTORY, decode_hyperparameters, is_script_mode
@@ -118,7 +118,7 @@ def check_request(
     _check_inputs(request, objects, region)
     submitted = decode_hyperparameters(hyperparameters).get(SUBMIT_DIRECTORY)
     if isinstance(submitted, str) and submitted.startswith(SCHEME):
-        _check_object(S3Uri.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
+        check_object(S3Uri.parse(submitted, SUBMIT_DIRECTORY), objects, region, request["RoleArn"])
 
 
 def describe_body(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,10 +165,11 @@ def _check_inputs(request: Mapping[str, Any], objects: Objects, region: str) -> 
         if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
             raise invalid(f"The sandbox does not carry S3DataType {source['S3DataType']} (channel {name}).")
         place = S3Uri.parse(source["S3Uri"], f"InputDataConfig channel {name}: S3Uri")
-        _check_object(place, objects, region, request["RoleArn"])
+        check_object(place, objects, region, request["RoleArn"])
 
 
-def _check_object(place: S3Uri, objects: Objects, region: str, role: str) -> None:
+def check_object(place: S3Uri, objects: Objects, region: str, role: str) -> None:
+    """Refuse an input under which there is no object."""
     if objects.bucket_exists(place.bucket) and objects.any_object(place.bucket, place.key):
         return
     raise invalid(
@@ -176,30 +177,3 @@ def _check_object(place: S3Uri, objects: Objects, region: str, role: str) -> Non
         f"exists in the selected region ({region}), that objects exist under that S3 prefix, and that the role "
         f'"{role}" has "s3:ListBucket" permissions on bucket "{place.bucket}".'
     )
-
-
-def channel_files(prefix: str, keys: Iterable[str]) -> dict[str, str]:
-    """File name below the channel's folder for each key under ``prefix``, as SageMaker lays them out.
-
-    Folder markers are left out. Raises ``ValueError`` for a key that is no usable file name (``..``) or that
-    would be a file and a folder at once.
-    """
-    files: dict[str, str] = {}
-    folder = prefix if prefix.endswith("/") or not prefix else prefix + "/"
-    for key in keys:
-        if key.endswith("/"):
-            continue
-        if key.startswith(folder):
-            name = key[len(folder) :]
-        else:
-            name = key[prefix.rfind("/") + 1 :]
-        parts = [part for part in name.split("/") if part]
-        if not parts or any(part in (".", "..") or "\0" in part for part in parts):
-            raise ValueError(f"The object {key!r} has no usable file name; rename it.")
-        files[key] = "/".join(parts)
-    names = set(files.values())
-    for name in names:
-        for end in (n for n, character in enumerate(name) if character == "/"):
-            if name[:end] in names:
-                raise ValueError(f"{name[:end]!r} is both an object and a folder of other objects; rename one of them.")
-    return files

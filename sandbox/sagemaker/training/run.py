@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import shlex
 import shutil
 import socket
@@ -12,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.containers.failure import failure_reason
+from sandbox.containers.hosts import STOP_GRACE_SECONDS, Host, Hosts, Outcome
 from sandbox.containers.opt_ml import (
     PROGRAM,
     Cluster,
@@ -27,14 +27,15 @@ from sandbox.containers.opt_ml import (
     user_hyperparameters,
     write_config,
 )
-from sandbox.containers.output import MetricReader, Tail
-from sandbox.containers.process import Command, ContainerProcess, Spawned
+from sandbox.containers.output import MetricReader
+from sandbox.containers.process import Command, Spawned
 from sandbox.containers.python import HOST_PROGRAMS, JobPython, host_program
 from sandbox.core.os_words import os_sentence
 from sandbox.core.processes import StartFailed
-from sandbox.logs.pump import LogStream, LogStreams
+from sandbox.logs.pump import LogStreams
+from sandbox.sagemaker.inputs import Cancelled, JobInputError, ObjectStore
 from sandbox.sagemaker.training.checkpoints import Checkpoints
-from sandbox.sagemaker.training.files import Cancelled, JobFiles, JobInputError, ObjectStore
+from sandbox.sagemaker.training.files import JobFiles
 from sandbox.sagemaker.training.record import JobRecord
 from sandbox.sagemaker.training.request import host_count
 from sandbox.sagemaker.training.spot import run_limit
@@ -42,11 +43,8 @@ from sandbox.wire.errors import AwsError
 
 STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-# SageMaker API Reference, StopTrainingJob: SIGTERM, and SIGKILL after 120 seconds.
-STOP_GRACE_SECONDS = 120.0
-# When one host has died, the others get this long to end by themselves, then the job has failed.
-PEER_GRACE_SECONDS = 2.0
 _METRIC_SAVE_SECONDS = 1.0
+# Bytes; four times what a FailureReason shows.
 _MAX_FAILURE_FILE = 4096
 
 
@@ -68,23 +66,6 @@ class RunTools:
     stop_grace: float = STOP_GRACE_SECONDS
 
 
-@dataclass(frozen=True)
-class _Event:
-    kind: Literal["exit", "stop", "shutdown"]
-    host: int = 0
-    status: int = 0
-
-
-class _Host:
-    """One host of the job: its folder, its log stream, its last lines."""
-
-    def __init__(self, number: int, name: str, folder: HostFolder, log: LogStream) -> None:
-        self.number, self.name, self.folder, self.log = number, name, folder, log
-        self.tail = Tail()
-        self.process: ContainerProcess | None = None
-        self.status: int | None = None
-
-
 class TrainingRun:
     """Runs one job in the calling thread (``execute``); ``stop`` and ``shut_down`` come from other threads."""
 
@@ -92,11 +73,11 @@ class TrainingRun:
         self._record = record
         self._request = request
         self._tools = tools
-        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._hosts = Hosts(tools.stop_grace)
         self._stopping = threading.Event()
         self._shutdown = threading.Event()
         definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        self._metrics = MetricReader(definitions, lambda text: self._hosts[0].log.write([text]))
+        self._metrics = MetricReader(definitions, lambda text: self._hosts.all[0].log.write([text]))
         self._metric_lock = threading.Lock()
         self._metrics_saved = 0.0
         count, instance_type = host_count(dict(request))
@@ -104,20 +85,18 @@ class TrainingRun:
         self._python = JobPython(tools.folder / "python")
         self._checkpoints: Checkpoints | None = None
         self._command_text = ""
-        self._hosts: list[_Host] = []
-        self._dead: _Host | None = None
         self._over = ""
 
     def stop(self) -> None:
         """End the job: SIGTERM, the grace of 120 s, SIGKILL; what is in the model folder is kept."""
         self._stopping.set()
-        self._events.put(_Event("stop"))
+        self._hosts.stop()
 
     def shut_down(self) -> None:
         """End the job at once because the sandbox ends."""
         self._shutdown.set()
         self._stopping.set()
-        self._events.put(_Event("shutdown"))
+        self._hosts.shut_down()
 
     def execute(self) -> None:
         """Run the job to its end and leave its record in a final status."""
@@ -139,12 +118,12 @@ class TrainingRun:
             self._finish("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
             raise
         finally:
-            self._kill_all()
+            self._hosts.kill()
             if self._checkpoints is not None:
                 self._checkpoints.finish(upload=False)
-            for host in self._hosts:
-                host.log.flush()
-                self._tools.forget_tmp(host.folder.tmp_name)
+            self._hosts.flush()
+            for folder in self._hosts.folders:
+                self._tools.forget_tmp(folder.tmp_name)
             shutil.rmtree(self._tools.folder, ignore_errors=True)
 
     def _prepare(self) -> None:
@@ -155,12 +134,12 @@ class TrainingRun:
             folder = HostFolder(base, self._tools.tmp_name(HostFolder(base).tmp))
             folder.create()
             log = self._tools.logs.stream(LOG_GROUP, f"{self._record.name}/{name}-{stamp}")
-            self._hosts.append(_Host(number, name, folder, log))
+            self._hosts.all.append(Host(number, name, folder, log))
         self._python.create()
         self._tools.cache.mkdir(exist_ok=True)
         files = JobFiles(self._tools.s3, self._request, self._stopping.is_set)
         installer = HOST_PROGRAMS / "requirements.py"
-        folders = [host.folder for host in self._hosts]
+        folders = self._hosts.folders
         files.download(folders, self._cluster.master_port, installer)
         self._checkpoints = Checkpoints(self._tools.s3, self._request.get("CheckpointConfig"), folders)
         self._checkpoints.download()
@@ -170,30 +149,24 @@ class TrainingRun:
         if self._stopping.is_set():
             raise Cancelled
         self._record.step("Training", "Training image download completed. Training in progress.")
-        for host in self._hosts:
+        for host in self._hosts.all:
             self._start(host)
         limit, self._over = run_limit(self._record.body, time.time())
-        outcome = self._wait(limit)
+        outcome = self._hosts.wait(limit, self._record.begin_stopping)
         self._keep_metrics(final=True)
-        for host in self._hosts:
-            host.log.flush()
+        self._hosts.flush()
         if self._shutdown.is_set():
             self._finish("Stopped")
             return
         self._upload(outcome)
 
-    def _start(self, host: _Host) -> None:
+    def _start(self, host: Host) -> None:
         command = self._command(host)
         self._command_text = self._shown(host, command)
-        process = self._tools.spawn(f"{self._record.name}/{host.name}", command)
-        host.process = ContainerProcess(
-            process,
-            lambda lines: self._take(host, lines),
-            lambda status: self._events.put(_Event("exit", host.number, status)),
-            f"{self._record.name}/{host.name}",
-        )
+        label = f"{self._record.name}/{host.name}"
+        self._hosts.start(host, self._tools.spawn(label, command), lambda lines: self._take(host, lines), label)
 
-    def _command(self, host: _Host) -> Command:
+    def _command(self, host: Host) -> Command:
         folder, raw = host.folder, self._request.get("HyperParameters", {})
         inputs = input_data_config(self._request.get("InputDataConfig", []))
         write_config(folder, raw, self._cluster.resource_config(host.name), inputs)
@@ -225,17 +198,14 @@ class TrainingRun:
         arguments = script_arguments(user_hyperparameters(decoded))
         return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code, walls)
 
-    def _shown(self, host: _Host, command: Command) -> str:
+    def _shown(self, host: Host, command: Command) -> str:
         """The command for a person: without the programs that the sandbox puts before it."""
         before = len(host_program("")) if is_script_mode(self._request.get("HyperParameters", {})) else 0
         parts = ["python3"] * bool(before) + list(command.argv[before:])
         return shlex.join(host.folder.public(part) for part in parts)
 
-    def _take(self, host: _Host, lines: list[str]) -> None:
-        shown = [host.folder.public(line) for line in lines]
-        host.tail.extend(shown)
-        host.log.write(shown)
-        found = self._metrics.read(shown)
+    def _take(self, host: Host, lines: list[str]) -> None:
+        found = self._metrics.read(host.keep(lines))
         if found:
             now = time.time()
             points = [(name, value, now) for name, value in found]
@@ -250,58 +220,23 @@ class TrainingRun:
         with self._metric_lock:
             self._record.set_metrics([], keep=final and bool(self._record.body.get("FinalMetricDataList")))
 
-    def _wait(self, limit: float) -> str:
-        """Wait for all hosts. Returns ``done``, ``failed``, ``stopped`` or ``timeout``."""
-        outcome = "done"
-        deadline: float | None = time.monotonic() + limit
-        while any(host.status is None for host in self._hosts):
-            try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                event = self._events.get(timeout=left)
-            except queue.Empty:
-                if outcome == "done":
-                    outcome = "timeout"
-                    self._record.begin_stopping()
-                    self._terminate_all()
-                    deadline = time.monotonic() + self._tools.stop_grace
-                else:
-                    self._kill_all()
-                    deadline = None
-                continue
-            if event.kind == "shutdown":
-                outcome = "stopped"
-                self._kill_all()
-                deadline = None
-            elif event.kind == "stop" and outcome == "done":
-                outcome = "stopped"
-                self._terminate_all()
-                deadline = time.monotonic() + self._tools.stop_grace
-            elif event.kind == "exit":
-                host = self._hosts[event.host]
-                host.status = event.status
-                if event.status != 0 and outcome == "done":
-                    outcome = "failed"
-                    self._dead = host
-                    deadline = time.monotonic() + PEER_GRACE_SECONDS
-        return outcome
-
-    def _upload(self, outcome: str) -> None:
+    def _upload(self, outcome: Outcome) -> None:
         self._record.step("Uploading")
-        folders = [host.folder for host in self._hosts]
+        folders = self._hosts.folders
         files = JobFiles(self._tools.s3, self._request, lambda: False)
         scratch = self._tools.folder
         files.upload_output(self._record.name, folders, scratch)
         if self._checkpoints is not None:
             self._checkpoints.finish(upload=True)
-        if outcome == "failed" and self._dead is not None:
-            host = self._dead
+        host = self._hosts.dead
+        if outcome == "failed" and host is not None:
             reason = failure_reason(
                 host.status or 0,
                 host.tail.lines(),
                 _read_failure(host.folder),
                 self._command_text,
                 host.name,
-                len(self._hosts),
+                len(folders),
             )
             self._finish("Failed", reason=reason)
             return
@@ -316,20 +251,8 @@ class TrainingRun:
     def _finish(self, status: str, secondary: str = "", reason: str = "") -> None:
         if self._shutdown.is_set():
             status, secondary, reason = "Failed", "", STOPPED_REASON
-        if missing := sum(host.log.finish() for host in self._hosts):
-            # The log store could not say so itself, and readers must not take the last line for the job's last.
-            reason = f"{reason} The last {missing} lines of the log are missing: the sandbox's disk was full.".strip()
+        reason = f"{reason} {self._hosts.finish_logs()}".strip()
         self._record.finish(status, secondary, reason)
-
-    def _terminate_all(self) -> None:
-        for host in self._hosts:
-            if host.process is not None and host.status is None:
-                host.process.terminate()
-
-    def _kill_all(self) -> None:
-        for host in self._hosts:
-            if host.process is not None:
-                host.process.kill()
 
 
 def account_environment(folder: Path, region: str, endpoint_url: str, keys: Sequence[str]) -> dict[str, str]:

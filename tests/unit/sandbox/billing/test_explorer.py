@@ -26,6 +26,8 @@ class Account:
         self.state = SimpleNamespace(db=db)
         self.hosts, self.instances, self.notebooks = 2, ["running", "stopped"], ["InService", "Stopped"]
         self.jobs: list[dict[str, Any]] = []
+        # What DescribeProcessingJob and DescribeTransformJob say, by the word in their names.
+        self.others: dict[str, dict[str, Any]] = {}
 
     def call(self, service: str, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         match operation:
@@ -46,6 +48,11 @@ class Account:
                 return {"Volumes": [{"Size": 730, "VolumeType": "gp3"}]}
             case "ListTrainingJobs":
                 return {"TrainingJobSummaries": [{"TrainingJobName": str(n)} for n in range(len(self.jobs))]}
+            case "ListProcessingJobs" | "ListTransformJobs":
+                word = operation.removeprefix("List").removesuffix("Jobs")
+                return {f"{word}JobSummaries": [{f"{word}JobName": "j"}] if word in self.others else []}
+            case "DescribeProcessingJob" | "DescribeTransformJob":
+                return self.others[operation.removeprefix("Describe").removesuffix("Job")]
             case _:
                 return self.jobs[int(given["TrainingJobName"])]
 
@@ -110,6 +117,28 @@ def test_a_training_job_bills_what_it_says_and_a_sleeping_computer_bills_nothing
     assert float(first["Total"]["UnblendedCost"]["Amount"]) == pytest.approx(4 * price("USE1-Train:ml.m5.large"))
     volumes = sum(row.quantity for row in explorer._meter.used("2027-01-15", "2027-01-20") if row.service == OTHER)
     assert volumes == pytest.approx(1 / 6)
+
+
+def test_processing_and_transform_jobs_bill_their_hours_at_the_price_of_training(
+    account: Account, explorer: CostExplorerService
+) -> None:
+    account.hosts, account.instances, account.notebooks = 0, [], []
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    account.others = {
+        "Processing": {
+            "ProcessingStartTime": DAY + 5,
+            "ProcessingEndTime": DAY + 3605,
+            "ProcessingResources": {"ClusterConfig": cluster},
+        },
+        # Still running.
+        "Transform": {"TransformStartTime": DAY + 5, "TransformResources": cluster},
+    }
+    account.now = DAY + 1805
+    used = {row.usage: row.quantity for row in explorer._meter.used("2027-01-15", "2027-01-20")}
+    assert used["USE1-Processing:ml.m5.large"] == pytest.approx(2)
+    assert used["USE1-Tsform:ml.m5.large"] == pytest.approx(1)
+    prices = {price(f"USE1-{kind}:ml.m5.large") for kind in ("Processing", "Tsform", "Train")}
+    assert len(prices) == 1 and prices.pop() > 0
 
 
 @pytest.mark.parametrize(

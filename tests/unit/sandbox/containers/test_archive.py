@@ -150,14 +150,22 @@ def test_nothing_is_written_when_a_later_member_is_refused(
 def test_attributes_are_not_read_into_memory_without_limit(tmp_path: Path) -> None:
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 2 * 1024**3
-    (tmp_path / "a.tar").write_bytes(header.tobuf() + bytes(4096))
+    (tmp_path / "a.tar").write_bytes(gzip.compress(header.tobuf() + bytes(4096)))
     with pytest.raises(ArchiveError, match="bytes of attributes"):
         unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_a_tar_that_is_not_compressed_is_no_tar_gz(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "model.tar.gz", "w") as tar:
+        tar.addfile(member("model.pth"))
+    with pytest.raises(ArchiveError, match=r"it is not a readable tar\.gz archive \(not a gzip file\)"):
+        unpack(tmp_path / "model.tar.gz", tmp_path / "out")
 
 
 def test_a_chain_of_long_names_is_refused(tmp_path: Path) -> None:
     long = tarfile.TarInfo("././@LongLink")
     long.type, long.size = tarfile.GNUTYPE_LONGNAME, 2
-    (tmp_path / "a.tar").write_bytes((long.tobuf() + b"a\0".ljust(512, b"\0")) * 5000 + bytes(1024))
+    chain = (long.tobuf() + b"a\0".ljust(512, b"\0")) * 5000 + bytes(1024)
+    (tmp_path / "a.tar").write_bytes(gzip.compress(chain))
     with pytest.raises(ArchiveError):
         unpack(tmp_path / "a.tar", tmp_path / "out")

@@ -87,6 +87,7 @@ NOT_ASKED: dict[tuple[str, ...], str] = {
     **{("s3", member): REFUSED for member in ("CopySourceSSECustomerKey", "SSECustomerKey", "SSEKMSKeyId")},
     ("sagemaker", "KmsKeyId"): "nothing is encrypted here",
     ("sagemaker", "Search", "Resource"): READS,
+    ("sagemaker", "CreateTransformJob", "ModelName"): "AWS asks about the job alone; the model brings its own role",
     **{
         ("sagemaker", member): "a condition on AWS; nothing is placed there"
         for member in ("SubnetId", "SecurityGroupIds")

@@ -40,6 +40,11 @@ NO_CLASSES = (
             "What was deployed is no model that the endpoint can load.",
         ),
         (
+            'Failed to extract model data archive for container "container_1" from URL "s3://b/m.tar.gz". Please '
+            "ensure that the object located at the URL is a valid tar.gz archive. It is not a readable archive (x)",
+            "What was deployed is no tar.gz archive.",
+        ),
+        (
             "The model of production variant AllTraffic cannot be used: NoSuchKey: s3://b/m.tar.gz",
             "The model file is not there any more.",
         ),

@@ -158,11 +158,33 @@ def test_pickled_arrays_are_not_opened(tmp_path: Path) -> None:
     assert b"allow_pickle=False" in body
 
 
-def test_a_wrong_number_of_arguments_and_a_missing_program_are_told(tmp_path: Path) -> None:
+def test_a_wrong_number_of_arguments_is_told(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="model_fn takes 3 arguments but 1 were given"):
         load(tmp_path, "def model_fn(a, b, c): return a\n")
-    with pytest.raises(FileNotFoundError, match=r"which has: inference\.py"):
-        Handlers(tmp_path / "model" / "code", "other.py", tmp_path / "model")
+
+
+def test_without_the_program_the_toolkits_handlers_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    model = tmp_path / "model"
+    (model / "code").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"Exactly one \.pth or \.pt file is required for PyTorch models: \[\]"):
+        Handlers(model / "code", "inference.py", model)
+    told = capsys.readouterr().out
+    assert "The entry point inference.py is not in the model's code folder, which has: nothing." in told
+    torch.jit.script(torch.nn.Linear(2, 1)).save(str(model / "model.pth"))
+    handlers = Handlers(model / "code", "inference.py", model)
+    status, headers, body = handlers.answer({"Content-Type": "application/json"}, b"[[1.0, 2.0]]")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert len(json.loads(body)[0]) == 1
+
+
+def test_hooks_around_the_loading_of_a_model(tmp_path: Path) -> None:
+    code = (
+        "seen = []\ndef pre_model_fn(d): seen.append('before')\ndef model_fn(d): seen.append('load'); return 'm'\n"
+        "def model_warmup_fn(d, model): seen.append(model)\ndef transform_fn(m, d, c, a): return ' '.join(seen), a\n"
+    )
+    assert load(tmp_path, code).answer({}, b"")[2] == b"before load m"
 
 
 class Logs:

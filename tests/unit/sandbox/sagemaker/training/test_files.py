@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sandbox.containers.opt_ml import HostFolder
-from sandbox.sagemaker.training.files import Cancelled, JobFiles, JobInputError
+from sandbox.sagemaker.inputs import Cancelled, JobInputError
+from sandbox.sagemaker.training.files import JobFiles
 from sandbox.wire.errors import AwsError
 from tests.helpers.sagemaker_jobs import archive, names_in
 
@@ -84,6 +85,28 @@ def test_a_manifest_names_the_objects(tmp_path: Path, hosts: list[HostFolder]) -
     store.objects["m"] = json.dumps([{"prefix": "s3://b/d/"}, "gone.txt"]).encode()
     with pytest.raises(JobInputError, match="The specified key does not exist"):
         files(store, channel("third", "s3://b/m", "ManifestFile")).download(hosts[:1], 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            ["d/t/a.jpg", "d/t//a.jpg"],
+            "S3 key: s3://b/d/t//a.jpg has an illegal char sub-sequence '//' in it",
+        ),
+        ([f"d/{'n' * 260}.jpg"], "cannot be a file: File name too long"),
+        (["d/a", "d/a/b"], "'a' is both an object and a folder of other objects"),
+    ],
+)
+def test_names_that_no_file_can_have_are_told_by_their_keys(
+    tmp_path: Path, hosts: list[HostFolder], keys: list[str], words: str
+) -> None:
+    store = Store(tmp_path / "s3", dict.fromkeys(keys, b"x"))
+    with pytest.raises(JobInputError) as told:
+        files(store, channel("training", "s3://b/d")).download(hosts[:1], 1, tmp_path)
+    assert str(told.value).startswith("Data download failed")
+    assert words in str(told.value)
+    assert str(tmp_path) not in str(told.value)
 
 
 def test_gzip_channels_are_unpacked(tmp_path: Path, hosts: list[HostFolder]) -> None:

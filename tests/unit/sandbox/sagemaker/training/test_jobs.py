@@ -108,7 +108,7 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 
 def test_only_as_many_jobs_run_as_there_are_places(bench: Bench) -> None:
     # On a large machine there are more places than the account's quota has instances.
-    places = bench.jobs._slots = 4
+    places = bench.jobs.queue.slots = 4
     for number in range(places + 2):
         bench.start(f"job-{number}", SLEEPS)
     wait_for(lambda: [bench.secondary(f"job-{n}") for n in range(places)] == ["Training"] * places)
@@ -271,7 +271,7 @@ SPOT = {
 
 
 def test_a_spot_job_that_finds_no_place_gives_up(bench: Bench) -> None:
-    bench.jobs._slots = 4
+    bench.jobs.queue.slots = 4
     for number in range(4):
         bench.start(f"busy-{number}", SLEEPS)
     bench.start("spot", SLEEPS, **SPOT)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.s3.uri import S3Uri
-from sandbox.sagemaker.training.request import channel_files, check_request, host_count, instances_of
+from sandbox.sagemaker.inputs import channel_files
+from sandbox.sagemaker.training.request import check_request, host_count, instances_of
 from sandbox.wire.errors import AwsError
 
 
@@ -93,6 +94,13 @@ def test_hosts_of_instance_groups_and_preferences() -> None:
 
 def test_places() -> None:
     assert S3Uri.parse("s3://b/a?b#c/d") == S3Uri("b", "a?b#c/d")
+    for url in ("https://b.s3.amazonaws.com/a/m%20x", "https://b.s3.us-east-1.amazonaws.com/a/m%20x",
+                "https://s3.us-east-1.amazonaws.com/b/a/m%20x", "https://s3-us-east-1.amazonaws.com/b/a/m%20x",
+                "s3://b/a/m x"):  # fmt: skip
+        assert S3Uri.located(url) == S3Uri("b", "a/m x")
+    for url in ("https://example.com/b/a", "http://b.s3.amazonaws.com/a", "https://b.s3.amazonaws.com/"):
+        with pytest.raises(AwsError, match="must be an S3 URI"):
+            S3Uri.located(url)
     assert str(S3Uri("b", "x/").below("job", "output")) == "s3://b/x/job/output"
     assert str(S3Uri("b", "").below("job")) == "s3://b/job"
 
@@ -105,6 +113,8 @@ def test_file_names_of_a_channel() -> None:
     assert channel_files("", ["a/b"]) == {"a/b": "a/b"}
     with pytest.raises(ValueError, match="both an object and a folder"):
         channel_files("d/", ["d/a", "d/a/b"])
+    with pytest.raises(ValueError, match="'/a' and 'a' would be the same file"):
+        channel_files("", ["/a", "a"])
     for bad in ("d/../x", "d/./x", "d/a/.."):
         with pytest.raises(ValueError, match="no usable file name"):
             channel_files("d", [bad])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.containers.opt_ml import HostFolder
+from sandbox.sagemaker.inputs import JobInputError
 from sandbox.sagemaker.training.checkpoints import Checkpoints
-from sandbox.sagemaker.training.files import JobInputError
 from sandbox.sagemaker.training.spot import billable_seconds, check_spot, run_limit
 from sandbox.sagemaker.tuning.request import TuningPlan
 from sandbox.wire.errors import AwsError
