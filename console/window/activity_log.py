@@ -86,8 +86,7 @@ class ActivityLogDialog(WideDialog):
             "the launcher and uploads send in processes of their own has its command line, but no request ids."
         )
         self.sentence.show()
-        self.search.searched.connect(self.table.set_filter)
-        self.table.filterCleared.connect(self.search.clear)
+        self.table.search_by(self.search)
         self.table.selectionChanged.connect(self._show)
         self._size()
         on_theme(self, self._size)

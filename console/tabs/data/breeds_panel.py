@@ -102,8 +102,7 @@ class BreedsPanel(QWidget):
         column.addLayout(figures)
         view = self.table.view
         column.addWidget(WholeRows(self.table, lambda: view.verticalHeader().defaultSectionSize()), 1)
-        self.search.searched.connect(self.table.set_filter)
-        self.table.filterCleared.connect(self.search.clear)
+        self.table.search_by(self.search)
         self.sorting.chosen.connect(self._sort)
         self.histogram.chosen.connect(self._bar_chosen)
         self.table.selectionChanged.connect(self._row_chosen)

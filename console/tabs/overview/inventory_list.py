@@ -81,7 +81,8 @@ class InventoryList(QWidget):
         column.addWidget(self._foot)
 
     def _connect(self) -> None:
-        self.search.searched.connect(self.table.set_filter)
+        self.table.search_by(self.search, clears=False)
+        self.table.narrowing = self._narrowed, self._narrow_as
         self.table.filterCleared.connect(self._cleared)
         self.table.activated.connect(self.activated)
         self.kinds.chosen.connect(lambda _: self._narrow())
@@ -182,6 +183,17 @@ class InventoryList(QWidget):
             return row.idle if view == "idle" else row.resource.bills is not False
 
         self.table.set_predicate(shown)
+
+    def _narrowed(self) -> dict[str, Any]:
+        return {"kind": self.kinds.value() or ALL, "shown": self.views.current}
+
+    def _narrow_as(self, kept: dict[str, Any]) -> None:
+        """Take kind and view of a saved view; a kind that is not here now shows all."""
+        kind = kept.get("kind")
+        self.kinds.set_value(kind if self.kinds.findData(kind) >= 0 else ALL)
+        shown = kept.get("shown")
+        self.views.set_current(shown if shown in ("all", "billing", "idle") else "all")
+        self._narrow()
 
     def _cleared(self) -> None:
         self.search.clear()

@@ -134,9 +134,8 @@ class TrainingTab(Tab):
         table.remember(self.ctx.settings, "jobs")
         table.model.countsChanged.connect(self._say_count)
         table.selectionChanged.connect(self._chosen)
-        self.search.searched.connect(table.set_filter)
+        table.search_by(self.search)
         self.search.searched.connect(self._find)
-        table.filterCleared.connect(self.search.clear)
         bar = table.view.verticalScrollBar()
         bar.valueChanged.connect(lambda value: self._load_more() if value and value == bar.maximum() else None)
         return table

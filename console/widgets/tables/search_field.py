@@ -51,6 +51,11 @@ class SearchField(QLineEdit):
             self._last = self.text()
             self.searched.emit(self._last)
 
+    def search_now(self, text: str) -> None:
+        """Show ``text`` and search for it at once."""
+        self.setText(text)
+        self._search()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape clears, Return searches without waiting."""
         if event.key() == Qt.Key.Key_Escape and self.text():

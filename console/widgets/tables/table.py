@@ -8,7 +8,7 @@
     table.set_loading("page 2 of 4")          # skeleton rows, or a line over rows that are there
     table.set_rows(rows)                      # also ends loading and the error
     table.set_error(error, fix=("Sign in again", self.sign_in))     # old rows stay, dated
-    search.searched.connect(table.set_filter); table.filterCleared.connect(search.clear)
+    table.search_by(search)                   # its filter follows the field, and clears it
     table.remember(ctx.settings, "endpoints")        # the columns that the operator chose, and their widths
     table.set_actions(lambda rows: [("Delete…", "trash", self.delete)])   # context menu, before Copy and Sort by
 
@@ -33,6 +33,9 @@ from console.widgets.frames.banner import Banner, Fix, error_words
 from console.widgets.frames.empty_state import Action, EmptyState
 from console.widgets.frames.panes import Memory
 from console.widgets.tables.columns import Choice
+from console.widgets.tables.saved_views import SavedView, SavedViews
+from console.widgets.tables.search_field import SearchField
+from console.widgets.tables.taking import add_taking, add_views
 from console.widgets.tables.view import TableView
 
 SETTING = "columns"
@@ -72,6 +75,9 @@ class ResourceTable(QWidget):
         self._as_of: datetime | None = None
         self._filter = ""
         self._memory: tuple[Memory, str] | None = None
+        self._search: SearchField | None = None
+        # What else the page narrows the list by, for saved views: takes it, and gives it back.
+        self.narrowing: tuple[Callable[[], dict[str, Any]], Callable[[dict[str, Any]], object]] | None = None
         self._fit: tuple[int, int] | None = None
         self._kept: tuple[list[Any], Any, Any, int] | None = None
         self.view = TableView(self.model, multi=multi, row_pixels=row_pixels)
@@ -160,6 +166,13 @@ class ResourceTable(QWidget):
         self._filter = text.strip()
         self.model.set_filter(text)
         self._show_page()
+
+    def search_by(self, field: SearchField, *, clears: bool = True) -> None:
+        """Filter by what is typed there. ``clears``: "Clear filter" empties the field (False: the page does it)."""
+        self._search = field
+        field.searched.connect(self.set_filter)
+        if clears:
+            self.filterCleared.connect(field.clear)
 
     def set_predicate(self, predicate: Callable[[Any], bool] | None) -> None:
         """Show only rows for which ``predicate`` holds, besides the text filter."""
@@ -316,10 +329,12 @@ class ResourceTable(QWidget):
         """The menu by right click, Menu key or Shift+F10."""
         if self._stack.currentWidget() is self.view:
             by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
-            self.open_menu(self.view.menu_point() if by_key else event.globalPos())
+            viewport = self.view.viewport()
+            clicked = -1 if by_key else self.view.columnAt(viewport.mapFromGlobal(event.globalPos()).x())
+            self.open_menu(self.view.menu_point() if by_key else event.globalPos(), clicked)
 
-    def open_menu(self, point: QPoint) -> QMenu:
-        """Open the menu of the rows selected at a point of the screen."""
+    def open_menu(self, point: QPoint, clicked: int = -1) -> QMenu:
+        """Open the menu of the rows selected at a point of the screen; ``clicked`` is the column there, -1 for none."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         entries = self.entries()
@@ -332,7 +347,7 @@ class ResourceTable(QWidget):
                 action.triggered.connect(lambda _=False, call=call: call())
         if entries:
             menu.addSeparator()
-        self._add_standard(menu)
+        self._add_standard(menu, clicked)
         menu.popup(point)
         return menu
 
@@ -370,6 +385,9 @@ class ResourceTable(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._add_columns(menu)
+        if self._memory is not None:
+            menu.addSeparator()
+            add_views(self, menu, SavedViews(*self._memory))
         menu.popup(point)
         return menu
 
@@ -394,11 +412,42 @@ class ResourceTable(QWidget):
         choice = self.view.choice
         self.choose_columns(Choice(choice.hidden - {key} if on else choice.hidden | {key}, choice.widths))
 
-    def _add_standard(self, menu: QMenu) -> None:
+    # Views, and what is taken along
+
+    def shown_columns(self) -> list[Column]:
+        """The columns that were not taken away, also those that there is no room for now."""
+        hidden = self.view.choice.hidden
+        return [column for column in self.model.columns if column.priority == 0 or column.key not in hidden]
+
+    def rows_to_take(self) -> list[Any]:
+        """The rows selected, else all that are shown."""
+        return self.selected_rows() or self.model.visible_rows()
+
+    def present_view(self) -> SavedView:
+        """Filter, sorting and columns as they are now."""
+        at, order = self.model.sorting
+        sort = self.model.columns[at].key if at >= 0 else ""
+        narrowed = self.narrowing[0]() if self.narrowing is not None else {}
+        return SavedView(self._filter, sort, order == Qt.SortOrder.DescendingOrder, self.view.choice, narrowed)
+
+    def show_view(self, view: SavedView) -> None:
+        """Take filter, sorting and columns of a view; a column that there is no more is left out."""
+        if self.narrowing is not None:
+            self.narrowing[1](view.narrowing)
+        if self._search is not None:
+            self._search.search_now(view.filter)
+        else:
+            self.set_filter(view.filter)
+        if any(column.key == view.sort for column in self.model.columns):
+            self.sort_by(view.sort, descending=view.descending)
+        self.choose_columns(view.columns)
+
+    def _add_standard(self, menu: QMenu, clicked: int) -> None:
         copy = QAction(theme().icon("copy"), "Copy rows" if self.selected_rows() else "Copy all rows", menu)
         copy.setShortcut(QKeySequence.StandardKey.Copy)
         copy.triggered.connect(self.view.copy)
         menu.addAction(copy)
+        add_taking(self, menu, clicked)
         everything = menu.addAction("Select all")
         everything.setShortcut(QKeySequence.StandardKey.SelectAll)
         everything.triggered.connect(self.view.selectAll)
@@ -410,3 +459,5 @@ class ResourceTable(QWidget):
                 entry.setChecked(at == self.model.sorting[0])
                 entry.triggered.connect(lambda _=False, at=at: self._head_clicked(at))
         self._add_columns(menu.addMenu(theme().icon("columns"), "Columns"))
+        if self._memory is not None:
+            add_views(self, menu, SavedViews(*self._memory))

@@ -245,14 +245,19 @@ class TableView(QTableView):
     # Events
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ctrl+C copies, Return activates, Delete deletes, Escape clears the selection, Space toggles the current row.
+        """Ctrl+C copies, Ctrl+Shift+C one cell, Return activates, Delete deletes, Escape clears the selection.
+
+        Space toggles the current row.
 
         With ``look_at`` Space looks at a row that can be looked at; Ctrl+Space toggles it then.
         """
         self._keyboard = True
         current = self.currentIndex()
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if event.matches(QKeySequence.StandardKey.Copy):
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        if event.key() == Qt.Key.Key_C and event.modifiers() == both and current.isValid():
+            QApplication.clipboard().setText(str(current.data()))
+        elif event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current.isValid():
             self.rowActivated.emit(self.rows.row_at(current.row()))

@@ -55,8 +55,8 @@ class EventsDialog(WideDialog):
         self.older_button = Button("Older…", on=self._older)
         self.close_button = Button("Close", on=self.reject)
         self._lay_out()
-        self.search.searched.connect(self.table.set_filter)
-        self.table.filterCleared.connect(self.search.clear)
+        self.table.search_by(self.search)
+        self.table.remember(ctx.settings, "overview.events")
         self.resource.returnPressed.connect(self._look_up)
         self.sentence.setText(
             f"From CloudTrail, which keeps {KEPT.days} days and knows of a call some minutes late, and from SageDeck's "

@@ -60,6 +60,8 @@ class ReviewDialog(WideDialog):
             unchecked_columns(), key=lambda row: (row.check, row.why), name="Not checked", noun="checks", multi=False
         )
         self.unchecked.set_empty("shieldok", "Everything was checked", "")
+        self.table.remember(ctx.settings, "overview.findings")
+        self.unchecked.remember(ctx.settings, "overview.unchecked")
         self.detail = FindingDetail()
         self._below = ScrollArea("Details")
         self._below.setFrameShape(QFrame.Shape.NoFrame)
