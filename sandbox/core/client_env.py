@@ -1,10 +1,11 @@
 """What unmodified programs need to reach the sandbox: the text of ``python -m sandbox env``.
 
 The SageMaker SDKs call STS at a URL of amazonaws.com that no setting changes; for them the exports also put a
-small ``sitecustomize`` module before the Python path: clients made with such a URL go to the sandbox instead. It does
-nothing for other URLs, nor when ``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that
-it hides, if there is one. The SDKs also report every call to Amazon, and print a traceback when they cannot: the
-exports name a file of defaults that turns this off, which the user's own file of defaults overrides.
+small ``sitecustomize`` module before the Python path: clients made with such a URL go to the sandbox instead, and so
+does what s3control asks at a host named after the account. It does nothing for other URLs, nor when
+``AWS_ENDPOINT_URL`` is no longer the sandbox's, and runs the ``sitecustomize`` that it hides, if there is one. The SDKs
+also report every call to Amazon, and print a traceback when they cannot: the exports name a file of defaults that turns
+this off, which the user's own file of defaults overrides.
 """
 
 from __future__ import annotations
@@ -66,9 +67,20 @@ def _patch(session):
         host = url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
         if host.endswith((".amazonaws.com", ".api.aws")):
             call.arguments["endpoint_url"] = os.environ["AWS_ENDPOINT_URL"]
-        return create(*call.args, **call.kwargs)
+        client = create(*call.args, **call.kwargs)
+        client.meta.events.register_first("request-created", _without_prefix)
+        return client
 
     session.create_client = create_client
+
+
+def _without_prefix(request, **_):
+    """s3control asks at ACCOUNT.127.0.0.1, which is nowhere."""
+    here = os.environ.get("AWS_ENDPOINT_URL", "").split("://", 1)[-1].split("/", 1)[0]
+    scheme, _, rest = request.url.partition("://")
+    host, slash, path = rest.partition("/")
+    if here and host.endswith("." + here):
+        request.url = scheme + "://" + here + slash + path
 
 
 if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
@@ -94,6 +106,8 @@ def client_environ(ready: dict[str, Any], shim: Path | None = None) -> dict[str,
         "AWS_DEFAULT_REGION": ready["region"],
         "AWS_REGION": ready["region"],
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Else clients would ask "stream-127.0.0.1" for a live tail.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     if shim is not None:
         environ["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] = str(shim / _SDK_DEFAULTS_FILE)

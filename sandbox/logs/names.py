@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from sandbox.core.account import ACCOUNT_ID, arn
+from sandbox.core.account import ACCOUNT_ID, REGION, arn
 from sandbox.wire.errors import AwsError
 
 _NAME = re.compile(r"[\w./#-]{1,512}")
-_ARN = re.compile(rf"arn:aws:logs:[a-z0-9-]+:{ACCOUNT_ID}:log-group:([^:*]+)(?::\*)?")
+_ARN = re.compile(rf"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:([^:*]+)(?::\*)?")
 
 
 def group_name(params: Mapping[str, object]) -> str:
@@ -33,6 +34,19 @@ def group_name(params: Mapping[str, object]) -> str:
             "1 to 512 characters of letters, digits, '_', '-', '/', '.' and '#'"
         )
     return name
+
+
+def group_names(params: Mapping[str, Any]) -> list[str]:
+    """The groups of a call that may name several (StartQuery, StartLiveTail), in any of the ways.
+
+    Raises ``AwsError`` InvalidParameterException for two ways at once and for what names no group here.
+    """
+    ways = [member for member in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if params.get(member)]
+    if len(ways) > 1:
+        raise _invalid("Only one of logGroupName, logGroupNames and logGroupIdentifiers can be given.")
+    given = params[ways[0]] if ways else []
+    member = "logGroupIdentifier" if ways == ["logGroupIdentifiers"] else "logGroupName"
+    return [group_name({member: name}) for name in ([given] if isinstance(given, str) else given)]
 
 
 def log_stream_arn(group: str, stream: str, region: str) -> str:

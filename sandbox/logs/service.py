@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
 from sandbox.core.account import arn
 from sandbox.core.numbers import whole
+from sandbox.logs.insights.queries import Insights
+from sandbox.logs.live_tail import LiveTails
 from sandbox.logs.names import group_name
 from sandbox.logs.patterns import compile_pattern
 from sandbox.logs.store import Event, Logs
-from sandbox.service import Service
+from sandbox.service import Refusals, Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller
+from sandbox.wire.messages import Caller, RestResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import (
@@ -46,6 +49,7 @@ MAX_PAGE_EVENTS = 10_000
 MAX_PAGE_BYTES = 1024 * 1024
 MAX_SCANNED = 200_000
 SEQUENCE_TOKEN = "49600000000000000000000000000000000000000000000000000000"  # noqa: S105
+LIVE_TAIL = "StartLiveTail"
 Params = dict[str, Any]
 
 
@@ -101,6 +105,22 @@ class LogsService(Service):
             "PutRetentionPolicy": self._put_retention,
             "DeleteRetentionPolicy": self._delete_retention,
         }
+        self._insights = Insights(self._logs)
+        self.operations |= self._insights.operations
+        self._tails = LiveTails(self._logs)
+
+    def stop(self) -> None:
+        """End the queries that run and the sessions that listen."""
+        self._tails.close()
+        self._insights.close()
+
+    def served(self) -> Collection[str]:
+        """The operations, and the one whose answer goes on."""
+        return {*self.operations, LIVE_TAIL}
+
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
+        """StartLiveTail answers as long as somebody listens."""
+        return self._tails.start(call) if call.operation == LIVE_TAIL else None
 
     def _group_name(self, params: Mapping[str, object]) -> str:
         name = group_name(params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.core.account import arn
 from sandbox.iam.needs.need import Names, Need, text, texts
-from sandbox.logs.names import group_name, log_stream_arn
+from sandbox.logs.names import group_name, group_names, log_stream_arn
 from sandbox.wire.call import Call
 
 _LOGS = frozenset(
@@ -14,6 +14,9 @@ _LOGS = frozenset(
         *("PutRetentionPolicy", "DeleteRetentionPolicy", "DescribeMetricFilters"),
     }
 )
+# Each group is asked about, and what is known of a query by nothing but its id.
+_SEVERAL_GROUPS = frozenset({"StartQuery", "StartLiveTail"})
+_QUERIES = frozenset({"GetQueryResults", "StopQuery", "DescribeQueries"})
 _METRICS = frozenset({"GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarmsForMetric"})
 _ALARMS = frozenset(
     {
@@ -27,6 +30,12 @@ _TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 
 def logs_needs(call: Call, names: Names) -> list[Need] | None:
     """Of CloudWatch Logs: a group, or one stream of it."""
+    action = f"logs:{call.operation}"
+    if call.operation in _QUERIES:
+        return [Need(action)]
+    if call.operation in _SEVERAL_GROUPS:
+        arns = [log_stream_arn(name, "", call.region) for name in group_names(call.members)]
+        return [Need(action, arn) for arn in arns] or [Need(action)]
     if call.operation not in _LOGS:
         return None
     group = group_name(call.members) or text(call, "logGroupNamePrefix")

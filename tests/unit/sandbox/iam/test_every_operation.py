@@ -78,7 +78,9 @@ NOT_ASKED: dict[tuple[str, ...], str] = {
     **{("lambda", member): LABEL for member in ("DurableExecutionName", "TenantId", "RevisionId")},
     **{("lambda", member): PART for member in ("Name", "StatementId", "PrincipalOrgID", "SourceArn")},
     **{("logs", member): READS for member in ("logStreamNames", "accountIdentifiers", "fieldIndexNames")},
-    ("logs", "logGroupIdentifiers"): REFUSED,
+    ("logs", "DescribeLogGroups", "logGroupIdentifiers"): REFUSED,
+    ("logs", "queryId"): "AWS asks about no resource: who may read or stop queries may do so with all",
+    ("logs", "DescribeQueries", "logGroupName"): READS,
     ("logs", "kmsKeyId"): "nothing is encrypted here",
     ("resourcegroupstaggingapi", "GetResources", "ResourceARNList"): READS,
     ("resourcegroupstaggingapi", "ExcludeCompliantResources"): LABEL,
@@ -169,7 +171,7 @@ def test_somebody_decides_about_every_operation_from_each_member_that_names_a_re
             naming = {m: of for m, of in naming.items() if of.type_name in ("string", "list")}
             left = {m: of for m, of in naming.items() if not {(name, m), (name, operation, m)} & NOT_ASKED.keys()}
             # Some name one thing in one of two ways.
-            alone = {"logGroupIdentifier"}
+            alone = {"logGroupIdentifier", "logGroupIdentifiers", "logGroupNames"}
             everything = {m: value_of(m, of, "one") for m, of in left.items() if m not in alone}
             if (asked(name, operation, everything) is None) != ((name, operation) in UNDECIDED):
                 wrong.append(f"{name}:{operation} is decided by nobody, or no longer undecided")
