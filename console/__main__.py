@@ -17,7 +17,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, metavar="DIR", help="state folder of the sandbox")
     parser.add_argument("--theme", choices=("system", "light", "dark"), default="", help="colours for this run")
     parser.add_argument("--tour", type=Path, metavar="OUT", help="play the whole story by itself, pictures into OUT")
+    parser.add_argument("link", nargs="?", default="", metavar="LINK", help="sagedeck://ACCOUNT/REGION/KIND/NAME")
     options = parser.parse_args(arguments)
+    if options.link:
+        from console.links import Link, NoLink
+
+        try:
+            options.link = str(Link.read(options.link))
+        except NoLink as error:
+            parser.error(str(error))
 
     # Nothing of what the start makes is garbage; the window's own collector takes over.
     gc.disable()
@@ -30,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         code: int = run_tour(options.tour, state_dir=options.state)
         return code
-    return run(state_dir=options.state, look=options.theme)
+    return run(state_dir=options.state, look=options.theme, link=options.link)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from PySide6.QtCore import QLocale, QMessageLogContext, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QLocale, QMessageLogContext, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop
@@ -32,6 +32,7 @@ from console.look import icons
 from console.look.theme import theme
 from console.notify import Notifier
 from console.settings import Settings
+from console.single_window import Listener, hand_over
 from console.tabs import TabSpec
 from console.widgets.forms.focus import guard
 from console.window.code_dialog import CodeQuestions
@@ -134,6 +135,8 @@ class Application:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.window.closeWanted.connect(self._close_wanted)
         self.window.painted.connect(self._painted)
+        self.listener = Listener(files.settings, self._link_came)
+        self._loop = asyncio.get_running_loop()
         self._connect_at_start = True
         self._was_closed = False
 
@@ -154,6 +157,7 @@ class Application:
         if self._was_closed:
             return
         self._was_closed = True
+        self.listener.stop()
         self.window.begin_closing()
         self.tray.hide()
         self.ctx.leave(keep_rows=True)
@@ -164,6 +168,18 @@ class Application:
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self.logbook.uninstall)
         self.window.let_close()
+
+    def open_link(self, link: str) -> None:
+        """Show what a link names, with the window in front."""
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.window.raise_()
+        self.window.activateWindow()
+        self.window.links.open(link)
+
+    def _link_came(self, link: str) -> None:
+        """Another program handed one over; called in the listener's thread."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.open_link, link)
 
     def unexpected(self, error: BaseException, doing: str = "") -> None:
         """An error that nobody caught: told and logged."""
@@ -249,8 +265,13 @@ def dress(app: QApplication) -> None:
     app.setWindowIcon(icon)
 
 
-def run(*, state_dir: Path | None = None, look: str = "") -> int:
-    """Open the window and serve it until it is closed; returns the exit code."""
+def run(*, state_dir: Path | None = None, look: str = "", link: str = "") -> int:
+    """Open the window and serve it until it is closed; returns the exit code.
+
+    ``link`` is opened in the window that is open already, if there is one.
+    """
+    if link and hand_over(link, Files.standard().settings):
+        return 0
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201 - there is no window to say it in
         return 2
@@ -258,15 +279,18 @@ def run(*, state_dir: Path | None = None, look: str = "") -> int:
     # A thread that computes lets the GUI thread in after this long; painting asks many times.
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
-        return runner.run(_serve(Files.standard(), state_dir, look))
+        return runner.run(_serve(Files.standard(), state_dir, look, link))
 
 
-async def _serve(files: Files, state_dir: Path | None, look: str) -> int:
+async def _serve(files: Files, state_dir: Path | None, look: str, link: str = "") -> int:
     collector = Collector()
     application = Application(files, state_dir=state_dir, look=look)
     application.window.painted.connect(collector.settle)
     with catching(application):
         application.show()
+        await asyncio.to_thread(application.listener.start)
+        if link:
+            application.open_link(link)
         with contextlib.suppress(asyncio.CancelledError):
             await application.closed
         await application.close()

@@ -33,6 +33,7 @@ from console.widgets.forms.drops import PASTED_NAME, DropVeil, image_bytes, loca
 from console.widgets.tables.search_field import SearchField
 from console.window.connecting import ConnectingStrip
 from console.window.header import Header
+from console.window.link_opening import LinkOpening
 from console.window.navigation import Navigation
 from console.window.pages import Pages
 from console.window.popover import SHADOW
@@ -114,6 +115,7 @@ class MainWindow(QWidget):
         column.addLayout(middle, 1)
         column.addWidget(self.status)
 
+        self.links = LinkOpening(self)
         self._logbook = logbook
         self._panel: ActivityPanel | None = None
         self._palette: Palette | None = None

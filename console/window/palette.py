@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.links import SCHEME
 from console.look.theme import ICON, RADIUS, theme
 from console.models.fuzzy import Finder
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, label, on_theme, text_width
@@ -286,7 +288,11 @@ class Palette(Popover):
         self._tell(f"The account's resources could not be read again: {getattr(error, 'title', error)}")
 
     def _show(self, typed: str) -> None:
-        shown = [self._entry(at) for at in self._finder.find(typed, MOST)]
+        if typed.strip().lower().startswith(SCHEME):
+            link = typed.strip()
+            shown = [Entry("link", f"Open {link}", "Link", "link", partial(self._window.links.open, link))]
+        else:
+            shown = [self._entry(at) for at in self._finder.find(typed, MOST)]
         self.lines.show(shown)
         self._choose(None)
         there = len(self._offered)
@@ -341,7 +347,8 @@ class Palette(Popover):
         if entry.why_not:
             self._tell(f"{entry.title}: {entry.why_not}")
             return
-        self._remember(entry)
+        if entry.id != "link":
+            self._remember(entry)
         self.close_palette()
         entry.run()
 

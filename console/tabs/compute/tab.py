@@ -89,6 +89,7 @@ class ComputeTab(Tab):
         )
         self.table.set_actions(self._menu)
         self.table.remember(ctx.settings, "instances")
+        self.table.link_of = lambda row: ("instance", row.id)
         self.table.search_by(self.search)
         # In their places before they are filled: what is full would be moved with all that is in it.
         panes = Panes(Qt.Orientation.Vertical, ctx.settings, "compute")

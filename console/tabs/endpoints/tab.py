@@ -88,6 +88,7 @@ class EndpointsTab(Tab):
         )
         self.table.set_actions(self._menu)
         self.table.remember(ctx.settings, "endpoints")
+        self.table.link_of = lambda row: ("parked-endpoint" if row.parked is not None else "endpoint", row.name)
         self.table.selectionChanged.connect(self._chosen)
         self.table.search_by(self.search)
         self.table.fit_rows()

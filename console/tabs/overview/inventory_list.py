@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
+from console.links import name_in_link
 from console.models.columns import Column
 from console.models.table import tsv
 from console.tabs.overview.rows import ICONS, Clock, Row, columns, searched
@@ -53,6 +54,7 @@ class InventoryList(QWidget):
             also_searched=searched,
         )
         self.table.remember(ctx.settings, "inventory")
+        self.table.link_of = _link_of
         self.table.set_actions(self._menu)
         self._foot = ElidedLabel("", "caption", "text3")
         self._settle = QTimer(self)
@@ -218,3 +220,8 @@ class InventoryList(QWidget):
         if not found and rows:
             return [("Why, and what helps…", "info", lambda: self.activated.emit(rows[0]))]
         return self._actions(found) if self._actions is not None and found else ()
+
+
+def _link_of(row: Row) -> tuple[Kind, str] | None:
+    resource = row.resource
+    return None if resource is None else (resource.kind, name_in_link(resource.kind, resource.name, resource.id))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from console.models.columns import DASH, Column
 from console.models.format import cost, count, duration, fraction, percents, when
+from workers.inventory.kinds import Kind
 from workers.prices.table import PriceTable
 from workers.training.spot import SPOT_SAVING
 from workers.tuning.accuracy import Accuracy, best_accuracy, best_of_tuning
@@ -222,3 +223,10 @@ def columns() -> list[Column]:
         Column("seconds", "Duration", kind="number", format=lambda v, _: duration(v), priority=3),
         Column("cost", "Cost", kind="number", strong=True, format=lambda v, _: cost(v), priority=2),
     ]
+
+
+def link_of(row: JobRow) -> tuple[Kind, str] | None:
+    """What a link to the row's job names; a job that ran on an instance is no thing of SageMaker's."""
+    if isinstance(row.source, TuningJob):
+        return "tuning-job", row.source.name
+    return ("training-job", row.source.name) if row.source.place == "sagemaker" else None

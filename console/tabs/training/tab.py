@@ -23,7 +23,7 @@ from console.tabs.training.form.drawer import FormDrawer
 from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.form.values import base_name
 from console.tabs.training.pending import PendingRow
-from console.tabs.training.rows import JobRow, columns, tag_words
+from console.tabs.training.rows import JobRow, columns, link_of, tag_words
 from console.tabs.training.tags.index import TERM, name_words
 from console.tabs.training.tuning.commands import LaunchTuning, StopTuning
 from console.tabs.training.tuning.detail import TuningDetail
@@ -132,6 +132,7 @@ class TrainingTab(Tab):
         )
         table.set_actions(self._menu)
         table.remember(self.ctx.settings, "jobs")
+        table.link_of = link_of
         table.model.countsChanged.connect(self._say_count)
         table.selectionChanged.connect(self._chosen)
         table.search_by(self.search)

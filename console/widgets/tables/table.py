@@ -33,10 +33,12 @@ from console.widgets.frames.banner import Banner, Fix, error_words
 from console.widgets.frames.empty_state import Action, EmptyState
 from console.widgets.frames.panes import Memory
 from console.widgets.tables.columns import Choice
+from console.widgets.tables.linking import add_links
 from console.widgets.tables.saved_views import SavedView, SavedViews
 from console.widgets.tables.search_field import SearchField
 from console.widgets.tables.taking import add_taking, add_views
 from console.widgets.tables.view import TableView
+from workers.inventory.kinds import Kind
 
 SETTING = "columns"
 MenuEntry = tuple[str, str, Callable[[], object]] | None
@@ -76,6 +78,8 @@ class ResourceTable(QWidget):
         self._filter = ""
         self._memory: tuple[Memory, str] | None = None
         self._search: SearchField | None = None
+        # The kind and the name of a row's thing, for links to it; None: it has none.
+        self.link_of: Callable[[Any], tuple[Kind, str] | None] | None = None
         # What else the page narrows the list by, for saved views: takes it, and gives it back.
         self.narrowing: tuple[Callable[[], dict[str, Any]], Callable[[dict[str, Any]], object]] | None = None
         self._fit: tuple[int, int] | None = None
@@ -348,6 +352,7 @@ class ResourceTable(QWidget):
         if entries:
             menu.addSeparator()
         self._add_standard(menu, clicked)
+        add_links(self, menu)
         menu.popup(point)
         return menu
 

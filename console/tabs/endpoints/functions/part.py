@@ -89,6 +89,7 @@ class FunctionsPart(QWidget):
         )
         self.table.fit_rows()
         self.table.remember(ctx.settings, "functions")
+        self.table.link_of = lambda row: ("function", row.name)
         yield
         self.denial = DenialPanel()
         self.test = TestPanel(ctx)
