@@ -85,6 +85,10 @@ class Hosts:
             process, take, lambda status: self._events.put(_Event("exit", host.number, status)), label
         )
 
+    def pids(self) -> dict[str, int]:
+        """The process of each host that was started, by the host's name."""
+        return {host.name: host.process.process.pid for host in self.all if host.process is not None}
+
     def stop(self) -> None:
         """SIGTERM, the grace, SIGKILL."""
         self._events.put(_Event("stop"))

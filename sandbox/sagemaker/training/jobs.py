@@ -20,6 +20,7 @@ from sandbox.metrics.store import Metrics, one_value
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.s3.inside import S3
 from sandbox.sagemaker.checks import Stored, role_exists
+from sandbox.sagemaker.profiling.rules import opening
 from sandbox.sagemaker.queue import JobQueue, Turn
 from sandbox.sagemaker.records import Records, Tags
 from sandbox.sagemaker.training.record import FINAL_STATUSES, JobRecord
@@ -160,6 +161,7 @@ class TrainingJobs:
             "CreationTime": now,
             "LastModifiedTime": now,
             **describe_body(request),
+            **opening(request, now),
         }
         if tuning_job_arn:
             body["TuningJobArn"] = tuning_job_arn

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sandbox.sagemaker.profiling.rules import stopped
 from sandbox.sagemaker.records import Records
 from sandbox.sagemaker.training.spot import billable_seconds
 
@@ -77,6 +78,7 @@ class JobRecord:
                 self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
             if reason:
                 self.body["FailureReason"] = reason
+            self.body |= stopped(self.body, now)
             self._transition(secondary or status, reason, now)
             self.body["SecondaryStatusTransitions"][-1]["EndTime"] = now
             self._save(now)
@@ -86,6 +88,11 @@ class JobRecord:
         """Note where model.tar.gz is; the next step keeps it."""
         with self._lock:
             self.body["ModelArtifacts"] = {"S3ModelArtifacts": uri}
+
+    def set_rules(self, statuses: Mapping[str, object]) -> None:
+        """Note what became of Debugger's rules; the next step keeps it."""
+        with self._lock:
+            self.body |= statuses
 
     def set_metrics(self, metrics: Sequence[tuple[str, float, float]], *, keep: bool) -> None:
         """Note the last value of each metric as (name, value, epoch seconds); ``keep`` writes it to disk."""

@@ -140,6 +140,8 @@ def _check_output(request: Mapping[str, Any], objects: Objects, region: str) -> 
     places = [("OutputDataConfig.S3OutputPath", request["OutputDataConfig"]["S3OutputPath"])]
     if "CheckpointConfig" in request:
         places.append(("CheckpointConfig.S3Uri", request["CheckpointConfig"]["S3Uri"]))
+    if (request.get("ProfilerConfig") or {}).get("S3OutputPath"):
+        places.append(("ProfilerConfig.S3OutputPath", request["ProfilerConfig"]["S3OutputPath"]))
     for member, uri in places:
         place = S3Uri.parse(uri, member)
         if not objects.bucket_exists(place.bucket):

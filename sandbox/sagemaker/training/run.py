@@ -34,10 +34,12 @@ from sandbox.core.os_words import os_sentence
 from sandbox.core.processes import StartFailed
 from sandbox.logs.pump import LogStreams
 from sandbox.sagemaker.inputs import Cancelled, JobInputError, ObjectStore
+from sandbox.sagemaker.profiling.profiler import Profiler
+from sandbox.sagemaker.profiling.rules import Judge
 from sandbox.sagemaker.training.checkpoints import Checkpoints
 from sandbox.sagemaker.training.files import JobFiles
 from sandbox.sagemaker.training.record import JobRecord
-from sandbox.sagemaker.training.request import host_count
+from sandbox.sagemaker.training.request import host_count, instances_of
 from sandbox.sagemaker.training.spot import run_limit
 from sandbox.wire.errors import AwsError
 
@@ -84,6 +86,7 @@ class TrainingRun:
         self._cluster = Cluster.of(count, instance_type, _free_port())
         self._python = JobPython(tools.folder / "python")
         self._checkpoints: Checkpoints | None = None
+        self._profiler = Profiler(tools.s3, request, tools.folder)
         self._command_text = ""
         self._over = ""
 
@@ -151,8 +154,10 @@ class TrainingRun:
         self._record.step("Training", "Training image download completed. Training in progress.")
         for host in self._hosts.all:
             self._start(host)
+        self._profiler.watch(self._hosts.pids())
         limit, self._over = run_limit(self._record.body, time.time())
         outcome = self._hosts.wait(limit, self._record.begin_stopping)
+        self._profiler.finish()
         self._keep_metrics(final=True)
         self._hosts.flush()
         if self._shutdown.is_set():
@@ -251,8 +256,15 @@ class TrainingRun:
     def _finish(self, status: str, secondary: str = "", reason: str = "") -> None:
         if self._shutdown.is_set():
             status, secondary, reason = "Failed", "", STOPPED_REASON
+        self._judge()
         reason = f"{reason} {self._hosts.finish_logs()}".strip()
         self._record.finish(status, secondary, reason)
+
+    def _judge(self) -> None:
+        """Evaluate Debugger's rules, where the sandbox still runs and the job's folder is there."""
+        if not self._shutdown.is_set() and self._tools.folder.is_dir():
+            judge = Judge(self._tools.s3, self._request, instances_of(self._request))
+            self._record.set_rules(judge.judge(self._profiler.samples, self._tools.folder, time.time()))
 
 
 def account_environment(folder: Path, region: str, endpoint_url: str, keys: Sequence[str]) -> dict[str, str]:

@@ -318,3 +318,24 @@ def test_a_job_whose_log_lost_its_end_says_so(bench: Bench, monkeypatch: pytest.
         job = bench.end("silent")
     assert job["TrainingJobStatus"] == "Completed"
     assert re.fullmatch(r"The last \d lines of the log are missing: the sandbox's disk was full.", job["FailureReason"])
+
+
+def test_debuggers_rules_have_a_final_status_and_the_profile_is_measured(bench: Bench) -> None:
+    rules = [{"RuleConfigurationName": "Overfit", "RuleEvaluatorImage": "i"}]
+    report = {"RuleConfigurationName": "Report", "RuleEvaluatorImage": "i",
+              "RuleParameters": {"rule_to_invoke": "ProfilerReport"}}  # fmt: skip
+    bench.start(
+        "profiled",
+        "import time\ntime.sleep(1)\n",
+        DebugRuleConfigurations=rules,
+        ProfilerRuleConfigurations=[report],
+        ProfilerConfig={"S3OutputPath": "s3://bucket/out", "ProfilingIntervalInMilliseconds": 500},
+    )
+    job = bench.end("profiled")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    statuses = [*job["DebugRuleEvaluationStatuses"], *job["ProfilerRuleEvaluationStatuses"]]
+    assert [status["RuleEvaluationStatus"] for status in statuses] == ["Error", "NoIssuesFound"]
+    keys = {info.key.removeprefix("out/profiled/") for info in bench.s3.list("bucket", "out/profiled/")}
+    assert "rule-output/Report/profiler-output/profiler-report.html" in keys
+    assert "profiler-output/system/training_job_end.ts" in keys
+    assert any(key.startswith("profiler-output/system/incremental/") for key in keys)
