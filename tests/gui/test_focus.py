@@ -112,6 +112,36 @@ async def test_an_heir_comes_first_and_one_that_is_hidden_does_not(qtbot: Any) -
     await held_by(page.copy)
 
 
+async def test_an_heir_that_is_not_there_yet_names_the_next_one(qtbot: Any) -> None:
+    """The first job is launched: the list of jobs is still empty, and the switch above the form is no place."""
+    page = await shown(qtbot)
+    page.go.heir, page.rows.heir = page.rows, page.samples  # type: ignore[attr-defined]
+    page.rows.hide()
+    page.go.setFocus()
+    page.go.setEnabled(False)
+    await held_by(page.samples)
+
+
+async def test_a_long_way_through_a_dialog_does_not_forget_the_page(qtbot: Any) -> None:
+    """A path that is typed into a file dialog goes through its list of proposals at every letter."""
+    page = await shown(qtbot)
+    page.go.setFocus()
+    page.samples.setFocus()
+    await held_by(page.samples)
+    dialog = Dialog("Choose", parent=page)
+    fields = [LineEdit(str(at)) for at in range(30)]
+    for field in fields:
+        dialog.body.addWidget(field)
+    dialog.open()
+    await until(lambda: QApplication.activeWindow() is dialog)
+    for field in fields:
+        field.setFocus()
+    page.samples.hide()
+    dialog.accept()
+    await activate(page)
+    await held_by(page.go)
+
+
 async def test_it_comes_back_from_a_dialog_to_the_page_and_not_to_the_first_button(qtbot: Any) -> None:
     """The button that opened the dialog is gone when it closes: as after a file was chosen or an endpoint deleted."""
     for start, end in (("samples", "go"), ("delete", "rows")):

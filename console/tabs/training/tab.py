@@ -73,6 +73,8 @@ class TrainingTab(Tab):
         self._fill_head()
         self.table = self._make_table()
         self.form.launch_button.heir = self.table.view
+        # Before the first job there is no list yet: the next one is named then.
+        self.table.view.heir = self.form.form.row("name").field
         yield
         self.detail = JobDetail(ctx, whole=False)
         yield from self.detail.build()

@@ -11,7 +11,6 @@ begins on a page that was opened.
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Iterator
 
 import shiboken6
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, 
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 
-# Widgets that had the keyboard: those of a question over a dialog over a page.
+# Widgets of one window that had the keyboard: where it was before is looked for among them.
 REMEMBERED = 12
 # Who watches now; it lives as long as the application.
 _keeper: weakref.ref[_Keeper] | None = None
@@ -44,11 +43,11 @@ def give(place: QWidget) -> None:
 
 
 class _Keeper(QObject):
-    """Knows where the keyboard was, the latest last; dialogs come and go meanwhile."""
+    """Knows where the keyboard was in each window, the latest last; dialogs come and go meanwhile."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._path: deque[weakref.ref[QWidget]] = deque(maxlen=REMEMBERED)
+        self._path: list[weakref.ref[QWidget]] = []
         self._dialog: weakref.ref[QDialog] | None = None
         # How often it was somewhere on purpose: what was to be done about an earlier place is then no longer wanted.
         self._times = 0
@@ -81,7 +80,11 @@ class _Keeper(QObject):
 
     def accept(self, place: QWidget) -> None:
         """The keyboard is at ``place`` on purpose."""
-        self._path.append(weakref.ref(place))
+        window, before = place.window(), list(self._known())
+        # A dialog in which it went to and fro must not push out where it was on the page.
+        here = [widget for widget in before if widget.window() is window and widget is not place][: REMEMBERED - 1]
+        kept = [widget for widget in before if widget in here or widget.window() is not window]
+        self._path = [weakref.ref(widget) for widget in (*reversed(kept), place)]
         self._times += 1
 
     def _settle(self, before: weakref.ref[QWidget], first: weakref.ref[QWidget], agreed: bool) -> None:
@@ -149,7 +152,10 @@ def is_dangerous(widget: QWidget) -> bool:
 def successor(left: QWidget) -> QWidget | None:
     """Where the keyboard goes from ``left``, which cannot have it any longer; None where nothing near takes it."""
     heir = getattr(left, "heir", None)
-    if isinstance(heir, QWidget) and _takes(heir):
+    # A list that is still empty is not there to be its heir; it names the next one.
+    while isinstance(heir, QWidget) and not _takes(heir):
+        heir = getattr(heir, "heir", None)
+    if isinstance(heir, QWidget):
         return heir
     panels = list(_panels_around(left))
     if isinstance(left, Button):

@@ -62,6 +62,8 @@ class TableView(QTableView):
     ) -> None:
         super().__init__(parent)
         self.rows = model
+        # Who has the keyboard instead while there are no rows (see ``forms/focus.py``).
+        self.heir: QWidget | None = None
         self._row_pixels = row_pixels
         self._hover = -1
         self._keyboard = False
