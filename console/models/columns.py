@@ -55,6 +55,7 @@ class Column:
     ``icon`` is an icon name or a function of the row. ``tone(row)`` names a colour token or ``None``.
     ``stretch`` takes a share of the width left over; by default only a name column does.
     ``sample`` is a text as wide as the column should at least be; ``width`` the length of a ``bar`` in pixels;
+    ``yields``: a long name is cut rather than that secondary columns hide, in a list that is read for them;
     ``ceiling`` the value at the top of a ``spark`` whose own values are lower (percent: 100).
     """
 
@@ -78,6 +79,7 @@ class Column:
     width: int = 0
     ceiling: float = 0.0
     descending_first: bool | None = None
+    yields: bool = False
 
     @property
     def right(self) -> bool:

@@ -217,7 +217,9 @@ def columns(clock: Clock) -> list[Column]:
         return -made.timestamp() if made is not None else None
 
     return [
-        Column("name", "Name", kind="name", icon=lambda row: ICONS[row.kind], tooltip=tip, priority=0),
+        Column(
+            "name", "Name", kind="name", icon=lambda row: ICONS[row.kind], tooltip=tip, priority=0, yields=True
+        ),
         Column("kind", "Kind", value=lambda row: KINDS[row.kind].one, priority=1),
         Column("size", "Size", value=_size, tooltip=lambda row: _size(row) or "", priority=4),
         Column("state", "State", kind="state", value=state_of_row, tooltip=tip, priority=0, sample="InProgress"),

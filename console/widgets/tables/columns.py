@@ -2,8 +2,8 @@
 
 Names that people give (some forty characters, ``WHOLE_NAME``) are whole before any other column is there. Longer ones,
 as programs make them, are whole as long as hiding secondary columns makes room; then they give way down to
-``NAME_SHARE`` of the table, and only then hide the columns that a list is read for. What the operator chose comes
-first.
+``NAME_SHARE`` of the table, and only then hide the columns that a list is read for. A column that ``yields`` gives way
+before anything hides. What the operator chose comes first.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ def plan(
     ]
     shown = [at for at, column in enumerate(columns) if column.priority == 0 or column.key not in choice.hidden]
     cap = max(WHOLE_NAME * scale, NAME_SHARE * room)
-    least = [
-        min(width, cap) if column.kind == "name" and column.key not in choice.widths else width
-        for column, width in zip(columns, wanted, strict=True)
-    ]
-    _hide(columns, shown, wanted, room, over=ESSENTIAL)
+    least = []
+    for column, width in zip(columns, wanted, strict=True):
+        most = WHOLE_NAME * scale if column.yields else cap if column.kind == "name" else width
+        least.append(width if column.key in choice.widths else min(width, most))
+    first = [least[at] if column.yields else wanted[at] for at, column in enumerate(columns)]
+    _hide(columns, shown, first, room, over=ESSENTIAL)
     _hide(columns, shown, least, room, over=0)
     widths = {at: wanted[at] for at in shown}
     left = room - sum(widths.values())
