@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,12 @@ from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
 from console.widgets.base import screen_area
 from console.widgets.frames.confirm import ConfirmDialog
+from tests.helpers.inventory import resource
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.safety import FULL, FakeSecurity, unsafe_account
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import AccessDenied, Conflict
+from workers.inventory.types import Inventory
 from workers.security.changes_identity import NarrowRole
 from workers.security.groups import CloseRule
 from workers.security.logs import SetRetention
@@ -232,6 +236,26 @@ async def test_old_findings_are_said_with_their_time(
     part.refresh()
     assert part.report is not None
     assert part.note.text() == f"7 findings, as of {part.report.at.astimezone():%H:%M}"
+
+
+async def test_what_somebody_else_made_is_looked_at_once_and_said_with_its_time(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    security = FakeSecurity(unsafe_account())
+    _, part = await opened(make_application, security)
+    assert part.report is not None
+    at = part.report.at
+    part.show_report(replace(part.report, at=at - timedelta(minutes=18)))
+    old = resource("bucket", "old", created=at - timedelta(days=1))
+    made = resource("endpoint-config", "dogs-2", created=at - timedelta(minutes=5))
+    part.show_inventory(Inventory((old,)))
+    assert not part.looking
+    part.show_inventory(Inventory((old, made)))
+    await until(lambda: part.report.renewed_at is not None and not part.looking)
+    part.show_inventory(Inventory((old, made)))
+    assert security.asked == [(), ("endpoint configurations",)]
+    whole, newer = part.report.at.astimezone(), part.report.renewed_at.astimezone()
+    assert part.note.text() == f"7 findings, as of {whole:%H:%M} to {newer:%H:%M}"
 
 
 async def test_a_change_elsewhere_is_looked_at_even_while_a_look_is_under_way(

@@ -116,16 +116,25 @@ def event_of(item: Mapping[str, Any]) -> TrailEvent:
         str(item.get("EventName", "")),
         str(item.get("EventSource", "")).removesuffix(".amazonaws.com"),
         _who(item, record),
-        tuple(
-            (str(found.get("ResourceType", "")), str(found["ResourceName"]))
-            for found in item.get("Resources", ())
-            if found.get("ResourceName") and not _is_key(str(found["ResourceName"]))
-        ),
+        _resources(item, record),
         str(record.get("errorCode", "")),
         _refusal(record),
         str(item.get("ReadOnly", "false")).lower() != "true",
         machines_in(str(item.get("EventName", "")), record.get("requestParameters")),
     )
+
+
+# Members that name what a call is about, where CloudTrail itself names no resource (as for Application Auto Scaling).
+# A name is no secret.
+_NAMES = ("resourceId", "resourceArn", "resourceARN", "endpointName", "functionName", "alarmName", "logGroupName")
+
+
+def _resources(item: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    found = [(str(entry.get("ResourceType", "")), entry.get("ResourceName")) for entry in item.get("Resources", ())]
+    if not any(name for _, name in found):
+        members = _members(record.get("requestParameters"))
+        found = [("", members[name]) for name in _NAMES if isinstance(members.get(name), str)][:1]
+    return tuple((kind, str(name)) for kind, name in found if name and not _is_key(str(name)))
 
 
 # By call: the members that say what will be paid for. None of them can hold a secret.
@@ -182,11 +191,11 @@ def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:
 
 
 def short_name(name: str) -> str:
-    """The last part of an ARN, the endpoint of a scalable target; other names as they are."""
+    """The last part of an ARN, the endpoint or function of a scalable target; other names as they are."""
     if name.startswith("arn:"):
         return re.split(r"[/:]", name)[-1]
-    scaled = re.match(r"endpoint/([^/]+)", name)
-    return scaled[1] if scaled is not None else name
+    scaled = re.match(r"endpoint/([^/]+)|function:([^:]+)", name)
+    return scaled[1] or scaled[2] if scaled is not None else name
 
 
 def _is_key(text: str) -> bool:

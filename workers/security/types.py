@@ -134,7 +134,10 @@ class NotChecked:
 
 @dataclass(frozen=True)
 class Report:
-    """One look. ``looked`` says of each check at how many resources it looked."""
+    """One look. ``looked`` says of each check at how many resources it looked.
+
+    ``at`` is when everything was looked at, ``renewed_at`` when some areas were looked at once more.
+    """
 
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...]
@@ -142,6 +145,7 @@ class Report:
     at: datetime
     account: str
     region: str
+    renewed_at: datetime | None = None
 
     @property
     def made(self) -> int:
@@ -160,6 +164,7 @@ class Report:
             findings=ordered([*(found for found in self.findings if found.area not in areas), *newer.findings]),
             not_checked=(*(found for found in self.not_checked if found.area not in areas), *newer.not_checked),
             looked={**self.looked, **newer.looked},
+            renewed_at=newer.at,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -21,6 +21,7 @@ from console.widgets.base import ElidedLabel, label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.lines import IconLabel
 from workers.errors.tree import SageDeckError
+from workers.inventory.types import Inventory
 from workers.security.types import Finding, Report
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class SecurityPart(Part):
         self._looked = 0.0
         # The areas that are to be looked at: all of them while it is empty, none while it is None.
         self._wanted: set[str] | None = None
+        # What was made since the last look at everything, and was looked at then.
+        self._met: set[tuple[str, str]] = set()
         self._dialogs: list[ReviewDialog | RoleDialog] = []
         self.review_button = self.add_link("Review all", self._review_all)
         self._list = QVBoxLayout()
@@ -100,6 +103,7 @@ class SecurityPart(Part):
     def forget(self) -> None:
         """The account was left: its findings, and the dialogs that show them, go."""
         self.report, self._looked, self._wanted = None, 0.0, None
+        self._met.clear()
         for dialog in self._dialogs:
             dialog.reject()
         self._dialogs = []
@@ -133,6 +137,7 @@ class SecurityPart(Part):
             whole = not areas or self.report is None
             if whole:
                 self._looked = time.monotonic()
+                self._met.clear()
             self.show_report(newer if self.report is None or whole else self.report.renewed(newer, areas))
         self._end_look()
 
@@ -160,7 +165,19 @@ class SecurityPart(Part):
 
     def resource_changed(self, kind: str, name: str) -> None:
         """Look again at what a command changed."""
-        areas = AREAS_OF.get(kind, ())
+        self._want(AREAS_OF.get(kind, ()))
+
+    def show_inventory(self, found: Inventory) -> None:
+        """Look again at the kinds of which something was made since the look, by whomever."""
+        if self.report is None:
+            return
+        off, at = timedelta(seconds=found.clock_off), self.report.at
+        later = [row for row in found.resources if row.created is not None and row.created - off > at]
+        new = [row for row in later if row.kind in AREAS_OF and row.key not in self._met]
+        self._met.update(row.key for row in new)
+        self._want(sorted({area for row in new for area in AREAS_OF[row.kind]}))
+
+    def _want(self, areas: Sequence[str]) -> None:
         if not areas or self.report is None:
             return
         if self.active:
@@ -194,8 +211,13 @@ class SecurityPart(Part):
             return
         old = (datetime.now(UTC) - report.at).total_seconds() > OLD_SECONDS
         number = count(len(report.findings), "finding") if report.findings else ""
-        as_of = f"as of {report.at.astimezone():%H:%M}" if old else ""
-        self.note.setText(", ".join(part for part in (number, as_of) if part))
+        whole, part = f"{report.at.astimezone():%H:%M}", ""
+        if report.renewed_at is not None:
+            part = f"{report.renewed_at.astimezone():%H:%M}"
+        as_of = (f"as of {whole} to {part}" if part not in ("", whole) else f"as of {whole}") if old else ""
+        self.note.setText(", ".join(words for words in (number, as_of) if words))
+        told = f"Everything was looked at at {whole}; what has changed since, at {part}." if " to " in as_of else ""
+        self.note.setToolTip(told)
 
     def _fill(self, groups: Sequence[tuple[Finding, ...]]) -> None:
         had = next((line.findings[0].check for line in self.lines if line.button.hasFocus()), None)

@@ -75,6 +75,7 @@ def test_an_event_says_who_did_what_to_what_and_nothing_secret() -> None:
         ("arn:aws:lambda:us-east-1:1:function:predict", "predict"),
         ("arn:aws:sagemaker:us-east-1:1:endpoint/dogs", "dogs"),
         ("endpoint/dogs/variant/AllTraffic", "dogs"),
+        ("function:predict:live", "predict"),
         ("/aws/lambda/predict", "/aws/lambda/predict"),
         ("dogs", "dogs"),
     ],
@@ -187,3 +188,22 @@ def test_who_may_not_read_it_is_told() -> None:
 
     with pytest.raises(AccessDenied):
         asyncio.run(Trail(FakeSession(lookup_events=refuse)).page())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "target"),
+    [
+        ({"resourceId": "endpoint/dogs/variant/AllTraffic", "policyName": "tracks"}, "dogs"),
+        ({"ResourceId": "function:predict:live"}, "predict"),
+        ({"alarmName": "too-slow"}, "too-slow"),
+        ({"resourceId": 7, "password": SECRET}, ""),
+        (None, ""),
+    ],
+)
+def test_what_cloudtrail_names_no_resource_of_is_named_by_its_parameters(parameters: Any, target: str) -> None:
+    """Application Auto Scaling's events have no resources."""
+    found = event_of(
+        event(EventName="PutScalingPolicy", EventSource="autoscaling.amazonaws.com", Resources=[],
+              record={"requestParameters": parameters})
+    )  # fmt: skip
+    assert found.target == target and SECRET not in repr(found)
