@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
+from console.widgets.base import below
 from tests.helpers.data_tab import button, checked, connected, in_bucket, open_tab, uploaded
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.window import until
@@ -78,6 +80,10 @@ async def test_odd_folders_are_told_in_words(
     await checked(tab, place)
     assert any(text.startswith(said) for text in tab.folder_panel.texts()), tab.folder_panel.texts()
     assert tab.upload_panel.upload_button.isEnabled() == uploads
+    application.window.resize(1280, 800)
+    [words] = [found for found in below(tab.upload_panel, QLabel) if found.text() == tab.upload_panel.note]
+    # What hinders it is read to its end.
+    await until(lambda: words.height() >= words.heightForWidth(words.width()) > 0)
     if uploads:
         await uploaded(tab)
         assert tab.uploading.result is not None and not tab.uploading.result.failed

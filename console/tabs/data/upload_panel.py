@@ -18,7 +18,7 @@ from console.tabs.data.dataset import Dataset
 from console.tabs.data.steps import Step, Steps
 from console.tabs.data.upload_book import Course, UploadBook
 from console.tabs.data.upload_words import figures, free_prefix, kept, other_set, what_is_sent
-from console.widgets.base import ElidedLabel, label, set_tone, text_width
+from console.widgets.base import label, set_tone, text_width
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.charts.sparkline import Sparkline
 from console.widgets.forms.buttons import Button
@@ -76,7 +76,7 @@ class UploadPanel(QFrame):
         self.elsewhere_button = Button("Another folder", "primary", "folder", on=self._elsewhere)
         self._bar = ProgressBar(0.0, pixels=6)
         self._figures = [label("", "label"), *(label("", "small", "text2") for _ in range(3)), label("", "label")]
-        self._note = ElidedLabel("", "small", "text2", least=12)
+        self._note = label("", "small", "text2", wrap=True)
         self._note.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self._other: CheckLine | None = None
         self._extras = QVBoxLayout()
