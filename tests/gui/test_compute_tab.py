@@ -80,6 +80,19 @@ async def test_a_running_job_is_followed_with_its_curves(make_application: Calla
     assert button(tab.output, "Stop…").isVisible() and button(tab.output, "Cancel…").isVisible()
 
 
+async def test_what_a_command_has_cost_is_told_when_its_instance_has_stopped(
+    make_application: Callable[..., Any],
+) -> None:
+    compute = busy_account()
+    _, tab = await opened(make_application, compute)
+    ended = replace(compute.command_rows[0], state="Success", ended=datetime.now(UTC))
+    await until(lambda: tab.output.command is not None)
+    compute.rows = [replace(row, state="stopped", agent=None) for row in compute.rows]
+    compute.command_rows[0] = ended
+    tab.refresh()
+    await until(lambda: tab.output.command == ended and "$" in texts(tab.output))
+
+
 async def test_a_running_job_takes_no_room_from_the_instance_beside_it(make_application: Callable[..., Any]) -> None:
     _, tab = await opened(make_application, busy_account())
     await until(lambda: "epoch 13 of 20" in texts(tab.output))

@@ -132,6 +132,21 @@ def test_chart_tells_values_and_repaints_at_most_ten_times_a_second(qtbot: QtBot
     assert not chart.grab().isNull()
 
 
+def test_a_line_of_one_point_is_seen(qtbot: QtBot) -> None:
+    """CloudWatch has the first figure of an instance after some minutes."""
+    chart = LineChart("CPU", y_range=(0, 100), live=False)
+    qtbot.addWidget(chart)
+    chart.resize(300, 200)
+    chart.set_x_range(0, 10)
+    chart.set_series([Series("", [1.0], [50.0]), Series("", [], [])])
+    empty = LineChart("CPU", y_range=(0, 100), live=False)
+    qtbot.addWidget(empty)
+    empty.resize(300, 200)
+    empty.set_x_range(0, 10)
+    empty.set_series([Series("", [1.0], [float("nan")])])
+    assert chart.grab().toImage() != empty.grab().toImage()
+
+
 @pytest.mark.parametrize("ys", [[], [float("nan")], [5.0], [0.0, 0.0], [float("nan"), 1.0], [-3.0, 7.0]])
 def test_chart_paints_whatever_comes(qtbot: QtBot, ys: list[float]) -> None:
     chart = LineChart("Odd", time_axis=True)

@@ -107,6 +107,9 @@ class FakeCompute:
     def per_hour(self, instance: Instance) -> float | None:
         return 0.1664 if instance.running else 0.0
 
+    def list_price(self, instance: Instance) -> float | None:
+        return 0.1664
+
     def cost_since_start(self, instance: Instance, now: Any = None) -> float | None:
         return 0.36 if instance.running else None
 

@@ -31,7 +31,11 @@ class Compute:
 
     def per_hour(self, instance: Instance) -> float | None:
         """US dollars an hour that the instance costs now, without its disk: 0 unless it runs, ``None``: not known."""
-        return self._prices.per_hour(instance.type, "ec2", self._session.region) if instance.running else 0.0
+        return self.list_price(instance) if instance.running else 0.0
+
+    def list_price(self, instance: Instance) -> float | None:
+        """US dollars an hour that its type costs while it runs, without its disk; ``None``: not known."""
+        return self._prices.per_hour(instance.type, "ec2", self._session.region)
 
     async def per_hour_now(self) -> float:
         """US dollars an hour that all running instances cost, without disks; those without a known price are left out.
@@ -42,7 +46,7 @@ class Compute:
 
     def cost_since_start(self, instance: Instance, now: datetime | None = None) -> float | None:
         """US dollars of its last run, without its disk; ``None`` when price or end are not known."""
-        price = self._prices.per_hour(instance.type, "ec2", self._session.region)
+        price = self.list_price(instance)
         seconds = up_seconds(instance, now)
         # EC2 bills Linux by the second, at least a minute of each run (EC2 on-demand pricing).
         return None if price is None or seconds is None else max(seconds, 60.0) / 3600 * price

@@ -147,7 +147,7 @@ class OutputPane(QWidget):
         return self._job
 
     def set_instance(self, instance: Instance | None, per_hour: float | None) -> None:
-        """The instance that the line runs on."""
+        """The instance that the line runs on, and dollars an hour while it runs (``None``: not known)."""
         self._instance, self._per_hour = instance, per_hour
         name = instance.title if instance is not None else "an instance"
         self.line.setPlaceholderText(f"Run a command on {name}")

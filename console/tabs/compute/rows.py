@@ -34,6 +34,8 @@ class Row:
     instance: Instance
     per_hour: float | None = None
     cost: float | None = None
+    # While it ran: what its commands cost does not change when it stops.
+    list_price: float | None = None
     cpu: Series | None = None
 
     @property

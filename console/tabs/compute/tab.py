@@ -241,6 +241,7 @@ class ComputeTab(Tab):
                 instance,
                 compute.per_hour(instance),
                 compute.cost_since_start(instance),
+                compute.list_price(instance),
                 known[instance.id].cpu if instance.id in known else None,
             )
             for instance in instances
@@ -278,7 +279,7 @@ class ComputeTab(Tab):
             command = self.output.command
             if command is not None and command.instance != row.id:
                 self.output.forget()
-            self.output.set_instance(row.instance, row.per_hour)
+            self.output.set_instance(row.instance, row.list_price)
             self._read_chosen()
         self._update()
 

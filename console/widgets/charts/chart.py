@@ -377,6 +377,7 @@ class LineChart(Zooming):
             above = [QPointF(left + x * wide, bottom + highest * high) for x, _, highest in crowd]
             below = [QPointF(left + x * wide, bottom + lowest * high) for x, lowest, _ in crowd]
             self._paint_crowd(painter, plot, series, above, below)
+            alone = False
             spot = QPointF(left + series.xs[-1] * wide, bottom + (series.last or 0.0) * high)
         else:
             points = [QPointF(left + x * wide, bottom + y * high) for x, y in series.part(across.low, across.high)]
@@ -384,12 +385,15 @@ class LineChart(Zooming):
                 return
             points = stepped(points) if series.step else points
             self._paint_points(painter, plot, series, points)
+            # A line of one point would not be seen.
+            alone = len(points) == 1
             spot = points[-1]
         # What ends out of sight has no end here.
         ends = series.xs[-1] <= across.high
         if self._cursor is not None and (value := series.at(self._cursor)) is not None:
             spot = QPointF(left + self._cursor * wide, bottom + value * high)
-        if series.name and (self._cursor is not None or (self._live and not series.comparison and ends)):
+        told = self._cursor is not None or (self._live and not series.comparison and ends)
+        if alone or (series.name and told):
             painter.setPen(QPen(theme().color("bg"), 1.5))
             painter.setBrush(theme().color(series.color_token))
             painter.drawEllipse(spot, 4.5, 4.5)
