@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -19,20 +20,23 @@ from PySide6.QtWidgets import (
 
 from console.context import AppContext
 from console.settings import REFRESH_CHOICES
-from console.widgets.base import label, on_theme, set_tone
+from console.widgets.base import label, on_theme, screen_area, set_tone
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.segmented import Segmented
-from console.widgets.frames.dialog import fit_height
+from console.widgets.frames.dialog import Dialog
 from console.widgets.frames.file_dialog import ask_for_folder
+from console.widgets.frames.scroll_area import ScrollArea
 
 # Pixels: three choices side by side.
 WIDTH = 464
+# Of the screen's height: title, Close and the window's frame need the rest.
+_MOST_OF_SCREEN = 0.7
 THEMES = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
 SCALES = (("100", "Normal", 1.0), ("115", "Large", 1.15), ("130", "Largest", 1.3))
 REFRESH_WORDS = {10: "Every 10 seconds", 30: "Every 30 seconds", 60: "Every minute", 300: "Every 5 minutes"}
 
 
-class SettingsDialog(QDialog):
+class SettingsDialog(Dialog):
     """``state_folder`` is the one in use; ``stop_sandbox`` ends the sandbox's process (None: it does not run)."""
 
     def __init__(
@@ -42,34 +46,33 @@ class SettingsDialog(QDialog):
         stop_sandbox: Callable[[], object] | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__("Settings", width=WIDTH, parent=parent)
         self.ctx = ctx
-        self.setWindowTitle("Settings")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(24, 20, 24, 16)
+        rows = QWidget()
+        self._column = QVBoxLayout(rows)
+        self._column.setContentsMargins(0, 0, 8, 0)
         self._column.setSpacing(16)
-        self._column.addWidget(label("Settings", "section"))
+        # With the largest text the rows are higher than a small screen: they scroll, and Close stays in sight.
+        self._scroll = ScrollArea("Settings")
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(rows)
+        self.body.addWidget(self._scroll)
 
         self.theme = Segmented(THEMES, ctx.settings.theme, name="Colours")
-        self.theme.changed.connect(lambda key: ctx.settings.set("theme", key))
+        self.theme.changed.connect(self._set_theme)
         self._row("Colours", self.theme)
 
         scale = ctx.settings.value("text_scale", 1.0)
         current = min(SCALES, key=lambda entry: abs(entry[2] - scale))[0]
         self.scale = Segmented([(key, words) for key, words, _ in SCALES], current, name="Text size")
-        self.scale.changed.connect(
-            lambda key: ctx.settings.set("text_scale", next(value for name, _, value in SCALES if name == key))
-        )
+        self.scale.changed.connect(self._set_scale)
         self._row("Text size", self.scale)
 
         self.refresh = QComboBox()
         for seconds in REFRESH_CHOICES:
             self.refresh.addItem(REFRESH_WORDS.get(seconds, "Only with F5"), seconds)
         self.refresh.setCurrentIndex(REFRESH_CHOICES.index(ctx.settings.refresh_seconds))
-        self.refresh.currentIndexChanged.connect(
-            lambda _: ctx.settings.set("refresh_seconds", self.refresh.currentData())
-        )
+        self.refresh.currentIndexChanged.connect(self._set_refresh)
         self._row("Read lists again", self.refresh)
 
         self.folder = QLineEdit(str(state_folder))
@@ -90,25 +93,27 @@ class SettingsDialog(QDialog):
         )
         self._row("Sandbox", stop, hint=words)
 
-        foot = QHBoxLayout()
-        foot.addStretch(1)
         close = Button("Close", on=self.accept)
         close.setDefault(True)
-        foot.addWidget(close)
-        self._column.addLayout(foot)
-        self._dress()
-        on_theme(self, self._dress)
+        self.buttons.addStretch(1)
+        self.buttons.addWidget(close)
+        on_theme(self, self._fit)
 
-    def _dress(self) -> None:
-        self.setFixedWidth(self.ctx.theme.pixels(WIDTH))
-        fit_height(self)
+    def _fit(self) -> None:
+        layout = self.layout()
+        if layout is None:
+            return
+        margins = layout.contentsMargins()
+        width = self.width() - margins.left() - margins.right()
+        self._column.activate()
+        needed = max(self._column.heightForWidth(width), self._column.minimumSize().height())
+        self._scroll.setFixedHeight(min(needed, round(screen_area(self).height() * _MOST_OF_SCREEN)))
+        super()._fit()
 
-    def event(self, event: QEvent) -> bool:
-        """Be as high as the words need, also at another text size."""
-        handled = super().event(event)
-        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
-            fit_height(self)
-        return handled
+    def showEvent(self, event: QShowEvent) -> None:
+        """The rows know their heights only when they were dressed, which is after this."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self._fit)
 
     def _row(self, caption: str, *widgets: QWidget, hint: str = "") -> QLabel:
         row = QVBoxLayout()
@@ -129,6 +134,15 @@ class SettingsDialog(QDialog):
         note.setVisible(bool(hint))
         return note
 
+    def _set_theme(self, key: str) -> None:
+        self.ctx.settings.set("theme", key)
+
+    def _set_scale(self, key: str) -> None:
+        self.ctx.settings.set("text_scale", next(value for name, _, value in SCALES if name == key))
+
+    def _set_refresh(self, _: int) -> None:
+        self.ctx.settings.set("refresh_seconds", self.refresh.currentData())
+
     def _choose(self) -> None:
         ask_for_folder(
             self, "State folder of the sandbox", lambda folder: self.use_folder(str(folder)), self.folder.text()
@@ -140,4 +154,4 @@ class SettingsDialog(QDialog):
         self.ctx.settings.set("state_folder", folder)
         set_tone(self.folder_hint, "accent")
         self.folder_hint.setText("Used when the sandbox is connected again. The old folder stays as it is.")
-        fit_height(self)
+        self._fit()

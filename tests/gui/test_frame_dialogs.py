@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from console.look.theme import theme
+from console.widgets.forms.buttons import Button
 from console.window.settings_dialog import SettingsDialog
 from console.window.shortcuts import KEYS, ShortcutsDialog
 from tests.helpers.window import activate, connect, dialog_of, until
@@ -38,6 +39,20 @@ async def test_settings_hold_at_once_and_after_a_restart(make_application):
     await application.close()
     again = make_application()
     assert (again.settings.theme, again.settings.refresh_seconds) == ("dark", 60)
+
+
+async def test_the_settings_stay_on_the_screen_at_the_largest_text(make_application, monkeypatch):
+    area = QRect(0, 0, 1024, 700)
+    for module in ("console.widgets.frames.dialog", "console.window.settings_dialog"):
+        monkeypatch.setattr(f"{module}.screen_area", lambda widget: area)
+    application = await opened(make_application)
+    application.window.show_settings()
+    dialog = await dialog_of(SettingsDialog, application.window)
+    dialog.move(280, 150)
+    dialog.scale.set_current("130")
+    [close] = [button for button in dialog.findChildren(Button) if button.text() == "Close"]
+    await until(lambda: theme().scale == 1.3 and area.contains(dialog.geometry()))
+    assert area.contains(QRect(close.mapToGlobal(QPoint(0, 0)), close.size()))
 
 
 async def test_refreshing_can_be_left_to_f5(make_application):
