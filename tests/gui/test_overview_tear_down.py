@@ -90,6 +90,7 @@ async def test_it_ends_with_a_proof(make_application: Callable[..., Any]) -> Non
         ("vol-theirs", "costs nothing")
     ]
     assert dialog.cancel_button.text() == "Close" and tab.chosen.unfinished is None
+    assert dialog.heading.text() == "Torn down" == dialog.windowTitle() and not dialog.sentence.isVisible()
     dialog.cancel_button.click()
     await until(lambda: tab.list.table.model.total == 1)
     assert application.activity.history[0].text.startswith("13 of 13 things gone.")

@@ -229,6 +229,7 @@ class TearDownDialog(Dialog):
         self.command = TearDown(self.plan, self._show_progress, prove=not self._resources)
         for part in (self._asked, self.field, self.scope, self.buckets, self.confirm_button):
             part.hide()
+        self._say_title(f"Deleting {called(self._resources)}" if self._resources else "Tearing down")
         self.bar.show()
         self.words.show()
         self.words.setText("Beginning…")
@@ -270,6 +271,8 @@ class TearDownDialog(Dialog):
             say = self._ctx.notify.success if good else self._ctx.notify.warn
             say(self.command.title if self.command is not None else "Tear down", result.words)
             return
+        done = "Not all is gone" if result.failed else "Deleted" if self._resources else "Torn down"
+        self._say_title(done)
         self.goes.set_rows(list(result.steps))
         self.bar.hide()
         self.words.setText(result.words if result.proof is None else "")
@@ -285,9 +288,16 @@ class TearDownDialog(Dialog):
         set_tone(self.summary, "err" if result.failed else "text")
         self._close_only()
 
+    def _say_title(self, title: str) -> None:
+        """Once it was agreed to, the dialog asks nothing and warns of nothing any more."""
+        self.setWindowTitle(title)
+        self.heading.setText(title)
+        self.sentence.hide()
+
     def _stopped(self, words: str) -> None:
         if self._shut:
             return
+        self._say_title("It was stopped")
         self.bar.hide()
         self.words.setText(words)
         set_tone(self.words, "warn")
