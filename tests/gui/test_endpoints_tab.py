@@ -21,6 +21,7 @@ from console.widgets.frames.banner import Banner
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.text.log_panel import LogPanel
 from tests.helpers.endpoints_tab import listed, open_tab
+from tests.helpers.full_account import FullServices
 from tests.helpers.models import NOW, ModelServices, endpoint, job
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
@@ -385,6 +386,14 @@ async def test_a_failed_endpoint_costs_nothing_in_the_list_the_sum_and_the_heade
     application.costs.read()
     await until(lambda: costs)
     assert costs[-1] == pytest.approx(each)
+
+
+async def test_functions_beside_them_take_nothing_from_what_is_told(make_application: Callable[..., Any]) -> None:
+    services = FullServices()
+    services.endpoint_rows = [endpoint("dogs")]
+    _, tab = open_tab(make_application, services)
+    each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
+    await until(lambda: tab.head.subtitle.text() == f"1 endpoint, 2 functions, ${each:.3f} an hour")
 
 
 async def test_a_job_that_is_being_stopped_still_counts_in_the_header(make_application: Callable[..., Any]) -> None:

@@ -260,9 +260,8 @@ class EndpointsTab(Tab):
     def _say_counts(self) -> None:
         rows = list(self._rows.values())
         hourly, functions = sum(row.per_hour or 0 for row in rows), len(self.functions.rows)
-        # The header has the sum of everything; here is room for one of the two.
         cost = f"{dollars(hourly, 3)} an hour" if hourly else ""
-        parts = [count(len(rows), "endpoint"), count(functions, "function") if functions else cost]
+        parts = [count(len(rows), "endpoint"), count(functions, "function") if functions else "", cost]
         self.head.subtitle.setText(", ".join(part for part in parts if part))
         self.functions.setVisible(bool(rows or functions))
         failed, idle = sum(row.endpoint.status == "Failed" for row in rows), sum(row.idle for row in rows)
