@@ -24,13 +24,15 @@ GAP = 10
 # A toast with progress need not be more exact.
 FOLLOW_MS = 250
 SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
+# With a button it has to be read, thought about and reached.
+ACTION_SECONDS = 60
 # What only tells goes when the operator turns to something else.
 PASSING = ("info", "success")
 LOOK = {"info": ("info", "accent"), "success": ("ok", "ok"), "warn": ("warn", "warn"), "error": ("err", "err")}
 
 
 class Toast(Popover):
-    """One message with its action and a cross; waits while the pointer is on it."""
+    """One message with its action and a cross; waits while the pointer is on it or the keyboard in it."""
 
     def __init__(self, notice: Notice, gone: Callable[[Toast], object], parent: QWidget) -> None:
         super().__init__(parent)
@@ -71,6 +73,8 @@ class Toast(Popover):
             self._action.setText(notice.action[0])
             self._action.setAccessibleName(notice.action[0])
         seconds = SECONDS[notice.level]
+        if seconds and notice.action is not None:
+            seconds = ACTION_SECONDS
         if seconds:
             self._timer.start(seconds * 1000)
 
@@ -90,7 +94,9 @@ class Toast(Popover):
 
     def _run_out(self) -> None:
         # Where the pointer is, is looked up: that a message came or went under one at rest is told by no event.
-        if self.isVisible() and self.rect().contains(self.mapFromGlobal(QCursor.pos())):
+        pointed = self.rect().contains(self.mapFromGlobal(QCursor.pos()))
+        focus = QApplication.focusWidget()
+        if self.isVisible() and (pointed or (focus is not None and self.isAncestorOf(focus))):
             self.say()
         else:
             self.dismiss()
@@ -184,8 +190,9 @@ class Toasts:
         return found
 
     def clear_passing(self) -> None:
-        """Take those away that only told something."""
-        for toast in [toast for toast in self.shown if toast.notice.level in PASSING]:
+        """Take those away that only told something, and offer nothing."""
+        passing = [toast for toast in self.shown if toast.notice.level in PASSING and toast.notice.action is None]
+        for toast in passing:
             self._remove(toast)
 
     def clear(self) -> None:

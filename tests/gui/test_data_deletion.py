@@ -126,6 +126,9 @@ async def test_a_deletion_is_taken_back_at_once_or_later(
     await until(lambda: tab.browser.rows == [] and tab.browser.listed and application.ctx.notify.notices)
     notice = application.ctx.notify.notices[-1]
     assert notice.action is not None and notice.action[0] == "Restore"
+    # The entry in the activity panel offers the same, for when the message is gone.
+    entry = next(item for item in application.ctx.activity.history if item.title.startswith("Delete"))
+    assert entry.offer is not None and entry.offer[0] == "Restore"
     notice.action[1]()
     await until(lambda: len(tab.browser.rows) == 2)
 

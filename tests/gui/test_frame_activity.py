@@ -15,6 +15,7 @@ from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import FinishedRow, RunningRow, duration
 from console.window.popover import SHADOW
+from console.window.toasts import ACTION_SECONDS
 from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, saying, shown, until
 
 
@@ -216,6 +217,42 @@ async def test_a_message_waits_only_while_the_pointer_is_on_it(make_application,
     [timer] = toast.findChildren(QTimer)
     timer.timeout.emit()
     assert toasts.shown == [toast] and timer.isActive()
+
+
+async def test_a_message_with_a_button_waits_longer_and_for_the_keyboard(make_application, monkeypatch):
+    application, _ = await opened(make_application)
+    application.notify.success("3 objects deleted", action=("Restore", lambda: None))
+    toasts = application.window.toasts
+    [toast] = toasts.shown
+    [timer] = toast.findChildren(QTimer)
+    assert timer.interval() == ACTION_SECONDS * 1000
+    # It is no passing remark: it stays when the operator looks at another tab.
+    toasts.clear_passing()
+    assert toasts.shown == [toast]
+    [restore] = [button for button in toast.findChildren(Button) if button.text() == "Restore"]
+    await activate(application.window)
+    restore.setFocus()
+    timer.timeout.emit()
+    assert toasts.shown == [toast] and timer.isActive()
+
+
+async def test_what_can_be_taken_back_is_offered_in_the_panel_once(make_application):
+    application, panel = await opened(make_application)
+    item, done = application.activity.begin("Delete 3 objects", "trash"), []
+    item.offer = ("Restore", lambda: done.append("restored"))
+    item.done("3 deleted")
+    application.window.toggle_activity()
+
+    def offered():
+        found = [button for row in rows(panel, FinishedRow) for button in row.findChildren(Button)]
+        return [button for button in found if button.text() == "Restore"]
+
+    await until(offered)
+    offered()[0].click()
+    # The message has the same button, which does nothing any more.
+    item.take_offer()
+    assert done == ["restored"]
+    await until(lambda: rows(panel, FinishedRow) and not offered())
 
 
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
+from console.activity.model import ActivityItem
 from console.commands import Affected, Confirmation
 from console.context import AppContext
 from console.models.format import count
@@ -99,12 +100,13 @@ class Deleting:
         agreed = await self._ask(bucket, question, find, cli)
         if agreed is None:
             return False
-        outcome = await self._ctx.run(DeleteObjects(bucket, agreed, cli))
+        command = DeleteObjects(bucket, agreed, cli)
+        outcome = await self._ctx.run(command)
         self._removed(bucket, (item.key for item in agreed))
         if not outcome:
             # Some of it may be gone all the same.
             self._browser.changed()
-        return bool(outcome) and self._whole(bucket, outcome.value)
+        return bool(outcome) and self._whole(bucket, outcome.value, command.item)
 
     async def _ask(
         self, bucket: str, question: Confirmation, find: Find, cli: str, noun: str = "object"
@@ -168,7 +170,7 @@ class Deleting:
             return folders[0].rstrip("/").rpartition("/")[2] or bucket
         return bucket if folders or any(map(holds_model, keys)) else ""
 
-    def _whole(self, bucket: str, result: RemovalResult) -> bool:
+    def _whole(self, bucket: str, result: RemovalResult, item: ActivityItem | None = None) -> bool:
         stay = [*result.changed, *(key for key, _ in result.refused)]
         if stay or result.left:
             names = ", ".join(stay[:NAMED_AT_MOST]) + (f" and {len(stay) - NAMED_AT_MOST:,} more" if stay[6:] else "")
@@ -181,12 +183,12 @@ class Deleting:
                 why.append(f"{result.left:,} not tried, because it was stopped")
             told = f"{count(result.deleted, 'object')} deleted; {', '.join(why)}."
             self._ctx.notify.warn(f"Not everything was deleted from {bucket}", f"{told} {names}".strip())
-        elif result.markers:
-            undo = RestoreObjects(bucket, result.markers, ask=False)
+        elif item is not None and item.offer is not None:
+            # The entry in the activity panel goes on offering it when the message is gone.
             self._ctx.notify.success(
                 f"{count(result.deleted, 'object')} deleted from {bucket}",
                 "The bucket keeps their last versions.",
-                action=("Restore", lambda: self._ctx.start(undo)),
+                action=(item.offer[0], item.take_offer),
             )
         return not stay and not result.left
 
