@@ -213,6 +213,7 @@ class Application:
                 confirm_label="Close",
                 icon="close",
                 stops_working=tuple(Affected(item.icon, item.title, item.text) for item in running),
+                stops_title="Stops",
             )
             if not await self.ask(question):
                 return

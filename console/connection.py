@@ -121,6 +121,7 @@ class Connection(QObject):
             icon="arrow",
             danger=False,
             stops_working=tuple(Affected(item.icon, item.title, item.text) for item in running),
+            stops_title="Stops",
         )
 
         async def asked() -> None:

@@ -169,8 +169,12 @@ async def test_a_probe_says_its_cost_first_and_gives_the_plan_its_latency(make_a
     page = tab.plan_page
     page.measure_button.click()
     dialog = await dialog_of(ConfirmDialog, application.window)
-    # Nothing turns before it was agreed to.
+    # There is nothing to stop, and nothing turns, before it was agreed to.
+    tab.planner.show(scaling.found[MAIN], scaling.series)
+    assert page.measure_button.isVisible() and not page.stop_button.isVisible()
+    # What is painted is not told in words.
     assert dialog.confirm_button._icon == page.measure_button._icon == "play"
+    assert "While it is measured" in texts(dialog) and "Stops working" not in texts(dialog)
     said = texts(dialog)
     assert "At most 400 requests in 60 s" in said and "$0.46 an hour for the instances, asked or not" in said
     assert scaling.did == []

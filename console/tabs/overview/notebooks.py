@@ -115,7 +115,8 @@ class StopNotebooks(_OnNotebooks):
             icon=self.icon,
             danger=False,
             listed=tuple(Affected("notebook", name) for name in self.names),
-            stops_working=(Affected("run", "Running cells", "they end, and what was only in memory is gone"),),
+            stops_working=(Affected("run", "Running cells", "what was only in memory is gone"),),
+            stops_title="Ends",
             kept=(Affected("disk", "Files on the volume", "the volume bills on"),),
         )
 

@@ -32,9 +32,11 @@ class ProbeLatency(Command):
         picture: str = "",
         size: int = DRAWN_BYTES,
         on_progress: Callable[[ProbeResult], None] = lambda found: None,
+        on_begin: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_begin`` is called when it was agreed to, ``on_progress`` with what is measured so far."""
         self._found, self._per_hour, self._picture = found, per_hour, picture
-        self._size, self._on_progress = min(size, MAX_BODY_BYTES), on_progress
+        self._size, self._on_progress, self._on_begin = min(size, MAX_BODY_BYTES), on_progress, on_begin
         self.variant = found.variant
         self.title = f"Measure {self.variant.id}"
 
@@ -53,13 +55,15 @@ class ProbeLatency(Command):
             icon="play",
             danger=False,
             stops_working=(
-                Affected("wait", "Other callers", "wait longer meanwhile"),
+                Affected("wait", "Other callers", "wait longer"),
                 Affected("scaling", "Its metrics", "count these requests, too"),
             ),
+            stops_title="While it is measured",
         )
 
     async def run(self, services: Services) -> ProbeResult:
         """Ask the endpoint, from a child process."""
+        self._on_begin()
         return await services.scaling.prober.probe(self.variant, self._picture, self._progress)
 
     def _progress(self, found: ProbeResult) -> None:

@@ -34,6 +34,8 @@ class Planner(QObject):
         self._functions: dict[str, FunctionRow] = {}
         # What was measured is not forgotten when another variant is looked at.
         self._probes: dict[str, ProbeResult] = {}
+        # From the moment at which it was agreed to, not while it is asked.
+        self._probing = False
         page.changed.connect(self.show_plan)
         page.applied.connect(self.apply)
         page.measureWanted.connect(self.measure)
@@ -64,7 +66,7 @@ class Planner(QObject):
             self._page.show_probe(probed)
         else:
             self._page.show_figures(figures)
-        self._page.show_running(self._ctx.tasks.running(_PROBE))
+        self._page.show_running(self._probing)
         self.show_plan()
 
     def show_plan(self) -> None:
@@ -107,14 +109,20 @@ class Planner(QObject):
             "" if picture is None else str(picture),
             size,
             lambda so_far: self._probed(found, so_far),
+            self._begun,
         )
-        page.show_running(True)
         try:
             outcome = await self._ctx.run(command)
         finally:
+            self._probing = False
             page.show_running(False)
         if isinstance(outcome.value, ProbeResult):
             self._probed(found, outcome.value)
+
+    def _begun(self) -> None:
+        """It was agreed to: now there is something to stop."""
+        self._probing = True
+        self._page.show_running(True)
 
     def _probed(self, found: VariantScaling, result: ProbeResult) -> None:
         self._probes[found.variant.id] = result

@@ -47,7 +47,7 @@ class ConfirmDialog(Dialog):
         self._list("", confirmation.listed)
         self._list("Also deleted", confirmation.also_deleted)
         self._list("Kept", confirmation.kept)
-        self._list("Stops working", confirmation.stops_working, warn=True)
+        self._list(confirmation.stops_title, confirmation.stops_working, warn=True)
         if confirmation.saves:
             self.told.addWidget(self._savings(confirmation.saves))
         self.field = LineEdit(placeholder=confirmation.type_name)
