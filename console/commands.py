@@ -52,7 +52,7 @@ class Confirmation:
     """What the operator must agree to: ``listed`` is what the title speaks of, the others are what hangs on it.
 
     With ``type_name`` set, they type it before the button works; without it, what is a ``danger`` waits some seconds
-    before it is sent, so that it can be undone.
+    before it is sent, so that it can be undone. ``stops_title`` heads what is hit by it.
     """
 
     title: str
@@ -64,6 +64,7 @@ class Confirmation:
     also_deleted: tuple[Affected, ...] = ()
     kept: tuple[Affected, ...] = ()
     stops_working: tuple[Affected, ...] = ()
+    stops_title: str = "Stops working"
     saves: str = ""
     type_name: str = ""
 
@@ -118,6 +119,10 @@ class Command(ABC):
         """One line for the activity panel after success."""
         return ""
 
+    def undo(self, result: Any) -> Command | None:
+        """What takes back what was done, offered in the activity panel; None where nothing does."""
+        return None
+
     async def changed(self, services: Services) -> str:
         """After the seconds in which it could be undone: what is not as it was shown, in a sentence; "" for nothing.
 
@@ -167,8 +172,8 @@ class Reversible(Command):
             log.info("%s cannot be put back: what was there before could not be read", self.title)
         return await self.change(services)
 
-    def put_back(self) -> Command | None:
-        """What the activity panel offers after it was done; None for nothing."""
+    def undo(self, result: Any) -> Command | None:
+        """Set what was there before, if it is known and was another value."""
         if not self.knows_before or self.before == self.wanted:
             return None
         reverse = self.reverse()

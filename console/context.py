@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal
 from console.absence import Absence
 from console.activity.ledger import Ledger, Noted
 from console.activity.model import ActivityItem, ActivityModel
-from console.commands import Command, Confirmation, Outcome, Reversible
+from console.commands import Command, Confirmation, Outcome
 from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
@@ -236,7 +236,7 @@ class AppContext(QObject):
             item.cancelled("Nothing was sent")
             raise
         except Exception as error:
-            item.fail(error, retry=lambda: self._retry(command, services))
+            item.fail(error, retry=lambda: self._start_there(command, services))
             self.notify.error(error)
             return Outcome("failed", error=error)
         if changed:
@@ -245,8 +245,8 @@ class AppContext(QObject):
             return Outcome("refused")
         return await self._carry_out(command, services, item)
 
-    def _retry(self, command: Command, services: Services) -> None:
-        """What a failure's Retry does: never in another account than the one it failed in."""
+    def _start_there(self, command: Command, services: Services) -> None:
+        """Try it again, or take something back: never in another account than the one that it was done in."""
         if self.services is services:
             self.start(command)
         else:
@@ -304,7 +304,7 @@ class AppContext(QObject):
             item.cancelled()
             raise
         except Exception as error:
-            item.fail(error, retry=lambda: self._retry(command, services))
+            item.fail(error, retry=lambda: self._start_there(command, services))
             if isinstance(error, SageDeckError):
                 self.notify.error(error)
                 if error.left:
@@ -313,8 +313,8 @@ class AppContext(QObject):
             else:
                 self.notify.error(error, f"{command.title} failed")
             return Outcome("failed", error=error)
-        if isinstance(command, Reversible) and (back := command.put_back()) is not None:
-            item.put_back = lambda: self._retry(back, services)
+        if (back := command.undo(result)) is not None:
+            item.put_back = lambda: self._start_there(back, services)
         item.done(command.done_text(result))
         self._announce(command)
         return Outcome("done", result)

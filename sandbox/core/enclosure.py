@@ -17,6 +17,7 @@ import struct
 import sys
 from typing import Any
 
+# Linux's numbers, of its headers sched.h, mount.h, prctl.h and unistd.h.
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
 _PR_SET_NO_NEW_PRIVS = 38

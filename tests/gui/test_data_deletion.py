@@ -128,7 +128,7 @@ async def test_a_deletion_is_taken_back_at_once_or_later(
     assert notice.action is not None and notice.action[0] == "Restore"
     # The entry in the activity panel offers the same, for when the message is gone.
     entry = next(item for item in application.ctx.activity.history if item.title.startswith("Delete"))
-    assert entry.offer is not None and entry.offer[0] == "Restore"
+    assert entry.put_back is not None and entry.put_back is notice.action[1]
     notice.action[1]()
     await until(lambda: len(tab.browser.rows) == 2)
 

@@ -236,25 +236,6 @@ async def test_a_message_with_a_button_waits_longer_and_for_the_keyboard(make_ap
     assert toasts.shown == [toast] and timer.isActive()
 
 
-async def test_what_can_be_taken_back_is_offered_in_the_panel_once(make_application):
-    application, panel = await opened(make_application)
-    item, done = application.activity.begin("Delete 3 objects", "trash"), []
-    item.offer = ("Restore", lambda: done.append("restored"))
-    item.done("3 deleted")
-    application.window.toggle_activity()
-
-    def offered():
-        found = [button for row in rows(panel, FinishedRow) for button in row.findChildren(Button)]
-        return [button for button in found if button.text() == "Restore"]
-
-    await until(offered)
-    offered()[0].click()
-    # The message has the same button, which does nothing any more.
-    item.take_offer()
-    assert done == ["restored"]
-    await until(lambda: rows(panel, FinishedRow) and not offered())
-
-
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):
     application = await shown(make_application, [RecordingTab.spec, RefusingTab.spec])
     tab = application.window.pages.current_tab

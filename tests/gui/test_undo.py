@@ -209,7 +209,7 @@ async def test_who_may_not_read_changes_all_the_same_without_a_way_back(make_app
 def test_limits_without_a_policy_cannot_be_put_back_in_one_go():
     command = policy(1, 4, 10.0)
     command.before, command.knows_before = (Target(1, 2), None), True
-    assert command.put_back() is None
+    assert command.undo(None) is None
 
 
 # The log of it

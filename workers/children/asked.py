@@ -13,6 +13,7 @@ from workers.children.process import ChildProcess, End
 from workers.children.protocol import Frame, OtherVersion
 from workers.errors.tree import SageDeckError
 
+# It has nothing to save: what does not end by itself within these is killed.
 STOP_SECONDS = 3.0
 # One that is still making ready has nothing to finish.
 WARM_UP_STOP_SECONDS = 0.2

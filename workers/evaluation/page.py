@@ -20,6 +20,7 @@ from workers.files.class_names import class_title
 from workers.inference.model_view import Unusable, upright
 from workers.inference.targets import Target
 
+# A page that mail takes along: each mistake brings its picture, of so many pixels.
 MOST_MISTAKES = 60
 MOST_FAILED = 500
 MOST_CHANGES = 1000

@@ -24,6 +24,7 @@ from workers.files import private
 from workers.files.os_words import plain_words
 
 WEIGHTS, CLASSES = "model.pth", "classes.json"
+# A model has some ten files; an archive of more is not read to its end.
 MAX_MEMBERS = 10_000
 # Unpacked; the largest backbone has less than 2 GB.
 MAX_WEIGHTS_BYTES = 4 * 1024**3

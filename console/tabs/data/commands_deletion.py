@@ -68,9 +68,9 @@ class DeleteObjects(_Removal):
         self._listen()
         return await services.storage.removals.remove(self.bucket, self._doomed, self._told)
 
-    def undo(self, result: RemovalResult) -> tuple[str, Command] | None:
+    def undo(self, result: RemovalResult) -> Command | None:
         """Bring them back, where the bucket keeps versions."""
-        return ("Restore", RestoreObjects(self.bucket, result.markers, ask=False)) if result.markers else None
+        return RestoreObjects(self.bucket, result.markers, ask=False) if result.markers else None
 
     def cli(self) -> str:
         """The same with the AWS CLI, where that is one line."""

@@ -183,12 +183,12 @@ class Deleting:
                 why.append(f"{result.left:,} not tried, because it was stopped")
             told = f"{count(result.deleted, 'object')} deleted; {', '.join(why)}."
             self._ctx.notify.warn(f"Not everything was deleted from {bucket}", f"{told} {names}".strip())
-        elif item is not None and item.offer is not None:
+        elif item is not None and item.put_back is not None:
             # The entry in the activity panel goes on offering it when the message is gone.
             self._ctx.notify.success(
                 f"{count(result.deleted, 'object')} deleted from {bucket}",
                 "The bucket keeps their last versions.",
-                action=(item.offer[0], item.take_offer),
+                action=("Restore", item.put_back),
             )
         return not stay and not result.left
 

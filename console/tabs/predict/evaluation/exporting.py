@@ -23,7 +23,9 @@ from workers.evaluation.comparing import Comparison, compare
 from workers.evaluation.page import chance_words
 
 KINDS = {"csv": "Table (*.csv)", "json": "JSON (*.json)", "png": "Picture (*.png)", "html": "Web page (*.html)"}
+# Pixels of the saved picture: a cell of the matrix at least and at most, the matrix, the names beside it.
 _CELL, _LARGE_CELL, _MATRIX_ROOM, _LABELS = 12.4, 34.0, 700, 170
+# Pixels: a page's width in a report, and a line of text with its gap.
 _CHART = (900, 520)
 _MARGIN = 24
 _LINE = 22

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _RUN, _LIST, _SHOW, _LOOK = (f"predict:{name}" for name in ("evaluate", "evaluations", "evaluation", "folder"))
 
+# Pixels: the head and two rows; a matrix whose names can be read.
 _LIST_PIXELS, _REPORT_PIXELS = 96, 340
 
 
