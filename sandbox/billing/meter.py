@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sandbox.billing.products import PRICE_FILE
+from sandbox.billing.products import PRICE_FILE, volume_type, volume_usage
 from sandbox.context import SandboxContext
 from sandbox.core.account import REGION
 from sandbox.core.diagnostics import tell_exception
@@ -141,7 +141,7 @@ def running(call: Call) -> dict[Line, float]:
             if instance["State"]["Name"] == "running":
                 found[COMPUTE, f"BoxUsage:{instance['InstanceType']}"] += 1
     for volume in _rows(call, "ec2", "DescribeVolumes", "Volumes"):
-        found[OTHER, f"EBS:VolumeUsage.{volume.get('VolumeType', 'gp2')}"] += volume["Size"] / _HOURS_A_MONTH
+        found[OTHER, volume_usage(volume.get("VolumeType", "gp2"))] += volume["Size"] / _HOURS_A_MONTH
     return found
 
 
@@ -231,5 +231,5 @@ def price(usage: str) -> float:
     elif kind == "BoxUsage":
         found = prices["ec2"].get(name)
     else:
-        found = standing.get(f"volume_{name.rpartition('.')[2]}")
+        found = standing.get(f"volume_{volume_type(usage)}")
     return float(found or 0.0)

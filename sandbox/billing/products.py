@@ -11,7 +11,7 @@ from typing import Any
 
 PRICE_FILE = Path(__file__).resolve().parents[2] / "resources" / "prices.json"
 # Usage types begin with the region's short name; EC2's of us-east-1 have none, SageMaker's of an unknown region.
-_SHORT = {"us-east-1": "USE1-", "us-east-2": "USE2-", "us-west-2": "USW2-", "eu-west-1": "EUW1-"}
+_SHORT = {"us-east-1": "USE1-", "us-east-2": "USE2-", "us-west-2": "USW2-", "eu-west-1": "EU-"}
 _SHORT_ELSEWHERE = {**_SHORT, "us-east-1": ""}
 _COMPONENTS = {"training": ("Training", "Train"), "hosting": ("Hosting", "Host")}
 # By the table's word: (service, product family, usage type, unit, more attributes).
@@ -23,6 +23,8 @@ _STANDING: Mapping[str, tuple[str, str, str, str, Mapping[str, str]]] = {
     "notebook_volume": ("AmazonSageMaker", "ML Storage", "Notebk:VolumeUsage.gp2", "GB-Mo", {"component": "Notebook"}),
 }
 _VOLUME = "volume_"
+# What the Price List calls volumes by is not everywhere the type's name.
+_VOLUME_USAGES = {"standard": "EBS:VolumeUsage", "io1": "EBS:VolumeUsage.piops"}
 _FUNCTIONS = {
     "request": ("Request", "Requests", "AWS-Lambda-Requests"),
     "duration": ("Lambda-GB-Second", "Lambda-GB-Second", "AWS-Lambda-Duration"),
@@ -41,6 +43,17 @@ def products() -> Mapping[str, tuple[Product, ...]]:
     for product in (*_instances(table), *_notebooks(table), *_things(table), *_functions(table)):
         found[product["serviceCode"]].append(product)
     return {code: tuple(rows) for code, rows in sorted(found.items())}
+
+
+def volume_usage(kind: str) -> str:
+    """The usage type of a volume's type (``gp3``), without the region's short name."""
+    return _VOLUME_USAGES.get(kind, f"EBS:VolumeUsage.{kind}")
+
+
+def volume_type(usage: str) -> str:
+    """The volume's type of such a usage type."""
+    known = {usage: kind for kind, usage in _VOLUME_USAGES.items()}
+    return known.get(usage, usage.rpartition(".")[2])
 
 
 def _regions(prices: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -105,7 +118,7 @@ def _things(table: Mapping[str, Any]) -> Iterator[Product]:
             if word.startswith(_VOLUME):
                 kind = word.removeprefix(_VOLUME)
                 more = {"volumeApiName": kind}
-                usage = f"{short}EBS:VolumeUsage.{kind}"
+                usage = f"{short}{volume_usage(kind)}"
                 yield _product("AmazonEC2", "Storage", region, usage, more, "GB-Mo", price, as_of)
             elif word in _STANDING:
                 code, family, usage, unit, shown = _STANDING[word]

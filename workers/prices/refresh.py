@@ -71,7 +71,7 @@ class Pricing:
 def _take(product: Mapping[str, Any], usage: str, found: _Found) -> None:
     attributes = product.get("product", {}).get("attributes", {})
     name = attributes.get("instanceName", "")
-    # The region's short name goes before it, for example EUW1-.
+    # The region's short name goes before it, for example EU-.
     plain = re.fullmatch(rf"(?:[A-Z0-9]+-)?{usage}:{re.escape(name)}", attributes.get("usagetype", ""))
     price = _on_demand(product)
     if not name or not plain or price is None:

@@ -99,6 +99,7 @@ def test_hours_are_measured_and_priced_day_by_day(account: Account, explorer: Co
     assert float(host["UsageQuantity"]["Amount"]) == pytest.approx(0.2)
     assert float(host["UnblendedCost"]["Amount"]) == pytest.approx(0.2 * price("USE1-Host:ml.t2.medium"))
     assert price("USE1-Notebk:ml.t2.medium") == pytest.approx(0.0464) and price("USE1-Host:ml.none") == 0
+    assert (price("EBS:VolumeUsage"), price("EBS:VolumeUsage.piops")) == (0.05, 0.125)
     # 730 GB for an hour are a GB-month.
     assert float(found[OTHER, "EBS:VolumeUsage.gp3"]["UsageQuantity"]["Amount"]) == pytest.approx(0.1)
     assert second["Groups"] == [] and second["TimePeriod"] == {"Start": "2027-01-16", "End": "2027-01-17"}

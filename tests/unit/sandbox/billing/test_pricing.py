@@ -70,7 +70,10 @@ def test_what_it_refuses(request_: dict[str, Any], code: str) -> None:
     [
         ("AmazonEC2", "usagetype", "BoxUsage:t3.micro", "Hrs", 0.0104),
         ("AmazonEC2", "volumeApiName", "gp3", "GB-Mo", 0.08),
+        ("AmazonEC2", "usagetype", "EBS:VolumeUsage", "GB-Mo", 0.05),
+        ("AmazonEC2", "usagetype", "EU-EBS:VolumeUsage.piops", "GB-Mo", 0.138),
         ("AmazonSageMaker", "usagetype", "USE1-Notebk:ml.t2.medium", "Hrs", 0.0464),
+        ("AmazonSageMaker", "usagetype", "EU-Notebk:VolumeUsage.gp2", "GB-Mo", 0.154),
         ("AWSLambda", "group", "AWS-Lambda-Requests", "Requests", 2e-07),
         ("AmazonVPC", "group", "VPCPublicIPv4Address", "Hrs", 0.005),
         ("AmazonS3", "storageClass", "General Purpose", "GB-Mo", 0.023),
@@ -78,7 +81,7 @@ def test_what_it_refuses(request_: dict[str, Any], code: str) -> None:
     ],
 )
 def test_each_service_that_is_here_has_its_prices(code: str, field: str, value: str, unit: str, dollars: float) -> None:
-    asked_for = {"regionCode": "us-east-1", field: value}
+    asked_for = {"regionCode": "eu-west-1" if value.startswith("EU-") else "us-east-1", field: value}
     rules = [{"Type": "TERM_MATCH", "Field": name, "Value": of} for name, of in asked_for.items()]
     [found] = [json.loads(text) for text in ask("GetProducts", ServiceCode=code, Filters=rules)["PriceList"]]
     [term] = found["terms"]["OnDemand"].values()
