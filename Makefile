@@ -11,10 +11,10 @@ OFFSCREEN := QT_QPA_PLATFORM=offscreen
 TEST_ENV := $(OFFSCREEN) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test check lint fast format lock bench clean
+.PHONY: help install run tour test check lint fast format lock bench compat-notebook clean
 
 help:  ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("SageDeck needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11, for example.") if not (3, 11) <= sys.version_info[:2] < (3, 14) else None'
@@ -54,6 +54,10 @@ lock: $(STAMP)  ## Resolve requirements.lock anew from pyproject.toml
 
 bench: $(STAMP)  ## Print the speed ratios (minutes)
 	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(OFFSCREEN) $(BIN)/python $$script || exit 1; done
+
+compat-notebook: $(STAMP)  ## Run a course's notebook cell by cell in a notebook instance (minutes; installs JupyterLab)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[notebook]'
+	$(TEST_ENV) $(BIN)/python -m pytest -q tests/compat/notebook/course.py
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

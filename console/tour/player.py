@@ -98,10 +98,12 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.delete()
             story.endpoint_name = first
             await story.overview()
+            await story.notebook("dog-notebook")
             await story.delete()
             await story.security()
             await story.idle()
             await story.tear_down()
+            await story.proof()
         except StoryFailed as error:
             problem = str(error)
             await camera.take("failed")
@@ -168,7 +170,7 @@ def _write(out: Path, story: Story, camera: _Camera, problem: str) -> None:
 
 def _tell(out: Path, story: Story, problem: str) -> None:
     for step in story.steps:
-        figures = ", ".join(f"{key} {value}" for key, value in step.result.items())
+        figures = ", ".join(f"{key} {value}" for key, value in step.result.items() if not isinstance(value, list))
         print(f"{step.seconds:7.1f} s  {step.name}  {figures}")  # noqa: T201 - the tour's own report
     if problem:
         print(f"The tour stopped. {problem}", file=sys.stderr)  # noqa: T201

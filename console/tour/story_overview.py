@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console.tour.hands import Hands, StoryFailed
+from console.tour.listings import told, what_is_left
 
 
 class OverviewSteps(Hands):
@@ -77,6 +78,18 @@ class OverviewSteps(Hands):
             self._click(dialog.cancel_button)
             await self._until(lambda: not tab.running("list"), "the list was not read again")
             await self._look("overview-after")
+
+    async def proof(self) -> None:
+        """What others list of the account that was taken down; fails when anything is left that bills."""
+        async with self._step("proof") as step:
+            backend = self.app.ctx.backend
+            if backend is None:
+                raise StoryFailed("The account is not connected.")
+            found = told(await what_is_left(backend))
+            step.result.update(found)
+        if found["nothing_bills"] is False:
+            wrong = [row for row in found["listings"] if row["found"] or row["error"]]
+            raise StoryFailed("; ".join(f"{row['command']}: {row['error'] or row['found']}" for row in wrong))
 
     @staticmethod
     def _check(outcome: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,16 @@ async def test_everything_is_seen_settled_and_taken_down(tmp_path: Path, make_ap
         await asyncio.to_thread(furnish, services)
         application.window.refresh()
         await story.overview()
+        await story.notebook("story-notebook")
         await story.idle()
         await story.tear_down()
         nothing = await asyncio.to_thread(left, services)
     finally:
         await local_account.stop(state)
-    seen, idle, gone = (step.result for step in story.steps[1:])
+    seen, notebook, idle, gone = (step.result for step in story.steps[1:])
+    # Where JupyterLab is not installed, the window says so.
+    jupyter = importlib.util.find_spec("jupyterlab") is not None
+    assert notebook.get("page") == "JupyterLab" if jupyter else "JupyterLab is not installed" in notebook["why"]
     assert seen["per_hour"] == "$0.18" and seen["resources"] >= 7
     assert idle["idle"] >= 3 and gone["gone"] >= 6
     assert nothing == {"instances": [], "volumes": [], "addresses": [], "buckets": []}

@@ -5,14 +5,14 @@ left, by the AWS CLI's own listings.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from console.tour.listings import told, what_is_left
 from tests.helpers.backends import backend_of
 from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.functions import INFERENCE, TRUST, zipped
@@ -27,19 +27,6 @@ pytestmark = pytest.mark.integration
 SLEEPS = "import time, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\ntime.sleep(600)\n"
 DLAMI = "resolve:ssm:/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.12-ubuntu-24.04/latest/ami-id"
 OURS = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
-# (aws command, what it tells of what is there and bills)
-LISTINGS: tuple[tuple[str, str], ...] = (
-    ("sagemaker list-endpoints", "Endpoints[].EndpointName"),
-    ("sagemaker list-training-jobs --status-equals InProgress", "TrainingJobSummaries[].TrainingJobName"),
-    ("sagemaker list-notebook-instances", "NotebookInstances[].NotebookInstanceName"),
-    ("ec2 describe-instances", "Reservations[].Instances[?State.Name!='terminated'][].InstanceId"),
-    ("ec2 describe-volumes", "Volumes[].VolumeId"),
-    ("ec2 describe-addresses", "Addresses[].PublicIp"),
-    ("lambda list-functions", "Functions[].FunctionName"),
-    ("cloudwatch describe-alarms", "MetricAlarms[].AlarmName"),
-    ("logs describe-log-groups", "logGroups[].logGroupName"),
-    ("s3api list-buckets", "Buckets[].Name"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -164,17 +151,9 @@ def test_taken_down_nothing_that_bills_is_left(account: Account, services: Servi
     fresh.close()
     assert [event.dollars for event in curve.events if event.words == "dogs deleted"] == [pytest.approx(-0.23)]
     assert curve.missing == ()
-    left = {listing: cli(account.sandbox, *listing) for listing in LISTINGS}
-    assert {listing: found for listing, found in left.items() if found} == {}
-
-
-def cli(sandbox: SandboxProcess, command: str, query: str) -> list[Any]:
-    """What the unmodified AWS CLI lists."""
-    environ = sandbox.shell_environ()
-    argv = [sys.executable, "-m", "awscli", *command.split(), "--query", query, "--output", "json"]
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout or "[]") or []
+    left = run(what_is_left(backend_of(account.sandbox)))
+    assert left and [listing for listing in left if listing.found or listing.error] == []
+    assert told(left)["nothing_bills"] is True
 
 
 @pytest.mark.parametrize("fault", ["lose", "fail", "refuse"])
