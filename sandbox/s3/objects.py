@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.core.numbers import whole
-from sandbox.s3 import xml
+from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Answer, Members
 from sandbox.s3.blobs import Blob
 from sandbox.s3.checksums import PREFIX, announced, check
@@ -36,12 +36,11 @@ OVERRIDES = {
     **{f"response-{name}": member for name, member in STORED_MEMBERS.items()},
     "response-content-type": "ContentType",
 }
-ENCRYPTED = {"ServerSideEncryption": "AES256"}
 
 
 def received_meta(headers: Mapping[str, str]) -> dict[str, object]:
     """What is kept of the headers of PutObject and CreateMultipartUpload."""
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] = encryption.received(headers)
     kept = {name: headers[name] for name in STORED_HEADERS if name in headers}
     encoding = [part.strip() for part in kept.get("content-encoding", "").split(",")]
     if "aws-chunked" in encoding:
@@ -161,8 +160,14 @@ def put_object(store: Store, call: S3Call) -> Members:
     blob = write_body(store, call)
     if blob.algorithm is not None:
         meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
-    info = store.put(bucket, key, blob, headers.get("content-type") or "binary/octet-stream", meta, condition)
-    return {"ETag": f'"{info.etag}"', **ENCRYPTED, **checksum_members(info), **version_member(store, info)}
+    content_type = headers.get("content-type") or "binary/octet-stream"
+    info = store.put(bucket, key, blob, content_type, meta, condition, encryption.etag(meta))
+    return {
+        "ETag": f'"{info.etag}"',
+        **encryption.members(meta),
+        **checksum_members(info),
+        **version_member(store, info),
+    }
 
 
 def version_member(store: Store, info: ObjectInfo) -> Members:
@@ -212,7 +217,7 @@ def object_members(store: Store, info: ObjectInfo) -> Members:
         "LastModified": info.modified,
         "ContentType": info.content_type,
         "AcceptRanges": "bytes",
-        **ENCRYPTED,
+        **encryption.members(info.meta),
         **{member: kept[name] for name, member in STORED_MEMBERS.items() if name in kept},
         "Metadata": info.meta.get("user", {}),
         **version_member(store, info),
@@ -331,6 +336,7 @@ def copy_object(store: Store, call: S3Call) -> Members:
         if replace
         else {name: source.meta[name] for name in source.meta if name not in ("parts", "class")}
     )
+    meta = encryption.without(meta) | encryption.received(headers)
     refuse_grants(headers)
     if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
         meta["class"] = headers["x-amz-storage-class"]
@@ -347,9 +353,9 @@ def copy_object(store: Store, call: S3Call) -> Members:
     if blob.algorithm is not None:
         meta["checksum"] = [blob.algorithm, blob.checksum, "FULL_OBJECT"]
     content_type = headers.get("content-type", "binary/octet-stream") if replace else source.content_type
-    info = store.put(bucket, key, blob, content_type, meta, write_conditions(headers))
+    info = store.put(bucket, key, blob, content_type, meta, write_conditions(headers), encryption.etag(meta))
     result = {"LastModified": info.modified, "ETag": f'"{info.etag}"', **checksum_members(info)}
-    return {"CopyObjectResult": result, **ENCRYPTED, **version_member(store, info)}
+    return {"CopyObjectResult": result, **encryption.members(meta), **version_member(store, info)}
 
 
 def tagging(store: Store, call: S3Call) -> Members:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sandbox.auth.old_urls import AUTHENTICATION
+from sandbox.s3 import encryption
 from sandbox.s3.checksums import ALGORITHMS, PREFIX
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestRequest
@@ -32,8 +33,8 @@ _DOCUMENT = _CHECKSUMS | {"x-amz-checksum-algorithm"}
 _GRANTS = frozenset(
     {"x-amz-acl", *(f"x-amz-grant-{name}" for name in ("full-control", "read", "read-acp", "write", "write-acp"))}
 )
-# The sandbox encrypts nothing and says AES256 to all; a key of KMS or of the caller's own would be another promise.
-_ENCRYPTION = frozenset({"x-amz-server-side-encryption"})
+# A key of the account in KMS, or one that the caller brings along, would be another promise.
+_ENCRYPTION = frozenset({encryption.HEADER})
 _NEW_OBJECT = (
     _GRANTS | _ENCRYPTION | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
 )
@@ -45,7 +46,7 @@ _SOURCE = frozenset(
 )
 # Headers that are understood with these values only.
 VALUES = {
-    "x-amz-server-side-encryption": frozenset({"AES256"}),
+    encryption.HEADER: frozenset({encryption.BY_S3, encryption.BY_KMS}),
     "x-amz-storage-class": frozenset(
         {"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
     ),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sandbox.core.numbers import whole
-from sandbox.s3 import xml
+from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Members
 from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
 from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart
 from sandbox.s3.objects import (
-    ENCRYPTED,
     checksum_members,
     copy_source,
     received_meta,
@@ -36,7 +35,7 @@ def create(store: Store, multipart: Multipart, call: S3Call) -> Members:
         raise AwsError("InvalidRequest", f"FULL_OBJECT is not possible for {algorithm.upper()}.")
     content_type = call.headers.get("content-type") or "binary/octet-stream"
     upload = multipart.create(bucket, key, content_type, received_meta(call.headers), algorithm, kind)
-    members: Members = {"Bucket": bucket, "Key": key, "UploadId": upload.id, **ENCRYPTED}
+    members: Members = {"Bucket": bucket, "Key": key, "UploadId": upload.id, **encryption.members(upload.meta)}
     if algorithm is not None:
         members |= {"ChecksumAlgorithm": algorithm.upper(), "ChecksumType": kind}
     return members
@@ -64,7 +63,11 @@ def upload_part(store: Store, multipart: Multipart, call: S3Call) -> Members:
     except BaseException:
         store.blobs.drop_unrecorded(blob)
         raise
-    return {"ETag": f'"{blob.etag}"', **ENCRYPTED, **_checksum(blob.algorithm, blob.checksum)}
+    return {
+        "ETag": f'"{blob.etag}"',
+        **encryption.members(upload.meta),
+        **_checksum(blob.algorithm, blob.checksum),
+    }
 
 
 def _checksum(algorithm: str | None, value: str | None) -> Members:
@@ -105,7 +108,7 @@ def _copy_part(store: Store, multipart: Multipart, call: S3Call, number: int) ->
         store.blobs.drop_unrecorded(blob)
         raise
     result = {"LastModified": source.modified, "ETag": f'"{blob.etag}"', **_checksum(blob.algorithm, blob.checksum)}
-    return {"CopyPartResult": result, **ENCRYPTED}
+    return {"CopyPartResult": result, **encryption.members(upload.meta)}
 
 
 def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
@@ -124,7 +127,7 @@ def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
         "Bucket": bucket,
         "Key": key,
         "ETag": f'"{info.etag}"',
-        **ENCRYPTED,
+        **encryption.members(info.meta),
         **checksum_members(info),
         **version_member(store, info),
     }

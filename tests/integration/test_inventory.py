@@ -5,7 +5,6 @@ left, by the AWS CLI's own listings.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -35,11 +34,23 @@ def account(account: Account) -> Account:
     return account
 
 
+@pytest.fixture(scope="module")
+def services(account: Account, services: Services, run: Any) -> Services:
+    async def park() -> None:
+        await services.parking.park(await services.parking.plan("resting"))
+
+    run(park())
+    wait_for(lambda: account.endpoint_status("resting") == "gone")
+    return services
+
+
 def fill(account: Account) -> None:
     """One of each kind, in use as they are in earnest."""
     client = account.sandbox.client
     account.start("dogs-job", SLEEPS)
+    tune(account, "dogs-tuning")
     account.endpoint("dogs", {"code/inference.py": INFERENCE}, count=2)
+    account.endpoint("resting", {"code/inference.py": INFERENCE})
     ec2 = client("ec2")
     ec2.run_instances(ImageId=DLAMI, InstanceType="t3.micro", MinCount=1, MaxCount=1,
                       TagSpecifications=[{"ResourceType": "instance", "Tags": [OURS]}])  # fmt: skip
@@ -68,16 +79,36 @@ def fill(account: Account) -> None:
     account.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     account.s3.put_object(Bucket=BUCKET, Key="data/train/one.txt", Body=b"another one")
     account.s3.delete_object(Bucket=BUCKET, Key="data/train/one.txt")
-    assert account.settled("dogs") == "InService"
+    assert account.settled("dogs") == account.settled("resting") == "InService"
     client("application-autoscaling").register_scalable_target(
         ServiceNamespace="sagemaker", ResourceId="endpoint/dogs/variant/AllTraffic", MinCapacity=1, MaxCapacity=3,
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )  # fmt: skip
     wait_for(lambda: account.describe("dogs-job")["SecondaryStatus"] == "Training", 120)
+    running = {"NameContains": "dogs-tuning", "StatusEquals": "InProgress"}
+    wait_for(lambda: account.sagemaker.list_training_jobs(**running)["TrainingJobSummaries"], 120)
     notebook = {"NotebookInstanceName": "dog-notebook"}
     status = "NotebookInstanceStatus"
     # Where JupyterLab is not installed it fails, and is there all the same.
     wait_for(lambda: account.sagemaker.describe_notebook_instance(**notebook)[status] != "Pending", 120)
+
+
+def tune(account: Account, name: str) -> None:
+    """One trial that runs until it is stopped."""
+    trial = account.request(name, SLEEPS)
+    del trial["TrainingJobName"]
+    trial["StaticHyperParameters"] = trial.pop("HyperParameters")
+    trial["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    account.sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"CategoricalParameterRanges": [{"Name": "breed", "Values": ["beagle"]}]},
+        },
+        TrainingJobDefinition=trial,
+    )
 
 
 def test_the_inventory_is_what_aws_lists(account: Account, services: Services, run: Any) -> None:
@@ -96,6 +127,10 @@ def test_the_inventory_is_what_aws_lists(account: Account, services: Services, r
         },
         "model": {item["ModelName"] for item in sagemaker.list_models()["Models"]},
         "training-job": {item["TrainingJobName"] for item in sagemaker.list_training_jobs()["TrainingJobSummaries"]},
+        "tuning-job": {
+            item["HyperParameterTuningJobName"]
+            for item in sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
+        },
         "notebook": {item["NotebookInstanceName"] for item in sagemaker.list_notebook_instances()["NotebookInstances"]},
         "volume": {item["VolumeId"] for item in ec2.describe_volumes()["Volumes"]},
         "security-group": {item["GroupName"] for item in ec2.describe_security_groups()["SecurityGroups"]},
@@ -106,9 +141,16 @@ def test_the_inventory_is_what_aws_lists(account: Account, services: Services, r
     }
     assert all(listed.values())
     assert {kind: names(kind) for kind in listed} == listed
-    by_name = {row.name: row for row in inventory.resources if row.kind in ("endpoint", "training-job")}
+    jobs = ("endpoint", "training-job", "tuning-job", "parked-endpoint")
+    by_name = {row.name: row for row in inventory.resources if row.kind in jobs}
     assert (by_name["dogs"].size, round(by_name["dogs"].dollars_per_hour or 0, 3)) == ("2 × ml.m5.large", 0.23)
     assert (by_name["dogs-job"].size, by_name["dogs-job"].in_use) == ("1 × ml.m5.xlarge", True)
+    # A trial is paid for once: the tuning job shows it.
+    tuning = by_name["dogs-tuning"]
+    assert (tuning.size, tuning.in_use, round(tuning.dollars_per_hour or 0, 2)) == ("1 × ml.m5.xlarge", True, 0.23)
+    [trial] = [row for row in inventory.of("training-job") if row.facts.get("billed_with") == "dogs-tuning"]
+    assert trial.dollars_per_hour == 0.0
+    assert (by_name["resting"].kind, by_name["resting"].dollars_per_hour) == ("parked-endpoint", 0.0)
     (address,) = inventory.of("address")
     assert address.facts["attached_to"] == ""
     assert [row.name for row in inventory.of("role")] == ["SageDeckTraining-dogs"]

@@ -93,6 +93,14 @@ class Asking:
         answer: T = self._kept[key]
         return answer
 
+    def knows(self, key: object) -> bool:
+        """Whether ``kept`` would answer this without asking."""
+        return key in self._kept
+
+    def learn(self, answers: Mapping[object, Any]) -> None:
+        """Keep what was answered about these at once, as if each had been asked."""
+        self._kept.update(answers)
+
     async def each(self, wanted: Iterable[T], detail: Callable[[T], Awaitable[Any]]) -> AsyncIterator[tuple[T, Any]]:
         """``(item, detail or None or error)`` of each as it arrives; ``None``: it is gone.
 

@@ -22,8 +22,11 @@ from workers.prices.billing import billed_environments
 _ROLE_START, _ROLE_END = "SageDeck", "-role"
 LATEST = "$LATEST"
 NAMESPACES = ("sagemaker", "lambda")
+_ALARM_PAGES = {"PaginationConfig": {"PageSize": 100}}
 _IAM_PAGES = {"PaginationConfig": {"PageSize": 1000}}
 _PROVISIONED_SECONDS = 300.0
+# So many new roles are asked about one by one; more of them by one reading of all roles.
+FEW_ROLES = 8
 
 
 async def functions(ask: Asking, rates: Rates) -> list[Resource]:
@@ -128,7 +131,7 @@ async def scalable_targets(ask: Asking, rates: Rates) -> list[Resource]:
 async def alarms(ask: Asking, rates: Rates) -> list[Resource]:
     """All alarms: each metric that one watches is paid for."""
     items = await ask.all(
-        "cloudwatch", "describe_alarms", "MetricAlarms", "list the alarms", AlarmTypes=["MetricAlarm"]
+        "cloudwatch", "describe_alarms", "MetricAlarms", "list the alarms", AlarmTypes=["MetricAlarm"], **_ALARM_PAGES
     )
     return await ask.rows(items, lambda item: alarm_row(item, rates))
 
@@ -198,6 +201,8 @@ async def roles(ask: Asking, rates: Rates) -> list[Resource]:
     """The roles that SageDeck made, by their names and then by their tags."""
     items = await ask.all("iam", "list_roles", "Roles", "list the roles", **_IAM_PAGES)
     mine = [item for item in items if item["RoleName"].startswith(_ROLE_START) or item["RoleName"].endswith(_ROLE_END)]
+    if sum(not ask.knows(_tags_key(item)) for item in mine) > FEW_ROLES:
+        await _learn_role_tags(ask)
     found = []
     async for item, tags in ask.each(mine, lambda item: _role_tags(ask, item)):
         if tags is None:
@@ -219,9 +224,30 @@ async def roles(ask: Asking, rates: Rates) -> list[Resource]:
     return found
 
 
+def _tags_key(item: Mapping[str, Any]) -> tuple[object, ...]:
+    return "tags", item["Arn"], item.get("CreateDate")
+
+
+async def _learn_role_tags(ask: Asking) -> None:
+    """The tags of all roles with what else IAM tells of them, a thousand in a call."""
+    try:
+        roles = await ask.all(
+            "iam",
+            "get_account_authorization_details",
+            "RoleDetailList",
+            "read the roles",
+            Filter=["Role"],
+            **_IAM_PAGES,
+        )
+    except SageDeckError:
+        # Fewer people may read this than the tags of a role: then each role is asked about.
+        return
+    ask.learn({_tags_key(role): role.get("Tags", []) for role in roles})
+
+
 async def _role_tags(ask: Asking, item: Mapping[str, Any]) -> list[Any]:
     return await ask.kept(
-        ("tags", item["Arn"], item.get("CreateDate")),
+        _tags_key(item),
         lambda: ask.all("iam", "list_role_tags", "Tags", f"read {item['RoleName']}", RoleName=item["RoleName"]),
     )
 

@@ -107,7 +107,11 @@ class Kernel:
             if answer.get("parent_header", {}).get("msg_id") != mine:
                 continue
             kind, content = answer["msg_type"], answer["content"]
-            replied = replied or kind == "execute_reply"
+            if kind == "execute_reply":
+                replied = True
+                if content["status"] != "ok" and not ran.error:
+                    # The SDK shows tracebacks in a way of its own, which is no message of an error.
+                    ran.error = f"{content.get('ename', content['status'])}: {content.get('evalue', '')}"
             idle = idle or (kind == "status" and content["execution_state"] == "idle")
             if kind == "stream":
                 ran.printed += content["text"]

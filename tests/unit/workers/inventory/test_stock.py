@@ -13,6 +13,7 @@ from tests.unit.workers.inventory.account import BEFORE, LISTS, NOW, SM, TAGS, A
 from workers.errors.tree import Expired
 from workers.inventory import kinds_compute
 from workers.inventory.asking import AccountClock
+from workers.inventory.kinds_other import FEW_ROLES
 from workers.inventory.stock import Stock
 from workers.inventory.types import ALL_KINDS, Inventory
 
@@ -273,3 +274,22 @@ def test_many_rows_are_sorted_beside_the_window(monkeypatch):
     asyncio.run(steps(stock, ("volume",)))
     assert len(stock.inventory.resources) == 200
     assert where == {("volume_row", False), ("_compared", False)}
+
+
+@pytest.mark.parametrize("may_read_all", [True, False])
+def test_many_roles_are_read_at_once_where_that_is_allowed(may_read_all):
+    account = Account()
+    names = [f"SageDeckTraining-{at}" for at in range(FEW_ROLES + 1)]
+    roles = [{"RoleName": name, "Arn": f"arn:role/{name}", "CreateDate": BEFORE} for name in names]
+    account.lists["list_roles"] += roles
+    account.tags[names[0]] = TAGS
+
+    def details(**_):
+        if not may_read_all:
+            raise Refused("AccessDenied", "You may not.")
+        return {"RoleDetailList": [{**role, "Tags": account.tags.get(role["RoleName"], [])} for role in roles]}
+
+    account.handlers["get_account_authorization_details"] = details
+    inventory = read(account)
+    assert [row.name for row in inventory.of("role")] == [names[0]] and not inventory.unread
+    assert len(account.made("list_role_tags")) == (0 if may_read_all else len(names))
