@@ -90,7 +90,7 @@ class MotoBridge:
         self._apps: dict[str, Any] = {}
         self._dispatcher: Any = None
         self._started = self._stopping = False
-        self._iam_version = 0
+        self._iam_version = self._version = 0
         credentials.add_resolver(self._find_key)
 
     def start(self, then: Callable[[], None] | None = None) -> None:
@@ -190,6 +190,11 @@ class MotoBridge:
             raise AwsError("ServiceUnavailable", f"moto could not be started. {self._failed}".strip(), 503)
 
     @property
+    def version(self) -> int:
+        """A number that changes whenever something may have changed."""
+        return self._version
+
+    @property
     def iam_version(self) -> int:
         """A number that changes whenever something in IAM may have changed."""
         return self._iam_version
@@ -236,6 +241,8 @@ class MotoBridge:
         except BaseException:
             self._journal.remove(entry)
             raise
+        finally:
+            self._version += 1
         if response.status >= 400:
             self._journal.remove(entry)
             return response

@@ -12,6 +12,7 @@ from botocore.model import ServiceModel, Shape
 from sandbox.auth.credentials import Credentials
 from sandbox.moto_host.asking import asked
 from sandbox.moto_host.bridge import MotoBridge
+from sandbox.moto_host.remembered import Remembered
 from sandbox.service import Service
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
@@ -29,6 +30,7 @@ class Calls:
         self._bridge = bridge
         self._credentials = credentials
         self._region = region
+        self._remembered = Remembered(lambda: bridge.version)
 
     def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """The answer's members. Raises ``AwsError`` for an answer that is an error."""
@@ -40,6 +42,11 @@ class Calls:
 
     def moto(self, service: str, operation: str, params: Mapping[str, object]) -> dict[str, Any]:
         """As ``call``, and always moto's operation: for a service of ours that completes what moto answers."""
+        if service == "ec2" and operation.startswith("Describe"):
+            return self._remembered.answer(operation, params, lambda: self._ask(service, operation, params))
+        return self._ask(service, operation, params)
+
+    def _ask(self, service: str, operation: str, params: Mapping[str, object]) -> dict[str, Any]:
         from botocore.parsers import create_parser
         from botocore.serialize import create_serializer
 

@@ -11,6 +11,7 @@ from workers.aws import profile_check, recording
 from workers.aws.chosen import core_session
 from workers.aws.meter import ReadMeter
 from workers.aws.pool import PoolClosed, WorkerPool
+from workers.aws.times import moment
 from workers.deadlines import bound
 from workers.errors.rules import is_local
 from workers.errors.tree import Unreachable, translate_for
@@ -63,8 +64,11 @@ def boto_session(backend: Backend, ask_code: AskCode | None = None) -> Any:
     """A ``boto3.Session`` with the backend's profile or keys, see ``chosen.core_session``. Blocking."""
     import boto3
 
+    core = core_session(backend, ask_code)
+    # Long lists are mostly times.
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return boto3.Session(
-        botocore_session=core_session(backend, ask_code),
+        botocore_session=core,
         profile_name=backend.profile_name,
         region_name=backend.region or None,
         aws_access_key_id=backend.access_key_id,

@@ -246,12 +246,12 @@ class Stock:
                 fields = {**fields, "dollars_per_hour": kept.fields.get("dollars_per_hour")}
             facts = {**kept.fields.get("facts", {}), **row.facts}
             row = replace(row, **{**fields, "facts": facts})
+        found = dict(self._state.learned.get(row.key, {}))
         if row.ours is None and row.id in self._state.ours:
-            row = replace(row, ours=True)
-        row = replace(row, **self._state.learned.get(row.key, {}))
-        if row.spans and row.cost_so_far is None:
-            row = replace(row, cost_so_far=shown(spent(row.spans, now)))
-        return row
+            found.setdefault("ours", True)
+        if row.spans and found.get("cost_so_far", row.cost_so_far) is None:
+            found["cost_so_far"] = shown(spent(row.spans, now))
+        return replace(row, **found) if found else row
 
     def _with_trials(self, new: Mapping[Key, Resource]) -> dict[Key, Resource]:
         """Trials are paid for as training jobs: the tuning job shows their sum, and each tells with which it is billed.
