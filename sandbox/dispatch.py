@@ -194,7 +194,7 @@ class Dispatcher:
         if request.service != "s3" and request.path.startswith(BLOCKED_PREFIXES):
             raise AwsError("AccessDenied", "This path is not served by the sandbox.", 403)
         if service is None:
-            call = read_call(request, model_name(request.service), protocol, caller)
+            call = read_call(request, model_name(request), protocol, caller)
             self._check_offered(call.service, call.operation or f"{request.method} {request.path}")
             return self._answered(call, None, protocol, request)
         call = service.read(request, protocol, caller)

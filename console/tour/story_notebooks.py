@@ -41,18 +41,18 @@ class NotebookSteps(OverviewSteps):
             tab = self._tab("overview")
             await self._listed(tab)
             await self._make_notebook(tab, name)
-            await self._state(tab, name, ("InService", "Failed"))
-            if self._state_of(tab, name) == "InService":
+            await self._notebook_is(tab, name, ("InService", "Failed"))
+            if _state_of(tab, name) == "InService":
                 await self._look("notebook-ready")
-                step.result.update(await self._open(tab, name))
-                self._choose(tab, name, "Stop…")
+                step.result.update(await self._open_notebook(tab, name))
+                _choose(tab, name, "Stop…")
                 question = await self._dialog("ConfirmDialog")
                 await self._look("notebook-stop")
                 self._click(question.confirm_button)
-                await self._state(tab, name, ("Stopped",))
+                await self._notebook_is(tab, name, ("Stopped",))
                 await self._look("notebook-stopped")
             else:
-                step.result["why"] = await self._why(tab, name)
+                step.result["why"] = await self._why_it_failed(tab, name)
             await self._delete_notebook(tab, name)
             step.result["notebook"] = name
 
@@ -64,16 +64,16 @@ class NotebookSteps(OverviewSteps):
         dialog.form.set_values({"name": name})
         await self._look("notebook-dialog")
         self._click(dialog.ok_button)
-        await self._until(lambda: self._row(tab, name) is not None, "the notebook did not come up")
-        tab.list.table.select_keys([self._row(tab, name).key])
+        await self._until(lambda: _row_of(tab, name) is not None, "the notebook did not come up")
+        tab.list.table.select_keys([_row_of(tab, name).key])
         await self._look("notebook-made")
 
-    async def _open(self, tab: Any, name: str) -> dict[str, Any]:
+    async def _open_notebook(self, tab: Any, name: str) -> dict[str, Any]:
         browser = _Browser()
         for scheme in ("http", "https"):
             QDesktopServices.setUrlHandler(scheme, browser, "take")
         try:
-            self._choose(tab, name, "Open in the browser")
+            _choose(tab, name, "Open in the browser")
             await self._until(lambda: browser.address, "the notebook was not opened")
         finally:
             for scheme in ("http", "https"):
@@ -84,8 +84,8 @@ class NotebookSteps(OverviewSteps):
             raise StoryFailed("What the address opens is no page of JupyterLab.")
         return {"opened": _SECRET.sub("…", browser.address), "page": title}
 
-    async def _why(self, tab: Any, name: str) -> str:
-        self._choose(tab, name, "Why it failed")
+    async def _why_it_failed(self, tab: Any, name: str) -> str:
+        _choose(tab, name, "Why it failed")
 
         def told() -> list[str]:
             notices = [toast.notice for toast in self.app.window.toasts.shown]
@@ -97,7 +97,7 @@ class NotebookSteps(OverviewSteps):
         return words[0]
 
     async def _delete_notebook(self, tab: Any, name: str) -> None:
-        self._choose(tab, name, "Delete…")
+        _choose(tab, name, "Delete…")
         dialog = await self._dialog("TearDownDialog")
         await self._until(lambda: dialog.plan is not None, "no plan was made")
         if dialog.field.isVisible():
@@ -109,23 +109,26 @@ class NotebookSteps(OverviewSteps):
         if dialog.outcome is None:
             raise StoryFailed(dialog.words.text())
         self._click(dialog.cancel_button)
-        await self._until(lambda: self._row(tab, name) is None, "the notebook is still listed")
+        await self._until(lambda: _row_of(tab, name) is None, "the notebook is still listed")
 
-    def _row(self, tab: Any, name: str) -> Any:
-        return next((row for row in tab.list.table.model.rows() if row.kind == "notebook" and row.name == name), None)
+    async def _notebook_is(self, tab: Any, name: str, states: tuple[str, ...]) -> None:
+        await self._until(lambda: _state_of(tab, name) in states, f"{name} is not {' or '.join(states)}")
 
-    def _state_of(self, tab: Any, name: str) -> str:
-        row = self._row(tab, name)
-        return row.resource.state if row is not None else ""
 
-    async def _state(self, tab: Any, name: str, states: tuple[str, ...]) -> None:
-        await self._until(lambda: self._state_of(tab, name) in states, f"{name} is not {' or '.join(states)}")
+def _row_of(tab: Any, name: str) -> Any:
+    return next((row for row in tab.list.table.model.rows() if row.kind == "notebook" and row.name == name), None)
 
-    def _choose(self, tab: Any, name: str, words: str) -> None:
-        """An entry of the notebook's menu in the list."""
-        table = tab.list.table
-        table.select_keys([self._row(tab, name).key])
-        _trigger(table.open_menu(QPoint(10, 10)), words)
+
+def _state_of(tab: Any, name: str) -> str:
+    row = _row_of(tab, name)
+    return row.resource.state if row is not None else ""
+
+
+def _choose(tab: Any, name: str, words: str) -> None:
+    """An entry of the notebook's menu in the list."""
+    table = tab.list.table
+    table.select_keys([_row_of(tab, name).key])
+    _trigger(table.open_menu(QPoint(10, 10)), words)
 
 
 def _menu() -> QMenu | None:

@@ -31,15 +31,25 @@ _NAMES = {
     "servicequotas": "service-quotas",
     "email": "ses",
     "states": "stepfunctions",
+    "elasticfilesystem": "efs",
+    "elasticmapreduce": "emr",
 }
+# Two services sign alike, and are told apart by the version of their API: in the form, or in the path.
+_LOAD_BALANCING, _SECOND_LOAD_BALANCING = "elasticloadbalancing", b"Version=2015-12-01"
+_SEARCH, _SECOND_SEARCH = "es", "/2021-01-01/"
 _SMITHY = {"cbor": "smithy-rpc-v2-cbor"}
 # The code with which AWS names what breaks a constraint, by protocol; services may have their own.
 _INVALID = {"query": "ValidationError", "ec2": "InvalidParameterValue"}
 
 
-def model_name(signing_name: str) -> str:
-    """botocore's name for the service that a signature names."""
-    return _NAMES.get(signing_name, signing_name)
+def model_name(request: RestRequest) -> str:
+    """botocore's name for the service that a request is for, by its signature."""
+    signed = request.service
+    if signed == _LOAD_BALANCING:
+        return "elbv2" if _SECOND_LOAD_BALANCING in request.body() else "elb"
+    if signed == _SEARCH:
+        return "opensearch" if request.raw_path.startswith(_SECOND_SEARCH) else _SEARCH
+    return _NAMES.get(signed, signed)
 
 
 def read_call(request: RestRequest, service: str, protocol: str, caller: Caller) -> Call:

@@ -163,7 +163,7 @@ def test_the_inventory_is_what_aws_lists(account: Account, services: Services, r
 
 def test_only_what_sagedeck_made_goes_unless_all_is_chosen(services: Services, run: Any) -> None:
     plan = run(services.inventory.tear_down_plan(TearDownChoice()))
-    assert {step.resource.kind for step in plan.steps} == {"instance"}
+    assert {step.resource.kind for step in plan.steps} == {"instance", "parked-endpoint"}
     why = {stay.resource.kind: stay.why for stay in plan.stays}
     assert why["role"] == "the function predict works with it and stays"
     assert why["endpoint"] == "not made by SageDeck"
@@ -225,4 +225,4 @@ def test_whatever_becomes_of_answers_it_is_taken_down_in_the_end(account: Accoun
         services = Services(replace(backend_of(account.sandbox), endpoint_url=proxy.url))
         proof = run(body(services, proxy))
         services.close()
-    assert (proof.billing, {row.kind for row in proof.left}) == ((), {"security-group", "training-job"})
+    assert (proof.billing, {row.kind for row in proof.left}) == ((), {"security-group", "training-job", "tuning-job"})

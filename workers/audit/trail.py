@@ -66,6 +66,8 @@ class Trail:
         self._wait = wait
         self._turn = asyncio.Lock()
         self._next = 0.0
+        # By the token of a next page: what the first one was asked with.
+        self._starts: dict[str, datetime] = {}
 
     async def page(self, resource: str = "", token: str | None = None, since: datetime | None = None) -> TrailPage:
         """One page: of a resource (its name or id) or, without one, of all that changed something.
@@ -80,11 +82,16 @@ class Trail:
         asked: dict[str, Any] = {"LookupAttributes": [attribute], "MaxResults": PAGE}
         if token:
             asked["NextToken"] = token
-        # The token belongs to the very times that the first page was asked with: CloudTrail keeps those itself.
-        if since is not None and not token:
-            asked["StartTime"] = max(since, datetime.now(UTC) - KEPT)
+        # With a token goes what its first page was asked with, to the second (CloudTrail API reference, LookupEvents).
+        start = self._starts.get(token) if token else since and max(since, datetime.now(UTC) - KEPT)
+        if start is not None:
+            asked["StartTime"] = start
         answer = await self._ask(asked)
-        return TrailPage(tuple(event_of(item) for item in answer.get("Events", ())), answer.get("NextToken") or None)
+        self._starts.pop(token or "", None)
+        following = answer.get("NextToken") or None
+        if following is not None and start is not None:
+            self._starts[following] = start
+        return TrailPage(tuple(event_of(item) for item in answer.get("Events", ())), following)
 
     async def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         doing = "read the event history"

@@ -30,6 +30,7 @@ _JOBS: Mapping[Kind, tuple[str, str, str, str]] = {
     "processing-job": ("stop_processing_job", "describe_processing_job", "ProcessingJobName", "ProcessingJobStatus"),
     "transform-job": ("stop_transform_job", "describe_transform_job", "TransformJobName", "TransformJobStatus"),
 }  # fmt: skip
+_STOPPABLE = "InProgress"
 _RESTING = ("Stopped", "Failed")
 _PARTS: Mapping[Kind, str] = {"alarm": ALARM, "endpoint": ENDPOINT, "endpoint-config": CONFIG, "model": MODEL}
 # These are asked for a deletion and gone some time later.
@@ -71,8 +72,7 @@ class Deleting:
         """Whether it is really gone (a job: ended). Raises ``SageDeckError`` when that cannot be asked."""
         try:
             if row.kind in _JOBS:
-                _, describe, parameter, status = _JOBS[row.kind]
-                return (await self._sagemaker(describe, row, parameter))[status] not in RUNNING
+                return await self._job_status(row) not in RUNNING
             if row.kind == "endpoint":
                 await self._sagemaker("describe_endpoint", row, "EndpointName")
                 return False
@@ -122,9 +122,20 @@ class Deleting:
     async def _ec2(self, operation: str, row: Resource, **parameters: Any) -> None:
         await self._session.call("ec2", operation, f"{operation.replace('_', ' ')} {row.name}", **parameters)
 
+    async def _job_status(self, row: Resource) -> str:
+        _, describe, parameter, status = _JOBS[row.kind]
+        return str((await self._sagemaker(describe, row, parameter))[status])
+
     async def _stop(self, row: Resource) -> None:
-        if not await self.over(row):
+        # One that stops already, perhaps since a tear-down that was broken off, is refused by AWS and waited for.
+        if await self._job_status(row) != _STOPPABLE:
+            return
+        try:
             await self._sagemaker(_JOBS[row.kind][0], row, _JOBS[row.kind][2])
+        except SageDeckError:
+            # It may have ended, or somebody else have stopped it, since it was looked at.
+            if await self._job_status(row) == _STOPPABLE:
+                raise
 
     async def _endpoint(self, row: Resource) -> None:
         answer = await self._sagemaker("describe_endpoint", row, "EndpointName")

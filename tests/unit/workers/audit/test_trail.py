@@ -138,6 +138,22 @@ def test_of_a_resource_everything_and_of_all_only_changes() -> None:
     assert (second["NextToken"], second["MaxResults"]) == ("more", 50)
 
 
+def test_further_pages_are_asked_with_what_the_first_one_was() -> None:
+    tokens = iter(["more", "most", None])
+    session = FakeSession(lookup_events=lambda **_: {"Events": [event()], "NextToken": next(tokens)})
+    reading = Trail(session)  # type: ignore[arg-type]
+
+    async def read() -> None:
+        page = await reading.page(since=datetime.now(UTC) - timedelta(hours=1))
+        while page.token is not None:
+            page = await reading.page(token=page.token)
+
+    asyncio.run(read())
+    first, *others = session.made("lookup_events")
+    assert [asked.get("NextToken") for asked in others] == ["more", "most"]
+    assert {asked["StartTime"] for asked in others} == {first["StartTime"]}
+
+
 def test_no_further_back_than_cloudtrail_keeps() -> None:
     session = FakeSession(lookup_events=lambda **_: {"Events": []})
     asyncio.run(Trail(session).page(since=AT - timedelta(days=400)))  # type: ignore[arg-type]

@@ -64,6 +64,7 @@ def begin(session, *rows):
         (row("training-job"), {"describe_training_job": {"TrainingJobStatus": "InProgress"}, "stop_training_job": {}},
          [("stop_training_job", {"TrainingJobName": "x"})]),
         (row("training-job"), {"describe_training_job": {"TrainingJobStatus": "Completed"}}, []),
+        (row("tuning-job"), {"describe_hyper_parameter_tuning_job": {"HyperParameterTuningJobStatus": "Stopping"}}, []),
         (row("scalable-target", facts={"space": "lambda", "resource": "function:f:live", "dimension": "d"}),
          {"deregister_scalable_target": {}},
          [("deregister_scalable_target",
@@ -187,3 +188,21 @@ def test_objects_that_may_not_be_deleted_are_told():
 def test_a_lost_answer_is_looked_after(kind, operation):
     assert asyncio.run(hands_of(answering(**{operation: {}})).there(row(kind))) is True
     assert asyncio.run(hands_of(answering(**{operation: gone})).there(row(kind))) is False
+
+
+@pytest.mark.parametrize("then, refused", [("Stopping", False), ("Stopped", False), ("InProgress", True)])
+def test_a_job_that_stops_while_it_is_looked_at_is_no_failure(then, refused):
+    states = iter(["InProgress", then])
+
+    def stop(**_: Any) -> Any:
+        raise Refused("ValidationException", "The request was rejected because the training job is in another status.")
+
+    def describe(**_: Any) -> Any:
+        return {"TrainingJobStatus": next(states)}
+
+    session = answering(describe_training_job=describe, stop_training_job=stop)
+    if refused:
+        with pytest.raises(SageDeckError):
+            begin(session, row("training-job"))
+    else:
+        begin(session, row("training-job"))
