@@ -57,7 +57,7 @@ def read(request: RestRequest, caller: Caller = CALLER) -> Call:
     if request.service == "s3":
         return read_s3(request, caller)
     runtime = request.service == "sagemaker" and request.raw_path.startswith("/endpoints/")
-    name = "sagemaker-runtime" if runtime else model_name(request.service)
+    name = "sagemaker-runtime" if runtime else model_name(request)
     protocol = protocol_of(request.method, request.raw_path, request.raw_query, request.headers, request.service)
     return read_call(request, name, protocol, caller)
 
