@@ -16,7 +16,6 @@ from tests.helpers.backends import backend_of
 from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.functions import INFERENCE, TRUST, zipped
 from tests.helpers.sagemaker_jobs import BUCKET, Account
-from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 from workers.inventory.types import Inventory, Proof, TearDownChoice, TearDownProgress
 from workers.services import Services
