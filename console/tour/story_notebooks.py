@@ -16,6 +16,7 @@ from console.tour.story_overview import OverviewSteps
 
 _SECRET = re.compile(r"(?<=oken=).*")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+# JupyterLab loads for long on a busy computer.
 _OPEN_SECONDS = 60.0
 
 
@@ -71,7 +72,7 @@ class NotebookSteps(OverviewSteps):
     async def _open_notebook(self, tab: Any, name: str) -> dict[str, Any]:
         browser = _Browser()
         for scheme in ("http", "https"):
-            QDesktopServices.setUrlHandler(scheme, browser, "take")
+            QDesktopServices.setUrlHandler(scheme, browser, b"take")
         try:
             _choose(tab, name, "Open in the browser")
             await self._until(lambda: browser.address, "the notebook was not opened")

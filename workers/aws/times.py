@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 
 def utc_of(answer: Mapping[str, object], key: str) -> datetime | None:
@@ -17,7 +18,7 @@ def utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def moment(value: object) -> datetime:
+def moment(value: Any) -> datetime:
     """A time of an answer as botocore reads it, seconds of the epoch in UTC; the usual forms many times as fast.
 
     Raises what botocore raises for one that cannot be read.
