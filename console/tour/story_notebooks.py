@@ -72,7 +72,7 @@ class NotebookSteps(OverviewSteps):
     async def _open_notebook(self, tab: Any, name: str) -> dict[str, Any]:
         browser = _Browser()
         for scheme in ("http", "https"):
-            QDesktopServices.setUrlHandler(scheme, browser, b"take")
+            QDesktopServices.setUrlHandler(scheme, browser, "take")  # type: ignore[arg-type]
         try:
             _choose(tab, name, "Open in the browser")
             await self._until(lambda: browser.address, "the notebook was not opened")

@@ -9,7 +9,6 @@ import os
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,34 +17,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.helpers.refusals import code_of
 from tests.helpers.sandbox import SandboxProcess
 
 NAMES = ["plain.txt", "with space", "emoji 🐕.jpg", "a/../b", "../up", "plus+and%25", "a//b", "dir/", "ü", "&<>'\""]
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("s3") / "state") as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def s3(sandbox: SandboxProcess) -> Any:
-    return sandbox.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
-    name = "b-" + hashlib.md5(request.node.name.encode()).hexdigest()[:20]
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-def code_of(call: Any, *args: Any, **kwargs: Any) -> tuple[str, int]:
-    with pytest.raises(ClientError) as caught:
-        call(*args, **kwargs)
-    response = caught.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.mark.parametrize("key", NAMES)
@@ -367,59 +342,6 @@ def test_the_settings_of_a_safe_bucket(s3: Any, bucket: str) -> None:
     assert s3.get_bucket_acl(Bucket=bucket)["Grants"][0]["Permission"] == "FULL_CONTROL"
     assert code_of(s3.put_bucket_acl, Bucket=bucket, ACL="public-read")[0] == "AccessControlListNotSupported"
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
-
-
-@pytest.mark.parametrize(
-    ("operation", "more"),
-    [
-        ("put_object", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/mine"}),
-        ("put_object", {"ServerSideEncryption": "AES256", "SSEKMSKeyId": "alias/mine"}),
-        ("put_object", {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}),
-        ("create_multipart_upload", {"ServerSideEncryption": "aws:kms:dsse"}),
-        ("copy_object", {"ServerSideEncryption": "aws:kms:dsse", "CopySource": "b/k"}),
-    ],
-)
-def test_a_promise_of_encryption_that_is_not_kept_is_refused(
-    s3: Any, bucket: str, operation: str, more: dict[str, str]
-) -> None:
-    assert code_of(getattr(s3, operation), Bucket=bucket, Key="k", **more) == ("NotImplemented", 501)
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-    assert s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["ServerSideEncryption"] == "AES256"
-
-
-def test_the_key_that_aws_manages_for_s3_is_told_of_each_object_and_a_copy_has_its_own(s3: Any, bucket: str) -> None:
-    body, where = b"dogs", {"Bucket": bucket, "Key": "k"}
-    kms = {"ServerSideEncryption": "aws:kms"}
-    put = s3.put_object(**where, Body=body, **kms)
-    head = s3.head_object(**where)
-    for answer in (put, head, s3.get_object(**where)):
-        assert answer["ServerSideEncryption"] == "aws:kms"
-        assert answer["SSEKMSKeyId"].startswith("arn:aws:kms:us-east-1:123456789012:key/")
-    # Not the MD5 of the bytes, so that nobody takes it for one.
-    assert put["ETag"] == head["ETag"] != f'"{hashlib.md5(body).hexdigest()}"'
-    source = {"CopySource": where, "Bucket": bucket}
-    assert s3.copy_object(**source, Key="plain")["ServerSideEncryption"] == "AES256"
-    assert s3.head_object(Bucket=bucket, Key="plain")["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
-    assert s3.copy_object(**source, Key="again", **kms)["ServerSideEncryption"] == "aws:kms"
-    upload = s3.create_multipart_upload(Bucket=bucket, Key="parts", **kms)
-    assert upload["ServerSideEncryption"] == "aws:kms"
-    part = {"Bucket": bucket, "Key": "parts", "UploadId": upload["UploadId"]}
-    sent = s3.upload_part(**part, PartNumber=1, Body=body)
-    parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
-    assert s3.complete_multipart_upload(**part, MultipartUpload=parts)["ServerSideEncryption"] == "aws:kms"
-    assert s3.head_object(Bucket=bucket, Key="parts")["ServerSideEncryption"] == "aws:kms"
-
-
-def test_a_bucket_with_keys_of_kms_is_refused_and_stays_as_it_was(s3: Any, bucket: str) -> None:
-    def rules(**default: str) -> dict[str, Any]:
-        return {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
-
-    wanted = rules(SSEAlgorithm="aws:kms", KMSMasterKeyID="alias/mine")
-    asked = {"Bucket": bucket, "ServerSideEncryptionConfiguration": wanted}
-    assert code_of(s3.put_bucket_encryption, **asked) == ("NotImplemented", 501)
-    kept = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert kept[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules(SSEAlgorithm="AES256"))
 
 
 def test_buckets_are_listed(s3: Any, bucket: str) -> None:
