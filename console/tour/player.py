@@ -79,6 +79,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.compare(HOSTS)
             await story.deploy()
             await story.predict([work / "sample-dogs" / "test"])
+            await story.evaluate(work / "sample-dogs", story.tuned_name, out)
             picture = next((work / "sample-dogs" / "test").rglob("*.jpg"))
             await story.function(picture)
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)

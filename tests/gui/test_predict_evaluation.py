@@ -17,10 +17,10 @@ from console.tabs.predict.evaluation import exporting
 from console.tabs.predict.tab import PredictTab
 from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations, answered, evaluation, labelled_folder
 from tests.helpers.models import NOW, ModelServices
-from tests.helpers.predict_tab import always, open_tab, picture, with_endpoints
+from tests.helpers.predict_tab import always, open_tab, picture, png, with_endpoints
 from tests.helpers.predict_tab import answered as all_answered
 from tests.helpers.window import texts, until
-from workers.errors.tree import AccessDenied, SageDeckError
+from workers.errors.tree import AccessDenied, ModelFailed, SageDeckError
 from workers.evaluation.types import Answered
 from workers.functions.types import Function
 from workers.types import Fleet
@@ -189,6 +189,31 @@ async def test_variants_functions_and_models_can_be_asked_and_compared(
     assert len(tab.grid.cards()) == 1
     choice.c.set_value("")
     await until(lambda: tab.list_head.filter.texts()[-1] == "Differ 0")
+
+
+async def test_a_thousand_bad_pictures_are_each_told_and_the_good_ones_predicted(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    reasons = {"empty": b"", "words": b"no picture at all", "cut": png()[:30]}
+    for at in range(1000):
+        (tmp_path / f"{at}.gif").write_bytes(list(reasons.values())[at % 3])
+    good = [picture(tmp_path / f"good-{at}.png") for at in range(5)]
+    services = with_endpoints("a")
+
+    def answer(data: bytes) -> Any:
+        # What begins like a picture is sent, and the container says what is wrong with it.
+        if len(data) == 30:
+            raise ModelFailed("Could not get a prediction", "ValueError: it cannot be read")
+        return always(AKITA, PUG)(data)
+
+    services.answers["a"] = answer
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([tmp_path])
+    cards = {card.name: card.answers[0] for card in await all_answered(tab, 1005)}
+    told = {name: answer.error for name, answer in cards.items() if answer is not None and answer.error}
+    assert len(told) == 1000 and all("cannot be read" in words for words in told.values())
+    assert {path.name for path in good} == set(cards) - set(told) and services.asked == 338
+    assert tab.list_head.filter.texts()[-1] == "Wrong or failed 1000" and "5 of 1,005" in texts(tab.panel)
 
 
 async def test_functions_that_may_not_be_listed_are_no_end_of_endpoints(make_application: Callable[..., Any]) -> None:

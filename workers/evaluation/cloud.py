@@ -13,7 +13,7 @@ from workers.evaluation.types import Evaluation
 from workers.inference.targets import Target
 
 NAMESPACE, METRIC = "AWS/SageMaker", "ModelLatency"
-# Seconds: the shortest that CloudWatch keeps of what SageMaker counts.
+# Seconds; the finest that ModelLatency has.
 _PERIOD = 60
 # CloudWatch keeps figures of single minutes so long.
 KEPT_SECONDS = 15 * 86_400

@@ -73,7 +73,7 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         both_wrong=counts["none"],
         same=same,
         chance=chance(counts["first"], counts["second"]),
-        changes=tuple(changes),
+        changes=tuple(sorted(changes, key=lambda change: change.path)),
         not_in_second=len(mine.keys() - yours.keys()),
         not_in_first=len(yours.keys() - mine.keys()),
     )

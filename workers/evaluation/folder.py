@@ -11,7 +11,7 @@ from workers.errors.tree import InvalidInput, translate
 from workers.evaluation.types import Labelled, Split
 from workers.files.folder_rules import SPLITS, is_ignored, is_picture, split_folders
 
-# Each is a request that bills; more is a slip of the finger.
+# More would be days of asking: somebody chose the wrong folder.
 MOST_PICTURES = 100_000
 _DIGITS = re.compile(r"(\d+)")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from workers.evaluation.types import TOP, Answered, Evaluation
 from workers.files.class_names import class_title, matcher
 
-# Of confidence, ten percent each, as calibration is usually drawn.
+# The usual number for a reliability diagram; more leave too few answers in each.
 BINS = 10
 
 

@@ -20,10 +20,11 @@ from workers.files.class_names import class_title
 from workers.inference.model_view import Unusable, upright
 from workers.inference.targets import Target
 
-# A page that mail takes along: each mistake brings its picture, of so many pixels.
+# A page of some megabytes can still be sent around; the CSV has all.
 MOST_MISTAKES = 60
 MOST_FAILED = 500
 MOST_CHANGES = 1000
+# Pixels.
 _SIDE = 96
 DASH = "–"
 _STYLE = """
@@ -173,7 +174,7 @@ def comparison_page(first: Evaluation, second: Evaluation, comparison: Compariso
         ("Only by B", f"{comparison.not_in_first:,}"),
     ]  # fmt: skip
     changes = [
-        (change.path, *map(class_title, (change.truth, change.first.top, change.second.top)), change.kind)
+        (change.path, *map(class_title, (change.truth, change.first.top, change.second.top)), _in_letters(change.kind))
         for change in comparison.changes[:MOST_CHANGES]
     ]  # fmt: skip
     more = len(comparison.changes) - len(changes)
@@ -184,6 +185,10 @@ def comparison_page(first: Evaluation, second: Evaluation, comparison: Compariso
         f'<p class="quiet">and {more:,} more, which are in the CSV.</p>' if more > 0 else "",
     ]  # fmt: skip
     return _page(f"{names[0]} and {names[1]}", parts)
+
+
+def _in_letters(kind: str) -> str:
+    return kind.replace("first", "A").replace("second", "B")
 
 
 def chance_words(comparison: Comparison) -> str:

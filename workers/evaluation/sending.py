@@ -14,6 +14,7 @@ from workers.inference.model_view import MAX_FILE_BYTES, Unusable, upright
 
 # A function takes 4.5 MB, and a model looks at a few hundred pixels.
 MOST_BYTES = 4 * 1024 * 1024
+# Pixels; and a quality at which no model answers otherwise.
 _LONG_SIDE = 1024
 _JPEG_QUALITY = 92
 _SENT_AS_IT_IS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")

@@ -25,7 +25,7 @@ from workers.inference.invoke import Inference
 from workers.inference.targets import Target
 
 MODULE = "workers.evaluation.child"
-# Enough to keep one small instance busy; at most as many as the session has connections.
+# As many connections as a session keeps, at most; four keep an instance busy.
 AT_ONCE, MOST_AT_ONCE = 4, 10
 # Before, CloudWatch may not have counted all.
 SETTLED_SECONDS = 60.0

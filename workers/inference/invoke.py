@@ -19,7 +19,7 @@ from workers.inference.targets import Target
 from workers.training.jobs import Training
 from workers.types import Prediction
 
-# Enough to keep one small instance busy; more would only wait there.
+# More would wait in the container's queue.
 CONCURRENT_CALLS = 4
 
 

@@ -21,6 +21,7 @@ from workers.training.jobs import Training
 MODULE = "workers.inference.model_child"
 # Importing torch from a cold disk.
 START_SECONDS = 240.0
+# As long as an endpoint may compute.
 ANSWER_SECONDS = 60.0
 # Each holds a torch: two are compared, and one more is on its way.
 MOST_LOADED = 3

@@ -24,7 +24,7 @@ from workers.files import private
 from workers.files.os_words import plain_words
 
 WEIGHTS, CLASSES = "model.pth", "classes.json"
-# A model has some ten files; an archive of more is not read to its end.
+# An archive of ours has a dozen members; one with this many is not looked through.
 MAX_MEMBERS = 10_000
 # Unpacked; the largest backbone has less than 2 GB.
 MAX_WEIGHTS_BYTES = 4 * 1024**3
@@ -32,6 +32,7 @@ MAX_CLASSES_BYTES = 4 * 1024**2
 MAX_READ_BYTES = 8 * 1024**3
 # Models that stay in the cache; of more, those that were used longest ago go.
 MOST_KEPT = 8
+# Bytes at a time, so that progress is told.
 _PART = 1024 * 1024
 
 OnProgress = Callable[[int], object]

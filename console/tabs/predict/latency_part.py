@@ -1,6 +1,7 @@
 """How long the answers took: the median of each endpoint as a bar, and how all answers spread.
 
-The times are those of the whole request as the window sees it: InvokeEndpoint does not say how long the model took.
+The times are those of the whole request as the window sees it. InvokeEndpoint does not say how long the model took; a
+function says how long it ran, and a model on this computer how long it took.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from console.look.theme import theme
 from console.models.cards import LETTERS
 from console.models.chart import Series
 from console.models.format import count, milliseconds
-from console.tabs.predict.score import BINS, Score, bins
+from console.tabs.predict.score import BINS, PARTS, Score, bins
 from console.widgets.base import ElidedLabel, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.sparkline import StackedBar
+from console.widgets.forms.lines import Legend
 from console.widgets.tables.letter_chip import LetterChip, series_of
 
 # Pixels.
@@ -50,6 +52,8 @@ class LatencyPart(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        self._legend = Legend()
+        column.addWidget(self._legend)
         column.addLayout(grid)
         self._note = label("", "small", "text3", wrap=True)
         column.addWidget(self._note)
@@ -62,13 +66,16 @@ class LatencyPart(QWidget):
         compared = len(scores) > 1
         for row in self._rows:
             result = dict(known).get(row.letter)
-            row.show(result if compared else None, slowest)
+            row.show(result if compared or (result is not None and result.parts) else None, slowest, chip=compared)
         self.words.setText(_words([result for _, result in known]))
         apart = compared and not known and all(result.answered for result in scores)
         some = len(known[0][1].latencies) if compared and known else 0
         fewer = 0 < some < scores[0].asked
         together = "both" if len(scores) == 2 else "all"
         both = f"of the {count(some, 'picture')} that {together} answered in one run"
+        used = {name for _, result in known for name, _ in result.parts}
+        self._legend.set_entries([(name, token) for name, token in PARTS.items() if name in used])
+        self._legend.setVisible(bool(used))
         self._note.setText(_OTHER_TIMES if apart else both if fewer else "")
         self._note.setVisible(apart or fewer)
         self._chart.setVisible(not apart)
@@ -95,12 +102,14 @@ class _Row:
         self.bar = StackedBar()
         self.median: QLabel = label("", "name")
 
-    def show(self, result: Score | None, whole: float) -> None:
+    def show(self, result: Score | None, whole: float, *, chip: bool) -> None:
         for part in (self.chip, self.bar, self.median):
             part.setVisible(result is not None)
+        self.chip.setVisible(result is not None and chip)
         if result is None:
             return
-        self.bar.set_segments(((result.median_ms or 0.0, series_of(self.letter)),), whole)
+        parts = tuple((value, PARTS[name]) for name, value in result.parts)
+        self.bar.set_segments(parts or ((result.median_ms or 0.0, series_of(self.letter)),), whole)
         self.median.setText(milliseconds(result.median_ms or 0.0))
         self.bar.setAccessibleName(f"Median of {self.letter}: {self.median.text()}")
 

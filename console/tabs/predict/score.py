@@ -10,6 +10,8 @@ from console.models.cards import LETTERS, Answer, Card
 
 # So many bars can be told apart in the side's width.
 BINS = 24
+# The parts of an answer's time, with their colours.
+PARTS = {"network": "series5", "function": "series3", "model": "series6"}
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Score:
     """One endpoint's result. Latencies in milliseconds; ``None`` where there was no answer.
 
     With two endpoints the latencies are those of pictures that both answered in one run: anything else would compare
-    other pictures, or another hour.
+    other pictures, or another hour. ``parts`` say what the median is made of, where that is known.
     """
 
     asked: int
@@ -28,6 +30,7 @@ class Score:
     median_ms: float | None
     slow_ms: float | None
     latencies: tuple[float, ...]
+    parts: tuple[tuple[str, float], ...] = ()
 
 
 def score(cards: Sequence[Card], at: int) -> Score:
@@ -47,7 +50,23 @@ def score(cards: Sequence[Card], at: int) -> Score:
         median_ms=statistics.median(latencies) if latencies else None,
         slow_ms=latencies[min(len(latencies) - 1, int(len(latencies) * 0.95))] if latencies else None,
         latencies=latencies,
+        parts=_parts(timed),
     )
+
+
+def _parts(timed: Sequence[Answer]) -> tuple[tuple[str, float], ...]:
+    """What the median is made of, as far as the answers say: (a key of ``PARTS``, milliseconds).
+
+    Of each part the median; the network is what they leave of the whole. Empty where nobody says.
+    """
+    whole = statistics.median([answer.latency_ms for answer in timed if answer.latency_ms is not None] or [0.0])
+    found = []
+    for name in ("function", "model"):
+        times = [value for answer in timed if (value := getattr(answer, f"{name}_ms")) is not None]
+        if times and len(times) == len(timed):
+            found.append((name, min(whole, statistics.median(times))))
+    rest = whole - sum(value for _, value in found)
+    return (("network", max(0.0, rest)), *found) if found else ()
 
 
 def is_comparable(card: Card) -> bool:

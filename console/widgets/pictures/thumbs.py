@@ -91,6 +91,11 @@ class ThumbnailLoader(QObject):
             self._start(key)
         return None
 
+    @property
+    def waiting(self) -> int:
+        """How many wishes have no answer yet."""
+        return len(self._pending)
+
     def failed(self, source: Source, side: int, ratio: float = 1.0) -> bool:
         """True when decoding was tried and the picture cannot be read."""
         key = (str(source), round(side * ratio))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRectF, Qt
-from PySide6.QtGui import QImage, QImageWriter, QPainter
+from PySide6.QtGui import QImage, QImageWriter, QPainter, QRegion
 from PySide6.QtWidgets import QWidget
 
 from console.context import AppContext
@@ -23,7 +23,7 @@ from workers.evaluation.comparing import Comparison, compare
 from workers.evaluation.page import chance_words
 
 KINDS = {"csv": "Table (*.csv)", "json": "JSON (*.json)", "png": "Picture (*.png)", "html": "Web page (*.html)"}
-# Pixels of the saved picture: a cell of the matrix at least and at most, the matrix, the names beside it.
+# Pixels. In a cell of the smallest size a class's name can be read beside it.
 _CELL, _LARGE_CELL, _MATRIX_ROOM, _LABELS = 12.4, 34.0, 700, 170
 # Pixels: a page's width in a report, and a line of text with its gap.
 _CHART = (900, 520)
@@ -117,7 +117,8 @@ def _grabbed(widget: QWidget, width: int, height: int) -> QImage:
     image = QImage(width, height, QImage.Format.Format_RGB32)
     image.fill(theme().color("bg"))
     painter = QPainter(image)
-    widget.render(painter, QPoint(0, 0))
+    # The page's ground is the image's own.
+    widget.render(painter, QPoint(0, 0), QRegion(), QWidget.RenderFlag.DrawChildren)
     painter.end()
     widget.close()
     widget.deleteLater()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _RUN, _LIST, _SHOW, _LOOK = (f"predict:{name}" for name in ("evaluate", "evaluations", "evaluation", "folder"))
 
-# Pixels: the head and two rows; a matrix whose names can be read.
+# The head and two rows; a matrix with its line of words.
 _LIST_PIXELS, _REPORT_PIXELS = 96, 340
 
 

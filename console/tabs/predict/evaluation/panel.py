@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from console.models.columns import DASH
 from console.models.format import duration, milliseconds, when
 from console.tabs.predict.evaluation.rows import share
+from console.tabs.predict.score import PARTS
 from console.widgets.base import label
 from console.widgets.charts.sparkline import StackedBar
 from console.widgets.forms.buttons import Button
@@ -24,7 +25,6 @@ from workers.evaluation.page import notes_of
 from workers.evaluation.types import Evaluation
 from workers.inference.targets import Target
 
-_PARTS = (("network", "series5"), ("function", "series3"), ("model", "series6"))
 _CLOUD = "The model's part is what CloudWatch counted for all callers in these minutes."
 Shown = tuple[Evaluation, Measures]
 
@@ -160,8 +160,8 @@ class EvaluationPanel(SidePanel):
                 self._bars_grid.addWidget(LetterChip("AB"[at]), at, 0)
             self._bars_grid.addWidget(bar, at, 1)
             self._bars_grid.addWidget(label(_ms(latency.mean), "name"), at, 2)
-        self._legend.set_entries([(name, token) for name, token in _PARTS if token in used])
-        self._legend.setVisible(any(token in used for _, token in _PARTS))
+        self._legend.set_entries([(name, token) for name, token in PARTS.items() if token in used])
+        self._legend.setVisible(any(token in used for token in PARTS.values()))
         rows = [
             ("Median", [latency.median for latency in times]), ("95 % under", [latency.p95 for latency in times]),
             ("Mean: network", [latency.network for latency in times]),
@@ -175,7 +175,7 @@ class EvaluationPanel(SidePanel):
 
 def segments_of(latency: Latency) -> tuple[tuple[float, str], ...]:
     """The known parts of a mean as segments of a bar; one of a neutral colour where none is known."""
-    parts = [(getattr(latency, name), token) for name, token in _PARTS]
+    parts = [(getattr(latency, name), token) for name, token in PARTS.items()]
     known = tuple((value, token) for value, token in parts if value is not None)
     return known if known else ((latency.mean or 0.0, "series1"),)
 

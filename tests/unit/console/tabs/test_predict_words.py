@@ -112,6 +112,12 @@ def test_what_is_no_picture_or_claims_too_much_is_refused(tmp_path: Path, monkey
         pictures.read(pictures.from_path(tmp_path / "gone.png"))
 
 
+def test_a_median_is_taken_apart_only_where_every_answer_says() -> None:
+    said = Answer(("dog",), (1.0,), 100.0, function_ms=60.0)
+    assert score([card(said), card(said)], 0).parts == (("network", 40.0), ("function", 60.0))
+    assert score([card(said), card(Answer(("dog",), (1.0,), 100.0))], 0).parts == ()
+
+
 def test_scores_count_only_what_can_be_judged() -> None:
     cards = [card(RIGHT), card(OTHER), card(FAILED), card(None), card(RIGHT, truth="")]
     result = score(cards, 0)
