@@ -24,7 +24,7 @@ from sandbox.containers.archive import pack  # noqa: E402
 from tests.bench.bench_invoke import CLASSES, MAKE_MODEL  # noqa: E402
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account  # noqa: E402
 from tests.helpers.sandbox import SandboxProcess  # noqa: E402
-from workers.evaluation.service import Evaluations, summary_of  # noqa: E402
+from workers.evaluation.service import AT_ONCE, Evaluations, summary_of  # noqa: E402
 from workers.evaluation.store import Store  # noqa: E402
 from workers.samples.catalogue import chosen  # noqa: E402
 from workers.samples.scene import picture_bytes  # noqa: E402
@@ -34,8 +34,8 @@ from workers.types import Backend  # noqa: E402
 GOAL = 0.9
 # Different pictures; the others are the same with other bytes at their end.
 DRAWN = 40
-# One is computed, and others are on their way.
-AT_ONCE_AN_INSTANCE = 3
+# What the window offers: one is computed, and others are on their way.
+AT_ONCE_AN_INSTANCE = AT_ONCE
 ALONE = """
 import sys, time
 from pathlib import Path

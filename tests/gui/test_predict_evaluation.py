@@ -152,7 +152,7 @@ async def test_every_kind_of_export_is_written_whole_and_a_full_disk_leaves_noth
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("workers.files.whole.os.fsync", full)
+    monkeypatch.setattr("workers.errors.saving.os.fsync", full)
     with pytest.raises(SageDeckError):
         await exporting.write(tab.ctx, tmp_path / "new" / "out.csv", "csv", shown)
     with pytest.raises(SageDeckError):

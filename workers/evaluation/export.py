@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workers.errors.tree import translate
+from workers.errors.saving import save_whole
 from workers.evaluation.comparing import Comparison
 from workers.evaluation.measures import Measures, truths
 from workers.evaluation.page import comparison_page, evaluation_page
 from workers.evaluation.types import Answered, Evaluation, Head
 from workers.files.cells import harmless
-from workers.files.whole import write_whole
 from workers.inference.targets import Target
 
 VERSION = 1
@@ -94,11 +93,8 @@ def comparison_html(
 
 
 def save(path: Path, make: Callable[[], str | bytes]) -> None:
-    """Make a file's contents and write them, whole or not at all. Blocking; raises ``SageDeckError``."""
-    try:
-        write_whole(path, make())
-    except (OSError, ValueError) as error:
-        raise translate(error, f"write {path.name}") from error
+    """Make a file's contents and write them, whole or not at all. Blocking; raises ``LocalProblem``."""
+    save_whole(path, make())
 
 
 def _head_of(head: Head) -> dict[str, Any]:

@@ -166,7 +166,8 @@ class Evaluations:
         models = self._inference.models
         local = str(await models.folder_of(target.name)) if target.kind == "model" and models is not None else ""
         request = Request(self._session.backend, head, labelled.pictures, str(file), local)
-        child = Child(MODULE, write(request), environ=child_environ(self._session.backend))
+        # It waits for answers most of the time: behind everything else it would measure its own waiting.
+        child = Child(MODULE, write(request), nice=0, environ=child_environ(self._session.backend))
         ended: Ended | None = None
         try:
             await child.start()

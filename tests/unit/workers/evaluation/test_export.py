@@ -70,7 +70,7 @@ def test_a_full_disk_leaves_what_was_there_before(tmp_path: Path, monkeypatch: p
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("workers.files.whole.os.fsync", full)
+    monkeypatch.setattr("workers.errors.saving.os.fsync", full)
     with pytest.raises(SageDeckError, match=r"report\.csv"):
         export.save(place, lambda: "newer")
     assert place.read_text() == "older" and [path.name for path in tmp_path.iterdir()] == ["report.csv"]
