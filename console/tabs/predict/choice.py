@@ -311,4 +311,4 @@ class TargetChoice(QWidget):
 
 
 def _words(target: Target) -> str:
-    return f"{target.name}, on this computer" if target.kind == "model" else target.words
+    return f"{target.name}, here" if target.kind == "model" else target.words

@@ -127,6 +127,8 @@ class EvaluationPage(QWidget):
 
     async def _list(self, services: Services) -> None:
         self.table.set_rows(list(await services.evaluations.kept()))
+        # Without any there is nothing to choose.
+        self._stack.setVisible(bool(self.table.model.total))
 
     def update_targets(self) -> None:
         """Others may be chosen now."""

@@ -35,7 +35,7 @@ class Setup(QWidget):
         self._facts = label("", "small", "text2")
         self.split = Segmented([("all", "All")], "all", name="Split", small=True)
         self.split.changed.connect(self.splitChosen)
-        self._at_once_words = label("at once", "small", "text2")
+        self._at_once_words = label("At once", "small", "text2")
         self.at_once = IntField(AT_ONCE, 1, MOST_AT_ONCE)
         self.at_once.setAccessibleName("Pictures asked about at once")
         self.start_button = Button("Evaluate", "primary", "play", on=self.started.emit)
@@ -43,18 +43,21 @@ class Setup(QWidget):
         self.bar = ProgressBar()
         self._state = label("", "small", "text2", wrap=True)
         self.hint = HintLine()
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(self.folder_button)
-        row.addWidget(self._folder, 1)
-        for part in (
-            self._facts, self.split, self._at_once_words, self.at_once, self.start_button, self.stop_button,
-        ):  # fmt: skip
-            row.addWidget(part)
+        first, second = QHBoxLayout(), QHBoxLayout()
+        for row in (first, second):
+            row.setSpacing(12)
+        first.addWidget(self.folder_button)
+        first.addWidget(self._folder, 1)
+        first.addWidget(self._facts)
+        second.addWidget(self.split)
+        second.addStretch(1)
+        for part in (self._at_once_words, self.at_once, self.start_button, self.stop_button):
+            second.addWidget(part)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(row)
+        column.addLayout(first)
+        column.addLayout(second)
         for below in (self.hint, self.bar, self._state):
             column.addWidget(below)
         self.show_folder(None)
