@@ -1,8 +1,9 @@
 """The endpoint's four functions, as SageMaker's PyTorch container calls them.
 
 In: ``image/jpeg``, ``image/png``, ``application/x-image`` or ``application/json`` ``{"image": base64, "top_k": 5}``.
-Out: JSON with ``labels`` and ``probabilities`` of the best classes, ``logits`` and ``classes`` of all. Nothing is
-ever fetched from an address that a request names.
+Out: JSON with ``labels`` and ``probabilities`` of the best classes, ``logits`` and ``classes`` of all; for a request
+that cannot be used a sentence and the status 4xx, which the container's ``context`` carries. Without a context it is
+a ``BadInput``. Nothing is ever fetched from an address that a request names.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -39,11 +42,12 @@ WORTH_IT = 0.9
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready to answer."""
+    """A model that is ready to answer; one request alone is answered fastest with ``threads``."""
 
     classifier: nn.Module
     classes: list[str]
     image_size: int
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,30 @@ class Request:
     top_k: int = DEFAULT_TOP_K
 
 
+class BadInput(ValueError):
+    """A request that cannot be used; the text says why, for whoever sent it. ``status_code`` is HTTP's."""
+
+    def __init__(self, text: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(text)
+        self.status_code = int(status)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Stands for the request and for its answer once it is known that it cannot be used."""
+
+    status: HTTPStatus
+    text: str
+
+    @classmethod
+    def of(cls, error: BadInput) -> Refused:
+        """What a container gets instead of the error, which it would take for a crash."""
+        return cls(HTTPStatus(error.status_code), str(error))
+
+
+Answer = dict[str, Any] | Refused
+
+
 def model_fn(model_dir: str, context: Any = None) -> Loaded:
     """Load ``classes.json`` and ``model.pth`` from the model folder. Raises ``ValueError`` or ``OSError``."""
     folder = Path(model_dir)
@@ -62,8 +90,8 @@ def model_fn(model_dir: str, context: Any = None) -> Loaded:
     classifier.load_state_dict(models.read_state(folder / "model.pth"))
     loaded = Loaded(models.for_inference(classifier), about["classes"], about["image_size"])
     given = os.environ.get("OMP_NUM_THREADS", "")
-    use_fastest(loaded, max(1, int(given)) if given.isdigit() else torch.get_num_threads())
-    return loaded
+    most = max(1, int(given)) if given.isdigit() else torch.get_num_threads()
+    return replace(loaded, threads=use_fastest(loaded, most))
 
 
 def use_fastest(loaded: Loaded, most: int, clock: Callable[[], float] = time.perf_counter) -> int:
@@ -92,52 +120,117 @@ def use_fastest(loaded: Loaded, most: int, clock: Callable[[], float] = time.per
     return threads
 
 
-def input_fn(body: bytes | bytearray | str, content_type: str = "application/x-image", context: Any = None) -> Request:
-    """Take the picture out of a request. Raises ``ValueError`` with what is wrong."""
+def input_fn(
+    body: bytes | bytearray | str, content_type: str = "application/x-image", context: Any = None
+) -> Request | Refused:
+    """Take the picture out of a request. Without a context it raises ``BadInput`` with what is wrong."""
+    try:
+        return _request(body, content_type)
+    except BadInput as error:
+        if context is None:
+            raise
+        return Refused.of(error)
+
+
+def predict_fn(request: Request | Refused, loaded: Loaded, context: Any = None) -> Answer:
+    """Classify one picture. Without a context it raises ``BadInput`` for bytes that are no usable picture."""
+    if isinstance(request, Refused):
+        return request
+    try:
+        pixels = _pixels(request, loaded.image_size)
+    except BadInput as error:
+        if context is None:
+            raise
+        return Refused.of(error)
+    _use(loaded.threads)
+    return _classify([request.top_k], [pixels], loaded)[0]
+
+
+def predict_batch_fn(requests: Sequence[Request | Refused], loaded: Loaded) -> list[Answer]:
+    """Classify several pictures at once, in their order: for a host that has several requests waiting.
+
+    SageMaker's containers do not call it; the sandbox's host does, from several threads at a time. Each of them
+    computes with one thread of torch: then none waits for another, and all processors are busy. One that cannot be
+    used costs the others nothing.
+    """
+    _use(1)
+    found: list[Pixels | Refused] = []
+    for request in requests:
+        try:
+            found.append(request if isinstance(request, Refused) else _pixels(request, loaded.image_size))
+        except BadInput as error:
+            found.append(Refused.of(error))
+    pairs = zip(requests, found, strict=True)
+    usable = [(request, pixels) for request, pixels in pairs if not isinstance(pixels, Refused)]
+    tops = [request.top_k for request, _pixels in usable if isinstance(request, Request)]
+    answers = iter(_classify(tops, [pixels for _request, pixels in usable], loaded))
+    return [pixels if isinstance(pixels, Refused) else next(answers) for pixels in found]
+
+
+def _use(threads: int) -> None:
+    """Have torch compute with so many threads when this thread asks it."""
+    if threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+
+
+def _classify(tops: Sequence[int], pictures: Sequence[Pixels], loaded: Loaded) -> list[dict[str, Any]]:
+    """What the model says of ``pictures``; ``tops``: how many classes each answer names."""
+    if not pictures:
+        return []
+    answers = []
+    with torch.inference_mode():
+        for top_k, logits in zip(tops, loaded.classifier(torch.from_numpy(np.stack(pictures))), strict=True):
+            best = logits.softmax(0).topk(min(top_k, len(loaded.classes)))
+            answers.append(
+                {
+                    "labels": [loaded.classes[index] for index in best.indices.tolist()],
+                    "probabilities": best.values.tolist(),
+                    "logits": logits.tolist(),
+                    "classes": loaded.classes,
+                }
+            )
+    return answers
+
+
+def _pixels(request: Request, size: int) -> Pixels:
+    try:
+        return centre_crop(open_picture(request.picture, size), size)
+    except ValueError as error:
+        raise BadInput(f"The picture cannot be used: {error}.") from error
+
+
+def output_fn(prediction: Answer, accept: str = JSON, context: Any = None) -> str | tuple[str, str]:
+    """The answer as JSON, whatever the caller says it accepts; what is wrong with a request as text, and its type."""
+    if isinstance(prediction, Refused):
+        context.set_response_status(code=int(prediction.status), phrase=prediction.status.phrase)
+        return prediction.text, "text/plain"
+    return json.dumps(prediction, ensure_ascii=False)
+
+
+def _request(body: bytes | bytearray | str, content_type: str) -> Request:
     kind = content_type.split(";")[0].strip().lower()
     if kind == JSON:
         return _from_json(body)
     if not (kind.startswith("image/") or kind in ("application/x-image", "application/octet-stream")):
-        raise ValueError(f"The content type {content_type} is not served: send image/jpeg, image/png or {JSON}.")
+        text = f"The content type {content_type} is not served: send image/jpeg, image/png or {JSON}."
+        raise BadInput(text, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if isinstance(body, str):
-        raise ValueError("The picture came as text: send its bytes.")
+        raise BadInput("The picture came as text: send its bytes.")
     return Request(bytes(body))
-
-
-def predict_fn(request: Request, loaded: Loaded, context: Any = None) -> dict[str, Any]:
-    """Classify one picture. Raises ``ValueError`` for bytes that are no usable picture."""
-    try:
-        pixels: Pixels = centre_crop(open_picture(request.picture, loaded.image_size), loaded.image_size)
-    except ValueError as error:
-        raise ValueError(f"The picture cannot be used: {error}.") from error
-    with torch.inference_mode():
-        logits = loaded.classifier(torch.from_numpy(pixels.copy())[None])[0]
-        best = logits.softmax(0).topk(min(request.top_k, len(loaded.classes)))
-    return {
-        "labels": [loaded.classes[index] for index in best.indices.tolist()],
-        "probabilities": best.values.tolist(),
-        "logits": logits.tolist(),
-        "classes": loaded.classes,
-    }
-
-
-def output_fn(prediction: dict[str, Any], accept: str = JSON, context: Any = None) -> str:
-    """The answer as JSON, whatever the caller says it accepts."""
-    return json.dumps(prediction, ensure_ascii=False)
 
 
 def _from_json(body: bytes | bytearray | str) -> Request:
     try:
         fields = json.loads(body)
     except ValueError as error:
-        raise ValueError(f"The request is not valid JSON: {error}.") from error
+        raise BadInput(f"The request is not valid JSON: {error}.") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("image"), str):
         what = " Addresses are not fetched." if isinstance(fields, dict) and "url" in fields else ""
-        raise ValueError(f'The request must be {{"image": "<base64 of the file>"}}.{what}')
+        raise BadInput(f'The request must be {{"image": "<base64 of the file>"}}.{what}')
     top_k = fields.get("top_k", DEFAULT_TOP_K)
     if not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1:
-        raise ValueError("top_k must be a whole number of at least 1.")
+        raise BadInput("top_k must be a whole number of at least 1.")
     try:
         return Request(base64.b64decode(fields["image"], validate=True), top_k)
     except (binascii.Error, ValueError) as error:
-        raise ValueError(f"image is not valid base64: {error}.") from error
+        raise BadInput(f"image is not valid base64: {error}.") from error

@@ -23,7 +23,11 @@ JSON, CSV, NPY, ANY = "application/json", "text/csv", "application/x-npy", "*/*"
 _UTF8_TYPES = (JSON, CSV)
 # Names that fit a sentence.
 _MOST_NAMES = 5
-_OPTIONAL = ("transform_fn", "pre_model_fn", "model_warmup_fn")
+# Of ours, beside the toolkit's functions: predicts for a list of what input_fn gave, in several threads at a time.
+BATCH_FUNCTION = "predict_batch_fn"
+_OPTIONAL = ("transform_fn", "pre_model_fn", "model_warmup_fn", BATCH_FUNCTION)
+
+Answer = tuple[int, dict[str, str], bytes]
 
 
 class UnsupportedFormat(Exception):
@@ -67,6 +71,23 @@ class Context:
         self.status = code
 
 
+class _Invocation:
+    """One request as the handlers get it."""
+
+    def __init__(self, model: Context, headers: dict[str, str], body: bytes, default_accept: str) -> None:
+        self.context = Context(str(model.system_properties["model_dir"]))
+        self.context.request_headers = headers
+        self.content_type = headers.get("Content-Type") or JSON
+        accept = headers.get("Accept") or default_accept
+        self.accept = default_accept if accept == ANY else accept
+        self.body = body
+
+    @property
+    def data(self) -> object:
+        """The body, as text where it is one. Raises ``UnicodeDecodeError``."""
+        return self.body.decode("utf-8") if self.content_type in _UTF8_TYPES else self.body
+
+
 class Handlers:
     """One loaded model and the functions around it."""
 
@@ -78,38 +99,67 @@ class Handlers:
         self._arity = {name: len(inspect.signature(function).parameters) for name, function in self._functions.items()}
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
         if "pre_model_fn" in self._functions:
-            self._call("pre_model_fn", str(model_dir))
-        self.model = self._call("model_fn", str(model_dir))
+            self._call("pre_model_fn", self.context, str(model_dir))
+        self.model = self._call("model_fn", self.context, str(model_dir))
         if "model_warmup_fn" in self._functions:
-            self._call("model_warmup_fn", str(model_dir), self.model)
+            self._call("model_warmup_fn", self.context, str(model_dir), self.model)
 
-    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    @property
+    def streams(self) -> int:
+        """In how many threads requests may be answered; 0: in one, and one by one."""
+        batches = BATCH_FUNCTION in self._functions and "transform_fn" not in self._functions
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        return max(1, int(threads) if threads.isdigit() else 1) if batches else 0
+
+    def answer(self, headers: dict[str, str], body: bytes) -> Answer:
         """Answer one invocation: status, headers (Content-Type and what the handlers set) and body."""
-        context = self.context
-        context.request_headers, context.response_headers, context.status = headers, {}, None
+        return self._answer(_Invocation(self.context, headers, body, self._default_accept), self._transform)
+
+    def answer_all(self, requests: list[tuple[dict[str, str], bytes]]) -> list[Answer]:
+        """Answer invocations beside others, or several that wait together, which the model sees as one batch."""
+        calls = [_Invocation(self.context, headers, body, self._default_accept) for headers, body in requests]
+        answers: list[Answer | None] = [None] * len(calls)
+        taken: list[object] = []
+        for number, call in enumerate(calls):
+            try:
+                taken.append(self._call("input_fn", call.context, call.data, call.content_type))
+            except Exception as error:
+                answers[number] = self._failed(error)
+        waiting = [number for number, answer in enumerate(answers) if answer is None]
         try:
-            content_type = headers.get("Content-Type") or JSON
-            accept = headers.get("Accept") or self._default_accept
-            if accept == ANY:
-                accept = self._default_accept
-            data: object = body.decode("utf-8") if content_type in _UTF8_TYPES else body
-            result = self._transform(data, content_type, accept)
-            answer_type = accept
+            predictions = self._functions[BATCH_FUNCTION](taken, self.model) if waiting else []
+        except Exception:
+            # Each alone: what the model cannot take must not cost the others their answer.
+            return [self.answer(*request) for request in requests]
+        for number, prediction in zip(waiting, predictions, strict=True):
+            answers[number] = self._answer(calls[number], lambda call, found=prediction: self._finish(call, found))
+        return [answer for answer in answers if answer is not None]
+
+    def _answer(self, call: _Invocation, transform: Callable[[_Invocation], object]) -> Answer:
+        try:
+            result, answer_type = transform(call), call.accept
             if isinstance(result, tuple):
                 result, answer_type = result[0], result[1]
             encoded = _as_bytes(result)
-        except UnsupportedFormat as error:
-            return 415, {"Content-Type": "text/plain"}, str(error).encode()
         except Exception as error:
-            status = getattr(error, "status_code", 500)
-            return (status if isinstance(status, int) else 500), {"Content-Type": "text/plain"}, self._tell(error)
+            return self._failed(error)
+        context = call.context
         return context.status or 200, {"Content-Type": answer_type, **context.response_headers}, encoded
 
-    def _transform(self, data: object, content_type: str, accept: str) -> object:
+    def _failed(self, error: Exception) -> Answer:
+        if isinstance(error, UnsupportedFormat):
+            return 415, {"Content-Type": "text/plain"}, str(error).encode()
+        status = getattr(error, "status_code", 500)
+        return (status if isinstance(status, int) else 500), {"Content-Type": "text/plain"}, self._tell(error)
+
+    def _transform(self, call: _Invocation) -> object:
         if "transform_fn" in self._functions:
-            return self._call("transform_fn", self.model, data, content_type, accept)
-        prediction = self._call("predict_fn", self._call("input_fn", data, content_type), self.model)
-        return self._call("output_fn", prediction, accept)
+            return self._call("transform_fn", call.context, self.model, call.data, call.content_type, call.accept)
+        taken = self._call("input_fn", call.context, call.data, call.content_type)
+        return self._finish(call, self._call("predict_fn", call.context, taken, self.model))
+
+    def _finish(self, call: _Invocation, prediction: object) -> object:
+        return self._call("output_fn", call.context, prediction, call.accept)
 
     def _tell(self, error: Exception) -> bytes:
         """Print the error and return it as the toolkit does, message first, without the sandbox's own frames."""
@@ -120,13 +170,13 @@ class Handlers:
         print(text, file=sys.stderr, flush=True)
         return f"{error}\n{text}".encode()
 
-    def _call(self, name: str, *arguments: object) -> object:
+    def _call(self, name: str, context: Context, *arguments: object) -> object:
         function = self._functions[name]
         expected = self._arity[name]
         if expected == len(arguments):
             return function(*arguments)
         if expected == len(arguments) + 1:
-            return function(*arguments, self.context)
+            return function(*arguments, context)
         raise TypeError(f"{name} takes {expected} arguments but {len(arguments)} were given.")
 
 

@@ -1,4 +1,4 @@
-"""An endpoint's inference process: loads one model, then answers one request after the other.
+"""An endpoint's inference process: loads one model, then answers requests: those that wait together, if it can.
 
 Runs as a plain script. It calls the sandbox (address and one-time token in its environment) and ends when
 that connection ends, so it cannot outlive the sandbox.
@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import queue
 import socket
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 from typing import Any
+
+# Of requests that wait, one thread takes so many at the most: more in one batch save nothing, and each waits for all.
+MOST_TOGETHER = 4
 
 # The user's code must not find the sandbox's modules by their short names.
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
@@ -45,16 +50,74 @@ def main() -> int:
     print(f"Model loaded in {time.perf_counter() - started:.1f} s.", flush=True)
     with socket.create_connection((host, int(port))) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.send(connection, {"token": token})
+        Server(wire, connection, handlers, token).run()
+    return 0
+
+
+class Server:
+    """Takes requests from the connection until it ends, and answers them in as many threads as the handlers allow."""
+
+    def __init__(self, wire: Any, connection: socket.socket, handlers: Any, token: str) -> None:
+        self._wire, self._connection, self._handlers = wire, connection, handlers
+        self._streams = handlers.streams
+        self._waiting: queue.SimpleQueue[tuple[dict[str, Any], bytes] | None] = queue.SimpleQueue()
+        self._busy = 0
+        self._lock = threading.Lock()
+        at_once = max(1, self._streams * MOST_TOGETHER)
+        wire.send(connection, {"token": token, "at_once": at_once})
+
+    def run(self) -> None:
+        """Serve; returns when the connection has ended."""
+        for number in range(1, self._streams):
+            threading.Thread(target=self._serve, name=f"stream {number}", daemon=True).start()
+        threading.Thread(target=self._listen, name="requests", daemon=True).start()
+        # Code that knows nothing of streams runs in the main thread, as in the container.
+        self._serve()
+
+    def _listen(self) -> None:
         while True:
             try:
-                header, body = wire.receive(connection)
-            except wire.WireClosed:
-                return 0
-            begun = time.perf_counter()
-            status, headers, answer = handlers.answer(header["headers"], body)
-            took = time.perf_counter() - begun
-            wire.send(connection, {"status": status, "headers": headers, "seconds": took}, answer)
+                self._waiting.put(self._wire.receive(self._connection))
+            except (self._wire.WireClosed, OSError):
+                self._waiting.put(None)
+                return
+
+    def _serve(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            taken = [first]
+            if self._streams:
+                # The other streams get their share of what waits.
+                share = -(-(self._waiting.qsize() + 1) // self._streams)
+                while len(taken) < min(share, MOST_TOGETHER) and (more := self._next()) is not None:
+                    taken.append(more)
+            with self._lock:
+                self._busy += 1
+                alone = self._busy == 1 and len(taken) == 1
+            self._answer(taken, alone)
+            with self._lock:
+                self._busy -= 1
+        # For the next thread.
+        self._waiting.put(None)
+
+    def _next(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next request if there is one. The end of the connection stays in the queue."""
+        try:
+            found = self._waiting.get_nowait()
+        except queue.Empty:
+            return None
+        if found is None:
+            self._waiting.put(None)
+        return found
+
+    def _answer(self, taken: list[tuple[dict[str, Any], bytes]], alone: bool) -> None:
+        requests = [(header["headers"], body) for header, body in taken]
+        begun = time.perf_counter()
+        answers = [self._handlers.answer(*requests[0])] if alone else self._handlers.answer_all(requests)
+        took = time.perf_counter() - begun
+        for (header, _body), (status, headers, answer) in zip(taken, answers, strict=True):
+            reply = {"id": header["id"], "status": status, "headers": headers, "seconds": took}
+            with self._lock:
+                self._wire.send(self._connection, reply, answer)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
+def png() -> bytes:
+    buffer = io.BytesIO()
+    draw_picture(2, 3).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "application/x-image", "image/jpeg; charset=utf-8"])
 def test_a_picture_gets_the_five_best_classes(loaded: inference.Loaded, kind: str) -> None:
     answer = json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(jpeg(), kind), loaded)))
@@ -99,6 +105,52 @@ def test_bad_requests_say_what_is_wrong(body: bytes, kind: str, words: str) -> N
 def test_bad_pictures_are_value_errors(loaded: inference.Loaded, data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=f"The picture cannot be used: .*{words}"):
         inference.predict_fn(inference.input_fn(data, "image/jpeg"), loaded)
+
+
+class Container:
+    """What a container hands to the functions: it keeps the status of the answer."""
+
+    status: tuple[int, str] | None = None
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """As TorchServe's context has it."""
+        self.status = (code, phrase)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "words"),
+    [
+        (b"x", "text/csv", (415, "Unsupported Media Type"), "The content type text/csv is not served"),
+        (b"{", "application/json", (400, "Bad Request"), "The request is not valid JSON"),
+        (b"no picture", "image/jpeg", (400, "Bad Request"), "The picture cannot be used: it is not a picture"),
+        (jpeg()[:700], "image/jpeg", (400, "Bad Request"), "The picture cannot be used: "),
+    ],
+)
+def test_in_a_container_bad_input_is_a_sentence_and_a_status(
+    loaded: inference.Loaded, body: bytes, kind: str, status: tuple[int, str], words: str
+) -> None:
+    context = Container()
+    request = inference.input_fn(body, kind, context)
+    text, answer_type = inference.output_fn(inference.predict_fn(request, loaded, context), "*/*", context)
+    assert context.status == status
+    assert text.startswith(words) and "Traceback" not in text
+    assert answer_type == "text/plain"
+
+
+def test_several_at_once_get_the_answers_that_each_gets_alone(loaded: inference.Loaded) -> None:
+    context = Container()
+    bodies = [jpeg(), b"no picture", png(), jpeg()]
+    requests = [inference.input_fn(body, "image/jpeg", context) for body in [*bodies, "text"]]
+    together = inference.predict_batch_fn(requests, loaded)
+    alone = [inference.predict_fn(request, loaded, context) for request in requests]
+    for one, other in zip(together, alone, strict=True):
+        if isinstance(other, inference.Refused):
+            assert one == other
+        else:
+            assert isinstance(one, dict) and one["labels"] == other["labels"]
+            assert one["logits"] == pytest.approx(other["logits"], abs=1e-3)
+    assert [isinstance(answer, inference.Refused) for answer in together] == [False, True, False, False, True]
+    assert inference.predict_batch_fn([requests[1]], loaded) == [alone[1]]
 
 
 def test_the_endpoint_sees_what_training_saw(model_dir: Path, loaded: inference.Loaded, small_folder: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ def test_a_token_opens_one_link_and_strangers_none(listener: HostListener) -> No
 
         def serve() -> None:
             header, body = receive(host)
-            send(host, {"status": 200, "headers": header["headers"], "seconds": 0.5}, body * 2)
+            answer = {"id": header["id"], "status": 200, "headers": header["headers"], "seconds": 0.5}
+            send(host, answer, body * 2)
 
         threading.Thread(target=serve, daemon=True).start()
         assert links[0].ask({"Accept": "x"}, bytes(100_000), 60) == (200, {"Accept": "x"}, bytes(200_000), 0.5)
@@ -87,6 +89,50 @@ def test_a_silent_process_times_out_and_a_gone_one_is_noticed(listener: HostList
         other[0].ask({}, b"", 60)
     assert not died.value.asked
     host.close()
+
+
+def test_several_requests_are_with_the_process_at_once_and_get_their_own_answers(listener: HostListener) -> None:
+    links: list[HostLink] = []
+    token = listener.expect(links.append)
+    host, port = listener.address.split(":")
+    process = socket.create_connection((host, int(port)))
+    send(process, {"token": token, "at_once": 3})
+    wait_for(lambda: links)
+    with ThreadPoolExecutor(4) as callers, process:
+        asked = [callers.submit(links[0].ask, {}, body, 60) for body in (b"a", b"b", b"c", b"d")]
+        taken = [receive(process) for _ in range(3)]
+        # A fourth is not sent before one of the three is answered.
+        process.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            receive(process)
+        process.settimeout(None)
+        for header, body in reversed(taken):
+            send(process, {"id": header["id"], "status": 200, "headers": {}, "seconds": 0.1}, body * 2)
+        header, body = receive(process)
+        send(process, {"id": header["id"], "status": 200, "headers": {}, "seconds": 0.1}, body * 2)
+        assert [answer.result()[2] for answer in asked] == [b"aa", b"bb", b"cc", b"dd"]
+
+
+def test_a_request_that_waited_for_others_is_late_and_its_process_does_not_hang(listener: HostListener) -> None:
+    links: list[HostLink] = []
+    token = listener.expect(links.append)
+    host, port = listener.address.split(":")
+    process = socket.create_connection((host, int(port)))
+    send(process, {"token": token, "at_once": 2})
+    wait_for(lambda: links)
+    with ThreadPoolExecutor(2) as callers, process:
+        first = callers.submit(links[0].ask, {}, b"first", 60)
+        answered, _body = receive(process)
+        second = callers.submit(links[0].ask, {}, b"second", 1.0)
+        receive(process)
+        send(process, {"id": answered["id"], "status": 200, "headers": {}, "seconds": 0.1}, b"")
+        assert first.result()[0] == 200
+        with pytest.raises(HostTimeout) as late:
+            second.result()
+        assert not late.value.hung
+        with pytest.raises(HostTimeout) as silent:
+            links[0].ask({}, b"third", 0.05)
+        assert silent.value.hung
 
 
 def write_code(folder: Path, code: str) -> Path:
@@ -123,6 +169,56 @@ def test_handlers_with_and_without_context(tmp_path: Path) -> None:
     assert (status, body) == (200, b"str")
     assert headers == {"Content-Type": "application/json", "X-Amzn-SageMaker-Custom-Attributes": "t1"}
     assert handlers.answer({"Content-Type": "image/png"}, b"")[2] == b"bytes"
+
+
+BATCHES = """
+def model_fn(model_dir): return []
+def input_fn(body, content_type):
+    if body == b"bad": raise ValueError("no picture")
+    return body
+def predict_fn(data, model):
+    model.append(1)
+    return data
+def predict_batch_fn(many, model):
+    if b"poison" in many: raise RuntimeError("the batch does not fit")
+    model.append(len(many))
+    return [data * 2 for data in many]
+def output_fn(prediction, accept, context):
+    if prediction == b"refuserefuse":
+        context.set_response_status(code=400, phrase="Bad Request")
+        return "a sentence", "text/plain"
+    return prediction
+"""
+
+
+def test_requests_that_wait_are_one_batch_and_each_gets_its_own_answer(tmp_path: Path) -> None:
+    handlers = load(tmp_path, BATCHES)
+    assert handlers.streams == 1
+    bodies = (b"x", b"bad", b"refuse", b"y")
+    answers = handlers.answer_all([(BYTES, body) for body in bodies])
+    assert [(status, body.partition(b"\n")[0]) for status, _headers, body in answers] == [
+        (200, b"xx"), (500, b"no picture"), (400, b"a sentence"), (200, b"yy"),
+    ]  # fmt: skip
+    assert answers[2][1] == {"Content-Type": "text/plain"}
+    assert handlers.model == [3]
+    # Beside others, one is a batch of its own; a batch that fails is answered one by one.
+    assert handlers.answer_all([(BYTES, b"z")])[0][2] == b"zz"
+    assert [body for _status, _headers, body in handlers.answer_all([(BYTES, b"poison"), (BYTES, b"x")])] == [
+        b"poison", b"x",
+    ]  # fmt: skip
+    assert handlers.model == [3, 1, 1, 1]
+
+
+def test_there_are_as_many_streams_as_processors_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert load(tmp_path, BATCHES).streams == 3
+
+
+def test_code_without_a_batch_function_gets_one_request_at_a_time(tmp_path: Path) -> None:
+    assert load(tmp_path, "def model_fn(d): return 'm'\n").streams == 0
+    sys.modules.pop("inference", None)
+    code = "def transform_fn(m, d, c, a): return m\ndef predict_batch_fn(many, model): return many\n"
+    assert load(tmp_path / "other", f"def model_fn(d): return 'm'\n{code}").streams == 0
 
 
 def test_transform_fn_alone(tmp_path: Path) -> None:
