@@ -105,6 +105,11 @@ def _invoke(image: bytes, content_type: str, context: Any) -> str:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             wait = random.uniform(pause / 2, pause)
+            refused = error.response.get("OriginalStatusCode", 0) if code == "ModelError" else 0
+            if 400 <= refused < 500:
+                # What the model cannot use is the caller's to mend, as what is refused here.
+                said = str(error.response.get("OriginalMessage") or "The model cannot use the picture.")
+                raise BadRequest(refused, said.partition("\n")[0]) from None
             if code not in _THROTTLED or not _time_for(wait, context):
                 raise _endpoint_failed(error) from None
             time.sleep(wait)

@@ -7,6 +7,7 @@ Semantics: sagemaker-inference-toolkit (transformer.py) and sagemaker-pytorch-in
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import io
@@ -132,7 +133,7 @@ class Handlers:
             # Each alone: what the model cannot take must not cost the others their answer.
             return [self.answer(*request) for request in requests]
         for number, prediction in zip(waiting, predictions, strict=True):
-            answers[number] = self._answer(calls[number], lambda call, found=prediction: self._finish(call, found))
+            answers[number] = self._answer(calls[number], functools.partial(self._finish, prediction))
         return [answer for answer in answers if answer is not None]
 
     def _answer(self, call: _Invocation, transform: Callable[[_Invocation], object]) -> Answer:
@@ -156,9 +157,9 @@ class Handlers:
         if "transform_fn" in self._functions:
             return self._call("transform_fn", call.context, self.model, call.data, call.content_type, call.accept)
         taken = self._call("input_fn", call.context, call.data, call.content_type)
-        return self._finish(call, self._call("predict_fn", call.context, taken, self.model))
+        return self._finish(self._call("predict_fn", call.context, taken, self.model), call)
 
-    def _finish(self, call: _Invocation, prediction: object) -> object:
+    def _finish(self, prediction: object, call: _Invocation) -> object:
         return self._call("output_fn", call.context, prediction, call.accept)
 
     def _tell(self, error: Exception) -> bytes:

@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -98,6 +100,14 @@ def ask(
     return len(took) / seconds, took
 
 
+def processor_seconds(sandbox: SandboxProcess) -> dict[str, float]:
+    """What the callers (this process), the sandbox and the models' processes have used so far."""
+    assert sandbox.process is not None
+    first = psutil.Process(sandbox.process.pid)
+    families = {"callers": [psutil.Process()], "sandbox": [first], "model": first.children(recursive=True)}
+    return {name: sum(sum(process.cpu_times()[:2]) for process in family) for name, family in families.items()}
+
+
 def told(name: str, rate: float, took: list[float]) -> tuple[float, float, float]:
     """Print one line; rate, median and 99th percentile."""
     cuts = statistics.quantiles(took, n=100)
@@ -142,8 +152,12 @@ def main() -> int:
             for callers in (1, options.callers):
                 for name in ("single", "together"):
                     ask(account, name, pictures, callers, 1.0)
+                    used = processor_seconds(sandbox)
                     rate, took = ask(account, name, pictures, callers, options.seconds)
                     found[name, callers] = told(f"{callers} callers, {name}", rate, took)
+                    now = processor_seconds(sandbox)
+                    each = [f"{who} {(now[who] - used[who]) * 1000 / len(took):.1f}" for who in now]
+                    print(f"    processor milliseconds a request: {', '.join(each)}")
         alone = float(
             subprocess.run(
                 [sys.executable, "-c", ALONE, str(model), str(options.seconds)],

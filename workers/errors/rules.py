@@ -421,14 +421,18 @@ def _denied(exc: BaseException, could_not: str, service: str, words: str, facts:
     return error
 
 
+_LOG_HAS_IT = "The endpoint's log has the full text."
+
+
 def _model_failed(response: Mapping[str, object], could_not: str, facts: dict[str, Any]) -> ModelFailed:
     original = str(response.get("OriginalMessage") or "") or facts["details"]
     status = response.get("OriginalStatusCode")
     says = f" with status {status}" if status else ""
+    refused = isinstance(status, int) and 400 <= status < 500
     return ModelFailed(
         could_not,
         f"The model's container answered{says}: {original.strip()[-1000:]}",
-        "The endpoint's log has the full text.",
+        "The request cannot be used as it is; the model itself works." if refused else _LOG_HAS_IT,
         **facts,
     )
 

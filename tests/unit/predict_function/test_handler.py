@@ -29,6 +29,14 @@ def test_a_picture_is_answered_with_the_endpoints_answer(function: Any, capsys: 
     assert (line["status"], line["width"], line["requestId"]) == (200, 40, "request-1")
 
 
+def test_what_the_model_cannot_use_is_the_callers_to_mend(function: Any) -> None:
+    sentence = "The picture cannot be used: it is cut off."
+    said = {"OriginalStatusCode": 400, "OriginalMessage": f"{sentence}\nTraceback"}
+    function.runtime.failures = [aws_error("ModelError", "client error", **said)]
+    answer = function.handler(GOOD, Context())
+    assert (answer["statusCode"], json.loads(answer["body"])) == (400, {"error": sentence})
+
+
 @pytest.mark.parametrize(
     ("failure", "status", "code"),
     [

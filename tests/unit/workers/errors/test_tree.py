@@ -118,6 +118,14 @@ def test_the_containers_words_are_shown():
     error = translate(exc, "predict")
     assert isinstance(error, errors.ModelFailed)
     assert "KeyError: 7" in error.message and "500" in error.message
+    assert "log" in error.hint
+
+
+def test_what_the_container_refuses_is_not_said_to_be_the_models_fault():
+    sentence = "The picture cannot be used: it is cut off."
+    exc = client_error("ModelError", "Received client error", 424, OriginalStatusCode=400, OriginalMessage=sentence)
+    error = translate(exc, "predict")
+    assert sentence in error.message and "log" not in error.hint and "the model itself works" in error.hint
 
 
 @pytest.mark.parametrize(
