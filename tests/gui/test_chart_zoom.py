@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from console.models.chart import Event, Series
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.drawn_curve import DrawnCurve
+from console.widgets.charts.parallel import Axis, ParallelChart, Thread
 from console.widgets.charts.saving import png_of
+from console.widgets.charts.scatter import Dot, ScatterChart
 from console.widgets.charts.stacked import Layer, StackedChart
 from console.widgets.forms.buttons import IconButton
 from tests.helpers.window import saying
@@ -157,3 +159,28 @@ def test_a_heap_is_saved_by_its_kinds(qtbot):
     assert chart.csv() == (
         "time,EC2,Other\n1970-01-01T00:00:00+00:00,1.0,3.0\n1970-01-01T01:00:00+00:00,2.0,\n"
     )  # fmt: skip
+
+
+def test_a_scatter_chart_zooms_beside_its_points_and_a_parallel_one_is_only_saved(qtbot):
+    chart = ScatterChart("Objective")
+    qtbot.addWidget(chart)
+    chart.resize(400, 240)
+    chart.set_points([Dot(f"t{at}", float(at), at / 10) for at in range(11)])
+    chart.show()
+    chart.grab()
+    drag(chart, 0.32, 0.68)
+    low, high = chart.shown_part
+    assert 2 < low < 4 and 6 < high < 8
+    assert [dot.key for dot, _ in chart.spots()] == [f"t{at}" for at in range(11) if low <= at <= high]
+    QTest.keyClick(chart, Qt.Key.Key_0)
+    assert not chart.zoomed and len(chart.spots()) == 11
+    assert chart.csv().splitlines()[1] == "t0,0.0,0.0"
+    chart.set_points([Dot("t", "a", 1.0)], categories=("a", "b"))
+    assert not wheel(chart, 0.5, modifiers=Qt.KeyboardModifier.ControlModifier)
+
+    other = ParallelChart()
+    qtbot.addWidget(other)
+    other.set_content([Axis("lr"), Axis("size", values=("s", "m"))], [Thread("t1", {"lr": 0.1, "size": "m"})])
+    words = [action.text() for action in other.open_menu().actions() if not action.isSeparator()]
+    assert words == ["Save as PNG…", "Save as CSV…"]
+    assert other.csv() == "name,lr,size\nt1,0.1,m\n"

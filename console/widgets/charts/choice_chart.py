@@ -9,9 +9,10 @@ from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.widgets.base import on_theme
+from console.widgets.charts.zooming import Zooming
 
 
-class ChoiceChart(QWidget):
+class ChoiceChart(Zooming):
     """Signals: ``chosen(str key)`` when the operator chooses something."""
 
     chosen = Signal(str)
@@ -24,6 +25,11 @@ class ChoiceChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(name)
         on_theme(self)
+
+    @property
+    def chart_title(self) -> str:
+        """Its name."""
+        return self.accessibleName()
 
     def set_chosen(self, key: str) -> None:
         """Mark one thing as chosen."""

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QWidget
 from console.look.theme import theme
 from console.widgets.base import antialias, draw_text, focus_ring, text_width
 from console.widgets.charts.choice_chart import ChoiceChart
+from console.widgets.charts.saving import csv_of
 
 # Pixels from a line at which the mouse means it.
 _REACH = 8.0
@@ -98,6 +99,20 @@ class ParallelChart(ChoiceChart):
         return QSize(theme().pixels(240), theme().pixels(110))
 
     # Geometry
+
+    @property
+    def zooms(self) -> bool:
+        """Its axes are upright: there is nothing along which to zoom."""
+        return False
+
+    def plot_area(self) -> QRectF:
+        """Where the lines are, in the widget."""
+        return self._plot()
+
+    def csv(self) -> str:
+        """A line for each trial, a column for each axis."""
+        names = [axis.name for axis in self._axes]
+        return csv_of(["name", *names], ([thread.key, *map(thread.values.get, names)] for thread in self._threads))
 
     def _plot(self) -> QRectF:
         head = theme().metrics("head").height() + theme().metrics("caption").height() + 10

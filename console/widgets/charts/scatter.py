@@ -23,6 +23,7 @@ from console.look.theme import theme
 from console.models.chart import Scale, alike, nice_step, value_scale
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, text_width
 from console.widgets.charts.choice_chart import ChoiceChart
+from console.widgets.charts.saving import csv_of
 
 # Pixels.
 _RADIUS = 4.5
@@ -32,6 +33,8 @@ _REACH = 12.0
 _GAP = 6
 # Of the range, so that no dot is cut by the edge.
 _MARGIN = 0.06
+# So much of the whole is the closest look: beyond, the ticks would be the same number.
+_CLOSEST = 200
 # Trials that are all equally good would divide by nothing: a percent above them.
 _NARROW = 0.01
 
@@ -97,6 +100,19 @@ class ScatterChart(ChoiceChart):
 
     # Geometry
 
+    @property
+    def zooms(self) -> bool:
+        """Where the axis is one of numbers."""
+        return not self._categories
+
+    def plot_area(self) -> QRectF:
+        """Where the points are, in the widget."""
+        return self._plot()
+
+    def csv(self) -> str:
+        """A line for each point."""
+        return csv_of(["name", "x", "y"], ([dot.label or dot.key, dot.x, dot.y] for dot in self._dots))
+
     def _x_scale(self, width: float) -> tuple[Scale, list[str]]:
         most = max(2, int(width / theme().pixels(56)))
         if self._categories:
@@ -107,7 +123,7 @@ class ScatterChart(ChoiceChart):
         if high - low < 1e-12:
             low, high = low - 0.5, high + 0.5
         room = (high - low) * _MARGIN
-        low, high = low - room, high + room
+        low, high = self.take_whole(low - room, high + room, (high - low) / _CLOSEST)
         if self._log:
             ticks = _log_ticks(low, high, most)
             return Scale(low, high, ticks), [self._x_format(10**tick) for tick in ticks]
@@ -143,7 +159,7 @@ class ScatterChart(ChoiceChart):
         return alike([self._y_format(tick) for tick in up.ticks])
 
     def spots(self) -> list[tuple[Dot, QPointF]]:
-        """The points, each with where it is painted in the widget."""
+        """The points that are in sight, each with where it is painted in the widget."""
         plot = self._plot()
         across, _ = self._x_scale(plot.width())
         up = self._y_scale(plot.height())
@@ -156,6 +172,7 @@ class ScatterChart(ChoiceChart):
                 ),
             )
             for dot in self._dots
+            if across.low <= self._x_of(dot) <= across.high
         ]
 
     # Painting
@@ -185,6 +202,7 @@ class ScatterChart(ChoiceChart):
         for dot, spot in spots:
             if dot.label:
                 self._paint_label(painter, plot, dot, spot)
+        self.paint_band(painter)
         if self.hasFocus():
             focus_ring(painter, QRectF(self.rect()), 4)
 
@@ -219,19 +237,23 @@ class ScatterChart(ChoiceChart):
     # Choosing
 
     def _nearest(self, point: QPointF) -> Dot | None:
-        near = [(math.hypot(spot.x() - point.x(), spot.y() - point.y()), at) for at, (_, spot) in
-                enumerate(self.spots())]  # fmt: skip
+        spots = self.spots()
+        near = [(math.hypot(spot.x() - point.x(), spot.y() - point.y()), at) for at, (_, spot) in enumerate(spots)]
         distance, at = min(near, default=(math.inf, -1))
-        return self._dots[at] if distance <= _REACH else None
+        return spots[at][0] if distance <= _REACH else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the point under the pointer."""
+        """Choose the point under the pointer; beside the points a drag may begin."""
         dot = self._nearest(event.position())
         if dot is not None and event.button() == Qt.MouseButton.LeftButton:
             self.choose(dot.key)
+        else:
+            super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Say which point it is."""
+        """Drag, or say which point it is."""
+        if self.drag_on(event):
+            return
         dot = self._nearest(event.position())
         if dot is None:
             QToolTip.hideText()
@@ -245,7 +267,9 @@ class ScatterChart(ChoiceChart):
         QToolTip.hideText()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left and right go from point to point along the axis."""
+        """Left and right go from point to point along the axis; for the zoom see ``zooming``."""
+        if self.zoom_key(event):
+            return
         step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
         if step is None or not self._dots:
             super().keyPressEvent(event)

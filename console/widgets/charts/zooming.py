@@ -32,6 +32,11 @@ class Zooming(QWidget):
     # What a left drag does is the chart's own business where it draws.
     drags = True
 
+    @property
+    def zooms(self) -> bool:
+        """False where there is no horizontal axis of numbers; such a chart is saved all the same."""
+        return True
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = View((0.0, 1.0))
@@ -123,6 +128,9 @@ class Zooming(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom around the pointer; sideways, pan. Without the keyboard and without Ctrl the page scrolls."""
+        if not self.zooms:
+            event.ignore()
+            return
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if not (control or self.hasFocus()):
             event.ignore()
@@ -138,7 +146,7 @@ class Zooming(QWidget):
         """A drag may begin."""
         middle = event.button() == Qt.MouseButton.MiddleButton
         left = event.button() == Qt.MouseButton.LeftButton and self.drags
-        if (middle or left) and self.plot_area().adjusted(-4, -4, 4, 4).contains(event.position()):
+        if self.zooms and (middle or left) and self.plot_area().adjusted(-4, -4, 4, 4).contains(event.position()):
             self._pressed = self._moved = event.position()
             self._pans = middle or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -174,6 +182,8 @@ class Zooming(QWidget):
 
     def zoom_key(self, event: QKeyEvent, around: float | None = None) -> bool:
         """What a key means for the zoom; False when it means nothing."""
+        if not self.zooms:
+            return False
         key, shift = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
             self.zoom(STEP * STEP, around)
@@ -207,6 +217,16 @@ class Zooming(QWidget):
         """The menu, to be opened."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if self.zooms:
+            self._add_zoom(menu)
+        menu.addAction(theme().icon("image"), "Save as PNG…").triggered.connect(
+            lambda: save_png(self, self.chart_title)
+        )
+        table = menu.addAction(theme().icon("download"), "Save as CSV…")
+        table.triggered.connect(lambda: save_csv(self, self.chart_title, self.csv()))
+        return menu
+
+    def _add_zoom(self, menu: QMenu) -> None:
         closer = menu.addAction("Zoom in (+)")
         closer.triggered.connect(lambda: self.zoom(STEP * STEP))
         farther = menu.addAction("Zoom out (-)")
@@ -216,9 +236,3 @@ class Zooming(QWidget):
         for action in (farther, whole):
             action.setEnabled(self.zoomed)
         menu.addSeparator()
-        menu.addAction(theme().icon("image"), "Save as PNG…").triggered.connect(
-            lambda: save_png(self, self.chart_title)
-        )
-        table = menu.addAction(theme().icon("download"), "Save as CSV…")
-        table.triggered.connect(lambda: save_csv(self, self.chart_title, self.csv()))
-        return menu
