@@ -26,6 +26,7 @@ from console.collector import Collector
 from console.look.theme import theme
 from console.tour.hands import StoryFailed
 from console.tour.story import Story
+from console.tour.story_daily import TOUR_GRACE_SECONDS
 from console.widgets.base import below
 
 # The size of the pictures that the tour's are compared with.
@@ -65,6 +66,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
     application = Application(Files.inside(work / "window"), state_dir=state, look="light")
     application.window.painted.connect(collector.settle)
     application.window.resize(*SIZE)
+    application.ctx.grace_seconds = TOUR_GRACE_SECONDS
     camera = _Camera(application, out)
     story = Story(application, work / "sample-dogs", camera.take)
     problem = ""
@@ -85,6 +87,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.second_function(story.tuned_name, f"{story.endpoint_name}-tuned", picture)
             first = story.endpoint_name
             await story.scale()
+            await story.take_back(first)
             await story.reserve(picture)
             await story.load(LOAD_RATE, LOAD_SECONDS)
             await story.ebb()
@@ -99,6 +102,9 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.delete()
             story.endpoint_name = first
             await story.overview()
+            await story.look_closer()
+            await story.find("dogs")
+            await story.follow_link(first)
             await story.notebook("dog-notebook")
             await story.delete()
             await story.security()

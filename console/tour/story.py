@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.tour.hands import StoryFailed, Watch
 from console.tour.story_compute import ComputeSteps
+from console.tour.story_daily import DailySteps
 from console.tour.story_evaluation import EvaluationSteps
 from console.tour.story_functions import FunctionSteps
 from console.tour.story_notebooks import NotebookSteps
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, NotebookSteps, SecuritySteps):
+class Story(EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, NotebookSteps, SecuritySteps, DailySteps):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:

@@ -280,7 +280,7 @@ class Palette(Popover):
         await services.inventory.read()
         self._read_at = time.monotonic()
         if self.isVisible():
-            chosen = self._chosen()
+            chosen = self.chosen
             self._gather()
             self._choose(chosen)
 
@@ -305,7 +305,9 @@ class Palette(Popover):
     def _tell(self, words: str) -> None:
         self.note.setText(self.note.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 60))
 
-    def _chosen(self) -> Entry | None:
+    @property
+    def chosen(self) -> Entry | None:
+        """The line that Return does."""
         at = self.list.currentIndex().row()
         return self.lines.shown[at] if 0 <= at < len(self.lines.shown) else None
 

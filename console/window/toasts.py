@@ -54,8 +54,8 @@ class Toast(Popover):
         words.addWidget(self._title)
         words.addWidget(self._text)
         self._text.setVisible(bool(notice.text))
-        self._action = Button("", "link", small=True, on=self._act)
-        words.addWidget(self._action, 0, Qt.AlignmentFlag.AlignLeft)
+        self.action_button = Button("", "link", small=True, on=self._act)
+        words.addWidget(self.action_button, 0, Qt.AlignmentFlag.AlignLeft)
         words.addStretch(1)
         row.addLayout(words, 1)
         row.addWidget(IconButton("close", "Dismiss", on=self.dismiss), 0, Qt.AlignmentFlag.AlignTop)
@@ -68,10 +68,10 @@ class Toast(Popover):
         times = f" ({notice.count} times)" if notice.count > 1 else ""
         self._title.setText(notice.title + times)
         self.setAccessibleName(f"{notice.level}: {notice.title}. {notice.text}")
-        self._action.setVisible(notice.action is not None)
+        self.action_button.setVisible(notice.action is not None)
         if notice.action is not None:
-            self._action.setText(notice.action[0])
-            self._action.setAccessibleName(notice.action[0])
+            self.action_button.setText(notice.action[0])
+            self.action_button.setAccessibleName(notice.action[0])
         seconds = SECONDS[notice.level]
         if seconds and notice.action is not None:
             seconds = ACTION_SECONDS
