@@ -9,6 +9,7 @@ from workers.access.role_check import RoleChecks
 from workers.access.roles import Roles
 from workers.audit.trail import Trail
 from workers.aws.logs import Logs
+from workers.aws.machines import Machines
 from workers.aws.metrics import Metrics
 from workers.aws.quotas import Quotas
 from workers.aws.session import AwsSession
@@ -49,6 +50,7 @@ class Services:
         self.uploader = Uploader(self.session)
         self.logs = Logs(self.session)
         self.metrics = Metrics(self.session)
+        self.machines = Machines(self.session)
         self.training = Training(self.session, self.launcher, self.roles)
         self.tuning = Tuning(self.session, self.launcher, self.roles)
         self.quotas = Quotas(self.session, self.training)

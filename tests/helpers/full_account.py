@@ -52,6 +52,7 @@ from workers.types import (
     JobPage,
     JobReport,
     LogEvent,
+    MachineUse,
     S3Object,
     TrainingJob,
     UploadResult,
@@ -196,6 +197,16 @@ def metrics() -> EndpointMetrics:
     return EndpointMetrics(hour, hour, 3.0, NOW - timedelta(minutes=1), day, day)
 
 
+def use() -> MachineUse:
+    """An hour of a machine with 72 cores."""
+    minutes = [NOW - timedelta(minutes=60 - at) for at in range(60)]
+    return MachineUse(
+        tuple((at, 3600 + 900 * math.sin(number / 4)) for number, at in enumerate(minutes)),
+        tuple((at, 20 + number / 2) for number, at in enumerate(minutes)),
+        tuple((at, 31.0) for at in minutes),
+    )
+
+
 def function() -> Function:
     """One that asks the endpoint with the longest name."""
     return Function(
@@ -244,6 +255,7 @@ class FullServices(ModelServices):
         )
         self.trail = FakeTrail([*some_events(), happened(8, "DeleteEndpoint", long_name("endpoint-"), 2)])
         self.figures = {name: metrics() for name in ENDPOINTS}
+        self.use = use()
         self.lines = {name: [event.message for event in log_of()] for name in ENDPOINTS}
         self.reports = {JOB: report(), OTHER_JOB: report()}
         self.answers = {

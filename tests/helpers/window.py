@@ -21,6 +21,7 @@ from tests.helpers.load import FakeLoad
 from tests.helpers.safety import FakeSecurity, FakeTrail
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
+from workers.aws.machines import Machines
 from workers.aws.quotas import Quota, Quotas
 from workers.aws.session import AwsSession
 from workers.aws.tags import Tags
@@ -30,7 +31,7 @@ from workers.functions.types import Function
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
 from workers.training.jobs import Training
-from workers.types import Backend, Endpoint, Identity, TrainingJob
+from workers.types import Backend, Endpoint, Identity, MachineUse, TrainingJob
 
 SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")
 AWS = Backend("aws", "work", "eu-central-1", profile_name="work")
@@ -66,6 +67,10 @@ class FakeServices:
         self.inventory = FakeInventory()
         self.security = FakeSecurity()
         self.trail = FakeTrail()
+        self.use = MachineUse()
+        self.machines = SimpleNamespace(
+            job=like(Machines.job)(self._job_use), endpoint=like(Machines.endpoint)(self._endpoint_use)
+        )
         self.quota: Quota | None = Quota("for training job usage", "L-1", 20)
         self.quotas = SimpleNamespace(
             training=like(Quotas.training)(self._quota), forget_running=like(Quotas.forget_running)(lambda: None)
@@ -104,6 +109,12 @@ class FakeServices:
 
     async def _quota(self, instance_type: str, spot: bool = False) -> Quota | None:
         return self.quota
+
+    async def _job_use(self, job: TrainingJob) -> MachineUse:
+        return self.use
+
+    async def _endpoint_use(self, name: str, variant: str = "") -> MachineUse:
+        return self.use
 
     async def _tags(self, arn: str) -> dict[str, str]:
         return dict(self.tag_rows.get(arn, {}))

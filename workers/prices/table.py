@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,6 +99,15 @@ class PriceTable:
         """US dollars for one instance and hour, or ``None`` when the table does not know it."""
         price = self._prices(region).get(kind, {}).get(instance_type)
         return None if price is None else float(price)
+
+    def cores(self, instance_type: str) -> int:
+        """The vCPUs of an instance type, by AWS's sizes where the table does not know it; 0 for no type."""
+        known = self._data["instances"].get(instance_type, {}).get("vcpus")
+        if known is not None:
+            return int(known)
+        # EC2 User Guide, "Instance types": a large has 2 vCPUs, an xlarge 4, an Nxlarge N times 4.
+        size = re.search(r"\.(?:(\d*)x)?large$", instance_type)
+        return 0 if size is None else 2 if size[1] is None else 4 * int(size[1] or 1)
 
     def offers(self, kind: Kind, region: str) -> tuple[InstanceOffer, ...]:
         """The priced instance types of ``kind`` in ``region``, cheapest first; empty for an unknown region."""

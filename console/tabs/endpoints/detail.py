@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
 from console.widgets.base import label, on_theme
 from console.widgets.charts.chart import LineChart
+from console.widgets.charts.machine_chart import MachineChart
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.lines import CheckLine, IconLabel
 from console.widgets.frames.banner import Banner
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 # A request to CloudWatch each time; an endpoint's log is read after the fact, not along with it.
 LOG_SECONDS = 3.0
+# CloudWatch bills each reading, and has a new figure once a minute.
+MACHINE_SECONDS = 60.0
 # So many quarters of an hour with calls make a curve of the day.
 LEAST_QUARTERS = 6
 _ICONS = {TARGET: "scaling", ALARM: "bell", "config": "settings", UNCHECKED: "warn"}
@@ -65,6 +69,8 @@ class EndpointPanel(SidePanel):
         self._parking = Banner("warn")
         self._parking.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
+        self._machine = MachineChart()
+        self._machine_read = 0.0
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
         self._log.remember(ctx.settings)
@@ -78,6 +84,7 @@ class EndpointPanel(SidePanel):
         self.add(self._parking)
         self.add(self.role)
         self.add(self._latency)
+        self.add(self._machine)
         self.add(self._facts)
         self.section("If you delete it")
         self.add(self._touched)
@@ -87,6 +94,7 @@ class EndpointPanel(SidePanel):
 
     def _dress(self) -> None:
         self._latency.setFixedHeight(theme().pixels(160))
+        self._machine.setFixedHeight(theme().pixels(160))
 
     @property
     def name(self) -> str:
@@ -112,7 +120,10 @@ class EndpointPanel(SidePanel):
                 on_error=self._plan_failed,
             )
         if changed:
+            self._machine.set_use(None, "Reading CloudWatch…")
+            self._machine_read = 0.0
             self.follow()
+        self._read_machine(row)
 
     def show_parking(self, notice: tuple[str, str, tuple[str, Callable[[], object]]] | None) -> None:
         """Say that something is remembered of it, and offer what to do; ``None``: nothing is."""
@@ -146,6 +157,30 @@ class EndpointPanel(SidePanel):
         plan = await services.endpoints.deletion_plan(name)
         if name == self.name:
             self._show_touched(plan)
+
+    def _read_machine(self, row: Row) -> None:
+        """Ask for the machine's figures, once a minute."""
+        serving = row.endpoint.status in ("InService", "Updating")
+        self._machine.setVisible(serving)
+        if serving and time.monotonic() - self._machine_read >= MACHINE_SECONDS:
+            self._machine_read = time.monotonic()
+            self.ctx.with_services(
+                self._load_machine,
+                row.endpoint,
+                label="Read what its instances use",
+                key="endpoints:machine",
+                on_error=self._machine_failed,
+            )
+
+    async def _load_machine(self, services: Services, endpoint: Endpoint) -> None:
+        variant = endpoint.fleets[0].variant if endpoint.fleets else "AllTraffic"
+        use = await services.machines.endpoint(endpoint.name, variant)
+        if endpoint.name == self.name:
+            cores = services.prices.cores(endpoint.instance_type)
+            self._machine.set_use(use or None, "CloudWatch has no figures of the last hour", cores)
+
+    def _machine_failed(self, error: BaseException) -> None:
+        self._machine.set_use(None, error.title if isinstance(error, SageDeckError) else str(error))
 
     def _plan_failed(self, error: BaseException) -> None:
         words = error.title if isinstance(error, SageDeckError) else str(error)

@@ -27,6 +27,7 @@ from console.tabs.training.tags.chips import TagLine
 from console.tabs.training.tuning.views import last_epoch, points, setting_words
 from console.widgets.base import ElidedLabel, at_once, label
 from console.widgets.charts.chart import LineChart
+from console.widgets.charts.machine_chart import MachineChart
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.segmented import Segmented
@@ -52,6 +53,8 @@ POLL_SECONDS = 1.0
 _SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
 # The state is asked for every so many polls of the log.
 _DESCRIBE_EVERY = 3
+# CloudWatch bills each reading, and has a new figure once a minute.
+_MACHINE_EVERY = 15
 # Pixels at which the head's figures and buttons stand in one line.
 _ONE_LINE = 880
 _NOT_KNOWN = "Its archive was not looked into yet."
@@ -93,6 +96,7 @@ class JobDetail(QWidget):
         self._loaded = False
         self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
+        self._machine = MachineChart()
         self._facts = KeyValues()
         self.tags = TagLine(ctx)
         self.role = RoleNotice(ctx, "training")
@@ -183,6 +187,7 @@ class JobDetail(QWidget):
         row.setSpacing(24)
         row.addWidget(self._loss, 1)
         row.addWidget(self._accuracy, 1)
+        row.addWidget(self._machine, 1)
         facts = QWidget()
         column = QVBoxLayout(facts)
         column.setContentsMargins(0, 0, 0, 0)
@@ -207,6 +212,7 @@ class JobDetail(QWidget):
         self._no_model = _NOT_KNOWN
         self._features, self._loaded = ProgressReader(), False
         self._draw(())
+        self._machine.set_use(None, _machine_words(job))
         self._banner.hide()
         self._pages.set_current("live")
         self._pages.set_segment_enabled("report", False)
@@ -243,6 +249,8 @@ class JobDetail(QWidget):
 
     async def _describe(self, services: Services, name: str) -> bool:
         turn, self._turns = self._turns, self._turns + 1
+        if self._described is not None and turn % _MACHINE_EVERY == _DESCRIBE_EVERY - 1:
+            await self._read_machine(services, self._described)
         if self._described is None or turn % _DESCRIBE_EVERY == 0:
             first = self._described is None
             job = self._described = await services.training.describe(name)
@@ -262,11 +270,24 @@ class JobDetail(QWidget):
 
     async def _conclude(self, services: Services) -> None:
         if self._described is not None:
+            await self._read_machine(services, self._described)
             await self._look_for_model(services, self._described)
             await self._show_end(services, self._described)
         self._loaded = True
         if not self._charts_filled():
             self._draw(())
+
+    async def _read_machine(self, services: Services, job: TrainingJob) -> None:
+        """Figures of the machine are welcome, and missing ones stop nothing."""
+        if job.place != "sagemaker":
+            return
+        try:
+            use = await services.machines.job(job)
+        except SageDeckError as error:
+            self._machine.set_use(None, error.title)
+            return
+        if self._job is not None and self._job.name == job.name:
+            self._machine.set_use(use or None, _machine_words(job), services.prices.cores(job.instance_type))
 
     async def _look_for_model(self, services: Services, job: TrainingJob) -> None:
         if job.status != "Stopped":
@@ -428,3 +449,10 @@ class JobDetail(QWidget):
     def _ask_to_deploy(self) -> None:
         if self._job is not None:
             self.ctx.navigate("endpoints", {"deploy_job": self._job.name})
+
+
+def _machine_words(job: TrainingJob) -> str:
+    """Why there are no figures of the machine."""
+    if job.place != "sagemaker":
+        return "Its instance's figures stand in EC2"
+    return "CloudWatch has no figures yet" if job.running else "CloudWatch has no figures of this job"

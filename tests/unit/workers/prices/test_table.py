@@ -149,3 +149,11 @@ def test_the_lambda_prices_have_a_date_and_a_source():
 def test_functions_are_in_the_total():
     total = TABLE.hourly_total([], [], "us-east-1", functions=0.25)
     assert (total.per_hour, total.functions) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "cores"),
+    [("ml.m5.2xlarge", 8), ("ml.unheard.18xlarge", 72), ("ml.unheard.xlarge", 4), ("ml.unheard.large", 2), ("", 0)],
+)
+def test_cores_of_an_unknown_type_are_those_of_its_size(instance_type: str, cores: int) -> None:
+    assert PriceTable.load().cores(instance_type) == cores

@@ -1,0 +1,62 @@
+"""What a job's hosts and an endpoint's instances use, drawn where they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from console.tabs.endpoints.detail import EndpointPanel
+from console.tabs.training.detail import JobDetail
+from console.widgets.charts.machine_chart import MachineChart, machine_series
+from tests.helpers import full_account as full
+from tests.helpers.scenes import stage_of
+from tests.helpers.waiting import until
+from workers.errors.tree import AccessDenied
+from workers.types import MachineUse, TrainingJob
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def test_processors_are_a_share_of_the_cores_where_they_are_known(qtbot: Any) -> None:
+    use = MachineUse(((NOW, 150.0),), ((NOW, 40.0),))
+    assert {series.name: series.ys[-1] for series in machine_series(use, 2)} == {"CPU": 75.0, "memory": 40.0}
+    assert {series.name: series.ys[-1] for series in machine_series(use, 0)}["CPU"] == 150.0
+    chart = MachineChart()
+    qtbot.addWidget(chart)
+    chart.set_use(use, "none", 2)
+    assert "its 2 cores" in chart.toolTip()
+
+
+async def test_job_and_endpoint_show_their_machines(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    stage = await stage_of(make_application, tmp_path)
+    await stage.show("job")
+    detail: JobDetail = stage.tab("training").detail
+    await until(lambda: [series.name for series in detail._machine._series] == ["disk", "memory", "CPU"])
+    assert max(detail._machine._series[2].ys) < 100
+    await stage.show("endpoints")
+    panel = stage.window.findChild(EndpointPanel)
+    await until(lambda: len(panel._machine._series) == 3)
+    stage.close()
+
+
+async def test_why_there_are_no_figures_is_said(make_application: Callable[..., Any], tmp_path: Path) -> None:
+    stage = await stage_of(make_application, tmp_path)
+    stage.services.use = MachineUse()
+    await stage.show("job")
+    detail: JobDetail = stage.tab("training").detail
+    await until(lambda: detail._machine._placeholder == "CloudWatch has no figures of this job")
+
+    async def refused(job: TrainingJob) -> MachineUse:
+        raise AccessDenied("You may not read metrics", "no")
+
+    stage.services.machines.job = refused
+    job = next(job for job in full.jobs() if job.name == full.JOB)
+    await detail._read_machine(stage.services, job)
+    assert detail._machine._placeholder == "You may not read metrics"
+    elsewhere = replace(job, name="elsewhere", place="ec2", created=NOW - timedelta(days=1))
+    detail.show_job(elsewhere)
+    assert detail._machine._placeholder == "Its instance's figures stand in EC2"
+    stage.close()
