@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,10 +111,10 @@ class FakeServices:
     async def _quota(self, instance_type: str, spot: bool = False) -> Quota | None:
         return self.quota
 
-    async def _job_use(self, job: TrainingJob) -> MachineUse:
+    async def _job_use(self, job: TrainingJob, now: datetime | None = None) -> MachineUse:
         return self.use
 
-    async def _endpoint_use(self, name: str, variant: str = "") -> MachineUse:
+    async def _endpoint_use(self, name: str, variant: str = "", now: datetime | None = None) -> MachineUse:
         return self.use
 
     async def _tags(self, arn: str) -> dict[str, str]:
