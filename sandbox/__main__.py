@@ -24,6 +24,7 @@ EXIT_USAGE = 2
 EXIT_IN_USE = 3
 EXIT_NOT_RUNNING = 4
 EXIT_NOT_INSTALLED = 5
+EXIT_NO_ROLE = 6
 # One of each kind of what `pip install sagedeck` leaves out; the rest comes with them.
 EXTRAS = ("cbor2", "moto", "psutil", "optuna")
 
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("command", nargs="?", choices=["serve", "env"], default="serve")
     parser.add_argument("--state", type=Path, default=None, metavar="DIR", help="the folder that holds the account")
+    parser.add_argument("--role", default="", metavar="NAME", help="with env: the keys of a session of this role")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port of 127.0.0.1 (default: a free one)")
     parser.add_argument("--ready-file", type=Path, default=None, metavar="FILE", help="written when it answers")
     parser.add_argument(
@@ -65,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--port must be between 0 and 65535")
     if args.idle_exit is not None and args.idle_exit <= 0:
         parser.error("--idle-exit must be more than 0")
+    if args.role and args.command != "env":
+        parser.error("--role goes with env")
     state = (args.state or default_state()).expanduser().absolute()
     missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
     if missing:
@@ -75,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         return EXIT_NOT_INSTALLED
     if args.command == "env":
-        return print_env(state)
+        return print_env(state, args.role)
     from sandbox.core.settings import WrongSetting, check_settings
 
     try:
@@ -85,15 +89,34 @@ def main(argv: list[str] | None = None) -> int:
     return serve(state, args.port, args.ready_file, args.idle_exit)
 
 
-def print_env(state: Path) -> int:
-    """Print shell exports for the sandbox that runs on ``state``."""
+def print_env(state: Path, role: str = "") -> int:
+    """Print shell exports for the sandbox that runs on ``state``: for its operator, or for a session of ``role``."""
     from sandbox.core.client_env import read_ready, shell_exports, write_shim
 
     ready = read_ready(state)
     if ready is None or not _alive(int(ready.get("pid", 0))):
         print(f"No sandbox runs on {state}. Start one: {_program()} --state {state}", file=sys.stderr)
         return EXIT_NOT_RUNNING
-    print(shell_exports(ready, write_shim(state)), end="")
+    from sandbox.containers.weights import CHECKPOINTS, operators_cache
+
+    notes = [
+        "Weights that jobs and endpoints find without internet (pretrained=True) lie in",
+        f"{state / 'cache' / 'torch' / CHECKPOINTS};",
+        f"what lies in {operators_cache()} is offered to them for reading.",
+    ]
+    token = ""
+    if role:
+        from sandbox.roles.opened import RoleProblem, open_session
+
+        try:
+            keys = open_session(state, ready, role)
+        except RoleProblem as problem:
+            print(problem, file=sys.stderr)
+            return EXIT_NO_ROLE
+        ready |= {"access_key_id": keys.access_key_id, "secret_access_key": keys.secret_access_key}
+        token = keys.session_token
+        notes.append(f"They are {keys.arn}, for twelve hours: get_execution_role() gives the role.")
+    print(shell_exports(ready, write_shim(state), notes, token), end="")
     return 0
 
 

@@ -15,6 +15,7 @@ import venv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from sandbox.containers import weights
 from sandbox.core.walls import Walls
 
 HOST_PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
@@ -102,9 +103,12 @@ class JobPython:
     def environment(self, cache: Path, *, first: Path | None = None) -> dict[str, str]:
         """Variables with which a child sees the overlay; ``first`` comes before it on PYTHONPATH.
 
+        ``cache`` is its cache folder, in which it finds weights (``weights.py``).
+
         Nothing else of the sandbox's own environment goes to a job, least of all keys.
         """
         kept = _kept()
+        weights.offer(cache)
         path = [str(self.folder / "commands"), str(Path(sys.executable).parent), _SYSTEM_PATH]
         modules = [str(part) for part in (first, self.site_packages) if part]
         return kept | {
@@ -130,7 +134,7 @@ class JobPython:
         """What a process with this Python may use: ``own`` folders, its ``tmp``, and what its settings name."""
         settings = self.folder / "pip.conf"
         named = settings.read_text(encoding="utf-8").split() if settings.is_file() else []
-        return Walls(own=own, read=[self.folder, *_places(_kept()), *_existing(named)], tmp=tmp)
+        return Walls(own=own, read=[self.folder, *_places(_kept()), *_existing(named), *weights.sources()], tmp=tmp)
 
 
 def _kept() -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +125,17 @@ def read_ready(state: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and "endpoint_url" in content else None
 
 
-def shell_exports(ready: dict[str, Any], shim: Path) -> str:
-    """Lines for ``eval "$(…)"`` in a POSIX shell."""
+def shell_exports(ready: dict[str, Any], shim: Path, notes: Sequence[str] = (), session_token: str = "") -> str:
+    """Lines for ``eval "$(…)"`` in a POSIX shell; ``notes`` are told as comments, ``session_token`` is a role's."""
     lines = [
         "# Programs started from this shell use the SageDeck sandbox instead of AWS.",
         "# PYTHONPATH holds a sitecustomize module that redirects boto clients made for URLs of amazonaws.com;",
         "# the SageMaker SDKs' reports to Amazon are off.",
+        *(f"# {note}" for note in notes),
         "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE",
     ]
-    for name, value in client_environ(ready, shim).items():
+    token = {"AWS_SESSION_TOKEN": session_token} if session_token else {}
+    for name, value in (client_environ(ready, shim) | token).items():
         tail = '"${PYTHONPATH:+:$PYTHONPATH}"' if name == "PYTHONPATH" else ""
         lines.append(f"export {name}={shlex.quote(value)}{tail}")
     return "\n".join(lines) + "\n"

@@ -1,11 +1,14 @@
-"""Processing and transform jobs over the wire: waiters, roles, a kill of the sandbox, costs, a tear-down."""
+"""Processing and transform jobs over the wire: waiters, roles, a kill of the sandbox, costs, the inventory."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,8 @@ from botocore.exceptions import ClientError
 from tests.helpers.backends import backend_of
 from tests.helpers.batch_jobs import s3_input, s3_output
 from tests.helpers.sagemaker_jobs import BUCKET, TRUST, Account
-from tests.helpers.sandbox import SandboxProcess
+from tests.helpers.sandbox import SandboxProcess, clean_environ
 from tests.helpers.waiting import wait_for
-from workers.inventory.types import TearDownChoice, TearDownProgress
 from workers.services import Services
 
 pytestmark = pytest.mark.integration
@@ -133,20 +135,28 @@ def test_a_transform_job_asks_the_model_that_an_endpoint_would_serve(account: Ac
     assert any(name.startswith("words/i-") and name.endswith("/data-log") for name in names)
 
 
-def test_the_inventory_shows_a_job_and_a_tear_down_stops_it(account: Account) -> None:
+def test_the_inventory_reads_a_job_and_its_stop_works(account: Account) -> None:
     start(account, "sleeps", SLEEPS)
     wait_for(lambda: account.log("sleeps", GROUP) == ["up"], every=0.2)
     services = Services(backend_of(account.sandbox))
-
-    async def body() -> list[TearDownProgress]:
-        plan = await services.inventory.tear_down_plan(TearDownChoice(everything=True))
-        (step,) = [step for step in plan.steps if step.resource.kind == "processing-job"]
-        assert (step.resource.name, step.resource.state, step.does) == ("sleeps", "InProgress", "Stop")
-        return [progress async for progress in services.inventory.tear_down(plan)]
-
     try:
-        last = asyncio.run(body())[-1]
-        assert [(step.resource.name, step.note) for step in last.failed] == []
+        found = asyncio.run(services.inventory.read(("processing-job", "transform-job")))
     finally:
         services.close()
+    states = {(row.kind, row.name): row.state for row in found.resources}
+    assert states["processing-job", "sleeps"] == "InProgress"
+    assert states["transform-job", "words"] == "Completed"
+    account.sagemaker.stop_processing_job(ProcessingJobName="sleeps")
     assert ended(account, "sleeps")["ProcessingJobStatus"] == "Stopped"
+
+
+def test_env_opens_a_session_of_a_role(account: Account) -> None:
+    command = [sys.executable, "-m", "sandbox", "env", "--state", str(account.sandbox.state), "--role"]
+    account.iam.create_role(RoleName="notebook", AssumeRolePolicyDocument=json.dumps(TRUST))
+    aws = Path(sys.executable).with_name("aws")
+    script = f'eval "$("$@" notebook)" && exec {aws} sts get-caller-identity --query Arn --output text'
+    shown = subprocess.run(["sh", "-c", script, "sh", *command], env=clean_environ(), capture_output=True, text=True)
+    assert shown.stdout.strip() == "arn:aws:sts::123456789012:assumed-role/notebook/SageMaker", shown.stderr
+    nobody = subprocess.run([*command, "nobody"], env=clean_environ(), capture_output=True, text=True)
+    assert (nobody.returncode, nobody.stdout) == (6, "")
+    assert "Role nobody not found" in nobody.stderr

@@ -80,6 +80,21 @@ def test_a_shell_takes_the_exports(tmp_path: Path) -> None:
     assert shown.strip() == f"http://127.0.0.1:4566|se/cr+et||{folder}/shim:/mine"
 
 
+def test_the_exports_of_a_role_have_its_token_and_say_whose_they_are(tmp_path: Path) -> None:
+    text = shell_exports(READY, write_shim(tmp_path), ["They are a role's."], "to/ken")
+    assert "# They are a role's.\n" in text
+    environ = {"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "old"}
+    script = f'{text}\necho "$AWS_SESSION_TOKEN"'
+    shown = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "to/ken"
+
+
+def test_a_role_goes_with_env_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--state", str(tmp_path), "--role", "worker"])
+    assert "--role goes with env" in capsys.readouterr().err
+
+
 def test_env_without_a_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["env", "--state", str(tmp_path)]) == EXIT_NOT_RUNNING
     (tmp_path / "ready.json").write_text(json.dumps({**READY, "pid": 2**22 + 12345}))
@@ -94,7 +109,9 @@ def test_env_without_a_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_env_prints_exports_for_a_running_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "ready.json").write_text(json.dumps(READY))
     assert main(["env", "--state", str(tmp_path)]) == 0
-    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:4566" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:4566" in printed
+    assert f"# {tmp_path}/cache/torch/hub/checkpoints;" in printed
 
 
 def test_an_installation_without_the_sandbox_says_so_in_a_line(
