@@ -50,7 +50,8 @@ class AppContext(QObject):
         ``navigateRequested(tab_id, payload)``: show a tab, and hand it ``payload``.
         ``readOnlyChanged(on)``; ``refreshed(datetime)``: a tab has fresh rows.
         ``pricesChanged()``: the account's own list prices were read.
-        ``costChanged(dollars per hour or None)``: what runs costs that much, or would in the sandbox.
+        ``costChanged(dollars per hour or None)``: what runs costs that much, or would in the sandbox;
+        ``cost_missing`` names what is not in it.
     """
 
     backendChanging = Signal()
@@ -85,6 +86,7 @@ class AppContext(QObject):
         self.identity: Identity | None = None
         self.absence: Absence | None = None
         self.refreshed_at: datetime | None = None
+        self.cost_missing: tuple[str, ...] = ()
         self._held: tuple[str, str] | None = None
         self.ask: Ask | None = None
         self._read_only = False

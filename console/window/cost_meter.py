@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 from console.context import AppContext
-from workers.errors.tree import SageDeckError
-from workers.inventory.types import Kind
+from workers.errors.tree import AccessDenied, SageDeckError
+from workers.inventory.types import KINDS, Kind
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -27,8 +28,51 @@ BILLED_KINDS = frozenset(("job", "endpoint"))
 OTHERS: tuple[Kind, ...] = ("notebook", "volume", "address", "processing-job", "transform-job")
 
 
+# Dollars an hour, and what is not in them.
+Part = tuple[float, list[str]]
+
+
+async def _jobs(services: Services) -> Part:
+    # A job that is being stopped bills until it has saved its model.
+    jobs = {job.name: job for status in RUNNING async for job in services.training.jobs(status=status)}
+    running = await services.training.complete(jobs.values())
+    total = services.prices.hourly_total(running, (), services.region)
+    return total.per_hour, [f"jobs on {kind}" for kind in total.unpriced]
+
+
+async def _endpoints(services: Services) -> Part:
+    total = services.prices.hourly_total((), await services.endpoints.list(), services.region)
+    return total.per_hour, [f"endpoints on {kind}" for kind in total.unpriced]
+
+
+async def _functions(services: Services) -> Part:
+    return await services.functions.per_hour(services.prices), []
+
+
+async def _instances(services: Services) -> Part:
+    return await services.compute.per_hour_now(), []
+
+
+async def _others(services: Services) -> Part:
+    found = await services.inventory.read(OTHERS)
+    missing = [KINDS[read.kind].many.lower() for read in found.unread if read.kind in OTHERS]
+    return sum(row.dollars_per_hour or 0.0 for row in found.of(*OTHERS)), missing
+
+
+_PARTS: Mapping[str, Callable[[Services], Awaitable[Part]]] = {
+    "training jobs": _jobs,
+    "endpoints": _endpoints,
+    "functions": _functions,
+    "EC2 instances": _instances,
+    "notebooks, volumes and the like": _others,
+}
+
+
 class CostMeter(QObject):
-    """Emits ``AppContext.costChanged`` after connecting, after a job or endpoint changed, and every minute."""
+    """Emits ``AppContext.costChanged`` after connecting, after a job or endpoint changed, and every minute.
+
+    What may not be read, or has no known price, is named in ``AppContext.cost_missing``: the sum is at least so much.
+    """
 
     def __init__(self, ctx: AppContext, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -47,22 +91,23 @@ class CostMeter(QObject):
             self.ctx.with_services(self._read, label="Reading what runs", key="cost meter")
 
     async def _read(self, services: Services) -> None:
-        try:
-            # A job that is being stopped bills until it has saved its model.
-            jobs = {job.name: job for status in RUNNING async for job in services.training.jobs(status=status)}
-            running = await services.training.complete(jobs.values())
-            endpoints = await services.endpoints.list()
-            functions = await services.functions.per_hour(services.prices)
-            instances = await services.compute.per_hour_now()
-            others = await services.inventory.read(OTHERS)
-        except SageDeckError as error:
-            # The tabs say what is wrong; a header that repeats it every minute helps nobody.
-            log.info("what runs could not be read: %s", error)
-            self.ctx.costChanged.emit(None)
-        else:
-            total = services.prices.hourly_total(running, endpoints, services.region, functions)
-            rest = sum(found.dollars_per_hour or 0.0 for found in others.of(*OTHERS))
-            self.ctx.costChanged.emit(total.per_hour + instances + rest)
+        known: list[float] = []
+        missing: list[str] = []
+        for words, part in _PARTS.items():
+            try:
+                found, left_out = await part(services)
+            except AccessDenied:
+                missing.append(words)
+            except SageDeckError as error:
+                # The tabs say what is wrong; a header that repeats it every minute helps nobody.
+                log.info("what runs could not be read: %s", error)
+                known = []
+                break
+            else:
+                known.append(found)
+                missing += left_out
+        self.ctx.cost_missing = tuple(missing)
+        self.ctx.costChanged.emit(sum(known) if known else None)
         self._timer.start(EVERY_MS)
 
     def _connected(self, backend: object) -> None:

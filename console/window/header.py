@@ -279,7 +279,14 @@ class Header(QWidget):
 
     def show_cost(self, per_hour: float | None) -> None:
         """What runs costs, or would cost, in dollars an hour; None: nobody knows."""
-        self.cost.set_value("" if per_hour is None else f"{dollars(per_hour)}/h")
+        missing = self.ctx.cost_missing if per_hour is not None else ()
+        least = "at least " if missing else ""
+        self.cost.set_value("" if per_hour is None else f"{least}{dollars(per_hour)}/h")
+        left_out = ", ".join(missing)
+        tip = f"Not in it, because it could not be read or has no known price: {left_out}." if missing else ""
+        for part in (self.cost, self.cost.caption, self.cost.value):
+            part.setToolTip(tip)
+        self.cost.value.setAccessibleDescription(tip)
         self._fit()
 
     def open_menu(self) -> None:

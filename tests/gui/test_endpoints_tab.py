@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from console.models.format import dollars
 from console.tabs.endpoints.deploy_dialog import DeployDialog
 from console.tabs.endpoints.detail import latency_series
 from console.tabs.endpoints.follow import EndpointFollower
@@ -22,15 +23,13 @@ from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.text.log_panel import LogPanel
 from tests.helpers.endpoints_tab import listed, open_tab
 from tests.helpers.full_account import FullServices
+from tests.helpers.inventory import FakeInventory, denied
 from tests.helpers.models import NOW, ModelServices, endpoint, job
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.access.grants import BroadGrant, Narrowing, diff_lines
 from workers.endpoints.deployment import Deployment
-from workers.errors.tree import Unreachable
+from workers.errors.tree import AccessDenied, Unreachable
 from workers.types import EndpointMetrics, Fleet
-
-if TYPE_CHECKING:
-    pass
 
 
 async def test_loading_is_not_called_empty_and_empty_offers_what_to_do(make_application: Callable[..., Any]) -> None:
@@ -394,6 +393,30 @@ async def test_functions_beside_them_take_nothing_from_what_is_told(make_applica
     _, tab = open_tab(make_application, services)
     each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
     await until(lambda: tab.head.subtitle.text() == f"1 endpoint, 2 functions, ${each:.3f} an hour")
+
+
+async def test_the_header_names_what_it_could_not_read_or_price(make_application: Callable[..., Any]) -> None:
+    services = ModelServices()
+    services.endpoint_rows = [endpoint("dogs"), endpoint("odd", instance_type="ml.odd.large")]
+    services.inventory = FakeInventory((), [denied("volume"), denied("role")])
+
+    async def refused(prices: Any) -> float:
+        raise AccessDenied("Not allowed", "You may not list functions.")
+
+    allowed, services.functions.per_hour = services.functions.per_hour, refused
+    application, _ = open_tab(make_application, services)
+    each = services.prices.per_hour("ml.m5.large", "hosting", "us-east-1")
+    header = application.window.header
+    application.costs.read()
+    await until(lambda: header.cost.value.text() == f"at least {dollars(each)}/h")
+    assert header.cost.value.toolTip() == (
+        "Not in it, because it could not be read or has no known price: endpoints on ml.odd.large, functions, volumes."
+    )
+    services.endpoint_rows, services.inventory = [endpoint("dogs")], FakeInventory()
+    services.functions.per_hour = allowed
+    application.costs.read()
+    await until(lambda: header.cost.value.text() == f"{dollars(each)}/h")
+    assert header.cost.value.toolTip() == ""
 
 
 async def test_a_job_that_is_being_stopped_still_counts_in_the_header(make_application: Callable[..., Any]) -> None:

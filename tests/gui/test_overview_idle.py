@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QTimer
 
+from console.tabs.overview import TAB
+from console.tabs.overview import tab as tab_module
 from console.tabs.overview.commands import Settle
 from console.tabs.overview.tab import BUDGET_SECONDS, OverviewTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, pictured, resource
 from tests.helpers.models import ModelServices, enter
 from tests.helpers.overview_tab import names, shown
-from tests.helpers.window import dialog_of, texts, until
+from tests.helpers.window import RecordingTab, dialog_of, texts, until
 from workers.errors.tree import Expired
 from workers.inventory.rules import DEFAULT_RULES
-from workers.inventory.types import CostFigures, IdleFinding, IdleReport
+from workers.inventory.types import Budget, CostFigures, IdleFinding, IdleReport
 
 OLD = ("endpoint", "dog-classifier-old")
 
@@ -158,6 +160,22 @@ async def test_a_budget_is_looked_after_out_of_sight(make_application: Callable[
     await until(lambda: len(inventory.did) == 3)
     tab.enter()
     assert not watching.isActive()
+
+
+async def test_a_budget_is_watched_from_the_start_without_what_is_billed(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another tab is in sight, and nobody has looked at the Overview yet."""
+    monkeypatch.setattr(tab_module, "BUDGET_SOON_SECONDS", 0)
+    application = make_application([RecordingTab.spec, TAB])
+    application.show(connect=False)
+    inventory, services = FakeInventory(pictured()), ModelServices()
+    services.inventory = inventory
+    tab = application.window.pages.tab("overview")
+    enter(application, services)
+    tab.chosen.budget = Budget(100.0)
+    await until(lambda: "The budget is used up" in [notice.title for notice in application.ctx.notify.notices])
+    assert not tab.active and "idle" not in [what for what, _ in inventory.asked]
 
 
 async def test_a_budget_stops_nothing_that_was_not_chosen_or_in_read_only(make_application: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ from workers.access.grants import Grants, Narrowing, parse_denial
 from workers.access.role_removal import remove_role
 from workers.aws.creating import FLOW_SECONDS, as_one, surely, surely_gone, to_the_end
 from workers.aws.session import AwsSession
-from workers.errors.tree import AccessDenied, Conflict, InvalidInput, Left, NotFound, SageDeckError, Unreachable
+from workers.errors.tree import Conflict, InvalidInput, Left, NotFound, SageDeckError, Unreachable
 from workers.functions.calls import CallLog, FunctionCall
 from workers.functions.code import HANDLER, OwnCode, package
 from workers.functions.costs import function_per_hour
@@ -106,14 +106,11 @@ class Functions:
     async def per_hour(self, prices: PriceTable) -> float:
         """US dollars an hour of all functions that ask an endpoint, by their last hour; some minutes old.
 
-        Zero if the caller may not list functions. Raises ``SageDeckError``.
+        Raises ``SageDeckError``, ``AccessDenied`` when the caller may not list functions.
         """
         if time.monotonic() - self._hourly[0] < HOURLY_SECONDS:
             return self._hourly[1]
-        try:
-            total = await self._sum_per_hour(prices)
-        except AccessDenied:
-            total = 0.0
+        total = await self._sum_per_hour(prices)
         self._hourly = (time.monotonic(), total)
         return total
 

@@ -35,7 +35,7 @@ from console.widgets.frames.banner import Banner
 from console.widgets.tables.table import MenuEntry
 from workers.errors.tree import SageDeckError
 from workers.inventory.budget import budget_state
-from workers.inventory.types import BudgetState, CostFigures, Inventory, Resource
+from workers.inventory.types import BudgetState, CostFigures, IdleReport, Inventory, Resource
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 300
 # A budget is looked after this often while another tab is in sight.
 BUDGET_SECONDS = 600
+# After the start, and after another account came: the tab that is looked at reads first.
+BUDGET_SOON_SECONDS = 20
 _SIDE_WIDTH = 352
 
 
@@ -106,6 +108,9 @@ class OverviewTab(Tab):
         self._budget_timer = QTimer(self)
         self._budget_timer.setInterval(BUDGET_SECONDS * 1000)
         self._budget_timer.timeout.connect(self.watch_budget)
+        # From the start on, whether or not anybody looks here.
+        self._budget_timer.start()
+        QTimer.singleShot(BUDGET_SOON_SECONDS * 1000, self, self.watch_budget)
         self._connect()
         self._forget()
 
@@ -188,6 +193,7 @@ class OverviewTab(Tab):
         """Read what this account has."""
         self._forget()
         super().backend_changed()
+        QTimer.singleShot(BUDGET_SOON_SECONDS * 1000, self, self.watch_budget)
 
     def _forget(self) -> None:
         self._costs = self._budget = self._reading = None
@@ -305,8 +311,11 @@ class OverviewTab(Tab):
     async def _watch_budget(self, services: Services) -> None:
         await services.inventory.read()
         await self._read_costs(services)
-        if self._budget is not None and self._budget.level in ("warning", "over"):
+        if self._budget is not None and self._budget.stop_idle:
+            # What is idle is told by metrics, which AWS bills: only where something is to be stopped.
             await self._read_idle(services)
+        else:
+            self._asking.keep_budget(self._budget, IdleReport(()))
 
     def _show_findings(self) -> None:
         button = self.drawer_buttons()
