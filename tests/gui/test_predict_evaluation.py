@@ -118,6 +118,7 @@ async def test_a_cell_shows_its_pictures_and_a_class_all_of_its(
     assert len(page.report.cell_grid.cards()) == 3 and "Pug recognised, 3 of 3" in texts(page.report)
     page.report.show_class(AKITA)
     assert len(page.report.cell_grid.cards()) == 3
+    page.report.pages.set_current("mistakes")
     assert [card.key for card in page.report.mistakes.cards()] == ["test/004.Akita/0.jpg"]
     page.report.pages.set_current("failed")
     assert [row.error for row in page.report.failed.model.rows()] == ["It is damaged."]

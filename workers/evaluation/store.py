@@ -57,7 +57,8 @@ def answer_line(answer: Answered) -> str:
 
 
 def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n"
+    # In ASCII: a file's name may have bytes that are no letters, which UTF-8 cannot write.
+    return json.dumps(value, separators=(",", ":")) + "\n"
 
 
 def classes_line(classes: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ class EvaluationReport(QWidget):
         super().__init__(parent)
         self._evaluation: Evaluation | None = None
         self.measures: Measures | None = None
+        self._mistakes_due = False
         self.pages = Segmented(_PAGES, "matrix", name="What of the evaluation", small=True)
         self.pages.changed.connect(self._turn)
         self.matrix = ConfusionMatrix()
@@ -114,12 +115,11 @@ class EvaluationReport(QWidget):
         self.pages.set_segments(pages)
         self.matrix.set_matrix(measures.classes, measures.confusion)
         self.classes.set_rows(list(measures.scores))
-        self.mistakes.set_cards(
-            [card_of(evaluation.head, mistake.answer, mistake.truth) for mistake in measures.mistakes]
-        )
+        self._mistakes_due = True
         self.calibration.show_bins(measures.bins, measures.ece)
         self.failed.set_rows([answer for answer in evaluation.answers if answer.error])
         self._truth_of = truth_of
+        self._turn(self.pages.current)
         if another:
             worst = self._worst_cell()
             if worst is None:
@@ -174,6 +174,11 @@ class EvaluationReport(QWidget):
         self._readout.setText(words)
 
     def _turn(self, key: str) -> None:
+        if key == "mistakes" and self._mistakes_due and self._evaluation is not None and self.measures is not None:
+            # There may be thousands, which nobody has to wait for who looks at something else.
+            self._mistakes_due = False
+            head = self._evaluation.head
+            self.mistakes.set_cards([card_of(head, found.answer, found.truth) for found in self.measures.mistakes])
         self._stack.setCurrentWidget(self._by_key[key])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ import pytest
 from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, head, jpeg, labelled_folder
 from workers.errors.tree import AccessDenied, InvalidInput, ModelFailed, NotFound, Throttled
 from workers.evaluation import child as evaluating
+from workers.evaluation import export
 from workers.evaluation.child import Go
 from workers.evaluation.folder import look
+from workers.evaluation.measures import measure
 from workers.evaluation.service import summary_of
 from workers.evaluation.store import Store
 from workers.evaluation.types import Ended, Request
@@ -126,6 +129,28 @@ def test_each_bad_picture_is_told_with_its_reason_and_the_good_ones_are_asked_ab
               if answer.error}  # fmt: skip
     assert set(failed) == {"empty.jpg", "words.png", "cut.gif", "gone.jpg"} and all(failed.values())
     assert (ended.progress.done, ended.progress.failed, ended.progress.right) == (13, 4, 9)
+
+
+def test_a_name_that_is_no_text_is_kept_and_exported(runner: Runner, folder: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(folder / "test" / PUG) + b"/\xff\xfe.jpg"
+    try:
+        with open(odd, "wb") as file:
+            file.write(jpeg(50, b"Pug"))
+    except OSError:
+        pytest.skip("this system has no such names")
+    runner.go()
+    found = runner.store.read(runner.head.id)
+    assert any(os.fsencode(answer.path).endswith(b"\xff\xfe.jpg") and answer.top == PUG for answer in found.answers)
+    runner.asked = []
+    runner.go()
+    assert runner.asked == []
+    figures = measure(found)
+    for name, make in (
+        ("a.csv", lambda: export.as_csv(found)), ("a.json", lambda: export.as_json(found, figures)),
+        ("a.html", lambda: export.as_html(found, figures, {})),
+    ):  # fmt: skip
+        export.save(tmp_path / name, make)
+    assert b"\\udcff\\udcfe.jpg" in (tmp_path / "a.csv").read_bytes()
 
 
 def test_a_picture_that_the_model_refuses_is_no_end(runner: Runner) -> None:
