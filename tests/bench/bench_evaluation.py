@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402
 
 from sandbox.containers.archive import pack  # noqa: E402
 from tests.bench.bench_invoke import CLASSES, MAKE_MODEL  # noqa: E402
@@ -132,6 +135,27 @@ async def evaluated(evaluations: Evaluations, folder: Path, at_once: int) -> flo
     return row.seconds
 
 
+class Processors:
+    """Milliseconds of computing a picture: of the model's processes, of the rest of the sandbox, of who evaluates."""
+
+    def __init__(self, sandbox: SandboxProcess) -> None:
+        assert sandbox.process is not None
+        self._sandbox = psutil.Process(sandbox.process.pid)
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float, float]:
+        models = sum(sum(child.cpu_times()[:2]) for child in self._sandbox.children(recursive=True))
+        mine = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return models, sum(self._sandbox.cpu_times()[:2]), mine.ru_utime + mine.ru_stime
+
+    def words(self, pictures: int) -> str:
+        """What was used since the last time."""
+        now = self._now()
+        used = [(after - before) / pictures * 1000 for after, before in zip(now, self._before, strict=True)]
+        self._before = now
+        return "model {:.1f}, sandbox {:.1f}, evaluation {:.1f} ms".format(*used)
+
+
 def main() -> int:
     """Measure and print; 0 when the goal is met."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,10 +182,11 @@ def main() -> int:
                 Store(base / "kept", summary_of),
             )  # fmt: skip
             alone = Alone(base / "model", shares, threads)
-            ratios = []
+            processors, ratios = Processors(sandbox), []
             try:
                 for _ in range(arguments.rounds):
                     plain = number / alone.seconds()
+                    processors.words(number)
                     began = time.perf_counter()
                     asked = number / asyncio.run(
                         evaluated(evaluations, base / "pictures", AT_ONCE_AN_INSTANCE * instances)
@@ -170,7 +195,7 @@ def main() -> int:
                     ratios.append(asked / plain)
                     print(
                         f"alone {plain:6.1f} pictures/s, evaluation {asked:6.1f} (with start and end {whole:6.1f}), "
-                        f"ratio {ratios[-1]:.3f}", flush=True,
+                        f"ratio {ratios[-1]:.3f}; processor a picture: {processors.words(number)}", flush=True,
                     )  # fmt: skip
             finally:
                 alone.close()
