@@ -105,6 +105,8 @@ class Command(ABC):
     icon: str = "bolt"
     # It stops what does harm or costs: it is sent as soon as it was agreed to.
     urgent: bool = False
+    # Its question was asked by a dialog of its own, and nothing was typed: it waits as others do.
+    waits: bool = False
     item: ActivityItem | None = None
 
     def confirmation(self) -> Confirmation | None:

@@ -24,7 +24,7 @@ from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
 from console.tasks import ErrorHandler, TaskRegistry
-from workers.aws.recording import SentCall, recording
+from workers.aws.recording import SentCall, recording, spoken
 from workers.errors.tree import SageDeckError
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class AppContext(QObject):
         if held is not None and held != self._held:
             self.accountForgotten.emit()
         self.backend, self.services, self.identity = backend, services, identity
+        services.session.on_change = self._told_elsewhere(identity, backend)
         self.activity.account = f"{identity.account} {backend.region}"
         self.refreshed_at = None
         self.set_absence(None)
@@ -192,7 +193,8 @@ class AppContext(QObject):
         if self.services is not services:
             self._refuse_elsewhere(command)
             return Outcome("refused")
-        waits = confirmation is not None and confirmation.danger and not confirmation.type_name and not command.urgent
+        asked = confirmation is not None and confirmation.danger and not confirmation.type_name
+        waits = (asked or command.waits) and not command.urgent
         if not (waits and self.grace_seconds):
             return await self._carry_out(command, services, self._begin(command))
         item = self._begin(command)
@@ -281,6 +283,22 @@ class AppContext(QObject):
         if self.backend is None or self.identity is None:
             return ""
         return f"{self.identity.account} {self.backend.kind}"
+
+    def _told_elsewhere(self, identity: Identity, backend: Backend) -> Callable[[SentCall], None] | None:
+        """What notes changes that no command makes: what goes on in the background finishes what was begun."""
+        ledger, account = self.ledger, self.ledger_account
+        if ledger is None:
+            return None
+
+        def note(call: SentCall) -> None:
+            noted = ledger.begin(
+                account, f"In the background: {spoken(call.operation)}", icon="refresh", actor=identity.arn,
+                region=backend.region, cli="", profile=backend.profile_name or "",
+            )  # fmt: skip
+            noted.sent(call)
+            noted.ended("failed" if call.error else "done", call.error)
+
+        return note
 
     def _note(self, item: ActivityItem) -> Noted | None:
         account, identity, backend = self.ledger_account, self.identity, self.backend

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from console.activity.ledger import deeds
 from console.commands import Command, Confirmation
+from console.tabs.data.commands_deletion import DeleteObjects
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
 from console.tabs.training.tags.commands import EditTags
 from console.widgets.forms.buttons import Button
@@ -134,6 +136,27 @@ async def test_closing_the_window_asks_about_what_waits(make_application):
     application.window.close()
     await until(lambda: asked)
     assert [line.name for line in asked[0].stops_working] == ["Delete dogs"]
+
+
+async def test_objects_whose_deletion_was_not_typed_wait_too(make_application):
+    application, services = await started(make_application)
+    gone: list[str] = []
+    services.storage = SimpleNamespace(removals=SimpleNamespace(remove=lambda *_: gone.append("sent")))
+    task = application.ctx.start(DeleteObjects("photos", (), waits=True))
+    toast = await until(lambda: undo(application))
+    toast.notice.action[1]()
+    assert (await task).status == "declined" and gone == []
+
+
+async def test_what_no_command_sends_is_in_the_log_too(make_application):
+    application, services = await started(make_application)
+    call = SentCall("sagemaker", "UpdateEndpointWeightsAndCapacities", {"EndpointName": "dogs"}, "us-east-1", "r-1")
+    services.session.on_change(call)
+    ledger = application.ctx.ledger
+    await asyncio.to_thread(ledger.flush)
+    [deed] = deeds(await asyncio.to_thread(ledger.load, application.ctx.ledger_account))
+    assert deed.title == "In the background: update endpoint weights and capacities"
+    assert (deed.state, deed.calls) == ("done", [call])
 
 
 # Putting back

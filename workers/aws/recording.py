@@ -76,21 +76,30 @@ def is_change(operation: str, parameters: Mapping[str, Any]) -> bool:
     return _READS.match(operation) is None and parameters.get("DryRun") is not True
 
 
-def watch(client: Any) -> None:
-    """Tell of what this boto3 client sends from now on."""
+def watch(client: Any, elsewhere: Callable[[], Listener | None] = lambda: None) -> None:
+    """Tell of what this boto3 client sends from now on; ``elsewhere()`` hears what is sent outside of ``recording``."""
     events = client.meta.events
-    events.register("provide-client-params", _asked)
+
+    def asked(params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        _note(params, model, context, _listener.get() or elsewhere())
+
+    events.register("provide-client-params", asked)
     events.register("after-call", _answered)
     events.register("after-call-error", _failed)
 
 
-def _asked(params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-    if _listener.get() is not None and is_change(model.name, params):
+def spoken(operation: str) -> str:
+    """AWS's name of an operation as words: ``UpdateEndpoint`` is ``update endpoint``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", operation).lower()
+
+
+def _note(params: Mapping[str, Any], model: Any, context: dict[str, Any], listener: Listener | None) -> None:
+    if listener is not None and is_change(model.name, params):
         service = model.service_model.service_name
         call = SentCall(
             service, model.name, hidden(params), context.get("client_region", ""), at=datetime.now(UTC).isoformat()
         )
-        context[_ASKED] = call
+        context[_ASKED] = call, listener
 
 
 def _answered(http_response: Any, parsed: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
@@ -105,7 +114,6 @@ def _failed(exception: BaseException, context: dict[str, Any], **_: Any) -> None
 
 
 def _tell(context: dict[str, Any], request_id: str, error: str) -> None:
-    call: SentCall | None = context.pop(_ASKED, None)
-    listener = _listener.get()
-    if call is not None and listener is not None:
+    call, listener = context.pop(_ASKED, (None, None))
+    if call is not None:
         listener(SentCall(call.service, call.operation, call.parameters, call.region, request_id, error, call.at))

@@ -88,6 +88,8 @@ class AwsSession:
         self._identity: Identity | None = None
         # What the session's own requests cost on AWS.
         self.meter = ReadMeter()
+        # Called in a thread of the session with every change that is sent outside of ``recording``.
+        self.on_change: recording.Listener | None = None
         # Called in a thread of the session with a device's number; gives its code, or None when nobody entered one.
         self.ask_code: AskCode | None = None
 
@@ -116,7 +118,7 @@ class AwsSession:
                     config=client_config(self.backend, service),
                 )
                 self.meter.watch(made)
-                recording.watch(made)
+                recording.watch(made, lambda: self.on_change)
                 self._clients[service] = bound(made, service)
             return self._clients[service]
 

@@ -58,8 +58,10 @@ class _Removal(Command):
 class DeleteObjects(_Removal):
     """Deletes objects that were listed and agreed to."""
 
-    def __init__(self, bucket: str, doomed: Sequence[Doomed], cli: str = "") -> None:
+    def __init__(self, bucket: str, doomed: Sequence[Doomed], cli: str = "", *, waits: bool = False) -> None:
+        """``waits``: nothing was typed, so it can be undone for some seconds."""
         super().__init__(bucket, doomed)
+        self.waits = waits
         self.title = f"Delete {count(len(self._doomed), 'object')} from {bucket}"
         self._cli = cli
 

@@ -100,7 +100,7 @@ class Deleting:
         agreed = await self._ask(bucket, question, find, cli)
         if agreed is None:
             return False
-        command = DeleteObjects(bucket, agreed, cli)
+        command = DeleteObjects(bucket, agreed, cli, waits=not question.type_name)
         outcome = await self._ctx.run(command)
         self._removed(bucket, (item.key for item in agreed))
         if not outcome:

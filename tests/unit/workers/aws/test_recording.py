@@ -16,7 +16,7 @@ from botocore.validate import validate_parameters
 
 from workers.aws.as_commands import as_cli, as_python
 from workers.aws.pool import WorkerPool
-from workers.aws.recording import SentCall, is_change, recording, watch
+from workers.aws.recording import SentCall, is_change, recording, spoken, watch
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "k", "aws_secret_access_key": "s"}
 CALLS = [
@@ -74,6 +74,21 @@ def test_nobody_is_told_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     client.delete_endpoint(EndpointName="dogs")
     assert seen == []
+
+
+def test_what_is_sent_outside_is_heard_elsewhere() -> None:
+    client = boto3.client("sagemaker", **KEYS)
+    heard: list[SentCall] = []
+    watch(client, lambda: heard.append)
+    with Stubber(client) as stub:
+        for _ in range(2):
+            stub.add_response("delete_endpoint", {})
+        client.delete_endpoint(EndpointName="dogs")
+        with recording(lambda call: None):
+            client.delete_endpoint(EndpointName="cats")
+    assert [call.parameters["EndpointName"] for call in heard] == ["dogs"] and spoken(
+        "DeleteEndpoint"
+    ) == "delete endpoint"
 
 
 async def _two_at_once(pool: WorkerPool, client: Any) -> list[list[str]]:
