@@ -97,6 +97,19 @@ def test_a_model_that_breaks_or_does_not_load_is_the_algorithms_error(bench: Ben
     )
 
 
+def test_a_model_at_an_https_url_is_the_object_that_the_url_names(bench: Bench) -> None:
+    url = "https://bucket.s3.us-east-1.amazonaws.com/echo/model.tar.gz"
+    container = {"Image": "image", "ModelDataUrl": url}
+    bench.call("CreateModel", ModelName="web", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    put(bench, a="good")
+    bench.batch("web", "web", "in/")
+    assert bench.end("Transform", "web")["TransformJobStatus"] == "Completed"
+    assert bench.stored("out/web/") == {"a.csv.out": b"[good]"}
+    with pytest.raises(AwsError, match="ModelDataUrl must be an S3 URI"):
+        elsewhere = {**container, "ModelDataUrl": "https://example.com/model.tar.gz"}
+        bench.call("CreateModel", ModelName="far", ExecutionRoleArn=ROLE, PrimaryContainer=elsewhere)
+
+
 def test_a_stopped_job_stores_nothing(bench: Bench) -> None:
     put(bench, a="good", b="sleep")
     bench.batch("sleeps", "echo", "in/")

@@ -53,7 +53,9 @@ def test_good_requests_pass() -> None:
     ("change", "words"),
     [
         ({"InputDataConfig": [channel(), channel()]}, "Channel names must be unique"),
+        ({"AlgorithmSpecification": None}, "'algorithmSpecification' failed to satisfy constraint: Member must not be"),
         ({"InputDataConfig": [channel(uri="s3://b/empty/x")]}, "No S3 objects found"),
+        ({"ProfilerConfig": {"S3OutputPath": "s3://none/p"}}, 'S3 bucket "none" of ProfilerConfig'),
         ({"InputDataConfig": [channel(uri="https://x/y")]}, "must be an S3 URI"),
         ({"InputDataConfig": [channel(InputMode="Pipe")]}, "Pipe"),
         ({"InputDataConfig": [channel("..")]}, "cannot be the name of a channel"),
