@@ -24,7 +24,7 @@ from tests.helpers.models import enter
 from tests.helpers.overview_tab import names, opened, shown
 from tests.helpers.window import dialog_of, menu_of, texts, until
 from workers.errors.tree import Expired
-from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Inventory, Place
+from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Inventory, Kind, Place, Resource
 
 OLD = ("endpoint", "dog-classifier-old")
 
@@ -314,6 +314,35 @@ async def test_what_runs_is_stopped_by_its_own_service(make_application: Callabl
     assert "stop-hyper-parameter-tuning-job" in application.activity.history[0].cli
     instance = next(row for row in pictured() if row.kind == "instance")
     assert StopRunning([instance]).cli() == f"aws ec2 stop-instances --instance-ids {instance.id}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "means"),
+    [("processing-job", "What it uploads as it goes is kept"), ("transform-job", "Nothing of its predictions is kept")],
+)
+async def test_a_job_that_only_the_inventory_shows_is_stopped_there(
+    make_application: Callable[..., Any], kind: Kind, means: str
+) -> None:
+    from console.tabs.overview.stopping import StopRunning
+
+    row = replace(next(row for row in pictured() if row.kind == "tuning-job"), kind=kind, id="batch-1", name="batch-1")
+    inventory = FakeInventory([*pictured(), row])
+    application, tab = await shown(make_application, inventory)
+    stopped: list[str] = []
+
+    async def stop(job: Resource) -> None:
+        stopped.append(job.name)
+
+    inventory.stop = stop  # type: ignore[attr-defined]
+    tab.list.table.select_keys([row.key])
+    assert "Stop…" in menu_of(tab.list.table)
+    application.ctx.start(StopRunning([row]))
+    dialog = await dialog_of(ConfirmDialog, application.window)
+    assert means in texts(dialog)
+    dialog.accept()
+    await until(lambda: stopped == ["batch-1"])
+    await until(lambda: application.activity.history)
+    assert f"stop-{kind} --{kind}-name batch-1" in application.activity.history[0].cli
 
 
 # With the other tabs

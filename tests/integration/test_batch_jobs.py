@@ -19,6 +19,7 @@ from tests.helpers.batch_jobs import s3_input, s3_output
 from tests.helpers.sagemaker_jobs import BUCKET, TRUST, Account
 from tests.helpers.sandbox import SandboxProcess, clean_environ
 from tests.helpers.waiting import wait_for
+from workers.inventory.types import Inventory
 from workers.services import Services
 
 pytestmark = pytest.mark.integration
@@ -135,18 +136,22 @@ def test_a_transform_job_asks_the_model_that_an_endpoint_would_serve(account: Ac
     assert any(name.startswith("words/i-") and name.endswith("/data-log") for name in names)
 
 
-def test_the_inventory_reads_a_job_and_its_stop_works(account: Account) -> None:
+def test_the_inventory_reads_a_job_and_stops_it(account: Account) -> None:
     start(account, "sleeps", SLEEPS)
     wait_for(lambda: account.log("sleeps", GROUP) == ["up"], every=0.2)
     services = Services(backend_of(account.sandbox))
+
+    async def body() -> Inventory:
+        found = await services.inventory.read(("processing-job", "transform-job"))
+        await services.inventory.stop(next(row for row in found.resources if row.name == "sleeps"))
+        return found
+
     try:
-        found = asyncio.run(services.inventory.read(("processing-job", "transform-job")))
+        found = asyncio.run(body())
     finally:
         services.close()
     states = {(row.kind, row.name): row.state for row in found.resources}
     assert states["processing-job", "sleeps"] == "InProgress"
-    assert states["transform-job", "words"] == "Completed"
-    account.sagemaker.stop_processing_job(ProcessingJobName="sleeps")
     assert ended(account, "sleeps")["ProcessingJobStatus"] == "Stopped"
 
 

@@ -27,7 +27,7 @@ from workers.inventory.closer import Closer
 from workers.inventory.costs import Ledger, Spending, figures, history, month_start
 from workers.inventory.explorer import explored
 from workers.inventory.idle import judge, unjudged
-from workers.inventory.kinds import Kind
+from workers.inventory.kinds import JOB_KINDS, Kind
 from workers.inventory.parked import ParkedRows
 from workers.inventory.past import with_past
 from workers.inventory.past_reading import PastReader
@@ -89,8 +89,8 @@ class InventoryService:
         parked = ParkedRows(session, endpoints, parking)
         self._stock.add(parked.reader)
         self._settling = Settling(session, parking, parked)
-        hands = Deleting(session, endpoints, functions, parking, parked)
-        self._demolition = Demolition(self._ask, self._rates, self._stock, hands)
+        self._hands = Deleting(session, endpoints, functions, parking, parked)
+        self._demolition = Demolition(self._ask, self._rates, self._stock, self._hands)
         self._judged_by: tuple[IdleRule, ...] = ()
         self._uses: Reading | None = None
         self._uses_at, self._uses_of = 0.0, frozenset[tuple[Kind, str]]()
@@ -240,6 +240,12 @@ class InventoryService:
         done = await self._settling.carry_out(finding, rule)
         self._uses = None
         return done
+
+    async def stop(self, job: Resource) -> None:
+        """Ask for a job of any kind to be stopped; one that has ended is left as it is. Raises ``SageDeckError``."""
+        if job.kind not in JOB_KINDS:
+            raise ValueError(f"{job.kind} is no job")
+        await self._hands.begin(job)
 
     async def tear_down_plan(self, choice: TearDownChoice = TearDownChoice()) -> TearDownPlan:  # noqa: B008
         """Read the account afresh, and say what would go, in which order, and what stays and why."""

@@ -22,6 +22,8 @@ ENTRIES: dict[str, Entries] = {
     "notebook": notebooks.entries,
     "training-job": stopping.entries,
     "tuning-job": stopping.entries,
+    "processing-job": stopping.entries,
+    "transform-job": stopping.entries,
     "instance": stopping.entries,
 }
 MAKE: list[tuple[str, str, Callable[[AppContext], object]]] = [("New notebook instance…", "notebook", notebooks.make)]

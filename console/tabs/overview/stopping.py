@@ -17,15 +17,25 @@ from workers.prices.table import HOURS_PER_MONTH
 if TYPE_CHECKING:
     from workers.services import Services
 
-_RUNS: Mapping[Kind, str] = {"training-job": "InProgress", "tuning-job": "InProgress", "instance": "running"}
+_RUNS: Mapping[Kind, str] = {
+    "training-job": "InProgress",
+    "tuning-job": "InProgress",
+    "processing-job": "InProgress",
+    "transform-job": "InProgress",
+    "instance": "running",
+}
 _MEANS: Mapping[Kind, str] = {
     "training-job": "The script has 120 seconds to save its best model, which is kept. A stopped job cannot go on.",
     "tuning-job": "Its running trials stop, too, and no more are begun. What was found so far is kept.",
+    "processing-job": "Its script has 120 seconds to end. What it uploads as it goes is kept, the rest is not.",
+    "transform-job": "Nothing of its predictions is kept.",
     "instance": "What runs on it ends. Its disk stays, and is paid for; it can be started again.",
 }
 _LINES: Mapping[Kind, str] = {
     "training-job": "aws sagemaker stop-training-job --training-job-name {}",
     "tuning-job": "aws sagemaker stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {}",
+    "processing-job": "aws sagemaker stop-processing-job --processing-job-name {}",
+    "transform-job": "aws sagemaker stop-transform-job --transform-job-name {}",
     "instance": "aws ec2 stop-instances --instance-ids {}",
 }
 
@@ -65,6 +75,8 @@ class StopRunning(Command):
                 await services.training.stop(resource.name)
             elif resource.kind == "tuning-job":
                 await services.tuning.stop(resource.name)
+            elif resource.kind in ("processing-job", "transform-job"):
+                await services.inventory.stop(resource)
             else:
                 await services.compute.instances.stop(resource.id)
 
