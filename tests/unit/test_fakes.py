@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.full_account import FullServices
+from tests.helpers.held import held
 from tests.helpers.models import ModelServices
 from tests.helpers.training_tab import FakeAccount
 from tests.helpers.window import SANDBOX, FakeServices
@@ -69,5 +70,23 @@ def test_a_stand_in_has_the_calls_of_the_workers(make: Any) -> None:
         found = list(calls_of(make(), real))
         assert found
         assert [f"{name}: {said}" for name, fake, there in found if (said := problem(fake, there))] == []
+    finally:
+        real.close()
+
+
+def test_the_calls_that_mypy_holds_are_those_of_the_stand_ins_that_are_classes() -> None:
+    """A call that is added to them, and that the workers have, is to be held, too."""
+    fake, real = FakeServices(SANDBOX), Services(SANDBOX)
+    try:
+        known = {(type(call.__self__).__name__, call.__name__) for call in held(fake)}
+        parts = [(fake.inventory, real.inventory), (fake.security, real.security), (fake.trail, real.trail)]
+        parts += [(fake.load, real.load), (fake.scaling, real.scaling)]
+        there = {
+            (type(part).__name__, name)
+            for part, counterpart in parts
+            for name, call in inspect.getmembers(type(part), inspect.isroutine)
+            if not name.startswith("_") and hasattr(counterpart, name)
+        }
+        assert there <= known
     finally:
         real.close()
