@@ -34,11 +34,11 @@ async def test_job_and_endpoint_show_their_machines(make_application: Callable[.
     stage = await stage_of(make_application, tmp_path)
     await stage.show("job")
     detail: JobDetail = stage.tab("training").detail
-    await until(lambda: [series.name for series in detail._machine._series] == ["disk", "memory", "CPU"])
-    assert max(detail._machine._series[2].ys) < 100
+    await until(lambda: set(detail.machine.shown) == {"disk", "memory", "CPU"})
+    assert detail.machine.shown["CPU"] < 100
     await stage.show("endpoints")
     panel = stage.window.findChild(EndpointPanel)
-    await until(lambda: len(panel._machine._series) == 3)
+    await until(lambda: len(panel.machine.shown) == 3)
     stage.close()
 
 
@@ -47,16 +47,16 @@ async def test_why_there_are_no_figures_is_said(make_application: Callable[..., 
     stage.services.use = MachineUse()
     await stage.show("job")
     detail: JobDetail = stage.tab("training").detail
-    await until(lambda: detail._machine._placeholder == "CloudWatch has no figures of this job")
+    await until(lambda: detail.machine.said == "CloudWatch has no figures of this job")
 
     async def refused(job: TrainingJob) -> MachineUse:
         raise AccessDenied("You may not read metrics", "no")
 
     stage.services.machines.job = refused
     job = next(job for job in full.jobs() if job.name == full.JOB)
-    await detail._read_machine(stage.services, job)
-    assert detail._machine._placeholder == "You may not read metrics"
+    await detail.read_machine(stage.services, job)
+    assert detail.machine.said == "You may not read metrics"
     elsewhere = replace(job, name="elsewhere", place="ec2", created=NOW - timedelta(days=1))
     detail.show_job(elsewhere)
-    assert detail._machine._placeholder == "Its instance's figures stand in EC2"
+    assert detail.machine.said == "Its instance's figures stand in EC2"
     stage.close()

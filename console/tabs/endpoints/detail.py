@@ -69,7 +69,7 @@ class EndpointPanel(SidePanel):
         self._parking = Banner("warn")
         self._parking.hide()
         self._latency = LineChart("Latency", y_format=milliseconds, tick_format=_tick, time_axis=True)
-        self._machine = MachineChart()
+        self.machine = MachineChart()
         self._machine_read = 0.0
         self._facts = KeyValues(copy=("ARN",))
         self._log = LogPanel("Log")
@@ -84,7 +84,7 @@ class EndpointPanel(SidePanel):
         self.add(self._parking)
         self.add(self.role)
         self.add(self._latency)
-        self.add(self._machine)
+        self.add(self.machine)
         self.add(self._facts)
         self.section("If you delete it")
         self.add(self._touched)
@@ -94,7 +94,7 @@ class EndpointPanel(SidePanel):
 
     def _dress(self) -> None:
         self._latency.setFixedHeight(theme().pixels(160))
-        self._machine.setFixedHeight(theme().pixels(160))
+        self.machine.setFixedHeight(theme().pixels(160))
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ class EndpointPanel(SidePanel):
                 on_error=self._plan_failed,
             )
         if changed:
-            self._machine.set_use(None, "Reading CloudWatch…")
+            self.machine.set_use(None, "Reading CloudWatch…")
             self._machine_read = 0.0
             self.follow()
         self._read_machine(row)
@@ -161,7 +161,7 @@ class EndpointPanel(SidePanel):
     def _read_machine(self, row: Row) -> None:
         """Ask for the machine's figures, once a minute."""
         serving = row.endpoint.status in ("InService", "Updating")
-        self._machine.setVisible(serving)
+        self.machine.setVisible(serving)
         if serving and time.monotonic() - self._machine_read >= MACHINE_SECONDS:
             self._machine_read = time.monotonic()
             self.ctx.with_services(
@@ -177,10 +177,10 @@ class EndpointPanel(SidePanel):
         use = await services.machines.endpoint(endpoint.name, variant)
         if endpoint.name == self.name:
             cores = services.prices.cores(endpoint.instance_type)
-            self._machine.set_use(use or None, "CloudWatch has no figures of the last hour", cores)
+            self.machine.set_use(use or None, "CloudWatch has no figures of the last hour", cores)
 
     def _machine_failed(self, error: BaseException) -> None:
-        self._machine.set_use(None, error.title if isinstance(error, SageDeckError) else str(error))
+        self.machine.set_use(None, error.title if isinstance(error, SageDeckError) else str(error))
 
     def _plan_failed(self, error: BaseException) -> None:
         words = error.title if isinstance(error, SageDeckError) else str(error)

@@ -96,7 +96,7 @@ class JobDetail(QWidget):
         self._loaded = False
         self._loss = LineChart("Loss", y_format=loss, x_name="epoch", axis_sample="0.00")
         self._accuracy = LineChart("Accuracy", y_format=fraction, x_name="epoch", y_range=(0, 1))
-        self._machine = MachineChart()
+        self.machine = MachineChart()
         self._facts = KeyValues()
         self.tags = TagLine(ctx)
         self.role = RoleNotice(ctx, "training")
@@ -187,7 +187,7 @@ class JobDetail(QWidget):
         row.setSpacing(24)
         row.addWidget(self._loss, 1)
         row.addWidget(self._accuracy, 1)
-        row.addWidget(self._machine, 1)
+        row.addWidget(self.machine, 1)
         facts = QWidget()
         column = QVBoxLayout(facts)
         column.setContentsMargins(0, 0, 0, 0)
@@ -212,7 +212,7 @@ class JobDetail(QWidget):
         self._no_model = _NOT_KNOWN
         self._features, self._loaded = ProgressReader(), False
         self._draw(())
-        self._machine.set_use(None, _machine_words(job))
+        self.machine.set_use(None, _machine_words(job))
         self._banner.hide()
         self._pages.set_current("live")
         self._pages.set_segment_enabled("report", False)
@@ -250,7 +250,7 @@ class JobDetail(QWidget):
     async def _describe(self, services: Services, name: str) -> bool:
         turn, self._turns = self._turns, self._turns + 1
         if self._described is not None and turn % _MACHINE_EVERY == _DESCRIBE_EVERY - 1:
-            await self._read_machine(services, self._described)
+            await self.read_machine(services, self._described)
         if self._described is None or turn % _DESCRIBE_EVERY == 0:
             first = self._described is None
             job = self._described = await services.training.describe(name)
@@ -270,24 +270,24 @@ class JobDetail(QWidget):
 
     async def _conclude(self, services: Services) -> None:
         if self._described is not None:
-            await self._read_machine(services, self._described)
+            await self.read_machine(services, self._described)
             await self._look_for_model(services, self._described)
             await self._show_end(services, self._described)
         self._loaded = True
         if not self._charts_filled():
             self._draw(())
 
-    async def _read_machine(self, services: Services, job: TrainingJob) -> None:
+    async def read_machine(self, services: Services, job: TrainingJob) -> None:
         """Figures of the machine are welcome, and missing ones stop nothing."""
         if job.place != "sagemaker":
             return
         try:
             use = await services.machines.job(job)
         except SageDeckError as error:
-            self._machine.set_use(None, error.title)
+            self.machine.set_use(None, error.title)
             return
         if self._job is not None and self._job.name == job.name:
-            self._machine.set_use(use or None, _machine_words(job), services.prices.cores(job.instance_type))
+            self.machine.set_use(use or None, _machine_words(job), services.prices.cores(job.instance_type))
 
     async def _look_for_model(self, services: Services, job: TrainingJob) -> None:
         if job.status != "Stopped":

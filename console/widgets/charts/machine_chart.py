@@ -28,6 +28,16 @@ class MachineChart(LineChart):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Machine", y_format=share, tick_format=share, time_axis=True, parent=parent)
 
+    @property
+    def shown(self) -> dict[str, float]:
+        """The latest figure of each line."""
+        return {series.name: series.ys[-1] for series in self._series}
+
+    @property
+    def said(self) -> str:
+        """What is said where there are no figures."""
+        return "" if self._series else self._placeholder
+
     def set_use(self, use: MachineUse | None, without: str, cores: int = 0) -> None:
         """Show ``use`` of machines with so many ``cores`` (0: not known); ``without``: what to say for none."""
         self.set_series(machine_series(use, cores) if use is not None else [])
