@@ -1,4 +1,4 @@
-"""Service quotas of SageMaker and EC2: which there are, what they allow now, and how they are raised.
+"""Service quotas: which there are, what they allow now, and how they are raised.
 
 Names are AWS's own ("ml.m5.2xlarge for training job usage"). SageMaker's codes are the sandbox's: on AWS each has
 another one, so look a quota up by its name, as one does there. EC2's codes are AWS's. The values are those of an
@@ -22,12 +22,31 @@ from typing import Any
 from botocore.model import StringShape
 
 from sandbox.core.account import arn as make_arn
+from sandbox.core.settings import account_concurrency
 from sandbox.core.state import Database
+from sandbox.s3.store import MOST_BUCKETS
 from sandbox.wire.errors import AwsError
 from sandbox.wire.models import operation_model
 
 SERVICE_CODE = "sagemaker"
-SERVICES = {SERVICE_CODE: "Amazon SageMaker", "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)"}
+# Every service that the sandbox serves, by AWS's code; of most nothing is limited here, so they have no quotas.
+SERVICES = {
+    SERVICE_CODE: "Amazon SageMaker",
+    "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
+    "lambda": "AWS Lambda",
+    "s3": "Amazon Simple Storage Service (Amazon S3)",
+    "application-autoscaling": "Application Auto Scaling",
+    "budgets": "AWS Budgets",
+    "ce": "AWS Cost Explorer",
+    "cloudtrail": "AWS CloudTrail",
+    "iam": "AWS Identity and Access Management (IAM)",
+    "logs": "Amazon CloudWatch Logs",
+    "monitoring": "Amazon CloudWatch",
+    "ssm": "AWS Systems Manager",
+    "sts": "AWS Security Token Service (STS)",
+}
+# AWS's code for Lambda's concurrency, which a setting of the sandbox says.
+_CONCURRENCY = "L-B99A9384"
 TRAINING, SPOT, ENDPOINT = "training job usage", "spot training job usage", "endpoint usage"
 PROCESSING, TRANSFORM = "processing job usage", "transform job usage"
 HOSTS_OF_A_JOB = "Maximum number of instances per training job"
@@ -85,6 +104,8 @@ class Quotas:
 
     def limit(self, quota: Quota) -> float:
         """What the quota allows now: the latest approved raise, else the default."""
+        if quota.code == _CONCURRENCY:
+            return float(account_concurrency())
         approved = [request.desired for request in self.raises(quota.code) if request.status == "APPROVED"]
         return approved[0] if approved else quota.value
 
@@ -168,6 +189,9 @@ def catalogue() -> dict[str, Quota]:
         for instance_type in types
     ]
     quotas += _vcpu_quotas().values()
+    # Lambda quotas and S3 quotas (AWS General Reference).
+    quotas.append(Quota("Concurrent executions", 1000.0, False, "lambda", _CONCURRENCY))
+    quotas.append(Quota("General purpose buckets", float(MOST_BUCKETS), False, "s3", "L-DC2B2D3D"))
     return {quota.name: quota for quota in sorted(quotas, key=lambda quota: quota.name)}
 
 

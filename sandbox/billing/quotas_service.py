@@ -119,7 +119,7 @@ def _all_of(request: Asked) -> list[Quota]:
 def _no_service(code: str) -> AwsError:
     return AwsError(
         "NoSuchResourceException",
-        f"The specified service {code} does not exist. The sandbox has {' and '.join(SERVICES)} only.",
+        f"The specified service {code} does not exist. The sandbox has {', '.join(SERVICES)} only.",
     )
 
 

@@ -25,7 +25,7 @@ OWNER = {"ID": OWNER_ID, "DisplayName": "operator"}
 def list_buckets(store: Store, call: S3Call) -> Members:
     """ListBuckets, with prefix and pages."""
     prefix, after = call.query.get("prefix", ""), call.query.get("continuation-token", "")
-    limit = _number(call, "max-buckets", 10_000)
+    limit = number(call, "max-buckets", 10_000)
     region = call.query.get("bucket-region", "")
     found = [
         bucket
@@ -70,17 +70,19 @@ def delete_bucket(store: Store, call: S3Call) -> Members:
     return {}
 
 
-def _number(call: S3Call, name: str, default: int) -> int:
+def number(call: S3Call, name: str, default: int) -> int:
+    """A number of the query, at most ``default``, which it is without one. Raises InvalidArgument."""
     text = call.query.get(name, "")
     if not text:
         return default
-    number = whole(text)
-    if number is None:
+    given = whole(text)
+    if given is None:
         raise AwsError("InvalidArgument", f"Provided {name} not an integer or within integer range")
-    return min(number, default)
+    return min(given, default)
 
 
-def _encoder(call: S3Call) -> Callable[[str], str]:
+def encoder(call: S3Call) -> Callable[[str], str]:
+    """How names are written in the answer (``encoding-type``)."""
     if call.query.get("encoding-type") == "url":
         return lambda text: quote(text, safe="/~")
     return lambda text: text
@@ -92,8 +94,8 @@ def list_objects(store: Store, call: S3Call) -> Members:
     query = call.query
     second = query.get("list-type") == "2"
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    limit = _number(call, "max-keys", 1000)
-    encode = _encoder(call)
+    limit = number(call, "max-keys", 1000)
+    encode = encoder(call)
     if second:
         after = query.get("continuation-token") or query.get("start-after", "")
     else:
@@ -142,8 +144,8 @@ def list_object_versions(store: Store, call: S3Call) -> Members:
     query = call.query
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
-    limit = _number(call, "max-keys", 1000)
-    encode = _encoder(call)
+    limit = number(call, "max-keys", 1000)
+    encode = encoder(call)
     page = list_versions(
         store=store,
         bucket=bucket,

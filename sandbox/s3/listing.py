@@ -32,7 +32,7 @@ def list_page(store: Store, bucket: str, prefix: str, delimiter: str, after: str
         return page
     position, inclusive = (prefix, True) if after < prefix else (after, False)
     if delimiter and after:
-        group = _group(after, prefix, delimiter)
+        group = group_of(after, prefix, delimiter)
         if group and after == group:
             position, inclusive = group + LAST, False
     batch = _first_batch(delimiter)
@@ -51,7 +51,7 @@ def list_page(store: Store, bucket: str, prefix: str, delimiter: str, after: str
             if len(page.objects) + len(page.prefixes) >= max_keys:
                 page.truncated = True
                 return page
-            group = _group(key, prefix, delimiter)
+            group = group_of(key, prefix, delimiter)
             if group:
                 page.prefixes.append(group)
                 page.last = group
@@ -71,7 +71,7 @@ def _first_batch(delimiter: str) -> int:
     return 1 if delimiter else BATCH
 
 
-def _group(key: str, prefix: str, delimiter: str) -> str:
+def group_of(key: str, prefix: str, delimiter: str) -> str:
     """The common prefix that ``key`` belongs to, or an empty string."""
     if not delimiter:
         return ""
@@ -99,7 +99,7 @@ def list_versions(
     before_seq = _sequence_of(store, bucket, key_marker, version_marker) if version_marker else 0
     position = (key_marker, before_seq)
     group_end = ""
-    if key_marker.startswith(prefix) and _group(key_marker, prefix, delimiter) == key_marker != "":
+    if key_marker.startswith(prefix) and group_of(key_marker, prefix, delimiter) == key_marker != "":
         # The page before ended with this common prefix, which stands for all keys below it: go on behind them.
         group_end = key_marker + LAST
         position = (group_end, 0)
@@ -124,7 +124,7 @@ def list_versions(
             if len(page.objects) + len(page.prefixes) >= max_keys:
                 page.truncated = True
                 return page
-            group = _group(key, prefix, delimiter)
+            group = group_of(key, prefix, delimiter)
             if group:
                 page.prefixes.append(group)
                 page.last, page.last_version, group_end = group, "", group + LAST

@@ -201,9 +201,9 @@ def get_object(store: Store, call: S3Call) -> Answer | RestResponse:
     if (status == 200 or length == info.size) and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         members.update(checksum_members(info))
     members["ContentLength"] = length
+    members.update((member, call.query[name]) for name, member in OVERRIDES.items() if name in call.query)
     if call.method == "HEAD":
         return answer
-    members.update((member, call.query[name]) for name, member in OVERRIDES.items() if name in call.query)
     file = store.blobs.path(info.blob or "").open("rb")
     members["Body"] = FileBody(file, start, length)
     return answer

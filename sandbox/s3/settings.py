@@ -101,7 +101,7 @@ def acl(store: Store, call: S3Call) -> Members:
     store.bucket(bucket)
     if call.method == "PUT":
         refuse_grants(call.headers)
-        if call.http.body() or "x-amz-acl" not in call.headers:
+        if call.document() or "x-amz-acl" not in call.headers:
             raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
         return {}
     grantee = {"Type": "CanonicalUser", "ID": OWNER_ID}

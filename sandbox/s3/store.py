@@ -18,6 +18,8 @@ from sandbox.wire.errors import AwsError
 
 # S3 User Guide, "Naming Amazon S3 objects".
 MAX_KEY_BYTES = 1024
+# Buckets of an account (AWS General Reference, S3 quotas).
+MOST_BUCKETS = 10_000
 COLUMNS = "bucket, key, seq, version, marker, blob, size, etag, modified, type, meta"
 ROW = """bucket TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, version TEXT NOT NULL,
     marker INTEGER NOT NULL, blob TEXT, size INTEGER NOT NULL, etag TEXT NOT NULL, modified REAL NOT NULL,
@@ -125,6 +127,9 @@ class Store:
                         BucketName=name,
                     )
                 return
+            count = self.db.one("SELECT count(*) AS n FROM s3_buckets")
+            if count is not None and count["n"] >= MOST_BUCKETS:
+                raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed")
             self.db.execute("INSERT INTO s3_buckets VALUES (?,?,?)", (name, time.time(), region))
 
     def delete_bucket(self, name: str) -> None:

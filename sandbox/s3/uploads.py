@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sandbox.core.numbers import whole
 from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Members
+from sandbox.s3.buckets import encoder, number
 from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
-from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart
+from sandbox.s3.listing import group_of
+from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart, Upload
 from sandbox.s3.objects import (
     checksum_members,
     copy_source,
@@ -21,6 +23,8 @@ from sandbox.s3.request import S3Call
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError
 
+# Uploads of one page (S3 API reference).
+MAX_UPLOADS = 1000
 _PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
 
 
@@ -119,6 +123,7 @@ def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
     for part in xml.parse(call.document()).iter("Part"):
         checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
         wanted.append((_part_number(xml.text_of(part, "PartNumber")), xml.text_of(part, "ETag"), checksum or None))
+    _check_checksums(upload, call.headers)
     expected = call.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
     size = call.headers.get("x-amz-mp-object-size")
     info = multipart.complete(upload, wanted, write_conditions(call.headers), expected, size)
@@ -131,6 +136,21 @@ def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
         **checksum_members(info),
         **version_member(store, info),
     }
+
+
+def _check_checksums(upload: Upload, headers: Mapping[str, str]) -> None:
+    """Refuse a checksum of another kind than the upload was begun with: nobody could compare it."""
+    kind = headers.get("x-amz-checksum-type", upload.checksum_type)
+    if kind != upload.checksum_type:
+        text = f"The upload was created using the {upload.checksum_type} checksum mode. The complete request must use"
+        raise AwsError("InvalidRequest", f"{text} the same checksum mode.")
+    others = [name for name in ALGORITHMS if PREFIX + name in headers and name != upload.algorithm]
+    if others:
+        raise AwsError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {upload.algorithm or 'null'}, "
+            f"actual checksum Type: {others[0]}",
+        )
 
 
 def abort(multipart: Multipart, call: S3Call) -> Members:
@@ -172,16 +192,51 @@ def list_parts(multipart: Multipart, call: S3Call) -> Members:
 
 
 def list_uploads(multipart: Multipart, call: S3Call) -> Members:
-    """ListMultipartUploads."""
-    bucket = call.bucket
-    prefix = call.query.get("prefix", "")
+    """ListMultipartUploads: pages of uploads and of common prefixes, by key and then by time."""
+    bucket, query = call.bucket, call.query
+    prefix, delimiter, key_marker = (query.get(name, "") for name in ("prefix", "delimiter", "key-marker"))
+    marker = query.get("upload-id-marker", "") if key_marker else ""
+    limit = number(call, "max-uploads", MAX_UPLOADS)
+    encode = encoder(call)
+    found: list[Upload] = []
+    prefixes: list[str] = []
+    last_key = last_id = ""
+    truncated = False
+    for upload in _after(multipart.uploads(bucket, prefix), key_marker, marker):
+        group = group_of(upload.key, prefix, delimiter)
+        if group and (group in prefixes or group <= key_marker):
+            continue
+        if len(found) + len(prefixes) >= limit:
+            truncated = limit > 0
+            break
+        if group:
+            prefixes.append(group)
+            last_key, last_id = group, ""
+        else:
+            found.append(upload)
+            last_key, last_id = upload.key, upload.id
     return {
         "Bucket": bucket,
-        "Prefix": prefix,
-        "MaxUploads": 1000,
-        "IsTruncated": False,
+        "Prefix": encode(prefix),
+        "KeyMarker": encode(key_marker),
+        "UploadIdMarker": marker,
+        "Delimiter": encode(delimiter) if delimiter else None,
+        "EncodingType": "url" if "encoding-type" in query else None,
+        "MaxUploads": limit,
+        "IsTruncated": truncated,
+        "NextKeyMarker": encode(last_key) if truncated else None,
+        "NextUploadIdMarker": last_id or None if truncated else None,
         "Uploads": [
-            {"Key": upload.key, "UploadId": upload.id, "StorageClass": "STANDARD", "Initiated": upload.started}
-            for upload in multipart.uploads(bucket, prefix)
+            {"Key": encode(upload.key), "UploadId": upload.id, "StorageClass": "STANDARD", "Initiated": upload.started}
+            for upload in found
         ],
+        "CommonPrefixes": [{"Prefix": encode(text)} for text in prefixes],
     }
+
+
+def _after(uploads: list[Upload], key: str, upload_id: str) -> list[Upload]:
+    """The uploads behind a place: behind all of its key, or behind one of them."""
+    same = [upload for upload in uploads if upload.key == key]
+    passed = next((place for place, upload in enumerate(same) if upload.id == upload_id), None)
+    rest = same[passed + 1 :] if passed is not None else []
+    return [upload for upload in uploads if upload.key > key or upload in rest]

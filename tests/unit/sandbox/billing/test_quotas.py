@@ -12,7 +12,9 @@ import pytest
 from sandbox.billing import quotas
 from sandbox.billing.quotas import ENDPOINT, SPOT, TRAINING, Quotas, catalogue
 from sandbox.billing.quotas_service import ServiceQuotasService
-from sandbox.core.state import Database
+from sandbox.core.state import Database, StateDir
+from sandbox.s3 import store
+from sandbox.services import all_services
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from tests.helpers.calls import ask
@@ -159,3 +161,31 @@ def test_what_is_not_there_is_told(api: Api, operation: str, request_: dict[str,
 def test_a_fixed_quota_cannot_be_raised(api: Api) -> None:
     with pytest.raises(AwsError, match="not adjustable"):
         api.ask(50, "Maximum number of instances per training job")
+
+
+def test_every_service_that_is_served_answers_for_its_quotas(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = {(service.signing_name or service.name) for service in all_services()}
+    # What only tells about the others, and what is SageMaker's own under another name.
+    free_of_quotas = {"pricing", "servicequotas", "tagging"}
+    listed = {service["ServiceCode"] for service in api("ListServices")["Services"]}
+    assert listed == served - free_of_quotas
+    for code in listed:
+        found = api("ListServiceQuotas", ServiceCode=code)["Quotas"]
+        assert bool(found) == (code in ("sagemaker", "ec2", "lambda", "s3")), code
+    with pytest.raises(AwsError, match="NoSuchResourceException"):
+        api("ListServiceQuotas", ServiceCode="rds")
+    monkeypatch.setenv("SAGEDECK_LAMBDA_CONCURRENCY", "50")
+    asked = {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}
+    assert api("GetServiceQuota", **asked)["Quota"]["Value"] == 50.0
+    assert api("GetAWSDefaultServiceQuota", **asked)["Quota"]["Value"] == 1000.0
+
+
+def test_a_quota_of_buckets_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_BUCKETS", 1)
+    state = StateDir(tmp_path / "state")
+    kept = store.Store(state)
+    kept.create_bucket("first")
+    kept.create_bucket("first")
+    with pytest.raises(AwsError, match="TooManyBuckets"):
+        kept.create_bucket("second")
+    state.close()
