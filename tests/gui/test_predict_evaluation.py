@@ -210,11 +210,26 @@ async def test_a_thousand_bad_pictures_are_each_told_and_the_good_ones_predicted
     services.answers["a"] = answer
     _, tab = await open_tab(make_application, services)
     tab.add_paths([tmp_path])
-    cards = {card.name: card.answers[0] for card in await all_answered(tab, 1005)}
+    await until(lambda: tab.list_head.filter.texts()[-1] == "Wrong or failed 1000" and not tab.asking)
+    cards = {card.name: card.answers[0] for card in tab.cards()}
     told = {name: answer.error for name, answer in cards.items() if answer is not None and answer.error}
     assert len(told) == 1000 and all("cannot be read" in words for words in told.values())
     assert {path.name for path in good} == set(cards) - set(told) and services.asked == 338
-    assert tab.list_head.filter.texts()[-1] == "Wrong or failed 1000" and "5 of 1,005" in texts(tab.panel)
+    assert "5 of 1,005" in texts(tab.panel)
+
+
+async def test_where_no_model_can_be_loaded_that_is_said(
+    make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.tabs.predict.choice.can_load", lambda: False)
+    services = with_endpoints("a")
+    _, tab = await open_tab(make_application, services)
+    assert tab.choice.kinds.isVisible() and "PyTorch is not installed here" in tab.choice.kinds.toolTip()
+    assert not tab.choice.b.isVisible(), "nothing else is offered"
+    services.endpoint_rows = []
+    tab.choice.forget()
+    tab.refresh()
+    await until(lambda: "cannot be asked: PyTorch is not installed here" in texts(tab))
 
 
 async def test_functions_that_may_not_be_listed_are_no_end_of_endpoints(make_application: Callable[..., Any]) -> None:

@@ -303,8 +303,10 @@ class TargetChoice(QWidget):
         there = {segment_of(target) for target in self._targets.values()} | {self.kinds.current}
         for kind, _ in _SEGMENTS:
             self.kinds.set_segment_enabled(kind, kind in there)
-        self.kinds.setVisible(len(there) > 1)
-        self.kinds.setToolTip("\n".join(self.unread.values()))
+        # A segment that cannot be chosen says why.
+        self.kinds.setVisible(len(there) > 1 or bool(self.unread))
+        off = [self.unread.get(kind, _PLACEHOLDERS[kind]) for kind, _ in _SEGMENTS if kind not in there]
+        self.kinds.setToolTip("\n".join(off))
         self.a.setVisible(bool(self.a.count()))
         self.b.setVisible(bool(self.a.value()) and self.b.count() > 1)
         self.c.setVisible(bool(self.b.value()) and self.c.count() > 1)

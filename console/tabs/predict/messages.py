@@ -66,11 +66,17 @@ def fill_empty(
         empty.set_content(
             "endpoints",
             "No endpoint is in service",
-            "Deploy a trained model, then drop pictures here."
-            + (" A finished job's model can also be asked on this computer: choose it above." if choice.some else ""),
+            f"Deploy a trained model, then drop pictures here. {_instead(choice)}".strip(),
             ("Go to Endpoints", do.go_to_endpoints),
             ("Go to Training", do.go_to_training),
         )
+
+
+def _instead(choice: TargetChoice) -> str:
+    """What can be asked without an endpoint, or why not."""
+    if choice.some:
+        return "A finished job's model can also be asked on this computer: choose it above."
+    return f"A model on this computer cannot be asked: {choice.unread['model']}." if "model" in choice.unread else ""
 
 
 def _coming(names: Sequence[str]) -> tuple[str, str]:

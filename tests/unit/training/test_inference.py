@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +25,8 @@ from PIL import Image
 from stopping import Stop
 
 from tests.helpers.pictures import draw_picture, png_claiming
+from workers.errors.tree import InvalidInput, LocalProblem
+from workers.inference import model_child
 
 NAMES = [f"Breed {number}" for number in range(1, 8)]
 
@@ -224,3 +229,30 @@ def test_as_many_threads_as_answer_fastest(seconds: dict[int, float], most: int,
         assert inference.use_fastest(loaded, most, lambda: now[0]) == torch.get_num_threads() == chosen
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_model_on_this_computer_answers_as_the_endpoint_does(loaded: inference.Loaded, model_dir: Path) -> None:
+    raw, milliseconds = model_child.load(model_dir)(jpeg())
+    wanted = inference.predict_fn(inference.input_fn(jpeg(), "image/jpeg"), loaded)
+    assert json.loads(raw)["labels"] == wanted["labels"] and milliseconds > 0
+    with pytest.raises(InvalidInput, match="cannot be used"):
+        model_child.load(model_dir)(b"no picture")
+
+
+class Evil:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_weights_that_would_run_code_are_refused_and_run_none(model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_dir, folder)
+    for write in (pickle.dump, torch.save):
+        with (folder / "model.pth").open("wb") as file:
+            write(Evil(tmp_path / "mark"), file)
+        with pytest.raises(LocalProblem, match="plain weights"):
+            model_child.load(folder)
+    assert not (tmp_path / "mark").exists()
