@@ -148,12 +148,12 @@ def test_several_at_once_get_the_answers_that_each_gets_alone(loaded: inference.
     requests = [inference.input_fn(body, "image/jpeg", context) for body in [*bodies, "text"]]
     together = inference.predict_batch_fn(requests, loaded)
     alone = [inference.predict_fn(request, loaded, context) for request in requests]
-    for one, other in zip(together, alone, strict=True):
-        if isinstance(other, inference.Refused):
-            assert one == other
+    for batched, single in zip(together, alone, strict=True):
+        if isinstance(single, inference.Refused):
+            assert batched == single
         else:
-            assert isinstance(one, dict) and one["labels"] == other["labels"]
-            assert one["logits"] == pytest.approx(other["logits"], abs=1e-3)
+            assert isinstance(batched, dict) and batched["labels"] == single["labels"]
+            assert batched["logits"] == pytest.approx(single["logits"], abs=1e-3)
     assert [isinstance(answer, inference.Refused) for answer in together] == [False, True, False, False, True]
     assert inference.predict_batch_fn([requests[1]], loaded) == [alone[1]]
 
