@@ -45,12 +45,16 @@ class Spawned(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: arguments, environment, folder, and what of this machine it may see."""
+    """What to run: arguments, environment, folder, and what of this machine it may see.
+
+    ``warm``: the usual environment of such programs, if it needs torch (see ``Processes.spawn``).
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path
     walls: Walls
+    warm: Mapping[str, str] | None = None
 
 
 def spawn(ctx: SandboxContext, kind: str, name: str, command: Command) -> Spawned:
@@ -64,6 +68,7 @@ def spawn(ctx: SandboxContext, kind: str, name: str, command: Command) -> Spawne
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         walls=command.walls,
+        warm=command.warm,
     )
 
 

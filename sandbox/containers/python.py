@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sandbox.containers import weights
 from sandbox.core.walls import Walls
+from sandbox.programs.requirements import is_satisfied, requirement_lines
 
 HOST_PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
 # Where packages come from is a matter of the machine, not of the account.
@@ -130,11 +131,33 @@ class JobPython:
             "LC_ALL": "C.UTF-8",
         }
 
+    def warm(self, cache: Path, code: Path) -> dict[str, str] | None:
+        """The usual environment of such programs if ``code`` imports torch and installs nothing of its own."""
+        return self.environment(cache) | {"PYTHONPATH": ""} if _uses_torch(code) and _complete(code) else None
+
     def walls(self, own: Sequence[Path], tmp: Path | None = None) -> Walls:
         """What a process with this Python may use: ``own`` folders, its ``tmp``, and what its settings name."""
         settings = self.folder / "pip.conf"
         named = settings.read_text(encoding="utf-8").split() if settings.is_file() else []
         return Walls(own=own, read=[self.folder, *_places(_kept()), *_existing(named), *weights.sources()], tmp=tmp)
+
+
+def _uses_torch(code: Path) -> bool:
+    """Whether a program in ``code`` names torch: others have nothing of a process that has loaded it."""
+    programs = [path for path in code.glob("*.py") if path.is_file()]
+    return any(b"torch" in path.read_bytes() for path in programs)
+
+
+def _complete(code: Path) -> bool:
+    """Whether everything that ``code`` asks for is installed already."""
+    file = code / "requirements.txt"
+    try:
+        lines = [line for _number, line in requirement_lines(file.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return True
+    except (OSError, UnicodeDecodeError):
+        return False
+    return all(is_satisfied(line) for line in lines)
 
 
 def _kept() -> dict[str, str]:

@@ -18,29 +18,47 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from sandbox.core.os_words import plain_words
 from sandbox.core.short_paths import ShortPaths
 from sandbox.core.state import StateDir
 from sandbox.core.walls import TMP, Enclosure, Walls
+from sandbox.core.warm import MARK, WarmPython
 
-MARK = "SAGEDECK_PROCESS"
 # A keeper starts in well under a second; a busy machine takes longer.
 START_SECONDS = 30.0
 SCHEMA = """CREATE TABLE IF NOT EXISTS processes (mark TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
     started REAL NOT NULL, keeper INTEGER, pid INTEGER)"""
 Output = int | IO[Any] | None
+_KEEPER = Path(__file__).with_name("keeper.py")
 
 
 class StartFailed(Exception):
     """The child could not be started; the text says why."""
 
 
+class Keeper(Protocol):
+    """What is needed of a keeper's process."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
 class Managed:
     """A running (or ended) child. ``returncode`` is negative for a signal, as in ``subprocess``."""
 
-    def __init__(self, kind: str, name: str, mark: str, keeper: subprocess.Popen[bytes], reports: IO[bytes]) -> None:
+    def __init__(self, kind: str, name: str, mark: str, keeper: Keeper, reports: IO[bytes]) -> None:
         self.kind, self.name, self.mark = kind, name, mark
         self.pid = 0
         self.returncode: int | None = None
@@ -103,6 +121,7 @@ class Processes:
         self._reap_leftovers()
         self._short = ShortPaths(state)
         self.enclosure = Enclosure(state.path)
+        self._warm = WarmPython(_KEEPER)
 
     def spawn(
         self,
@@ -117,12 +136,14 @@ class Processes:
         pass_fds: Sequence[int] = (),
         on_exit: Callable[[Managed], None] | None = None,
         walls: Walls | None = None,
+        warm: Mapping[str, str] | None = None,
     ) -> Managed:
         """Start ``argv`` with exactly ``env`` in ``cwd``; standard input is empty.
 
         A TMPDIR in ``env`` must exist; the child gets a short name for it that ends with the child: /tmp, where it
         has one of its own. ``walls``: what it may see of this machine, as far as the system can keep it from the rest.
 
+        ``warm``: it needs torch, and is forked from a process that has loaded it with this environment, if it can be.
         ``stdout``/``stderr`` as for ``subprocess.Popen`` (``PIPE`` gives ``managed.stdout``; ``STDOUT`` joins them).
         ``on_exit`` runs in a thread when everything is gone. Raises ``StartFailed``.
         """
@@ -146,6 +167,7 @@ class Processes:
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=pass_fds,
+                warm=warm,
             )
         except (OSError, StartFailed) as exc:
             self._forget(mark)
@@ -189,12 +211,16 @@ class Processes:
         stdout: Output,
         stderr: Output,
         pass_fds: Sequence[int],
+        warm: Mapping[str, str] | None,
     ) -> Managed:
+        if warm is not None and (stdout, stderr) == (subprocess.PIPE, subprocess.STDOUT) and not pass_fds:
+            forked = self._warm.start(warm, plan, argv, env, cwd, mark)
+            if forked is not None and (managed := self._begun(kind, name, mark, *forked)) is not None:
+                return managed
         read_fd, write_fd = os.pipe()
-        program = str(Path(__file__).with_name("keeper.py"))
         try:
             keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", program, str(write_fd), json.dumps(plan), *argv],
+                [sys.executable, "-I", "-S", str(_KEEPER), str(write_fd), json.dumps(plan), *argv],
                 stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=stderr,
@@ -208,14 +234,20 @@ class Processes:
             raise
         finally:
             os.close(write_fd)
-        reports = os.fdopen(read_fd, "rb")
+        managed = self._begun(kind, name, mark, keeper, os.fdopen(read_fd, "rb"))
+        if managed is None:
+            raise StartFailed("its keeper ended at once")
+        return managed
+
+    def _begun(self, kind: str, name: str, mark: str, keeper: Keeper, reports: IO[bytes]) -> Managed | None:
+        """The child, once its keeper has told its number; None when the keeper has ended instead."""
         managed = Managed(kind, name, mark, keeper, reports)
         first = reports.readline().split()
         if len(first) != 2 or first[0] != b"pid":
             reports.close()
             keeper.kill()
             keeper.wait()
-            raise StartFailed("its keeper ended at once")
+            return None
         managed.pid = int(first[1])
         self._db.execute("UPDATE processes SET keeper=?, pid=? WHERE mark=?", (keeper.pid, managed.pid, mark))
         return managed
@@ -269,6 +301,7 @@ class Processes:
                 managed.kill()
         for managed in children:
             managed.wait(10)
+        self._warm.close()
         self._short.close()
 
     def _reap_leftovers(self) -> None:

@@ -15,6 +15,14 @@ from pathlib import Path
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 - what is put in its place at the end does not return
     """Prepare and run; returns only when something is wrong."""
+    command = prepare(arguments)
+    if isinstance(command, int):
+        return command
+    os.execvpe(command[0], command, os.environ)  # noqa: S606
+
+
+def prepare(arguments: list[str]) -> list[str] | int:
+    """Install what the source asks for, and say what is run then; an exit status when something is wrong."""
     program, rest = arguments[0], arguments[1:]
     if not Path(program).is_file():
         present = ", ".join(sorted(path.name for path in Path().iterdir())[:20]) or "nothing"
@@ -28,7 +36,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - what is put in its plac
             return status
     command = command_line(program, rest, json.loads(os.environ.get("SM_FRAMEWORK_PARAMS", "{}")))
     print(f"Invoking script with the following command:\n\n{shlex.join(command)}\n", flush=True)
-    os.execvpe(command[0], command, os.environ)  # noqa: S606
+    return command
 
 
 def command_line(program: str, arguments: list[str], framework: dict[str, object]) -> list[str]:

@@ -286,7 +286,8 @@ class Fleet:
             env = container_environment(host, variant.model, self._tools.cache, threads)
             env |= environment | {"SANDBOX_HOST_ADDRESS": address, "SANDBOX_HOST_TOKEN": token, "TMPDIR": str(tmp)}
             walls = JobPython(base / "python").walls(own=[base, self._tools.cache], tmp=tmp)
-            return Command(host_program("inference.py"), env, host.root, walls)
+            warm = JobPython(base / "python").warm(self._tools.cache, Path(env["SAGEMAKER_SUBMIT_DIRECTORY"]))
+            return Command(host_program("inference.py"), env, host.root, walls, warm)
 
         return Instance(
             InstanceTools(

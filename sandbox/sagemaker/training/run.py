@@ -201,7 +201,8 @@ class TrainingRun:
             return Command([folder.local(part) for part in argv], env, folder.root, walls)
         decoded = decode_hyperparameters({name: folder.local(value) for name, value in raw.items()})
         arguments = script_arguments(user_hyperparameters(decoded))
-        return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code, walls)
+        warm = self._python.warm(self._tools.cache, folder.code)
+        return Command([*host_program("train.py"), str(decoded[PROGRAM]), *arguments], env, folder.code, walls, warm)
 
     def _shown(self, host: Host, command: Command) -> str:
         """The command for a person: without the programs that the sandbox puts before it."""
