@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,3 +90,15 @@ def test_code_sees_nothing_of_the_operator_and_shares_no_tmp(account: Account, k
         assert found == dict.fromkeys(places(account), "PermissionError")
     assert not Path("/tmp/weights.pth").exists()
     assert account.sandbox.ready["exposure"] == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_jobs_and_endpoints_that_import_torch_begin_with_torch_loaded(account: Account) -> None:
+    looks = "import sys\nloaded = 'torch' in sys.modules\nimport torch\n"
+    account.start("quick", f"{looks}print('loaded', loaded, torch.ones(2).sum().item(), flush=True)")
+    code = f"{looks}def model_fn(d): return 1\ndef input_fn(b, t): return b\ndef predict_fn(d, m): return [loaded]"
+    account.endpoint("quick", {"code/inference.py": code})
+    assert account.finished("quick")["TrainingJobStatus"] == "Completed"
+    assert "loaded True 2.0" in account.log("quick")
+    assert account.settled("quick") == "InService"
+    assert json.loads(account.invoke("quick")) == [True]
