@@ -234,6 +234,9 @@ class AppContext(QObject):
 
     async def _if_unchanged(self, command: Command, services: Services, item: ActivityItem) -> Outcome:
         """Carry it out if what was shown is still so: it was agreed to some seconds ago."""
+        if self._read_only:
+            item.cancelled("Nothing was sent: read-only mode was turned on")
+            return Outcome("refused")
         try:
             changed = await command.changed(services)
         except asyncio.CancelledError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -30,23 +31,37 @@ def context_of(widget: QWidget) -> AppContext | None:
 
 
 def save_as(
-    widget: QWidget, title: str, name: str, kinds: str, make: Callable[[], str | bytes], ctx: AppContext | None = None
+    widget: QWidget,
+    title: str,
+    name: str,
+    kinds: str,
+    make: Callable[[], str | bytes],
+    ctx: AppContext | None = None,
+    *,
+    apart: bool = False,
 ) -> QFileDialog:
-    """Ask where, write it there in the background, and tell how that went. Returns at once."""
+    """Ask where, write it there in the background, and tell how that went. Returns at once.
+
+    ``apart``: ``make`` touches no widget, and is called in the background, too.
+    """
     told = ctx or context_of(widget)
 
     def write(path: Path) -> None:
-        content = make()
         if told is None:
-            save_whole(path, content)
-        else:
-            told.tasks.start(_write(told, path, content), label=f"Saving {path.name}", scope="window")
+            save_whole(path, make())
+            return
+        content = make if apart else partial(_as_it_is, make())
+        told.tasks.start(_write(told, path, content), label=f"Saving {path.name}", scope="window")
 
     return ask_where_to_save(widget, title, write, name, kinds)
 
 
-async def _write(ctx: AppContext, path: Path, content: str | bytes) -> None:
-    await asyncio.to_thread(save_whole, path, content)
+def _as_it_is(content: str | bytes) -> str | bytes:
+    return content
+
+
+async def _write(ctx: AppContext, path: Path, content: Callable[[], str | bytes]) -> None:
+    await asyncio.to_thread(lambda: save_whole(path, content()))
     ctx.notify.success(f"Saved {path.name}", str(path.parent))
 
 

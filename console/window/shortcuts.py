@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.tabs import TabSpec
-from console.widgets.base import label
+from console.widgets.base import label, on_theme, screen_area
 from console.widgets.forms.buttons import Button
+from console.widgets.frames.scroll_area import ScrollArea
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ KEYS = (
 
 # Ctrl+0 opens nothing: nine keys have a digit that says which tab they open.
 NUMBERED = 9
+# What the list takes of the screen's height, and pixels that stay free around the dialog.
+_MOST_OF_SCREEN, _MARGIN = 0.7, 40
 
 
 def tab_keys(specs: Sequence[TabSpec]) -> dict[str, str]:
@@ -82,10 +85,16 @@ class ShortcutsDialog(QDialog):
         groups: dict[str, list[Key]] = {}
         for key in KEYS:
             groups.setdefault(key.group, []).append(key)
-        grid = QGridLayout()
+        self.keys = QWidget()
+        grid = QGridLayout(self.keys)
+        grid.setContentsMargins(6, 2, 8, 2)
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(6)
-        column.addLayout(grid)
+        # On a low screen or with large text they scroll, and the button stays in sight.
+        self.scroll = ScrollArea("Keys")
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setWidget(self.keys)
+        column.addWidget(self.scroll)
         row = 0
         for group, keys in groups.items():
             grid.setRowMinimumHeight(row, 30)
@@ -103,3 +112,12 @@ class ShortcutsDialog(QDialog):
         column.addSpacing(8)
         column.addLayout(row_layout)
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
+        self._size()
+        on_theme(self, self._size)
+
+    def _size(self) -> None:
+        wanted = self.keys.sizeHint()
+        room = screen_area(self)
+        high = min(wanted.height(), round(room.height() * _MOST_OF_SCREEN))
+        bar = 0 if high == wanted.height() else self.scroll.verticalScrollBar().sizeHint().width() + 4
+        self.scroll.setFixedSize(min(wanted.width() + bar, room.width() - 2 * _MARGIN), high)

@@ -184,3 +184,11 @@ def test_a_scatter_chart_zooms_beside_its_points_and_a_parallel_one_is_only_save
     words = [action.text() for action in other.open_menu().actions() if not action.isSeparator()]
     assert words == ["Save as PNG…", "Save as CSV…"]
     assert other.csv() == "name,lr,size\nt1,0.1,m\n"
+
+
+def test_a_chart_that_was_never_painted_zooms_its_own_axis(qtbot):
+    chart = LineChart("Loss")
+    qtbot.addWidget(chart)
+    chart.set_series([Series("val", [100.0, 150.0, 200.0], [1.0, 2.0, 3.0])])
+    chart.zoom(2)
+    assert chart.shown_part == (125.0, 175.0)

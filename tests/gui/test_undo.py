@@ -75,6 +75,16 @@ async def test_nothing_is_sent_before_the_time_is_over_and_undo_ends_it(make_app
     assert deeds(await asyncio.to_thread(application.ctx.ledger.load, application.ctx.ledger_account)) == []
 
 
+async def test_read_only_mode_that_is_turned_on_meanwhile_holds(make_application):
+    application, _ = await started(make_application, 0.2)
+    command = Delete()
+    task = application.ctx.start(command)
+    await until(lambda: undo(application))
+    application.ctx.set_read_only(True)
+    assert (await task).status == "refused" and command.sent == []
+    assert "read-only" in application.activity.history[0].text
+
+
 async def test_the_panel_undoes_as_well(make_application):
     application, _ = await started(make_application)
     command = Delete()

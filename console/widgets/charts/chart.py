@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.look.theme import theme
@@ -38,7 +38,7 @@ from console.models.chart import (
 from console.models.format import score_tick
 from console.models.thinning import nearest, part
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
-from console.widgets.charts.pens import cutting, dashed, pen_of, stepped
+from console.widgets.charts.pens import dashed, paint_crowd, paint_points, pen_of, stepped
 from console.widgets.charts.saving import csv_of
 from console.widgets.charts.zooming import Zooming
 
@@ -217,6 +217,10 @@ class LineChart(Zooming):
         low, high = self._x_range or ((min(xs), max(xs)) if xs else (0.0, 1.0))
         return low, high, _LEAST_SECONDS if self._time_axis else _LEAST_COUNTS
 
+    def settle_axis(self) -> None:
+        """Take the axis as the figures make it."""
+        self.take_whole(*self._whole_axis())
+
     def plot_area(self) -> QRectF:
         """Where the lines are, in the widget."""
         return self._plot()
@@ -376,7 +380,7 @@ class LineChart(Zooming):
         if crowd:
             above = [QPointF(left + x * wide, bottom + highest * high) for x, _, highest in crowd]
             below = [QPointF(left + x * wide, bottom + lowest * high) for x, lowest, _ in crowd]
-            self._paint_crowd(painter, plot, series, above, below)
+            paint_crowd(painter, plot, series, above, below)
             alone = False
             spot = QPointF(left + series.xs[-1] * wide, bottom + (series.last or 0.0) * high)
         else:
@@ -384,7 +388,7 @@ class LineChart(Zooming):
             if not points:
                 return
             points = stepped(points) if series.step else points
-            self._paint_points(painter, plot, series, points)
+            paint_points(painter, plot, series, points)
             # A line of one point would not be seen.
             alone = len(points) == 1
             spot = points[-1]
@@ -397,40 +401,6 @@ class LineChart(Zooming):
             painter.setPen(QPen(theme().color("bg"), 1.5))
             painter.setBrush(theme().color(series.color_token))
             painter.drawEllipse(spot, 4.5, 4.5)
-
-    def _paint_points(self, painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
-        if series.fill and len(points) > 1:
-            self._fill_below(painter, plot, series, points)
-        width = series.width or (1.5 if series.comparison else 2.0)
-        if series.dash:
-            # The dashes are cut out of the lines below, or two colours would run into each other.
-            painter.setPen(cutting(series, width))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawPolyline(QPolygonF(points))
-        painter.setPen(pen_of(series, width))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(QPolygonF(points))
-        if series.cut:
-            painter.drawLine(points[-1] - QPointF(0, 4), points[-1] + QPointF(0, 4))
-
-    def _paint_crowd(
-        self, painter: QPainter, plot: QRectF, series: Series, above: list[QPointF], below: list[QPointF]
-    ) -> None:
-        """More points than pixels: a line through all of them would fill this area, and take long to do so."""
-        if series.fill:
-            self._fill_below(painter, plot, series, above)
-        half = QPointF(0, (series.width or (1.0 if series.comparison else 1.5)) / 2)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(series.color_token))
-        painter.drawPolygon(
-            QPolygonF([*(point - half for point in above), *(point + half for point in reversed(below))])
-        )
-
-    def _fill_below(self, painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
-        foot = [QPointF(points[-1].x(), plot.bottom()), QPointF(points[0].x(), plot.bottom())]
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(series.color_token, 0.12))
-        painter.drawPolygon(QPolygonF(points + foot))
 
     # Readout
 

@@ -1,9 +1,9 @@
-"""How lines of charts are drawn: their pens, and the corners of a line of steps."""
+"""How lines of charts are drawn: their pens, the corners of a line of steps, and lines of few and of many points."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from console.look.theme import theme
 from console.models.chart import Series
@@ -42,3 +42,37 @@ def stepped(points: list[QPointF]) -> list[QPointF]:
     for point in points[1:]:
         made += [QPointF(point.x(), made[-1].y()), point]
     return made
+
+
+def paint_points(painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
+    """A line through its points, with what is filled below it and the bar at its end."""
+    if series.fill and len(points) > 1:
+        _fill_below(painter, plot, series, points)
+    width = series.width or (1.5 if series.comparison else 2.0)
+    if series.dash:
+        # The dashes are cut out of the lines below, or two colours would run into each other.
+        painter.setPen(cutting(series, width))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(QPolygonF(points))
+    painter.setPen(pen_of(series, width))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(QPolygonF(points))
+    if series.cut:
+        painter.drawLine(points[-1] - QPointF(0, 4), points[-1] + QPointF(0, 4))
+
+
+def paint_crowd(painter: QPainter, plot: QRectF, series: Series, above: list[QPointF], below: list[QPointF]) -> None:
+    """More points than pixels: a line through all of them would fill this area, and take long to do so."""
+    if series.fill:
+        _fill_below(painter, plot, series, above)
+    half = QPointF(0, (series.width or (1.0 if series.comparison else 1.5)) / 2)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color(series.color_token))
+    painter.drawPolygon(QPolygonF([*(point - half for point in above), *(point + half for point in reversed(below))]))
+
+
+def _fill_below(painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
+    foot = [QPointF(points[-1].x(), plot.bottom()), QPointF(points[0].x(), plot.bottom())]
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color(series.color_token, 0.12))
+    painter.drawPolygon(QPolygonF(points + foot))

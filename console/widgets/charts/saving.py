@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint
 from PySide6.QtGui import QPixmap, QRegion
@@ -45,6 +45,6 @@ def save_png(chart: QWidget, title: str) -> None:
     save_as(chart, "Save as PNG", file_name(title, "png"), "Picture (*.png)", lambda: png_of(chart))
 
 
-def save_csv(chart: QWidget, title: str, text: str) -> None:
-    """Ask where the table goes, and write it as it is now."""
-    save_as(chart, "Save as CSV", file_name(title, "csv"), "Table (*.csv)", lambda: text)
+def save_csv(chart: QWidget, title: str, make: Callable[[], str]) -> None:
+    """Ask where the table goes, and write it; ``make`` is called in a thread: 100,000 points take their time."""
+    save_as(chart, "Save as CSV", file_name(title, "csv"), "Table (*.csv)", make, apart=True)

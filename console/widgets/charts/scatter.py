@@ -105,6 +105,10 @@ class ScatterChart(ChoiceChart):
         """Where the axis is one of numbers."""
         return not self._categories
 
+    def settle_axis(self) -> None:
+        """Take the axis as the points make it."""
+        self._x_scale(self.width())
+
     def plot_area(self) -> QRectF:
         """Where the points are, in the widget."""
         return self._plot()

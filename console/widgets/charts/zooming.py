@@ -73,6 +73,9 @@ class Zooming(QWidget):
         """The part that is shown, None for all of it."""
         return self._view.part
 
+    def settle_axis(self) -> None:
+        """Take the axis as it is now, also before it is painted: what is done by hand is meant for that one."""
+
     def take_whole(self, low: float, high: float, least: float) -> tuple[float, float]:
         """The axis goes from ``low`` to ``high``; returns what of it is to be painted."""
         if (low, high) != self._view.whole or least != self._view.least:
@@ -91,6 +94,7 @@ class Zooming(QWidget):
 
     def zoom(self, factor: float, around: float | None = None) -> None:
         """``factor`` times as close, around a value of the axis."""
+        self.settle_axis()
         self._take(self._view.zoomed(factor, around))
 
     def pan(self, share: float) -> None:
@@ -99,6 +103,7 @@ class Zooming(QWidget):
 
     def zoom_to(self, low: float, high: float) -> None:
         """Show from ``low`` to ``high`` of the axis."""
+        self.settle_axis()
         self._take(self._view.to(low, high))
 
     def _take(self, view: View) -> None:
@@ -223,7 +228,7 @@ class Zooming(QWidget):
             lambda: save_png(self, self.chart_title)
         )
         table = menu.addAction(theme().icon("download"), "Save as CSV…")
-        table.triggered.connect(lambda: save_csv(self, self.chart_title, self.csv()))
+        table.triggered.connect(lambda: save_csv(self, self.chart_title, self.csv))
         return menu
 
     def _add_zoom(self, menu: QMenu) -> None:

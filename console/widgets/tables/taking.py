@@ -58,7 +58,7 @@ def save_rows(table: ResourceTable, _checked: bool = False) -> None:
     """Ask where the rows go as CSV, and write them: those selected, else all that are shown."""
     name = file_name(table.view.accessibleName() or "rows", "csv")
     columns, rows = table.shown_columns(), table.rows_to_take()
-    save_as(table, "Save as CSV", name, "Table (*.csv)", lambda: "\ufeff" + as_csv(columns, rows))
+    save_as(table, "Save as CSV", name, "Table (*.csv)", lambda: "\ufeff" + as_csv(columns, rows), apart=True)
 
 
 def add_views(table: ResourceTable, menu: QMenu, views: SavedViews) -> None:
