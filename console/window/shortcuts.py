@@ -91,10 +91,10 @@ class ShortcutsDialog(QDialog):
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(6)
         # On a low screen or with large text they scroll, and the button stays in sight.
-        self.scroll = ScrollArea("Keys")
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setWidget(self.keys)
-        column.addWidget(self.scroll)
+        self.area = ScrollArea("Keys")
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setWidget(self.keys)
+        column.addWidget(self.area)
         row = 0
         for group, keys in groups.items():
             grid.setRowMinimumHeight(row, 30)
@@ -119,5 +119,5 @@ class ShortcutsDialog(QDialog):
         wanted = self.keys.sizeHint()
         room = screen_area(self)
         high = min(wanted.height(), round(room.height() * _MOST_OF_SCREEN))
-        bar = 0 if high == wanted.height() else self.scroll.verticalScrollBar().sizeHint().width() + 4
-        self.scroll.setFixedSize(min(wanted.width() + bar, room.width() - 2 * _MARGIN), high)
+        bar = 0 if high == wanted.height() else self.area.verticalScrollBar().sizeHint().width() + 4
+        self.area.setFixedSize(min(wanted.width() + bar, room.width() - 2 * _MARGIN), high)
