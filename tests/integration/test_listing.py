@@ -39,7 +39,7 @@ WANTS_MORE = {
 }
 CREATING: list[tuple[str, str, dict[str, Any]]] = [
     ("sagemaker", "CreateDomain", {"DomainName": "d", "AuthMode": "IAM", "DefaultUserSettings": {}}),
-    ("sagemaker", "StopProcessingJob", {"ProcessingJobName": "j"}),
+    ("sagemaker", "StopCompilationJob", {"CompilationJobName": "j"}),
     ("ec2", "CreateNatGateway", {"SubnetId": "subnet-1"}),
     ("lambda", "CreateFunctionUrlConfig", {"FunctionName": "f", "AuthType": "NONE"}),
     ("iam", "CreateVirtualMFADevice", {"VirtualMFADeviceName": "d"}),
