@@ -6,6 +6,7 @@ that ``pretrained=True`` finds a file that is there already. The links' targets 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -33,9 +34,15 @@ def sources() -> list[Path]:
 
 
 def offer(cache: Path) -> None:
-    """Link what there is into the cache folder ``cache``; what lies there under a name stays."""
-    own = cache / "torch"
-    theirs = operators_cache()
+    """Link what there is into the cache folder ``cache``; what lies there under a name stays.
+
+    A disk that is full, or a system without links, costs the weights and not the job.
+    """
+    with contextlib.suppress(OSError):
+        _link(cache / "torch", operators_cache())
+
+
+def _link(own: Path, theirs: Path) -> None:
     (own / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     for name, target in _offered(theirs, own):
         link = own / name
@@ -43,11 +50,9 @@ def offer(cache: Path) -> None:
             # What it led to has gone or has moved.
             link.unlink(missing_ok=True)
         if not os.path.lexists(link):
-            try:
+            # Another job may be as fast.
+            with contextlib.suppress(FileExistsError):
                 link.symlink_to(target)
-            except FileExistsError:
-                # Another job was as fast.
-                continue
 
 
 def _offered(theirs: Path, own: Path) -> Iterator[tuple[Path, Path]]:

@@ -53,6 +53,12 @@ def test_without_a_cache_of_the_operator_the_backbone_alone_is_offered(
     assert weights.sources() == []
 
 
+def test_a_cache_that_cannot_be_written_costs_the_weights_alone(tmp_path: Path, theirs: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    offer(tmp_path / "cache")
+    assert (tmp_path / "cache").is_file()
+
+
 def test_torch_finds_them_where_a_job_looks(tmp_path: Path, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
