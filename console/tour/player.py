@@ -103,7 +103,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             story.endpoint_name = first
             await story.overview()
             await story.look_closer()
-            await story.find("dogs")
+            await story.find(first[:12])
             await story.follow_link(first)
             await story.notebook("dog-notebook")
             await story.delete()

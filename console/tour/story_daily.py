@@ -29,8 +29,9 @@ class DailySteps(Hands):
             )
             await self._look("palette")
             first = next(entry for entry in palette.lines.shown if entry.id.startswith("resource:"))
-            while palette.chosen is not None and palette.chosen.id != first.id:
-                QTest.keyClick(palette.field, Qt.Key.Key_Down)
+            for _ in palette.lines.shown:
+                if palette.chosen is not None and palette.chosen.id != first.id:
+                    QTest.keyClick(palette.field, Qt.Key.Key_Down)
             QTest.keyClick(palette.field, Qt.Key.Key_Return)
             await self._until(lambda: not palette.isVisible(), "the palette stayed open")
             step.result.update(typed=words, found=first.title, tab=window.pages.current_id)

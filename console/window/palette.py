@@ -298,7 +298,9 @@ class Palette(Popover):
         there = len(self._offered)
         if shown:
             connected = self._window.ctx.connected
-            self._tell(f"{there:,} to choose from" if connected else f"{NO_ACCOUNT}: its resources are not here")
+            some = f"the {len(shown):,} best" if len(shown) == MOST else f"{len(shown):,}"
+            counted = f"{some} of {there:,}" if typed.strip() else f"{there:,} to choose from"
+            self._tell(counted if connected else f"{NO_ACCOUNT}: its resources are not here")
         else:
             self._tell(f"Nothing fits “{typed.strip()}”. Try fewer letters, or Ctrl+F to filter a list.")
 

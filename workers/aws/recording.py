@@ -23,7 +23,7 @@ from workers.files.hiding import hidden
 
 _READS = re.compile(
     r"^(?:Get|List|Describe|Head|Search|Lookup|Simulate|BatchGet|Filter|Test|Query|Select|Estimate|Preview|Decode"
-    r"|Validate|Assume|Invoke|StartQuery|StopQuery|DryRun)"
+    r"|Validate|Assume|Invoke|StartQuery|StopQuery|DryRun|Generate|CreatePresigned)"
 )
 _ASKED = "sagedeck.asked"
 

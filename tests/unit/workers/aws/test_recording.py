@@ -125,6 +125,8 @@ def test_each_task_hears_of_its_own_calls_through_the_pool() -> None:
         ("SendCommand", {}, True),
         ("SimulatePrincipalPolicy", {}, False),
         ("StartQuery", {}, False),
+        ("GenerateCredentialReport", {}, False),
+        ("CreatePresignedNotebookInstanceUrl", {}, False),
         ("StartInstances", {}, True),
     ],
 )
