@@ -1,7 +1,8 @@
 """An evaluation over an endpoint against the model alone in a loop, with as many workers, over the same pictures.
 
-``python tests/bench/bench_evaluation.py [--pictures 400] [--rounds 3] [--instances 1]``: an endpoint has one worker an
-instance. Both sides run in turn, round by round, with the same thread settings. Goal: the evaluation answers at least
+``python tests/bench/bench_evaluation.py [--pictures 1000] [--rounds 3] [--instances 1]``: an endpoint's instances share
+the processors, and each answers in as many streams as it has of them; the model alone runs in as many processes. Both
+sides run in turn, round by round, over the same pictures. Goal: the evaluation answers at least
 0.9 times as many pictures a second; exit code 1 when it is missed.
 """
 
@@ -39,6 +40,8 @@ GOAL = 0.9
 DRAWN = 40
 # What the window offers: one is computed, and others are on their way.
 AT_ONCE_AN_INSTANCE = AT_ONCE
+# Of an instance, as the sandbox's hosts have them.
+MOST_STREAMS = 2
 ALONE = """
 import sys, time
 from pathlib import Path
@@ -70,14 +73,18 @@ def make_pictures(folder: Path, number: int) -> list[Path]:
 
 
 class Alone:
-    """The model in processes of their own, each with a share of the pictures."""
+    """The model in processes of their own, each with a share of the pictures.
+
+    In this bench's session, of which a busy Linux gives each the same share of the processors: two of their own would
+    get twice what the endpoint's one process with two streams gets.
+    """
 
     def __init__(self, model: Path, shares: list[Path], threads: str) -> None:
         environ = {**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
         self._processes = [
             subprocess.Popen(
                 [sys.executable, "-c", ALONE, str(model), str(share)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ,
             )
             for share in shares
         ]  # fmt: skip
@@ -159,19 +166,20 @@ class Processors:
 def main() -> int:
     """Measure and print; 0 when the goal is met."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--instances", type=int, default=1)
     arguments = parser.parse_args()
     instances, number = arguments.instances, arguments.pictures
     threads = os.environ.setdefault("OMP_NUM_THREADS", "1")
+    workers = instances * max(1, min(MOST_STREAMS, (os.cpu_count() or 1) // instances))
     with tempfile.TemporaryDirectory(prefix="bench-evaluation-") as name:
         base = Path(name)
         pictures = make_pictures(base / "pictures", number)
         shares = []
-        for at in range(instances):
+        for at in range(workers):
             shares.append(base / f"share-{at}")
-            shares[-1].write_text("\n".join(map(str, pictures[at::instances])))
+            shares[-1].write_text("\n".join(map(str, pictures[at::workers])))
         subprocess.run([sys.executable, "-c", MAKE_MODEL, str(base / "model"), str(CLASSES)], check=True, cwd=ROOT)
         pack([base / "model"], base / "model.tar.gz")
         with SandboxProcess(base / "state") as sandbox:
@@ -201,7 +209,8 @@ def main() -> int:
                 alone.close()
                 services.close()
     best, median = max(ratios), statistics.median(ratios)
-    print(f"{instances} worker(s), {threads} thread(s) each: ratio median {median:.3f}, best {best:.3f}, goal {GOAL}")
+    print(f"{workers} worker(s) in {instances} instance(s), {threads} thread(s) each")
+    print(f"ratio median {median:.3f}, best {best:.3f}, goal {GOAL}")
     return 0 if median >= GOAL else 1
 
 
