@@ -78,9 +78,14 @@ class Hands:
         await self._until(lambda: found() is not None, f"{kind} did not open")
         return found()
 
-    async def _until(self, condition: Callable[[], Any], failed: str) -> None:
-        deadline = time.monotonic() + STEP_SECONDS
+    async def _until(
+        self, condition: Callable[[], Any], failed: str, moving: Callable[[], object] | None = None
+    ) -> None:
+        """Wait, ``STEP_SECONDS`` at most, and on while ``moving`` changes, which shows how far it is."""
+        deadline, shown = time.monotonic() + STEP_SECONDS, moving() if moving is not None else None
         while not condition():
+            if moving is not None and (now := moving()) != shown:
+                deadline, shown = time.monotonic() + STEP_SECONDS, now
             if time.monotonic() > deadline:
                 said = "; ".join(f"{item.title}: {item.text}" for item in self.app.activity.history[:3])
                 raise StoryFailed(f"After {STEP_SECONDS:.0f} s {failed}. The window said: {said}")

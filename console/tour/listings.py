@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,8 +52,8 @@ class Left:
     error: str = ""
 
 
-async def what_is_left(backend: Backend) -> list[Left]:
-    """All listings of this account, in their order. Empty when there is no AWS CLI beside this program."""
+async def what_is_left(backend: Backend, listings: Sequence[tuple[str, str]] = LISTINGS) -> list[Left]:
+    """These listings of an account, in their order. Empty when there is no AWS CLI beside this program."""
     if importlib.util.find_spec("awscli") is None:
         return []
     gate = asyncio.Semaphore(AT_ONCE)
@@ -62,7 +62,7 @@ async def what_is_left(backend: Backend) -> list[Left]:
         async with gate:
             return await _asked(command, query, _environ(backend))
 
-    return list(await asyncio.gather(*(listed(*listing) for listing in LISTINGS)))
+    return list(await asyncio.gather(*(listed(*listing) for listing in listings)))
 
 
 def told(left: list[Left]) -> dict[str, Any]:

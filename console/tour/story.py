@@ -97,7 +97,7 @@ class Story(EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, Notebook
                 lambda: tab.detail.epochs_seen >= 2 or not tab.detail.job.running, "the job wrote no epoch"
             )
             await self._look("training-live")
-            await self._until(lambda: not tab.detail.job.running, "the job did not end")
+            await self._until(lambda: not tab.detail.job.running, "the job did not end", lambda: tab.detail.epochs_seen)
             job = tab.detail.job
             if job.status != "Completed":
                 raise StoryFailed(f"The job ended {job.status}: {job.failure_reason}")
@@ -128,7 +128,7 @@ class Story(EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, Notebook
             )
             await self._until(lambda: _scored(tuning) >= min(2, jobs), "no trial had a result")
             await self._look("tuning-live")
-            await self._until(lambda: not tuning.job.running, "the tuning job did not end")
+            await self._until(lambda: not tuning.job.running, "the tuning job did not end", lambda: _scored(tuning))
             if tuning.job.status != "Completed" or tuning.best() is None:
                 raise StoryFailed(f"The tuning job ended {tuning.job.status}: {tuning.job.failure_reason}")
             await self._until(

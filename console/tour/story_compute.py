@@ -50,13 +50,14 @@ class ComputeSteps(Hands):
             await self._look("ec2-job-dialog")
             self._click(dialog.ok_button)
             await self._until(lambda: tab.output.command is not None and tab.output.command.job == job, "no job came")
+            log = tab.output.log.view
             if stop:
-                await self._until(lambda: "epoch=2/" in tab.output.log.view.text(), "the job did not get on")
+                await self._until(lambda: "epoch=2/" in log.text(), "the job did not get on", log.text)
                 await self._look("ec2-running")
                 self._click(tab.output.stop_button)
                 question = await self._dialog("ConfirmDialog")
                 self._click(question.confirm_button)
-            await self._until(lambda: self._saved(tab, job), "the job did not end")
+            await self._until(lambda: self._saved(tab, job), "the job did not end", log.text)
             found = tab.output.job
             wanted = "Stopped" if stop else "Completed"
             if found.state != wanted:

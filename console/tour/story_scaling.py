@@ -100,7 +100,10 @@ class ScalingSteps(Hands):
             tab.views.set_current("load")
             page = tab.load_page
             page.form.form.set_values({"kind": "constant", "rate": rate, "seconds": seconds})
-            await self._until(page.start_button.isEnabled, "the load test could not be started")
+            await self._until(
+                lambda: page.start_button.isEnabled() and _asks_endpoint(page.form.target, name),
+                "the load test could not be started",
+            )
             self._click(page.start_button)
             question = await self._dialog("ConfirmDialog")
             await self._look("load-dialog")
@@ -238,7 +241,10 @@ class ScalingSteps(Hands):
         table = tab.panel.table
         await self._until(lambda: table.current_row() is not None, "nothing that can be scaled was listed")
         wanted = next(iter(payload.values()))
-        await self._until(lambda: wanted in str(tab.head.subtitle.text()), f"{wanted} was not chosen")
+        # The whole name: a function may be called after the endpoint that it asks.
+        await self._until(
+            lambda: str(tab.head.subtitle.text()).partition(" / ")[0] == wanted, f"{wanted} was not chosen"
+        )
         return tab
 
     @staticmethod
@@ -246,6 +252,10 @@ class ScalingSteps(Hands):
         if not tab.running("list") and not tab.running("chosen"):
             tab.refresh()
         return tab
+
+
+def _asks_endpoint(target: Any, name: str) -> bool:
+    return target is not None and (target.kind, target.name) == ("endpoint", name)
 
 
 def _count_of(activity: Any) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from console.tour.listings import told, what_is_left
+from console.tour.listings import LISTINGS, told, what_is_left
 from tests.helpers.backends import backend_of
 from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.functions import INFERENCE, TRUST, zipped
@@ -24,6 +24,11 @@ pytestmark = pytest.mark.integration
 
 SLEEPS = "import time, signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\ntime.sleep(600)\n"
 DLAMI = "resolve:ssm:/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.12-ubuntu-24.04/latest/ami-id"
+FILLED = (
+    "list-endpoints", "list-processing-jobs", "list-hyper-parameter-tuning-jobs", "list-notebook-instances",
+    "describe-instances", "describe-volumes", "describe-addresses", "list-functions", "describe-alarms",
+    "describe-log-groups", "list-buckets",
+)  # fmt: skip
 OURS = {"Key": "sagedeck:created-by", "Value": "sagedeck"}
 
 
@@ -46,8 +51,12 @@ def services(account: Account, services: Services, run: Any) -> Services:
 def fill(account: Account) -> None:
     """One of each kind, in use as they are in earnest."""
     client = account.sandbox.client
+    # First: it would wait behind those that run until they are stopped.
+    account.model("batch", {"code/inference.py": INFERENCE})
+    transform(account, "dogs-batch", "batch")
     account.start("dogs-job", SLEEPS)
     tune(account, "dogs-tuning")
+    process(account, "dogs-report")
     account.endpoint("dogs", {"code/inference.py": INFERENCE}, count=2)
     account.endpoint("resting", {"code/inference.py": INFERENCE})
     ec2 = client("ec2")
@@ -84,12 +93,40 @@ def fill(account: Account) -> None:
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )  # fmt: skip
     wait_for(lambda: account.describe("dogs-job")["SecondaryStatus"] == "Training", 120)
+    report = {"ProcessingJobName": "dogs-report"}
+    wait_for(lambda: "ProcessingStartTime" in account.sagemaker.describe_processing_job(**report), 120)
     running = {"NameContains": "dogs-tuning", "StatusEquals": "InProgress"}
     wait_for(lambda: account.sagemaker.list_training_jobs(**running)["TrainingJobSummaries"], 120)
     notebook = {"NotebookInstanceName": "dog-notebook"}
     status = "NotebookInstanceStatus"
     # Where JupyterLab is not installed it fails, and is there all the same.
     wait_for(lambda: account.sagemaker.describe_notebook_instance(**notebook)[status] != "Pending", 120)
+
+
+def process(account: Account, name: str) -> None:
+    """A processing job that runs until it is stopped."""
+    account.sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=account.role,
+        AppSpecification={"ImageUri": "image", "ContainerEntrypoint": ["sleep", "600"]},
+        ProcessingResources={
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
+        },
+    )
+
+
+def transform(account: Account, name: str, model: str) -> None:
+    """A batch transform job over one object, to its end."""
+    account.s3.put_object(Bucket=BUCKET, Key=f"{name}/one.txt", Body=b"one")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/"}}
+    account.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=model,
+        TransformInput={"DataSource": source, "ContentType": "image/jpeg"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/answers"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    wait_for(lambda: "TransformEndTime" in account.sagemaker.describe_transform_job(TransformJobName=name), 120)
 
 
 def tune(account: Account, name: str) -> None:
@@ -130,6 +167,12 @@ def test_the_inventory_is_what_aws_lists(account: Account, services: Services, r
             item["HyperParameterTuningJobName"]
             for item in sagemaker.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
         },
+        "processing-job": {
+            item["ProcessingJobName"] for item in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]
+        },
+        "transform-job": {
+            item["TransformJobName"] for item in sagemaker.list_transform_jobs()["TransformJobSummaries"]
+        },
         "notebook": {item["NotebookInstanceName"] for item in sagemaker.list_notebook_instances()["NotebookInstances"]},
         "volume": {item["VolumeId"] for item in ec2.describe_volumes()["Volumes"]},
         "security-group": {item["GroupName"] for item in ec2.describe_security_groups()["SecurityGroups"]},
@@ -140,10 +183,13 @@ def test_the_inventory_is_what_aws_lists(account: Account, services: Services, r
     }
     assert all(listed.values())
     assert {kind: names(kind) for kind in listed} == listed
-    jobs = ("endpoint", "training-job", "tuning-job", "parked-endpoint")
+    jobs = ("endpoint", "training-job", "tuning-job", "processing-job", "transform-job", "parked-endpoint")
     by_name = {row.name: row for row in inventory.resources if row.kind in jobs}
     assert (by_name["dogs"].size, round(by_name["dogs"].dollars_per_hour or 0, 3)) == ("2 × ml.m5.large", 0.23)
     assert (by_name["dogs-job"].size, by_name["dogs-job"].in_use) == ("1 × ml.m5.xlarge", True)
+    report, batch = by_name["dogs-report"], by_name["dogs-batch"]
+    assert (report.size, report.in_use, round(report.dollars_per_hour or 0, 3)) == ("1 × ml.m5.large", True, 0.115)
+    assert (batch.in_use, batch.dollars_per_hour) == (False, 0.0) and batch.ended is not None
     # A trial is paid for once: the tuning job shows it.
     tuning = by_name["dogs-tuning"]
     assert (tuning.size, tuning.in_use, round(tuning.dollars_per_hour or 0, 2)) == ("1 × ml.m5.xlarge", True, 0.23)
@@ -192,8 +238,10 @@ def test_taken_down_nothing_that_bills_is_left(account: Account, services: Servi
     fresh.close()
     assert [event.dollars for event in curve.events if event.words == "dogs deleted"] == [pytest.approx(-0.23)]
     assert curve.missing == ()
-    left = run(what_is_left(backend_of(account.sandbox)))
-    assert left and [listing for listing in left if listing.found or listing.error] == []
+    # Of what was there; each takes a second of a processor, and the tour asks for all.
+    asked = [listing for listing in LISTINGS if listing[0].split()[1] in FILLED]
+    left = run(what_is_left(backend_of(account.sandbox), asked))
+    assert len(left) == len(FILLED) and [listing for listing in left if listing.found or listing.error] == []
     assert told(left)["nothing_bills"] is True
 
 
@@ -224,4 +272,7 @@ def test_whatever_becomes_of_answers_it_is_taken_down_in_the_end(account: Accoun
         services = Services(replace(backend_of(account.sandbox), endpoint_url=proxy.url))
         proof = run(body(services, proxy))
         services.close()
-    assert (proof.billing, {row.kind for row in proof.left}) == ((), {"security-group", "training-job", "tuning-job"})
+    assert (proof.billing, {row.kind for row in proof.left}) == (
+        (),
+        {"security-group", "training-job", "tuning-job", "processing-job", "transform-job"},
+    )
