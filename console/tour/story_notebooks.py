@@ -114,6 +114,8 @@ class NotebookSteps(OverviewSteps):
 
     async def _notebook_is(self, tab: Any, name: str, states: tuple[str, ...]) -> None:
         await self._until(lambda: _state_of(tab, name) in states, f"{name} is not {' or '.join(states)}")
+        # With its price it has gone to another place of the list.
+        tab.list.table.select_keys([_row_of(tab, name).key])
 
 
 def _row_of(tab: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, QUrl
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication
 
 from console.notify import Notice
 from console.tabs.overview import TAB
@@ -135,11 +136,16 @@ async def test_stopping_says_what_ends_and_asks(overview: Overview) -> None:
     await until(lambda: opened.notebooks.done == [("stop", "open")])
 
 
-async def test_a_new_one_is_made_small_and_told_when_it_is_ready(overview: Overview) -> None:
+async def test_a_new_one_is_made_small_and_told_when_it_is_ready(
+    overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = await overview()
+    # The menu was it, and is gone.
+    monkeypatch.setattr(QApplication, "activeWindow", lambda: None)
     [make] = [act for text, _, act in opened.tab.more_entries() if text.startswith("New notebook")]
     make()
     dialog = await dialog_of(NotebookDialog, opened.application.window)
+    assert dialog.parentWidget() is opened.application.window
     assert "$0.046 an hour" in dialog.price.text() and "$0.70 a month" in dialog.price.text()
     field = dialog.form.row("name").field
     field.setText("-bad-")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QWidget
+
 from console.context import AppContext
 from console.tabs.overview import notebooks, stopping
 from console.widgets.tables.table import MenuEntry
@@ -26,7 +28,9 @@ ENTRIES: dict[str, Entries] = {
     "transform-job": stopping.entries,
     "instance": stopping.entries,
 }
-MAKE: list[tuple[str, str, Callable[[AppContext], object]]] = [("New notebook instance…", "notebook", notebooks.make)]
+MAKE: list[tuple[str, str, Callable[[AppContext, QWidget], object]]] = [
+    ("New notebook instance…", "notebook", notebooks.make)
+]
 
 
 def entries_for(ctx: AppContext, resources: Sequence[Resource]) -> Sequence[MenuEntry]:

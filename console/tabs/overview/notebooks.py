@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QWidget
 
 from console.commands import Affected, Command, Confirmation
 from console.context import AppContext
@@ -149,12 +149,12 @@ class OpenNotebook(_OnNotebooks):
         return []
 
 
-def make(ctx: AppContext) -> None:
-    """Ask for a new notebook instance, make it, and tell when it can be opened."""
-    ctx.with_services(_make, ctx, label="New notebook instance", key="make notebook")
+def make(ctx: AppContext, over: QWidget) -> None:
+    """Ask over this widget's window for a new notebook instance, make it, and tell when it can be opened."""
+    ctx.with_services(_make, ctx, over, label="New notebook instance", key="make notebook")
 
 
-async def _make(services: Services, ctx: AppContext) -> None:
+async def _make(services: Services, ctx: AppContext, over: QWidget) -> None:
     buckets = [bucket.name for bucket in await services.storage.buckets()]
     if not buckets:
         ctx.notify.info(
@@ -165,7 +165,7 @@ async def _make(services: Services, ctx: AppContext) -> None:
         return
     last = S3Uri.find(str(ctx.settings.value("last_data_uri", "")))
     chosen = last.bucket if last is not None else ""
-    dialog = NotebookDialog(services.prices, services.region, buckets, chosen, QApplication.activeWindow())
+    dialog = NotebookDialog(services.prices, services.region, buckets, chosen, over.window())
     if not await dialog.ask():
         return
     spec = dialog.spec()

@@ -416,7 +416,7 @@ class OverviewTab(Tab):
         """What the menu of the head offers: ``(text, icon, callable)``."""
         entries: list[tuple[str, str, Callable[[], object]]] = []
         if not self.ctx.read_only:
-            entries += [(text, icon, partial(make, self.ctx)) for text, icon, make in MAKE]
+            entries += [(text, icon, partial(make, self.ctx, self)) for text, icon, make in MAKE]
         entries += [("Budget…", "coin", self.set_budget), ("Idle rules…", "idle", self.change_rules)]
         entries.append(("What AWS has billed…", "cloud", self.show_billed))
         if self.narrow:
