@@ -105,7 +105,8 @@ class ReviewDialog(WideDialog):
         self._below.setFixedHeight(round(height * _DETAIL_SHARE))
 
     def _connect(self) -> None:
-        self.search.searched.connect(self._filter)
+        self.table.search_by(self.search, clears=False)
+        self.search.searched.connect(self.unchecked.set_filter)
         self.table.filterCleared.connect(self._cleared)
         self.table.selectionChanged.connect(self._selected)
         self.table.activated.connect(self._activated)
@@ -196,10 +197,6 @@ class ReviewDialog(WideDialog):
         if not found and not self.unchecked.selected_keys() and self.unchecked.model.rowCount():
             self.unchecked.select_keys([self.unchecked.model.key_at(0)])
         self._selected()
-
-    def _filter(self, text: str) -> None:
-        self.table.set_filter(text)
-        self.unchecked.set_filter(text)
 
     def _narrow(self, _key: object = None) -> None:
         wanted, check = self.severity.value() or _ALL, self._check
