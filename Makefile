@@ -11,7 +11,7 @@ OFFSCREEN := QT_QPA_PLATFORM=offscreen
 TEST_ENV := $(OFFSCREEN) OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test check lint fast format lock bench compat-notebook clean
+.PHONY: help install run tour test check lint fast format lock bench compat compat-notebook clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(STAMP)  ## Print the speed ratios (minutes)
 compat-notebook: $(STAMP)  ## Run a course's notebook cell by cell in a notebook instance (minutes; installs JupyterLab)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[notebook]'
 	$(TEST_ENV) $(BIN)/python -m pytest -q tests/compat/notebook/course.py
+
+compat: $(STAMP)  ## Run other people's clients and moto's own tests on a sandbox (an hour; needs a package registry)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.compat
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.context import SandboxContext
 from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError
+from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestRequest, RestResponse
 from sandbox.wire.reading import check, read_call
 
@@ -21,6 +21,7 @@ from sandbox.wire.reading import check, read_call
 Operation = Callable[[Any, Caller], dict[str, Any] | None]
 # What the caller may not do of a call that is answered piece by piece (the entries of a DeleteObjects).
 Refusals = Mapping[Hashable, AwsError]
+Undone = Mapping[str, Mapping[str, tuple[object, ...]]]
 
 
 class Service:
@@ -31,13 +32,15 @@ class Service:
     as the protocol wants). ``signing_name``: the service in the credential scope (default: ``name``). What is not in
     ``operations`` is answered as ``sandbox/moto_host/gate.py`` says. ``invalid``: AWS's code for members that break a
     constraint, where it is not the protocol's usual one. ``own_words``: its operations refuse values beyond the limits
-    themselves, in AWS's words for each; names and types are checked all the same.
+    themselves, in AWS's words for each; names and types are checked all the same. ``undone``: by operation, the members
+    that it does not act on, each with the values that ask for nothing; any other value is refused.
     """
 
     name: str = ""
     signing_name: str = ""
     invalid: str = ""
     own_words: bool = False
+    undone: Undone = {}
     # A REST service: method and path alone name the operation, whatever a header says.
     rest: bool = False
 
@@ -67,8 +70,15 @@ class Service:
         return read_call(request, self.name, protocol, caller)
 
     def check(self, call: Call) -> Call:
-        """The call with its members checked. Raises ``AwsError`` for members that AWS would not take."""
-        return check(call, self.invalid, limits=not self.own_words)
+        """The call with its members checked. Raises ``AwsError`` for what AWS, or the sandbox, would not take."""
+        return self.refuse_undone(check(call, self.invalid, limits=not self.own_words))
+
+    def refuse_undone(self, call: Call) -> Call:
+        """The call, if nothing is asked for that ``undone`` names. Raises NotImplemented otherwise."""
+        for member, harmless in self.undone.get(call.operation, {}).items():
+            if member in call.members and call.members[member] not in harmless:
+                raise not_implemented(call.service, f"{call.operation} with {member}")
+        return call
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
         """Answer a call whose answer is more than members (S3, InvokeEndpoint); ``None`` hands it on to moto."""

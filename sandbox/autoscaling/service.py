@@ -45,6 +45,7 @@ class AutoScalingService(Service):
     """The service ``application-autoscaling``, for the endpoints of ``sagemaker`` and for functions."""
 
     name = "application-autoscaling"
+    undone = {"PutScalingPolicy": {"PredictiveScalingPolicyConfiguration": ()}}
 
     def __init__(self, sagemaker: SageMakerService) -> None:
         super().__init__()

@@ -37,6 +37,10 @@ class ServiceQuotasService(Service):
     """What applies, what AWS's defaults are, and requests for more."""
 
     name = _SERVICE
+    undone = {
+        "GetServiceQuota": {"ContextId": ()},
+        "RequestServiceQuotaIncrease": {"ContextId": (), "SupportCaseAllowed": (True, False)},
+    }
     signing_name = "servicequotas"
 
     _quotas: Quotas

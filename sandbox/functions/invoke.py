@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.context import SandboxContext
+from sandbox.core.account import ACCOUNT_ID
 from sandbox.core.processes import Managed
 from sandbox.core.walls import Walls
 from sandbox.functions.code import CodeStore
@@ -90,6 +91,8 @@ class Invoker:
 
     def check_role(self, role_arn: str, function_arn: str) -> None:
         """Refuse a role that does not exist or that does not trust Lambda for this function, in AWS's words."""
+        if role_arn.split(":")[4] != ACCOUNT_ID:
+            raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
         refused = AwsError(
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",

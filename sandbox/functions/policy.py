@@ -65,6 +65,9 @@ class FunctionPolicies:
         """RemovePermission. Raises ``AwsError`` ResourceNotFoundException."""
         name, qualifier = self._target(given)
         statements = self._statements(name, qualifier)
+        if not statements:
+            text = "No policy is associated with the given resource."
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
         rest = [statement for statement in statements if statement["Sid"] != given["StatementId"]]
         if len(rest) == len(statements):
             text = f"Statement {given['StatementId']} is not found in resource policy."

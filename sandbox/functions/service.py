@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.context import SandboxContext
+from sandbox.core.account import REGION
 from sandbox.core.numbers import whole
 from sandbox.functions.code import Code, CodeStore
 from sandbox.functions.invoke import TMP_MEGABYTES, Invoker
+from sandbox.functions.location import bucket_of, code_location, zip_finder
 from sandbox.functions.members import CallMembers, CodeMembers, FunctionMembers, TagMembers
 from sandbox.functions.policy import FunctionPolicies
 from sandbox.functions.store import LATEST, Config, FunctionStore, split_name
@@ -51,12 +53,21 @@ class LambdaService(Service):
 
     name = "lambda"
     rest = True
+    # What the operations that make and change a function do not have, ``_refuse_undone`` refuses.
+    undone = {
+        "AddPermission": {"InvokedViaFunctionUrl": (False,)},
+        "Invoke": {"ClientContext": (), "DurableExecutionName": (), "TenantId": ()},
+        "ListFunctions": {"MasterRegion": ("ALL", REGION)},
+        "PublishVersion": {"PublishTo": ()},
+        "UpdateFunctionCode": {"ImageUri": (), "PublishTo": (), "SourceKMSKeyArn": (), "S3ObjectStorageMode": ()},
+    }
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records and the code; nothing runs until a call comes."""
         self._ctx = ctx
         self._store = FunctionStore(ctx.state.db, ctx.region)
         self._code = CodeStore(ctx.state.path / "functions")
+        ctx.part(S3).handed_out[bucket_of(ctx.region)] = zip_finder(self._code)
         self._invoker = Invoker(ctx, self._store, self._code)
         self._concurrency = self._invoker.concurrency
         self._policies = FunctionPolicies(self._store, ctx.access.exists)
@@ -100,7 +111,7 @@ class LambdaService(Service):
 
     def check(self, call: Call) -> Call:
         """The call with its members checked; Lambda's ValidationException says whose fault it is."""
-        return check(call, Type="User")
+        return self.refuse_undone(check(call, Type="User"))
 
     def _name(self, given: FunctionMembers) -> str:
         name = split_name(given["FunctionName"])[0]
@@ -118,7 +129,8 @@ class LambdaService(Service):
 
     def _find(self, given: FunctionMembers) -> Config:
         name, qualifier = split_name(given["FunctionName"], given.get("Qualifier", ""))
-        return self._store.get(name, qualifier)
+        config = self._store.get(name, qualifier)
+        return _as_version(config) if qualifier == LATEST else config
 
     def _create(self, given: FunctionMembers, caller: Caller) -> Result:
         name = split_name(given["FunctionName"])[0]
@@ -151,7 +163,11 @@ class LambdaService(Service):
     def _get(self, given: FunctionMembers, caller: Caller) -> Result:
         config = self._find(given)
         name = config["FunctionName"]
-        found: dict[str, Any] = {"Configuration": config, "Tags": self._tags(name), "Code": {"RepositoryType": "S3"}}
+        location = code_location(
+            self._ctx.endpoint_url, self._ctx.region, self._ctx.credentials.operator, name, config["CodeSha256"]
+        )
+        code = {"RepositoryType": "S3", "Location": location}
+        found: dict[str, Any] = {"Configuration": config, "Tags": self._tags(name), "Code": code}
         if concurrency := self._concurrency.of(name):
             found["Concurrency"] = concurrency
         return found
@@ -160,7 +176,7 @@ class LambdaService(Service):
         names = [name for name in self._store.names() if name > given.get("Marker", "")]
         page = names[: given.get("MaxItems", _PAGE)]
         everything = given.get("FunctionVersion") == "ALL"
-        found = [c for name in page for c in (self._store.versions(name) if everything else [self._store.get(name)])]
+        found = [c for name in page for c in (self._versions(name) if everything else [self._store.get(name)])]
         return {"Functions": found} | ({"NextMarker": page[-1]} if len(page) < len(names) else {})
 
     def _delete(self, given: FunctionMembers, caller: Caller) -> Result:
@@ -235,12 +251,15 @@ class LambdaService(Service):
         return self._store.publish(self._name(given), given.get("Description"), given.get("CodeSha256"), revision)
 
     def _list_versions(self, given: FunctionMembers, caller: Caller) -> Result:
-        versions = self._store.versions(self._name(given))
+        versions = self._versions(self._name(given))
         start, size = whole(given.get("Marker", "0")), given.get("MaxItems", _PAGE)
         if start is None:
             raise _invalid("The Marker is not one that was given.")
         end = start + size
         return {"Versions": versions[start:end]} | ({"NextMarker": str(end)} if end < len(versions) else {})
+
+    def _versions(self, name: str) -> list[Config]:
+        return [_as_version(config) for config in self._store.versions(name)]
 
     def _create_alias(self, given: FunctionMembers, caller: Caller) -> Result:
         name = self._name(given)
@@ -295,6 +314,13 @@ class LambdaService(Service):
         rest = {key: value for key, value in self._tags(name).items() if key not in given["TagKeys"]}
         self._store.put_setting(name, "tags", json.dumps(rest))
         return None
+
+
+def _as_version(config: Config) -> Config:
+    """A configuration under the name of its version, where it was asked for as one: ``…:$LATEST`` is one, too."""
+    if config["Version"] != LATEST:
+        return config
+    return dict(config, FunctionArn=f"{config['FunctionArn']}:{LATEST}")
 
 
 def _with_code(config: Config, code: Code) -> Config:

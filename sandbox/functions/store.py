@@ -60,6 +60,8 @@ class FunctionStore:
         """
         version = qualifier or LATEST
         if version != LATEST and not version.isdigit():
+            if not self._has_alias(name, version):
+                raise self._not_found(self.function_arn(name, version))
             version = self.alias(name, version)["FunctionVersion"]
         row = self._db.one("SELECT config FROM functions WHERE name=? AND version=?", (name, version))
         if row is None:
@@ -142,9 +144,13 @@ class FunctionStore:
         """One alias's record. Raises ``AwsError`` ResourceNotFoundException."""
         row = self._db.one("SELECT record FROM function_aliases WHERE name=? AND alias=?", (name, alias))
         if row is None:
-            raise self._not_found(self.function_arn(name, alias))
+            text = f"Cannot find alias arn: {self.function_arn(name, alias)}"
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
         record: dict[str, Any] = json.loads(row["record"])
         return record
+
+    def _has_alias(self, name: str, alias: str) -> bool:
+        return bool(self._db.query("SELECT 1 FROM function_aliases WHERE name=? AND alias=?", (name, alias)))
 
     def aliases(self, name: str) -> list[dict[str, Any]]:
         """All aliases of a function, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sandbox.audit.usage import Usage
@@ -12,7 +13,9 @@ from sandbox.iam.enforcer import Iam, common_context, principal_context
 from sandbox.iam.simulate import simulate
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.moto_host.calls import Calls
+from sandbox.policy.document import trust_problem
 from sandbox.service import Service
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
         SimulateCustomPolicyRequestTypeDef,
         SimulatePrincipalPolicyRequestTypeDef,
     )
+
+
+# The member that is a role's trust policy.
+_TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 
 class IamService(Service):
@@ -39,6 +46,13 @@ class IamService(Service):
         self.operations |= AccountFacts(ctx.state, bridge, usage, ctx.part(Calls)).operations
         self.operations |= LastAccessed(bridge, ctx.part(Iam).principals, usage).operations
 
+    def check(self, call: Call) -> Call:
+        """The call with its members checked; a trust policy, too, which moto would take as any text."""
+        call = super().check(call)
+        if (member := _TRUST.get(call.operation)) is not None:
+            _check_trust(str(call.members[member]))
+        return call
+
     def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         arn = str(params.get("PolicySourceArn") or "")
         kind, _, name = arn.partition(":iam::")[2].partition(":")[2].partition("/")
@@ -51,3 +65,13 @@ class IamService(Service):
 
     def _simulate_custom(self, params: SimulateCustomPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         return simulate(params, None, common_context())
+
+
+def _check_trust(text: str) -> None:
+    """Raise AWS's refusal of what is no trust policy: whoever asks for the role later would stumble over it."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    if wrong := trust_problem(document):
+        raise AwsError("MalformedPolicyDocument", wrong)

@@ -41,6 +41,15 @@ class StsService(Service):
     """The STS of the sandbox. Its sessions are known to the signature check and survive a restart."""
 
     name = "sts"
+    undone = {
+        "AssumeRole": {
+            "TransitiveTagKeys": ([],),
+            "ProvidedContexts": ([],),
+            "SourceIdentity": (),
+            "MinimumSessionTokenSize": (),
+        },
+        "GetSessionToken": {"MinimumSessionTokenSize": ()},
+    }
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
@@ -72,6 +81,7 @@ class StsService(Service):
         if role is None or role["Arn"] != arn:
             message = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise AwsError("AccessDenied", message, 403)
+        _refuse_mfa(params)
         tags = _tags(params)
         actions = ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
         context = {**assume_context(params), **{f"aws:RequestTag/{key}": value for key, value in tags.items()}}
@@ -125,6 +135,7 @@ class StsService(Service):
     def _session_token(self, params: GetSessionTokenRequestTypeDef, caller: Caller) -> dict[str, object]:
         if caller.role_arn is not None:
             raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
+        _refuse_mfa(params)
         keys = self._ctx.credentials.issue_user_session(caller, _seconds(params, 43_200, MAX_TOKEN_SECONDS))
         return {"Credentials": _credentials(keys)}
 
@@ -132,6 +143,16 @@ class StsService(Service):
         if self._ctx.credentials.find(str(params.get("AccessKeyId", ""))) is None:
             raise AwsError("InvalidClientTokenId", "The access key is not known to this sandbox.", 403)
         return {"Account": ACCOUNT_ID}
+
+
+def _refuse_mfa(params: Mapping[str, object]) -> None:
+    """Nobody here has an MFA device, so a code of one is wrong."""
+    if params.get("SerialNumber") or params.get("TokenCode"):
+        text = (
+            "MultiFactorAuthentication failed, unable to validate MFA code.  "
+            "Please verify your MFA serial number is valid and associated with this user."
+        )
+        raise AwsError("AccessDenied", text, 403)
 
 
 def _checked(text: str) -> str:

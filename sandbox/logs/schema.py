@@ -24,6 +24,8 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log_events (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, ingested INTEGER NOT NULL,
         message TEXT NOT NULL)""",
     f"CREATE INDEX IF NOT EXISTS log_events_at ON log_events (id >> {STREAM_BITS}, at)",
+    """CREATE TABLE IF NOT EXISTS log_tags (grp TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (grp, key)) WITHOUT ROWID""",
     # Streams that are deleted and whose lines are still being removed.
     "CREATE TABLE IF NOT EXISTS log_doomed (stream INTEGER PRIMARY KEY)",
 )

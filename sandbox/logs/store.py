@@ -102,6 +102,7 @@ class Logs:
                 self.db.execute("DELETE FROM log_streams WHERE id=?", (stream,))
             if group is not None:
                 self.db.execute("DELETE FROM log_groups WHERE name=?", (group,))
+                self.db.execute("DELETE FROM log_tags WHERE grp=?", (group,))
         self._limits.remove(doomed)
 
     def set_retention(self, group: str, days: int | None) -> None:

@@ -6,13 +6,17 @@ Source: CloudWatch API Reference, ``MetricAlarm``.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.core.account import arn as make_arn
+from sandbox.core.numbers import whole
 from sandbox.core.state import Database
+from sandbox.metrics.received import number_of
+from sandbox.metrics.store import PERCENTILE
 from sandbox.service import Operation
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
@@ -30,6 +34,7 @@ _KEPT = (
     *("AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions"),
     *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit"),
     *("EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
+    "EvaluateLowSampleCountPercentile",
 )
 _REQUIRED = ("MetricName", "Namespace", "Period", "Threshold")
 _COMPARISONS = frozenset(
@@ -38,6 +43,11 @@ _COMPARISONS = frozenset(
         "LessThanOrEqualToThreshold",
     }
 )
+# Options that AWS names when another one is asked for.
+_OPTIONS = {
+    "EvaluateLowSampleCountPercentile": ("evaluate", "ignore"),
+    "TreatMissingData": ("breaching", "notBreaching", "ignore", "missing"),
+}
 _STATES = frozenset({"OK", "ALARM", "INSUFFICIENT_DATA"})
 _LISTS = ("OKActions", "AlarmActions", "InsufficientDataActions", "Dimensions")
 
@@ -125,8 +135,6 @@ class Alarms:
         self._db.execute("INSERT INTO alarm_history VALUES (?,?,?)", (name, time.time(), item))
 
     def _put(self, given: Members, caller: Caller) -> None:
-        if given.get("Metrics") or given.get("ThresholdMetricId"):
-            raise AwsError("ValidationError", "The sandbox does not offer metric math; name the metric itself.")
         new = self.get(given["AlarmName"]) is None
         arn = self.put(given)
         # As on AWS, tags are taken for a new alarm only.
@@ -168,18 +176,31 @@ class Alarms:
         return {"MetricAlarms": [_shown(record) for record in found]}
 
     def _history(self, given: Members, caller: Caller) -> Members:
-        name, kind = given.get("AlarmName"), given.get("HistoryItemType")
+        kind, start, end = (given.get(member) for member in ("HistoryItemType", "StartDate", "EndDate"))
+        types = given.get("AlarmTypes") or ["MetricAlarm"]
+        oldest_first = given.get("ScanBy") == "TimestampAscending"
+        order = "ASC" if oldest_first else "DESC"
         rows = self._db.query(
-            "SELECT * FROM alarm_history WHERE (:name IS NULL OR name=:name) ORDER BY at DESC, rowid DESC LIMIT 1000",
-            {"name": name},
+            "SELECT name, at, item FROM alarm_history WHERE (:name IS NULL OR name=:name)"
+            " AND at >= :start AND at <= :end"
+            " AND (:kind IS NULL OR json_extract(item, '$.HistoryItemType')=:kind)"
+            f" ORDER BY at {order}, rowid {order} LIMIT :limit OFFSET :offset",
+            {
+                "name": given.get("AlarmName"),
+                "kind": kind,
+                "start": start.timestamp() if start else 0.0,
+                "end": end.timestamp() if end else math.inf,
+                "limit": (size := given.get("MaxRecords") or _PAGE) + 1,
+                "offset": (offset := _offset(given.get("NextToken"))),
+            },
         )
         items = [
             {"AlarmName": row["name"], "AlarmType": "MetricAlarm", "Timestamp": _time(row["at"])}
             | json.loads(row["item"])
-            for row in rows
+            for row in rows[:size]
+            if "MetricAlarm" in types
         ]
-        found = [item for item in items if kind in (None, item["HistoryItemType"])]
-        return {"AlarmHistoryItems": found[: given.get("MaxRecords") or _PAGE]}
+        return {"AlarmHistoryItems": items} | ({"NextToken": str(offset + size)} if len(rows) > size else {})
 
     def _set_state(self, given: Members, caller: Caller) -> None:
         if given["StateValue"] not in _STATES:
@@ -197,7 +218,7 @@ class Alarms:
     def _tagged(self, given: Members) -> Members:
         record = self.get(str(given["ResourceARN"]).partition(":alarm:")[2])
         if record is None or record["AlarmArn"] != given["ResourceARN"]:
-            raise AwsError("ResourceNotFoundException", f"Unknown resource {given['ResourceARN']}.", 404)
+            raise AwsError("ResourceNotFoundException", "Unknown", 404)
         return record
 
     def _tag(self, given: Members, caller: Caller) -> Members:
@@ -225,12 +246,29 @@ class Alarms:
                 self._save(record | {"ActionsEnabled": enabled})
 
 
+def _offset(token: str | None) -> int:
+    number = whole(token) if token else 0
+    if number is None:
+        raise AwsError("InvalidNextToken", "The next token specified is invalid.")
+    return number
+
+
 def _check(given: Mapping[str, Any]) -> None:
     for member in _REQUIRED:
         if given.get(member) is None:
             raise AwsError("MissingParameter", f"The parameter {member} is required.")
     if bool(given.get("Statistic")) == bool(given.get("ExtendedStatistic")):
         raise AwsError("InvalidParameterCombination", "One of Statistic and ExtendedStatistic must be given.")
+    number_of(given["Threshold"], "Threshold")
+    extended = given.get("ExtendedStatistic")
+    if extended and not PERCENTILE.match(extended):
+        text = f"The value {extended} for parameter ExtendedStatistic is not supported."
+        raise AwsError("InvalidParameterValue", text)
+    for member, options in _OPTIONS.items():
+        if given.get(member) not in (None, *options):
+            known = f"{', '.join(options[:-1])} and {options[-1]}"
+            text = f"Option {given[member]} is not supported. Supported options for parameter {member} are {known}."
+            raise AwsError("ValidationError", text)
     if given.get("ComparisonOperator") not in _COMPARISONS:
         text = f"The sandbox does not offer the comparison {given.get('ComparisonOperator')}."
         raise AwsError("InvalidParameterValue", text)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sandbox.context import SandboxContext
+from sandbox.core.account import ACCOUNT_ID
 from sandbox.core.state import utc_ms
 from sandbox.metrics.alarms import Alarms
-from sandbox.metrics.store import Datum, Metrics, check_statistic, one_value, statistic
+from sandbox.metrics.received import dimensions, number_of, received
+from sandbox.metrics.store import Metrics, check_statistic, statistic
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
-from sandbox.wire.errors import AwsError
+from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import Caller, RestResponse, as_datetime
 from sandbox.wire.render import render
 
@@ -39,6 +42,20 @@ class MetricsService(Service):
     name = "cloudwatch"
     signing_name = "monitoring"
     own_words = True
+    undone = {
+        "DescribeAlarmHistory": {"AlarmContributorId": ()},
+        "GetMetricData": {"MaxDatapoints": (), "LabelOptions": ()},
+        # Nobody shares metrics with the account.
+        "ListMetrics": {"IncludeLinkedAccounts": (True, False), "OwningAccount": (ACCOUNT_ID,)},
+        "PutMetricAlarm": dict.fromkeys(
+            (
+                *("EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval"),
+                *("ActionConfiguration", "Metrics", "ThresholdMetricId"),
+            ),
+            ([],),
+        ),
+        "PutMetricData": {"EntityMetricData": ([],), "StrictEntityValidation": (False,)},
+    }
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""
@@ -68,19 +85,21 @@ class MetricsService(Service):
             raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
         if not 1 <= len(given) <= MAX_PUT:
             raise AwsError("InvalidParameterValue", f"MetricData must hold 1 to {MAX_PUT} data.")
-        data = []
-        for item in given:
-            name = str(item.get("MetricName") or "")
-            if not name:
-                raise AwsError("MissingParameter", "The parameter MetricData.member.1.MetricName is required.")
-            data += [(name, _dimensions(item), datum) for datum in _received(item)]
-        self._metrics.put_data(namespace, data)
+        now = utc_ms() / 1000
+        self._metrics.put_data(
+            namespace,
+            [
+                (str(item["MetricName"]), dimensions(item), datum)
+                for number, item in enumerate(given, 1)
+                for datum in received(item, f"MetricData.member.{number}", now)
+            ],
+        )
 
     def _statistics(self, params: GetMetricStatisticsInputTypeDef, caller: Caller) -> Params:
         start, end, period = _window(params)
         plain, extended = params.get("Statistics") or [], params.get("ExtendedStatistics") or []
         if not plain and not extended:
-            raise AwsError("InvalidParameterCombination", "Statistics or ExtendedStatistics must be given.")
+            raise AwsError("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
         for name in (*plain, *extended):
             check_statistic(name)
         if (end - start) / period > MAX_DATAPOINTS:
@@ -91,7 +110,7 @@ class MetricsService(Service):
         periods = self._metrics.statistics(
             namespace=str(params.get("Namespace")),
             name=str(params.get("MetricName")),
-            dimensions=_dimensions(params),
+            dimensions=dimensions(params),
             start=start,
             end=end,
             period=period,
@@ -107,27 +126,29 @@ class MetricsService(Service):
         return {"Label": str(params.get("MetricName")), "Datapoints": points}
 
     def _data(self, params: GetMetricDataInputTypeDef, caller: Caller) -> Params:
-        start, end = as_datetime(params.get("StartTime")), as_datetime(params.get("EndTime"))
-        if start is None or end is None or start >= end:
-            raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+        start, end = _times(params)
+        if start == end:
+            raise AwsError("ValidationError", "The parameter StartTime must not equal parameter EndTime.")
+        if start > end:
+            raise AwsError("ValidationError", "The parameter EndTime must be greater than StartTime.")
         newest_first = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
         results = []
         for query in params.get("MetricDataQueries") or []:
             if query.get("ReturnData") in (False, "false"):
                 continue
-            results.append(self._one_query(query, start.timestamp(), end.timestamp(), newest_first))
+            results.append(self._one_query(query, start, end, newest_first))
         return {"MetricDataResults": results, "Messages": []}
 
     def _one_query(self, query: Mapping[str, Any], start: float, end: float, newest_first: bool) -> Params:
         wanted = query.get("MetricStat")
         if not wanted:
-            raise AwsError("ValidationError", "The sandbox does not offer metric math; ask for metrics themselves.")
+            raise not_implemented(self.name, "GetMetricData with metric math; ask for metrics themselves")
         metric, name = wanted.get("Metric") or {}, str(wanted.get("Stat") or "")
         check_statistic(name)
         periods = self._metrics.statistics(
             namespace=str(metric.get("Namespace")),
             name=str(metric.get("MetricName")),
-            dimensions=_dimensions(metric),
+            dimensions=dimensions(metric),
             start=start,
             end=end,
             period=_period(wanted.get("Period")),
@@ -178,51 +199,26 @@ def _offset(token: str | None) -> int:
     try:
         return int(base64.b64decode(token))
     except ValueError as exc:
-        raise AwsError("InvalidParameterValue", "The NextToken is invalid.") from exc
-
-
-def _dimensions(item: Mapping[str, Any]) -> dict[str, str]:
-    return {str(entry.get("Name")): str(entry.get("Value")) for entry in item.get("Dimensions") or []}
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError) as exc:
-        raise AwsError("InvalidParameterValue", f"{value!r} is not a number.") from exc
-
-
-def _received(item: Mapping[str, Any]) -> list[Datum]:
-    """The data of one MetricDatum: a value, values with counts, or a statistic set."""
-    moment = as_datetime(item.get("Timestamp"))
-    at = moment.timestamp() if moment else utc_ms() / 1000
-    unit = str(item.get("Unit") or "None")
-    if item.get("StatisticValues"):
-        values = item["StatisticValues"]
-        count, total, low, high = (_number(values.get(name)) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
-        return [Datum(at, count, total, low, high, unit)]
-    if item.get("Values"):
-        values = [_number(value) for value in item["Values"]]
-        counts = [_number(count) for count in item.get("Counts") or [1.0] * len(values)]
-        if len(counts) != len(values):
-            raise AwsError("InvalidParameterValue", "Values and Counts must have the same length.")
-        return [one_value(value, at, unit, count) for value, count in zip(values, counts, strict=True)]
-    if "Value" not in item:
-        raise AwsError("MissingParameter", "Value, Values or StatisticValues must be given.")
-    return [one_value(_number(item["Value"]), at, unit)]
+        raise AwsError("InvalidParameterValue", "Request parameter NextToken is invalid") from exc
 
 
 def _period(value: object) -> float:
-    period = _number(value)
+    period = number_of(value, "Period")
     if period not in (1, 5, 10, 20, 30) and (period < 60 or period % 60):
         raise AwsError("InvalidParameterValue", "Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
     return period
 
 
-def _window(params: Mapping[str, object]) -> tuple[float, float, float]:
+def _times(params: Mapping[str, Any]) -> tuple[float, float]:
+    """StartTime and EndTime in whole epoch seconds: CloudWatch does not look at what is below."""
     start, end = as_datetime(params.get("StartTime")), as_datetime(params.get("EndTime"))
-    if start is None or end is None or start >= end:
-        raise AwsError(
-            "InvalidParameterCombination", "The parameter StartTime must be less than the parameter EndTime."
-        )
-    return start.timestamp(), end.timestamp(), _period(params.get("Period"))
+    if start is None or end is None:
+        raise AwsError("MissingParameter", "The parameters StartTime and EndTime are required.")
+    return math.floor(start.timestamp()), math.floor(end.timestamp())
+
+
+def _window(params: Mapping[str, Any]) -> tuple[float, float, float]:
+    start, end = _times(params)
+    if start >= end:
+        raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+    return start, end, _period(params.get("Period"))

@@ -11,7 +11,7 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 
 # How AWS's services call a value that they do not take, by the protocol that they speak.
-_INVALID = {"query": "ValidationError", "ec2": "InvalidParameterValue"}
+INVALID = {"query": "ValidationError", "ec2": "InvalidParameterValue"}
 # XML has no form for these; moto writes them as they came, and nobody could read the answer.
 _WRITABLE = bytes(ord("?") if code < ord(" ") and chr(code) not in "\t\n\r" else code for code in range(256))
 
@@ -33,9 +33,9 @@ def asked(moto: Answering, call: Call) -> RestResponse:
         raise
     except Exception as error:
         tell(f"moto could not carry out {call.service} {call.operation}: {error!r}")
-        code = _INVALID.get(call.protocol, "ValidationException")
+        code = INVALID.get(call.protocol, "ValidationException")
         text = f"{call.operation} was asked without a member that it needs, or with a value that it does not know."
         raise AwsError(code, text) from error
-    if call.protocol in _INVALID and isinstance(response.body, bytes):
+    if call.protocol in INVALID and isinstance(response.body, bytes):
         response.body = response.body.translate(_WRITABLE)
     return response

@@ -71,7 +71,7 @@ EMPTY: Mapping[str, str] = {
     "kms": "DescribeCustomKeyStores ListKeys ListRetirableGrants",
     "lambda": "ListCodeSigningConfigs ListEventSourceMappings ListLayers",
     "logs": "DescribeDeliveries DescribeDeliveryDestinations DescribeDeliverySources DescribeDestinations "
-    "DescribeExportTasks DescribeMetricFilters DescribeQueries DescribeQueryDefinitions DescribeResourcePolicies "
+    "DescribeExportTasks DescribeQueries DescribeQueryDefinitions DescribeResourcePolicies "
     "ListLogAnomalyDetectors",
     "opensearch": "ListDomainNames",
     "rds": "DescribeDBClusterSnapshots DescribeDBClusters DescribeDBInstanceAutomatedBackups DescribeDBInstances "

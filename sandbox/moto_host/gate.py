@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sandbox.moto_host.allowed import ALLOWED
 from sandbox.moto_host.answers import check_answer
-from sandbox.moto_host.asking import Answering, asked
+from sandbox.moto_host.asking import INVALID, Answering, asked
 from sandbox.moto_host.empty_lists import empty_answer
 from sandbox.wire.call import Call
-from sandbox.wire.errors import not_implemented
+from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.render import render
+
+# What a page after the first is asked for with.
+_TOKENS = ("NextToken", "nextToken", "Marker", "marker", "PaginationToken", "PageToken")
 
 
 def answers(service: str, operation: str) -> bool:
@@ -36,4 +39,8 @@ class Gate:
         empty = empty_answer(call.service, call.operation)
         if empty is None:
             raise not_implemented(call.service, call.operation)
+        if any(call.members.get(name) for name in _TOKENS):
+            # An empty list has one page: this token nobody gave.
+            code = INVALID.get(call.protocol, "ValidationException")
+            raise AwsError(code, "The token of the page is not valid: it belongs to another request.")
         return render(call.service, call.operation, call.protocol, dict(empty), call.http.request_id)

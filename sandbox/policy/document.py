@@ -53,6 +53,23 @@ def _statement_problem(statement: object, for_resource: bool) -> str:
     return ""
 
 
+def trust_problem(document: object) -> str:
+    """As ``problem``, for the trust policy of a role, which is about its role and names no resource."""
+    if not isinstance(document, Mapping):
+        return "Syntax errors in policy."
+    for statement in as_list(document.get("Statement") or []):
+        if isinstance(statement, Mapping) and statement.keys() & {"Resource", "NotResource"}:
+            return "Has prohibited field Resource"
+        actions = as_list(statement.get("Action", [])) if isinstance(statement, Mapping) else []
+        if any(not str(action).lower().startswith("sts:") and action != "*" for action in actions):
+            return "AssumeRole policy may only specify STS AssumeRole actions."
+    about_itself = [
+        {**statement, "Resource": "*"} if isinstance(statement, Mapping) else statement
+        for statement in as_list(document.get("Statement") or [])
+    ]
+    return problem({**document, "Statement": about_itself}, for_resource=True)
+
+
 @lru_cache(maxsize=256)
 def parsed(text: str) -> Mapping[str, object]:
     """A kept policy's document. It must not be changed: the same one is given to everybody who asks."""

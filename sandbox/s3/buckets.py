@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from sandbox.core.account import REGION
 from sandbox.core.numbers import whole
 from sandbox.s3 import xml
-from sandbox.s3.answers import Members
+from sandbox.s3.answers import Answer, Members
 from sandbox.s3.deletions import Deletion
 from sandbox.s3.listing import list_page, list_versions
 from sandbox.s3.objects import matching, refuse_grants, storage_class
@@ -57,10 +57,11 @@ def create_bucket(store: Store, call: S3Call) -> Members:
     return {"Location": f"/{bucket}"}
 
 
-def head_bucket(store: Store, call: S3Call) -> Members:
+def head_bucket(store: Store, call: S3Call) -> Answer:
     """HeadBucket."""
     bucket = call.bucket
-    return {"BucketRegion": store.bucket(bucket).region, "AccessPointAlias": False}
+    members: Members = {"BucketRegion": store.bucket(bucket).region, "AccessPointAlias": False}
+    return Answer(members, headers={"Content-Type": "application/xml"})
 
 
 def delete_bucket(store: Store, call: S3Call) -> Members:
@@ -88,6 +89,17 @@ def encoder(call: S3Call) -> Callable[[str], str]:
     return lambda text: text
 
 
+_STARTS = frozenset({"continuation-token", "start-after"})
+
+
+def _after(query: Mapping[str, str]) -> str:
+    """After which key a page begins: the token goes before the first page's own start."""
+    if query.get("continuation-token") == "":
+        text = "The continuation token provided is incorrect"
+        raise AwsError("InvalidArgument", text, ArgumentName="continuation-token")
+    return query.get("continuation-token") or query.get("start-after", "")
+
+
 def list_objects(store: Store, call: S3Call) -> Members:
     """ListObjects and ListObjectsV2."""
     bucket = call.bucket
@@ -97,7 +109,7 @@ def list_objects(store: Store, call: S3Call) -> Members:
     limit = number(call, "max-keys", 1000)
     encode = encoder(call)
     if second:
-        after = query.get("continuation-token") or query.get("start-after", "")
+        after = _after(query)
     else:
         after = query.get("marker", "")
     page = list_page(store, bucket, prefix, delimiter, after, limit)
@@ -116,7 +128,7 @@ def list_objects(store: Store, call: S3Call) -> Members:
         return members | {
             "KeyCount": len(page.objects) + len(page.prefixes),
             "ContinuationToken": query.get("continuation-token"),
-            "StartAfter": encode(query["start-after"]) if "start-after" in query else None,
+            "StartAfter": encode(query["start-after"]) if {*query} & _STARTS == {"start-after"} else None,
             "NextContinuationToken": page.last if page.truncated else None,
         }
     return members | {"Marker": encode(after), "NextMarker": encode(page.last) if page.truncated else None}

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from sandbox.s3 import cors, lifecycle, xml
 from sandbox.s3.answers import Answer, Members, members_of_document
-from sandbox.s3.objects import check_tags
+from sandbox.s3.objects import MAX_BUCKET_TAGS, check_tags
 from sandbox.s3.request import S3Call
 from sandbox.s3.schema import malformed, payload_of, read_document
 from sandbox.s3.store import Store
@@ -67,7 +67,7 @@ def _ownership(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
 
 
 def _tagging(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
-    check_tags([(tag["Key"], tag["Value"]) for tag in members["TagSet"]])
+    check_tags([(tag["Key"], tag["Value"]) for tag in members["TagSet"]], MAX_BUCKET_TAGS)
 
 
 def _cors(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
@@ -198,7 +198,9 @@ def _put(store: Store, call: S3Call, kind: Document) -> Members | Answer:
     body, name = call.document(), call.route.sub
     members = read_document(kind.operation, body)
     kind.check(store, call.bucket, members)
-    store.set_setting(call.bucket, name, _kept(body, kind) if members or kind.absent is not None else None)
+    # No tags are no document; neither is nothing, where a bucket has a default.
+    told = members["TagSet"] if name == "tagging" else members or kind.absent is not None
+    store.set_setting(call.bucket, name, _kept(body, kind) if told else None)
     return Answer({"TransitionDefaultMinimumObjectSize": _MIN_SIZE} if name == lifecycle.SETTING else {}, kind.status)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from sandbox.core.state import StateDir
@@ -10,7 +10,7 @@ from sandbox.s3.blobs import copy_into
 from sandbox.s3.lifecycle import Lifecycles
 from sandbox.s3.listing import walk
 from sandbox.s3.multipart import Multipart
-from sandbox.s3.objects import tags_from
+from sandbox.s3.objects import tags_in
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
@@ -26,6 +26,8 @@ class S3:
         self.store = Store(state)
         self.multipart = Multipart(self.store)
         self._lifecycles = Lifecycles(self.store, self.multipart)
+        # Buckets of AWS's own services, whose files are had by presigned URLs alone: what a key stands for.
+        self.handed_out: dict[str, Callable[[str], Path | None]] = {}
 
     def start(self) -> None:
         """Start the sweeper of unused blobs, and carrying out the buckets' lifecycle rules."""
@@ -67,7 +69,7 @@ class S3:
     def bucket_tags(self) -> dict[str, dict[str, str]]:
         """The tags of the buckets that have some, by the bucket's name."""
         kept = {bucket.name: self.store.setting(bucket.name, "tagging") for bucket in self.store.buckets()}
-        return {name: tags_from(text.encode()) for name, text in kept.items() if text}
+        return {name: dict(tags_in(text.encode())) for name, text in kept.items() if text}
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects under ``prefix`` in key order."""

@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.s3.blobs import Blob
 from sandbox.s3.checksums import new_hash
 from sandbox.s3.store import ObjectInfo, Store, check_key
+from sandbox.s3.xml import malformed
 from sandbox.wire.errors import AwsError
 
 # S3 User Guide, "Amazon S3 multipart upload limits".
@@ -27,7 +28,11 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS s3_parts (upload TEXT NOT NULL, number INTEGER NOT NULL, bucket TEXT NOT NULL,
         blob TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, checksum TEXT, modified REAL NOT NULL,
         PRIMARY KEY (upload, number)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS s3_completed (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL,
+        at REAL NOT NULL, version TEXT NOT NULL, etag TEXT NOT NULL, meta TEXT NOT NULL) WITHOUT ROWID""",
 )
+# So long an upload that is completed again, because the answer was lost, is answered as the first time.
+REMEMBERED_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -172,11 +177,37 @@ class Multipart:
             )
             self._store.blobs.discard(part.blob for part in self.parts(upload))
             self._forget(upload)
+            self._remember(upload, info)
         return info
+
+    def _remember(self, upload: Upload, info: ObjectInfo) -> None:
+        now = time.time()
+        self._db.execute("DELETE FROM s3_completed WHERE at < ?", (now - REMEMBERED_SECONDS,))
+        row = (upload.id, upload.bucket, upload.key, now, info.version, info.etag, json.dumps(info.meta))
+        self._db.execute("INSERT INTO s3_completed VALUES (?,?,?,?,?,?,?)", row)
+
+    def completed(self, bucket: str, key: str, upload_id: str) -> ObjectInfo | None:
+        """What an upload that is over became, as it was answered then; None for one that was not completed."""
+        row = self._db.one("SELECT * FROM s3_completed WHERE id=? AND bucket=? AND key=?", (upload_id, bucket, key))
+        if row is None:
+            return None
+        return ObjectInfo(
+            bucket=bucket,
+            key=key,
+            seq=0,
+            version=row["version"],
+            marker=False,
+            blob=None,
+            size=0,
+            etag=row["etag"],
+            modified=row["at"],
+            content_type="",
+            meta=json.loads(row["meta"]),
+        )
 
     def _choose(self, upload: Upload, wanted: list[tuple[int, str, str | None]]) -> list[Part]:
         if not wanted:
-            raise AwsError("MalformedXML", "You must specify at least one part")
+            raise malformed()
         if any(left[0] >= right[0] for left, right in pairwise(wanted)):
             raise AwsError("InvalidPartOrder", "The list of parts was not in ascending order.")
         have = {part.number: part for part in self.parts(upload)}

@@ -6,9 +6,11 @@ import base64
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.core.account import OPERATOR_ARN
 from sandbox.core.numbers import whole
 from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Answer, Members
@@ -23,6 +25,9 @@ from sandbox.wire.render_xml import http_date
 # S3 User Guide: 5 GiB in one PUT, 2 KB of user metadata.
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_USER_METADATA = 2048
+# S3 User Guide, "Categorizing your objects using tags" and "Using cost allocation S3 bucket tags".
+MAX_OBJECT_TAGS, MAX_BUCKET_TAGS = 10, 50
+MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
 # Headers that are kept and handed back as they were sent, and their members. Expires is none of them: the member is
 # a time, and the header may be any text.
 STORED_MEMBERS = {
@@ -30,12 +35,18 @@ STORED_MEMBERS = {
     "content-disposition": "ContentDisposition",
     "content-encoding": "ContentEncoding",
     "content-language": "ContentLanguage",
+    # Kept and told; there is no website here that would follow it.
+    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
 }
+# A copy has none of these of its source.
+NOT_COPIED = frozenset({"x-amz-website-redirect-location"})
 STORED_HEADERS = (*STORED_MEMBERS, "expires")
 OVERRIDES = {
-    **{f"response-{name}": member for name, member in STORED_MEMBERS.items()},
+    **{f"response-{name}": member for name, member in STORED_MEMBERS.items() if name not in NOT_COPIED},
     "response-content-type": "ContentType",
 }
+# What makes it worth while to copy an object onto itself, even if it says the same as before.
+_CHANGES_ITSELF = ("x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-website-redirect-location")
 
 
 def received_meta(headers: Mapping[str, str]) -> dict[str, object]:
@@ -67,6 +78,8 @@ def received_meta(headers: Mapping[str, str]) -> dict[str, object]:
 def refuse_grants(headers: Mapping[str, str]) -> None:
     """Raise AccessControlListNotSupported for whatever would let others in."""
     given = [name for name in headers if name.startswith("x-amz-grant-")]
+    if given and "x-amz-acl" in headers:
+        raise AwsError("InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed")
     if given or headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
@@ -76,13 +89,21 @@ def storage_class(info: ObjectInfo) -> str:
     return str(info.meta.get("class", "STANDARD"))
 
 
-def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Tags as a dict. Raises InvalidTag beyond AWS's limits."""
+def check_tags(pairs: list[tuple[str, str]], most: int = MAX_OBJECT_TAGS) -> dict[str, str]:
+    """Tags as a dict. Raises InvalidTag, or BadRequest for more than ``most``, beyond AWS's limits."""
     tags = dict(pairs)
     if len(tags) != len(pairs):
         raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
-    if len(tags) > 50 or any(not 0 < len(name) <= 128 or len(value) > 256 for name, value in pairs):
-        raise AwsError("InvalidTag", "The TagKey or TagValue you have provided is invalid, or there are too many.")
+    if len(tags) > most:
+        what = "Object" if most == MAX_OBJECT_TAGS else "Bucket"
+        raise AwsError("BadRequest", f"{what} tags cannot be greater than {most}")
+    for name, value in pairs:
+        if name.lower().startswith("aws:"):
+            raise AwsError("InvalidTag", "System tags cannot be added/updated by requester", TagKey=name)
+        if not 0 < len(name) <= MAX_TAG_KEY:
+            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", TagKey=name)
+        if len(value) > MAX_TAG_VALUE:
+            raise AwsError("InvalidTag", "The TagValue you have provided is invalid", TagKey=name, TagValue=value)
     return tags
 
 
@@ -209,6 +230,22 @@ def get_object(store: Store, call: S3Call) -> Answer | RestResponse:
     return answer
 
 
+def handed_out(call: S3Call, find: Callable[[str], Path | None]) -> Members:
+    """A file in a bucket of AWS's own, which only a URL opens that its service signed with the operator's key."""
+    if call.operation == "CreateBucket":
+        text = (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+            "Please select a different name and try again."
+        )
+        raise AwsError("BucketAlreadyExists", text, 409, BucketName=call.bucket)
+    signed = call.operation == "GetObject" and "X-Amz-Signature" in call.query and call.caller.arn == OPERATOR_ARN
+    path = find(call.key) if signed else None
+    if path is None:
+        raise AwsError("AccessDenied", "Access Denied", 403)
+    size = path.stat().st_size
+    return {"ContentType": "application/zip", "ContentLength": size, "Body": FileBody(path.open("rb"), 0, size)}
+
+
 def object_members(store: Store, info: ObjectInfo) -> Members:
     """The members that describe an object."""
     kept = info.meta.get("headers", {})
@@ -325,17 +362,15 @@ def copy_object(store: Store, call: S3Call) -> Members:
     check_key(key)
     source = copy_source(store, call)
     replace = headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
-    if (source.bucket, source.key) == (bucket, key) and not replace and not call.version:
+    # An older version that is copied onto its key is brought back, so any version that is named may be.
+    itself = (source.bucket, source.key) == (bucket, key) and call.source is not None and call.source.version is None
+    if itself and not replace and not any(name in headers for name in _CHANGES_ITSELF):
         raise AwsError(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes.",
         )
-    meta = (
-        received_meta(headers)
-        if replace
-        else {name: source.meta[name] for name in source.meta if name not in ("parts", "class")}
-    )
+    meta = received_meta(headers) if replace else _copied_meta(source, headers)
     meta = encryption.without(meta) | encryption.received(headers)
     refuse_grants(headers)
     if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
@@ -355,19 +390,28 @@ def copy_object(store: Store, call: S3Call) -> Members:
     content_type = headers.get("content-type", "binary/octet-stream") if replace else source.content_type
     info = store.put(bucket, key, blob, content_type, meta, write_conditions(headers), encryption.etag(meta))
     result = {"LastModified": info.modified, "ETag": f'"{info.etag}"', **checksum_members(info)}
-    return {"CopyObjectResult": result, **encryption.members(meta), **version_member(store, info)}
+    read = {"CopySourceVersionId": source.version} if store.bucket(source.bucket).versioning else {}
+    return {"CopyObjectResult": result, **encryption.members(meta), **read, **version_member(store, info)}
+
+
+def _copied_meta(source: ObjectInfo, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a copy takes over of its source: all but its class, and with what the request gives."""
+    meta = {name: source.meta[name] for name in source.meta if name not in ("parts", "class")}
+    kept = {name: value for name, value in meta.pop("headers", {}).items() if name not in NOT_COPIED}
+    kept |= {name: headers[name] for name in NOT_COPIED if name in headers}
+    return meta | ({"headers": kept} if kept else {})
 
 
 def tagging(store: Store, call: S3Call) -> Members:
     """GetObjectTagging, PutObjectTagging, DeleteObjectTagging."""
     info = store.get(call.bucket, call.key, call.version)
     if call.method == "GET":
-        return tag_set(info.meta.get("tags", {}))
+        return {**tag_set(info.meta.get("tags", {})), **version_member(store, info)}
     meta = {name: value for name, value in info.meta.items() if name != "tags"}
     if call.method == "PUT":
-        meta["tags"] = tags_from(call.document())
+        meta["tags"] = check_tags(tags_in(call.document()))
     store.update_meta(info, meta)
-    return {}
+    return version_member(store, info)
 
 
 def tag_set(tags: Mapping[str, str]) -> Members:
@@ -375,16 +419,16 @@ def tag_set(tags: Mapping[str, str]) -> Members:
     return {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
 
 
-def tags_from(body: bytes) -> dict[str, str]:
-    """The tags of a ``<Tagging>`` document."""
-    return check_tags([(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")])
+def tags_in(body: bytes) -> list[tuple[str, str]]:
+    """The pairs of a ``<Tagging>`` document, whatever they are."""
+    return [(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")]
 
 
 def attributes(store: Store, call: S3Call) -> Members:
     """GetObjectAttributes."""
     info = store.get(call.bucket, call.key, call.version)
     wanted = {name.strip() for name in call.headers.get("x-amz-object-attributes", "").split(",")}
-    members: Members = {"LastModified": info.modified}
+    members: Members = {"LastModified": info.modified, **version_member(store, info)}
     if "ETag" in wanted:
         members["ETag"] = info.etag
     if "Checksum" in wanted and "checksum" in info.meta:

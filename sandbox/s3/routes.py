@@ -36,7 +36,10 @@ _GRANTS = frozenset(
 # A key of the account in KMS, or one that the caller brings along, would be another promise.
 _ENCRYPTION = frozenset({encryption.HEADER})
 _NEW_OBJECT = (
-    _GRANTS | _ENCRYPTION | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
+    _GRANTS
+    | _ENCRYPTION
+    | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
+    | {"x-amz-website-redirect-location"}
 )
 _SOURCE = frozenset(
     {

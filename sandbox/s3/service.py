@@ -64,6 +64,7 @@ class S3Service(Service):
     def start(self, ctx: SandboxContext) -> None:
         """Use the context's store."""
         self._store: Store = ctx.part(S3).store
+        self._handed_out = ctx.part(S3).handed_out
         self._multipart: Multipart = ctx.part(S3).multipart
 
     def served(self) -> Collection[str]:
@@ -82,12 +83,17 @@ class S3Service(Service):
         """Answer one call; a browser is told whether the page that asked may read the answer."""
         assert isinstance(call, S3Call)
         settings.check_owner(call)
+        find = self._handed_out.get(call.bucket)
+        if find is not None:
+            return write(call.operation, objects.handed_out(call, find), call.http.request_id)
         check_region(self._store, call)
         origin = call.headers.get("origin", "")
         allowed = cors.answer_headers(self._store, call.bucket, call.method, origin) if origin and call.bucket else {}
         try:
             response = write(call.operation, self._answered(call, refusals), call.http.request_id)
         except AwsError as error:
+            if error.code == "MethodNotAllowed":
+                error.extra["Method"] = call.method
             error.headers = {**allowed, **error.headers}
             raise
         response.headers.update(allowed)

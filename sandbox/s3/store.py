@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import time
@@ -31,6 +32,9 @@ SCHEMA = (
     f"CREATE TABLE IF NOT EXISTS s3_objects ({ROW}, PRIMARY KEY (bucket, key)) WITHOUT ROWID",
     f"CREATE TABLE IF NOT EXISTS s3_versions ({ROW}, PRIMARY KEY (bucket, key, seq)) WITHOUT ROWID",
 )
+
+
+_VERSION = re.compile(r"null|[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Store:
             self.blobs.discard(row["blob"] for row in parts)
             self.db.execute("DELETE FROM s3_parts WHERE bucket=?", (name,))
             self.db.execute("DELETE FROM s3_uploads WHERE bucket=?", (name,))
+            self.db.execute("DELETE FROM s3_completed WHERE bucket=?", (name,))
             self.db.execute("DELETE FROM s3_settings WHERE bucket=?", (name,))
             self.db.execute("DELETE FROM s3_buckets WHERE name=?", (name,))
         self._changed(name)
@@ -267,13 +272,15 @@ class Store:
             )
         if row is None:
             self.bucket(bucket)
+            _check_version(version)
             raise AwsError("NoSuchVersion", "The specified version does not exist.", 404, Key=key, VersionId=version)
         if row["marker"]:
             raise AwsError(
                 "MethodNotAllowed",
                 "The specified method is not allowed against this resource.",
                 405,
-                headers={"x-amz-delete-marker": "true"},
+                headers={"x-amz-delete-marker": "true", "x-amz-version-id": version, "Allow": "DELETE"},
+                ResourceType="DeleteMarker",
             )
         return info_from_row(row)
 
@@ -327,6 +334,7 @@ class Store:
             return None, False
 
     def _delete_version(self, bucket: str, key: str, version: str) -> bool:
+        _check_version(version)
         args = (bucket, key, version)
         for table in ("s3_objects", "s3_versions"):
             where = f"FROM {table} WHERE bucket=? AND key=? AND version=?"
@@ -349,6 +357,13 @@ class Store:
         where = "FROM s3_versions WHERE bucket=? AND key=? AND seq=?"
         self.db.execute(f"INSERT INTO s3_objects ({COLUMNS}) SELECT {COLUMNS} {where}", args)
         self.db.execute(f"DELETE {where}", args)
+
+
+def _check_version(version: str) -> None:
+    """Raise InvalidArgument for what is no version that is gone, but no name of one at all."""
+    if not _VERSION.fullmatch(version):
+        text = "Invalid version id specified"
+        raise AwsError("InvalidArgument", text, ArgumentName="versionId", ArgumentValue=version)
 
 
 def check_key(key: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sandbox.core.numbers import whole
 from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Members
-from sandbox.s3.buckets import encoder, number
+from sandbox.s3.buckets import OWNER, encoder, number
 from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
 from sandbox.s3.listing import group_of
 from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart, Upload
@@ -20,11 +20,14 @@ from sandbox.s3.objects import (
     write_conditions,
 )
 from sandbox.s3.request import S3Call
-from sandbox.s3.store import Store
+from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError
 
 # Uploads of one page (S3 API reference).
 MAX_UPLOADS = 1000
+# Parts of one page, and the largest number that S3 reads.
+MAX_PAGE_OF_PARTS = 1000
+MAX_INT = 2**31 - 1
 _PAGE_OF_PARTS = (("part-number-marker", "0"), ("max-parts", "1000"))
 
 
@@ -78,10 +81,11 @@ def _checksum(algorithm: str | None, value: str | None) -> Members:
     return {f"Checksum{algorithm.upper()}": value} if algorithm and value else {}
 
 
-def _part_number(text: str) -> int:
-    number = whole(text)
+def _part_number(given: str) -> int:
+    number = whole(given)
     if number is None or not 1 <= number <= MAX_PARTS:
-        raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+        text = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
+        raise AwsError("InvalidArgument", text, ArgumentName="partNumber", ArgumentValue=given)
     return number
 
 
@@ -117,8 +121,22 @@ def _copy_part(store: Store, multipart: Multipart, call: S3Call, number: int) ->
 
 def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
     """CompleteMultipartUpload."""
-    bucket, key = call.bucket, call.key
-    upload = multipart.get(bucket, key, call.query["uploadId"])
+    info = multipart.completed(call.bucket, call.key, call.query["uploadId"])
+    if info is None:
+        info = _completed(multipart, call)
+    return {
+        "Location": f"/{info.bucket}/{info.key}",
+        "Bucket": info.bucket,
+        "Key": info.key,
+        "ETag": f'"{info.etag}"',
+        **encryption.members(info.meta),
+        **checksum_members(info),
+        **version_member(store, info),
+    }
+
+
+def _completed(multipart: Multipart, call: S3Call) -> ObjectInfo:
+    upload = multipart.get(call.bucket, call.key, call.query["uploadId"])
     wanted = []
     for part in xml.parse(call.document()).iter("Part"):
         checksum = xml.text_of(part, f"Checksum{(upload.algorithm or '').upper()}") if upload.algorithm else ""
@@ -126,16 +144,7 @@ def complete(store: Store, multipart: Multipart, call: S3Call) -> Members:
     _check_checksums(upload, call.headers)
     expected = call.headers.get(PREFIX + upload.algorithm) if upload.algorithm else None
     size = call.headers.get("x-amz-mp-object-size")
-    info = multipart.complete(upload, wanted, write_conditions(call.headers), expected, size)
-    return {
-        "Location": f"/{bucket}/{key}",
-        "Bucket": bucket,
-        "Key": key,
-        "ETag": f'"{info.etag}"',
-        **encryption.members(info.meta),
-        **checksum_members(info),
-        **version_member(store, info),
-    }
+    return multipart.complete(upload, wanted, write_conditions(call.headers), expected, size)
 
 
 def _check_checksums(upload: Upload, headers: Mapping[str, str]) -> None:
@@ -163,10 +172,8 @@ def list_parts(multipart: Multipart, call: S3Call) -> Members:
     """ListParts."""
     bucket, key = call.bucket, call.key
     upload = multipart.get(bucket, key, call.query["uploadId"])
-    after, limit = (whole(call.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
-    if after is None or limit is None:
-        raise AwsError("InvalidArgument", "Provided max-parts or part-number-marker not an integer")
-    limit = min(limit, 1000)
+    after, limit = (_page_number(name, call.query.get(name) or usual) for name, usual in _PAGE_OF_PARTS)
+    limit = min(limit, MAX_PAGE_OF_PARTS)
     rest = [part for part in multipart.parts(upload) if part.number > after]
     shown = rest[:limit]
     return {
@@ -177,7 +184,8 @@ def list_parts(multipart: Multipart, call: S3Call) -> Members:
         "NextPartNumberMarker": shown[-1].number if shown else 0,
         "MaxParts": limit,
         "IsTruncated": len(rest) > limit,
-        "StorageClass": "STANDARD",
+        "StorageClass": _class(upload),
+        **_algorithm(upload),
         "Parts": [
             {
                 "PartNumber": part.number,
@@ -189,6 +197,17 @@ def list_parts(multipart: Multipart, call: S3Call) -> Members:
             for part in shown
         ],
     }
+
+
+def _page_number(name: str, given: str) -> int:
+    number = whole(given.removeprefix("-"))
+    if number is None or number > MAX_INT:
+        text = f"Provided {name} not an integer or within integer range"
+        raise AwsError("InvalidArgument", text, ArgumentName=name, ArgumentValue=given)
+    if given.startswith("-"):
+        text = f"Argument {name} must be an integer between 0 and {MAX_INT}"
+        raise AwsError("InvalidArgument", text, ArgumentName=name, ArgumentValue=given)
+    return number
 
 
 def list_uploads(multipart: Multipart, call: S3Call) -> Members:
@@ -227,7 +246,15 @@ def list_uploads(multipart: Multipart, call: S3Call) -> Members:
         "NextKeyMarker": encode(last_key) if truncated else None,
         "NextUploadIdMarker": last_id or None if truncated else None,
         "Uploads": [
-            {"Key": encode(upload.key), "UploadId": upload.id, "StorageClass": "STANDARD", "Initiated": upload.started}
+            {
+                "Key": encode(upload.key),
+                "UploadId": upload.id,
+                "StorageClass": _class(upload),
+                "Initiated": upload.started,
+                "Owner": OWNER,
+                "Initiator": OWNER,
+                **_algorithm(upload),
+            }
             for upload in found
         ],
         "CommonPrefixes": [{"Prefix": encode(text)} for text in prefixes],
@@ -240,3 +267,15 @@ def _after(uploads: list[Upload], key: str, upload_id: str) -> list[Upload]:
     passed = next((place for place, upload in enumerate(same) if upload.id == upload_id), None)
     rest = same[passed + 1 :] if passed is not None else []
     return [upload for upload in uploads if upload.key > key or upload in rest]
+
+
+def _algorithm(upload: Upload) -> Members:
+    """The checksum that the upload was begun with, where it was."""
+    if upload.algorithm is None:
+        return {}
+    return {"ChecksumAlgorithm": upload.algorithm.upper(), "ChecksumType": upload.checksum_type}
+
+
+def _class(upload: Upload) -> str:
+    """The storage class that the object will have."""
+    return str(upload.meta.get("class", "STANDARD"))

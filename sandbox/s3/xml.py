@@ -11,19 +11,22 @@ from sandbox.wire.errors import AwsError
 MAX_BYTES = 8 * 1024 * 1024
 
 
+def malformed() -> AwsError:
+    """The answer to a document that is none, or not the one that the operation has."""
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", text)
+
+
 def parse(body: bytes) -> ElementTree.Element:
     """The root element of a request body, tags without namespaces. Raises MalformedXML."""
-    malformed = AwsError(
-        "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
-    )
     if b"<!" in body.replace(b"<!--", b"") or b"\0" in body:
         # In UTF-16, which the parser would take too, a document type could not be seen.
-        raise malformed
+        raise malformed()
     try:
         # No document type gets here, so there are no entities to expand.
         root = ElementTree.fromstring(body)  # noqa: S314
     except (ElementTree.ParseError, ValueError, LookupError) as exc:
-        raise malformed from exc
+        raise malformed() from exc
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root

@@ -27,6 +27,22 @@ class SageMakerService(Service):
     """Training, tuning, processing and transform jobs, models, endpoints, notebook instances and their tags."""
 
     name = "sagemaker"
+    undone = {
+        "CreateEndpointConfig": {
+            "ShadowProductionVariants": ([],),
+            "MetricsConfig": (),
+            "CrossRegionTrafficConfig": (),
+        },
+        "CreateNotebookInstance": {"IpAddressType": ("ipv4",)},
+        "CreateTrainingJob": {
+            "SessionChainingConfig": ({}, {"EnableSessionTagChaining": False}),
+            "ServerlessJobConfig": (),
+            "MlflowConfig": (),
+            "ModelPackageConfig": (),
+        },
+        "Search": {"CrossAccountFilterOption": ("SameAccount",), "VisibilityConditions": ([],)},
+        "UpdateNotebookInstance": {"IpAddressType": ("ipv4",)},
+    }
 
     training: TrainingJobs
     tuning: TuningJobs

@@ -41,12 +41,20 @@ def alarms(ask: Ask) -> Found:
         yield arn, _pairs(found)
 
 
+def log_groups(ask: Ask) -> Found:
+    """CloudWatch Logs: log groups."""
+    for group in _pages(ask, "logs", "DescribeLogGroups", "logGroups", ("nextToken", "nextToken")):
+        arn = group["logGroupArn"]
+        yield arn, _asked(ask, "logs", "ListTagsForResource", {"resourceArn": arn}).get("tags", {})
+
+
 # By the service's name in ARNs and in ResourceTypeFilters; buckets come from the store itself. Roles are not here: AWS
 # does not list them either.
 SERVICES: dict[str, Callable[[Ask], Found]] = {
     "ec2": instances,
     "lambda": functions,
     "cloudwatch": alarms,
+    "logs": log_groups,
 }
 
 

@@ -15,6 +15,9 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import as_datetime
 from sandbox.wire.models import known_members
 
+# How Smithy's JSON writes what JSON has no number for.
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+
 
 def parse_document(body: bytes, is_cbor: bool, unreadable: AwsError) -> dict[str, object]:
     """The body as it was sent; raises ``unreadable`` for what is no structure. An empty body has no members."""
@@ -61,6 +64,8 @@ def from_document(shape: Shape, value: object, operation: str, path: str = "") -
         return as_datetime(value)
     if shape.type_name == "blob" and isinstance(value, str):
         return blob(shape, value)
+    if shape.type_name in ("float", "double") and value in _NOT_FINITE:
+        return float(str(value))
     return value
 
 

@@ -111,7 +111,8 @@ def _xml(
     text = "".join(inner)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     if protocol == "s3":
-        where = f"<Resource>{_shown(resource)}</Resource>" if resource else ""
+        # An error that says itself what it is about (Key, BucketName) does not name the resource besides.
+        where = f"<Resource>{_shown(resource)}</Resource>" if resource and not error.extra else ""
         return encode([head, f"<Error>{text}{where}<RequestId>{request_id}</RequestId></Error>"])
     if protocol == "ec2":
         errors = f"<Errors><Error>{text}</Error></Errors>"

@@ -19,9 +19,9 @@ from sandbox.wire.document import unknown_members
 from sandbox.wire.errors import AwsError
 from sandbox.wire.models import operation_model
 
-# A refusal is read by people: so many problems, and so much of a wrong value, are enough.
+# A refusal is read by people: so many problems, and so much of a wrong value, are enough. AWS shows names in full.
 MAX_PROBLEMS = 10
-MAX_SHOWN_VALUE = 200
+MAX_SHOWN_VALUE = 1024
 
 
 def validate(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +103,8 @@ def _check_integer(shape: Shape, value: Any, path: str, problems: list[str]) -> 
 
 def _check_float(shape: Shape, value: Any, path: str, problems: list[str]) -> object:
     _expect(isinstance(value, int | float) and not isinstance(value, bool), value, path, "a number")
+    if not math.isfinite(value):
+        problems.append(_problem(value, path, "Member must be a finite number"))
     _check_size(shape, value, value, path, problems, "value")
     return value
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import zipfile
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -255,3 +258,59 @@ def test_a_zip_that_was_not_made_on_unix_has_no_modes(sandbox: SandboxProcess, m
     data = zip_of((with_mode("code.py", 0o100000, system=0), GOOD))
     sandbox.client("lambda").update_function_code(FunctionName="windows", ZipFile=data)
     assert call(sandbox, "windows")[1] == "ran"
+
+
+def test_a_functions_code_is_had_by_a_signed_url_alone(sandbox: SandboxProcess, make: Any) -> None:
+    make("code")
+    found = sandbox.client("lambda").get_function(FunctionName="code")
+    url = urlsplit(found["Code"]["Location"])
+    assert url.netloc == urlsplit(sandbox.url).netloc
+    status, data = http_get(url)
+    assert (status, zipfile.ZipFile(io.BytesIO(data)).read("code.py")) == (200, ECHO.encode())
+    for wrong in (url._replace(query=""), url._replace(path=url.path.replace("code-", "other-"))):
+        assert http_get(wrong)[0] == 403
+    s3 = sandbox.client("s3")
+    bucket = url.path.split("/")[1]
+    assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    with pytest.raises(ClientError) as error:
+        s3.get_object(Bucket=bucket, Key=unquote(url.path.partition(bucket + "/")[2]))
+    assert refused(error) == "AccessDenied"
+    with pytest.raises(ClientError) as error:
+        s3.create_bucket(Bucket=bucket)
+    assert refused(error) == "BucketAlreadyExists"
+
+
+def http_get(url: SplitResult) -> tuple[int, bytes]:
+    connection = HTTPConnection(url.netloc, timeout=60)
+    connection.request("GET", f"{url.path}?{url.query}")
+    answer = connection.getresponse()
+    with contextlib.closing(connection):
+        return answer.status, answer.read()
+
+
+def test_a_function_is_called_by_the_version_that_was_asked_for(sandbox: SandboxProcess, make: Any) -> None:
+    client, arn = sandbox.client("lambda"), make("named")["FunctionArn"]
+    client.publish_version(FunctionName="named")
+    latest = client.get_function_configuration(FunctionName="named", Qualifier="$LATEST")
+    assert latest["FunctionArn"] == f"{arn}:$LATEST"
+    assert client.get_function(FunctionName="named")["Configuration"]["FunctionArn"] == arn
+    versions = client.list_versions_by_function(FunctionName="named")["Versions"]
+    assert [version["FunctionArn"] for version in versions] == [f"{arn}:$LATEST", f"{arn}:1"]
+
+
+def test_refusals_of_functions_in_awss_words(sandbox: SandboxProcess, make: Any) -> None:
+    client = sandbox.client("lambda")
+    make("refused")
+    elsewhere = "arn:aws:iam::210987654321:role/r"
+    for operation, members, words in (
+        ("get_alias", {"FunctionName": "refused", "Name": "a"}, "Cannot find alias arn: arn:aws:lambda:"),
+        ("invoke", {"FunctionName": "refused", "Qualifier": "a"}, "Function not found: arn:aws:lambda:"),
+        (
+            "remove_permission",
+            {"FunctionName": "refused", "StatementId": "1"},
+            "No policy is associated with the given",
+        ),
+        ("update_function_configuration", {"FunctionName": "refused", "Role": elsewhere}, "Cross-account pass role is"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            getattr(client, operation)(**members)

@@ -230,3 +230,12 @@ def test_policies_are_enforced_after_a_crash(account: Account) -> None:
     s3 = person.client("s3")
     assert s3.get_object(Bucket=BUCKET, Key="data/train/one.txt")["Body"].read() == b"one"
     assert wait_for(lambda: refused(s3.list_buckets)[0]) == "AccessDenied"
+
+
+def test_a_trust_policy_that_is_none_is_refused(sandbox: SandboxProcess) -> None:
+    iam = sandbox.client("iam")
+    for text, words in (("some policy", "invalid Json"), ('{"Statement": []}', "Missing required field Statement")):
+        with pytest.raises(iam.exceptions.MalformedPolicyDocumentException, match=words):
+            iam.create_role(RoleName="unlike", AssumeRolePolicyDocument=text)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="unlike")

@@ -195,7 +195,8 @@ def _fill(sandbox: SandboxProcess) -> dict[str, Any]:
     sandbox.client("s3").create_bucket(Bucket="bucket")
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="s")
-    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": 1000, "message": "line"}])
+    event = {"timestamp": int(time.time() * 1000), "message": "line"}
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
     metrics.put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1.0, "Timestamp": time.time()}])
     metrics.put_metric_alarm(
         AlarmName="alarm",

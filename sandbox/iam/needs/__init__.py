@@ -101,7 +101,8 @@ def _tag_context(members: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]
     pairs = dict(tags) if isinstance(tags, dict) else {}
     if isinstance(tags, list):
         pairs = {_of_tag(tag, "key"): _of_tag(tag, "value") for tag in tags if isinstance(tag, dict)}
-    keys = tuple(str(key) for key in pairs) or tuple(str(key) for key in members.get("TagKeys") or ())
+    removed = members.get("TagKeys") or members.get("tagKeys") or ()
+    keys = tuple(str(key) for key in pairs) or tuple(str(key) for key in removed)
     context: dict[str, str | tuple[str, ...]] = {f"aws:RequestTag/{key}": str(value) for key, value in pairs.items()}
     return context | ({"aws:TagKeys": keys} if keys else {})
 

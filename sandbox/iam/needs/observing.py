@@ -11,7 +11,8 @@ _LOGS = frozenset(
     {
         *("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListLogGroups", "CreateLogStream"),
         *("DeleteLogStream", "DescribeLogStreams", "PutLogEvents", "GetLogEvents", "FilterLogEvents"),
-        *("PutRetentionPolicy", "DeleteRetentionPolicy", "DescribeMetricFilters"),
+        *("PutRetentionPolicy", "DeleteRetentionPolicy", "DescribeMetricFilters", "DescribeSubscriptionFilters"),
+        *("TagLogGroup", "UntagLogGroup", "ListTagsLogGroup"),
     }
 )
 # Each group is asked about, and what is known of a query by nothing but its id.
@@ -31,6 +32,8 @@ _TAGS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 def logs_needs(call: Call, names: Names) -> list[Need] | None:
     """Of CloudWatch Logs: a group, or one stream of it."""
     action = f"logs:{call.operation}"
+    if call.operation in _TAGS:
+        return [Need(action, text(call, "resourceArn"))]
     if call.operation in _QUERIES:
         return [Need(action)]
     if call.operation in _SEVERAL_GROUPS:
@@ -39,7 +42,9 @@ def logs_needs(call: Call, names: Names) -> list[Need] | None:
     if call.operation not in _LOGS:
         return None
     group = group_name(call.members) or text(call, "logGroupNamePrefix")
-    return [Need(f"logs:{call.operation}", log_stream_arn(group, text(call, "logStreamName"), call.region))]
+    target = log_stream_arn(group, text(call, "logStreamName"), call.region)
+    tags = call.operation == "CreateLogGroup" and call.members.get("tags")
+    return [Need(action, target), *([Need("logs:TagResource", target)] if tags else [])]
 
 
 def metrics_needs(call: Call, names: Names) -> list[Need] | None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     )
 
 
+# SageMaker API reference, ProductionVariantServerlessConfig: megabytes.
+MEMORY_SIZES = (1024, 2048, 3072, 4096, 5120, 6144)
 _MODEL_MEMBERS = (
     "ModelName",
     "PrimaryContainer",
@@ -156,6 +158,7 @@ class Models:
             raise invalid(f"The production variant {variant['VariantName']} needs a ModelName.")
         self.model(variant["ModelName"])
         if "ServerlessConfig" in variant:
+            _check_serverless(variant["ServerlessConfig"])
             return
         if not variant.get("InstanceType") or variant.get("InitialInstanceCount", 0) < 1:
             raise invalid(
@@ -188,6 +191,18 @@ class Models:
                 raise invalid(f'Cannot create already existing {what} "{records.arn(name)}".')
             self._tags.add(records.arn(name), request.get("Tags", []))
         return records.arn(name)
+
+
+def _check_serverless(config: Mapping[str, Any]) -> None:
+    """Raise AWS's refusal of a size that serverless inference does not have."""
+    if (size := config["MemorySizeInMB"]) not in MEMORY_SIZES:
+        known = ", ".join(str(each) for each in MEMORY_SIZES)
+        raise invalid(
+            f"1 validation error detected: Value '{size}' at 'MemorySizeInMB' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{known}]"
+        )
+    if config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
+        raise invalid("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
 
 
 def _pick(*members: str) -> Any:

@@ -44,6 +44,7 @@ class SageMakerRuntimeService(Service):
     signing_name = "sagemaker"
     rest = True
     invalid = "ValidationError"
+    undone = {"InvokeEndpoint": {"EnableExplanations": (), "PrefixAwareId": ()}}
 
     def __init__(self, control: SageMakerService, seconds: float = INVOCATION_SECONDS) -> None:
         super().__init__()

@@ -112,7 +112,6 @@ def test_fast_time_has_short_periods_and_the_same_rates(clock: Clock) -> None:
         ({"Statistic": None}, "InvalidParameterCombination"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "InvalidParameterValue"),
         ({"DatapointsToAlarm": 3}, "ValidationError"),
-        ({"Metrics": [{}]}, "ValidationError"),
         ({"Threshold": None}, "MissingParameter"),
     ],
 )

@@ -189,7 +189,8 @@ def test_describing_groups_and_streams(logs: Logs, service: LogsService) -> None
 def test_putting_by_the_api(service: LogsService) -> None:
     call(service, "CreateLogGroup", logGroupName="g")
     call(service, "CreateLogStream", logGroupName="g", logStreamName="s")
-    events = [{"timestamp": 1, "message": "a"}, {"timestamp": 2, "message": "b"}]
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now - 1, "message": "a"}, {"timestamp": now, "message": "b"}]
     call(service, "PutLogEvents", logGroupName="g", logStreamName="s", logEvents=events)
     with pytest.raises(AwsError, match="chronological"):
         call(service, "PutLogEvents", logGroupName="g", logStreamName="s", logEvents=events[::-1])

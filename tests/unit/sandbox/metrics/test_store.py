@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 
 CALLER = Caller("arn", "1", "K")
-T0 = 1_700_000_040.0 - 1_700_000_040.0 % 60
+# A full minute of an hour ago: PutMetricData takes what is at most two weeks old.
+T0 = time.time() // 60 * 60 - 3600
 DIMENSIONS = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "Value": "v"}]
 
 
@@ -122,8 +124,9 @@ def test_metric_data_queries(service: MetricsService) -> None:
         "MetricDataResults"
     ]
     assert [moment.timestamp() for moment in result["Timestamps"]] == [T0, T0 + 120]
-    with pytest.raises(AwsError, match="metric math"):
+    with pytest.raises(AwsError, match="metric math") as refused:
         call(service, "GetMetricData", MetricDataQueries=[{"Id": "b", "Expression": "a*2"}], **times)
+    assert refused.value.status == 501
 
 
 def test_listing(service: MetricsService, metrics: Metrics) -> None:
@@ -135,8 +138,9 @@ def test_listing(service: MetricsService, metrics: Metrics) -> None:
     assert [metric["MetricName"] for metric in found] == ["m"]
     assert found[0]["Dimensions"] == DIMENSIONS
     assert call(service, "ListMetrics", Dimensions=[{"Name": "EndpointName", "Value": "x"}])["Metrics"] == []
+    metrics.put("N", "old", {}, 1.0, at=T0 - 3 * 3600)
     recent = call(service, "ListMetrics", RecentlyActive="PT3H")["Metrics"]
-    assert [metric["MetricName"] for metric in recent] == ["Invocations"]
+    assert [metric["MetricName"] for metric in recent] == ["Invocations", "m"]
 
 
 def test_metrics_are_kept(tmp_path: Path) -> None:
@@ -158,7 +162,7 @@ def test_metrics_are_kept(tmp_path: Path) -> None:
         ("GetMetricStatistics", window(Statistics=[]), "InvalidParameterCombination"),
         ("GetMetricStatistics", window(Statistics=["Mode"]), "InvalidParameterValue"),
         ("GetMetricStatistics", window(Statistics=["Sum"], Period=7), "InvalidParameterValue"),
-        ("GetMetricStatistics", window(Statistics=["Sum"], StartTime=T0 + 999), "InvalidParameterCombination"),
+        ("GetMetricStatistics", window(Statistics=["Sum"], StartTime=T0 + 999), "InvalidParameterValue"),
         ("GetMetricStatistics", window(Statistics=["Sum"], StartTime=T0 - 10**7), "InvalidParameterCombination"),
         ("GetMetricStatistics", window(Statistics=["Sum"], StartTime="yesterday"), "InvalidParameterValue"),
     ],
@@ -166,3 +170,84 @@ def test_metrics_are_kept(tmp_path: Path) -> None:
 def test_what_is_refused(service: MetricsService, operation: str, params: dict[str, Any], code: str) -> None:
     with pytest.raises(AwsError, match=code):
         call(service, operation, **params)
+
+
+def datum(**members: Any) -> dict[str, Any]:
+    return {"Namespace": "N", "MetricData": [{"MetricName": "m", "Timestamp": T0, **members}]}
+
+
+SET = {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "message"),
+    [
+        ({"Value": float("nan")}, "InvalidParameterValue", "The value NaN for parameter MetricData.member.1.Value is"),
+        ({"Value": float("inf")}, "InvalidParameterValue", "The value inf for parameter MetricData.member.1.Value is"),
+        ({"Values": [1.0, float("nan")]}, "InvalidParameterValue", "Values.member.2 is invalid"),
+        ({"Value": 1.0, "Values": [1.0]}, "InvalidParameterValue", "Value and MetricData.member.1.Values are mutually"),
+        ({"Value": 1.0, "StatisticValues": SET}, "InvalidParameterCombination", "StatisticValues are mutually excl"),
+        ({"Values": [1.0], "Counts": [1, 2]}, "InvalidParameterValue", "Counts must be of the same size"),
+        ({"StatisticValues": SET | {"Minimum": 3}}, "InvalidParameterCombination", "Maximum must be greater than"),
+        ({"StatisticValues": SET | {"SampleCount": 0}}, "InvalidParameterValue", "SampleCount is invalid"),
+        ({"Value": 1.0, "Timestamp": T0 - 14 * 86_400}, "InvalidParameterValue", "no more than two weeks in the past"),
+        ({"Value": 1.0, "Timestamp": T0 + 3 * 7200}, "InvalidParameterValue", "no more than two hours in the future"),
+        ({"Value": 1.0, "Unit": "Furlongs"}, "InvalidParameterValue", "The value Furlongs for parameter"),
+        ({"Value": 1.0, "Dimensions": DIMENSIONS * 16}, "InvalidParameterValue", "size greater than 30"),
+        ({"Values": [1.0] * 151}, "InvalidParameterValue", "size greater than 150"),
+    ],
+)
+def test_data_that_contradict_themselves(
+    service: MetricsService, metrics: Metrics, members: dict[str, Any], code: str, message: str
+) -> None:
+    with pytest.raises(AwsError) as refused:
+        call(service, "PutMetricData", **datum(**members))
+    assert (refused.value.code, message in refused.value.message) == (code, True), refused.value.message
+    assert metrics.series() == []
+
+
+def test_times_are_whole_seconds(service: MetricsService) -> None:
+    put(service, 1.5, at=T0 + 0.2)
+    times = {"StartTime": T0 + 0.9, "EndTime": T0 + 1}
+    (point,) = call(service, "GetMetricStatistics", **window(Statistics=["Sum"]) | times)["Datapoints"]
+    assert point["Sum"] == 1.5
+    with pytest.raises(AwsError, match="StartTime must be less than"):
+        call(service, "GetMetricStatistics", **window(Statistics=["Sum"]) | times | {"EndTime": T0 + 0.95})
+    for end, words in ((T0 + 0.95, "must not equal"), (T0 - 1, "EndTime must be greater")):
+        with pytest.raises(AwsError, match=words):
+            call(service, "GetMetricData", MetricDataQueries=[], StartTime=T0 + 0.9, EndTime=end)
+
+
+def test_the_history_of_alarms_has_pages_and_ends(service: MetricsService) -> None:
+    alarm = {"Namespace": "N", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    for _ in range(3):
+        call(service, "PutMetricAlarm", AlarmName="a", Threshold=1.0, ComparisonOperator="LessThanThreshold", **alarm)
+    seen, asked = [], {"AlarmName": "a", "MaxRecords": 2, "HistoryItemType": "ConfigurationUpdate"}
+    while True:
+        page = call(service, "DescribeAlarmHistory", **asked)
+        seen.append([item["HistorySummary"] for item in page["AlarmHistoryItems"]])
+        if "NextToken" not in page:
+            break
+        asked["NextToken"] = page["NextToken"]
+    assert seen == [['Alarm "a" updated', 'Alarm "a" updated'], ['Alarm "a" created']]
+    before = call(service, "DescribeAlarmHistory", EndDate=datetime.fromtimestamp(T0, UTC))
+    assert before == {"AlarmHistoryItems": []}
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"ExtendedStatistic": "90"}, "The value 90 for parameter ExtendedStatistic is not supported."),
+        (
+            {"EvaluateLowSampleCountPercentile": "unknown", "Statistic": "Sum"},
+            "Option unknown is not supported. Supported options for parameter EvaluateLowSampleCountPercentile are "
+            "evaluate and ignore.",
+        ),
+        ({"TreatMissingData": "x", "Statistic": "Sum"}, "are breaching, notBreaching, ignore and missing."),
+    ],
+)
+def test_options_of_alarms(service: MetricsService, members: dict[str, Any], words: str) -> None:
+    alarm = {"Namespace": "N", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
+    with pytest.raises(AwsError) as refused:
+        call(service, "PutMetricAlarm", AlarmName="a", ComparisonOperator="LessThanThreshold", **alarm, **members)
+    assert words in refused.value.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,3 +111,11 @@ def test_what_moto_stumbles_over_was_asked_wrongly(error: Exception) -> None:
     with pytest.raises(AwsError) as caught:
         Gate(Stumbling()).handle(call_of("ec2", "ReleaseAddress"))
     assert (caught.value.code, caught.value.status) == ("InvalidParameterValue", 400)
+
+
+@pytest.mark.parametrize(("service", "operation"), [("sagemaker", "ListPipelines"), ("iam", "ListSAMLProviders")])
+def test_a_token_that_nobody_gave_is_refused(service: str, operation: str) -> None:
+    call = replace(call_of(service, operation), members={"NextToken": "of another list"})
+    with pytest.raises(AwsError, match="it belongs to another request") as refused:
+        Gate(Moto()).handle(call)
+    assert refused.value.code in ("ValidationException", "ValidationError")

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from sandbox.wire.errors import AwsError
+from sandbox.wire.reading import check
 from sandbox.wire.validation import validate
+from tests.helpers.calls import read, request_of, target_header
 
 REQUEST: dict[str, Any] = {
     "TrainingJobName": "job-1",
@@ -62,3 +64,13 @@ def test_a_wrong_type_is_a_serialization_error() -> None:
     with pytest.raises(AwsError) as caught:
         validate("sagemaker", "CreateTrainingJob", REQUEST | {"TrainingJobName": 5})
     assert caught.value.code == "SerializationException"
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused_in_json_too(text: str) -> None:
+    """JSON has no such numbers: Smithy writes them as texts, and Python's parser reads them bare."""
+    body = f'{{"Namespace": "N", "MetricData": [{{"MetricName": "m", "Value": "{text}"}}]}}'
+    for sent in (body, body.replace(f'"{text}"', text)):
+        request = request_of("monitoring", "POST", "/", sent.encode(), target_header("cloudwatch", "PutMetricData"))
+        with pytest.raises(AwsError, match="finite number"):
+            check(read(request))
