@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.core.walls import Enclosure
 from tests.helpers.functions import LOGGING, TRUST, call, zipped
-from tests.helpers.sagemaker_jobs import Account
+from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
 
@@ -78,7 +78,32 @@ def told_by_a_function(account: Account, name: str) -> dict[str, Any]:
     return dict(call(account.sandbox, name)[1])
 
 
-KINDS = {"job": told_by_a_job, "endpoint": told_by_an_endpoint, "function": told_by_a_function}
+def told_by_processing(account: Account, name: str) -> dict[str, Any]:
+    code = program(account, "print('found', json.dumps(look()), flush=True)")
+    account.s3.put_object(Bucket=BUCKET, Key=f"code/{name}/look.py", Body=code.encode())
+    place, source = "/opt/ml/processing/code", f"s3://{BUCKET}/code/{name}"
+    account.sagemaker.create_processing_job(
+        ProcessingJobName=name, RoleArn=account.role,
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{place}/look.py"]},
+        ProcessingResources={
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}
+        },
+        ProcessingInputs=[{
+            "InputName": "code",
+            "S3Input": {"S3Uri": source, "LocalPath": place, "S3DataType": "S3Prefix", "S3InputMode": "File"},
+        }],
+    )  # fmt: skip
+    group = "/aws/sagemaker/ProcessingJobs"
+    line = wait_for(lambda: next((line for line in account.log(name, group) if line.startswith("found")), None), 120)
+    return dict(json.loads(str(line).removeprefix("found ")))
+
+
+KINDS = {
+    "processing": told_by_processing,
+    "job": told_by_a_job,
+    "endpoint": told_by_an_endpoint,
+    "function": told_by_a_function,
+}
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
