@@ -40,10 +40,17 @@ CLASSES = 10
 
 
 def processor_seconds(sandbox: SandboxProcess) -> float:
-    """What the sandbox and its ended jobs have used so far."""
+    """What the sandbox, the process that forks its jobs, and the ended jobs have used so far."""
     assert sandbox.process is not None
-    times = psutil.Process(sandbox.process.pid).cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
+    first = psutil.Process(sandbox.process.pid)
+    used = 0.0
+    for process in [first, *first.children()]:
+        try:
+            # User and system, of its own and of those of its children that have ended.
+            used += sum(process.cpu_times()[:4])
+        except psutil.Error:
+            continue
+    return used
 
 
 async def tuned(services: Services, sandbox: SandboxProcess, spec: TuningSpec) -> tuple[float, float, list[float]]:
