@@ -38,16 +38,19 @@ def check_rules(members: Mapping[str, Any]) -> None:
                     raise AwsError("InvalidRequest", f'{word} "{value[:200]}" can not have more than one wildcard.')
 
 
-def preflight(store: Store, bucket: str, headers: Mapping[str, str]) -> RestResponse:
-    """The answer to a browser that asks whether it may. Raises BadRequest and AccessForbidden as AWS."""
+def preflight(store: Store, bucket: str, headers: Mapping[str, str]) -> RestResponse | None:
+    """The answer to a browser that asks whether it may; None without rules.
+
+    Raises BadRequest and AccessForbidden as AWS.
+    """
+    rules = _rules(store, bucket)
+    if not rules:
+        return None
     origin, method = headers.get("origin", ""), headers.get(_ASKED_METHOD, "")
     if not origin:
         raise AwsError("BadRequest", "Insufficient information. Origin request header needed.")
     if method not in METHODS:
         raise AwsError("BadRequest", f"Invalid Access-Control-Request-Method: {method[:100] or 'null'}")
-    rules = _rules(store, bucket)
-    if not rules:
-        raise AwsError("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.", 403)
     asked = [name.strip().lower() for name in headers.get(_ASKED_HEADERS, "").split(",") if name.strip()]
     rule = _rule_for(rules, origin, method, asked)
     if rule is None:

@@ -99,8 +99,11 @@ class S3Service(Service):
         response.headers.update(allowed)
         return response
 
-    def preflight(self, raw_path: str, headers: Mapping[str, str]) -> RestResponse:
-        """The answer to a browser that asks, unsigned, whether it may. Raises AWS's refusal."""
+    def preflight(self, raw_path: str, headers: Mapping[str, str]) -> RestResponse | None:
+        """The answer to a browser that asks, unsigned, whether it may; None where the bucket has no rules.
+
+        So nobody without a signature is told more than the operator has said for pages. Raises AWS's refusal.
+        """
         bucket, _ = split_path(raw_path, headers.get("host", ""))
         return cors.preflight(self._store, bucket, headers)
 

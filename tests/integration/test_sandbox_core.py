@@ -152,7 +152,7 @@ def test_what_the_sagemaker_sdk_asks_before_a_job(sandbox: SandboxProcess) -> No
 @pytest.mark.parametrize(
     ("service", "operation", "params"),
     [
-        ("logs", "start_query", {"startTime": 1, "endTime": 2, "queryString": "fields x", "logGroupName": "g"}),
+        ("logs", "put_query_definition", {"name": "n", "queryString": "fields x"}),
         ("sts", "decode_authorization_message", {"EncodedMessage": "x"}),
         ("s3", "get_bucket_analytics_configuration", {"Bucket": "none", "Id": "i"}),
         ("braket", "get_job", {"jobArn": "arn:aws:braket:us-east-1:123456789012:job/12345678901234567890"}),
