@@ -72,6 +72,8 @@ class Sandboxes:
         self._region = REGION
         # Roles that do not exist are made for tests that are about something else.
         self.helps = True
+        # S3 has buckets of all regions in one account, so its own tests need no sandbox of another one.
+        self.everywhere = False
 
     @property
     def url(self) -> str:
@@ -89,7 +91,8 @@ class Sandboxes:
     def wants(self, region: str | None) -> None:
         """A client of this region was made."""
         # Other partitions have other accounts, which we have not.
-        if region and not region.startswith(("cn-", "us-iso", "us-gov")) and self._running is None:
+        foreign = region is None or region.startswith(("cn-", "us-iso", "us-gov"))
+        if not foreign and not self.everywhere and self._running is None:
             self._region = region if self._region == REGION else self._region
 
     def start(self) -> None:
@@ -301,6 +304,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     global seen
     seen = Seen()
     sandboxes.helps = "test_iam/" not in item.nodeid
+    sandboxes.everywhere = "test_s3" in item.nodeid
 
 
 @pytest.hookimpl(wrapper=True)

@@ -129,6 +129,12 @@ def rules() -> list[tuple[str, re.Pattern[str], str]]:
     return [(rule["code"], re.compile(rule["message"]), rule["reason"]) for rule in given["rule"]]
 
 
+def unsigned() -> set[str]:
+    """Tests that ask without a signature, which is refused (403)."""
+    given = tomllib.loads((HERE / "refused.toml").read_text(encoding="utf-8"))
+    return {f"tests/{test}" for test in given["unsigned"]["tests"]}
+
+
 def nearer() -> dict[str, str]:
     """The reason for each test that expects what AWS does not do."""
     given = tomllib.loads((HERE / "nearer.toml").read_text(encoding="utf-8"))
@@ -142,6 +148,8 @@ def judge(line: Line, refusals: list[tuple[str, re.Pattern[str], str]], known: d
         return Verdict(test, RIGHT, "", line)
     if test in known:
         return Verdict(test, NEARER, known[test], line)
+    if test in unsigned():
+        return Verdict(test, REFUSED, "nobody is let in without a signature", line)
     for service, operation, status, code, message in reversed(line["errors"]):
         if status == 501:
             return Verdict(test, REFUSED, f"{code}: {service}:{operation} {message}", line)

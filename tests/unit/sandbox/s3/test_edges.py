@@ -107,6 +107,8 @@ def test_an_upload_completed_twice_is_answered_as_the_first_time(s3: Any, bucket
     assert told[0] == told[1]
     assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
     assert s3.head_object(Bucket=bucket, Key="k")["StorageClass"] == "STANDARD_IA"
+    asked = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum"])
+    assert f"{asked['Checksum']['ChecksumSHA256']}-1" == told[0]["ChecksumSHA256"]
     # For the others it is over.
     assert code_of(s3.abort_multipart_upload, **this) == ("NoSuchUpload", 404)
     assert code_of(s3.complete_multipart_upload, **this | {"Key": "j"}, MultipartUpload={"Parts": parts})[1] == 404
