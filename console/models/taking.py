@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from console.models.columns import Column
+from workers.files.cells import harmless
 
 # What has no text of its own.
 _PICTURES = ("check", "spark")
@@ -38,7 +39,8 @@ def as_csv(columns: Sequence[Column], rows: Iterable[Any]) -> str:
     writer.writerow([column.title for column in shown])
     for row in rows:
         values = (_value(column, row) for column in shown)
-        writer.writerow(["" if value is None else value for value in values])
+        # Names come from the account, where others write them too.
+        writer.writerow([harmless(value) if isinstance(value, str) else value for value in values])
     return text.getvalue()
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.look.theme import theme
 from console.widgets.saving import file_name, save_as
+from workers.files.cells import harmless
 
 # Twice as sharp as the usual screen.
 _SHARP = 2.0
@@ -35,8 +36,8 @@ def csv_of(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as spreadsheets read it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerow([harmless(title) for title in head])
+    writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
 
 

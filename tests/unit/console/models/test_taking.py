@@ -35,6 +35,11 @@ def test_csv_has_the_values_and_survives_a_round() -> None:
     ]
 
 
+def test_a_name_that_a_spreadsheet_would_run_is_a_text_in_csv() -> None:
+    (_, row) = csv.reader(io.StringIO(as_csv(COLUMNS, [{**ROWS[1], "name": "=HYPERLINK(1)"}])))
+    assert row[0] == "'=HYPERLINK(1)"
+
+
 def test_json_has_numbers_and_null() -> None:
     first, second = json.loads(as_json(COLUMNS, ROWS))
     assert first == {
