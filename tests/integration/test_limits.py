@@ -56,6 +56,32 @@ def urls_and_blocks(sandbox: SandboxProcess) -> None:
     assert status_of(control.get_public_access_block, AccountId="123456789012") == 501
 
 
+def regions(sandbox: SandboxProcess) -> None:
+    assert status_of(sandbox.client("logs", region_name="eu-west-1").describe_log_groups) >= 400
+    place = {"LocationConstraint": "eu-west-1"}
+    sandbox.client("s3").create_bucket(Bucket="limits-elsewhere", CreateBucketConfiguration=place)
+
+
+def settings(sandbox: SandboxProcess) -> None:
+    s3 = sandbox.client("s3")
+    s3.create_bucket(Bucket="limits-settings")
+    rules = [{"Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::b"}}]
+    replication = {"Role": ROLE, "Rules": rules}
+    assert status_of(s3.put_bucket_replication, Bucket="limits-settings", ReplicationConfiguration=replication) == 501
+    assert status_of(s3.create_bucket, Bucket="limits-lock", ObjectLockEnabledForBucket=True) == 501
+    functions = [{"LambdaFunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:f", "Events": ["s3:*"]}]
+    told = {"LambdaFunctionConfigurations": functions}
+    change = s3.put_bucket_notification_configuration
+    assert status_of(change, Bucket="limits-settings", NotificationConfiguration=told) in (400, 501)
+
+
+def insights(sandbox: SandboxProcess) -> None:
+    logs = sandbox.client("logs")
+    logs.create_log_group(logGroupName="limits")
+    with pytest.raises(logs.exceptions.MalformedQueryException):
+        logs.start_query(logGroupName="limits", startTime=0, endTime=1, queryString="parse @message 'x*' as y")
+
+
 def costs(sandbox: SandboxProcess) -> None:
     asked = {"TimePeriod": {"Start": "2026-01-01", "End": "2026-01-02"}, "Granularity": "DAILY"}
     found = sandbox.client("ce").get_cost_and_usage(
@@ -111,7 +137,10 @@ def files(sandbox: SandboxProcess) -> None:
 # What a line is told by, and the probe of what it says.
 PROBES: dict[str, Callable[[SandboxProcess], None]] = {
     "AWS's `NotImplemented`": not_done,
-    "function URLs and the account's own block": urls_and_blocks,
+    "Function URLs and the account's own block": urls_and_blocks,
+    "The sandbox is us-east-1": regions,
+    "notifications to functions, replication and Object Lock are refused": settings,
+    "Logs Insights knows": insights,
     "Cost Explorer counts": costs,
     "IAM is enforced for roles and users": access,
     "A raise that you request": quotas,
@@ -122,6 +151,8 @@ PROBES: dict[str, Callable[[SandboxProcess], None]] = {
 }
 # Proved elsewhere: where.
 ELSEWHERE = {
+    "Processing jobs need an entry point": "tests/unit/sandbox/sagemaker/batch/test_processing.py",
+    "Debugger measures CPU and memory": "tests/unit/sandbox/sagemaker/profiling/test_profiling.py",
     "Notebook instances need JupyterLab": "tests/integration/test_notebooks.py",
     "Jobs do not start on Windows": "tests/unit/sandbox/core/test_processes.py",
     "keys of KMS": "tests/unit/sandbox/s3/test_service.py",
