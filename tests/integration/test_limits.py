@@ -153,6 +153,9 @@ PROBES: dict[str, Callable[[SandboxProcess], None]] = {
 ELSEWHERE = {
     "Processing jobs need an entry point": "tests/unit/sandbox/sagemaker/batch/test_processing.py",
     "Debugger measures CPU and memory": "tests/unit/sandbox/sagemaker/profiling/test_profiling.py",
+    "code that the sandbox runs sees its own folder": "tests/integration/test_walls.py",
+    "Where the system has no user namespaces": "tests/unit/sandbox/core/test_walls.py",
+    "Jobs that are forked share the hash seed": "tests/unit/sandbox/core/test_warm.py",
     "Notebook instances need JupyterLab": "tests/integration/test_notebooks.py",
     "Jobs do not start on Windows": "tests/unit/sandbox/core/test_processes.py",
     "keys of KMS": "tests/unit/sandbox/s3/test_service.py",
