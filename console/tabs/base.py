@@ -277,6 +277,11 @@ class Tab(QWidget):
 
     # Called by the window
 
+    @property
+    def entered(self) -> bool:
+        """Whether it was ever shown: before that it knows of no account, and its buttons stand as they were built."""
+        return not self._ahead
+
     def enter(self, payload: Any = None) -> None:
         """Make this the shown tab."""
         self._ahead = False

@@ -155,7 +155,8 @@ class Palette(Popover):
         self._offered: list[Entry | Resource] = []
         self._finder = Finder(())
         self._before: QWidget | None = None
-        self._read_at = 0.0
+        self._read_at = self._changed_at = 0.0
+        self._reading = False
         self.setAccessibleName("Find anything")
         self.field = _Field(self._key, self._turned_away)
         self.field.setPlaceholderText("Find an action, a tab, a resource, a setting")
@@ -181,6 +182,7 @@ class Palette(Popover):
         self.column.setSpacing(6)
         for part in (self.field, self.note):
             part.setContentsMargins(PAD, 0, PAD, 0)
+        window.ctx.resourceChanged.connect(self._changed)
         window.ctx.accountForgotten.connect(self._account_left)
         window.ctx.backendChanging.connect(self._account_left)
         on_theme(self, self.arrange)
@@ -223,6 +225,10 @@ class Palette(Popover):
             self.close_palette()
         self._offered, self._finder = [], Finder(())
         self.lines.show([])
+
+    def _changed(self, kind: str, name: str) -> None:
+        """A command made, changed or deleted something: what was read before does not hold any longer."""
+        self._changed_at = time.monotonic()
 
     def arrange(self) -> None:
         """Take the place in the upper middle of the window."""
@@ -270,15 +276,19 @@ class Palette(Popover):
 
     def _complete(self) -> None:
         """Read what has not been read of the account, or long ago, and take it in when it comes."""
-        if time.monotonic() - self._read_at < FRESH_SECONDS:
+        if self._changed_at < self._read_at and time.monotonic() - self._read_at < FRESH_SECONDS:
             return
         self._window.ctx.with_services(
             self._read, label="Reading what there is", key="palette", on_error=self._not_read
         )  # fmt: skip
 
     async def _read(self, services: Services) -> None:
-        await services.inventory.read()
-        self._read_at = time.monotonic()
+        begun, self._reading = time.monotonic(), True
+        try:
+            await services.inventory.read()
+            self._read_at = begun
+        finally:
+            self._reading = False
         if self.isVisible():
             chosen = self.chosen
             self._gather()
@@ -301,6 +311,8 @@ class Palette(Popover):
             some = f"the {len(shown):,} best" if len(shown) == MOST else f"{len(shown):,}"
             counted = f"{some} of {there:,}" if typed.strip() else f"{there:,} to choose from"
             self._tell(counted if connected else f"{NO_ACCOUNT}: its resources are not here")
+        elif self._reading:
+            self._tell(f"Nothing fits “{typed.strip()}” yet: what there is in the account is being read again.")
         else:
             self._tell(f"Nothing fits “{typed.strip()}”. Try fewer letters, or Ctrl+F to filter a list.")
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 READ_ONLY = "Read-only mode is on"
 NO_ACCOUNT = "No account is connected"
 NOT_NOW = "Not possible just now"
+NOT_LOOKED = "not looked at yet"
 # An ARN beside a name says nothing that is read.
 _SHORT_ID = 40
 KIND_ICONS = {
@@ -168,18 +169,22 @@ def _buttons(window: MainWindow) -> Iterator[Entry]:
     for tab in sorted(tabs.values(), key=lambda tab: tab is not shown):
         known = set()
         works = ctx.connected or tab.spec.works_alone
+        # What a page was built with before it was ever shown says nothing about what is possible.
+        unknown = works and tab is not shown and not tab.entered and not ctx.read_only
         for button in below(tab if tab is shown and tab.isVisible() else tab.head, Button, in_sight=True):
             words = button.accessibleName() or button.words()
             if not words or words in known or button.is_link or button.isCheckable():
                 continue
             known.add(words)
-            why_not = ""
+            why_not, detail = "", tab.spec.title
             if not works:
                 why_not = NO_ACCOUNT
+            elif unknown and not button.isEnabled():
+                detail = f"{tab.spec.title}, {NOT_LOOKED}"
             elif not button.isEnabled():
                 why_not = button.toolTip() or (READ_ONLY if ctx.read_only else NOT_NOW)
             yield Entry(
-                f"button:{tab.spec.id}:{words}", words, tab.spec.title, button.icon_name or tab.spec.icon,
+                f"button:{tab.spec.id}:{words}", words, detail, button.icon_name or tab.spec.icon,
                 partial(_press, window, tab, button), why_not=why_not,
             )  # fmt: skip
 

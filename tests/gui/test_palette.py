@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.widgets.forms.buttons import Button
-from tests.helpers.inventory import FakeInventory, pictured
+from tests.helpers.inventory import FakeInventory, pictured, resource
 from tests.helpers.window import AWS, FakeServices, RecordingTab, activate, connect, shown, until
 from workers.inventory.types import Inventory
 
@@ -130,3 +131,39 @@ async def test_buttons_of_pages_are_actions_too(make_application):
     QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
     press(palette, "sample", Qt.Key.Key_Return)
     assert pressed == [True]
+
+
+async def test_what_a_command_made_is_found_at_once_and_before_that_it_is_being_read(make_application):
+    application, palette = await opened(make_application)
+    inventory = application.ctx.services.inventory
+    await until(lambda: palette._read_at > 0.0)
+    press(palette, Qt.Key.Key_Escape)
+    answer = asyncio.Event()
+    inventory.answered = answer.wait
+    inventory.rows = (*pictured(), resource("training-job", "made-just-now"))
+    application.ctx.resourceChanged.emit("job", "made-just-now")
+    asked = len(inventory.asked)
+    QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
+    await until(lambda: len(inventory.asked) > asked)
+    press(palette, "made-just")
+    assert titles(palette) == [] and "is being read again" in palette.note.text()
+    answer.set()
+    await until(lambda: titles(palette) == ["made-just-now"])
+
+
+async def test_a_page_that_was_never_shown_does_not_say_what_is_impossible(make_application):
+    application, palette = await opened(make_application)
+    press(palette, Qt.Key.Key_Escape)
+    tab = application.window.pages.tab("predict")
+    tab._ahead = True
+    pressed = []
+    button = Button("Launch instance…", on=lambda: pressed.append(True))
+    button.setEnabled(False)
+    tab.head.add(button)
+    tab.activate = lambda payload=None: button.setEnabled(True)
+    QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
+    press(palette, "launch inst")
+    first = palette.lines.shown[0]
+    assert first.why_not == "" and "not looked at yet" in first.detail
+    press(palette, Qt.Key.Key_Return)
+    assert pressed == [True] and application.window.pages.current_id == "predict"
