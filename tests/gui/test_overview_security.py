@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from console.look.theme import theme
 from console.tabs.overview import TAB
+from console.tabs.overview.part import Part
 from console.tabs.overview.security import part as part_module
 from console.tabs.overview.security.part import SecurityPart
 from console.tabs.overview.security.review import ReviewDialog
@@ -236,6 +237,18 @@ async def test_old_findings_are_said_with_their_time(
     part.refresh()
     assert part.report is not None
     assert part.note.text() == f"7 findings, as of {part.report.at.astimezone():%H:%M}"
+
+
+def test_a_note_that_is_long_breaks_and_pushes_nothing_out(qtbot: Any) -> None:
+    def least(note: str) -> int:
+        part = Part(None)  # type: ignore[arg-type]
+        qtbot.addWidget(part)
+        part.add_link("Review all", lambda: None)
+        part.note.setText(note)
+        part.show()
+        return part.minimumSizeHint().width()
+
+    assert least("12 findings, as of 15:07 to 15:12") < least("12 findings") + 20
 
 
 async def test_what_somebody_else_made_is_looked_at_once_and_said_with_its_time(

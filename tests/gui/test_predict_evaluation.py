@@ -66,6 +66,9 @@ async def test_every_target_is_evaluated_and_the_two_are_compared(
     await until(lambda: len(page.shown) == 2)
     assert [target for target, _ in services.evaluations.begun] == ["a", "b"]
     await until(lambda: not page.running and page.setup.start_button.isVisible())
+    # Both may be called alike: what A and B are is said beside their figures.
+    await until(lambda: all(f"endpoint {name}, test of" in texts(page.panel) for name in "ab"))
+    assert "function" not in texts(page.panel)
     assert "pictures were answered alike" in texts(page.comparison) and len(page.comparison.grid.cards()) > 0
     page.comparison.filter.set_current("first")
     assert all(card.answers[0].labels[0] == card.truth for card in page.comparison.grid.cards())
@@ -81,6 +84,9 @@ async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
     page.setup.start_button.click()
     await until(lambda: "a: 1 of 9, 100.0 % right so far" in texts(page.setup))
     assert not page.setup.start_button.isVisible() and not page.setup.folder_button.isEnabled()
+    # As the run ends Evaluate comes back: a click that is on its way to Stop must not meet it.
+    page.setup.layout().activate()
+    assert page.setup.stop_button.geometry().right() < page.setup.start_button.geometry().left()
     page.setup.stop_button.click()
     assert "waited for" in texts(page.setup)
     services.evaluations.gate.set()

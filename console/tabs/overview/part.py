@@ -34,7 +34,7 @@ class Part(QWidget):
         super().__init__(parent)
         self.ctx = ctx
         self.active = False
-        self.note = label("", "body", "text3")
+        self.note = label("", "body", "text3", wrap=True)
         self.tail = QHBoxLayout()
         self.tail.setSpacing(8)
         self._rule = QFrame()
@@ -46,8 +46,7 @@ class Part(QWidget):
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(label(self.title, "section"))
-        head.addWidget(self.note)
-        head.addStretch(1)
+        head.addWidget(self.note, 1)
         head.addLayout(self.tail)
         self.body = QVBoxLayout()
         self.body.setSpacing(8)

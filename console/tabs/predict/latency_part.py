@@ -14,7 +14,7 @@ from console.look.theme import theme
 from console.models.cards import LETTERS
 from console.models.chart import Series
 from console.models.format import count, milliseconds
-from console.tabs.predict.score import BINS, PARTS, Score, bins
+from console.tabs.predict.score import BINS, PART_WORDS, PARTS, Score, bins
 from console.widgets.base import ElidedLabel, label
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.sparkline import StackedBar
@@ -74,7 +74,7 @@ class LatencyPart(QWidget):
         together = "both" if len(scores) == 2 else "all"
         both = f"of the {count(some, 'picture')} that {together} answered in one run"
         used = {name for _, result in known for name, _ in result.parts}
-        self._legend.set_entries([(name, token) for name, token in PARTS.items() if name in used])
+        self._legend.set_entries([(PART_WORDS[name], token) for name, token in PARTS.items() if name in used])
         self._legend.setVisible(bool(used))
         self._note.setText(_OTHER_TIMES if apart else both if fewer else "")
         self._note.setVisible(apart or fewer)

@@ -12,6 +12,8 @@ from console.models.cards import LETTERS, Answer, Card
 BINS = 24
 # The parts of an answer's time, with their colours.
 PARTS = {"network": "series5", "function": "series3", "model": "series6"}
+# What they are called: a model on this computer has a way to it, too, but no network.
+PART_WORDS = {"network": "on the way", "function": "function", "model": "model"}
 
 
 @dataclass(frozen=True)

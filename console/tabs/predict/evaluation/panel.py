@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from console.models.columns import DASH
 from console.models.format import duration, milliseconds, when
 from console.tabs.predict.evaluation.rows import share
-from console.tabs.predict.score import PARTS
+from console.tabs.predict.score import PART_WORDS, PARTS
 from console.widgets.base import label
 from console.widgets.charts.sparkline import StackedBar
 from console.widgets.forms.buttons import Button
@@ -98,8 +98,9 @@ class EvaluationPanel(SidePanel):
             self._exports,
         ):  # fmt: skip
             part.setVisible(some)
-        for part in (self._facts_head, self._facts, self.delete_button):
-            part.setVisible(single)
+        for part in (self._facts_head, self._facts):
+            part.setVisible(some)
+        self.delete_button.setVisible(single)
         self.set_title(Target.parse(shown[0][0].head.target).words if single else "Compared" if some else "Evaluation")
         self.title.setToolTip(Target.parse(shown[0][0].head.target).full_words if single else "")
         self._show_figures(shown)
@@ -109,6 +110,8 @@ class EvaluationPanel(SidePanel):
         if single:
             self.resume_button.setText("Resume" if not shown[0][0].whole else "Ask failed ones again")
             self._facts.set_rows(_facts(shown[0][0]))
+        elif some:
+            self._facts.set_rows([("AB"[at], _told(evaluation)) for at, (evaluation, _) in enumerate(shown)])
         self._show_latency(shown)
 
     def _show_figures(self, shown: Sequence[Shown]) -> None:
@@ -160,14 +163,13 @@ class EvaluationPanel(SidePanel):
                 self._bars_grid.addWidget(LetterChip("AB"[at]), at, 0)
             self._bars_grid.addWidget(bar, at, 1)
             self._bars_grid.addWidget(label(_ms(latency.mean), "name"), at, 2)
-        self._legend.set_entries([(name, token) for name, token in PARTS.items() if token in used])
+        self._legend.set_entries([(PART_WORDS[name], token) for name, token in PARTS.items() if token in used])
         self._legend.setVisible(any(token in used for token in PARTS.values()))
         rows = [
             ("Median", [latency.median for latency in times]), ("95 % under", [latency.p95 for latency in times]),
-            ("Mean: network", [latency.network for latency in times]),
-            ("Mean: function", [latency.function for latency in times]),
-            ("Mean: model", [latency.model for latency in times]),
         ]  # fmt: skip
+        means = [(words, [getattr(latency, name) for latency in times]) for name, words in PART_WORDS.items()]
+        rows += [(f"Mean: {words}", values) for words, values in means if any(value is not None for value in values)]
         self._latency.set_rows([(name, " / ".join(map(_ms, values))) for name, values in rows] if times else [])
         counted = any(latency.model is not None and kind != "model" for latency, kind in zip(times, kinds, strict=True))
         self._cloud.setVisible(counted)
@@ -195,6 +197,12 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("Took", duration(evaluation.seconds) + (f", {len(evaluation.runs)} goes" if len(evaluation.runs) > 1 else "")),
         ("At once", str(head.at_once)),
     ]
+
+
+def _told(evaluation: Evaluation) -> str:
+    head = evaluation.head
+    target, begun = Target.parse(head.target).full_words, when(datetime.fromtimestamp(head.began, UTC))
+    return f"{target}, {head.split} of {head.folder}, begun {begun}, {head.at_once} at once"
 
 
 def _ms(value: float | None) -> str:

@@ -51,7 +51,8 @@ class Setup(QWidget):
         first.addWidget(self._facts)
         second.addWidget(self.split)
         second.addStretch(1)
-        for part in (self._at_once_words, self.at_once, self.start_button, self.stop_button):
+        # Stop is not where Evaluate is: a click that comes as the run ends would start the next one.
+        for part in (self.stop_button, self._at_once_words, self.at_once, self.start_button):
             second.addWidget(part)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
