@@ -136,7 +136,7 @@ async def test_buttons_of_pages_are_actions_too(make_application):
 async def test_what_a_command_made_is_found_at_once_and_before_that_it_is_being_read(make_application):
     application, palette = await opened(make_application)
     inventory = application.ctx.services.inventory
-    await until(lambda: palette._read_at > 0.0)
+    await until(lambda: inventory.asked and not application.ctx.tasks.running("palette"))
     press(palette, Qt.Key.Key_Escape)
     answer = asyncio.Event()
     inventory.answered = answer.wait
@@ -151,11 +151,11 @@ async def test_what_a_command_made_is_found_at_once_and_before_that_it_is_being_
     await until(lambda: titles(palette) == ["made-just-now"])
 
 
-async def test_a_page_that_was_never_shown_does_not_say_what_is_impossible(make_application):
+async def test_a_page_that_was_never_shown_does_not_say_what_is_impossible(make_application, monkeypatch):
     application, palette = await opened(make_application)
     press(palette, Qt.Key.Key_Escape)
     tab = application.window.pages.tab("predict")
-    tab._ahead = True
+    monkeypatch.setattr(type(tab), "entered", False)
     pressed = []
     button = Button("Launch instance…", on=lambda: pressed.append(True))
     button.setEnabled(False)
