@@ -259,7 +259,8 @@ class Palette(Popover):
         found: dict[str, Entry | Resource] = {entry.id: entry for entry in fixed}
         if any(name not in found for name in names):
             found |= {resource_id(thing): thing for thing in things}
-        first = [found[name] for name in names if name in found]
+        # What cannot be done again just now does not stand where Return does something.
+        first = [found[name] for name in names if name in found and not getattr(found[name], "why_not", "")]
         taken = set(map(id, first))
         every: list[Entry | Resource] = [*fixed, *things]
         self._offered = first + [other for other in every if id(other) not in taken]

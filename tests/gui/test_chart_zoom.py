@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from console.models.chart import Event, Series
+from console.widgets.base import text_width
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.drawn_curve import DrawnCurve
 from console.widgets.charts.parallel import Axis, ParallelChart, Thread
@@ -192,3 +193,11 @@ def test_a_chart_that_was_never_painted_zooms_its_own_axis(qtbot):
     chart.set_series([Series("val", [100.0, 150.0, 200.0], [1.0, 2.0, 3.0])])
     chart.zoom(2)
     assert chart.shown_part == (125.0, 175.0)
+
+
+def test_where_the_readout_is_stays_when_the_title_has_no_room(qtbot):
+    chart = LineChart("Loss", x_name="epoch", x_format=lambda x: f"{x:.0f}")
+    qtbot.addWidget(chart)
+    chart.set_cursor(12.0)
+    assert chart.head_words(500) == "Loss  epoch 12"
+    assert [chart.head_words(room) for room in (text_width("epoch 12", "strong"), 5)] == ["epoch 12", "12"]

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from console.commands import Confirmation
 from console.look.theme import theme
+from console.tabs.data.deleting import back_words
 from console.tabs.data.deletion_dialog import DeletionDialog
 from console.widgets.base import screen_area
 from console.widgets.forms.lines import CheckLine
@@ -39,6 +40,13 @@ async def keys_of(services: Services, bucket: str) -> list[str]:
 
 def words(dialog: DeletionDialog) -> str:
     return " | ".join(found.text() for found in dialog.findChildren(QLabel))
+
+
+def test_what_waits_before_it_is_sent_is_not_called_final_before() -> None:
+    assert back_words(False, typed=True) == "This cannot be undone."
+    assert back_words(False, typed=False) == "This cannot be undone once it was sent."
+    assert "once it was sent, unless" in back_words(None, typed=False)
+    assert "can be restored" in back_words(True, typed=False)
 
 
 @pytest.mark.parametrize("scale", (1.0, 1.3))

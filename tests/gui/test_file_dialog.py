@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 import console
 from console.look.theme import theme
-from console.widgets.frames.file_dialog import ask_for_file, ask_for_files, ask_for_folder
+from console.widgets.frames.file_dialog import ask_for_file, ask_for_files, ask_for_folder, ask_where_to_save
 
 ASKS = {"folder": ask_for_folder, "file": ask_for_file, "files": ask_for_files}
 
@@ -85,3 +85,16 @@ def test_it_keeps_nobody_alive(owner: QWidget, tmp_path: Path, kind: str, way: s
     wanted = {"folder": tmp_path, "file": file, "files": [file]}[kind]
     assert chosen == ([wanted] if way == "choose" else [])
     assert left() is None
+
+
+def test_a_file_is_saved_where_the_last_one_was_chosen(owner: QWidget, tmp_path: Path) -> None:
+    file = tmp_path / "code.zip"
+    file.touch()
+    before = ask_for_file(owner, "Question", lambda chosen: None)
+    before.selectFile(str(file))
+    before.accept()
+    taken: list[Path] = []
+    dialog = ask_where_to_save(owner, "Question", taken.append, "loss.png", "Picture (*.png)")
+    assert Path(dialog.directory().absolutePath()) == tmp_path
+    dialog.accept()
+    assert taken == [tmp_path / "loss.png"]

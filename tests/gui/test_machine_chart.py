@@ -30,6 +30,17 @@ def test_processors_are_a_share_of_the_cores_where_they_are_known(qtbot: Any) ->
     assert "its 2 cores" in chart.toolTip()
 
 
+def test_no_entry_of_the_legend_is_cut_where_there_is_little_room(qtbot: Any) -> None:
+    chart = MachineChart()
+    qtbot.addWidget(chart)
+    chart.set_use(MachineUse(((NOW, 12.0),), ((NOW, 5.0),), ((NOW, 0.0),)), "none", 1)
+    chart.resize(600, 140)
+    needed = chart.legend()[-1][1]
+    chart.resize(int(needed) - 12, 140)
+    assert [series.name for _, _, series, _ in chart.legend()] == ["CPU", "memory", "disk"]
+    assert chart.legend()[-1][1] <= chart.width()
+
+
 async def test_job_and_endpoint_show_their_machines(make_application: Callable[..., Any], tmp_path: Path) -> None:
     stage = await stage_of(make_application, tmp_path)
     await stage.show("job")

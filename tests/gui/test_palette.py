@@ -72,6 +72,9 @@ async def test_a_resource_opens_in_its_tab_and_a_setting_is_set(make_application
     QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
     press(palette, "colours dark", Qt.Key.Key_Return)
     assert application.settings.theme == "dark"
+    # It cannot be done again: it is not what Return would do next.
+    QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
+    assert titles(palette)[0] == "dog-classifier-multi"
 
 
 async def test_what_is_not_possible_is_there_with_the_reason_and_does_nothing(make_application):

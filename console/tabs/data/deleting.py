@@ -155,11 +155,7 @@ class Deleting:
         if len(names) > len(shown):
             shown.append(Affected("dots", f"and {len(names) - len(shown):,} more"))
         safety = self._browser.safety if self._browser.name == bucket else None
-        back = "This cannot be undone."
-        if safety is not None and safety.versioned:
-            back = "The bucket keeps versions: they can be restored."
-        elif safety is None or safety.versioned is None:
-            back = "This cannot be undone, unless the bucket keeps versions."
+        back = back_words(safety.versioned if safety is not None else None, typed=bool(typed))
         text = " ".join(part for part in (why, back) if part)
         return Confirmation(f"Delete {what} from {bucket}?", text, listed=tuple(shown), type_name=typed)
 
@@ -191,6 +187,14 @@ class Deleting:
                 action=("Restore", item.put_back),
             )
         return not stay and not result.left
+
+
+def back_words(versioned: bool | None, *, typed: bool) -> str:
+    """Whether what is deleted can be had back. What is not ``typed`` waits some seconds, with Undo in sight."""
+    if versioned:
+        return "The bucket keeps versions: they can be restored."
+    gone = "This cannot be undone" if typed else "This cannot be undone once it was sent"
+    return f"{gone}." if versioned is False else f"{gone}, unless the bucket keeps versions."
 
 
 def what_words(folders: Sequence[str], objects: int) -> str:

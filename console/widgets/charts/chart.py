@@ -316,10 +316,19 @@ class LineChart(Zooming):
             painter.setPen(pen_of(series, series.width or 2.0, Qt.PenCapStyle.FlatCap))
             painter.drawLine(QPointF(x, round(height / 2)), QPointF(x + _LEGEND_LINE, round(height / 2)))
             x -= 10
-        words = self._title
-        if self._cursor is not None:
-            words = f"{self._title}  {self._x_name} {self._x_format(self._cursor)}".strip()
+        words = self.head_words(x)
         draw_text(painter, QRectF(0, 0, max(0.0, x), height), words, "strong", colors.color("text"))
+
+    def head_words(self, room: float) -> str:
+        """The title and where the readout is; where both have no room (pixels), where it is, for that is looked for."""
+        if self._cursor is None:
+            return self._title
+        place = self._x_format(self._cursor)
+        named = f"{self._x_name} {place}".strip()
+        for words in (f"{self._title}  {named}".strip(), named):
+            if text_width(words, "strong") <= room:
+                return words
+        return place
 
     def _paint_axes(self, painter: QPainter, plot: QRectF, across: Scale, up: Scale) -> None:
         colors = theme()

@@ -26,6 +26,8 @@ class MachineChart(LineChart):
     """Three lines on one axis of time, their legend below the title; without figures it says why there are none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        # How much of the legend's gaps there is room for, 1: all.
+        self._tight = 1.0
         super().__init__("Machine", y_format=share, tick_format=share, time_axis=True, parent=parent)
 
     @property
@@ -51,6 +53,23 @@ class MachineChart(LineChart):
     def _plot(self) -> QRectF:
         return super()._plot().adjusted(0, self._legend_height(), 0, 0)
 
+    def legend(self) -> list[tuple[float, float, Series, str]]:
+        """Where each line's entry begins and ends, with its figure; the gaps give way before an entry is cut."""
+        entries = []
+        for series in reversed(self._series):
+            value = series.at(self._cursor) if self._cursor is not None else series.last
+            entries.append((series, "–" if value is None else self._y_format(value)))
+        texts = sum(text_width(series.name, "small") + text_width(figure, "name") for series, figure in entries)
+        gaps = len(entries) * (_AFTER_SWATCH + _AFTER_NAME + _AFTER_FIGURE) - _AFTER_FIGURE
+        self._tight = max(0.3, min(1.0, (self.width() - 2 - texts - len(entries) * _SWATCH) / max(1, gaps)))
+        x, places = 0.0, []
+        for series, figure in entries:
+            end = x + _SWATCH + (_AFTER_SWATCH + _AFTER_NAME) * self._tight
+            end += text_width(series.name, "small") + text_width(figure, "name")
+            places.append((x, end, series, figure))
+            x = end + _AFTER_FIGURE * self._tight
+        return places
+
     def _paint_head(self, painter: QPainter) -> None:
         colors = theme()
         height = colors.metrics("strong").height() + 2
@@ -58,21 +77,16 @@ class MachineChart(LineChart):
         if self._cursor is not None:
             words = f"{self._title}  {self._x_format(self._cursor)}"
         draw_text(painter, QRectF(0, 0, self.width(), height), words, "strong", colors.color("text"))
-        below, x = self._legend_height(), 0.0
-        for series in reversed(self._series):
-            value = series.at(self._cursor) if self._cursor is not None else series.last
-            figure = "–" if value is None else self._y_format(value)
+        below = self._legend_height()
+        for x, _, series, figure in self.legend():
             painter.setPen(pen_of(series, series.width or 2.0, Qt.PenCapStyle.FlatCap))
             middle = round(height + below / 2)
             painter.drawLine(QPointF(x, middle), QPointF(x + _SWATCH, middle))
-            x += _SWATCH + _AFTER_SWATCH
-            for text, role, ink, gap in (
-                (series.name, "small", "text2", _AFTER_NAME),
-                (figure, "name", "text", _AFTER_FIGURE),
-            ):
+            x += _SWATCH + _AFTER_SWATCH * self._tight
+            for text, role, ink in ((series.name, "small", "text2"), (figure, "name", "text")):
                 width = text_width(text, role)
                 draw_text(painter, QRectF(x, height, width + 2, below), text, role, colors.color(ink))
-                x += width + gap
+                x += width + _AFTER_NAME * self._tight
 
 
 def machine_series(use: MachineUse, cores: int) -> list[Series]:

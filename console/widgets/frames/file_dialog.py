@@ -64,7 +64,8 @@ def ask_where_to_save(
 
     One that is there already is asked about.
     """
-    dialog = QFileDialog(parent, title, name, kinds)
+    # With the name as its start it would begin where the program was started, and forget where the last file went.
+    dialog = QFileDialog(parent, title, "", kinds)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setFileMode(QFileDialog.FileMode.AnyFile)
     dialog.selectFile(name)
