@@ -30,7 +30,7 @@ KEYS = (
     Key("Ctrl+1", "First tab; Ctrl+2 the second, and so on", "Window"),
     Key("F5", "Refresh what is shown", "Window", "refresh"),
     Key("Ctrl+L", "Open or close Activity", "Window", "activity"),
-    Key("Ctrl+Shift+L", "Everything that was changed", "Window", "activity_log"),
+    Key("Ctrl+Shift+L", "Activity log: all that was changed", "Window", "activity_log"),
     Key("Ctrl+B", "Choose the account", "Window", "accounts"),
     Key("Ctrl+Shift+R", "Read-only mode on or off", "Window", "read_only"),
     Key("Ctrl+V", "Paste a picture to classify it", "Window", "paste"),

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from console.tabs import TABS
 from console.tabs.overview.actions import entries_for
 from console.tabs.overview.opening import payload_of
-from console.tabs.overview.tab import LOOK_SECONDS
+from console.tabs.overview.tab import LOOK_SECONDS, OverviewTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, denied, pictured, resource
 from tests.helpers.models import enter
@@ -27,6 +27,11 @@ from workers.errors.tree import Expired
 from workers.inventory.types import ALL_KINDS, KINDS, CostFigures, Inventory, Kind, Place, Resource
 
 OLD = ("endpoint", "dog-classifier-old")
+
+
+def said(part: QWidget) -> str:
+    """What labels below it say, shown or not."""
+    return " ".join(found.text() for found in part.findChildren(QLabel))
 
 
 # What there is
@@ -91,6 +96,20 @@ async def test_the_header_says_the_same_sum(make_application: Callable[..., Any]
     application, tab = await shown(make_application, FakeInventory(stored))
     await until(lambda: application.window.header.cost.value.text() == "$0.75/h")
     assert tab.figures.now.text == "$0.75"
+
+
+async def test_a_page_built_before_the_account_was_there_does_not_call_the_sandboxes_dollars_a_bill(
+    make_application: Callable[..., Any],
+) -> None:
+    application, _ = await shown(make_application, FakeInventory(pictured()))
+    late = OverviewTab(application.ctx)
+    late.setParent(application.window)
+    late.figures.set_pretended(False)
+    backend = application.ctx.backend
+    late.enter()
+    assert backend.kind == "sandbox" and "Would cost" in said(late.figures.now)
+    late.leave()
+    late.deleteLater()
 
 
 async def test_a_kind_that_cannot_be_read_is_a_row_with_its_cure(make_application: Callable[..., Any]) -> None:

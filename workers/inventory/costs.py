@@ -19,6 +19,8 @@ DAY = timedelta(days=1)
 # Kinds whose cost is known from now on only: nobody tells since when they are as they are.
 _SINCE_UNKNOWN: frozenset[Kind] = frozenset({"address", "log-group", "bucket"})
 _JOBS: frozenset[Kind] = frozenset({"training-job", "processing-job", "transform-job"})
+# They bill from their creation on; nothing of them runs.
+_STORED: frozenset[Kind] = frozenset({"bucket", "volume", "address", "log-group", "alarm"})
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,21 @@ def events(items: Iterable[Spending], start: datetime, end: datetime) -> tuple[C
     items = list(items)
     found = _tunings([item for item in items if item.tuning], start, end)
     for item in items:
+        # Another size or price: it goes on, and neither stopped nor started.
+        before = {span.end: span for span in item.spans if span.end is not None and span.dollars_per_hour != 0}
+        begins = {span.start for span in item.spans if span.dollars_per_hour != 0}
         for span in () if item.tuning else item.spans:
-            if start <= span.start <= end and span.dollars_per_hour != 0:
-                words = f"{item.name} started"
+            dollars = span.dollars_per_hour
+            if start <= span.start <= end and dollars != 0:
+                words = f"{item.name} {'created' if item.kind in _STORED else 'started'}"
                 if item.kind in _JOBS:
                     words = f"{item.name}, {item.state.lower()}" if item.state in ("Failed", "Stopped") else item.name
-                found.append(CostEvent(span.start, words, item.kind, item.name, span.dollars_per_hour))
-            if span.end and start <= span.end <= end and item.kind not in _JOBS and span.dollars_per_hour != 0:
+                elif (last := before.get(span.start)) is not None:
+                    words, known = f"{item.name} changed", None not in (dollars, last.dollars_per_hour)
+                    dollars = (dollars or 0.0) - (last.dollars_per_hour or 0.0) if known else None
+                found.append(CostEvent(span.start, words, item.kind, item.name, dollars))
+            ended = span.end is not None and start <= span.end <= end and span.end not in begins
+            if span.end and ended and item.kind not in _JOBS and span.dollars_per_hour != 0:
                 words = f"{item.name} {'deleted' if item.gone else 'stopped'}"
                 less = None if span.dollars_per_hour is None else -span.dollars_per_hour
                 found.append(CostEvent(span.end, words, item.kind, item.name, less))

@@ -155,6 +155,8 @@ class OverviewTab(Tab):
                 self.list.show_only(payload["show"])
         for part in self.side.parts:
             part.set_active(True)
+        # It may have been built before there was an account, and told of none since.
+        self._say_whose()
         self._look_timer.start()
         self._budget_timer.stop()
         self.refresh()
@@ -203,10 +205,13 @@ class OverviewTab(Tab):
         self.list.forget()
         for part in self.side.parts:
             part.forget()
-        backend = self.ctx.backend
-        self.figures.set_pretended(backend is not None and backend.kind == "sandbox")
+        self._say_whose()
         self._asking.forget()
         self._update()
+
+    def _say_whose(self) -> None:
+        backend = self.ctx.backend
+        self.figures.set_pretended(backend is not None and backend.kind == "sandbox")
 
     def resource_changed(self, kind: str, name: str) -> None:
         """Read again after a change, if anybody looks."""

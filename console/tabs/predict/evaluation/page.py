@@ -213,7 +213,7 @@ class EvaluationPage(QWidget):
         async def go(follow: Callable[[Progress], object]) -> Summary:
             return await services.evaluations.resume(name, on_progress=follow, control=self._control)
 
-        await self._followed(f"Resume {words}", words, go)
+        await self._followed(f"Resume the evaluation {words}" if row is not None else "Resume an evaluation", words, go)
         await self._list(services)
         self.table.select_keys([name])
         self._chosen()

@@ -86,6 +86,20 @@ def test_another_price_does_not_change_the_past():
     assert between(ledger.spendings(back), NOW, NOW + 3 * HOUR) == pytest.approx(0.5 + 1.5 + 0.5)
 
 
+def test_what_changes_its_price_neither_stops_nor_starts():
+    until = NOW + 3 * HOUR
+    grown = Spending("endpoint", "e", (Span(NOW, NOW + HOUR, 0.5), Span(NOW + HOUR, None, 1.5)))
+    assert [(event.words, event.dollars) for event in history([grown], NOW, until).events] == [
+        ("e started", 0.5), ("e changed", pytest.approx(1.0)),
+    ]  # fmt: skip
+    paused = Spending("instance", "i", (Span(NOW, NOW + HOUR, 0.5), Span(NOW + HOUR, None, 0.0)))
+    assert [event.words for event in history([paused], NOW, until).events] == ["i started", "i stopped"]
+    unpriced = Spending("bucket", "b", (Span(NOW, NOW + HOUR, None), Span(NOW + HOUR, None, 1.5)))
+    assert [(event.words, event.dollars) for event in history([unpriced], NOW, until).events] == [
+        ("b created", None), ("b changed", None),
+    ]  # fmt: skip
+
+
 def test_trials_are_one_event():
     trials = [
         Spending("training-job", f"t{at}", (Span(NOW + at * HOUR, NOW + (at + 3) * HOUR, 0.4),), tuning="tune")
