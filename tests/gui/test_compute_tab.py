@@ -19,6 +19,7 @@ from console.widgets.base import ElidedLabel
 from console.widgets.forms.buttons import Button
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.page_scroll import PageScroll
+from console.window.palette_entries import entries
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
 from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.window import dialog_of, texts, until
@@ -69,6 +70,20 @@ async def test_the_list_says_what_bills_what_idles_and_why_one_stopped(make_appl
     tab.table.select_keys([instance("dog-gpu").id])
     await until(lambda: "somebody stopped it (Client.UserInitiatedShutdown)" in texts(tab.side))
     assert "IMDSv2 required" in texts(tab.side) and "none" in texts(tab.side)
+
+
+async def test_a_button_that_cannot_be_pressed_says_what_it_wants(make_application: Callable[..., Any]) -> None:
+    application, tab = await opened(make_application, busy_account())
+    await until(lambda: tab.table.model.total == 3)
+    tab.table.select_keys([instance("dog-gpu").id])
+    await until(tab.start_button.isEnabled)
+    assert tab.start_button.toolTip() == "" and not tab.stop_button.isEnabled()
+    assert tab.stop_button.toolTip() == "Choose an instance that runs"
+    assert "through SSM" in tab.train_button.toolTip()
+    offered = {entry.title: entry.why_not for entry in entries(application.window) if entry.detail == tab.spec.title}
+    assert offered["Stop…"] == "Choose an instance that runs" and offered["Start"] == ""
+    application.ctx.set_read_only(True)
+    assert tab.stop_button.toolTip() == ""
 
 
 async def test_a_running_job_is_followed_with_its_curves(make_application: Callable[..., Any]) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 
 from console.look.theme import theme
 from console.tabs.overview import TAB
 from console.tabs.overview.part import Part
 from console.tabs.overview.security import part as part_module
+from console.tabs.overview.security.detail import FindingDetail
 from console.tabs.overview.security.part import SecurityPart
 from console.tabs.overview.security.review import ReviewDialog
 from console.tabs.overview.security.role_dialog import RoleDialog
@@ -34,7 +35,8 @@ from workers.security.changes_identity import NarrowRole
 from workers.security.groups import CloseRule
 from workers.security.logs import SetRetention
 from workers.security.ocsf import as_ocsf
-from workers.security.types import NotChecked, Report
+from workers.security.types import Finding, NotChecked, Report
+from workers.security.types import Resource as Subject
 
 DENIED = NotChecked(
     "iam_root_mfa_enabled", "Root user without second factor", "AccessDenied: not you.", "the root user"
@@ -249,6 +251,15 @@ def test_a_note_that_is_long_breaks_and_pushes_nothing_out(qtbot: Any) -> None:
         return part.minimumSizeHint().width()
 
     assert least("12 findings, as of 15:07 to 15:12") < least("12 findings") + 20
+
+
+def test_the_root_user_is_called_so_and_not_as_a_report_of_aws_calls_it(qtbot: Any) -> None:
+    detail = FindingDetail()
+    qtbot.addWidget(detail)
+    root = Subject("AwsIamUser", "<root_account>", "arn:aws:iam::123456789012:root")
+    detail.show_finding(Finding("c", "Root user", "critical", "iam", "why", root, "risk", "what", None))
+    said = [found.accessibleName() for found in detail.facts.findChildren(QLabel)]
+    assert "Resource: root user" in said
 
 
 async def test_what_somebody_else_made_is_looked_at_once_and_said_with_its_time(

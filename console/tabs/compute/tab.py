@@ -367,12 +367,22 @@ class ComputeTab(Tab):
         free, picked = not self.ctx.read_only, self._picked()
         current = self.table.current_row()
         self.launch_button.setEnabled(free and self.ctx.services is not None)
-        self.start_button.setEnabled(free and any(instance.state == "stopped" for instance in picked))
-        self.stop_button.setEnabled(free and any(instance.running for instance in picked))
-        self.terminate_button.setEnabled(
-            free and any(instance.state not in ("terminated", "shutting-down") for instance in picked)
+        allowed = (
+            (self.start_button, any(one.state == "stopped" for one in picked), "Choose an instance that is stopped"),
+            (self.stop_button, any(one.running for one in picked), "Choose an instance that runs"),
+            (
+                self.terminate_button,
+                any(one.state not in ("terminated", "shutting-down") for one in picked),
+                "Choose an instance that is not terminated",
+            ),
+            (
+                self.train_button,
+                current is not None and _online(current.instance),
+                "Choose an instance that runs and answers through SSM",
+            ),
         )
-        self.train_button.setEnabled(free and current is not None and _online(current.instance))
+        for button, possible, why in allowed:
+            button.allow(free and possible, why if free else "")
 
     def _menu(self, rows: list[Row]) -> list[Any]:
         entries: list[Any] = []

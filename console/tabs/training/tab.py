@@ -483,7 +483,8 @@ class TrainingTab(Tab):
 
     def _update_buttons(self) -> None:
         rows = self.table.selected_rows()
-        self.stop_button.setEnabled(any(row.running for row in rows) and not self.ctx.read_only)
+        free, running = not self.ctx.read_only, any(row.running for row in rows)
+        self.stop_button.allow(free and running, "Choose a job that runs" if free else "")
         self.compare_button.setVisible(len(rows) > 1)
         chosen = rows[0] if len(rows) == 1 else None
         self.deploy_best_button.setVisible(chosen is not None and chosen.tuning is not None)

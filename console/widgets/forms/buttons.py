@@ -74,6 +74,11 @@ class Button(SecondClickGuard, QPushButton):
         """Its words."""
         return self.text()
 
+    def allow(self, on: bool, why: str = "") -> None:
+        """Enable it, or say ``why`` it cannot be pressed now, under the pointer and in the palette."""
+        self.setEnabled(on)
+        self.setToolTip("" if on else why)
+
     def set_icon(self, name: str) -> None:
         """Show another icon ("" for none)."""
         if name != self._icon:

@@ -47,7 +47,8 @@ class FindingDetail(QWidget):
         name, resource = called(finding), finding.resource
         facts = [
             ("Why", finding.reason),
-            ("Resource", name if name == resource.name else f"{name} ({resource.name})"),
+            # The credential report calls the root user so; nobody else does.
+            ("Resource", name if resource.name in (name, "<root_account>") else f"{name} ({resource.name})"),
             ("ARN", resource.arn),
             ("Risk", finding.risk),
             ("What to do", finding.remedy),
