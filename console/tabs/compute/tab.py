@@ -368,11 +368,15 @@ class ComputeTab(Tab):
         current = self.table.current_row()
         self.launch_button.setEnabled(free and self.ctx.services is not None)
         allowed = (
-            (self.start_button, any(one.state == "stopped" for one in picked), "Choose an instance that is stopped"),
-            (self.stop_button, any(one.running for one in picked), "Choose an instance that runs"),
+            (
+                self.start_button,
+                any(instance.state == "stopped" for instance in picked),
+                "Choose an instance that is stopped",
+            ),
+            (self.stop_button, any(instance.running for instance in picked), "Choose an instance that runs"),
             (
                 self.terminate_button,
-                any(one.state not in ("terminated", "shutting-down") for one in picked),
+                any(instance.state not in ("terminated", "shutting-down") for instance in picked),
                 "Choose an instance that is not terminated",
             ),
             (
