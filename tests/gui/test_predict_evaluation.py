@@ -61,6 +61,8 @@ async def test_every_target_is_evaluated_and_the_two_are_compared(
     tab = await opened(make_application, services, folder)
     page = tab.evaluations
     assert "9 pictures of test, 3 classes" in texts(page)
+    # The folder is chosen: nothing asks for one any longer.
+    assert "No evaluation yet" in texts(page) and "Choose a" not in texts(page)
     tab.choice.b.set_value("b")
     page.setup.start_button.click()
     await until(lambda: len(page.shown) == 2)

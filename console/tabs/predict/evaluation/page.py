@@ -68,7 +68,9 @@ class EvaluationPage(QWidget):
         )  # fmt: skip
         self.table.remember(ctx.settings, "predict.evaluations")
         self.table.set_empty(
-            "predict", "No evaluation yet", "Choose a labelled folder above: its pictures are asked about, and counted."
+            "predict",
+            "No evaluation yet",
+            "Every picture of a labelled folder is asked about, and what is right counted.",
         )
         self.table.set_actions(self._actions)
         self.table.selectionChanged.connect(self._chosen)
