@@ -17,7 +17,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
-from shiboken6 import getCppPointer
+from shiboken6 import delete, getCppPointer
 
 # Before any test imports Qt.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("SAGEDECK_TEST_PLATFORM", "offscreen")
@@ -104,8 +104,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
                 await application.close()
                 application.window.deleteLater()
 
-    with asyncio.Runner(loop_factory=lambda: QEventLoop(qapp)) as runner:
+    loop = QEventLoop(qapp)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(body())
+    # Timers of what was cancelled run on in a closed loop. Were a thread the last to know it, they would outlive their
+    # object, and end the process; qasync has no way to it.
+    delete(loop._timer)
     return True
 
 
