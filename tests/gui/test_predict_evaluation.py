@@ -223,7 +223,7 @@ async def test_a_thousand_bad_pictures_are_each_told_and_the_good_ones_predicted
     told = {name: answer.error for name, answer in cards.items() if answer is not None and answer.error}
     assert len(told) == 1000 and all("cannot be read" in words for words in told.values())
     assert {path.name for path in good} == set(cards) - set(told) and services.asked == 338
-    assert "5 of 1,005" in texts(tab.panel)
+    await until(lambda: "5 of 1,005" in texts(tab.panel))
 
 
 async def test_where_no_model_can_be_loaded_that_is_said(

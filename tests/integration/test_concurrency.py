@@ -69,7 +69,9 @@ def test_a_setting_that_makes_no_sense_is_told_at_once(tmp_path: Path, name: str
         SandboxProcess(tmp_path / "state", environ={name: "0"}).start()
 
 
-def test_provisioned_concurrency_stands_serves_and_spills_over(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_provisioned_concurrency_stands_serves_and_spills_over(
+    tmp_path_factory: pytest.TempPathFactory, shared: Path
+) -> None:
     folder = tmp_path_factory.mktemp("provisioned")
     with SandboxProcess(folder / "state", environ={"SAGEDECK_TIME_FACTOR": "50"}) as sandbox:
         iam = sandbox.client("iam")
@@ -99,7 +101,7 @@ def test_provisioned_concurrency_stands_serves_and_spills_over(tmp_path_factory:
                 FunctionName="f", Qualifier="live", ProvisionedConcurrentExecutions=3
             )
         assert "should not be greater than the reservedConcurrentExecution" in str(caught.value)
-        marks, go, kinds = [folder / "one", folder / "two"], folder / "go", []
+        marks, go, kinds = [shared / "one", shared / "two"], shared / "go", []
 
         def long_call(mark: Path) -> None:
             kinds.append(call(sandbox, "f:live", {"mark": str(mark), "wait": str(go)})[1][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -126,7 +127,14 @@ def test_the_other_instance_answers_while_one_comes_back(account: Account, serve
     victim = hosts(account, served)[0]
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: victim not in hosts(account, served))
-    assert json.loads(account.invoke(served))["size"] == 1
+
+    def answers() -> bool:
+        # The request that finds the end of the killed one before the sandbox does is told of it, as on AWS.
+        with contextlib.suppress(account.runtime.exceptions.ModelError):
+            return bool(json.loads(account.invoke(served))["size"] == 1)
+        return False
+
+    wait_for(answers)
     wait_for(lambda: len({json.loads(account.invoke(served))["pid"] for _ in range(4)}) == 2)
     assert account.endpoint_status(served) == "InService"
 

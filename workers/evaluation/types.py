@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from workers.types import Backend
 
-Split = Literal["train", "valid", "test", "all"]
+# One of ``workers.files.folder_rules.SPLITS``, or "all".
+Split = str
 # So many classes of an answer are kept.
 TOP = 5
 

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from workers import paths
+from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import LocalProblem
 from workers.files import private
 from workers.files.os_words import plain_words
@@ -177,7 +178,7 @@ def fetch(client: Any, bucket: str, key: str, on_progress: OnProgress = lambda d
 
     Blocking; raises what boto3 raises, ``LocalProblem`` and ``OSError``.
     """
-    uri = f"s3://{bucket}/{key}"
+    uri = str(S3Uri(bucket, key))
     head = client.head_object(Bucket=bucket, Key=key)
     etag, size = str(head.get("ETag", "")), int(head["ContentLength"])
     found = kept(uri, etag, size)
