@@ -179,7 +179,7 @@ async def test_a_prefix_with_another_set_asks(
     panel.merge_button.click()
     await until(lambda: tab.uploading.state == "done")
     assert panel.train_button.text() == "Train on all of it…"
-    assert any("of another set beside it" in line for line in lines(tab))
+    await until(lambda: any("of another set beside it" in line for line in lines(tab)))
 
 
 async def test_what_was_replaced_or_deleted_is_not_offered_for_training(

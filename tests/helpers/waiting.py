@@ -13,17 +13,20 @@ async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str 
     """The first true value of ``condition()``, which may be a coroutine; other tasks go on meanwhile.
 
     AssertionError, with ``what`` it was waited for, after ``seconds``. ``every``: seconds between two looks, more for
-    those that ask a server.
+    those that ask a server; between two that take long (all texts of a window) there is twice their time for what is
+    waited for.
     """
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         found = condition()
+        took = time.monotonic() - began
         if inspect.isawaitable(found):
             found = await found
         if found:
             return found
         assert time.monotonic() < deadline, f"{what or condition} did not come within {seconds:.0f} s"
-        await asyncio.sleep(every)
+        await asyncio.sleep(max(every, 2 * took))
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 120.0, what: str = "", every: float = 0.02) -> Any:

@@ -57,6 +57,11 @@ class Account:
                 return self.jobs[int(given["TrainingJobName"])]
 
 
+@pytest.fixture(autouse=True)
+def ec2_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.billing.meter.ec2_was_used", lambda: True)
+
+
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     db = Database(tmp_path / "usage.db")
@@ -169,3 +174,11 @@ def test_what_ran_in_the_last_minute_is_written_at_the_end(account: Account) -> 
     meter.close()
     rows = account.state.db.query("SELECT usage, quantity FROM usage_days WHERE service=?", (COMPUTE,))
     assert [(row["usage"], row["quantity"]) for row in rows] == [("BoxUsage:t3.micro", pytest.approx(0.01))]
+
+
+def test_volumes_are_not_looked_for_where_nothing_of_ec2_was_made(
+    account: Account, explorer: CostExplorerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.billing.meter.ec2_was_used", lambda: False)
+    account.now += 360
+    assert [row for row in explorer._meter.used("2027-01-15", "2027-01-20") if row.service == OTHER] == []
