@@ -62,10 +62,11 @@ class DailySteps(Hands):
                 question = await self._dialog("ConfirmDialog")
                 self._click(question.confirm_button)
                 toasts = self.app.window.toasts
-                await self._until(lambda: any(toast.notice.action for toast in toasts.shown), "nothing could be undone")
+                # Messages with other buttons may still be there.
+                undoing = lambda: [t for t in toasts.shown if t.notice.action and t.notice.action[0] == "Undo"]  # noqa: E731
+                await self._until(undoing, "nothing could be undone")
                 await self._look("undo")
-                toast = next(toast for toast in toasts.shown if toast.notice.action)
-                self._click(toast.action_button)
+                self._click(undoing()[0].action_button)
             finally:
                 self.app.ctx.grace_seconds = before
             history = self.app.activity.history
