@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from workers.aws.session import AwsSession
 from workers.children.child import ChildRun, serve
 from workers.children.typed import read, write
 from workers.errors.tree import (
@@ -30,13 +29,12 @@ from workers.errors.tree import (
 )
 from workers.errors.wire import to_wire
 from workers.evaluation import store
+from workers.evaluation.asking import Asking
 from workers.evaluation.sending import read_file, to_send
 from workers.evaluation.types import TOP, Answered, Ended, Evaluation, Progress, Request, Run
 from workers.files import private
 from workers.files.class_names import matcher
-from workers.functions.service import Functions
 from workers.inference.answers import classes_of, read_answer
-from workers.inference.invoke import Inference
 from workers.inference.model_child import load
 from workers.inference.targets import Target
 from workers.types import Prediction
@@ -66,16 +64,15 @@ async def _run(request: Request, child: ChildRun) -> Ended:
                 loop.call_soon_threadsafe(go.stop)
 
         child.listen(hear)
-        return await go.run(await asyncio.to_thread(_asker, request))
+        target = Target.parse(request.head.target)
+        if target.kind == "model":
+            return await go.run(await asyncio.to_thread(_model, Path(request.model_folder)))
+        async with await asyncio.to_thread(Asking, request.backend, target) as asking:
+            return await go.run(asking.ask)
 
 
-def _asker(request: Request) -> Ask:
-    target = Target.parse(request.head.target)
-    if target.kind != "model":
-        session = AwsSession(request.backend)
-        inference = Inference(session, Functions(session), at_once=request.head.at_once)
-        return lambda data: inference.predict(request.head.target, data)
-    answer = load(Path(request.model_folder))
+def _model(folder: Path) -> Ask:
+    answer = load(folder)
 
     async def ask(data: bytes) -> Prediction:
         began = time.perf_counter()

@@ -9,15 +9,16 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from workers.access.grants import Grants, Narrowing, parse_denial
+from workers.access.grants import Grants, Narrowing
 from workers.access.role_removal import remove_role
 from workers.aws.creating import FLOW_SECONDS, as_one, surely, surely_gone, to_the_end
 from workers.aws.session import AwsSession
 from workers.errors.tree import Conflict, InvalidInput, Left, NotFound, SageDeckError, Unreachable
+from workers.functions.answered import result_of
 from workers.functions.calls import CallLog, FunctionCall
 from workers.functions.code import HANDLER, OwnCode, package
 from workers.functions.costs import function_per_hour
@@ -41,7 +42,6 @@ from workers.types import DeletionPlan
 DETAILS_SECONDS = 300.0
 HOURLY_SECONDS = 120.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REPORT = re.compile(r"([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
 
 
 def name_problem(name: str) -> str:
@@ -229,7 +229,7 @@ class Functions:
         started = asyncio.get_running_loop().time()
         answer, payload = await self._session.run(f"call {name}", call, service="lambda")
         seconds = asyncio.get_running_loop().time() - started
-        return _result(answer, payload, seconds)
+        return result_of(answer, payload, seconds)
 
     async def calls(self, name: str) -> tuple[FunctionCall, ...]:
         """The last calls, newest first, as the function's log tells them. Raises ``SageDeckError``."""
@@ -363,29 +363,6 @@ class Functions:
         except SageDeckError:
             # The function is shown even if the caller may not read IAM.
             return []
-
-
-def _result(answer: Mapping[str, Any], payload: str, seconds: float) -> TestResult:
-    log = base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace")
-    report = {name: value for name, value, _ in _REPORT.findall(log)}
-    try:
-        body = json.loads(payload)
-    except ValueError:
-        body = None
-    status = body.get("statusCode") if isinstance(body, dict) else None
-    billed, memory = report.get("Billed Duration"), report.get("Max Memory Used")
-    return TestResult(
-        status=status if isinstance(status, int) else None,
-        payload=payload,
-        function_error=answer.get("FunctionError", ""),
-        log=log,
-        seconds=seconds,
-        billed_ms=int(float(billed)) if billed else None,
-        memory_mb=int(float(memory)) if memory else None,
-        cold="Init Duration" in report,
-        denial=parse_denial(payload) or parse_denial(log),
-        report=report,
-    )
 
 
 def _left(kind: str, name: str) -> Left:

@@ -66,8 +66,7 @@ class Inference:
         body, seconds, variant = await self._session.run(
             doing, self._invoke, asked, data, content_type or guess_type(data), service="sagemaker-runtime"
         )
-        labels, probabilities = read_answer(body)
-        return Prediction(labels, probabilities, latency_ms=seconds * 1000, raw=body, variant=variant)
+        return of_endpoint(body, seconds, variant)
 
     def _invoke(self, asked: Target, data: bytes, content_type: str) -> tuple[str, float, str]:
         client = self._session.client("sagemaker-runtime")
@@ -83,16 +82,7 @@ class Inference:
     async def _ask_function(self, asked: Target, data: bytes) -> Prediction:
         if self._functions is None:
             raise _nobody(asked)
-        check_size(data, MAX_EVENT_PICTURE_BYTES, "a function")
-        event = json.dumps({"image": base64.b64encode(data).decode()})
-        answer = await self._functions.test(asked.name, event)
-        body = _function_body(asked.name, answer)
-        labels, probabilities = read_answer(body)
-        ran = answer.report.get("Duration")
-        return Prediction(
-            labels, probabilities, latency_ms=answer.seconds * 1000, raw=body,
-            function_ms=float(ran) if ran is not None else None, cold=answer.cold,
-        )  # fmt: skip
+        return of_function(asked.name, await self._functions.test(asked.name, event_of(data)))
 
     async def _ask_model(self, asked: Target, data: bytes) -> Prediction:
         if self.models is None:
@@ -105,6 +95,29 @@ class Inference:
         took = (time.perf_counter() - began) * 1000
         labels, probabilities = read_answer(body)
         return Prediction(labels, probabilities, latency_ms=took, raw=body, model_ms=model_ms)
+
+
+def of_endpoint(body: str, seconds: float, variant: str) -> Prediction:
+    """What an endpoint's answer says. Raises ``ModelFailed`` when it is no class."""
+    labels, probabilities = read_answer(body)
+    return Prediction(labels, probabilities, latency_ms=seconds * 1000, raw=body, variant=variant)
+
+
+def event_of(data: bytes) -> str:
+    """The event of a picture, as SageDeck's function reads it. Raises ``InvalidInput`` for one too large."""
+    check_size(data, MAX_EVENT_PICTURE_BYTES, "a function")
+    return json.dumps({"image": base64.b64encode(data).decode()})
+
+
+def of_function(name: str, answer: TestResult) -> Prediction:
+    """What a function's answer says. Raises ``SageDeckError`` with its reason when it is no class."""
+    body = _function_body(name, answer)
+    labels, probabilities = read_answer(body)
+    ran = answer.report.get("Duration")
+    return Prediction(
+        labels, probabilities, latency_ms=answer.seconds * 1000, raw=body,
+        function_ms=float(ran) if ran is not None else None, cold=answer.cold,
+    )  # fmt: skip
 
 
 def _nobody(asked: Target) -> SageDeckError:
