@@ -164,6 +164,10 @@ class Reversible(Command):
     def reverse(self) -> Command | None:
         """What sets ``before`` again; None where that cannot be."""
 
+    def since(self, value: Any) -> str:
+        """What became of the value that was set, now that another one (``value``) is there, without a full stop."""
+        return f"{self.title}: it was changed again since"
+
     async def run(self, services: Services) -> Any:
         """Note the value before, then change it. Who may not read may change all the same."""
         self.knows_before = False
@@ -195,9 +199,10 @@ class PutBack(Command):
 
     async def run(self, services: Services) -> Any:
         """Look whether the value is still the one that was set; raises ``Conflict`` when it is not."""
-        if await self._done.value(services) != self._done.wanted:
+        now = await self._done.value(services)
+        if now != self._done.wanted:
             raise Conflict(
-                "Not put back", f"{self._done.title}: it was changed again since, so what was before is not set.",
+                "Not put back", f"{self._done.since(now)}, so what was before is not set.",
                 "Look at what it is now, and change it there.",
             )  # fmt: skip
         return await self._reverse.run(services)

@@ -231,7 +231,8 @@ class AutoScalingService(Service):
         kept = ("Schedule", "Timezone", "ScalableTargetAction")
         record: Record = {member: given[member] for member in kept if member in given}
         record |= {member: given[member].timestamp() for member in ("StartTime", "EndTime") if member in given}
-        record = {**(old or {}), **record}
+        # Of these two what is not given is deleted.
+        record = {name: value for name, value in (old or {}).items() if name not in ("StartTime", "EndTime")} | record
         if not record.get("Schedule"):
             raise invalid("Schedule is required for a new scheduled action.")
         action = record.get("ScalableTargetAction") or {}

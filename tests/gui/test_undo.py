@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from console.activity.ledger import deeds
 from console.commands import Command, Confirmation
 from console.tabs.data.commands_deletion import DeleteObjects
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
+from console.tabs.scaling.schedule_commands import DeleteSchedule, PutSchedule, SetCapacities
 from console.tabs.training.tags.commands import EditTags
 from console.widgets.forms.buttons import Button
 from console.window.activity_log import ActivityLogDialog, told
@@ -19,7 +22,7 @@ from console.window.activity_rows import FinishedRow
 from tests.helpers.window import SPECS, FakeServices, connect, saying, shown, until
 from workers.aws.recording import SentCall
 from workers.errors.tree import AccessDenied
-from workers.scaling.types import Suspended, Target, Variant, VariantSettings
+from workers.scaling.types import Capacity, Schedule, Suspended, Target, Variant, VariantSettings, kept_warm
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
 
@@ -180,6 +183,29 @@ def policy(least: int, most: int, target: float) -> ApplyPolicy:
     return ApplyPolicy(variant(), VariantSettings(least, most, target), Suspended(), "p", before=False)
 
 
+NIGHTS = Schedule(
+    "nights", "cron(0 22 * * ? *)", "UTC", 1, 2, "r", datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+)
+
+
+def put(name: str, least: int) -> PutSchedule:
+    action = replace(NIGHTS, minimum=least) if name == "nights" else Schedule(name, "rate(1 hour)", "UTC", least, 9)
+    return PutSchedule(variant().scalable, action, ("scaling", "dogs"))
+
+
+def deleted(action: Schedule) -> DeleteSchedule:
+    return DeleteSchedule(variant().scalable, action, ("scaling", "dogs"))
+
+
+def warm(least: int) -> PutSchedule:
+    action = Schedule("weekdays", "rate(1 hour)", "UTC", least, 9)
+    return PutSchedule(kept_warm("ask", "live"), action, ("function", "ask"), Target(1, 1))
+
+
+def counts(*wanted: Capacity) -> SetCapacities:
+    return SetCapacities([variant(), replace(variant(), name="b")], wanted, {"a": 0.2, "b": 0.2})
+
+
 CHANGES = {
     "reserved": (lambda: SetReserved("ask", 5), lambda: SetReserved("ask", 9)),
     "tags": (
@@ -187,45 +213,105 @@ CHANGES = {
         lambda: EditTags("job", "dogs-1", ARN, {"team": "other"}, []),
     ),
     "scaling": (lambda: policy(1, 4, 100.0), lambda: policy(1, 8, 100.0)),
+    "new schedule": (lambda: put("mornings", 3), lambda: put("mornings", 5)),
+    "changed schedule": (lambda: put("nights", 2), lambda: put("nights", 7)),
+    "deleted schedule": (lambda: deleted(NIGHTS), lambda: put("nights", 7)),
+    "deleted since": (lambda: put("nights", 2), lambda: deleted(replace(NIGHTS, minimum=2))),
+    "warm schedule": (lambda: warm(2), lambda: warm(4)),
+    "last warm schedule": (
+        lambda: DeleteSchedule(kept_warm("said", "live"), NIGHTS, ("function", "said"), tidy=True),
+        lambda: PutSchedule(kept_warm("said", "live"), NIGHTS, ("function", "said"), Target(9, 9)),
+    ),
+    "instances": (
+        lambda: counts(Capacity("a", 3), Capacity("b", None, 0.25)),
+        lambda: counts(Capacity("b", None, 0.5)),
+    ),
 }
 
 
 def state(services: FakeServices) -> Any:
-    found = services.scaling.found.get(variant().id)
-    return dict(services.scaling.reserved), dict(services.tag_rows.get(ARN, {})), found and found.target
+    scaling = services.scaling
+    found = scaling.found.get(variant().id)
+    actions = {name: {(at.name, at.minimum, at.start, at.end) for at in kept} for name, kept in scaling.actions.items()}
+    return (
+        dict(scaling.reserved), dict(services.tag_rows.get(ARN, {})), found and found.target,
+        {name: kept for name, kept in actions.items() if kept}, dict(scaling.targets), tuple(scaling.variant_rows),
+    )  # fmt: skip
+
+
+def arrange(services: FakeServices) -> None:
+    """What is there before each change."""
+    services.tag_rows[ARN] = {"old": "1", "keep": "2"}
+    services.scaling.variant_rows = [variant(), replace(variant(), name="b")]
+    services.scaling.actions = {variant().resource: (NIGHTS,), kept_warm("said", "live").resource: (NIGHTS,)}
+    services.scaling.targets = {kept_warm("said", "live").resource: Target(1, 6)}
 
 
 @pytest.mark.parametrize("kind", CHANGES)
 async def test_what_was_set_is_put_back_from_the_panel(make_application, kind):
     application, services = await started(make_application)
-    services.tag_rows[ARN] = {"old": "1", "keep": "2"}
+    arrange(services)
     before = state(services)
     change, _ = CHANGES[kind]
+    application.ctx.grace_seconds = 0.0
     assert await application.ctx.start(change())
     assert state(services) != before
     application.window.toggle_activity()
     row = await until(lambda: next(iter(application.window.panel.findChildren(FinishedRow)), None))
-    application.ctx.grace_seconds = 0.0
     saying(Button, row, "Put back").click()
     await until(lambda: application.activity.history[0].title.startswith("Put back"))
     assert application.activity.history[0].state == "done"
     after = state(services)
-    assert after == before or (kind == "scaling" and after[2] is None)
+    assert after == before
 
 
 @pytest.mark.parametrize("kind", CHANGES)
 async def test_what_was_changed_since_is_not_put_back(make_application, kind):
     application, services = await started(make_application)
+    arrange(services)
+    application.ctx.grace_seconds = 0.0
     change, other = CHANGES[kind]
     await application.ctx.start(change())
     back = application.activity.history[0].put_back
     await application.ctx.start(other())
     now = state(services)
-    application.ctx.grace_seconds = 0.0
     back()
     await until(lambda: application.activity.history[0].title.startswith("Put back"))
-    assert application.activity.history[0].state == "failed" and "changed again" in application.activity.history[0].text
+    assert application.activity.history[0].state == "failed" and " since, so what was before" in told_of(application)
     assert state(services) == now
+
+
+async def test_what_is_gone_is_not_put_back(make_application):
+    application, services = await started(make_application)
+    arrange(services)
+    await application.ctx.start(counts(Capacity("a", 3)))
+    back = application.activity.history[0].put_back
+    services.scaling.variant_rows = []
+    back()
+    await until(lambda: application.activity.history[0].title.startswith("Put back"))
+    assert application.activity.history[0].state == "failed" and "no such variant any more" in told_of(application)
+
+
+async def test_putting_back_asks_with_what_it_then_costs(make_application):
+    application, services = await started(make_application)
+    arrange(services)
+    asked: list[Confirmation] = []
+
+    async def agree(confirmation: Confirmation, cli: str) -> bool:
+        asked.append(confirmation)
+        return True
+
+    application.ctx.ask = agree
+    await application.ctx.start(counts(Capacity("a", 3)))
+    application.activity.history[0].put_back()
+    await until(lambda: len(asked) == 2)
+    assert "bill $0.80 an hour" in asked[0].text and "3 instances, now 1" in asked[0].listed[0].note
+    assert "bill $0.40 an hour" in asked[1].text and "1 instance, now 3" in asked[1].listed[0].note
+
+
+def told_of(application: Any) -> str:
+    """What the panel says of the last one."""
+    return str(application.activity.history[0].text)
 
 
 async def test_who_may_not_read_changes_all_the_same_without_a_way_back(make_application):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from workers.errors.tree import NotFound
 from workers.prices.table import HOURS_PER_MONTH, PriceTable
 from workers.scaling.plan import Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.probe import Level, ProbeResult
@@ -73,6 +74,7 @@ class FakeScaling:
         self.prober = _Prober(self)
         self.schedules = _Schedules(self)
         self.actions: dict[str, tuple[Schedule, ...]] = {}
+        self.targets: dict[str, Target] = {}
 
     def per_hour(self, variant: Variant) -> float | None:
         return self._prices.per_hour(variant.instance_type, "hosting", "us-east-1")
@@ -127,6 +129,17 @@ class _Variants(_Part):
 
     async def set_capacities(self, endpoint: str, wanted: Sequence[Capacity]) -> None:
         self._did("counts", endpoint, tuple(wanted))
+        changed = {capacity.name: capacity for capacity in wanted}
+        self._whole.variant_rows = [
+            with_capacity(row, changed[row.name]) if row.endpoint == endpoint and row.name in changed else row
+            for row in self._whole.variant_rows
+        ]
+
+    async def capacities(self, endpoint: str, like: Sequence[Capacity]) -> tuple[Capacity, ...]:
+        found = {row.name: row for row in self._whole.variant_rows if row.endpoint == endpoint}
+        if any(wanted.name not in found for wanted in like):
+            raise NotFound("Could not read the instances", f"{endpoint} has no such variant any more.")
+        return tuple(wanted.as_it_is(found[wanted.name]) for wanted in like)
 
 
 class _Concurrency(_Part):
@@ -178,6 +191,8 @@ class _Schedules(_Part):
         self._did("schedule", scalable.id, action, limits)
         action = replace(action, resource=scalable.resource)
         actions = self._whole.actions
+        if limits is not None:
+            self._whole.targets.setdefault(scalable.resource, limits)
         others = [kept for kept in actions.get(scalable.resource, ()) if kept.name != action.name]
         actions[scalable.resource] = (*others, action)
 
@@ -185,6 +200,23 @@ class _Schedules(_Part):
         self._did("unschedule", scalable.id, name, tidy)
         left = [kept for kept in self._whole.actions.get(scalable.resource, ()) if kept.name != name]
         self._whole.actions[scalable.resource] = tuple(left)
+        if tidy and not left:
+            self._whole.targets.pop(scalable.resource, None)
+
+    async def of(self, scalable: Scalable) -> tuple[Schedule, ...]:
+        return self._whole.actions.get(scalable.resource, ())
+
+    async def target(self, scalable: Scalable) -> Target | None:
+        return self._whole.targets.get(scalable.resource)
+
+
+def with_capacity(row: Variant, wanted: Capacity) -> Variant:
+    """The variant with these instances and this weight."""
+    return replace(
+        row,
+        desired=row.desired if wanted.count is None else wanted.count,
+        weight=row.weight if wanted.weight is None else wanted.weight,
+    )
 
 
 class _Prober(_Part):

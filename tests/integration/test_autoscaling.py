@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,12 @@ def test_who_may_not_deregister_may_not_delete(account: Account, scaling: Any) -
 
 def test_a_schedule_sets_the_limits_and_deleting_the_endpoint_deregisters(account: Account, scaling: Any) -> None:
     scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=3)
+    year = datetime.now(UTC).year + 1
+    later = {**TARGET, "ScheduledActionName": "later", "ScalableTargetAction": {"MaxCapacity": 3}}
+    scaling.put_scheduled_action(**later, Schedule="rate(1 day)", StartTime=datetime(year, 1, 1, tzinfo=UTC))
+    scaling.put_scheduled_action(**later, EndTime=datetime(year, 2, 1, tzinfo=UTC))
+    [kept] = scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+    assert kept["Schedule"] == "rate(1 day)" and "StartTime" not in kept and kept["EndTime"].year == year
     scaling.put_scheduled_action(
         **TARGET,
         ScheduledActionName="morning",

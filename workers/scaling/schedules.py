@@ -16,11 +16,14 @@ _SERVICE = "application-autoscaling"
 def action_arguments(scalable: Scalable, action: Schedule) -> dict[str, Any]:
     """The parameters of PutScheduledAction."""
     limits = {"MinCapacity": action.minimum, "MaxCapacity": action.maximum}
+    bounds = {"StartTime": action.start, "EndTime": action.end}
     return {
         "ScheduledActionName": action.name,
         "Schedule": action.expression,
         "Timezone": action.timezone,
         "ScalableTargetAction": {key: value for key, value in limits.items() if value is not None},
+        # AWS deletes those of an action that is changed without them.
+        **{key: value for key, value in bounds.items() if value is not None},
         **scalable.arguments,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -162,7 +163,15 @@ class Capacity:
 
     def is_met_by(self, variant: Variant) -> bool:
         """Whether the variant is to have this already."""
-        return self.count in (None, variant.desired) and self.weight in (None, variant.weight)
+        return self.as_it_is(variant) == self
+
+    def as_it_is(self, variant: Variant) -> Capacity:
+        """The same values as the variant is to have them now."""
+        weight = variant.weight if self.weight is not None else None
+        if self.weight is not None and math.isclose(self.weight, variant.weight, rel_tol=1e-6):
+            # AWS keeps weights in half as many digits.
+            weight = self.weight
+        return Capacity(self.name, variant.desired if self.count is not None else None, weight)
 
 
 @dataclass(frozen=True)

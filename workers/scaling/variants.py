@@ -97,6 +97,19 @@ class Variants:
             }
         return self._types[key]
 
+    async def capacities(self, endpoint: str, like: Sequence[Capacity]) -> tuple[Capacity, ...]:
+        """What there is to be of what ``like`` sets: the same variants, of each the same values.
+
+        Raises ``NotFound`` when the endpoint, or one of the variants, is gone.
+        """
+        found = {now.name: now for now in await self._of_endpoint(endpoint)}
+        for wanted in like:
+            if wanted.name not in found:
+                raise NotFound(
+                    f"Could not read the instances of {endpoint}", f"{endpoint} has no variant {wanted.name} any more."
+                )
+        return tuple(wanted.as_it_is(found[wanted.name]) for wanted in like)
+
     async def describe(self, variant: Variant) -> VariantScaling:
         """All that is known of how this variant is scaled."""
         target, policies, schedules, activities = await asyncio.gather(

@@ -73,10 +73,6 @@ class CountsDialog(FormDialog):
                 found.append(changed)
         return found
 
-    def instances(self) -> dict[str, int]:
-        """How many instances each variant then has."""
-        return {variant.name: int(self.form.value(f"count {variant.name}")) for variant in self._variants}
-
 
 def _title(variant: Variant, limits: Target | None) -> str:
     within = f", scaled from {limits.minimum} to {limits.maximum}" if limits is not None else ""

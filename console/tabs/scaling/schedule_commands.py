@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation
+from console.commands import Affected, Command, Confirmation, Reversible
 from console.models.format import count, dollars
 from console.tabs.scaling.schedule_list import limits, times
+from workers.errors.tree import SageDeckError
 from workers.scaling.schedules import action_arguments
 from workers.scaling.types import Capacity, Scalable, Schedule, Target, Variant
 
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 
-class PutSchedule(Command):
-    """Make or change a scheduled action. ``register``: the limits of what is not scaled yet."""
+class _ChangeSchedule(Reversible):
+    """A change of one scheduled action, whose value is what it says; None: there is none of this name.
+
+    ``register``: the limits with which what is not scaled yet begins to be.
+    """
 
     icon = "history"
 
@@ -26,10 +31,59 @@ class PutSchedule(Command):
     ) -> None:
         self.scalable, self.action = scalable, action
         self._event, self._register = event, register
+        # What it was scaled between before, where this change may begin or end that.
+        self._limits: Target | None = None
+
+    async def value(self, services: Services) -> Schedule | None:
+        """The action of this name as it is."""
+        found = await services.scaling.schedules.of(self.scalable)
+        return next((_said(action) for action in found if action.name == self.action.name), None)
+
+    def since(self, value: object) -> str:
+        """What became of the action since."""
+        if value is None:
+            return f"The schedule {self.action.name} was deleted since"
+        if self.wanted is None:
+            return f"A schedule {self.action.name} was made since"
+        return f"The schedule {self.action.name} was changed again since"
+
+    def reverse(self) -> Command:
+        """The action of before, or none."""
+        if self.before is None:
+            begun = self._register is not None and self._limits is None
+            return DeleteSchedule(self.scalable, self.action, self._event, tidy=begun)
+        return PutSchedule(self.scalable, self.before, self._event, self._limits)
+
+    async def _note_limits(self, services: Services) -> None:
+        """Whoever may change schedules but not read limits changes them all the same."""
+        try:
+            self._limits = await services.scaling.schedules.target(self.scalable)
+        except SageDeckError:
+            self.knows_before = False
+
+    def events(self) -> list[tuple[str, str]]:
+        """It is scaled otherwise."""
+        return [self._event]
+
+
+class PutSchedule(_ChangeSchedule):
+    """Make or change a scheduled action."""
+
+    def __init__(
+        self, scalable: Scalable, action: Schedule, event: tuple[str, str], register: Target | None = None
+    ) -> None:
+        super().__init__(scalable, action, event, register)
         self.title = f"Schedule {action.name} for {scalable.id}"
 
-    async def run(self, services: Services) -> None:
+    @property
+    def wanted(self) -> Schedule:
+        """The action as AWS tells it afterwards."""
+        return _said(self.action)
+
+    async def change(self, services: Services) -> None:
         """Ask Application Auto Scaling."""
+        if self._register is not None:
+            await self._note_limits(services)
         await services.scaling.schedules.put(self.scalable, self.action, self._register)
 
     def done_text(self, result: object) -> str:
@@ -39,6 +93,8 @@ class PutSchedule(Command):
     def cli(self) -> str:
         """The same by the AWS CLI."""
         given = action_arguments(self.scalable, self.action)
+        ends = (("start", self.action.start), ("end", self.action.end))
+        bounds = "".join(f" --{name}-time {at.isoformat()}" for name, at in ends if at is not None)
         first = ""
         if self._register is not None:
             first = (
@@ -49,22 +105,23 @@ class PutSchedule(Command):
         return (
             f"{first}aws application-autoscaling put-scheduled-action {self.scalable.words} "
             f"--scheduled-action-name '{self.action.name}' --schedule '{self.action.expression}' "
-            f"--timezone {self.action.timezone} --scalable-target-action '{json.dumps(given['ScalableTargetAction'])}'"
+            f"--timezone {self.action.timezone}{bounds} "
+            f"--scalable-target-action '{json.dumps(given['ScalableTargetAction'])}'"
         )
 
-    def events(self) -> list[tuple[str, str]]:
-        """It is scaled otherwise."""
-        return [self._event]
 
+class DeleteSchedule(_ChangeSchedule):
+    """Delete a scheduled action. ``tidy``: where nothing else scales it then, it is scaled no more."""
 
-class DeleteSchedule(Command):
-    """Delete a scheduled action; a function's alias that only it scaled is scaled no more."""
-
-    icon = "history"
-
-    def __init__(self, scalable: Scalable, action: Schedule, event: tuple[str, str]) -> None:
-        self.scalable, self.action, self._event = scalable, action, event
+    def __init__(self, scalable: Scalable, action: Schedule, event: tuple[str, str], *, tidy: bool = False) -> None:
+        super().__init__(scalable, action, event)
+        self._tidy = tidy
         self.title = f"Delete the schedule {action.name}"
+
+    @property
+    def wanted(self) -> None:
+        """There is none then."""
+        return None
 
     def confirmation(self) -> Confirmation:
         """What happens no more, and what stays as it is now."""
@@ -77,16 +134,16 @@ class DeleteSchedule(Command):
 
     async def changed(self, services: Services) -> str:
         """Whether it is still the one that was shown."""
-        found = await services.scaling.schedules.of(self.scalable)
-        now = next((action for action in found if action.name == self.action.name), None)
+        now = await self.value(services)
         if now is None:
             return f"The schedule {self.action.name} is gone already."
-        return "" if now == self.action else f"The schedule {self.action.name} was changed since it was shown."
+        return "" if now == _said(self.action) else f"The schedule {self.action.name} was changed since it was shown."
 
-    async def run(self, services: Services) -> None:
+    async def change(self, services: Services) -> None:
         """Ask Application Auto Scaling."""
-        tidy = self.scalable.namespace == "lambda"
-        await services.scaling.schedules.delete(self.scalable, self.action.name, tidy=tidy)
+        if self._tidy:
+            await self._note_limits(services)
+        await services.scaling.schedules.delete(self.scalable, self.action.name, tidy=self._tidy)
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
@@ -95,12 +152,13 @@ class DeleteSchedule(Command):
             f"--scheduled-action-name '{self.action.name}'"
         )
 
-    def events(self) -> list[tuple[str, str]]:
-        """It is scaled otherwise."""
-        return [self._event]
+
+def _said(action: Schedule) -> Schedule:
+    """What was asked for of an action: not when it was made, nor what it belongs to."""
+    return replace(action, resource="", created=None)
 
 
-class SetCapacities(Command):
+class SetCapacities(Reversible):
     """Set instances and weights of an endpoint's variants by hand."""
 
     icon = "endpoints"
@@ -109,20 +167,48 @@ class SetCapacities(Command):
         self,
         variants: Sequence[Variant],
         wanted: Sequence[Capacity],
-        per_hour: float | None,
+        prices: Mapping[str, float | None],
         target: Target | None = None,
     ) -> None:
-        """``per_hour``: US dollars of all instances then, None: not known. ``target``: limits of one of them."""
+        """``prices``: US dollars an hour of an instance of each variant, None: not known. ``target``: limits of one."""
         self.endpoint = variants[0].endpoint
         self._variants = {variant.name: variant for variant in variants}
-        self.wanted, self._per_hour, self._target = tuple(wanted), per_hour, target
+        self._capacities, self._prices, self._target = tuple(wanted), prices, target
         self.title = f"Change the instances of {self.endpoint}"
+
+    @property
+    def wanted(self) -> tuple[Capacity, ...]:
+        """Instances and weights of the variants that change."""
+        return self._capacities
+
+    async def value(self, services: Services) -> tuple[Capacity, ...]:
+        """The same as they are to be now."""
+        return await services.scaling.variants.capacities(self.endpoint, self._capacities)
+
+    def reverse(self) -> Command:
+        """As many, and the weights, of before."""
+        set_by_this = [_with(self._variants[capacity.name], capacity) for capacity in self._capacities]
+        others = [variant for variant in self._variants.values() if variant.name not in self._names]
+        return SetCapacities([*set_by_this, *others], self.before, self._prices, self._target)
+
+    @property
+    def _names(self) -> set[str]:
+        return {capacity.name for capacity in self._capacities}
+
+    def _per_hour(self) -> float | None:
+        changed = {capacity.name: capacity.count for capacity in self._capacities if capacity.count is not None}
+        bills = [
+            (self._prices.get(name), changed.get(name, variant.desired)) for name, variant in self._variants.items()
+        ]
+        known = [price * number for price, number in bills if price is not None]
+        return sum(known) if len(known) == len(bills) else None
 
     def confirmation(self) -> Confirmation:
         """What changes, what it then costs, and what auto scaling makes of it."""
         cost = "No list price is known for them."
-        if self._per_hour is not None:
-            cost = f"Its instances then bill {dollars(self._per_hour)} an hour."
+        per_hour = self._per_hour()
+        if per_hour is not None:
+            cost = f"Its instances then bill {dollars(per_hour)} an hour."
         stays = " Auto scaling goes on from there, within its limits." if self._target is not None else ""
         return Confirmation(
             f"{self.title}?",
@@ -130,7 +216,7 @@ class SetCapacities(Command):
             confirm_label="Change",
             icon="endpoints",
             danger=False,
-            listed=tuple(self._line(capacity) for capacity in self.wanted),
+            listed=tuple(self._line(capacity) for capacity in self._capacities),
         )
 
     def _line(self, capacity: Capacity) -> Affected:
@@ -142,17 +228,17 @@ class SetCapacities(Command):
             parts.append(f"weight {capacity.weight:g}, now {before.weight:g}")
         return Affected("endpoints", capacity.name, "; ".join(parts))
 
-    async def run(self, services: Services) -> None:
+    async def change(self, services: Services) -> None:
         """Ask SageMaker; the endpoint is Updating on return."""
-        await services.scaling.variants.set_capacities(self.endpoint, self.wanted)
+        await services.scaling.variants.set_capacities(self.endpoint, self._capacities)
 
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
-        return "begun: " + "; ".join(f"{line.name} {line.note}" for line in map(self._line, self.wanted))
+        return "begun: " + "; ".join(f"{line.name} {line.note}" for line in map(self._line, self._capacities))
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
-        wanted = json.dumps([capacity.arguments for capacity in self.wanted])
+        wanted = json.dumps([capacity.arguments for capacity in self._capacities])
         return (
             f"aws sagemaker update-endpoint-weights-and-capacities --endpoint-name {self.endpoint} "
             f"--desired-weights-and-capacities '{wanted}'"
@@ -161,3 +247,11 @@ class SetCapacities(Command):
     def events(self) -> list[tuple[str, str]]:
         """The endpoint changes."""
         return [("endpoint", self.endpoint)]
+
+
+def _with(variant: Variant, capacity: Capacity) -> Variant:
+    return replace(
+        variant,
+        desired=variant.desired if capacity.count is None else capacity.count,
+        weight=variant.weight if capacity.weight is None else capacity.weight,
+    )

@@ -94,6 +94,9 @@ class ScheduleDialog(FormDialog):
             _limit(values["minimum"]),
             _limit(values["maximum"]),
             self._before.resource if self._before is not None else "",
+            # No field shows them; a change of the rest leaves them.
+            self._before.start if self._before is not None else None,
+            self._before.end if self._before is not None else None,
         )
 
     def _expression(self) -> str:

@@ -85,7 +85,8 @@ class Scheduler(QObject):
     def delete(self, action: Schedule) -> None:
         """Ask, then delete the action."""
         scalable, event = self._scaled_by(action)
-        self._ctx.start(DeleteSchedule(scalable, action, event))
+        # A function's alias that only schedules scale is scaled no more without the last of them.
+        self._ctx.start(DeleteSchedule(scalable, action, event, tidy=scalable.namespace == "lambda"))
 
     def _scaled_by(self, action: Schedule) -> tuple[Scalable, tuple[str, str]]:
         if self._function is not None:
@@ -109,8 +110,4 @@ class Scheduler(QObject):
         if not await dialog.ask():
             return
         prices = {variant.name: services.scaling.per_hour(variant) for variant in variants}
-        bills = [(prices[name], number) for name, number in dialog.instances().items()]
-        known = [price * number for price, number in bills if price is not None]
-        per_hour = sum(known) if len(known) == len(bills) else None
-        target = next(iter(limits.values()), None)
-        await self._ctx.run(SetCapacities(variants, dialog.wanted, per_hour, target))
+        await self._ctx.run(SetCapacities(variants, dialog.wanted, prices, next(iter(limits.values()), None)))

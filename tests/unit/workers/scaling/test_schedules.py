@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,6 +73,22 @@ def test_what_is_not_scaled_yet_is_registered_first() -> None:
     assert given["ScalableTargetAction"] == {"MaxCapacity": 0} and given["Timezone"] == "Europe/Berlin"
     run(Schedules(session).put(WARM, NIGHT, Target(9, 9)))
     assert session.registered["function:predict:live"]["MinCapacity"] == 2
+
+
+def test_from_when_until_when_it_runs_is_sent_again_with_every_change() -> None:
+    session = Scaler()
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    run(Schedules(session).put(WARM, replace(NIGHT, start=start, end=end), Target(2, 2)))
+    assert (session.actions["night"]["StartTime"], session.actions["night"]["EndTime"]) == (start, end)
+    run(Schedules(session).put(WARM, NIGHT))
+    assert not {"StartTime", "EndTime"} & set(session.actions["night"])
+
+
+def test_a_weight_is_the_one_that_was_set_although_aws_keeps_fewer_digits() -> None:
+    there = replace(VARIANT, desired=3, weight=0.30000001192092896)
+    assert Capacity("AllTraffic", None, 0.3).is_met_by(there) and Capacity("AllTraffic", 3).is_met_by(there)
+    assert Capacity("AllTraffic", 2, 0.3).as_it_is(there) == Capacity("AllTraffic", 3, 0.3)
+    assert not Capacity("AllTraffic", None, 0.31).is_met_by(there)
 
 
 def test_a_refused_schedule_takes_the_registration_back() -> None:
