@@ -6,9 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pytestqt.qtbot import QtBot
+
+from tests.helpers.waiting import SECONDS
 
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
@@ -48,6 +52,21 @@ def answers_in_their_models_to_the_end() -> Iterator[None]:
     yield
     found = _new_deviations()
     assert not found, f"answers that are not in their models:\n{found}"
+
+
+class PatientBot(QtBot):
+    """Waits as long as ``until`` does: five seconds, as Qt's own, are not enough where others compute, too."""
+
+    def waitUntil(self, callback: Any, *, timeout: int = round(SECONDS * 1000)) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = round(SECONDS * 1000), **options: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **options)
+
+
+@pytest.fixture
+def qtbot(qapp: Any, request: pytest.FixtureRequest) -> QtBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(scope="session", autouse=True)

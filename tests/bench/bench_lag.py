@@ -72,12 +72,12 @@ async def measure(work: Path, files: int) -> int:
         idle = await idle_lag()
         await start_talker(services.session)
         training.refresh()
-        await until(lambda: training.detail.job is not None and len(training.detail.log.view.buffer) > 200, 60)
+        await until(lambda: training.detail.job is not None and len(training.detail.log.view.buffer) > 200)
         probe = Probe()
         probe.start()
         began = time.perf_counter()
         data.uploading.start(folder, BUCKET, "pictures/")
-        await until(lambda: data.uploading.running, 30)
+        await until(lambda: data.uploading.running)
         await until(lambda: not data.uploading.running, 600)
         if data.uploading.result is None:
             raise SystemExit(

@@ -50,7 +50,7 @@ async def measure(work: Path, seconds: int) -> int:
         await services.compute.launches.launch(spec)
         application.ctx.navigate("compute")
         tab = application.window.pages.tab("compute")
-        await until(tab.output.line.isEnabled, 60)
+        await until(tab.output.line.isEnabled)
         idle = await idle_lag()
         script = TALKER.format(turns=seconds * 10)
         before = memory_mb()

@@ -85,7 +85,7 @@ async def opened(work: Path) -> AsyncIterator[tuple[Application, Services]]:
     application.window.resize(1440, 900)
     application.show()
     try:
-        await until(lambda: application.ctx.connected, 60)
+        await until(lambda: application.ctx.connected)
         services = application.ctx.services
         assert services is not None
         yield application, services

@@ -115,11 +115,11 @@ async def test_a_running_job_takes_no_room_from_the_instance_beside_it(make_appl
     tab.output.show_command(replace(tab.output.command, title=name))
     scroll = tab.side.findChild(PageScroll)
     await until(lambda: name in texts(tab.output) and tab.output.cancel_button.isVisible())
-    await until(lambda: scroll.widget().width() <= scroll.viewport().width(), seconds=5)
+    await until(lambda: scroll.widget().width() <= scroll.viewport().width())
     # Its own name is whole before the instance is told.
     tab.output.show_command(replace(tab.output.command, state="Success"))
     title = next(found for found in tab.output.findChildren(ElidedLabel) if found.text() == name)
-    await until(lambda: title.shown_text() == name, seconds=5)
+    await until(lambda: title.shown_text() == name)
 
 
 async def test_a_line_is_run_on_the_chosen_instance_and_its_output_shown(make_application: Callable[..., Any]) -> None:

@@ -64,7 +64,7 @@ async def shown(qtbot: Any) -> Page:
 
 
 async def held_by(widget: QWidget) -> None:
-    await until(lambda: QApplication.focusWidget() is widget, seconds=3)
+    await until(lambda: QApplication.focusWidget() is widget)
 
 
 Step = Callable[[Page], None]

@@ -26,7 +26,7 @@ def called(parent: QWidget, words: str) -> Button:
 
 async def held_by(widget: QWidget, name: str) -> None:
     try:
-        await until(lambda: QApplication.focusWidget() is widget, seconds=3)
+        await until(lambda: QApplication.focusWidget() is widget)
     except AssertionError:
         held = QApplication.focusWidget()
         words = getattr(held, "text", str)()

@@ -306,13 +306,13 @@ async def test_an_endpoint_deleted_meanwhile_is_asked_no_more_and_keeps_its_answ
     services.answers["dogs"] = gone_after_ten
     _, tab = await open_tab(make_application, services)
     tab.add_paths([tmp_path])
-    await until(lambda: "dogs does not answer any more" in texts(tab.banner), 20)
+    await until(lambda: "dogs does not answer any more" in texts(tab.banner))
     cards = await answered(tab, 60)
     assert sum(bool(card.answers[0].labels) for card in cards) == 10
     assert services.asked < 20, "pictures went on being sent to an endpoint that is gone"
     assert tab.choice.a.currentText() == "dogs, gone" and not tab.again_button.isEnabled()
     tab.choice.a.set_value("other")
-    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()), 20)
+    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()))
     assert tab.banner.isHidden()
 
 
@@ -333,12 +333,12 @@ async def test_an_account_that_stops_answering_is_told_once_and_the_rest_can_be_
     services.answers["dogs"] = silent
     _, tab = await open_tab(make_application, services)
     tab.add_paths([tmp_path])
-    await until(lambda: "No answer from AWS" in texts(tab.banner), 20)
+    await until(lambda: "No answer from AWS" in texts(tab.banner))
     assert services.asked < 15 and "35 pictures got no answer from dogs" in texts(tab.banner)
     services.answers["dogs"] = always(AKITA, PUG)
     before = services.asked
     next(button for button in tab.banner.findChildren(Button) if button.text() == "Ask again").click()
-    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()), 20)
+    await until(lambda: all(card.answers[0] and card.answers[0].labels for card in tab.cards()))
     assert services.asked - before == 35 and tab.banner.isHidden()
 
 
@@ -407,7 +407,7 @@ async def test_500_pictures_leave_the_window_alive_and_can_be_stopped(
     await until(lambda: item.state == "cancelled")
     stopped_at = services.asked
     tab.run_again()
-    await answered(tab, 500, 60)
+    await answered(tab, 500)
     running = False
     await measuring
     assert 20 <= stopped_at < 500

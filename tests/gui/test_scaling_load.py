@@ -275,7 +275,7 @@ async def test_it_asks_what_was_chosen_beside_it(opened: Callable[..., Any]) -> 
     window = await opened(function=True)
     field = window.page.form.form.field("target", ComboBox)
     window.tab.activate({"endpoint": MAIN.name})
-    await until(lambda: window.page.form.target == MAIN, seconds=10)
+    await until(lambda: window.page.form.target == MAIN)
     # A function in front of it can be asked instead, and stays chosen when all is read again.
     field.set_value(FUNCTION.words)
     window.tab.refresh()

@@ -107,7 +107,7 @@ def test_pictures_come_at_the_size_in_force(
     painted = Painted(grid)
     gate.set()
     # When all are painted is nobody else's business: the product has no word for it.
-    qtbot.waitUntil(lambda: painted.left[-1:] == [0] and not thumbs.thumbnails()._pending, timeout=20_000)
+    qtbot.waitUntil(lambda: painted.left[-1:] == [0] and not thumbs.thumbnails()._pending)
     assert red_cells(grid) == COUNT
 
 

@@ -158,6 +158,17 @@ def test_long_names_are_shown_whole(qtbot: QtBot) -> None:
     dialog.close()
 
 
+def test_a_dialog_knows_its_first_field_before_the_screen_has_made_it_active(qtbot: QtBot) -> None:
+    form = Form()
+    field = form.add("name", "Name", LineEdit("dogs")).field
+    dialog = FormDialog("New endpoint", form, ok="Deploy")
+    qtbot.addWidget(dialog)
+    dialog.open()
+    assert dialog.focusWidget() is field
+    qtbot.waitUntil(field.hasFocus)
+    dialog.reject()
+
+
 async def test_asking_leaves_the_event_loop_running(qtbot: QtBot) -> None:
     form = Form()
     form.add("name", "Name", LineEdit(""), check=lambda value: None if value else "Give it a name")

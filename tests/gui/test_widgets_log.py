@@ -53,7 +53,7 @@ def test_lines_are_taken_in_batches(panel: LogPanel, qtbot: QtBot) -> None:
     for number in range(50):
         panel.view.append(lines(number, number + 1))
     assert len(panel.view.buffer) == 0
-    qtbot.waitUntil(lambda: len(panel.view.buffer) == 50, timeout=60_000)
+    qtbot.waitUntil(lambda: len(panel.view.buffer) == 50)
 
 
 def test_follows_until_one_scrolls_up_and_again_at_the_end(panel: LogPanel, qtbot: QtBot) -> None:
@@ -94,7 +94,7 @@ def test_find_counts_goes_round_and_stops_following(panel: LogPanel, qtbot: QtBo
     panel.view.append(lines(0, 200))
     panel.view.flush()
     panel.find_field.setText("line 19")
-    qtbot.waitUntil(lambda: panel.matches.text() == "11 lines", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.matches.text() == "11 lines")
     qtbot.keyClick(panel.find_field, Qt.Key.Key_Return)
     first = panel.matches.text()
     assert first.endswith("of 11") and not panel.view.following
@@ -103,7 +103,7 @@ def test_find_counts_goes_round_and_stops_following(panel: LogPanel, qtbot: QtBo
     assert panel.matches.text() == first
     panel.view.append(lines(190, 192))
     panel.view.flush()
-    qtbot.waitUntil(lambda: panel.matches.text().endswith("of 13"), timeout=60_000)
+    qtbot.waitUntil(lambda: panel.matches.text().endswith("of 13"))
     panel.find_field.clear()
     assert not panel.matches.isVisible()
 

@@ -37,12 +37,12 @@ def loader(qtbot: QtBot) -> ThumbnailLoader:
 
 def test_decoding_answers_later_and_is_kept(loader: ThumbnailLoader, qtbot: QtBot, tmp_path: Path) -> None:
     path = picture(tmp_path / "dog 🐶.png")
-    with qtbot.waitSignal(loader.ready, timeout=60_000) as signal:
+    with qtbot.waitSignal(loader.ready) as signal:
         assert loader.get(path, 48, 2.0) is None
     assert signal.args == [str(path)]
     pixmap = loader.get(path, 48, 2.0)
     assert pixmap is not None and pixmap.width() == 96 and pixmap.devicePixelRatio() == 2.0
-    with qtbot.waitSignal(loader.ready, timeout=60_000):
+    with qtbot.waitSignal(loader.ready):
         loader.get(tmp_path / "missing.png", 48)
     assert loader.failed(tmp_path / "missing.png", 48) and loader.get(tmp_path / "missing.png", 48) is None
 
@@ -55,7 +55,7 @@ def test_pasted_bytes_are_decoded_under_their_name(loader: ThumbnailLoader, qtbo
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, "PNG")
     loader.add_data("pasted", bytes(data.data()))
-    with qtbot.waitSignal(loader.ready, timeout=60_000):
+    with qtbot.waitSignal(loader.ready):
         loader.get("pasted", 32)
     made = loader.get("pasted", 32)
     assert made is not None and made.toImage().pixelColor(5, 5) == QColor("red")
@@ -121,7 +121,7 @@ def test_chart_tells_values_and_repaints_at_most_ten_times_a_second(qtbot: QtBot
         xs = list(range(last))
         chart.set_series([Series("train", xs, [1 / (x + 1) for x in xs], comparison=True), Series("val", xs, xs)])
     assert chart.accessibleDescription() == ""
-    qtbot.waitUntil(lambda: chart.accessibleDescription() == "train 0.02, val 48.00", timeout=60_000)
+    qtbot.waitUntil(lambda: chart.accessibleDescription() == "train 0.02, val 48.00")
     chart.set_thresholds([Threshold(30, "out 30")])
     chart.set_events([Event(10, "first run, stopped")])
     with qtbot.waitSignal(chart.hovered) as signal:

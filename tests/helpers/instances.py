@@ -63,7 +63,7 @@ class InstanceAccount:
 
     def wait_online(self, instance: str) -> None:
         """Until the SSM agent answers."""
-        wait_for(lambda: self.ping(instance) == "Online", 60)
+        wait_for(lambda: self.ping(instance) == "Online")
 
     def ping(self, instance: str) -> str:
         """PingStatus; empty when SSM does not know the instance."""

@@ -58,11 +58,11 @@ async def open_tab(
     return application, tab
 
 
-async def answered(tab: PredictTab, number: int, seconds: float = 60.0) -> list[Card]:
+async def answered(tab: PredictTab, number: int) -> list[Card]:
     def ready() -> bool:
         cards = tab.cards()
         return len(cards) == number and all(card.answers and None not in card.answers for card in cards)
 
-    await until(ready, seconds)
+    await until(ready)
     await until(lambda: "all answered" in texts(tab) or " failed in " in texts(tab))
     return tab.cards()

@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# Far more than anything takes: a machine that others use, too, may stand still for a minute.
+SECONDS = 120.0
 
-async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str = "", every: float = 0.005) -> Any:
+
+async def until(condition: Callable[[], Any], seconds: float = SECONDS, what: str = "", every: float = 0.005) -> Any:
     """The first true value of ``condition()``, which may be a coroutine; other tasks go on meanwhile.
 
     AssertionError, with ``what`` it was waited for, after ``seconds``. ``every``: seconds between two looks, more for
@@ -29,7 +32,7 @@ async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str 
         await asyncio.sleep(max(every, 2 * took))
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 120.0, what: str = "", every: float = 0.02) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = SECONDS, what: str = "", every: float = 0.02) -> Any:
     """As ``until``, where no event loop runs."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

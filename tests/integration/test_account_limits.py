@@ -85,7 +85,7 @@ def test_training_over_the_quota_is_refused_until_it_is_raised(account: Account)
     code = {"ServiceCode": "sagemaker", "QuotaCode": quota["QuotaCode"]}
     asked = quotas.request_service_quota_increase(**code, DesiredValue=2)["RequestedQuota"]
     assert asked["Status"] == "PENDING" and asked["Created"].tzinfo
-    wait_for(lambda: quotas.get_service_quota(**code)["Quota"]["Value"] == 2, 20)
+    wait_for(lambda: quotas.get_service_quota(**code)["Quota"]["Value"] == 2)
     (done,) = quotas.list_requested_service_quota_change_history(ServiceCode="sagemaker")["RequestedQuotas"]
     assert (done["Id"], done["Status"]) == (asked["Id"], "APPROVED")
     account.start("two", SLEEPS, ResourceConfig=machines())

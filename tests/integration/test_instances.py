@@ -144,7 +144,8 @@ def test_a_cancel_kills_what_the_command_started(account: InstanceAccount, insta
 
 
 def test_the_limit_of_a_command_is_its_own(account: InstanceAccount, instance: str) -> None:
-    ended = account.run(instance, "echo so far; sleep 1000", parameters={"executionTimeout": ["1"]})
+    # Long enough for a shell to begin on a slow machine.
+    ended = account.run(instance, "echo so far; sleep 1000", parameters={"executionTimeout": ["3"]})
     assert (ended["Status"], ended["StatusDetails"]) == ("TimedOut", "ExecutionTimedOut")
     assert (ended["ResponseCode"], ended["StandardOutputContent"]) == (137, "so far\n")
 

@@ -146,7 +146,7 @@ def the_parked(services: Services, run: Any) -> Parked:
 
 def back(services: Services, run: Any, parked: Parked) -> None:
     run(services.parking.resume(parked))
-    wait_for(lambda: run(services.parking.finish(parked)), 60)
+    wait_for(lambda: run(services.parking.finish(parked)))
 
 
 def killed(account: Account, what: str, before: str) -> None:

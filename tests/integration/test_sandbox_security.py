@@ -115,7 +115,7 @@ def test_a_presigned_url_ends(sandbox: SandboxProcess) -> None:
     assert exchange(sandbox, "GET", lasting, host)[2] == b"content"
     assert exchange(sandbox, "PUT", lasting, host, b"x")[0] == 403
     assert exchange(sandbox, "GET", lasting.replace("key", "kez", 1), host)[0] == 403
-    wait_for(lambda: exchange(sandbox, "GET", brief, host)[0] != 200, 30, "the end of the address's second", every=0.1)
+    wait_for(lambda: exchange(sandbox, "GET", brief, host)[0] != 200, what="the end of the address's second", every=0.1)
     assert b"expired" in exchange(sandbox, "GET", brief, host)[2]
 
 

@@ -74,7 +74,7 @@ def test_an_endpoint_grows_under_load_and_tells_why(account: Account, services: 
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        wait_for(lambda: _scaled_out(run(variants.activities(variant))), 60)
+        wait_for(lambda: _scaled_out(run(variants.activities(variant))))
     finally:
         ended.set()
         thread.join()
@@ -273,7 +273,7 @@ def test_a_schedule_of_a_variant_and_of_what_is_kept_warm_is_made_changed_and_de
         run(schedules.put(DOGS.scalable, often))
         return any("often" in activity.cause for activity in run(variants.activities(DOGS)))
 
-    wait_for(ran_while_it_is_changed, 30)
+    wait_for(ran_while_it_is_changed)
     run(variants.remove(DOGS))
 
     run(services.scaling.concurrency.provide("f", 1))
@@ -308,7 +308,7 @@ def test_a_function_is_reserved_kept_warm_and_let_go(account: Account, services:
     assert found.reserved == 5 and found.pool.reserved == 5
     assert [(warm.qualifier, warm.requested) for warm in found.provisioned] == [("live", 1)]
     assert [qualifier.name for qualifier in found.qualifiers] == ["live", "1"]
-    wait_for(lambda: run(concurrency.provisioned("g"))[0].status == "READY", 60)
+    wait_for(lambda: run(concurrency.provisioned("g"))[0].status == "READY")
     run(concurrency.unprovide("g", "live"))
     run(concurrency.unreserve("g"))
     after = run(concurrency.describe(row))

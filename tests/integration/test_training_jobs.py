@@ -205,16 +205,17 @@ def test_a_hundred_megabytes_of_output_do_no_harm(account: Account) -> None:
         "sys.stdout.write('y' * 600_000 + '\\n')\nprint('the end')\n"
     )
     account.start("chatty", script)
-    slowest = 0.0
+    began, waits = time.monotonic(), []
     while account.describe("chatty")["TrainingJobStatus"] == "InProgress":
         started = time.monotonic()
         account.s3.list_buckets()
-        slowest = max(slowest, time.monotonic() - started)
+        waits.append(time.monotonic() - started)
         # Other requests come now and then, not as fast as they are answered.
         time.sleep(0.05)
     job = account.finished("chatty")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert slowest < 3
+    # As parts of its time: on a slow machine all of it takes longer. None waited for the job's end.
+    assert len(waits) > 10 and max(waits) < (time.monotonic() - began) / 2
     stream = account.logs.describe_log_streams(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="chatty/"
     )["logStreams"][0]["logStreamName"]

@@ -78,6 +78,12 @@ class Dialog(QDialog):
             self._fit()
         return handled
 
+    def setVisible(self, visible: bool) -> None:
+        """Know where its keyboard begins from the first moment, as Qt does once the screen has made it active."""
+        super().setVisible(visible)
+        if visible and self.focusWidget() is None:
+            self.focusNextChild()
+
     def _fit(self) -> None:
         fit_height(self)
         self._keep_in_sight()

@@ -29,7 +29,7 @@ def test_cycles_made_in_a_thread_are_collected_by_the_gui_thread_only(qapp, qtbo
         thread.start()
         thread.join()
         assert Knot.collected_in == []
-        qtbot.waitUntil(lambda: bool(Knot.collected_in), timeout=60_000)
+        qtbot.waitUntil(lambda: bool(Knot.collected_in))
         assert set(Knot.collected_in) == {threading.main_thread().name}
     finally:
         collector.stop()

@@ -42,7 +42,7 @@ def test_changes_are_written_without_being_asked(open_settings, qtbot):
     def written():
         return settings.path.exists() and json.loads(settings.path.read_text())["tab"] == "predict"
 
-    qtbot.waitUntil(written, timeout=60_000)
+    qtbot.waitUntil(written)
 
 
 def test_values_of_the_wrong_type_count_as_not_set(open_settings):

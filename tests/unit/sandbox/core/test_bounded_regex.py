@@ -43,16 +43,20 @@ def test_a_hopeless_search_ends_and_others_go_on_meanwhile() -> None:
             steps.append(time.monotonic())
             ended.wait(0.005)
 
+    def steps_meanwhile() -> int:
+        began = time.monotonic()
+        with pytest.raises(SlowExpression):
+            BoundedRegex(EXPONENTIAL).search(TRAP)
+        assert time.monotonic() - began < 20
+        return len([step for step in steps if step > began])
+
     other = threading.Thread(target=work)
     other.start()
-    began = time.monotonic()
-    with pytest.raises(SlowExpression):
-        BoundedRegex(EXPONENTIAL).search(TRAP)
-    during = len([step for step in steps if step > began])
+    # A machine on which others compute may give it no turn during one search, but not during all of them.
+    most = next((most for _ in range(10) if (most := steps_meanwhile()) > 5), 0)
     ended.set()
     other.join()
-    assert time.monotonic() - began < 20
-    assert during > 5
+    assert most > 5
 
 
 def test_a_budget_is_for_all_lines_together() -> None:

@@ -180,12 +180,12 @@ def test_a_slow_restart_does_not_take_the_place_of_a_later_start(world: World, m
     assert held.wait(60)
     restarted = FakeMachine.made[-1]
     world.do("stop")
-    wait_for(lambda: world.one.state == "stopped", 20, "the stop", every=0.001)
+    wait_for(lambda: world.one.state == "stopped", what="the stop", every=0.001)
     world.do("start")
     assert world.settle() == "running"
     started = world.fleet.machine("i-1")
     go.set()
-    wait_for(lambda: restarted.going_down.is_set(), 20, "the end of the machine that came too late", every=0.001)
+    wait_for(lambda: restarted.going_down.is_set(), what="the end of the machine that came too late", every=0.001)
     assert world.fleet.machine("i-1") is started and started is not None and started.pid
     assert not restarted.pid
 
@@ -196,7 +196,7 @@ def test_a_shutdown_from_inside_does_what_the_instance_was_launched_with(
 ) -> None:
     world.instances.change("i-1", lambda instance: setattr(instance, "shutdown_behavior", behavior))
     world.do("shutdown")
-    wait_for(lambda: world.one.state != "running", 20, "the shutdown", every=0.001)
+    wait_for(lambda: world.one.state != "running", what="the shutdown", every=0.001)
     assert world.settle() == state
     assert world.one.state_reason == {
         "Code": "Client.InstanceInitiatedShutdown",

@@ -144,4 +144,4 @@ def test_cancelling_drops_calls_that_wait_and_closing_ends_the_threads():
             await pool.run(lambda: None)
 
     run(body)
-    wait_for(lambda: not any(thread.name.startswith("drop") for thread in threading.enumerate()), 60, "the pool's end")
+    wait_for(lambda: not any(thread.name.startswith("drop") for thread in threading.enumerate()), what="the pool's end")
