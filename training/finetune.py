@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,13 +24,14 @@ EVALUATION_BATCH = 32
 BACKBONE_RATE = 0.1
 
 
-def unfrozen_parameters(classifier: Classifier, count: int) -> list[nn.Parameter]:
-    """Make the backbone's last ``count`` stages trainable and return their parameters.
+def unfrozen_parameters(classifier: Classifier, count: int | Literal["all"]) -> list[nn.Parameter]:
+    """Make the backbone's last ``count`` stages (or all) trainable and return their parameters.
 
     BatchNorms stay as they are: their statistics of ImageNet are better than those of small batches, and the
     result does not depend on how a batch is cut over hosts. Raises ``SettingsError`` for more stages than exist.
     """
     parts = stages(classifier.backbone)
+    count = len(parts) if count == "all" else count
     if count > len(parts):
         raise SettingsError(f"unfreeze is {count}, but the backbone has {len(parts)} stages.")
     for parameter in classifier.backbone.parameters():

@@ -108,7 +108,7 @@ def fit(
 
     Every process must call it with the same arguments. Raises ``TrainingFailed`` when the loss is not finite.
     """
-    optimizer = AdamW(parameters, settings.weight_decay, settings.epochs * batches.steps())
+    optimizer = AdamW(parameters, settings.decay, settings.epochs * batches.steps())
     fitted, lowest, step = Fitted(), math.inf, 0
     for epoch in range(1, settings.epochs + 1):
         began = time.perf_counter()

@@ -10,13 +10,22 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 # Beyond any use; a typed zero too many is refused.
 MOST = 1_000_000
 # The order of an epoch's pictures comes from the seed times 100,003, which torch takes up to 64 bits.
 LARGEST_SEED = 2**32 - 1
 SHOWN = 40
+# SageMaker fills this folder from S3 before a job and copies it there while the job runs. It tells nobody in the
+# environment; a script has to know the name.
+CHECKPOINTS = "/opt/ml/checkpoints"
+# AdamW's decay of a head when nothing better is known, and of fine-tuning.
+HEAD_DECAY, FINE_TUNING_DECAY = 0.01, 0.05
+SCHEDULES = ("auto", "cosine", "one-cycle")
+# What is taken where nothing is given. A head sees stored views; fine-tuning makes a new one in every epoch.
+HEAD: dict[str, Any] = {"epochs": 10, "learning_rate": 1e-3, "views": 3, "warmup": 0.0, "schedule": "cosine"}
+FINE_TUNING: dict[str, Any] = {"epochs": 12, "learning_rate": 1e-3, "views": 1, "warmup": 0.25, "schedule": "one-cycle"}
 
 
 class SettingsError(ValueError):
@@ -25,32 +34,53 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What ``train.py`` was asked to do. ``batch_size`` is the global one, over all hosts."""
+    """What ``train.py`` was asked to do. ``batch_size`` is the global one, over all hosts.
+
+    ``unfreeze`` 0 trains the head alone. ``warmup`` is a share of the steps, ``layer_decay`` the rate of each earlier
+    stage as a factor of the next. ``defaulted`` names what was not given and has another default because of
+    ``unfreeze``.
+    """
 
     data_dir: Path | None
     model_dir: Path | None
     output_data_dir: Path | None
     features_dir: Path | None
+    checkpoint_dir: Path | None
     prepare_features: bool
     backbone: str
     weights: str
     epochs: int
     learning_rate: float
     batch_size: int
-    weight_decay: float
+    weight_decay: float | Literal["auto"]
     label_smoothing: float
     views: int
     image_size: int
     patience: int
-    unfreeze: int
+    unfreeze: int | Literal["all"]
+    schedule: str
+    warmup: float
+    layer_decay: float
+    ema: float
+    flip_test: bool
     seed: int
     num_workers: int
     threads: int
+    defaulted: tuple[str, ...] = ()
+
+    @property
+    def decay(self) -> float:
+        """AdamW's decay as a number: what is given, else what suits what is trained."""
+        if self.weight_decay == "auto":
+            return FINE_TUNING_DECAY if self.unfreeze else HEAD_DECAY
+        return self.weight_decay
 
     def public(self) -> dict[str, Any]:
         """The settings that describe the run, for the report: without folders and the machine's size."""
-        left_out = {"data_dir", "model_dir", "output_data_dir", "features_dir", "num_workers", "threads"}
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
+        left_out = {"num_workers", "threads", "defaulted"}
+        return {
+            name: value for name, value in asdict(self).items() if name not in left_out and not name.endswith("_dir")
+        }
 
 
 def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
@@ -75,9 +105,28 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError("; ".join(problems) + ".")
     threads = _threads(env)
     workers = given.pop("num_workers")
-    settings = Settings(**given, threads=threads, num_workers=workers or threads)
+    given["checkpoint_dir"] = _checkpoint_dir(given["checkpoint_dir"])
+    defaulted = _by_mode(given)
+    settings = Settings(**given, threads=threads, num_workers=workers or threads, defaulted=defaulted)
     _check(settings)
     return settings
+
+
+def _checkpoint_dir(given: str | None) -> Path | None:
+    """The folder that is given, else SageMaker's where there is one; "none" stands for no checkpoints."""
+    if given is None:
+        return Path(CHECKPOINTS) if Path(CHECKPOINTS).is_dir() else None
+    return None if given in ("", "none") else Path(given)
+
+
+def _by_mode(given: dict[str, Any]) -> tuple[str, ...]:
+    """Fill in what depends on whether the backbone is trained; the names of what differs from a head's defaults."""
+    mode = FINE_TUNING if given["unfreeze"] else HEAD
+    missing = [name for name in HEAD if given[name] is None]
+    given.update({name: mode[name] for name in missing})
+    if given["schedule"] == "auto":
+        given["schedule"] = mode["schedule"]
+    return tuple(name for name in missing if mode[name] != HEAD[name])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -126,18 +175,25 @@ def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, 
     add("model-dir", Path, folder("SM_MODEL_DIR"), "where the model goes")
     add("output-data-dir", Path, folder("SM_OUTPUT_DATA_DIR"), "where report.json goes besides the model folder")
     add("features-dir", Path, folder("SM_CHANNEL_FEATURES"), "features prepared earlier, or where to put them")
+    add("checkpoint-dir", str, None, "where to save and to go on from; none: nowhere; else SageMaker's if there")
     add("prepare-features", _flag, False, "only compute the features", nargs="?", const=True)
     add("backbone", str, "efficientnet_lite0", "efficientnet_lite0 or a torchvision model")
     add("weights", str, "default", "default, none or a path to the backbone's weights")
-    add("epochs", _whole, 10, "passes over the training pictures")
-    add("learning-rate", _real, 1e-3, "highest learning rate of the cosine schedule")
+    # None: another default for the head than for fine-tuning, see _by_mode.
+    add("epochs", _whole, None, "passes over the training pictures")
+    add("learning-rate", _real, None, "highest learning rate of the schedule")
     add("batch-size", _whole, 64, "pictures per step, over all hosts")
-    add("weight-decay", _real, 0.01, "AdamW's decay")
+    add("weight-decay", _real_or_auto, "auto", "AdamW's decay; auto: the one that validates best for a head")
     add("label-smoothing", _real, 0.05, "0 to below 1")
-    add("views", _whole, 3, "views of each training picture: 1 plain, the others augmented")
+    add("views", _whole, None, "views of each training picture: 1 plain, the others augmented")
     add("image-size", _whole, 224, "side of the network's input in pixels")
     add("patience", _whole, 5, "epochs without a better validation loss before stopping; 0: never stop early")
-    add("unfreeze", _whole, 0, "train the backbone's last N stages too")
+    add("unfreeze", _whole_or_all, 0, "train the backbone's last N stages too; all: all of it")
+    add("schedule", _schedule, "auto", "how the learning rate goes: cosine, one-cycle, or auto")
+    add("warmup", _real, None, "share of the steps in which the learning rate rises, 0 to 0.5")
+    add("layer-decay", _real, 1.0, "rate of each earlier stage as a factor of the next, above 0 to 1")
+    add("ema", _real, 0.0, "0: off; else the decay of the average of the weights that is kept, below 1")
+    add("flip-test", _flag, False, "answer with the mean of a picture and its mirror image", nargs="?", const=True)
     add("seed", _whole, 0, "seed of everything random")
     add("num-workers", _whole, 0, "threads that read pictures and run the frozen backbone; 0: one for each CPU")
     # SageMaker's tuner adds it to every trial.
@@ -150,14 +206,17 @@ def _check(settings: Settings) -> None:
         (1 <= settings.epochs <= MOST, f"epochs must be from 1 to {MOST:,}"),
         (settings.learning_rate > 0, "learning-rate must be above 0"),
         (1 <= settings.batch_size <= MOST, f"batch-size must be from 1 to {MOST:,}"),
-        (settings.weight_decay >= 0, "weight-decay must not be negative"),
+        (settings.decay >= 0, "weight-decay must not be negative"),
         (0 <= settings.seed <= LARGEST_SEED, f"seed must be from 0 to {LARGEST_SEED:,}"),
         (0 <= settings.label_smoothing < 1, "label-smoothing must be from 0 to below 1"),
         (1 <= settings.views <= 64, "views must be from 1 to 64"),
         (32 <= settings.image_size <= 1024, "image-size must be from 32 to 1024"),
         (settings.patience >= 0, "patience must not be negative"),
         (1 <= settings.num_workers <= 256, "num-workers must be from 0 to 256"),
-        (settings.unfreeze >= 0, "unfreeze must not be negative"),
+        (settings.unfreeze == "all" or settings.unfreeze >= 0, "unfreeze must not be negative"),
+        (0 <= settings.warmup <= 0.5, "warmup must be from 0 to 0.5"),
+        (0 < settings.layer_decay <= 1, "layer-decay must be above 0 and at most 1"),
+        (0 <= settings.ema < 1, "ema must be from 0 to below 1"),
         (
             settings.data_dir is not None or (settings.features_dir is not None and not settings.prepare_features),
             "no data: give --data-dir, or a channel named training",
@@ -206,6 +265,21 @@ def _real(text: str, what: str = "a number") -> float:
     if not math.isfinite(number):
         raise ValueError(f"must be {what}, not {_shown(text)}")
     return number
+
+
+def _real_or_auto(text: str) -> float | str:
+    return "auto" if text.lower() == "auto" else _real(text)
+
+
+def _whole_or_all(text: str) -> int | str:
+    return "all" if text.lower() == "all" else _whole(text)
+
+
+def _schedule(text: str) -> str:
+    word = text.lower().replace("_", "-")
+    if word not in SCHEDULES:
+        raise ValueError(f"must be {', '.join(SCHEDULES[:-1])} or {SCHEDULES[-1]}, not {_shown(text)}")
+    return word
 
 
 def _flag(text: str) -> bool:

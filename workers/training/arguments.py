@@ -24,7 +24,7 @@ def script_arguments(path: Path = SETTINGS) -> frozenset[str]:
 
 @cache
 def argument_kinds(path: Path = SETTINGS) -> Mapping[str, str]:
-    """Of each argument the function that reads it: ``_whole``, ``_real``, ``_flag``, ``str``, ``Path``.
+    """Of each argument the function that reads it: ``_whole``, ``_real``, ``_real_or_auto``, ``_flag``, ``Path``, ...
 
     The source is read, not run: it needs packages that the window does not have.
     """
@@ -62,7 +62,8 @@ def _value_problem(name: str, value: str) -> str | None:
     kind = argument_kinds().get(name, "")
     if kind == "_flag" and value.lower() not in ("true", "false", "1", "0", "yes", "no"):
         return f"must be true or false, not “{value[:40]}”."
-    if kind not in ("_whole", "_real"):
+    kind, _, word = kind.partition("_or_")
+    if kind not in ("_whole", "_real") or (word and value.lower() == word):
         return None
     what = "a whole number" if kind == "_whole" else "a number"
     try:

@@ -46,6 +46,14 @@ def test_names_with_underscores_and_quoted_values_as_a_tuner_sends_them() -> Non
         (["--views", "0"], "views"),
         (["--image-size", "8"], "image-size"),
         (["--unfreeze", "1", "--prepare-features"], "exclude each other"),
+        (["--unfreeze", "all", "--prepare-features"], "exclude each other"),
+        (["--unfreeze", "some"], "unfreeze must be a whole number, not “some”"),
+        (["--weight-decay", "none"], "weight-decay must be a number, not “none”"),
+        (["--schedule", "linear"], "schedule must be auto, cosine or one-cycle, not “linear”"),
+        (["--warmup", "0.6"], "warmup must be from 0 to 0.5"),
+        (["--layer-decay", "0"], "layer-decay must be above 0"),
+        (["--ema", "1"], "ema must be from 0 to below 1"),
+        (["--flip-test", "perhaps"], "flip-test must be true or false"),
     ],
 )
 def test_values_out_of_range_are_named(argv: list[str], words: str) -> None:
@@ -96,3 +104,34 @@ def test_an_argument_that_is_no_setting_is_named_with_what_is_allowed(
         parse([*argv, "--data-dir", "d", "--model-dir", "m"], {})
     assert str(error.value).startswith(said)
     assert "usage" not in "".join(capsys.readouterr())
+
+
+def test_fine_tuning_has_defaults_of_its_own_and_says_which() -> None:
+    head, tuned = parse([], CHANNELS), parse(["--unfreeze", "all"], CHANNELS)
+    assert (head.epochs, head.learning_rate, head.views, head.schedule) == (10, 1e-3, 3, "cosine")
+    assert head.defaulted == () and (head.weight_decay, head.decay) == ("auto", 0.01)
+    assert tuned.unfreeze == "all" and tuned.views == 1 and tuned.warmup > 0
+    assert {"views", "warmup"} <= set(tuned.defaulted)
+    given = parse(["--unfreeze", "2.0", "--views", "4", "--epochs", "3", "--warmup", "0"], CHANNELS)
+    assert (given.unfreeze, given.views, given.epochs, given.warmup) == (2, 4, 3, 0)
+    assert not {"views", "epochs", "warmup"} & set(given.defaulted)
+    assert "defaulted" not in tuned.public() and tuned.public()["unfreeze"] == "all"
+
+
+def test_new_settings_in_both_spellings() -> None:
+    argv = ["--layer_decay", '"0.7"', "--flip_test", "True", "--ema", "0.99", "--schedule", "one_cycle"]
+    settings = parse([*argv, "--weight_decay", '"auto"'], CHANNELS)
+    assert (settings.layer_decay, settings.flip_test, settings.ema) == (0.7, True, 0.99)
+    assert (settings.schedule, settings.weight_decay) == ("one-cycle", "auto")
+    assert parse(["--weight-decay", "0.3"], CHANNELS).decay == 0.3
+
+
+def test_checkpoints_go_where_sagemaker_keeps_them_if_there_is_such_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("settings.CHECKPOINTS", str(tmp_path / "checkpoints"))
+    assert parse([], CHANNELS).checkpoint_dir is None
+    (tmp_path / "checkpoints").mkdir()
+    assert parse([], CHANNELS).checkpoint_dir == tmp_path / "checkpoints"
+    assert parse(["--checkpoint-dir", "none"], CHANNELS).checkpoint_dir is None
+    assert parse(["--checkpoint-dir", "here"], CHANNELS).checkpoint_dir == Path("here")

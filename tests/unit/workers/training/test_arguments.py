@@ -39,6 +39,8 @@ def test_a_source_that_cannot_be_read_forbids_nothing(tmp_path, monkeypatch, sou
     ("values", "words"),
     [
         ({"seed": "3", "weight_decay": "1e-3", "batch_size": "64.0", "backbone": "resnet18"}, None),
+        ({"weight_decay": "auto", "unfreeze": "all", "schedule": "one-cycle", "flip-test": "true"}, None),
+        ({"unfreeze": "auto"}, "unfreeze must be a whole number, not “auto”."),
         ({"image-size": "224.5"}, "image-size must be a whole number, not “224.5”."),
         ({"weight_decay": "inf"}, "weight_decay must be a number, not “inf”."),
         ({"label_smoothing": "0,1"}, "label_smoothing must be a number, not “0,1”."),
