@@ -24,7 +24,7 @@ from sandbox.moto_host.bridge import MotoBridge
 from sandbox.policy.document import parsed
 from sandbox.policy.evaluate import Decision, evaluate, trusts
 from sandbox.policy.text import as_list
-from sandbox.s3.request import S3Call
+from sandbox.s3.requests.call import S3Call
 from sandbox.s3.store import Store
 from sandbox.service import Refusals
 from sandbox.wire.call import Call

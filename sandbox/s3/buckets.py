@@ -9,17 +9,15 @@ from sandbox.core.account import REGION
 from sandbox.core.numbers import whole
 from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members
-from sandbox.s3.deletions import Deletion
 from sandbox.s3.listing import list_page, list_versions
-from sandbox.s3.objects import matching, refuse_grants, storage_class
+from sandbox.s3.objects import matching, storage_class
+from sandbox.s3.ownership import OWNER, refuse_grants
 from sandbox.s3.regions import new_region
-from sandbox.s3.request import S3Call
+from sandbox.s3.requests.call import S3Call
+from sandbox.s3.requests.deletions import Deletion
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.service import Refusals
 from sandbox.wire.errors import AwsError, not_implemented
-
-OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
-OWNER = {"ID": OWNER_ID, "DisplayName": "operator"}
 
 
 def list_buckets(store: Store, call: S3Call) -> Members:

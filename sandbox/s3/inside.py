@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from sandbox.core.state import StateDir
 from sandbox.s3.blobs import copy_into
-from sandbox.s3.lifecycle import Lifecycles
 from sandbox.s3.listing import walk
 from sandbox.s3.multipart import Multipart
-from sandbox.s3.objects import tags_in
+from sandbox.s3.settings.lifecycle import Lifecycles
 from sandbox.s3.store import ObjectInfo, Store
+from sandbox.s3.tags import tags_in
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
 # Bytes a read.

@@ -16,8 +16,10 @@ from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Answer, Members
 from sandbox.s3.blobs import Blob
 from sandbox.s3.checksums import PREFIX, announced, check
-from sandbox.s3.request import S3Call
+from sandbox.s3.ownership import refuse_grants
+from sandbox.s3.requests.call import S3Call
 from sandbox.s3.store import ObjectInfo, Store, check_key
+from sandbox.s3.tags import check_tags, tag_set, tags_in
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_xml import http_date
@@ -25,9 +27,6 @@ from sandbox.wire.render_xml import http_date
 # S3 User Guide: 5 GiB in one PUT, 2 KB of user metadata.
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_USER_METADATA = 2048
-# S3 User Guide, "Categorizing your objects using tags" and "Using cost allocation S3 bucket tags".
-MAX_OBJECT_TAGS, MAX_BUCKET_TAGS = 10, 50
-MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
 # Headers that are kept and handed back as they were sent, and their members. Expires is none of them: the member is
 # a time, and the header may be any text.
 STORED_MEMBERS = {
@@ -75,38 +74,9 @@ def received_meta(headers: Mapping[str, str]) -> dict[str, object]:
     return meta
 
 
-def refuse_grants(headers: Mapping[str, str]) -> None:
-    """Raise AccessControlListNotSupported for whatever would let others in."""
-    given = [name for name in headers if name.startswith("x-amz-grant-")]
-    if given and "x-amz-acl" in headers:
-        raise AwsError("InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed")
-    if given or headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-
-
 def storage_class(info: ObjectInfo) -> str:
     """The storage class that the object was written with."""
     return str(info.meta.get("class", "STANDARD"))
-
-
-def check_tags(pairs: list[tuple[str, str]], most: int = MAX_OBJECT_TAGS) -> dict[str, str]:
-    """Tags as a dict. Raises InvalidTag, or BadRequest for more than ``most``, beyond AWS's limits."""
-    tags = dict(pairs)
-    if len(tags) != len(pairs):
-        raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
-    if len(tags) > most:
-        what = "Object" if most == MAX_OBJECT_TAGS else "Bucket"
-        raise AwsError("BadRequest", f"{what} tags cannot be greater than {most}")
-    for name, value in pairs:
-        if name.lower().startswith("aws:"):
-            of_bucket = "System tags cannot be added/updated by requester"
-            text = "Your TagKey cannot be prefixed with aws:" if most == MAX_OBJECT_TAGS else of_bucket
-            raise AwsError("InvalidTag", text, TagKey=name)
-        if not 0 < len(name) <= MAX_TAG_KEY:
-            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", TagKey=name)
-        if len(value) > MAX_TAG_VALUE:
-            raise AwsError("InvalidTag", "The TagValue you have provided is invalid", TagKey=name, TagValue=value)
-    return tags
 
 
 def write_conditions(headers: Mapping[str, str]) -> Callable[[ObjectInfo | None], None] | None:
@@ -414,16 +384,6 @@ def tagging(store: Store, call: S3Call) -> Members:
         meta["tags"] = check_tags(tags_in(call.document()))
     store.update_meta(info, meta)
     return version_member(store, info)
-
-
-def tag_set(tags: Mapping[str, str]) -> Members:
-    """The member ``TagSet`` with these tags."""
-    return {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
-
-
-def tags_in(body: bytes) -> list[tuple[str, str]]:
-    """The pairs of a ``<Tagging>`` document, whatever they are."""
-    return [(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")]
 
 
 def attributes(store: Store, call: S3Call) -> Members:

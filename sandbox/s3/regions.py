@@ -9,9 +9,11 @@ from functools import cache
 from typing import Any
 
 from sandbox.core.account import REGION
-from sandbox.s3.request import S3Call
+from sandbox.s3.answers import location as location_of
+from sandbox.s3.requests.call import S3Call
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import RestResponse
 from sandbox.wire.models import service_model
 
 # The name that Ireland had when it was the only region of Europe.
@@ -39,6 +41,13 @@ def new_region(signed: str, constraint: str) -> str:
         text = f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint"
         raise AwsError("IllegalLocationConstraintException", f"{text} this request was sent to.")
     return wanted or REGION
+
+
+def location(store: Store, call: S3Call) -> RestResponse:
+    """GetBucketLocation; us-east-1 is the empty one, as on AWS."""
+    bucket = call.bucket
+    region = store.bucket(bucket).region
+    return location_of("" if region == REGION else region)
 
 
 def check_region(store: Store, call: S3Call) -> None:

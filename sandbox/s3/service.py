@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from sandbox.context import SandboxContext
-from sandbox.s3 import buckets, cors, documents, objects, settings, uploads
+from sandbox.s3 import buckets, objects, ownership, regions, uploads
 from sandbox.s3.answers import Answer, Members, write
 from sandbox.s3.inside import S3
 from sandbox.s3.multipart import Multipart
-from sandbox.s3.regions import check_region
-from sandbox.s3.request import S3Call, read_s3
-from sandbox.s3.routes import ROUTES, split_path
+from sandbox.s3.requests.call import S3Call, read_s3
+from sandbox.s3.requests.routes import ROUTES, split_path
+from sandbox.s3.settings import cors, documents, policy
+from sandbox.s3.settings.versioning import versioning
 from sandbox.s3.store import Store
 from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
@@ -28,18 +29,18 @@ ANSWERS: dict[str, Callable[[Store, S3Call], Answered]] = {
     "ListObjects": buckets.list_objects,
     "ListObjectsV2": buckets.list_objects,
     "ListObjectVersions": buckets.list_object_versions,
-    "GetBucketLocation": settings.location,
-    "GetBucketPolicyStatus": settings.policy_status,
-    **dict.fromkeys(("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"), settings.policy),
-    **dict.fromkeys(("GetBucketVersioning", "PutBucketVersioning"), settings.versioning),
-    **dict.fromkeys(("GetBucketAcl", "PutBucketAcl"), settings.acl),
+    "GetBucketLocation": regions.location,
+    "GetBucketPolicyStatus": policy.policy_status,
+    **dict.fromkeys(("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"), policy.policy),
+    **dict.fromkeys(("GetBucketVersioning", "PutBucketVersioning"), versioning),
+    **dict.fromkeys(("GetBucketAcl", "PutBucketAcl"), ownership.acl),
     "GetObject": objects.get_object,
     "HeadObject": objects.get_object,
     "PutObject": objects.put_object,
     "CopyObject": objects.copy_object,
     "DeleteObject": objects.delete_object,
     "GetObjectAttributes": objects.attributes,
-    **dict.fromkeys(("GetObjectAcl", "PutObjectAcl"), settings.object_acl),
+    **dict.fromkeys(("GetObjectAcl", "PutObjectAcl"), ownership.object_acl),
     **dict.fromkeys(("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"), objects.tagging),
 }
 UPLOADS: dict[str, Callable[[Multipart, S3Call], Answered]] = {
@@ -82,11 +83,11 @@ class S3Service(Service):
     def handle(self, call: Call, refusals: Refusals) -> RestResponse:
         """Answer one call; a browser is told whether the page that asked may read the answer."""
         assert isinstance(call, S3Call)
-        settings.check_owner(call)
+        ownership.check_owner(call)
         find = self._handed_out.get(call.bucket)
         if find is not None:
             return write(call.operation, objects.handed_out(call, find), call.http.request_id)
-        check_region(self._store, call)
+        regions.check_region(self._store, call)
         origin = call.headers.get("origin", "")
         allowed = cors.answer_headers(self._store, call.bucket, call.method, origin) if origin and call.bucket else {}
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sandbox.core.numbers import whole
 from sandbox.s3 import encryption, xml
 from sandbox.s3.answers import Members
-from sandbox.s3.buckets import OWNER, encoder, number
+from sandbox.s3.buckets import encoder, number
 from sandbox.s3.checksums import ALGORITHMS, PREFIX, announced
 from sandbox.s3.listing import group_of
 from sandbox.s3.multipart import FULL_OBJECT_ALGORITHMS, MAX_PARTS, Multipart, Upload
@@ -19,7 +19,8 @@ from sandbox.s3.objects import (
     write_body,
     write_conditions,
 )
-from sandbox.s3.request import S3Call
+from sandbox.s3.ownership import OWNER
+from sandbox.s3.requests.call import S3Call
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError
 

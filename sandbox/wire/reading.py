@@ -1,8 +1,8 @@
 """A request, read: the one operation that it asks for and that operation's members, in whatever protocol it speaks.
 
-The dispatcher reads each request once, here (S3 in ``sandbox/s3/request.py``). Access control and the service get the
-same ``Call``, so neither can take it for another one. A member that the operation does not have is refused: it could
-name another resource to the one than to the other.
+The dispatcher reads each request once, here (S3 in ``sandbox/s3/requests/call.py``). Access control and the service
+get the same ``Call``, so neither can take it for another one. A member that the operation does not have is refused: it
+could name another resource to the one than to the other.
 """
 
 from __future__ import annotations

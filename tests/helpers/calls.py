@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.core.account import ACCOUNT_ID, OPERATOR_ARN
-from sandbox.s3.request import read_s3
+from sandbox.s3.requests.call import read_s3
 from sandbox.service import Service
 from sandbox.wire.call import Call
 from sandbox.wire.messages import BytesPayload, Caller, RestRequest

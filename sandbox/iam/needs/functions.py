@@ -8,7 +8,7 @@ from sandbox.core.account import REGION, arn
 from sandbox.functions.store import split_name
 from sandbox.iam.needs.need import Names, Need, text
 from sandbox.iam.needs.s3 import read_need
-from sandbox.s3.copy_source import CopySource
+from sandbox.s3.requests.copy_source import CopySource
 from sandbox.wire.call import Call
 
 _OF_A_FUNCTION = frozenset(

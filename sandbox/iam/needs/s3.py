@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sandbox.core.account import bucket_arn, object_arn
 from sandbox.iam.needs.need import Names, Need, text
-from sandbox.s3.copy_source import CopySource
-from sandbox.s3.deletions import Deletion
-from sandbox.s3.request import S3Call
+from sandbox.s3.requests.call import S3Call
+from sandbox.s3.requests.copy_source import CopySource
+from sandbox.s3.requests.deletions import Deletion
 from sandbox.wire.call import Call
 
 # Where the action has another name than the operation. Removing a setting needs the permission to set it.

@@ -26,7 +26,7 @@ from sandbox.core.state import StateDir
 from sandbox.dispatch import Dispatcher
 from sandbox.http.http1 import RawRequest
 from sandbox.iam.needs import Need, needs_of
-from sandbox.s3.request import read_s3
+from sandbox.s3.requests.call import read_s3
 from sandbox.service import Refusals, Service
 from sandbox.services import all_services
 from sandbox.wire.call import Call

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.s3 import buckets
-from sandbox.s3.request import read_s3
+from sandbox.s3.requests.call import read_s3
 from sandbox.wire.errors import AwsError
 from tests.helpers.calls import CALLER, request_of
 from tests.helpers.refusals import code_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.core.state import StateDir
-from sandbox.s3.routes import ROUTES
+from sandbox.s3.requests.routes import ROUTES
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody
 from tests.helpers.aws_requests import model, parameters, written

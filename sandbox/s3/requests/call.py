@@ -15,9 +15,9 @@ from botocore.model import OperationModel
 
 from sandbox.s3 import xml
 from sandbox.s3.checksums import PREFIX, announced, check, check_md5, new_hash
-from sandbox.s3.copy_source import CopySource, parse_copy_source
-from sandbox.s3.deletions import Deletion, parse_deletions
-from sandbox.s3.routes import COPY_SOURCE, Route, route_of, split_path
+from sandbox.s3.requests.copy_source import CopySource, parse_copy_source
+from sandbox.s3.requests.deletions import Deletion, parse_deletions
+from sandbox.s3.requests.routes import COPY_SOURCE, Route, route_of, split_path
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller, Payload, RestRequest

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.s3.schema import malformed, read_document
+from sandbox.s3.settings.schema import malformed, read_document
 from sandbox.s3.store import Store
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse

@@ -1,4 +1,4 @@
-"""S3's settings of buckets that are no mere documents, over HTTP: policy, versions, access control list, owner."""
+"""Policies of buckets, over HTTP, and whether one lets everybody in."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.core.account import ACCOUNT_ID, bucket_arn
+from sandbox.core.account import bucket_arn
 from sandbox.policy.document import problem
 from sandbox.policy.text import as_list
-from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members, members_of_document
-from sandbox.s3.answers import location as location_of
-from sandbox.s3.buckets import OWNER, OWNER_ID
-from sandbox.s3.documents import TAKEN_AWAY
-from sandbox.s3.objects import refuse_grants
-from sandbox.s3.request import S3Call
+from sandbox.s3.requests.call import S3Call
+from sandbox.s3.settings.documents import TAKEN_AWAY
 from sandbox.s3.store import Store
-from sandbox.wire.errors import AwsError, not_implemented
-from sandbox.wire.messages import RestResponse
+from sandbox.wire.errors import AwsError
 
 # S3 User Guide, "Policies and permissions in Amazon S3".
 MAX_POLICY_BYTES = 20 * 1024
@@ -78,51 +73,3 @@ def _is_public(document: Mapping[str, Any]) -> bool:
         and not item.get("Condition")
         for item in as_list(document["Statement"])
     )
-
-
-def versioning(store: Store, call: S3Call) -> Members:
-    """GetBucketVersioning and PutBucketVersioning."""
-    bucket = call.bucket
-    if call.method == "PUT":
-        root = xml.parse(call.document())
-        status = xml.text_of(root, "Status")
-        if xml.text_of(root, "MfaDelete", "Disabled") != "Disabled":
-            raise not_implemented("s3", "PutBucketVersioning with MfaDelete")
-        if status not in ("Enabled", "Suspended"):
-            raise AwsError("IllegalVersioningConfigurationException", "Status must be Enabled or Suspended.")
-        store.set_setting(bucket, "versioning", status)
-        return {}
-    return {"Status": store.bucket(bucket).versioning or None}
-
-
-def acl(store: Store, call: S3Call) -> Members:
-    """GetBucketAcl, GetObjectAcl: the owner has full control; nothing else can be granted."""
-    bucket = call.bucket
-    store.bucket(bucket)
-    if call.method == "PUT":
-        refuse_grants(call.headers)
-        if call.document() or "x-amz-acl" not in call.headers:
-            raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-        return {}
-    grantee = {"Type": "CanonicalUser", "ID": OWNER_ID}
-    return {"Owner": OWNER, "Grants": [{"Grantee": grantee, "Permission": "FULL_CONTROL"}]}
-
-
-def object_acl(store: Store, call: S3Call) -> Members:
-    """GetObjectAcl, PutObjectAcl: as the bucket's."""
-    store.get(call.bucket, call.key, call.version)
-    return acl(store, call)
-
-
-def location(store: Store, call: S3Call) -> RestResponse:
-    """GetBucketLocation; us-east-1 is the empty one, as on AWS."""
-    bucket = call.bucket
-    region = store.bucket(bucket).region
-    return location_of("" if region == "us-east-1" else region)
-
-
-def check_owner(call: S3Call) -> None:
-    """x-amz-expected-bucket-owner: refuse when the bucket is not of that account."""
-    for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
-        if call.headers.get(name, ACCOUNT_ID) != ACCOUNT_ID:
-            raise AwsError("AccessDenied", "Access Denied", 403)

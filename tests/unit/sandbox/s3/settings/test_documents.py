@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.core.state import StateDir
-from sandbox.s3.lifecycle import DAY, carry_out, due
+from sandbox.s3.settings.lifecycle import DAY, carry_out, due
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 from tests.helpers.s3_account import Account, plain

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.core.state import StateDir
 from sandbox.iam.needs import needs_of
-from sandbox.s3.routes import ROUTES, route_of
+from sandbox.s3.requests.routes import ROUTES, route_of
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestRequest
 from tests.helpers.aws_requests import model, operations, parameters, written

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from sandbox.s3 import cors, lifecycle, xml
+from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members, members_of_document
-from sandbox.s3.objects import MAX_BUCKET_TAGS, check_tags
-from sandbox.s3.request import S3Call
-from sandbox.s3.schema import malformed, payload_of, read_document
+from sandbox.s3.requests.call import S3Call
+from sandbox.s3.settings import cors, lifecycle
+from sandbox.s3.settings.schema import malformed, payload_of, read_document
 from sandbox.s3.store import Store
+from sandbox.s3.tags import MAX_BUCKET_TAGS, check_tags
 from sandbox.wire.errors import AwsError, not_implemented
 
 DEFAULT_ENCRYPTION: Members = {

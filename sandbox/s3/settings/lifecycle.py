@@ -16,7 +16,7 @@ from typing import Any
 from sandbox.core.diagnostics import tell_exception
 from sandbox.s3.listing import BATCH, list_versions, walk
 from sandbox.s3.multipart import Multipart
-from sandbox.s3.schema import malformed, read_document
+from sandbox.s3.settings.schema import malformed, read_document
 from sandbox.s3.store import ObjectInfo, Store
 from sandbox.wire.errors import AwsError, not_implemented
 
