@@ -14,10 +14,10 @@ from sandbox.iam.simulate import simulate
 from sandbox.moto_host.bridge import MotoBridge
 from sandbox.moto_host.calls import Calls
 from sandbox.policy.document import trust_problem
-from sandbox.service import Service
+from sandbox.service import Refusals, Service
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
-from sandbox.wire.messages import Caller
+from sandbox.wire.messages import Caller, RestResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import (
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # The member that is a role's trust policy.
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
+# Lists that are always empty here, of a user that must be there.
+_OF_A_USER = ("ListMFADevices", "ListSSHPublicKeys", "ListServiceSpecificCredentials", "ListSigningCertificates")
 
 
 class IamService(Service):
@@ -52,6 +54,12 @@ class IamService(Service):
         if (member := _TRUST.get(call.operation)) is not None:
             _check_trust(str(call.members[member]))
         return call
+
+    def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
+        """Raise NoSuchEntity for a user who is not there; all else is answered elsewhere."""
+        if call.operation in _OF_A_USER and (user := call.members.get("UserName")):
+            self._ctx.part(Calls).moto("iam", "GetUser", {"UserName": user})
+        return None
 
     def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:
         arn = str(params.get("PolicySourceArn") or "")

@@ -6,6 +6,7 @@ from sandbox.moto_host.allowed import ALLOWED
 from sandbox.moto_host.answers import check_answer
 from sandbox.moto_host.asking import INVALID, Answering, asked
 from sandbox.moto_host.empty_lists import empty_answer
+from sandbox.moto_host.missing import refuse_missing
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestResponse
@@ -43,4 +44,5 @@ class Gate:
             # An empty list has one page: this token nobody gave.
             code = INVALID.get(call.protocol, "ValidationException")
             raise AwsError(code, "The token of the page is not valid: it belongs to another request.")
+        refuse_missing(call)
         return render(call.service, call.operation, call.protocol, dict(empty), call.http.request_id)

@@ -156,3 +156,17 @@ def test_a_function_has_no_url_and_one_that_is_not_there_is_not_found(sandbox: S
     client = sandbox.client("lambda")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.list_function_url_configs(FunctionName="none")
+
+
+def test_what_a_user_has_not_is_an_empty_list_and_what_nobody_has_an_error(sandbox: SandboxProcess, user: Any) -> None:
+    iam = sandbox.client("iam")
+    asked = {
+        "MFADevices": iam.list_mfa_devices,
+        "SSHPublicKeys": iam.list_ssh_public_keys,
+        "ServiceSpecificCredentials": iam.list_service_specific_credentials,
+        "Certificates": iam.list_signing_certificates,
+    }
+    assert [call(UserName="mary")[kind] for kind, call in asked.items()] == [[], [], [], []]
+    for call in asked.values():
+        with pytest.raises(iam.exceptions.NoSuchEntityException, match="nobody"):
+            call(UserName="nobody")
