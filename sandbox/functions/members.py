@@ -9,12 +9,13 @@ from typing import TypedDict
 
 
 class CodeMembers(TypedDict, total=False):
-    """Where a function's code comes from: the zip itself, or an object."""
+    """Where a function's code comes from: the zip itself, or an object. Images are refused."""
 
     ZipFile: bytes
     S3Bucket: str
     S3Key: str
     S3ObjectVersion: str
+    ImageUri: str
 
 
 class EnvironmentMembers(TypedDict, total=False):

@@ -59,7 +59,7 @@ class LambdaService(Service):
         "Invoke": {"ClientContext": (), "DurableExecutionName": (), "TenantId": ()},
         "ListFunctions": {"MasterRegion": ("ALL", REGION)},
         "PublishVersion": {"PublishTo": ()},
-        "UpdateFunctionCode": {"ImageUri": (), "PublishTo": (), "SourceKMSKeyArn": (), "S3ObjectStorageMode": ()},
+        "UpdateFunctionCode": {"PublishTo": (), "SourceKMSKeyArn": (), "S3ObjectStorageMode": ()},
     }
 
     def start(self, ctx: SandboxContext) -> None:
@@ -153,8 +153,9 @@ class LambdaService(Service):
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
             **_DEFAULTS,
         }
+        data = self._zip(given["Code"])
         config = self._configured(config, given)
-        config = _with_code(config, self._code.put(self._zip(given["Code"])))
+        config = _with_code(config, self._code.put(data))
         config = self._store.save(config)
         if given.get("Tags"):
             self._store.put_setting(name, "tags", json.dumps(given["Tags"]))
@@ -191,6 +192,8 @@ class LambdaService(Service):
         name = self._name(given)
         config = self._store.get(name)
         self._store.check_revision(config, given.get("RevisionId"))
+        if given.get("ImageUri"):
+            raise _invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
         config = _with_code(config, self._code.put(self._zip(given)))
         if given.get("DryRun"):
             return config
@@ -219,7 +222,8 @@ class LambdaService(Service):
         if not config["Runtime"].startswith("python3"):
             raise _invalid(f"The sandbox runs Python functions; the runtime {config['Runtime']} is not one.")
         if config.get("Layers"):
-            raise _invalid("The sandbox has no layers; put what the function needs into its zip.")
+            hint = "The sandbox has no layers; put what the function needs into its zip."
+            raise _invalid(f"Layer version {config['Layers'][0]} does not exist. {hint}")
         self._invoker.check_role(config["Role"], self._store.function_arn(config["FunctionName"]))
         if "Environment" in given:
             variables = given["Environment"].get("Variables", {})

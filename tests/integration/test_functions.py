@@ -20,6 +20,7 @@ from tests.helpers.functions import ECHO, LOGGING, TRUST, call, zipped
 from tests.helpers.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.integration
+LAYERS = "arn:aws:lambda:us-east-1:123456789012:layer:tools"
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,7 @@ def test_bad_requests_are_refused_in_awss_words(sandbox: SandboxProcess, role: s
         ({"Architectures": ["arm64"]}, "no Architectures of this kind"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "no VpcConfig of this kind"),
         ({"EphemeralStorage": {"Size": 10240}}, "no EphemeralStorage of this kind"),
+        ({"Layers": [f"{LAYERS}:1"]}, f"Layer version {LAYERS}:1 does not exist"),
     ],
 )
 def test_what_the_sandbox_would_leave_out_is_refused(
@@ -178,6 +180,26 @@ def test_what_the_sandbox_would_leave_out_is_refused(
     assert refused(error) in ("ValidationException", "InvalidParameterValueException")
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName="more")
+
+
+def test_code_that_is_not_there_and_images_are_refused_as_by_lambda(
+    sandbox: SandboxProcess, role: str, make: Any
+) -> None:
+    make("plain")
+    client = sandbox.client("lambda")
+    with pytest.raises(
+        ClientError, match="Please don't provide ImageUri when updating a function with packageType Zip"
+    ):
+        client.update_function_code(FunctionName="plain", ImageUri="i:1")
+    asked = {"FunctionName": "nothing", "Role": role}
+    with pytest.raises(ClientError, match="Runtime and Handler are mandatory parameters for functions created with"):
+        client.create_function(**asked, Code={"ImageUri": "i:1"})
+    asked |= {"Runtime": "python3.12", "Handler": "a.b"}
+    with pytest.raises(ClientError, match="Please provide a source for function code"):
+        client.create_function(**asked, Code={"ImageUri": "i:1"})
+    missing, network = {"S3Bucket": "no-such-bucket", "S3Key": "k"}, {"SubnetIds": ["subnet-1"]}
+    with pytest.raises(ClientError, match=r"S3 Error Code: NoSuchBucket\. S3 Error Message: The specified"):
+        client.create_function(**asked, Code=missing, VpcConfig=network)
 
 
 def test_what_every_function_has_may_be_asked_for(make: Any) -> None:
