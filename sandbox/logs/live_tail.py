@@ -43,9 +43,11 @@ class LiveTails:
             raise AwsError("InvalidParameterException", f"A session has at most {MOST_GROUPS} log groups.")
         chosen, prefixes = given.get("logStreamNames"), given.get("logStreamNamePrefixes")
         if chosen and prefixes:
-            raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefixes exclude each other.")
+            text = "Only one of logStreamNames or logStreamNamePrefixes can be provided."
+            raise AwsError("InvalidParameterException", text)
         if (chosen or prefixes) and len(names) != 1:
-            raise AwsError("InvalidParameterException", "Streams can be chosen of one log group only.")
+            text = "logStreamNames and logStreamNamePrefixes can only be used with a single log group."
+            raise AwsError("InvalidParameterException", text)
         for name in names:
             self._logs.group(name)
         follower = _Follower(self._logs, names, given)

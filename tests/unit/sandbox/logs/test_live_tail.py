@@ -96,7 +96,8 @@ def test_streams_are_chosen_by_name_or_beginning(logs: Logs, service: LogsServic
         ({"logGroupIdentifiers": ["absent"]}, "ResourceNotFoundException"),
         ({"logGroupIdentifiers": ["group"] * 11}, "InvalidParameterException"),
         ({"logGroupIdentifiers": ["arn:aws:logs:eu-west-1:123456789012:log-group:group"]}, "InvalidParameterException"),
-        ({"logStreamNames": ["a"], "logStreamNamePrefixes": ["b"]}, "InvalidParameterException"),
+        ({"logStreamNames": ["a"], "logStreamNamePrefixes": ["b"]}, "InvalidParameterException: Only one of"),
+        ({"logGroupIdentifiers": ["group", "other"], "logStreamNames": ["a"]}, "only be used with a single log group"),
         ({"logEventFilterPattern": "{ $.a = 1 }"}, "InvalidParameterException"),
     ],
 )
