@@ -1,8 +1,8 @@
 """New sandboxes, cheap: one process has imported everything and forks one sandbox for each test.
 
 ``python -m tests.compat.moto.forked REGION FOLDER`` reads commands, one a line: ``start PORT`` makes a new, empty
-account and answers with a line when it listens; ``end`` ends it. The operator's keys are those that moto's tests sign
-with.
+account and answers with a line when it listens; ``end`` ends it; ``leave`` ends it and answers with its folder, which
+another one goes on with (``start PORT FOLDER``). The operator's keys are those that moto's tests sign with.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class Child:
 
     def __init__(self, port: int, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         ready = folder / "ready.json"
+        ready.unlink(missing_ok=True)
         self.pid = os.fork()
         if not self.pid:
             self._serve(port, ready)
@@ -117,15 +118,21 @@ def main(region: str, folder: str) -> None:
     ending: list[Child] = []
     current: Child | None = None
     for number, line in enumerate(sys.stdin):
-        command, _, port = line.strip().partition(" ")
+        command, *details = line.split()
+        answer = "ready"
         if current is not None:
             current.end()
-            ending.append(current)
+            if command == "leave":
+                os.waitpid(current.pid, 0)
+                answer += f" {current.folder}"
+            else:
+                ending.append(current)
             current = None
         ending = [child for child in ending if not child.gone()]
         if command == "start":
-            current = Child(int(port), Path(folder) / f"{os.getpid()}-{number}")
-        print("ready", flush=True)
+            port, left = int(details[0]), details[1:]
+            current = Child(port, Path(left[0]) if left else Path(folder) / f"{os.getpid()}-{number}")
+        print(answer, flush=True)
     for child in [*ending, *([current] if current else [])]:
         os.kill(child.pid, signal.SIGTERM)
         os.waitpid(child.pid, 0)

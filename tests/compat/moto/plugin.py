@@ -38,6 +38,8 @@ TRUST = {
         }
     ],
 }
+# One of each for all regions: whose client is of some region says nothing about where a test is.
+GLOBAL = ("iam", "s3", "sts")
 # What a test says is not there.
 _UNKNOWN = {f"arn:aws:iam::{ACCOUNT}:role/service-role/unknown_role"}
 _ROLE = re.compile(rf"arn:aws:iam::{ACCOUNT}:role(/(?:.+/)?)([\w+=,.@-]+)")
@@ -70,6 +72,8 @@ class Sandboxes:
         self._roles: set[str] = set()
         self.port = free_port()
         self._region = REGION
+        # Whether a client of a service that regions have of their own was made.
+        self._settled = False
         # Roles that do not exist are made for tests that are about something else.
         self.helps = True
         # S3 has buckets of all regions in one account, so its own tests need no sandbox of another one.
@@ -85,23 +89,36 @@ class Sandboxes:
         if self._running is not None:
             self._tell(self._running, "end")
             self._running = None
-        self.port, self._region = free_port(), REGION
+        self.port, self._region, self._settled = free_port(), REGION, False
         self._roles.clear()
 
-    def wants(self, region: str | None) -> None:
-        """A client of this region was made."""
+    def wants(self, service: str, region: str | None) -> None:
+        """A client of this service and region was made."""
         # Other partitions have other accounts, which we have not.
-        foreign = region is None or region.startswith(("cn-", "us-iso", "us-gov"))
-        if not foreign and not self.everywhere and self._running is None:
-            self._region = region if self._region == REGION else self._region
+        if region is None or region.startswith(("cn-", "us-iso", "us-gov")) or self.everywhere:
+            return
+        settles = service not in GLOBAL and not self._settled
+        self._settled = self._settled or settles
+        if self._running is None:
+            self._region = region if settles or self._region == REGION else self._region
+        elif settles and region != self._region:
+            self._region = region
+            self._move()
 
-    def start(self) -> None:
-        """See to it that it runs."""
+    def start(self, folder: str = "") -> None:
+        """See to it that it runs, with the account that is in ``folder``."""
         if self._running is None:
             maker = self._makers.get(self._region) or self._maker(self._region)
             self._makers[self._region] = maker
-            self._tell(maker, f"start {self.port}")
+            self._tell(maker, f"start {self.port} {folder}")
             self._running = maker
+
+    def _move(self) -> None:
+        """Go on in another region with the same users, roles and buckets."""
+        assert self._running is not None
+        folder = self._tell(self._running, "leave")
+        self._running = None
+        self.start(folder)
 
     def _maker(self, region: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -113,12 +130,14 @@ class Sandboxes:
             text=True,
         )
 
-    def _tell(self, maker: subprocess.Popen[str], command: str) -> None:
+    def _tell(self, maker: subprocess.Popen[str], command: str) -> str:
         assert maker.stdin is not None and maker.stdout is not None
         maker.stdin.write(command + "\n")
         maker.stdin.flush()
-        if maker.stdout.readline().strip() != "ready":
+        word, _, folder = maker.stdout.readline().strip().partition(" ")
+        if word != "ready":
             raise RuntimeError("no sandbox could be started")
+        return folder
 
     def close(self) -> None:
         """End all."""
@@ -201,7 +220,8 @@ def _redirect_to_sandbox() -> None:
 
         def made(real: Any) -> Any:
             def make(*args: Any, **kwargs: Any) -> Any:
-                sandboxes.wants(kwargs.get("region_name") or (args[1] if len(args) == 2 else None))
+                service = str(args[0] if args else kwargs.get("service_name"))
+                sandboxes.wants(service, kwargs.get("region_name") or (args[1] if len(args) == 2 else None))
                 kwargs.setdefault("endpoint_url", sandboxes.url)
                 if not str(kwargs.get("aws_access_key_id") or "AKIA").startswith(("AKIA", "ASIA")):
                     # Keys that moto's tests invented; those that the account gave them are its own.
