@@ -59,8 +59,8 @@ compat-notebook: $(STAMP)  ## Run a course's notebook cell by cell in a notebook
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[notebook]'
 	$(TEST_ENV) $(BIN)/python -m pytest -q tests/compat/notebook/course.py
 
-compat: $(STAMP)  ## Run other people's clients and moto's own tests on a sandbox (an hour; needs a package registry)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.compat
+compat: $(STAMP)  ## Run clients, SDKs, AWS's container toolkits and moto's own tests (hours; PARTS="s5cmd sdks" only those)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.compat $(PARTS)
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -46,6 +46,20 @@ _NOT_FRAMEWORK = frozenset(
         "s3_output",
     )
 )
+# Settings of SDK 2's ``distribution`` that have the toolkit start the script on all hosts together.
+_DISTRIBUTIONS = tuple(
+    f"sagemaker_{name}_enabled"
+    for name in (
+        "mpi",
+        "parameter_server",
+        "distributed_dataparallel",
+        "pytorch_ddp",
+        "pytorch_xla_multi_worker",
+        "multi_worker_mirrored_strategy",
+        "torch_distributed",
+    )
+)
+_DISTRIBUTION_GROUPS = "sagemaker_distribution_instance_groups"
 
 
 @dataclass(frozen=True)
@@ -268,26 +282,25 @@ def toolkit_environment(
     resources = cluster.resource_config(host)
     program = str(decoded.get(PROGRAM, ""))
     channels = {name: str(folder.channel(name)) for name in inputs}
-    values: dict[str, Any] = {
+    distributed = any(framework.get(name) for name in _DISTRIBUTIONS)
+    # What the toolkit gives in SM_TRAINING_ENV, and by the same names as variables of their own.
+    both: dict[str, Any] = {
         "hosts": resources["hosts"],
         "network_interface_name": NETWORK_INTERFACE,
-        "hps": hyperparameters,
         "user_entry_point": program,
-        "framework_params": framework,
         "resource_config": resources,
         "input_data_config": inputs,
         "output_data_dir": str(folder.output_data),
-        "channels": sorted(channels),
         "current_host": host,
-        "current_host_rank": resources["hosts"].index(host),
-        "host_count": len(resources["hosts"]),
         "current_instance_type": cluster.instance_type,
         "current_instance_group": INSTANCE_GROUP,
         "current_instance_group_hosts": resources["hosts"],
         "instance_groups": [INSTANCE_GROUP],
+        "instance_groups_dict": {group["instance_group_name"]: group for group in resources["instance_groups"]},
+        "distribution_instance_groups": framework.get(_DISTRIBUTION_GROUPS, [INSTANCE_GROUP] if distributed else []),
         "is_hetero": False,
         "module_name": program.removesuffix(".py"),
-        "module_dir": str(folder.code),
+        "module_dir": str(decoded.get(SUBMIT_DIRECTORY, folder.code)),
         "log_level": decoded.get("sagemaker_container_log_level", 20),
         "framework_module": "sagemaker_pytorch_container.training:main",
         "input_dir": str(folder.root / "input"),
@@ -298,27 +311,30 @@ def toolkit_environment(
         "num_gpus": 0,
         "num_neurons": 0,
         "model_dir": str(folder.model),
+    }
+    values = both | {
+        "hps": hyperparameters,
+        "framework_params": framework,
+        "channels": sorted(channels),
+        "current_host_rank": resources["hosts"].index(host),
+        "host_count": len(resources["hosts"]),
         "user_args": script_arguments(hyperparameters),
         "master_addr": "127.0.0.1",
         "master_port": cluster.master_port,
     }
-    values["training_env"] = {
+    first = resources["hosts"][0]
+    values["training_env"] = both | {
+        "additional_framework_parameters": framework,
         "channel_input_dirs": channels,
-        "current_host": host,
-        "hosts": resources["hosts"],
+        "distribution_hosts": resources["hosts"] if both["distribution_instance_groups"] else [],
         "hyperparameters": hyperparameters,
-        "input_data_config": inputs,
-        "input_dir": values["input_dir"],
+        "is_master": host == first,
+        "is_modelparallel_enabled": None,
+        "is_smddpmprun_installed": False,
+        "is_smddprun_installed": False,
         "job_name": job_name,
-        "model_dir": values["model_dir"],
-        "module_dir": values["module_dir"],
-        "module_name": values["module_name"],
-        "network_interface_name": NETWORK_INTERFACE,
-        "num_cpus": values["num_cpus"],
-        "num_gpus": 0,
-        "output_data_dir": values["output_data_dir"],
-        "resource_config": resources,
-        "user_entry_point": program,
+        "master_hostname": first,
+        "topology": [],
     }
     values |= {f"channel_{name}": path for name, path in channels.items()}
     values |= {f"hp_{name}": value for name, value in hyperparameters.items()}

@@ -142,3 +142,76 @@ def test_toolkit_environment(host: HostFolder) -> None:
     assert json.loads(env["SM_USER_ARGS"]) == ["--batch-size", "32", "--name", "resnet"]
     assert json.loads(env["SM_FRAMEWORK_PARAMS"]) == {"sagemaker_torch_distributed_enabled": True}
     assert json.loads(env["SM_TRAINING_ENV"])["job_name"] == "job"
+
+
+# Of sagemaker-training 5.1.4, in which environment.py's Environment is turned into a dictionary.
+TRAINING_ENV = frozenset(
+    [
+        "additional_framework_parameters",
+        "channel_input_dirs",
+        "current_host",
+        "current_instance_group",
+        "current_instance_group_hosts",
+        "current_instance_type",
+        "distribution_hosts",
+        "distribution_instance_groups",
+        "framework_module",
+        "hosts",
+        "hyperparameters",
+        "input_config_dir",
+        "input_data_config",
+        "input_dir",
+        "instance_groups",
+        "instance_groups_dict",
+        "is_hetero",
+        "is_master",
+        "is_modelparallel_enabled",
+        "is_smddpmprun_installed",
+        "is_smddprun_installed",
+        "job_name",
+        "log_level",
+        "master_hostname",
+        "model_dir",
+        "module_dir",
+        "module_name",
+        "network_interface_name",
+        "num_cpus",
+        "num_gpus",
+        "num_neurons",
+        "output_data_dir",
+        "output_dir",
+        "output_intermediate_dir",
+        "resource_config",
+        "topology",
+        "user_entry_point",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "together"),
+    [
+        ({"sagemaker_submit_directory": "s3://b/s.tar.gz"}, []),
+        ({"sagemaker_torch_distributed_enabled": "true"}, ["homogeneousCluster"]),
+        ({"sagemaker_distribution_instance_groups": '["homogeneousCluster"]'}, ["homogeneousCluster"]),
+    ],
+)
+def test_the_script_is_given_all_that_the_toolkit_gives(
+    host: HostFolder, parameters: dict[str, str], together: list[str]
+) -> None:
+    raw = {"sagemaker_program": "hpo.py", **parameters}
+    env = toolkit_environment(host, Cluster.of(2, "ml.m5.large", 99), "algo-2", raw, input_data_config(CHANNELS), "job")
+    given = json.loads(env["SM_TRAINING_ENV"])
+    assert given.keys() == TRAINING_ENV
+    assert (given["master_hostname"], given["is_master"]) == ("algo-1", False)
+    # Not a folder: where the source was taken from.
+    source = parameters.get("sagemaker_submit_directory", str(host.code))
+    assert env["SM_MODULE_DIR"] == given["module_dir"] == source
+    assert json.loads(env["SM_DISTRIBUTION_INSTANCE_GROUPS"]) == together
+    assert given["distribution_hosts"] == (["algo-1", "algo-2"] if together else [])
+    group = {
+        "instance_group_name": "homogeneousCluster",
+        "instance_type": "ml.m5.large",
+        "hosts": ["algo-1", "algo-2"],
+    }
+    assert json.loads(env["SM_INSTANCE_GROUPS_DICT"]) == {"homogeneousCluster": group}

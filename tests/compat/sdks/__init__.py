@@ -1,0 +1,1 @@
+"""SageMaker's SDKs, each in an environment of its own, through what an operator does with them."""

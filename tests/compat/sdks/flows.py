@@ -1,0 +1,64 @@
+"""Runs ``sdk2.py`` and ``sdk3.py``: train, deploy, predict, tune, process, transform, and delete what was made."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from tests.compat.clients import running
+from tests.compat.environments import environment
+from tests.compat.outcome import Outcome, Wrong
+from tests.helpers.sagemaker_jobs import ALL_S3, TRUST
+from tests.helpers.sandbox import SandboxProcess
+
+HERE = Path(__file__).parent
+SDKS = {
+    "sdk2": ("sagemaker==2.257.7", "setuptools<81", "pandas"),
+    "sdk3": ("sagemaker-train==1.27.0", "sagemaker-core==2.27.0", "pandas"),
+}
+BUCKET = "compat-sdk"
+SECONDS = 1800
+_STEP = re.compile(r"^right: (.+)$", re.MULTILINE)
+# What an SDK logs and draws while it waits is long; its last lines say why it ended.
+_TOLD = 1500
+
+
+def judge(outcome: Outcome) -> None:
+    """Run one SDK's flow; each of its steps counts."""
+    python = environment(outcome.name, *SDKS[outcome.name]) / "python"
+    with running() as (sandbox, folder):
+        environ = {
+            **sandbox.shell_environ(),
+            "HOME": str(folder),
+            "COMPAT_BUCKET": BUCKET,
+            "COMPAT_ROLE": _role(sandbox),
+            "COMPAT_SOURCE": str(HERE / "source"),
+        }
+        sandbox.client("s3").create_bucket(Bucket=BUCKET)
+        command = [str(python), str(HERE / f"{outcome.name}.py")]
+        done = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        outcome.right += len(_STEP.findall(done.stdout))
+        if done.returncode:
+            raise Wrong(f"after {outcome.right} steps: …{(done.stdout[-300:] + done.stderr).strip()[-_TOLD:]}")
+        left = _left(sandbox)
+        if left:
+            raise Wrong(f"it deleted what it had made, and there is still {', '.join(left)}")
+        outcome.right += 1
+
+
+def _role(sandbox: SandboxProcess) -> str:
+    iam = sandbox.client("iam")
+    role = iam.create_role(RoleName="compat", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="compat", PolicyName="all", PolicyDocument=json.dumps(ALL_S3))
+    return str(role)
+
+
+def _left(sandbox: SandboxProcess) -> list[str]:
+    sagemaker = sandbox.client("sagemaker")
+    found = [endpoint["EndpointName"] for endpoint in sagemaker.list_endpoints()["Endpoints"]]
+    found += [config["EndpointConfigName"] for config in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
+    return found + [model["ModelName"] for model in sagemaker.list_models()["Models"]]

@@ -1,0 +1,106 @@
+"""SDK 2 through what an operator does with it. Run by ``flows.py`` in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import boto3
+import sagemaker
+from sagemaker.analytics import TrainingJobAnalytics
+from sagemaker.deserializers import JSONDeserializer
+from sagemaker.inputs import TrainingInput
+from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
+from sagemaker.pytorch import PyTorch, PyTorchModel
+from sagemaker.pytorch.processing import PyTorchProcessor
+from sagemaker.serializers import JSONSerializer
+from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner
+
+BUCKET, ROLE, SOURCE = (os.environ[name] for name in ("COMPAT_BUCKET", "COMPAT_ROLE", "COMPAT_SOURCE"))
+METRICS = [{"Name": "loss", "Regex": r"loss=([0-9\.]+)"}]
+VERSION = {"framework_version": "2.6", "py_version": "py312"}
+JSON = {"serializer": JSONSerializer(), "deserializer": JSONDeserializer()}
+
+
+def right(step: str) -> None:
+    """Say that a step worked."""
+    print(f"right: {step}", flush=True)
+
+
+session = sagemaker.Session(default_bucket=BUCKET)
+s3, client = boto3.client("s3"), boto3.client("sagemaker")
+data = Path("data")
+data.mkdir()
+for number in range(3):
+    (data / f"{number}.txt").write_text("x")
+uploaded = session.upload_data(str(data), BUCKET, "data")
+right("upload_data")
+
+common = {"role": ROLE, "sagemaker_session": session, "instance_count": 1, "instance_type": "ml.m5.large"}
+estimator = PyTorch(
+    entry_point="train.py", source_dir=SOURCE, metric_definitions=METRICS, hyperparameters={"rate": 0.3, "epochs": 3},
+    output_path=f"s3://{BUCKET}/out", disable_profiler=True, debugger_hook_config=False, **common, **VERSION,
+)  # fmt: skip
+estimator.fit({"training": TrainingInput(uploaded)}, logs="All")
+right("PyTorch.fit with its log")
+job = estimator.latest_training_job.name
+assert PyTorch.attach(job, sagemaker_session=session).model_data == estimator.model_data
+right("attach")
+assert len(TrainingJobAnalytics(job, ["loss"], sagemaker_session=session).dataframe())
+right("TrainingJobAnalytics")
+
+predictor = estimator.deploy(1, "ml.m5.large", entry_point="inference.py", source_dir=SOURCE, **JSON)
+answer = predictor.predict({"a": 1})
+assert answer == {"asked": {"a": 1}, "model": {"rate": 0.3, "files": 3}}, answer
+right("estimator.deploy and predict")
+predictor.update_endpoint(initial_instance_count=2, instance_type="ml.m5.large")
+assert predictor.predict([1])["asked"] == [1]
+right("update_endpoint")
+model_names = [model["ModelName"] for model in client.list_models()["Models"]]
+predictor.delete_endpoint(delete_endpoint_config=True)
+for name in model_names:
+    client.delete_model(ModelName=name)
+right("delete_endpoint")
+
+tuner = HyperparameterTuner(
+    estimator, "loss", {"rate": ContinuousParameter(0.1, 0.9), "epochs": CategoricalParameter([1, 2])}, METRICS,
+    objective_type="Minimize", max_jobs=4, max_parallel_jobs=2, strategy="Random", early_stopping_type="Auto",
+)  # fmt: skip
+tuner.fit({"training": TrainingInput(uploaded)}, wait=False)
+tuner.wait()
+assert client.describe_hyper_parameter_tuning_job(
+    HyperParameterTuningJobName=tuner.latest_tuning_job.name
+)["HyperParameterTuningJobStatus"] == "Completed"  # fmt: skip
+right("HyperparameterTuner.fit")
+assert tuner.best_training_job() and len(tuner.analytics().dataframe()) == 4
+assert tuner.best_estimator().model_data
+right("best_training_job, best_estimator, analytics")
+found = HyperparameterTuner.attach(tuner.latest_tuning_job.name, sagemaker_session=session)
+assert found.best_training_job() == tuner.best_training_job()
+right("HyperparameterTuner.attach")
+
+inputs = [ProcessingInput(uploaded, "/opt/ml/processing/input/data")]
+outputs = [ProcessingOutput(source="/opt/ml/processing/output", output_name="out", destination=f"s3://{BUCKET}/p")]
+script = ScriptProcessor(image_uri=estimator.training_image_uri(), command=["python3"], **common)
+script.run(f"{SOURCE}/process.py", inputs=inputs, outputs=outputs, arguments=["--word", "one"], logs=True)
+assert s3.get_object(Bucket=BUCKET, Key="p/count.txt")["Body"].read() == b"3"
+right("ScriptProcessor with its log")
+PyTorchProcessor(**common, **VERSION).run(code="process.py", source_dir=SOURCE, inputs=inputs, outputs=outputs)
+right("PyTorchProcessor with a source folder")
+
+model = PyTorchModel(
+    estimator.model_data, ROLE, "inference.py", source_dir=SOURCE, sagemaker_session=session, **VERSION
+)
+s3.put_object(Bucket=BUCKET, Key="ask/one.jsonl", Body=b'{"n": 1}\n{"n": 2}\n')
+transformer = model.transformer(
+    1, "ml.m5.large", strategy="SingleRecord", assemble_with="Line", accept="application/json",
+    output_path=f"s3://{BUCKET}/told",
+)  # fmt: skip
+transformer.transform(f"s3://{BUCKET}/ask/", content_type="application/json", split_type="Line", logs=True)
+lines = s3.get_object(Bucket=BUCKET, Key="told/one.jsonl.out")["Body"].read().decode().splitlines()
+assert [json.loads(line)["asked"]["n"] for line in lines] == [1, 2], lines
+right("PyTorchModel.transformer and transform")
+for name in [model["ModelName"] for model in client.list_models()["Models"]]:
+    client.delete_model(ModelName=name)
+right("delete_model")
