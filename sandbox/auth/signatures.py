@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -319,12 +319,15 @@ def canonical_request(request: SignedRequest, scope: Scope, path: str, payload_h
     )
 
 
-def _canonical_paths(raw_path: str, service: str) -> list[str]:
+def _canonical_paths(raw_path: str, service: str) -> Iterator[str]:
     """The canonical URI. S3 signs the path as it is sent; the others normalise it and encode it once more."""
-    if service == "s3":
-        encoded = quote(unquote(raw_path, errors="surrogateescape"), safe="/" + UNRESERVED, errors="surrogateescape")
-        return [raw_path] if encoded == raw_path else [raw_path, encoded]
-    return [quote(_normalised(raw_path), safe="/" + UNRESERVED)]
+    if service != "s3":
+        yield quote(_normalised(raw_path), safe="/" + UNRESERVED)
+        return
+    yield raw_path
+    encoded = quote(unquote(raw_path, errors="surrogateescape"), safe="/" + UNRESERVED, errors="surrogateescape")
+    if encoded != raw_path:
+        yield encoded
 
 
 def _normalised(path: str) -> str:

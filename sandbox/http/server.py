@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from http.client import responses
 
 from sandbox.core.diagnostics import tell_exception
@@ -25,6 +24,7 @@ from sandbox.http.http1 import BadRequest, Body, Disconnected, Head, RawRequest,
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import FileBody, RestResponse
 from sandbox.wire.render_errors import render_error
+from sandbox.wire.render_xml import http_date
 
 HOST = "127.0.0.1"
 # Connections not yet accepted: an upload opens 32 at once, a load test hundreds.
@@ -269,7 +269,7 @@ def _send(connection: socket.socket, response: RestResponse, head: bool, keep: b
     for name, value in response.headers.items():
         lines.append(f"{name}: {_clean(value)}")
         has_length = has_length or name.lower() == "content-length"
-    lines.append(f"Date: {formatdate(usegmt=True)}")
+    lines.append(f"Date: {http_date(time.time())}")
     lines.append("Server: SageDeckSandbox")
     bodiless = head or status in NO_BODY
     chunked = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sandbox.wire.errors import AwsError
@@ -55,18 +56,18 @@ def write(operation: str, answer: Members | Answer | RestResponse, request_id: s
         return answer
     if not isinstance(answer, Answer):
         answer = Answer(answer)
-    root = f'{_root(operation)} xmlns="{NAMESPACE}"'
-    response = render("s3", operation, "rest-xml", answer.members, request_id, root)
+    response = render("s3", operation, "rest-xml", answer.members, request_id, _root(operation))
     response.status = answer.status or response.status
     response.headers.update(answer.headers)
     return response
 
 
+@cache
 def _root(operation: str) -> str:
-    if operation in ROOTS:
-        return ROOTS[operation]
+    """The root element of an answer's body, with the namespace."""
     shape = operation_model("s3", operation).output_shape
-    return str(shape.serialization.get("payload", "")) if shape is not None else ""
+    payload = shape.serialization.get("payload", "") if shape is not None else ""
+    return f'{ROOTS.get(operation, payload)} xmlns="{NAMESPACE}"'
 
 
 def location(region: str) -> RestResponse:

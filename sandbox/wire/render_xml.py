@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -208,9 +210,13 @@ def timestamp(shape: Shape, default: str, milliseconds: bool = False) -> Text:
 
 def http_date(moment: datetime | float) -> str:
     """A time as an HTTP header has it."""
-    from email.utils import formatdate
+    return _http_date(int(seconds(moment)))
 
-    return formatdate(int(seconds(moment)), usegmt=True)
+
+# Every answer has the second of now, and an object that is read often has the second of its change.
+@lru_cache(maxsize=1024)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def seconds(moment: datetime | float) -> float:

@@ -28,9 +28,10 @@ def parse_rest(service: str, request: RestRequest, is_json: bool = True) -> tupl
     Raises ``AwsError``: UnknownOperationException for an unknown route, NotImplemented for a query name that the
     operation does not have, InvalidRequestContentException for a body that cannot be read.
     """
+    path = request.raw_path.partition("?")[0]
     for method, pattern, fixed, operation in _routes(service):
-        found = pattern.fullmatch(request.raw_path.partition("?")[0])
-        if found and method == request.method and all(request.query.get(k) == v for k, v in fixed.items()):
+        found = pattern.fullmatch(path) if method == request.method else None
+        if found and all(request.query.get(k) == v for k, v in fixed.items()):
             _refuse_unknown(service, operation, fixed, request)
             return operation, _members(operation, found, request, is_json)
     raise AwsError("UnknownOperationException", f"{request.method} {request.path} is no operation.", 404)

@@ -84,7 +84,7 @@ def _document(request: RestRequest, route: Route) -> bytes:
 def read_s3(request: RestRequest, caller: Caller) -> S3Call:
     """The call that a request makes. Raises ``AwsError`` for one that S3, or the sandbox, would not take."""
     bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
-    route = route_of(request)
+    route = route_of(request, bucket, key)
     if request.query.get("versionId") == "":
         # Access control and the operation could otherwise mean different versions.
         raise AwsError("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from sandbox.auth.old_urls import AUTHENTICATION
@@ -252,6 +253,7 @@ _TABLE = {(route.where, route.method, route.sub, route.copies): route for route 
 _SUBS = frozenset(route.sub for route in ROUTES if route.sub)
 
 
+@lru_cache(maxsize=256)
 def virtual_bucket(host: str) -> str:
     """The bucket of a virtual-hosted request (``BUCKET.localhost``, ``BUCKET.s3.localhost``), or empty."""
     name = host.rsplit(":", 1)[0].lower()
@@ -275,12 +277,11 @@ def split_path(raw_path: str, host: str) -> tuple[str, str]:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI: the key is not UTF-8.") from exc
 
 
-def route_of(request: RestRequest) -> Route:
-    """The one operation that a request is. Raises NotImplemented, or MethodNotAllowed for a method alone.
+def route_of(request: RestRequest, bucket: str, key: str) -> Route:
+    """The one operation that a request is; ``bucket`` and ``key`` are what ``split_path`` finds in it.
 
-    Access control asks here, too: it must never decide about another operation than the one that is carried out.
+    Raises NotImplemented, or MethodNotAllowed for a method alone.
     """
-    bucket, key = split_path(request.raw_path, request.headers.get("host", ""))
     where = "key" if key else "bucket" if bucket else ""
     names = [name for name in request.query if not _ignored(name)] if request.query else []
     sub = next((name for name in names if name in _SUBS), "")
