@@ -1,4 +1,4 @@
-"""One group of processes on one or several hosts, over gloo; or a single process.
+"""One group of processes on one or several hosts, over gloo, and nccl between GPUs; or a single process.
 
 Gradients and metrics are summed over samples, never averaged over processes: a batch that is cut into unequal
 parts then gives the same step as on one host.
@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import device
 import torch
 import torch.distributed as dist
 from os_words import os_words
-from rendezvous import INTERFACE, Meeting, MeetingError, interface_for, read_meeting
+from rendezvous import GPU_INTERFACE, INTERFACE, Meeting, MeetingError, interface_for, read_meeting
 from torch import Tensor
 
 # How long the hosts of a job wait for each other at its start: for a name, for the first one, for all.
@@ -34,18 +35,26 @@ class HostLost(RuntimeError):
 
 
 class Group:
-    """The processes of a job. Rank 0 prints, measures and writes."""
+    """The processes of a job. Rank 0 prints, measures and writes. ``place`` is the device of this one."""
 
-    def __init__(self, rank: int = 0, world: int = 1, host: str = "") -> None:
-        self.rank, self.world, self.host = rank, world, host
+    def __init__(
+        self, rank: int = 0, world: int = 1, host: str = "", place: torch.device = device.CPU,
+        carried: frozenset[str] = frozenset({"cpu"}),
+    ) -> None:  # fmt: skip
+        self.rank, self.world, self.host, self.place = rank, world, host, place
+        self._carried = carried
 
     @property
     def is_first(self) -> bool:
         """True in the process that writes the model."""
         return self.rank == 0
 
+    def tally(self, place: torch.device) -> torch.device:
+        """Where sums over the processes are kept: on ``place`` where they can be summed there, else on the CPU."""
+        return place if self.world == 1 or place.type in self._carried else device.CPU
+
     def sum(self, values: Tensor) -> Tensor:
-        """``values`` summed over the processes, in place."""
+        """``values`` summed over the processes, in place; they must be where ``tally`` says."""
         if self.world > 1:
             with _exchange():
                 dist.all_reduce(values)
@@ -98,7 +107,7 @@ def _exchange() -> Iterator[None]:
         raise HostLost(f"Another host of this job ended or cannot be reached ({_plain(error)}).") from error
 
 
-def join(env: Mapping[str, str] = os.environ) -> Group:
+def join(env: Mapping[str, str] = os.environ, place: torch.device = device.CPU) -> Group:
     """Join the job's processes as torchrun (RANK, WORLD_SIZE) or SageMaker (SM_HOSTS, SM_CURRENT_HOST) says.
 
     Returns when all are there. Raises ``MeetingError`` when the environment cannot be right, and ``HostLost`` when
@@ -106,20 +115,22 @@ def join(env: Mapping[str, str] = os.environ) -> Group:
     """
     meeting = read_meeting(env)
     if meeting.world == 1:
-        return Group(host=meeting.host)
+        return Group(host=meeting.host, place=place)
     interface = interface_for(env, meeting.address)
     if interface:
         os.environ[INTERFACE] = interface
+        os.environ.setdefault(GPU_INTERFACE, interface)
     store = _store(meeting)
     _wait_for_all(store, meeting)
     over = f" over the network interface {interface}" if interface else ""
+    backend, carried = device.backend(place)
 
     def connect() -> None:
-        dist.init_process_group("gloo", store=store, rank=meeting.rank, world_size=meeting.world, timeout=TIMEOUT)
+        dist.init_process_group(backend, store=store, rank=meeting.rank, world_size=meeting.world, timeout=TIMEOUT)
 
     with _exchange():
         _within(JOIN_TIMEOUT, connect, f"All hosts are there, but they cannot connect to each other{over}.")
-    return Group(meeting.rank, meeting.world, meeting.host)
+    return Group(meeting.rank, meeting.world, meeting.host, place, carried)
 
 
 def _store(meeting: Meeting) -> dist.Store:

@@ -20,13 +20,12 @@ from optimizer import AdamW
 from settings import Settings
 from stopping import Stop
 from torch import Tensor, nn
+from watch import TrainingFailed, Watch
+
+__all__ = ["Batch", "Batches", "FeatureBatches", "Fitted", "TrainingFailed", "epoch_line", "fit", "measure", "shuffled"]
 
 # Rows of features: a few MB at a time.
 EVALUATION_BATCH = 1024
-
-
-class TrainingFailed(RuntimeError):
-    """Training cannot go on; the message says at which step and what to change."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,18 @@ class Fitted:
 
 
 class FeatureBatches:
-    """Batches of stored features; an epoch sees every view of every picture once."""
+    """Batches of stored features, on the group's device; an epoch sees every view of every picture once."""
 
     def __init__(self, train: FeatureSet, valid: FeatureSet, batch_size: int, seed: int, group: Group) -> None:
-        self._inputs = train.features.flatten(0, 1).float()
-        self._labels = train.labels.repeat_interleave(train.features.shape[1])
         share = list(group.share(len(valid)))
-        self._valid_inputs, self._valid_labels = valid.features[share, 0].float(), valid.labels[share]
+        # In full precision they take twice as much, and it is made from a copy in half.
+        needed = 3 * 2 * (train.features.numel() + valid.features.numel())
+        self._place = group.place if needed <= device.room(group.place) else device.CPU
+        self._inputs = train.features.flatten(0, 1).to(self._place).float()
+        self._labels = train.labels.repeat_interleave(train.features.shape[1]).to(self._place)
+        inputs = valid.features[share, 0].to(self._place).float()
+        parts = zip(inputs.split(EVALUATION_BATCH), valid.labels[share].split(EVALUATION_BATCH), strict=True)
+        self._valid = [Batch(part, labels.to(self._place), len(labels)) for part, labels in parts]
         self._batch_size, self._seed, self._group = batch_size, seed, group
 
     def steps(self) -> int:
@@ -77,22 +81,19 @@ class FeatureBatches:
 
     def train(self, epoch: int) -> Iterator[Batch]:
         """Shuffled batches; the last one may be smaller, nothing is dropped."""
-        for rows in shuffled(len(self._labels), self._batch_size, self._seed, epoch):
+        for rows in shuffled(len(self._labels), self._batch_size, self._seed, epoch, self._place):
             mine = rows[self._group.rank :: self._group.world]
             yield Batch(self._inputs[mine], self._labels[mine], len(rows))
 
     def valid(self) -> Iterator[Batch]:
         """This process's share of the validation pictures, unaugmented."""
-        for inputs, labels in zip(
-            self._valid_inputs.split(EVALUATION_BATCH), self._valid_labels.split(EVALUATION_BATCH), strict=True
-        ):
-            yield Batch(inputs, labels, len(labels))
+        yield from self._valid
 
 
-def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Tensor]:
-    """Index batches of one epoch, the same on every host."""
+def shuffled(count: int, batch_size: int, seed: int, epoch: int, place: torch.device = device.CPU) -> Iterator[Tensor]:
+    """Index batches of one epoch on ``place``, the same on every host and device."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 100_003 + epoch))
-    yield from order.split(batch_size)
+    yield from order.to(place).split(batch_size)
 
 
 def fit(
@@ -109,26 +110,28 @@ def fit(
     Every process must call it with the same arguments. Raises ``TrainingFailed`` when the loss is not finite.
     """
     optimizer = AdamW(parameters, settings.decay, settings.epochs * batches.steps())
+    tally = group.tally(device.of(module))
+    scaler: torch.amp.GradScaler | None = None
     fitted, lowest, step = Fitted(), math.inf, 0
     for epoch in range(1, settings.epochs + 1):
         began = time.perf_counter()
-        sums, seen = torch.zeros(2, dtype=torch.float64), 0
-        for number, batch in enumerate(batches.train(epoch), 1):
+        sums, seen = torch.zeros(2, dtype=device.sums(tally), device=tally), 0
+        watch = Watch(tally, step, f"(epoch {epoch}, batch {{}} of {batches.steps()})", settings.learning_rate)
+        for batch in batches.train(epoch):
             step += 1
-            loss, correct, stopping = _step(module, optimizer, batch, settings.label_smoothing, group, stop)
-            if not math.isfinite(loss):
-                raise TrainingFailed(
-                    f"The loss became {loss} at step {step} (epoch {epoch}, batch {number} of {batches.steps()}). "
-                    f"A learning rate below {settings.learning_rate:g} usually helps."
-                )
-            sums += torch.tensor([loss * batch.total, correct], dtype=torch.float64)
+            scaler = scaler or device.scaler(device.of(module), batch.inputs)
+            told = _step(module, optimizer, scaler, batch, settings.label_smoothing, group, stop)
+            sums += told[:2]
             seen += batch.total
-            if stopping:
+            if watch.is_told_to_stop(told) or (group.world == 1 and stop.requested):
                 fitted.ended = "sigterm"
                 return fitted
+        if watch.ends_told_to_stop():
+            fitted.ended = "sigterm"
+            return fitted
         valid_loss, valid_accuracy = measure(module, batches, group)
         seconds = time.perf_counter() - began
-        train_loss, train_accuracy = (sums / seen).tolist()
+        train_loss, train_accuracy = device.to_host(sums / seen).tolist()
         if not math.isfinite(valid_loss):
             raise TrainingFailed(f"The validation loss became {valid_loss} after step {step} (epoch {epoch}).")
         row = {
@@ -163,51 +166,63 @@ def epoch_line(row: dict[str, float]) -> str:
 
 def measure(module: nn.Module, batches: Batches, group: Group) -> tuple[float, float]:
     """Mean cross-entropy and accuracy over all validation pictures of all processes."""
-    sums = torch.zeros(3, dtype=torch.float64)
+    place = device.of(module)
+    sums = torch.zeros(3, dtype=device.sums(place), device=place)
     module.eval()
     with torch.inference_mode():
         for batch in batches.valid():
             sums += _sums(device.answer(module, batch.inputs), batch.labels)
-    loss, correct, count = group.sum(sums).tolist()
+    loss, correct, count = device.to_host(group.sum(sums.to(group.tally(place)))).tolist()
     return loss / count, correct / count
 
 
 def _step(
-    module: nn.Module, optimizer: AdamW, batch: Batch, smoothing: float, group: Group, stop: Stop
-) -> tuple[float, float, bool]:
-    """One optimizer step on the batch of all processes: mean loss, right answers, whether one was told to stop.
+    module: nn.Module,
+    optimizer: AdamW,
+    scaler: torch.amp.GradScaler,
+    batch: Batch,
+    smoothing: float,
+    group: Group,
+    stop: Stop,
+) -> Tensor:
+    """One optimizer step on the batch of all processes: summed loss, right answers, pictures, who was told to stop.
 
-    The loss that is returned is without label smoothing, so that it compares with the validation loss.
+    The loss that is returned is without label smoothing, so that it compares with the validation loss. Nothing waits
+    for the device here, unless the gradients of several processes can only be summed by the CPU.
     """
     optimizer.zero_grad()
-    told = torch.tensor([0.0, 0.0, 0.0, float(stop.requested)], dtype=torch.float64)
+    place = device.of(module)
+    told = torch.zeros(4, dtype=device.sums(place), device=place)
     if len(batch.labels):
         logits = device.answer(module, batch.inputs)
-        labels = batch.labels.to(logits.device)
+        labels = batch.labels.to(place)
         loss = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / batch.total
-        loss.backward()
-        told[:3] = _sums(logits.detach(), batch.labels)
+        scaler.scale(loss).backward()
+        told[:3] = _sums(logits.detach(), labels)
+    if stop.requested:
+        told[3] = 1.0
     if group.world > 1:
         _sum_gradients(optimizer, group)
-        group.sum(told)
-    loss_sum, correct, _, stopping = told.tolist()
-    mean = loss_sum / batch.total
-    if math.isfinite(mean):
-        optimizer.step()
-    return mean, correct, stopping > 0
+        told = group.sum(told.to(group.tally(place)))
+    scaler.step(optimizer)
+    scaler.update()
+    return told
 
 
 def _sum_gradients(optimizer: AdamW, group: Group) -> None:
     parameters = optimizer.parameters
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat = group.sum(device.to_host(torch.cat([part.reshape(-1) for part in parts])))
+    flat = torch.cat([part.reshape(-1) for part in parts])
+    place = flat.device
+    flat = group.sum(flat.to(group.tally(place))).to(place)
     for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-        parameter.grad = part.view_as(parameter).to(parameter.device)
+        parameter.grad = part.view_as(parameter)
 
 
 def _sums(logits: Tensor, labels: Tensor) -> Tensor:
     """Summed cross-entropy, number of right answers, number of pictures."""
-    logits = device.to_host(logits)
-    loss = F.cross_entropy(logits, labels, reduction="sum").double()
-    correct = (logits.argmax(1) == labels).sum().double()
-    return torch.stack([loss, correct, torch.tensor(float(len(labels)), dtype=torch.float64)])
+    kind = device.sums(logits.device)
+    labels = labels.to(logits.device)
+    loss = F.cross_entropy(logits, labels, reduction="sum").to(kind)
+    correct = (logits.argmax(1) == labels).sum().to(kind)
+    return torch.stack([loss, correct, torch.full_like(loss, len(labels))])

@@ -32,6 +32,11 @@ class AdamW:
         self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
         self._decay, self._total, self._done = weight_decay, total_steps, 0
 
+    @property
+    def param_groups(self) -> list[dict[str, list[Tensor]]]:
+        """Where torch's scaler of float16 gradients looks for them."""
+        return [{"params": self.parameters}]
+
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
         for parameter in self.parameters:

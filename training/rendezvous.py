@@ -12,6 +12,8 @@ from dataclasses import dataclass
 # The port at which SageMaker's own launchers meet.
 DEFAULT_PORT = 7777
 INTERFACE = "GLOO_SOCKET_IFNAME"
+# The same for what goes between GPUs.
+GPU_INTERFACE = "NCCL_SOCKET_IFNAME"
 
 
 class MeetingError(ValueError):

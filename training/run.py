@@ -52,12 +52,13 @@ class Run:
         with self.timed("total"):
             torch.set_num_threads(settings.threads)
             torch.manual_seed(settings.seed)
+            self._tell_device()
             store = self._read_store() if settings.features_dir and not settings.prepare_features else None
             with self.timed("read"):
                 dataset = self._read_data() if settings.data_dir else _dataset_of(store)
             classifier = build(settings.backbone, len(dataset.folders))
             load_backbone_weights(classifier, settings.backbone, settings.weights)
-            classifier.to(device.best()).eval()
+            classifier.to(self.group.place).eval()
             with self.timed("features"):
                 sets = self._features(classifier, dataset, store)
             if settings.prepare_features:
@@ -68,6 +69,14 @@ class Run:
             train = self._finetune if settings.unfreeze else self._train_head
             fitted, confusion = train(classifier, dataset, sets)
         self._write(classifier, dataset, fitted, confusion)
+
+    def _tell_device(self) -> None:
+        place = self.group.place
+        if place.type == "cpu":
+            return
+        self.say(f"device: {device.describe(place)}")
+        if idle := device.unused(place):
+            self.say(f"{idle} more GPU(s) are here and idle: torchrun starts one process for each.")
 
     def _read_data(self) -> Dataset:
         assert self.settings.data_dir is not None
@@ -187,7 +196,7 @@ class Run:
         with self.timed("test"), torch.inference_mode():
             for batch in batches:
                 answers.append(device.to_host(device.answer(module, batch.inputs).argmax(1)))
-                labels.append(batch.labels)
+                labels.append(device.to_host(batch.labels))
         given, truth = torch.cat(answers), torch.cat(labels)
         mine = [paths[index] for index in self.group.share(len(paths))]
         wrong = mistakes(mine, truth.tolist(), given.tolist())
@@ -205,7 +214,7 @@ class Run:
         report = make_report(
             dataset.names, fitted.curves, confusion, self.skipped, settings.public(), self.durations,
             best_epoch=fitted.best_epoch, ended=fitted.ended, hosts=self.group.world, features=self.features_from,
-            mistakes=[list(mistake) for mistake in self.mistakes],
+            mistakes=[list(mistake) for mistake in self.mistakes], device=device.describe(self.group.place),
         )  # fmt: skip
         write_report(report, folder, settings.output_data_dir)
         if report["test_accuracy"] is not None:

@@ -66,6 +66,7 @@ class Settings:
     seed: int
     num_workers: int
     threads: int
+    device: str = "auto"
     defaulted: tuple[str, ...] = ()
 
     @property
@@ -77,7 +78,7 @@ class Settings:
 
     def public(self) -> dict[str, Any]:
         """The settings that describe the run, for the report: without folders and the machine's size."""
-        left_out = {"num_workers", "threads", "defaulted"}
+        left_out = {"num_workers", "threads", "device", "defaulted"}
         return {
             name: value for name, value in asdict(self).items() if name not in left_out and not name.endswith("_dir")
         }
@@ -104,10 +105,10 @@ def parse(argv: Sequence[str], env: Mapping[str, str] = os.environ) -> Settings:
     if problems:
         raise SettingsError("; ".join(problems) + ".")
     threads = _threads(env)
-    workers = given.pop("num_workers")
+    workers = given.pop("num_workers") or _decoders(env, threads)
     given["checkpoint_dir"] = _checkpoint_dir(given["checkpoint_dir"])
     defaulted = _by_mode(given)
-    settings = Settings(**given, threads=threads, num_workers=workers or threads, defaulted=defaulted)
+    settings = Settings(**given, threads=threads, num_workers=workers, defaulted=defaulted)
     _check(settings)
     return settings
 
@@ -196,6 +197,7 @@ def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, 
     add("flip-test", _flag, False, "answer with the mean of a picture and its mirror image", nargs="?", const=True)
     add("seed", _whole, 0, "seed of everything random")
     add("num-workers", _whole, 0, "threads that read pictures and run the frozen backbone; 0: one for each CPU")
+    add("device", str, "auto", "auto: a GPU where there is one; cpu; or a device's name in torch")
     # SageMaker's tuner adds it to every trial.
     parser.add_argument("--_tuning_objective_metric", default="", help=argparse.SUPPRESS)
     return parser, kinds
@@ -235,11 +237,27 @@ def _check(settings: Settings) -> None:
 
 def _threads(env: Mapping[str, str]) -> int:
     """CPUs to use: OMP_NUM_THREADS, else SM_NUM_CPUS, never more than this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = _usable()
     for name in ("OMP_NUM_THREADS", "SM_NUM_CPUS"):
         if env.get(name, "").isdigit() and int(env[name]) > 0:
             return min(usable, int(env[name]))
     return usable
+
+
+def _decoders(env: Mapping[str, str], threads: int) -> int:
+    """CPUs for this process's pictures: of several processes on a machine each has its share.
+
+    torchrun gives each one thread, lest they get into each other's way, whatever the machine has.
+    """
+    beside = env.get("LOCAL_WORLD_SIZE", "")
+    if not (beside.isdigit() and int(beside) > 1):
+        return threads
+    given = env.get("SM_NUM_CPUS", "")
+    return max(threads, min(_usable(), int(given) if given.isdigit() else MOST) // int(beside))
+
+
+def _usable() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _text(value: str) -> str:

@@ -11,7 +11,9 @@ import sys
 import traceback
 from pathlib import Path
 
+import device
 from data import DataError
+from device import DeviceError
 from distributed import Group, HostLost, join
 from feature_store import FeatureStoreError
 from fit import TrainingFailed
@@ -21,7 +23,9 @@ from run import Run
 from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
-EXPECTED = (SettingsError, MeetingError, DataError, WeightsError, FeatureStoreError, TrainingFailed)
+EXPECTED = (
+    SettingsError, DeviceError, MeetingError, DataError, WeightsError, FeatureStoreError, TrainingFailed,
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
@@ -30,7 +34,9 @@ def main(argv: list[str]) -> int:
         group: Group | None = None
         try:
             settings: Settings = parse(argv)
-            group = join()
+            place = device.best(settings.device)
+            device.settle(place)
+            group = join(place=place)
             Run(settings, group, stop).execute()
         except Stopped:
             print("Stopped before the first epoch ended: there is no model to save.", flush=True)

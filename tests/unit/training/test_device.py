@@ -15,8 +15,9 @@ import torch
 import train
 from distributed import Group
 from features import FeatureSet
-from fit import FeatureBatches, fit
+from fit import FeatureBatches, TrainingFailed, fit, shuffled
 from model import Head
+from optimizer import AdamW
 from settings import parse
 from stopping import Stop
 
@@ -41,7 +42,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         asked.add(device.of(module).type)
         return answer(module, inputs)
 
-    monkeypatch.setattr(device, "best", lambda: PLACE)
+    monkeypatch.setattr(device, "best", lambda *_: PLACE)
     monkeypatch.setattr(device, "answer", noting)
     monkeypatch.setattr(features, "ordered_map", one_by_one)
     monkeypatch.setattr(finetune, "ordered_map", one_by_one)
@@ -110,3 +111,133 @@ def test_what_hosts_exchange_is_in_the_machines_memory(elsewhere: set[str]) -> N
 def test_one_file_alone_knows_that_there_are_other_devices() -> None:
     others = {path.name for path in TRAINING.glob("*.py") if "cuda" in path.read_text(encoding="utf-8")}
     assert others == {"device.py"}
+
+
+def test_what_steps_gave_is_looked_at_in_time_though_not_at_once(
+    elsewhere: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    later = device.Later.values
+    monkeypatch.setattr(device.Later, "values", lambda self: looks.append(1) or later(self))
+    features = torch.randn(400, 1, 4).half()
+    settings = parse(["--data-dir", "d", "--model-dir", "m", "--epochs", "1", "--batch-size", "8"], {})
+
+    def run() -> Head:
+        found = FeatureSet(features, torch.arange(400) % 2, [str(number) for number in range(400)])
+        head, group = Head(4, 2).to(PLACE), Group(place=PLACE)
+        batches = FeatureBatches(found, found, 8, 0, group)
+        fit(head, [(list(head.parameters()), 0.01)], batches, settings, group, Stop(), print)
+        return head
+
+    run()
+    assert len(looks) == 7, "50 steps, looked at by eights"
+    order = torch.cat(list(shuffled(400, 8, 0, 1))).tolist()
+    features[order[8 * 20 + 3]] = float("nan")
+    with pytest.raises(TrainingFailed, match=r"became nan at step 21 \(epoch 1, batch 21 of 50\)"):
+        run()
+
+
+def test_a_stop_is_honoured_at_the_next_step_and_by_all_processes_at_the_same_one(elsewhere: set[str]) -> None:
+    class Other(Group):
+        """Another process that is told to stop during the 20th step."""
+
+        steps = 0
+
+        def sum(self, values: torch.Tensor) -> torch.Tensor:
+            if values.shape == (4,):
+                self.steps += 1
+                values[3] += self.steps == 20
+            return values
+
+    found = FeatureSet(torch.randn(800, 1, 4).half(), torch.arange(800) % 2, [str(number) for number in range(800)])
+    settings = parse(["--data-dir", "d", "--model-dir", "m", "--epochs", "1", "--batch-size", "8"], {})
+    group = Other(0, 2, place=PLACE, carried=frozenset({"cpu", PLACE.type}))
+    head = Head(4, 2).to(PLACE)
+    batches = FeatureBatches(found, found, 8, 0, group)
+    fitted = fit(head, [(list(head.parameters()), 0.01)], batches, settings, group, Stop(), print)
+    assert fitted.ended == "sigterm" and 20 <= group.steps <= 20 + 2 * device.LOOK_EVERY
+
+
+def gpus(monkeypatch: pytest.MonkeyPatch, count: int, *, works: bool = True) -> None:
+    """A machine with so many GPUs."""
+
+    def ones(*shape: int, device: object = None) -> torch.Tensor:
+        if not works:
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nlong story")
+        return torch.zeros(*shape).add_(1)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(torch, "ones", ones)
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "env", "place"),
+    [
+        (0, "auto", {}, "cpu"),
+        (2, "cpu", {}, "cpu"),
+        (1, "auto", {}, "cuda:0"),
+        (4, "CUDA", {}, "cuda:0"),
+        (4, "cuda:3", {}, "cuda:3"),
+        (4, "auto", {"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "4"}, "cuda:2"),
+        (0, "auto", {"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "4"}, "cpu"),
+    ],
+)
+def test_the_device_of_a_process(
+    monkeypatch: pytest.MonkeyPatch, count: int, wanted: str, env: dict[str, str], place: str
+) -> None:
+    gpus(monkeypatch, count)
+    assert str(device.best(wanted, env)) == place
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "env", "said"),
+    [
+        (0, "cuda", {}, "device is cuda, but torch finds no NVIDIA GPU on this machine."),
+        (0, "mps", {}, "device is mps, but torch finds no Apple GPU on this machine."),
+        (2, "cuda:2", {}, "device is cuda:2, but this machine's GPUs are 0 to 1."),
+        (1, "gpu", {}, "There is no device “gpu”: give auto, cpu, cuda, cuda:1 or mps."),
+        (2, "cuda:0", {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}, "device is cuda:0 for all 2 processes"),
+        (1, "auto", {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}, "start one process for each GPU."),
+        (1, "auto", {"LOCAL_RANK": "one"}, "LOCAL_RANK must be a whole number, not “one”."),
+    ],
+)
+def test_a_device_that_is_not_there_is_a_plain_sentence(
+    monkeypatch: pytest.MonkeyPatch, count: int, wanted: str, env: dict[str, str], said: str
+) -> None:
+    gpus(monkeypatch, count)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(device.DeviceError) as error:
+        device.best(wanted, env)
+    assert said in str(error.value)
+
+
+def test_a_gpu_that_does_not_work_is_left_alone_or_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpus(monkeypatch, 2, works=False)
+    assert device.best("auto", {}) == device.CPU
+    why = "CUDA error: no kernel image is available for execution on the device"
+    assert capsys.readouterr().out == f"The GPU cannot be used ({why}): the CPU is.\n"
+    for wanted, env in (("cuda", {}), ("auto", {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"})):
+        with pytest.raises(device.DeviceError, match="no kernel image"):
+            device.best(wanted, env)
+
+
+def test_a_wrong_device_ends_a_job_with_the_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["--data-dir", "d", "--model-dir", "m", "--device", "tpu"]) == 1
+    assert capsys.readouterr().err == "error: There is no device “tpu”: give auto, cpu, cuda, cuda:1 or mps.\n"
+
+
+def test_small_gradients_survive_float16_and_an_overflow_moves_nothing() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    optimizer = AdamW([([weight], 0.1)], 0.0, 10)
+    scaler = torch.amp.GradScaler("cpu")
+    for factor in (1.0, float("inf")):
+        optimizer.zero_grad()
+        before = weight.detach().clone()
+        scaler.scale((weight * factor).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert torch.equal(weight.detach(), before) == (factor > 1)
+    assert not device.scaler(device.CPU, torch.zeros(1, dtype=torch.uint8)).is_enabled()

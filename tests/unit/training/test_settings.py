@@ -80,6 +80,15 @@ def test_threads_follow_the_environment(env: dict[str, str], threads: int) -> No
     assert settings.threads == threads == settings.num_workers
 
 
+def test_processes_on_one_machine_share_its_cpus_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("settings._usable", lambda: 16)
+    torchrun = {**CHANNELS, "OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "4"}
+    assert (parse([], torchrun).num_workers, parse([], torchrun).threads) == (4, 1)
+    assert parse([], {**torchrun, "SM_NUM_CPUS": "8"}).num_workers == 2
+    assert parse(["--num-workers", "3"], torchrun).num_workers == 3
+    assert parse([], {**torchrun, "LOCAL_WORLD_SIZE": "1"}).num_workers == 1
+
+
 def test_the_reports_settings_hold_no_folders() -> None:
     public = parse([], CHANNELS).public()
     assert public["backbone"] == "efficientnet_lite0"
