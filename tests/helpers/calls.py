@@ -10,7 +10,7 @@ from sandbox.s3.requests.call import read_s3
 from sandbox.service import Service
 from sandbox.wire.call import Call
 from sandbox.wire.messages import BytesPayload, Caller, RestRequest
-from sandbox.wire.models import service_model
+from sandbox.wire.models import operation_model, service_model
 from sandbox.wire.protocols import protocol_of
 from sandbox.wire.reading import model_name, read_call
 
@@ -74,3 +74,16 @@ def ask(service: Service, operation: str, members: dict[str, Any], caller: Calle
     http = request_of(service.signing_name or service.name, "POST", "/")
     call = service.check(Call(service.name, operation, members, caller or operator, "json", http, model))
     return service.operations[operation](call.members, call.caller) or {}
+
+
+def spoken(service: str) -> str:
+    """The protocol in which clients of a service write."""
+    metadata = service_model(service).metadata
+    protocols = metadata.get("protocols") or [metadata["protocol"]]
+    return next(name for name in ("json", "query", "ec2", "rest-json", "rest-xml") if name in protocols)
+
+
+def call_of(service: str, operation: str, **members: Any) -> Call:
+    """A call as access control lets it through."""
+    http = request_of(service, "POST", "/")
+    return Call(service, operation, members, CALLER, spoken(service), http, operation_model(service, operation))

@@ -17,7 +17,7 @@ from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import RestResponse
 from sandbox.wire.models import operation_model, service_model
-from tests.helpers.calls import CALLER, NAMES, request_of
+from tests.helpers.calls import NAMES, call_of, spoken
 
 # Nobody but the operator has these: what they change is not decided about by any rule.
 THE_OPERATORS = {
@@ -43,17 +43,6 @@ class Moto:
     def handle(self, call: Call) -> RestResponse:
         self.asked.append((call.service, call.operation))
         return RestResponse(204, {}, b"")
-
-
-def spoken(service: str) -> str:
-    metadata = service_model(service).metadata
-    protocols = metadata.get("protocols") or [metadata["protocol"]]
-    return next(name for name in ("json", "query", "ec2", "rest-json", "rest-xml") if name in protocols)
-
-
-def call_of(service: str, operation: str) -> Call:
-    http = request_of(service, "POST", "/")
-    return Call(service, operation, {}, CALLER, spoken(service), http, operation_model(service, operation))
 
 
 @pytest.mark.parametrize("service", sorted({*ALLOWED, *EMPTY, "cloudformation", "rekognition", "polly"}))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sandbox.moto_host.empty_lists import EMPTY
 from sandbox.moto_host.gate import Gate
 from sandbox.moto_host.missing import refuse
+from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError
+from sandbox.wire.messages import RestResponse
 from sandbox.wire.models import operation_model
-from tests.unit.sandbox.moto_host.test_gate import Moto, call_of
+from tests.helpers.calls import call_of
 
 # How members end that name a thing.
 ENDINGS = ("Id", "Ids", "Name", "Names", "Arn", "Arns", "Identifier")
@@ -25,6 +25,16 @@ NARROWED = {
     ("rds", "DescribeDBSnapshots", "DBInstanceIdentifier"),
     ("sagemaker", "ListMonitoringSchedules", "EndpointName"),
 }
+
+
+class NoMoto:
+    """Is not asked."""
+
+    def handle(self, call: Call) -> RestResponse:
+        raise AssertionError(call.operation)
+
+
+GATE = Gate(NoMoto())
 
 
 def missed(service: str, operation: str, member: str) -> str:
@@ -64,11 +74,10 @@ def test_what_is_asked_for_by_its_name_is_missed(
     service: str, operation: str, member: str, code: str, text: str
 ) -> None:
     many = member.endswith("s")
-    call = replace(call_of(service, operation), members={member: ["x"] if many else "x"})
     with pytest.raises(AwsError, match=text) as refused:
-        Gate(Moto()).handle(call)
+        GATE.handle(call_of(service, operation, **{member: ["x"] if many else "x"}))
     assert refused.value.code == code
-    assert Gate(Moto()).handle(replace(call, members={member: []} if many else {})).status == 200
+    assert GATE.handle(call_of(service, operation, **({member: []} if many else {}))).status == 200
 
 
 def test_every_name_is_missed_narrows_or_is_refused() -> None:
