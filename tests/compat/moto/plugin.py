@@ -40,6 +40,8 @@ TRUST = {
 }
 # One of each for all regions: whose client is of some region says nothing about where a test is.
 GLOBAL = ("iam", "s3", "sts")
+# Files with what several tests need first (a role that Lambda may take): in regions of their own.
+HELPERS = ("__init__.py", "utilities.py")
 # What a test says is not there.
 _UNKNOWN = {f"arn:aws:iam::{ACCOUNT}:role/service-role/unknown_role"}
 _ROLE = re.compile(rf"arn:aws:iam::{ACCOUNT}:role(/(?:.+/)?)([\w+=,.@-]+)")
@@ -92,15 +94,17 @@ class Sandboxes:
         self.port, self._region, self._settled = free_port(), REGION, False
         self._roles.clear()
 
-    def wants(self, service: str, region: str | None) -> None:
-        """A client of this service and region was made."""
+    def wants(self, service: str, region: str | None, maker: str) -> None:
+        """A client of this service and region was made, in the file ``maker``."""
         # Other partitions have other accounts, which we have not.
         if region is None or region.startswith(("cn-", "us-iso", "us-gov")) or self.everywhere:
             return
-        settles = service not in GLOBAL and not self._settled
-        self._settled = self._settled or settles
+        counts = service not in GLOBAL and not maker.endswith(HELPERS)
+        settles, settled = counts and not self._settled, self._settled
+        self._settled = settled or settles
         if self._running is None:
-            self._region = region if settles or self._region == REGION else self._region
+            if settles or (self._region == REGION and (counts or not settled)):
+                self._region = region
         elif settles and region != self._region:
             self._region = region
             self._move()
@@ -221,7 +225,8 @@ def _redirect_to_sandbox() -> None:
         def made(real: Any) -> Any:
             def make(*args: Any, **kwargs: Any) -> Any:
                 service = str(args[0] if args else kwargs.get("service_name"))
-                sandboxes.wants(service, kwargs.get("region_name") or (args[1] if len(args) == 2 else None))
+                region = kwargs.get("region_name") or (args[1] if len(args) == 2 else None)
+                sandboxes.wants(service, region, sys._getframe(1).f_code.co_filename)
                 kwargs.setdefault("endpoint_url", sandboxes.url)
                 if not str(kwargs.get("aws_access_key_id") or "AKIA").startswith(("AKIA", "ASIA")):
                     # Keys that moto's tests invented; those that the account gave them are its own.
