@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from sandbox.core.state import StateDir
@@ -11,11 +11,12 @@ from sandbox.s3.listing import walk
 from sandbox.s3.multipart import Multipart
 from sandbox.s3.settings.lifecycle import Lifecycles
 from sandbox.s3.store import ObjectInfo, Store
-from sandbox.s3.tags import tags_in
+from sandbox.s3.tags import MAX_BUCKET_TAGS, check_tags, tagging_document, tags_in
 from sandbox.wire.errors import AwsError, disk_full, is_disk_full
 
 # Bytes a read.
 BLOCK = 1024 * 1024
+_TAGGING = "tagging"
 
 
 class S3:
@@ -68,8 +69,18 @@ class S3:
 
     def bucket_tags(self) -> dict[str, dict[str, str]]:
         """The tags of the buckets that have some, by the bucket's name."""
-        kept = {bucket.name: self.store.setting(bucket.name, "tagging") for bucket in self.store.buckets()}
+        kept = {bucket.name: self.store.setting(bucket.name, _TAGGING) for bucket in self.store.buckets()}
         return {name: dict(tags_in(text.encode())) for name, text in kept.items() if text}
+
+    def change_tags(self, bucket: str, tags: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+        """Set some tags of a bucket, take others away. Raises NoSuchBucket, InvalidTag; then nothing is changed."""
+        with self.store.db.transaction():
+            self.store.bucket(bucket)
+            kept = self.store.setting(bucket, _TAGGING)
+            known = dict(tags_in(kept.encode())) if kept else {}
+            left = {key: value for key, value in {**known, **tags}.items() if key not in set(removed)}
+            check_tags([*left.items()], MAX_BUCKET_TAGS)
+            self.store.set_setting(bucket, _TAGGING, tagging_document(left) if left else None)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """All objects under ``prefix`` in key order."""

@@ -30,16 +30,18 @@ def _constraints() -> frozenset[str]:
 
 def new_region(signed: str, constraint: str) -> str:
     """The region of a bucket that a request signed for ``signed`` makes. Raises AWS's refusal of ``constraint``."""
+    wanted = _OLD_NAMES.get(constraint, constraint)
+    if signed != REGION and wanted != signed:
+        # Whatever else it is, also us-east-1, which is told by none, and what is no region.
+        told = constraint[:100] or "unspecified"
+        text = f"The {told} location constraint is incompatible for the region specific endpoint"
+        raise AwsError("IllegalLocationConstraintException", f"{text} this request was sent to.")
     if constraint and constraint not in _constraints():
         raise AwsError(
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
             LocationConstraint=constraint[:100],
         )
-    wanted = _OLD_NAMES.get(constraint, constraint)
-    if signed != REGION and wanted != signed:
-        text = f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint"
-        raise AwsError("IllegalLocationConstraintException", f"{text} this request was sent to.")
     return wanted or REGION
 
 

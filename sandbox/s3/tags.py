@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from xml.etree import ElementTree
 
 from sandbox.s3 import xml
 from sandbox.s3.answers import Members
@@ -41,3 +42,14 @@ def tag_set(tags: Mapping[str, str]) -> Members:
 def tags_in(body: bytes) -> list[tuple[str, str]]:
     """The pairs of a ``<Tagging>`` document, whatever they are."""
     return [(xml.text_of(tag, "Key"), xml.text_of(tag, "Value")) for tag in xml.parse(body).iter("Tag")]
+
+
+def tagging_document(tags: Mapping[str, str]) -> str:
+    """The ``<Tagging>`` document that says these tags."""
+    root = ElementTree.Element("Tagging")
+    listed = ElementTree.SubElement(root, "TagSet")
+    for name, value in tags.items():
+        tag = ElementTree.SubElement(listed, "Tag")
+        ElementTree.SubElement(tag, "Key").text = name
+        ElementTree.SubElement(tag, "Value").text = value
+    return ElementTree.tostring(root, encoding="unicode")

@@ -12,6 +12,7 @@ from sandbox.context import SandboxContext
 from sandbox.core.account import arn as make_arn
 from sandbox.core.account import bucket_arn
 from sandbox.core.state import Database
+from sandbox.iam.needs.tagging import own_call
 from sandbox.s3.inside import S3
 from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.tagged_elsewhere import SERVICES, Ask, kind_of
@@ -37,7 +38,7 @@ class TaggingService(Service):
     _s3: S3
 
     def start(self, ctx: SandboxContext) -> None:
-        """Read the tags of all services; write those that SageMaker's own operations keep."""
+        """Read the tags of all services, and have each service write its own."""
         self._db, self._tags, self._call = ctx.state.db, Tags(ctx.state.db), ctx.call
         self._s3 = ctx.part(S3)
         self.operations |= {
@@ -99,25 +100,37 @@ class TaggingService(Service):
         return {"TagValues": values, "PaginationToken": ""}
 
     def _tag(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
-        tags = [{"Key": key, "Value": value} for key, value in request["Tags"].items()]
-        return self._each(request, lambda arn: self._tags.add_tags({"ResourceArn": arn, "Tags": tags}))
+        return self._each(request["ResourceARNList"], request["Tags"], ())
 
-    def _untag(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
-        keys = request["TagKeys"]
-        return self._each(request, lambda arn: self._tags.delete_tags({"ResourceArn": arn, "TagKeys": keys}))
+    def _untag(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
+        return self._each(request["ResourceARNList"], {}, request["TagKeys"])
 
-    def _each(self, request: dict[str, Any], change: Any) -> dict[str, object]:
+    def _each(self, resources: list[str], tags: Mapping[str, str], keys: Sequence[str]) -> dict[str, object]:
         failed = {}
-        for arn in request["ResourceARNList"]:
+        for resource in resources:
             try:
-                change(arn)
+                self._change(resource, tags, keys)
             except AwsError as error:
-                failed[arn] = {
+                failed[resource] = {
                     "StatusCode": error.status,
                     "ErrorCode": "InvalidParameterException",
                     "ErrorMessage": error.message,
                 }
         return {"FailedResourcesMap": failed}
+
+    def _change(self, resource: str, tags: Mapping[str, str], keys: Sequence[str]) -> None:
+        asked = own_call(resource, tags, keys)
+        if asked is None:
+            raise AwsError("InvalidParameterException", f"The account has no resource {resource} that has tags.")
+        service, operation, members = asked
+        if service == _S3:
+            self._s3.change_tags(members["Bucket"], tags, keys)
+        elif service == _OWN and tags:
+            self._tags.add_tags(members)
+        elif service == _OWN:
+            self._tags.delete_tags(members)
+        else:
+            self._call(service, operation, members)
 
 
 def _resources(named: list[str], types: list[str], filters: list[dict[str, Any]]) -> tuple[str, list[Any]]:

@@ -281,4 +281,13 @@ def test_the_search_by_tag_finds_what_every_service_tagged_and_nothing_untagged(
     assert arns == {f"instance/{launched['InstanceId']}", "kennel-pictures", "kennel"}
     everything = client("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"]
     assert all(item["Tags"] for item in everything)
+    resources = [item["ResourceARN"] for item in found["ResourceTagMappingList"]]
+    for change in (
+        lambda tagging: tagging.tag_resources(ResourceARNList=resources, Tags={"floor": "2"}),
+        lambda tagging: tagging.untag_resources(ResourceARNList=resources, TagKeys=["team"]),
+    ):
+        assert change(client("resourcegroupstaggingapi"))["FailedResourcesMap"] == {}
+    found = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "floor"}])
+    assert [item["ResourceARN"] for item in found["ResourceTagMappingList"]] == resources
+    assert all(item["Tags"] == [{"Key": "floor", "Value": "2"}] for item in found["ResourceTagMappingList"])
     ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])

@@ -22,10 +22,10 @@ from sandbox.iam.needs.others import (
     pricing_needs,
     quota_needs,
     scaling_needs,
-    tagging_needs,
 )
 from sandbox.iam.needs.s3 import s3_needs
 from sandbox.iam.needs.sagemaker import runtime_needs, sagemaker_needs
+from sandbox.iam.needs.tagging import tagging_needs
 from sandbox.moto_host.empty_lists import empty_answer
 from sandbox.wire.call import Call
 from sandbox.wire.models import service_model

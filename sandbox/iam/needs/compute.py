@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.core.account import ACCOUNT_ID, arn
+from sandbox.core.account import ACCOUNT_ID, REGION, arn
 from sandbox.iam.needs.need import Names, Need, text, texts
 from sandbox.wire.call import Call
 
@@ -49,6 +49,9 @@ _KINDS = {
     "subnet": "subnet",
     "vpc": "vpc",
     "sg": "security-group",
+    "sgr": "security-group-rule",
+    "acl": "network-acl",
+    "dopt": "dhcp-options",
     "eni": "network-interface",
     "eipalloc": "elastic-ip",
     "igw": "internet-gateway",
@@ -94,7 +97,7 @@ def ec2_needs(call: Call, names: Names) -> list[Need] | None:
     if call.operation in ("CreateDefaultVpc", "GetEbsEncryptionByDefault"):
         return [Need(action)]
     if call.operation in ("CreateTags", "DeleteTags"):
-        return [Need(action, _by_id(call, name)) for name in texts(call, "Resources")]
+        return [Need(action, resource_arn(name, call.region)) for name in texts(call, "Resources")]
     return [Need(action)] if call.operation.startswith("Describe") else None
 
 
@@ -197,8 +200,9 @@ def _arn(call: Call, kind: str, name: str) -> str:
     return arn("ec2", f"{kind}/{name}", call.region)
 
 
-def _by_id(call: Call, name: str) -> str:
-    return _arn(call, _KINDS.get(name.partition("-")[0], "*"), name)
+def resource_arn(name: str, region: str = REGION) -> str:
+    """The ARN of what has this id; of a kind that is not known here it could be any."""
+    return arn("ec2", f"{_KINDS.get(name.partition('-')[0], '*')}/{name}", region)
 
 
 def ssm_needs(call: Call, names: Names) -> list[Need] | None:

@@ -1,15 +1,10 @@
-"""What the operations of ECR, the Tagging API, Service Quotas, prices and scaling need, and a few of the account."""
+"""What the operations of ECR, Service Quotas, prices and scaling need, and a few of the account."""
 
 from __future__ import annotations
 
 from sandbox.core.account import arn
-from sandbox.iam.needs.need import Names, Need, member_names, text, texts
+from sandbox.iam.needs.need import Names, Need, member_names, text
 from sandbox.wire.call import Call
-
-# How the service of an ARN calls setting and removing tags.
-_TAGGING = {
-    "sagemaker": {"TagResources": "sagemaker:AddTags", "UntagResources": "sagemaker:DeleteTags"},
-}
 
 
 def ecr_needs(call: Call, names: Names) -> list[Need] | None:
@@ -32,21 +27,6 @@ def account_needs(call: Call, names: Names) -> list[Need] | None:
     if call.operation == "DescribeBudgets":
         return [Need("budgets:ViewBudget", arn("budgets", "budget/*", ""))]
     return [Need(f"{call.service}:{call.operation}")] if call.operation in _OF_THE_ACCOUNT else None
-
-
-def tagging_needs(call: Call, names: Names) -> list[Need] | None:
-    """The Tagging API: changing tags also needs the service's own permission, on each resource."""
-    needs = [Need(f"tag:{call.operation}")]
-    if call.operation in ("GetResources", "GetTagKeys", "GetTagValues"):
-        return needs
-    if call.operation not in ("TagResources", "UntagResources"):
-        return None
-    for resource in texts(call, "ResourceARNList"):
-        service = resource.split(":")[2] if resource.count(":") > 4 else ""
-        # For a service that the sandbox does not have, the answer is that the resource does not exist.
-        action = _TAGGING.get(service, {}).get(call.operation, f"tag:{call.operation}")
-        needs.append(Need(action, resource))
-    return needs
 
 
 def quota_needs(call: Call, names: Names) -> list[Need] | None:

@@ -114,6 +114,26 @@ MISSING = "because no {} allows the a:B action"
 DENIED = "with an explicit deny in {}"
 
 
+def test_tags_of_all_services_need_the_permission_of_each() -> None:
+    ours = f"us-east-1:{ACCOUNT}"
+    resources = {
+        "arn:aws:s3:::b": ["s3:PutBucketTagging", "s3:GetBucketTagging"],
+        f"arn:aws:ec2:{ours}:instance/i-1": ["ec2:CreateTags"],
+        f"arn:aws:ec2:{ours}:network-acl/acl-1": ["ec2:CreateTags"],
+        f"arn:aws:lambda:{ours}:function:f": ["lambda:TagResource"],
+        f"arn:aws:cloudwatch:{ours}:alarm:a": ["cloudwatch:TagResource"],
+        LOGS + "g": ["logs:TagResource"],
+        SAGEMAKER + "model/m": ["sagemaker:AddTags"],
+        # There is none, and it stays untagged.
+        f"arn:aws:ec2:{ours}:volume/i-1": ["tag:TagResources"],
+    }
+    found = json_call("resourcegroupstaggingapi", "TagResources", ResourceARNList=[*resources], Tags={"x": "1"})
+    wanted = [(action, resource) for resource, actions in resources.items() for action in actions]
+    assert found == [("tag:TagResources", "*"), *wanted]
+    found = json_call("resourcegroupstaggingapi", "UntagResources", ResourceARNList=[LOGS + "g"], TagKeys=["x"])
+    assert found[1:] == [("logs:UntagResource", LOGS + "g")]
+
+
 @pytest.mark.parametrize(
     ("decision", "protocol", "code", "status", "reason"),
     [

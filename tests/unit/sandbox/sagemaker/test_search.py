@@ -141,6 +141,9 @@ def test_what_cannot_be_searched_is_refused(db: Database, request_: dict[str, An
         search(db, **request_)
 
 
+written: list[tuple[str, str, dict[str, Any]]] = []
+
+
 def elsewhere(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """Another service's answer: an instance with a tag, a function with none."""
     if operation == "DescribeTags" and "NextToken" not in request:
@@ -148,6 +151,8 @@ def elsewhere(service: str, operation: str, request: dict[str, Any]) -> dict[str
         return {"Tags": [disk], "NextToken": "2"}
     if operation == "DescribeTags":
         return {"Tags": [{"ResourceType": "instance", "ResourceId": "i-1", "Key": "x", "Value": "1"}]}
+    if operation in ("CreateTags", "DeleteTags", "TagResource", "UntagResource"):
+        written.append((service, operation, request))
     if operation == "ListFunctions":
         return {"Functions": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:f"}]}
     return {}
@@ -209,3 +214,46 @@ def test_many_resources_are_tagged_at_once(tagging: TaggingService, db: Database
     assert {"Key": "x", "Value": "1"} in Tags(db).of(arns[0])
     ask(tagging, "UntagResources", {"ResourceARNList": arns[:1], "TagKeys": ["x"]})
     assert [tag["Key"] for tag in Tags(db).of(arns[0])] == ["a.b", "team"]
+
+
+OURS = "us-east-1:123456789012"
+GROUP = f"arn:aws:logs:{OURS}:log-group:/aws/lambda/f"
+ALARM = f"arn:aws:cloudwatch:{OURS}:alarm:a"
+FUNCTION = f"arn:aws:lambda:{OURS}:function:f"
+DISK = f"arn:aws:ec2:{OURS}:volume/vol-1"
+
+
+def test_each_service_writes_its_own_tags(tagging: TaggingService) -> None:
+    written.clear()
+    resources = [DISK, FUNCTION, ALARM, GROUP]
+    assert ask(tagging, "TagResources", {"ResourceARNList": resources, "Tags": {"x": "1"}})["FailedResourcesMap"] == {}
+    assert ask(tagging, "UntagResources", {"ResourceARNList": resources, "TagKeys": ["x"]})["FailedResourcesMap"] == {}
+    pairs, keys = [{"Key": "x", "Value": "1"}], ["x"]
+    assert written == [
+        ("ec2", "CreateTags", {"Resources": ["vol-1"], "Tags": pairs}),
+        ("lambda", "TagResource", {"Resource": FUNCTION, "Tags": {"x": "1"}}),
+        ("cloudwatch", "TagResource", {"ResourceARN": ALARM, "Tags": pairs}),
+        ("logs", "TagResource", {"resourceArn": GROUP, "tags": {"x": "1"}}),
+        ("ec2", "DeleteTags", {"Resources": ["vol-1"], "Tags": [{"Key": "x"}]}),
+        ("lambda", "UntagResource", {"Resource": FUNCTION, "TagKeys": keys}),
+        ("cloudwatch", "UntagResource", {"ResourceARN": ALARM, "TagKeys": keys}),
+        ("logs", "UntagResource", {"resourceArn": GROUP, "tagKeys": keys}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        # A kind that its id is not of: who may tag volumes does not tag an instance by it.
+        f"arn:aws:ec2:{OURS}:volume/i-1",
+        "arn:aws:ec2:eu-west-1:123456789012:instance/i-1",
+        "arn:aws:lambda:us-east-1:999999999999:function:f",
+        f"arn:aws:rds:{OURS}:db:d",
+        "no-arn-at-all",
+    ],
+)
+def test_what_the_account_has_not_is_not_tagged(tagging: TaggingService, resource: str) -> None:
+    written.clear()
+    answer = ask(tagging, "TagResources", {"ResourceARNList": [resource], "Tags": {"x": "1"}})
+    assert answer["FailedResourcesMap"][resource]["ErrorCode"] == "InvalidParameterException"
+    assert written == []

@@ -360,6 +360,9 @@ IRELAND = {"LocationConstraint": "eu-west-1"}
         ("us-east-1", "nowhere-1", "InvalidLocationConstraint"),
         ("eu-west-1", "", "IllegalLocationConstraintException"),
         ("eu-west-1", "eu-central-1", "IllegalLocationConstraintException"),
+        # Of one region's address: whatever is not its own, also what is told by none, and what is no region.
+        ("eu-west-1", "us-east-1", "IllegalLocationConstraintException"),
+        ("eu-west-1", "nowhere-1", "IllegalLocationConstraintException"),
         ("nowhere-1", "", "AuthorizationHeaderMalformed"),
     ],
 )
