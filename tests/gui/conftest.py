@@ -82,6 +82,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         gc.enable()
 
 
+class EndedTimers:
+    """Stands for the timers of a closed loop: nothing is called any more."""
+
+    def add_callback(self, handle: asyncio.Handle, delay: float = 0) -> asyncio.Handle:
+        return handle
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an ``async def`` test on a QEventLoop of its own, and close the windows that it made."""
@@ -110,6 +117,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     # Timers of what was cancelled run on in a closed loop. Were a thread the last to know it, they would outlive their
     # object, and end the process; qasync has no way to it.
     delete(loop._timer)
+    # What a thread said as the loop was closed still arrives, in the next test.
+    loop._timer = EndedTimers()
     return True
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -346,3 +348,18 @@ async def test_a_page_that_is_half_built_can_be_resized_painted_and_closed(
         going = tab.build_on()
     tab.grab()
     tab.deleteLater()
+
+
+async def test_a_thread_that_ends_while_the_loop_is_closed_disturbs_nobody() -> None:
+    loop, asked = asyncio.get_running_loop(), threading.Event()
+
+    def late() -> None:
+        still = 0
+        while still < 30:
+            asked.set()
+            still = 0 if loop.is_running() else still + 1
+            # The loop runs again for a moment before it is closed, which waits for this thread.
+            time.sleep(0.002)
+
+    loop.run_in_executor(None, late)
+    await until(asked.is_set)
