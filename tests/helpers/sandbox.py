@@ -107,7 +107,10 @@ class SandboxProcess:
     def client(self, service: str, **overrides: Any) -> Any:
         """A boto3 client as the operator; ``overrides`` go to ``boto3.client`` (``config``, other keys, …)."""
         import boto3
+        import botocore.session
         from botocore.config import Config
+
+        from workers.aws import models
 
         settings: dict[str, Any] = {
             "endpoint_url": self.url,
@@ -116,7 +119,9 @@ class SandboxProcess:
             "aws_secret_access_key": self.ready["secret_access_key"],
             "config": Config(retries={"max_attempts": 1}, connect_timeout=30, read_timeout=60),
         }
-        return boto3.session.Session().client(service, **{**settings, **overrides})
+        core = botocore.session.Session()
+        models.share(core)
+        return boto3.session.Session(botocore_session=core).client(service, **{**settings, **overrides})
 
     def shell_environ(self) -> dict[str, str]:
         """The environment that ``python -m sandbox env`` exports, for programs started by a test."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from workers.aws import profile_check, recording
+from workers.aws import models, profile_check, recording
 from workers.aws.chosen import core_session
 from workers.aws.meter import ReadMeter
 from workers.aws.pool import PoolClosed, WorkerPool
@@ -67,6 +67,7 @@ def boto_session(backend: Backend, ask_code: AskCode | None = None) -> Any:
     core = core_session(backend, ask_code)
     # Long lists are mostly times.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    models.share(core)
     return boto3.Session(
         botocore_session=core,
         profile_name=backend.profile_name,

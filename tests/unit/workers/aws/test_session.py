@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 from tests.helpers.waiting import wait_for
@@ -86,6 +87,15 @@ def test_keys_of_the_backend_need_nothing_of_the_aws_files(tmp_path, monkeypatch
     monkeypatch.setenv("AWS_PROFILE", "gone")
     client = boto_session(LOCAL).client("sts", endpoint_url=LOCAL.endpoint_url)
     assert client.meta.endpoint_url == LOCAL.endpoint_url
+
+
+def test_sessions_read_the_models_of_a_service_once(monkeypatch):
+    boto_session(LOCAL).client("sqs")
+    read = []
+    load = JSONFileLoader._load_file
+    monkeypatch.setattr(JSONFileLoader, "_load_file", lambda self, *given: (read.append(given), load(self, *given))[1])
+    client = boto_session(LOCAL).client("sqs")
+    assert read == [] and client.meta.service_model.operation_model("SendMessage").name == "SendMessage"
 
 
 def test_importing_the_workers_does_not_import_boto3():

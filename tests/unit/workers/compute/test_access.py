@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from moto import mock_aws
+from moto.iam import models as iam_models
 
 from workers.aws.creating import as_one
 from workers.aws.session import AwsSession
@@ -18,13 +20,25 @@ from workers.errors.tree import Conflict, InvalidInput, NotFound, SageDeckError,
 from workers.types import Backend
 
 BUCKET = "dog-photos"
+POLICY = "AmazonSSMManagedInstanceCore"
 IMAGE = Image("ami-12c6146b", "Deep Learning", root_device="/dev/sda1")
 SPEC = InstanceSpec("trainer", IMAGE, "t3.xlarge", BUCKET)
 
 
+@pytest.fixture(scope="module")
+def attached_policy():
+    """The one of AWS's own policies that an instance gets: moto reads all 1,600 again before and after each test."""
+    return json.dumps({POLICY: json.loads(iam_models.aws_managed_policies_data)[POLICY]})
+
+
 @pytest.fixture
-def session(monkeypatch):
+def session(monkeypatch, attached_policy):
+    def no_more_images(name):
+        raise FileNotFoundError(name)
+
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+    monkeypatch.setattr(iam_models, "aws_managed_policies_data", attached_policy)
+    monkeypatch.setattr("moto.ec2.models.amis.load_resource", no_more_images)
     with mock_aws():
         made = AwsSession(Backend("aws", "test", "us-east-1", access_key_id="AKIAEXAMPLE", secret_access_key="secret"))
         yield made
