@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 NEVER_SECONDS = 60
 CODE = ("console", "workers", "sandbox", "training", "lambda", "tests")
 # Where the name could be given a value at all: to walk through every module takes long.
-STORED = re.compile(r"\bone\s*([:,)=\]]|in\b)|\bas one\b")
+STORED = r"\bone\s*([:,)=\]]|in\b)|\bas one\b"
+SLEEPS = r"\.sleep|\.wait\b|\.qWait"
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
 
@@ -23,24 +24,35 @@ PLAIN_NUMBERS = ("0", "1", "-1", "2", "0.0", "1.0", "-1.0", "2.0")
 UNITS = re.compile(r"_?(MINUTE|HOUR|DAY|[KMG]IB|MEGABYTE|(SECONDS|MINUTES)_(A|AN|OF_A)_\w+)")
 
 
-def modules(*folders: str) -> Iterator[tuple[str, ast.Module]]:
-    """(path from the root, syntax tree) of every module below these folders."""
+def modules(*folders: str, holding: str) -> Iterator[tuple[str, ast.Module]]:
+    """(path from the root, syntax tree) of every module below these folders that has the expression in a line.
+
+    To parse and walk through all of them takes half a minute.
+    """
+    wanted = re.compile(holding, re.MULTILINE)
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), parsed(path)
+            if wanted.search(source(path)):
+                yield path.relative_to(ROOT).as_posix(), parsed(path)
+
+
+@functools.cache
+def source(path: Path) -> str:
+    """The text of a file; many tests ask for the same ones."""
+    return path.read_text("utf-8")
 
 
 @functools.cache
 def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file; many tests ask for the same ones."""
-    return ast.parse(path.read_text("utf-8"))
+    """The syntax tree of a file."""
+    return ast.parse(source(path))
 
 
 def test_coroutines_of_the_window_are_given_the_account() -> None:
     """``ctx.with_services`` hands it over, and cancels them when it is left: what they read themselves may be None."""
     found = {
         f"{path}:{function.name}"
-        for path, tree in modules("console/tabs", "console/window", "console/follow")
+        for path, tree in modules("console/tabs", "console/window", "console/follow", holding=r"ctx\s*\.\s*services")
         for function in ast.walk(tree)
         if isinstance(function, ast.AsyncFunctionDef)
         for node in ast.walk(function)
@@ -53,7 +65,7 @@ def test_modules_of_tests_import_nothing_from_each_other() -> None:
     """What tests share is in ``tests/helpers``; fixtures of a folder are in its ``conftest.py``, and come by name."""
     found = [
         f"{path}:{node.lineno} {node.module}"
-        for path, tree in modules("tests")
+        for path, tree in modules("tests", holding=r"^\s*from\s.*(test_|conftest)\w*\s+import|^\s*from\s+\.")
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         and (node.level or (node.module or "").startswith("tests."))
@@ -82,8 +94,8 @@ def awaited_or_called(tree: ast.Module) -> Iterator[ast.Call]:
 def test_no_test_sleeps_without_a_reason() -> None:
     """``tests/helpers/waiting.py`` waits for what must happen; who waits for a time says why, in the line above."""
     found = []
-    for path, tree in modules("tests/gui", "tests/helpers", "tests/integration", "tests/unit"):
-        lines = (ROOT / path).read_text("utf-8").splitlines()
+    for path, tree in modules("tests/gui", "tests/helpers", "tests/integration", "tests/unit", holding=SLEEPS):
+        lines = source(ROOT / path).splitlines()
         found += [
             f"{path}:{call.lineno} {lines[call.lineno - 1].strip()}"
             for call in awaited_or_called(tree)
@@ -96,8 +108,8 @@ def test_tests_of_the_window_know_nothing_private() -> None:
     """They use what an operator or another part uses (``tests/helpers/window.py`` finds it), so that a part may change
     inside; whoever cannot says why, in the line above."""
     found = []
-    for path, tree in modules("tests/gui", "tests/helpers"):
-        lines = (ROOT / path).read_text("utf-8").splitlines()
+    for path, tree in modules("tests/gui", "tests/helpers", holding=r"(?<!\bself)(?<!\bcls)\._(?!_\w+__\b)"):
+        lines = source(ROOT / path).splitlines()
         found += [
             f"{path}:{node.lineno} {lines[node.lineno - 1].strip()}"
             for node in ast.walk(tree)
@@ -113,9 +125,7 @@ def test_tests_of_the_window_know_nothing_private() -> None:
 def test_variables_are_named_after_what_they_hold() -> None:
     """``one`` says nothing: an endpoint, a widget, a setting? (As a field beside ``many`` it does.)"""
     found = []
-    for path, tree in modules(*CODE):
-        if not STORED.search((ROOT / path).read_text("utf-8")):
-            continue
+    for path, tree in modules(*CODE, holding=STORED):
         fields = {
             node.target
             for owner in ast.walk(tree)
@@ -154,8 +164,8 @@ def test_numbers_have_a_reason_beside_them() -> None:
     """Who wants to change a number of a module finds why it is so, or what it counts: in the comment above it (one for
     all lines without a gap below it), at its end, or in the docstring below it."""
     found = []
-    for path, tree in modules(*CODE[:-1]):
-        lines = (ROOT / path).read_text("utf-8").splitlines()
+    for path, tree in modules(*CODE[:-1], holding=r"^(?!def |async |class )\w.*=\s*[-+~(\d]"):
+        lines = source(ROOT / path).splitlines()
         inside = {at for node in tree.body for at in range(node.lineno, (node.end_lineno or 0) + 1)}
         for node, after in zip_longest(tree.body, tree.body[1:]):
             if not isinstance(node, ast.Assign | ast.AnnAssign):

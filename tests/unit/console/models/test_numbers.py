@@ -74,7 +74,9 @@ def test_no_number_is_written_in_a_style_of_its_own() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {what}"
         for path in SHOWN
-        for line, what in bad_style(path.read_text(encoding="utf-8"), own=path in OWN)
+        # To parse and walk through all of them takes ten seconds.
+        if re.search(r"[%$]|removeprefix", source := path.read_text(encoding="utf-8"))
+        for line, what in bad_style(source, own=path in OWN)
     ]
     assert found == []
 
