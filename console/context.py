@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_ACCOUNT = "No account is connected"
+READ_ONLY = "Read-only mode is on"
+
 Rest = TypeVarTuple("Rest")
 
 Ask = Callable[[Confirmation, str], Awaitable[bool]]
@@ -100,6 +103,11 @@ class AppContext(QObject):
     def read_only(self) -> bool:
         """True when commands are refused."""
         return self._read_only
+
+    @property
+    def hindrance(self) -> str:
+        """Why nothing of the account can be changed now; "" when it can."""
+        return NO_ACCOUNT if self.services is None else READ_ONLY if self._read_only else ""
 
     def set_read_only(self, on: bool) -> None:
         """Refuse or allow every command."""

@@ -116,8 +116,10 @@ class ActivityLogDialog(WideDialog):
     def _show(self) -> None:
         chosen = self._chosen()
         self.detail.setPlainText("\n\n".join(told(deed) for deed in chosen))
-        self.cli_button.setEnabled(bool(self._cli()))
-        self.python_button.setEnabled(any(deed.calls for deed in chosen))
+        unchosen = "" if chosen else "Choose what was done"
+        self.cli_button.hinder(unchosen or ("" if self._cli() else "The AWS CLI has no such thing"))
+        told = any(deed.calls for deed in chosen)
+        self.python_button.hinder(unchosen or ("" if told else "It was sent by another process, call by call unknown"))
         self.note.setText("")
 
     def _cli(self) -> str:

@@ -244,7 +244,7 @@ class ActivityPanel(Popover):
     def _rebuild(self) -> None:
         count = len(self.ctx.activity.running)
         self.segments.set_text("running", f"Running {count}" if count else "Running")
-        self.clear_button.setEnabled(bool(self.ctx.activity.history))
+        self.clear_button.allow(bool(self.ctx.activity.history), "Nothing is in it")
         if not self.isVisible():
             return
         self._fill_running()

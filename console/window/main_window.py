@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QAbstractButton, QDialog, QHBoxLayout, QToolTip, Q
 
 from console.activity.logbook import Logbook
 from console.connection import Connection
-from console.context import AppContext
+from console.context import NO_ACCOUNT, AppContext
 from console.look.theme import theme
 from console.tabs import TABS, TabSpec
 from console.tabs.base import is_narrow
@@ -406,7 +406,7 @@ class MainWindow(QWidget):
     def why_not(self, action: str) -> str:
         """Why one of ``what_keys_do`` cannot be done now, "" when it can."""
         if action == "refresh" and not self.ctx.connected and self.connection.state != "failed":
-            return "No account is connected"
+            return NO_ACCOUNT
         if action == "find" and not any(field.isVisible() for field in below(self.pages, SearchField)):
             return "This page has nothing to filter"
         return ""

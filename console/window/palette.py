@@ -25,13 +25,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.context import NO_ACCOUNT
 from console.links import SCHEME
 from console.look.theme import ICON, RADIUS, theme
 from console.models.fuzzy import Finder
 from console.widgets.base import antialias, draw_icon, draw_text, fill_rounded, label, on_theme, text_width
 from console.widgets.forms.focus import give
 from console.window.palette_entries import (
-    NO_ACCOUNT,
     Entry,
     entries,
     resource_entry,

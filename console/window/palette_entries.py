@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from console.context import NO_ACCOUNT
 from console.models.states import state_of
 from console.tabs.overview.opening import open_resource
 from console.widgets.base import below
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from console.tabs.base import Tab
     from console.window.main_window import MainWindow
 
-READ_ONLY = "Read-only mode is on"
-NO_ACCOUNT = "No account is connected"
-NOT_NOW = "Not possible just now"
 NOT_LOOKED = "not looked at yet"
 # An ARN beside a name says nothing that is read.
 _SHORT_ID = 40
@@ -182,7 +180,7 @@ def _buttons(window: MainWindow) -> Iterator[Entry]:
             elif unknown and not button.isEnabled():
                 detail = f"{tab.spec.title}, {NOT_LOOKED}"
             elif not button.isEnabled():
-                why_not = button.toolTip() or (READ_ONLY if ctx.read_only else NOT_NOW)
+                why_not = button.why_off() or ctx.hindrance or NO_ACCOUNT
             yield Entry(
                 f"button:{tab.spec.id}:{words}", words, detail, button.icon_name or tab.spec.icon,
                 partial(_press, window, tab, button), why_not=why_not,
@@ -194,4 +192,4 @@ def _press(window: MainWindow, tab: Tab, button: Button) -> None:
     if button.isEnabled():
         button.click()
     else:
-        window.ctx.notify.info(f"{button.words()} is not possible now", button.toolTip())
+        window.ctx.notify.info(f"{button.words()} is not possible now", button.why_off())

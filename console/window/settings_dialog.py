@@ -80,13 +80,13 @@ class SettingsDialog(Dialog):
         self.folder.setCursorPosition(0)
         choose = Button("Choose…", on=self._choose)
         pinned = bool(os.environ.get("SAGEDECK_STATE"))
-        choose.setEnabled(not pinned)
+        choose.allow(not pinned, "Set by SAGEDECK_STATE")
         hint = "Set by SAGEDECK_STATE." if pinned else "Buckets, jobs and models of the sandbox lie here."
         self.folder_hint = self._row("State folder of the sandbox", self.folder, choose, hint=hint)
 
         stop = Button("Stop the sandbox", on=stop_sandbox)
-        stop.setEnabled(stop_sandbox is not None)
-        stop.clicked.connect(lambda: stop.setEnabled(False))
+        stop.allow(stop_sandbox is not None, "The sandbox does not run")
+        stop.clicked.connect(lambda: stop.hinder("It is stopping"))
         words = (
             "Closing the window leaves the sandbox running, so that jobs and endpoints go on. It ends itself after "
             "15 minutes without requests and running jobs. What it stores is kept."

@@ -83,7 +83,7 @@ async def test_a_button_that_cannot_be_pressed_says_what_it_wants(make_applicati
     offered = {entry.title: entry.why_not for entry in entries(application.window) if entry.detail == tab.spec.title}
     assert offered["Stop…"] == "Choose an instance that runs" and offered["Start"] == ""
     application.ctx.set_read_only(True)
-    assert tab.stop_button.toolTip() == ""
+    assert tab.stop_button.toolTip() == tab.stop_button.why_off() == "Read-only mode is on"
 
 
 async def test_a_running_job_is_followed_with_its_curves(make_application: Callable[..., Any]) -> None:

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from console.widgets.base import ElidedLabel
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.forms.reasons import Reasoned
 from console.widgets.tables.view import TableView
 from console.widgets.text.log_view import LogView
 from console.window.popover import Popover
@@ -61,6 +62,8 @@ def _of(widget: QWidget, root: QWidget) -> Iterator[str]:
         yield from _label(widget)
     if isinstance(widget, (QAbstractButton, QComboBox, QAbstractSpinBox)) or _fixed(widget):
         yield from _squeezed(widget)
+    if isinstance(widget, Reasoned) and not _may_be_pressed(widget) and not widget.why_off():
+        yield "off without a reason"
     if isinstance(widget, LogView):
         lines = widget.visible_lines()
         if lines < LOG_LINES:
@@ -73,6 +76,12 @@ def _of(widget: QWidget, root: QWidget) -> Iterator[str]:
         yield f"a matrix of {widget.height()} px"
     yield from _outside(widget, root)
     yield from _overlaps(widget)
+
+
+def _may_be_pressed(widget: QWidget) -> bool:
+    """Whether it is on, or off only with what is around it."""
+    parent = widget.parentWidget()
+    return widget.isEnabled() or (parent is not None and not parent.isEnabled())
 
 
 def _label(widget: QLabel) -> Iterator[str]:

@@ -337,8 +337,9 @@ class OutputPane(QWidget):
     def _allow(self) -> None:
         instance = self._instance
         online = instance is not None and instance.running and instance.agent is not None and instance.agent.online
-        self.line.setEnabled(bool(online) and not self.ctx.read_only)
-        self.run_button.setEnabled(bool(online) and not self.ctx.read_only and bool(self.line.value()))
+        silent = "" if online else "Choose an instance that runs and answers through SSM"
+        self.line.setEnabled(not (self.ctx.hindrance or silent))
+        self.run_button.hinder(self.ctx.hindrance or silent or ("" if self.line.value() else "Type a command"))
 
     def _run(self) -> None:
         if self.run_button.isEnabled():

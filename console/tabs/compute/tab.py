@@ -364,9 +364,9 @@ class ComputeTab(Tab):
         return [row.instance for row in self.table.selected_rows()]
 
     def _update(self) -> None:
-        free, picked = not self.ctx.read_only, self._picked()
+        against, picked = self.ctx.hindrance, self._picked()
         current = self.table.current_row()
-        self.launch_button.setEnabled(free and self.ctx.services is not None)
+        self.launch_button.hinder(against)
         allowed = (
             (
                 self.start_button,
@@ -386,7 +386,7 @@ class ComputeTab(Tab):
             ),
         )
         for button, possible, why in allowed:
-            button.allow(free and possible, why if free else "")
+            button.hinder(against or ("" if possible else why))
 
     def _menu(self, rows: list[Row]) -> list[Any]:
         entries: list[Any] = []

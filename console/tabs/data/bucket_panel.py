@@ -202,7 +202,7 @@ class BucketPanel(QWidget):
             self._head.setStretch(2 if not apart else 1, 1 if apart else 0)
 
     def _read_only(self, on: bool) -> None:
-        self.create_button.setEnabled(not on and self._ctx.connected)
+        self.create_button.hinder(self._ctx.hindrance)
 
     def bucket_menu(self) -> QMenu:
         """What can be done with the bucket as a whole."""
@@ -230,9 +230,9 @@ class BucketPanel(QWidget):
         self.combo.set_items([(name, name, "bucket") for name in names], browser.name or None)
         self.combo.blockSignals(blocked)
         self.combo.setEnabled(bool(names))
-        self.bucket_menu_button.setEnabled(bool(browser.name))
+        self.bucket_menu_button.allow(bool(browser.name), "Choose a bucket")
         self._place_combo()
-        self.create_button.setEnabled(self._ctx.connected and not self._ctx.read_only)
+        self.create_button.hinder(self._ctx.hindrance)
         self._show_listing()
 
     def _show_listing(self) -> None:
@@ -240,7 +240,7 @@ class BucketPanel(QWidget):
         self.crumbs.set_place(browser.name, browser.prefix)
         self.crumbs.setVisible(bool(browser.name))
         self.up_button.setVisible(bool(browser.name))
-        self.up_button.setEnabled(bool(browser.prefix))
+        self.up_button.allow(bool(browser.prefix), "This is the bucket itself")
         self._say_empty()
         error = browser.buckets_error or browser.error
         if browser.loading and not browser.listed:
@@ -253,7 +253,7 @@ class BucketPanel(QWidget):
         else:
             self.table.set_rows(browser.rows)
         self.more_button.setVisible(browser.token is not None)
-        self.more_button.setEnabled(not browser.loading)
+        self.more_button.allow(not browser.loading, "More is being read")
         self._shown.setText(f"{len(browser.rows):,} shown" if browser.token is not None else "")
 
     def _say_empty(self) -> None:

@@ -52,7 +52,7 @@ class DeletionDialog(ConfirmDialog):
     def _check(self) -> None:
         super()._check()
         if not self.known:
-            self.confirm_button.setEnabled(False)
+            self.confirm_button.hinder("What would be deleted is not counted yet")
 
 
 def stops_working(dependents: Dependents) -> tuple[Affected, ...]:

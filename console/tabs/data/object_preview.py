@@ -105,7 +105,7 @@ class ObjectPreviewPanel(QWidget):
         column.setSpacing(12)
         column.addWidget(line)
         column.addLayout(row)
-        ctx.readOnlyChanged.connect(lambda on: self.delete_button.setEnabled(not on))
+        ctx.readOnlyChanged.connect(lambda _: self.delete_button.hinder(ctx.hindrance))
         self.show_rows([])
 
     @property
@@ -125,10 +125,11 @@ class ObjectPreviewPanel(QWidget):
         more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
         self._name.setText(first.name + ("/" if first.is_folder else "") + more)
         self._name.setToolTip(first.key)
-        self.download_button.setEnabled(bool(objects))
-        whole = len(objects) == len(rows)
-        self.download_button.setToolTip("" if whole else "Files are downloaded, folders are not: open one and choose.")
-        self.delete_button.setEnabled(not self._ctx.read_only)
+        apart = "Files are downloaded, folders are not: open one and choose"
+        self.download_button.hinder("" if objects else apart)
+        if objects:
+            self.download_button.setToolTip("" if len(objects) == len(rows) else f"{apart}.")
+        self.delete_button.hinder(self._ctx.hindrance)
         self.delete_button.setText("Delete…" if len(rows) == 1 else f"Delete {len(rows):,}…")
         if first == before:
             return

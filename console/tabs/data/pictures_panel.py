@@ -136,8 +136,8 @@ class PicturesPanel(QWidget):
         self._span.setText(f"{first + 1:,} to {last + 1:,} of {len(self._paths):,}" if last >= first else "")
         self._place_span()
         bar = self.grid.verticalScrollBar()
-        self.previous.setEnabled(bar.value() > 0)
-        self.next.setEnabled(bar.value() < bar.maximum())
+        self.previous.allow(bar.value() > 0, "These are the first")
+        self.next.allow(bar.value() < bar.maximum(), "These are the last")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Which pictures are in sight is left out where there is no room beside the splits."""

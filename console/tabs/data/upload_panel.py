@@ -269,7 +269,7 @@ class UploadPanel(QFrame):
         self.again_button.setVisible(state in ("cancelled", "failed"))
         for button in (self.replace_button, self.merge_button, self.elsewhere_button):
             button.setVisible(state == "asks")
-            button.setEnabled(not self._ctx.read_only)
+            button.hinder(self._ctx.hindrance)
         self._clear_extras()
         if course is None:
             self._show_idle(has_folder)
@@ -286,7 +286,7 @@ class UploadPanel(QFrame):
         result = course.result if course is not None and course.state == "done" else None
         self.train_button.setVisible(result is not None and result.whole)
         # What is trained is the folder as it is now, and that is known when it was checked.
-        self.train_button.setEnabled(self._dataset.state == "checked")
+        self.train_button.allow(self._dataset.state == "checked", "The folder is not checked as it is now")
         if result is not None:
             self.train_button.setText("Train on it…" if result.exact else "Train on all of it…")
 
@@ -313,8 +313,8 @@ class UploadPanel(QFrame):
         self._set_title(f"Upload to {bucket}/" if bucket else "Upload to a bucket", "Upload to the folder")
         files = what_is_sent(report)
         self.upload_button.setText(f"Upload {files}")
-        self.upload_button.setEnabled(not hindrance)
-        self.bucket_button.setEnabled(self._ctx.connected and not self._ctx.read_only)
+        self.upload_button.hinder(hindrance)
+        self.bucket_button.hinder(self._ctx.hindrance)
         set_invalid(self.prefix, bool(self._prefix_problem()))
         size = f"{bytes_text(report.bytes)}. " if report is not None and report.bytes else ""
         since = self._uploading.of(self.folder)

@@ -196,7 +196,7 @@ class EndpointPanel(SidePanel):
             title = "It did not come up" if failed else "The last update did not come up"
             words = f"{failure.summary} {failure.hint}".strip()
             self._banner.set_content("err" if failed else "warn", title, words, details=failure.details)
-        self.test_button.setEnabled(endpoint.status == "InService")
+        self.test_button.allow(endpoint.status == "InService", f"It is {endpoint.status}, not InService")
         self._latency.setVisible(not failed)
         self._latency.set_placeholder(row.no_figures)
         self._latency.set_series(latency_series(metrics) if metrics is not None else [])

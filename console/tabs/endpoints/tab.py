@@ -320,16 +320,19 @@ class EndpointsTab(Tab):
         self.head.setContentsMargins(0, 0, GUTTER, 0)
 
     def _update_buttons(self) -> None:
-        free = not self.ctx.read_only
+        against = self.ctx.hindrance
         row = self.table.current_row()
-        self.deploy_button.setEnabled(free)
-        self.function_button.setEnabled(free)
-        self.panel.update_button.setEnabled(free and row is not None and row.endpoint.status == "InService")
-        self.panel.park_button.setEnabled(free and row is not None and row.endpoint.status == "InService")
-        self.panel.delete_button.setEnabled(free and row is not None and row.endpoint.status != "Deleting")
-        readable = row is not None and row.parked is not None and row.parked.memory is not None
-        self.parked_panel.resume_button.setEnabled(free and readable)
-        self.parked_panel.forget_button.setEnabled(free)
+        state = row.endpoint.status if row is not None else ""
+        unfit = "" if state == "InService" else f"It is {state}, not InService" if state else "Choose an endpoint"
+        gone = "It is being deleted already" if state == "Deleting" else "" if state else "Choose an endpoint"
+        unread = row is None or row.parked is None or row.parked.memory is None
+        self.deploy_button.hinder(against)
+        self.function_button.hinder(against)
+        self.panel.update_button.hinder(against or unfit)
+        self.panel.park_button.hinder(against or unfit)
+        self.panel.delete_button.hinder(against or gone)
+        self.parked_panel.resume_button.hinder(against or ("What is remembered cannot be read" if unread else ""))
+        self.parked_panel.forget_button.hinder(against)
 
     def _on_current(self, act: Callable[[Row], None]) -> None:
         row = self.table.current_row()

@@ -49,7 +49,7 @@ class BilledDialog(Dialog):
 
     def fetch(self) -> None:
         """Ask now."""
-        self.ask_button.setEnabled(False)
+        self.ask_button.hinder("It is being asked")
         self.problem.hide()
         self.span.setText(f"Asking for the last {DAYS} days…")
         self._ctx.with_services(self._read, label="Ask Cost Explorer", key="billed", on_error=self._failed)
@@ -79,7 +79,7 @@ class BilledDialog(Dialog):
         self.problem.set_content("err", title, sentence, details=details)
         self.problem.show()
         self.span.setText("")
-        self.ask_button.setEnabled(True)
+        self.ask_button.hinder("")
 
     def _closed(self, _: int) -> None:
         self._shut = True

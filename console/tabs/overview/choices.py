@@ -108,7 +108,7 @@ class RulesDialog(Dialog):
         words = self._problem()
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
-        self.ok_button.setEnabled(not words)
+        self.ok_button.hinder(words)
 
     def _reset(self) -> None:
         for rule in DEFAULT_RULES:

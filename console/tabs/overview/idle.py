@@ -180,9 +180,8 @@ class IdlePart(Part):
         self.lines = []
 
     def _update(self) -> None:
-        free = not self.ctx.read_only
         for line in self.lines:
-            line.button.setEnabled(free)
+            line.button.hinder(self.ctx.hindrance)
 
     def settle(self, findings: Sequence[IdleFinding]) -> None:
         """Ask, then do what the findings offer."""

@@ -373,9 +373,9 @@ class OverviewTab(Tab):
     # What can be done
 
     def _update(self) -> None:
-        free = self.ctx.connected and not self.ctx.read_only and not self._asking.tearing_down
-        self.tear_down_button.setEnabled(free)
-        self.unfinished.setVisible(free and self.chosen.unfinished is not None)
+        against = self.ctx.hindrance or ("It is under way" if self._asking.tearing_down else "")
+        self.tear_down_button.hinder(against)
+        self.unfinished.setVisible(not against and self.chosen.unfinished is not None)
 
     def _give_up(self) -> None:
         self.chosen.unfinished = None

@@ -211,8 +211,10 @@ class TearDownDialog(Dialog):
     def _check(self) -> None:
         plan = self.plan
         typed = plan is not None and bool(plan.steps) and self.field.value() == plan.confirm
-        self.confirm_button.setEnabled(typed and self.command is None and not self._ctx.read_only)
-        self.copy_button.setEnabled(plan is not None and bool(plan.cli))
+        under_way = "It is under way" if self.command is not None else ""
+        untyped = "" if typed else f"Type {plan.confirm}" if plan is not None and plan.steps else "Nothing would go"
+        self.confirm_button.hinder(self._ctx.hindrance or under_way or untyped)
+        self.copy_button.allow(plan is not None and bool(plan.cli), "Nothing would go")
 
     # Carrying it out
 

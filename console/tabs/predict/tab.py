@@ -414,7 +414,7 @@ class PredictTab(Tab):
         asking = self.asking
         self.again_button.setText("Stop" if asking else "Ask the rest" if self._lacking() else "Run again")
         self.again_button.set_icon("stop" if asking else "refresh")
-        self.again_button.setEnabled(asking or bool(self._answering()))
+        self.again_button.allow(asking or bool(self._answering()), "Nothing that was chosen can answer")
 
     def _status(self, cards: list[Card]) -> str:
         if not cards:

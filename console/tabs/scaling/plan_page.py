@@ -215,7 +215,7 @@ class PlanPage(QWidget):
         self.plan = plan
         self._recommendation = recommendation or {}
         self.problem.say(problem, "warn")
-        self.apply_button.setEnabled(plan is not None)
+        self.apply_button.allow(plan is not None, problem or "There is no plan yet")
         self._source.setVisible(plan is not None)
         self.sums.set_rows(plan_words.arithmetic(plan) if plan is not None else [])
         self.costs.set_rows(plan_words.costs(plan, per_hour) if plan is not None else [])

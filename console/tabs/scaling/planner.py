@@ -89,9 +89,10 @@ class Planner(QObject):
 
     def update(self) -> None:
         """What may be pressed now."""
-        free = not self._ctx.read_only and self._ctx.services is not None and self._found is not None
-        self._page.apply_button.setEnabled(free and self._page.plan is not None)
-        self._page.measure_button.setEnabled(free)
+        against = self._ctx.hindrance or ("" if self._found is not None else "Choose a variant")
+        unmade = self._page.problem_of_input() or "There is no plan yet"
+        self._page.apply_button.hinder(against or ("" if self._page.plan is not None else unmade))
+        self._page.measure_button.hinder(against)
 
     # Actions
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from console.context import AppContext
+from console.context import NO_ACCOUNT, AppContext
 from console.models.format import count
 from console.tabs.scaling.planner import Planner
 from console.tabs.scaling.replay_page import SIDES, ReplayPage
@@ -82,11 +82,12 @@ class Replayer(QObject):
 
     def update(self) -> None:
         """What may be pressed now."""
-        free = not self._ctx.read_only and self._ctx.services is not None and self._found is not None
+        unchosen = "" if self._found is not None else "Choose a variant"
         for side in SIDES:
             part = self._page.sides[side]
-            part.apply_button.setEnabled(free and part.settings is not None)
-        self._page.day_button.setEnabled(self._found is not None and self._ctx.services is not None)
+            wrong = "" if part.settings is not None else "Its limits and target are not whole"
+            part.apply_button.hinder(self._ctx.hindrance or unchosen or wrong)
+        self._page.day_button.hinder("" if self._ctx.connected and not unchosen else unchosen or NO_ACCOUNT)
 
     # The curve
 

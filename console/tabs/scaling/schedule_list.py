@@ -117,7 +117,7 @@ class ScheduleList(QWidget):
         column.addLayout(head)
         column.addWidget(self.table)
         self.table.selectionChanged.connect(self.update_buttons)
-        self._free = False
+        self._against = "Choose what is scaled"
         self.update_buttons()
 
     def forget(self) -> None:
@@ -133,17 +133,17 @@ class ScheduleList(QWidget):
         self.table.set_rows(list(actions or ()))
         self.update_buttons()
 
-    def set_free(self, free: bool) -> None:
-        """Whether anything may be changed."""
-        self._free = free
+    def set_against(self, why: str) -> None:
+        """Why nothing may be changed; "" when it may."""
+        self._against = why
         self.update_buttons()
 
     def update_buttons(self) -> None:
         """What is chosen can be changed."""
-        chosen = self.table.current_row() is not None
-        self.new_button.setEnabled(self._free)
-        self.edit_button.setEnabled(self._free and chosen)
-        self.delete_button.setEnabled(self._free and chosen)
+        unchosen = "" if self.table.current_row() is not None else "Choose a schedule"
+        self.new_button.hinder(self._against)
+        self.edit_button.hinder(self._against or unchosen)
+        self.delete_button.hinder(self._against or unchosen)
 
     def _edit(self) -> None:
         row = self.table.current_row()

@@ -56,9 +56,11 @@ class Scheduler(QObject):
 
     def update(self) -> None:
         """What may be pressed now."""
-        free = not self._ctx.read_only and self._ctx.services is not None
-        self._of_variant.set_free(free and self._variant is not None and self._variant.target is not None)
-        self._of_function.set_free(free and self._function is not None and bool(self._function.qualifiers))
+        against, variant, function = self._ctx.hindrance, self._variant, self._function
+        unscaled = "" if variant is not None and variant.target is not None else "Only what is scaled has a schedule"
+        unnamed = "" if function is not None and function.qualifiers else "It has no version or alias to keep warm"
+        self._of_variant.set_against(against or unscaled)
+        self._of_function.set_against(against or unnamed)
 
     # Schedules
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # While instances come or go, or environments start, everything is read this often.
 EAGER_MS = 5000
 _PANEL_WIDTH, _PANEL_NARROW = 344, 330
+_WRONG = "Something in the form is missing or wrong"
 
 
 class ScalingTab(Tab):
@@ -312,14 +313,18 @@ class ScalingTab(Tab):
         self._update()
 
     def _update(self) -> None:
-        free, panel = not self.ctx.read_only and self.ctx.services is not None, self.panel
+        against, panel = self.ctx.hindrance, self.panel
         if self._variant is not None:
-            panel.apply_button.setEnabled(free and panel.variant_form.form.valid)
-            panel.remove_button.setEnabled(free and self._variant.target is not None)
+            panel.apply_button.hinder(against or ("" if panel.variant_form.form.valid else _WRONG))
+            panel.remove_button.hinder(against or ("" if self._variant.target is not None else "It is not scaled"))
         elif self._function is not None:
-            changes = panel.function_form.changes_from(self._function)
-            panel.apply_button.setEnabled(free and panel.function_form.form.valid and bool(changes))
-        panel.variant_form.counts_button.setEnabled(free and self._variant is not None)
+            wrong = "" if panel.function_form.form.valid else _WRONG
+            changes = panel.function_form.changes_from(self._function) if not wrong else []
+            panel.apply_button.hinder(against or wrong or ("" if changes else "Nothing differs from what is set"))
+        else:
+            panel.apply_button.hinder(against or "Choose a variant or a function")
+        chosen = "" if self._variant is not None else "Choose a variant"
+        panel.variant_form.counts_button.hinder(against or chosen)
         self.scheduler.update()
         self.planner.update()
         self.replayer.update()

@@ -483,13 +483,13 @@ class TrainingTab(Tab):
 
     def _update_buttons(self) -> None:
         rows = self.table.selected_rows()
-        free, running = not self.ctx.read_only, any(row.running for row in rows)
-        self.stop_button.allow(free and running, "Choose a job that runs" if free else "")
+        idle = not any(row.running for row in rows)
+        self.stop_button.hinder(self.ctx.hindrance or ("Choose a job that runs" if idle else ""))
         self.compare_button.setVisible(len(rows) > 1)
-        chosen = rows[0] if len(rows) == 1 else None
-        self.deploy_best_button.setVisible(chosen is not None and chosen.tuning is not None)
-        best = chosen.tuning.best if chosen is not None and chosen.tuning is not None else None
-        self.deploy_best_button.setEnabled(best is not None and best.status in ("Completed", "Stopped"))
+        tuning = rows[0].tuning if len(rows) == 1 else None
+        self.deploy_best_button.setVisible(tuning is not None)
+        ended = tuning is not None and tuning.best is not None and tuning.best.status in ("Completed", "Stopped")
+        self.deploy_best_button.allow(ended, "No trial has ended yet")
         self.form.update_state()
 
     def resource_changed(self, kind: str, name: str) -> None:

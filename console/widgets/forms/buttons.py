@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButt
 
 from console.look.theme import RADIUS, theme
 from console.widgets.base import antialias, control_height, draw_icon, fill_rounded, focus_ring, on_theme
+from console.widgets.forms.reasons import Reasoned
 from console.widgets.forms.second_click import SecondClickGuard
 
 ButtonKind = Literal["normal", "primary", "danger", "dangerText", "ghost", "link"]
@@ -34,7 +35,7 @@ _GAP = 8
 _MARGIN = {"link": 4, "ghost": 8}
 
 
-class Button(SecondClickGuard, QPushButton):
+class Button(Reasoned, SecondClickGuard, QPushButton):
     """A push button; ``icon`` names an icon painted before the text in the text's colour.
 
     ``clicked`` is the signal; ``on`` is connected to it without arguments.
@@ -73,11 +74,6 @@ class Button(SecondClickGuard, QPushButton):
     def meaning(self) -> str:
         """Its words."""
         return self.text()
-
-    def allow(self, on: bool, why: str = "") -> None:
-        """Enable it, or say ``why`` it cannot be pressed now, under the pointer and in the palette."""
-        self.setEnabled(on)
-        self.setToolTip("" if on else why)
 
     def set_icon(self, name: str) -> None:
         """Show another icon ("" for none)."""
@@ -181,7 +177,7 @@ class Button(SecondClickGuard, QPushButton):
             painter.drawText(QRectF(x, 0, self.width() - x + 1, self.height()), int(flags), self.text())
 
 
-class IconButton(SecondClickGuard, QToolButton):
+class IconButton(Reasoned, SecondClickGuard, QToolButton):
     """A square button that shows only an icon; ``name`` is its accessible name and tool tip.
 
     ``side`` is its size in pixels (default: a small control's height).

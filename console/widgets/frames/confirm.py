@@ -147,7 +147,8 @@ class ConfirmDialog(Dialog):
         super()._fit()
 
     def _check(self) -> None:
-        self.confirm_button.setEnabled(not self._expected or self.field.value() == self._expected)
+        typed = not self._expected or self.field.value() == self._expected
+        self.confirm_button.allow(typed, f"Type {self._expected}")
 
     def _copy(self) -> None:
         QApplication.clipboard().setText(self._cli)

@@ -169,7 +169,8 @@ class FormDialog(Dialog):
 
     def update_ok(self) -> None:
         """Let the primary button work or not, and make room for new hints."""
-        self.ok_button.setEnabled(self.form.valid and (self._extra_check is None or self._extra_check()))
+        good = self.form.valid and (self._extra_check is None or self._extra_check())
+        self.ok_button.allow(good, "Something in it is missing, wrong or the same as before")
         self._fit_form()
 
     def showEvent(self, event: QShowEvent) -> None:

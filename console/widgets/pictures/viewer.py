@@ -156,8 +156,8 @@ class Viewer(QWidget):
         self._tell(item)
         self.facts.setText(facts("", 0, 0, item.size))
         self.number.setText(f"{at + 1:,} of {count:,}")
-        self.previous.setEnabled(at > 0)
-        self.next.setEnabled(at < count - 1)
+        self.previous.allow(at > 0, "It is the first")
+        self.next.allow(at < count - 1, "It is the last")
         self.setAccessibleDescription(spoken(item, at, count))
 
     def update_item(self, item: ViewItem) -> None:

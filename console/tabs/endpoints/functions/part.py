@@ -374,12 +374,11 @@ class FunctionsPart(QWidget):
         self.code_button.setVisible(chosen)
 
     def _update_buttons(self) -> None:
-        free = not self.ctx.read_only
         for button in (
             self.code_button, self.denial.grant_button, self.panel.settings_button, self.panel.publish_button,
             self.panel.alias_button, self.panel.delete_button,
         ):  # fmt: skip
-            button.setEnabled(free)
+            button.hinder(self.ctx.hindrance)
 
     def _row_chosen(self) -> None:
         row = self.current()

@@ -265,7 +265,7 @@ class TestPanel(QWidget):
                 json.loads(self.editor.toPlainText())
             except ValueError as error:
                 problem = f"Not JSON: {error}"
-        self.test_button.setEnabled(not (problem or self._busy))
+        self.test_button.hinder(problem or ("It is being called" if self._busy else ""))
         self.editor.setToolTip(problem)
 
     def _ask(self) -> None:

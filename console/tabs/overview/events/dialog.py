@@ -95,7 +95,7 @@ class EventsDialog(WideDialog):
 
     def _read(self) -> None:
         self.table.set_loading("Reading the events")
-        self.older_button.setEnabled(False)
+        self.older_button.hinder("Events are being read")
         self._ctx.with_services(self._page, self._resource, label="Read the events", key=_KEY, on_error=self._failed)
 
     async def _page(self, services: Services, resource: str) -> None:
@@ -115,6 +115,6 @@ class EventsDialog(WideDialog):
         found = merged(self._events, self._own(), self._resource)
         self.table.set_rows(found)
         self.older_button.setVisible(self._token is not None)
-        self.older_button.setEnabled(self._token is not None)
+        self.older_button.allow(self._token is not None, "There are no older ones")
         since = f" since {when(found[-1].at)}" if found else ""
         self._note.setText(f"{count(len(found), 'event')}{since}{', there are older ones' if self._token else ''}")

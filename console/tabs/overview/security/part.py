@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.context import AppContext
+from console.context import READ_ONLY, AppContext
 from console.models.format import count
 from console.tabs.overview.part import Part
 from console.tabs.overview.security.commands import Secure
@@ -241,7 +241,7 @@ class SecurityPart(Part):
         """What changes the account is off while it may only be read; to look at it is not."""
         for line in self.lines:
             changes = len(line.findings) == 1 and (line.findings[0].change is not None or line.findings[0].narrows)
-            line.button.setEnabled(not (changes and self.ctx.read_only))
+            line.button.hinder(READ_ONLY if changes and self.ctx.read_only else "")
         for dialog in self._reviews():
             dialog.read_only_changed()
 

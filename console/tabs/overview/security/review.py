@@ -144,7 +144,7 @@ class ReviewDialog(WideDialog):
 
     def end_look(self) -> None:
         """A look is over, whether it found something or failed."""
-        self.look_button.setEnabled(True)
+        self.look_button.hinder("")
         self.look_button.setText("Look again")
 
     def show_file(self, found: ProwlerFile) -> None:
@@ -178,7 +178,7 @@ class ReviewDialog(WideDialog):
         self.views.set_text("unchecked", f"Not checked {len(report.not_checked):,}")
         self.table.set_rows(list(report.findings))
         self.unchecked.set_rows(list(report.not_checked))
-        self.export_button.setEnabled(True)
+        self.export_button.hinder("")
         self._choose()
         self._show_view()
 
@@ -235,7 +235,7 @@ class ReviewDialog(WideDialog):
             self.detail.say(self._about_unchecked())
         offered = bool(fixable) or (alone is not None and alone.narrows)
         self.fix_button.setVisible(offered)
-        self.fix_button.setEnabled(not self._ctx.read_only)
+        self.fix_button.hinder(self._ctx.hindrance)
         if alone is not None:
             self.fix_button.setText(verb(alone))
         elif fixable:
@@ -266,7 +266,7 @@ class ReviewDialog(WideDialog):
         return [(self.fix_button.text(), "shield", self._fix)]
 
     def _look(self) -> None:
-        self.look_button.setEnabled(False)
+        self.look_button.hinder("It is looking")
         self.look_button.setText("Looking…")
         self.lookWanted.emit()
 

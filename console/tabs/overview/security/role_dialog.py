@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QApplication, QFrame, QWidget
 
+from console.context import READ_ONLY
 from console.look.theme import theme
 from console.models.format import ago, count
 from console.widgets.base import label, screen_area
@@ -46,7 +47,7 @@ class RoleDialog(Dialog):
         self.copy_button.hide()
         self.cancel_button = Button("Cancel", on=self.reject)
         self.narrow_button = Button("Narrow", "primary", "shield", on=self.accept)
-        self.narrow_button.setEnabled(False)
+        self.narrow_button.hinder("What the role uses is not read yet")
         self.buttons.addWidget(self.copy_button)
         self.buttons.addStretch(1)
         self.buttons.addWidget(self.cancel_button)
@@ -70,7 +71,7 @@ class RoleDialog(Dialog):
             self.diff.set_lines(use.diff, whole=True)
             self._scroll.setVisible(change.document is not None)
             self.copy_button.show()
-            self.narrow_button.setEnabled(self._may_change)
+            self.narrow_button.allow(self._may_change, READ_ONLY)
         self._fit()
 
     def show_error(self, error: BaseException) -> None:

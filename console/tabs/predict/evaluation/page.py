@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.activity.model import ActivityItem
 from console.commands import Confirmation
-from console.context import AppContext
+from console.context import NO_ACCOUNT, AppContext
 from console.look.theme import theme
 from console.models.format import count, duration
 from console.models.viewing import ViewItem
@@ -134,7 +134,8 @@ class EvaluationPage(QWidget):
 
     def update_targets(self) -> None:
         """Others may be chosen now."""
-        self.setup.start_button.setEnabled(bool(self._asked()) and self._ctx.services is not None)
+        unchosen = "" if self._asked() else "Choose what is asked"
+        self.setup.start_button.hinder(NO_ACCOUNT if self._ctx.services is None else unchosen)
 
     # The folder
 

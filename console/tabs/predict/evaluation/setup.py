@@ -98,8 +98,9 @@ class Setup(QWidget):
         """Whether an evaluation is under way."""
         self.start_button.setVisible(not running and self.labelled is not None)
         self.stop_button.setVisible(running)
-        self.stop_button.setEnabled(running)
-        for part in (self.folder_button, self.split, self.at_once):
+        self.stop_button.allow(running, "None is under way")
+        self.folder_button.allow(not running, "An evaluation is under way")
+        for part in (self.split, self.at_once):
             part.setEnabled(not running)
         self.bar.setVisible(running)
         self._state.setVisible(running)
@@ -123,7 +124,7 @@ class Setup(QWidget):
 
     def say_stopping(self) -> None:
         """It was asked to stop; what is under way is waited for."""
-        self.stop_button.setEnabled(False)
+        self.stop_button.hinder("It is stopping already")
         self._state.setText("Stopping: the answers that are on their way are waited for…")
 
     @property

@@ -75,8 +75,8 @@ class Loader(QObject):
     def update(self) -> None:
         """What may be pressed now."""
         form = self._page.form
-        free = not self._ctx.read_only and self._ctx.services is not None
-        self._page.start_button.setEnabled(free and form.target is not None and not form.problem())
+        untold = "" if form.target is not None else "Choose what is asked"
+        self._page.start_button.hinder(self._ctx.hindrance or untold or form.problem())
 
     # The test
 

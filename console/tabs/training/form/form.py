@@ -316,9 +316,11 @@ class LaunchForm(QFrame):
         spec = self.spec()
         problem = spec_problem(spec) if isinstance(spec, TuningSpec) else None
         usable = spec is not None and problem is None
-        self.launch_button.setEnabled(usable and self.ctx.connected and not self.ctx.read_only and not self.busy)
+        wrong = "" if usable else problem or "Something in the form is missing or wrong"
+        under_way = "A launch is under way" if self.busy else ""
+        self.launch_button.hinder(self.ctx.hindrance or wrong or under_way)
         self.launch_button.setText(launch_words(spec))
-        self.copy_button.setEnabled(usable)
+        self.copy_button.hinder(wrong)
         self._role.setVisible(usable)
         self.quota.check(spec if usable else None)
         services = self.ctx.services

@@ -69,4 +69,4 @@ class RequirementsDialog(Dialog):
     def _check(self) -> None:
         problem = requirements_problem(self.editor.toPlainText())
         self._hint.say(problem or "", "err")
-        self.ok_button.setEnabled(problem is None)
+        self.ok_button.hinder(problem or "")

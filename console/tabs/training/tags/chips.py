@@ -119,7 +119,7 @@ class TagLine(QWidget):
             return
         self._job, self.tags = (kind, name, arn), {}
         self.chips.set_tags({})
-        self.button.setEnabled(False)
+        self.button.hinder("The tags are being read")
         self._read()
 
     def _read(self) -> None:
@@ -133,7 +133,7 @@ class TagLine(QWidget):
         if arn == self._job[2]:
             self.tags = tags
             self.chips.set_tags(tags)
-            self.button.setEnabled(True)
+            self.button.hinder("")
             self.button.setText("Tags…" if tags else "Add tags…")
         self.changed.emit(arn, tags)
 
@@ -141,7 +141,7 @@ class TagLine(QWidget):
         """The job is worth showing without its tags; the tool tip says why there are none."""
         words = error.message if isinstance(error, SageDeckError) else str(error)
         self.button.setText("Tags could not be read")
-        self.button.setToolTip(words)
+        self.button.hinder(words)
 
     def edit(self) -> None:
         """Change the tags of the job shown."""

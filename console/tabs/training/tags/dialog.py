@@ -134,10 +134,10 @@ class TagsDialog(Dialog):
             problem = f"A job can have {MOST_TAGS} tags, not {len(self.tags)}."
         self._hint.say(problem, "err")
         change = self.command
-        usable = not problem and bool(change.added or change.removed)
-        self.ok_button.setEnabled(usable)
-        self.copy_button.setEnabled(usable)
-        self.add_button.setEnabled(len(self.rows) < MOST_TAGS)
+        against = problem or ("" if change.added or change.removed else "Nothing was changed")
+        self.ok_button.hinder(against)
+        self.copy_button.hinder(against)
+        self.add_button.allow(len(self.rows) < MOST_TAGS, f"A job can have {MOST_TAGS} tags")
 
     def _fit_rows(self) -> None:
         high = max(1, min(MOST_ROWS_HIGH, len(self.rows)))

@@ -346,7 +346,7 @@ class TuningDetail(QWidget):
         finished = job.counts.finished
         self._done.setText(f"{finished} of {job.max_jobs}" if job.max_jobs else count(finished, "trial"))
         trial = self.trial()
-        self.train_button.setEnabled(trial is not None and bool(trial.hyperparameters))
+        self.train_button.allow(trial is not None and bool(trial.hyperparameters), "Choose a trial with its values")
         if trial is not None:
             self.train_button.setText(f"Train with {trial_number(trial.name)}…")
         self._say_progress(job)
