@@ -10,6 +10,8 @@ from functools import cached_property
 
 from console.models.thinning import Pyramid, nearest, part
 
+# So many periods without a point are a gap: one more than points are apart, and some for a clock that is not exact.
+GAP_PERIODS = 1.5
 _NUMBER = re.compile(r"[-–]?[\d,]*(?:\.(\d+))?")
 
 
@@ -20,7 +22,8 @@ class Series:
     ``comparison`` makes it thin and quiet; ``step`` holds each value until the next; ``fill`` shades below; ``cut``
     ends it with a bar: stopped before its time. ``dash`` (lengths of dashes and gaps in widths of the line) keeps a
     line below it in sight where both are the same, as does a larger ``width`` below (pixels; 0: the usual one). A
-    series without a name is not in the legend.
+    series without a name is not in the legend. Over more than ``gap`` of the axis (0: any) between two points nothing
+    was measured: no line is drawn there, and no value told.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Series:
     cut: bool = False
     dash: tuple[float, ...] = ()
     width: float = 0.0
+    gap: float = 0.0
 
     @property
     def color_token(self) -> str:
@@ -46,6 +50,8 @@ class Series:
 
     def at(self, x: float) -> float | None:
         """The value of the point nearest to ``x``, ``None`` without one."""
+        if self.gap and len(self.xs) and abs(self.xs[nearest(self.xs, x)] - x) > self.gap / 2:
+            return None
         if len(self.xs) and math.isfinite(value := self.ys[nearest(self.xs, x)]):
             return value
         known = [at for at, y in enumerate(self.ys) if math.isfinite(y)]
@@ -56,10 +62,19 @@ class Series:
         begin, end = part(self.xs, low, high)
         return [(self.xs[at], self.ys[at]) for at in range(begin, end) if math.isfinite(self.ys[at])]
 
+    def pieces(self, low: float, high: float) -> list[list[tuple[float, float]]]:
+        """The points as ``part`` has them, in pieces through each of which a line goes; at least one, maybe empty."""
+        found: list[list[tuple[float, float]]] = [[]]
+        for x, y in self.part(low, high):
+            if self.gap and found[-1] and x - found[-1][-1][0] > self.gap:
+                found.append([])
+            found[-1].append((x, y))
+        return found
+
     def envelope(self, low: float, high: float, buckets: int) -> list[tuple[float, float, float]]:
         """Of a line with more points than pixels: x, lowest and highest of so many parts; of another one nothing."""
         begin, end = part(self.xs, low, high)
-        if end - begin <= buckets * 4:
+        if self.gap or end - begin <= buckets * 4:
             return []
         return [(self.xs[at], lowest, highest) for at, lowest, highest in self.pyramid.thinned(begin, end, buckets)]
 
@@ -206,3 +221,15 @@ def _within(members: Sequence[int], places: Sequence[float], apart: float, low: 
     half = apart * (len(members) - 1) / 2
     middle = sum(places[member] for member in members) / len(members)
     return max(low + half, min(high - half, middle))
+
+
+def with_zeros(points: Sequence[tuple[float, float]], period: float) -> list[tuple[float, float]]:
+    """Counts per ``period`` where a period without any has no point: those between two points are 0."""
+    made: list[tuple[float, float]] = []
+    for x, y in points:
+        if made and x - made[-1][0] > period * GAP_PERIODS:
+            made.append((made[-1][0] + period, 0.0))
+            if x - made[-1][0] > period * GAP_PERIODS:
+                made.append((x - period, 0.0))
+        made.append((x, y))
+    return made

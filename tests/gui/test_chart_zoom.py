@@ -11,10 +11,13 @@ from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from console.look.theme import theme
 from console.models.chart import Event, Series
 from console.widgets.base import text_width
 from console.widgets.charts.chart import LineChart
+from console.widgets.charts.confusion_matrix import ConfusionMatrix
 from console.widgets.charts.drawn_curve import DrawnCurve
+from console.widgets.charts.histogram import Histogram
 from console.widgets.charts.parallel import Axis, ParallelChart, Thread
 from console.widgets.charts.saving import png_of
 from console.widgets.charts.scatter import Dot, ScatterChart
@@ -201,3 +204,93 @@ def test_where_the_readout_is_stays_when_the_title_has_no_room(qtbot):
     chart.set_cursor(12.0)
     assert chart.head_words(500) == "Loss  epoch 12"
     assert [chart.head_words(room) for room in (text_width("epoch 12", "strong"), 5)] == ["epoch 12", "12"]
+
+
+def ink(chart, low, high):
+    """How many pixels of the line's colour are painted in this share of the plot."""
+    image, plot, color = chart.grab().toImage(), chart.plot_area(), theme().color("series1")
+    xs = range(round(plot.left() + low * plot.width()), round(plot.left() + high * plot.width()))
+    rows = range(round(plot.top()), round(plot.bottom()))
+    return sum(image.pixelColor(x, y) == color for x in xs for y in rows)
+
+
+def test_no_line_is_drawn_where_nothing_was_measured(qtbot):
+    chart = line_chart(qtbot)
+    xs = [float(at) for at in range(101) if not 30 < at < 70]
+    ys = [5.0] * len(xs)
+    chart.set_series([Series("p50", xs, ys, gap=1.5)])
+    chart.set_events([])
+    assert ink(chart, 0.35, 0.65) == 0 < ink(chart, 0.05, 0.25)
+    chart.set_cursor(50.0)
+    assert ink(chart, 0.35, 0.65) == 0
+    chart.set_cursor(None)
+    chart.set_series([Series("p50", xs, ys)])
+    assert ink(chart, 0.35, 0.65) > 0
+
+
+def class_bars(qtbot, count=133):
+    chart = Histogram()
+    qtbot.addWidget(chart)
+    chart.resize(532, 40)
+    chart.set_bars([f"class {at}" for at in range(count)], [at + 1 for at in range(count)])
+    chart.show()
+    return chart
+
+
+def test_the_bars_of_classes_zoom_and_a_click_still_chooses(qtbot):
+    chart = class_bars(qtbot)
+    told = []
+    chart.chosen.connect(told.append)
+    drag(chart, 0.5, 0.6)
+    assert told == [] and chart.zoomed
+    low, high = chart.shown_part
+    assert 66 <= low <= 67 and 79 <= high <= 81
+    QTest.mouseClick(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(2, 20))
+    assert told == [66]
+    QTest.keyClick(chart, Qt.Key.Key_Left)
+    assert told[-1] == 65 and chart.shown_part[0] <= 65
+    QTest.keyClick(chart, Qt.Key.Key_0)
+    assert not chart.zoomed
+    QTest.keyClick(chart, Qt.Key.Key_Plus)
+    low, high = chart.shown_part
+    assert low < 65.5 < high < 133
+    chart.set_bars(["only"], [3])
+    assert not chart.zoomed and chart.csv() == "class,pictures\nonly,3\n"
+
+
+def matrix(qtbot, count=133):
+    chart = ConfusionMatrix()
+    qtbot.addWidget(chart)
+    chart.resize(400, 400)
+    counts = [[3 if truth == answer else int(answer == 0) for answer in range(count)] for truth in range(count)]
+    chart.set_matrix([f"c{at}" for at in range(count)], counts)
+    chart.show()
+    chart.grab()
+    return chart
+
+
+def test_a_confusion_matrix_is_zoomed_dragged_and_kept_by_its_menu(qtbot):
+    chart = matrix(qtbot)
+    small = chart.cell_size()
+    menu = chart.open_menu()
+    entries = {action.text(): action for action in menu.actions()}
+    for _ in range(6):
+        entries["Zoom in (+)"].trigger()
+    assert chart.cell_size() > 2 * small
+    activated = []
+    chart.cellActivated.connect(lambda *cell: activated.append(cell))
+    bar, view = chart.horizontalScrollBar(), chart.viewport()
+    bar.setValue(100)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, QPoint(200, 200))
+    QTest.mouseMove(view, QPoint(160, 200))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, QPoint(160, 200))
+    assert bar.value() == 140 and activated == []
+    entries["Show all of it (0)"].trigger()
+    assert chart.cell_size() == small
+    chart.show_classes([0, 2])
+    assert chart.csv() == "truth,c0,c2\nc0,3,0\nc2,1,3\n"
+    assert {"Save as PNG…", "Save as CSV…"} <= set(entries)
+    menu.close()
+    image = QImage.fromData(png_of(chart.viewport()))
+    colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+    assert theme().color("series1").name() in colors

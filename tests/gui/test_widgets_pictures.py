@@ -15,7 +15,8 @@ from console.models.chart import Event, Series, Threshold
 from console.models.confusion import most_confused
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
-from console.widgets.charts.sparkline import Histogram, Sparkline, StackedBar
+from console.widgets.charts.histogram import Histogram
+from console.widgets.charts.sparkline import Sparkline, StackedBar
 from console.widgets.pictures.prediction_card import PredictionCard
 from console.widgets.pictures.prediction_grid import PredictionGrid
 from console.widgets.pictures.thumbnail_grid import Thumb, ThumbnailGrid

@@ -28,8 +28,9 @@ from console.models.log import LogLine
 from console.models.states import State
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
+from console.widgets.charts.histogram import Histogram
 from console.widgets.charts.progress import ProgressBar
-from console.widgets.charts.sparkline import Histogram, StackedBar
+from console.widgets.charts.sparkline import StackedBar
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.drop_area import DropArea
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField

@@ -12,7 +12,7 @@ from console.settings import Settings
 from console.tabs.data.rows import SPLIT_TONES, BreedRow, breed_columns, breed_rows, scarce
 from console.tabs.data.whole_rows import WholeRows
 from console.widgets.base import antialias, draw_text, fill_rounded, label, on_theme, text_width
-from console.widgets.charts.sparkline import Histogram
+from console.widgets.charts.histogram import Histogram
 from console.widgets.forms.fields import ComboBox
 from console.widgets.pictures.thumbs import thumbnails
 from console.widgets.tables.search_field import SearchField

@@ -13,7 +13,7 @@ from console.commands import KIND_ICONS
 from console.context import AppContext
 from console.follow.log import LogFollower, Page
 from console.look.theme import theme
-from console.models.chart import Series
+from console.models.chart import GAP_PERIODS, Series
 from console.models.format import dollars, milliseconds, percents, when
 from console.narrowing import RoleNotice
 from console.tabs.endpoints.rows import Row
@@ -262,14 +262,18 @@ def _tick(value: float) -> str:
 
 
 def latency_series(metrics: EndpointMetrics) -> list[Series]:
-    """Median and 95th percentile: of the last day by quarters of an hour, of a younger endpoint by the minute."""
+    """Median and 95th percentile: of the last day by quarters of an hour, of a younger endpoint by the minute.
+
+    Where nobody called it there is nothing to draw.
+    """
     day = len(metrics.day_latency_ms) >= LEAST_QUARTERS
+    gap = GAP_PERIODS * (900 if day else 60)
     pairs = (
         ("p50", metrics.day_latency_ms if day else metrics.latency_ms, "series1"),
         ("p95", metrics.day_latency_p95_ms if day else metrics.latency_p95_ms, "series3"),
     )
     return [
-        Series(name, [at.timestamp() for at, _ in points], [value for _, value in points], tone=tone)
+        Series(name, [at.timestamp() for at, _ in points], [value for _, value in points], tone, gap=gap)
         for name, points, tone in pairs
         if points
     ]

@@ -114,7 +114,7 @@ COLUMNS = [
     Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
     Column(
         "rate",
-        "Per min",
+        "Per min, 1 h",
         kind="number",
         value=lambda row: row.metrics.invocations_per_minute if row.metrics else None,
         format=lambda v, _: rate_text(v),

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from console.context import AppContext
 from console.look.theme import theme
+from console.models.chart import GAP_PERIODS, Threshold, with_zeros
 from console.models.chart import Series as Line
-from console.models.chart import Threshold
 from console.models.format import count, dollars, milliseconds
 from console.tabs.scaling.rows import ACTIVITY_COLUMNS, WARM_COLUMNS, policy_words, standing
 from console.tabs.scaling.schedule_list import ScheduleList
@@ -23,6 +23,7 @@ from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.page_scroll import PageScroll
 from console.widgets.tables.table import ResourceTable
 from console.widgets.text.key_values import KeyValues
+from workers.scaling.figures import period_for
 from workers.scaling.types import FunctionScaling, Points, Policy, VariantFigures, VariantScaling
 
 SPANS = {
@@ -141,15 +142,18 @@ class VariantPage(QWidget):
         for chart, none in ((self.calls, "No calls"), (self.latency, "No calls"), (self.instances, "Not known")):
             chart.set_x_range((now - span).timestamp(), now.timestamp())
             chart.set_placeholder(f"{none} in this time")
-        self.calls.set_series([_line("per instance", figures.per_instance, "series1", fill=True)])
+        period = period_for(span)
+        counted = with_zeros([(at.timestamp(), number) for at, number in figures.per_instance], period)
+        xs, ys = [x for x, _ in counted], [y for _, y in counted]
+        self.calls.set_series([Line("per instance", xs, ys, "series1", fill=True)])
         self.instances.set_series([_line("in service", figures.instances, "series2", fill=True, step=True)])
         self.latency.set_series(
             [
                 line
                 for line in (
-                    _line("p99", figures.p99, "series4"),
-                    _line("p90", figures.p90, "series3"),
-                    _line("p50", figures.p50, "series1"),
+                    _line("p99", figures.p99, "series4", gap=period * GAP_PERIODS),
+                    _line("p90", figures.p90, "series3", gap=period * GAP_PERIODS),
+                    _line("p50", figures.p50, "series1", gap=period * GAP_PERIODS),
                 )
                 if len(line.xs)
             ]
@@ -244,8 +248,9 @@ def _head(title: str, words: QLabel, role: str = "section") -> QHBoxLayout:
     return line
 
 
-def _line(name: str, points: Points, tone: str, *, fill: bool = False, step: bool = False) -> Line:
-    return Line(name, [at.timestamp() for at, _ in points], [value for _, value in points], tone, fill=fill, step=step)
+def _line(name: str, points: Points, tone: str, *, fill: bool = False, step: bool = False, gap: float = 0.0) -> Line:
+    xs, ys = [at.timestamp() for at, _ in points], [value for _, value in points]
+    return Line(name, xs, ys, tone, fill=fill, step=step, gap=gap)
 
 
 def _figure(value: float) -> str:

@@ -393,19 +393,22 @@ class LineChart(Zooming):
             alone = False
             spot = QPointF(left + series.xs[-1] * wide, bottom + (series.last or 0.0) * high)
         else:
-            points = [QPointF(left + x * wide, bottom + y * high) for x, y in series.part(across.low, across.high)]
-            if not points:
+            pieces = series.pieces(across.low, across.high)
+            if not pieces[0]:
                 return
-            points = stepped(points) if series.step else points
-            paint_points(painter, plot, series, points)
+            for piece in pieces:
+                points = [QPointF(left + x * wide, bottom + y * high) for x, y in piece]
+                paint_points(painter, plot, series, stepped(points) if series.step else points)
             # A line of one point would not be seen.
-            alone = len(points) == 1
+            alone = len(pieces) == len(points) == 1
             spot = points[-1]
         # What ends out of sight has no end here.
-        ends = series.xs[-1] <= across.high
-        if self._cursor is not None and (value := series.at(self._cursor)) is not None:
-            spot = QPointF(left + self._cursor * wide, bottom + value * high)
-        told = self._cursor is not None or (self._live and not series.comparison and ends)
+        told = self._live and not series.comparison and series.xs[-1] <= across.high
+        if self._cursor is not None:
+            value = series.at(self._cursor)
+            told = value is not None
+            if value is not None:
+                spot = QPointF(left + self._cursor * wide, bottom + value * high)
         if alone or (series.name and told):
             painter.setPen(QPen(theme().color("bg"), 1.5))
             painter.setBrush(theme().color(series.color_token))

@@ -8,7 +8,8 @@
     matrix.cellChanged.connect(readout.setText)              # "Husky taken for malamute, 3 of 8"
 
 Right answers are blue, mistakes red, both deeper with their share of the class. Arrow keys and the pointer move the
-readout; Ctrl+wheel, + and - zoom, 0 fits all into sight.
+readout; Ctrl+wheel, + and - zoom, 0 fits all into sight. The middle button, or Shift, drags it where it is larger than
+its place; its menu zooms and saves it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
@@ -26,16 +28,19 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QMenu, QWidget
 
 from console.look.theme import theme
 from console.models.cards import class_title
 from console.widgets.base import antialias, draw_text, fill_rounded, on_theme, stroke_rounded, text_width
+from console.widgets.charts.saving import add_saving, csv_of
 
 # Pixels of a cell: at most, at least, and from where a number fits into it.
 _LARGEST = 34.0
 _SMALLEST = 2.0
 _READABLE = 12.0
+# What a key press zooms by.
+_STEP = 1.25
 # Pixels of a class's name beside the matrix.
 _LONGEST_LABEL = 150
 _RIGHT = Qt.AlignmentFlag.AlignRight
@@ -57,6 +62,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         self._shown: list[int] = []
         self._cell: tuple[int, int] | None = None
         self._zoom: float | None = None
+        self._dragged: QPointF | None = None
         self._placeholder = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Confusion matrix")
@@ -285,15 +291,51 @@ class ConfusionMatrix(QAbstractScrollArea):
         return (row, column) if inside else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """The cell under the pointer."""
-        self._move(self._at(event.position()))
+        """Drag, or tell the cell under the pointer."""
+        if self._dragged is None:
+            self._move(self._at(event.position()))
+            return
+        by, self._dragged = event.position() - self._dragged, event.position()
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - round(by.x()))
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() - round(by.y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The drag is over."""
+        self._dragged = None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Activate the cell under the pointer."""
+        """Begin to drag, or activate the cell under the pointer."""
+        if event.button() == Qt.MouseButton.MiddleButton or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._dragged = event.position()
+            return
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
         cell = self._at(event.position())
         self._move(cell)
         if cell is not None:
             self.cellActivated.emit(self._shown[cell[0]], self._shown[cell[1]])
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """What can be done with it, by right click or the Menu key."""
+        if self._shown:
+            self.open_menu().popup(event.globalPos())
+
+    def open_menu(self) -> QMenu:
+        """The menu, to be opened."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Zoom in (+)").triggered.connect(lambda: self.zoom(_STEP))
+        menu.addAction("Zoom out (-)").triggered.connect(lambda: self.zoom(1 / _STEP))
+        menu.addAction(theme().icon("refresh"), "Show all of it (0)").triggered.connect(self.fit)
+        menu.addSeparator()
+        add_saving(menu, self.viewport(), self.accessibleName(), self.csv)
+        return menu
+
+    def csv(self) -> str:
+        """The classes that are shown: a line for each truth, a column for each answer."""
+        names = [self._classes[at] for at in self._shown]
+        rows = ([self._classes[at], *(self._counts[at][answer] for answer in self._shown)] for at in self._shown)
+        return csv_of(["truth", *names], rows)
 
     def leaveEvent(self, event: QEvent) -> None:
         """No cell, unless the keyboard chose one."""
@@ -326,9 +368,9 @@ class ConfusionMatrix(QAbstractScrollArea):
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._cell is not None:
             self.cellActivated.emit(self._shown[self._cell[0]], self._shown[self._cell[1]])
         elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.zoom(1.25)
+            self.zoom(_STEP)
         elif event.key() == Qt.Key.Key_Minus:
-            self.zoom(0.8)
+            self.zoom(1 / _STEP)
         elif event.key() == Qt.Key.Key_0:
             self.fit()
         else:

@@ -8,6 +8,8 @@
     chart.chosen.connect(self.show_trial)
 
 ``good`` is 0 for the worst and 1 for the best line; a line without it is dashed. Up and down choose the next line.
+
+It does not zoom: each of its axes has a scale of its own, and there is none across them. It is saved as every chart.
 """
 
 from __future__ import annotations

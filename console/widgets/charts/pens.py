@@ -8,6 +8,9 @@ from PySide6.QtGui import QPainter, QPen, QPolygonF
 from console.look.theme import theme
 from console.models.chart import Series
 
+# Pixels of its radius.
+_DOT = 2.0
+
 
 def pen_of(series: Series, width: float, cap: Qt.PenCapStyle = Qt.PenCapStyle.RoundCap) -> QPen:
     """The pen of a line that is ``width`` pixels wide."""
@@ -45,7 +48,12 @@ def stepped(points: list[QPointF]) -> list[QPointF]:
 
 
 def paint_points(painter: QPainter, plot: QRectF, series: Series, points: list[QPointF]) -> None:
-    """A line through its points, with what is filled below it and the bar at its end."""
+    """A line through its points, with what is filled below it and the bar at its end; one point alone is a dot."""
+    if len(points) == 1:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color(series.color_token))
+        painter.drawEllipse(points[0], _DOT, _DOT)
+        return
     if series.fill and len(points) > 1:
         _fill_below(painter, plot, series, points)
     width = series.width or (1.5 if series.comparison else 2.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint
 from PySide6.QtGui import QPixmap, QRegion
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from console.look.theme import theme
 from console.widgets.saving import file_name, save_as
@@ -49,3 +49,9 @@ def save_png(chart: QWidget, title: str) -> None:
 def save_csv(chart: QWidget, title: str, make: Callable[[], str]) -> None:
     """Ask where the table goes, and write it; ``make`` is called in a thread: 100,000 points take their time."""
     save_as(chart, "Save as CSV", file_name(title, "csv"), "Table (*.csv)", make, apart=True)
+
+
+def add_saving(menu: QMenu, chart: QWidget, title: str, make: Callable[[], str]) -> None:
+    """Both ways to keep a chart, in its menu."""
+    menu.addAction(theme().icon("image"), "Save as PNG…").triggered.connect(lambda: save_png(chart, title))
+    menu.addAction(theme().icon("download"), "Save as CSV…").triggered.connect(lambda: save_csv(chart, title, make))

@@ -1,19 +1,20 @@
-"""Sparklines, stacked bars and histograms: small pictures of numbers, for cells and beside figures.
+"""Sparklines and stacked bars: small pictures of numbers, for cells and beside figures.
 
-``Sparkline(values)``, ``StackedBar([(63, "series1"), (8, "series2")])``, ``Histogram()``; the ``paint_…``
-functions draw the same in table cells.
+``Sparkline(values)``, ``StackedBar([(63, "series1"), (8, "series2")])``; the ``paint_…`` functions draw the same in
+table cells. They have no axis and are as wide as a word: what they summarize is read in the list or figure beside
+them, so that there is nothing to zoom or to save.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.look.theme import theme
-from console.widgets.base import antialias, fill_rounded, focus_ring, on_theme
+from console.widgets.base import antialias, fill_rounded, on_theme
 
 Segments = Sequence[tuple[float, str]]
 
@@ -113,88 +114,3 @@ class StackedBar(QWidget):
         antialias(painter)
         whole = self._whole if self._whole is not None else sum(value for value, _ in self._segments)
         paint_bar(painter, QRectF(self.rect()), self._segments, whole, track=True)
-
-
-class Histogram(QWidget):
-    """Thin bars, one for each class: grey, the chosen one accent, marked ones warn. Arrow keys and clicks choose.
-
-    ``set_bars(names, counts, marked)``; signal ``chosen(int)``.
-    """
-
-    chosen = Signal(int)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._names: Sequence[str] = ()
-        self._counts: Sequence[float] = ()
-        self._marked: frozenset[int] = frozenset()
-        self._current = -1
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Pictures in each class")
-        on_theme(self)
-
-    def set_bars(self, names: Sequence[str], counts: Sequence[float], marked: Sequence[int] = ()) -> None:
-        """Show one bar for each name; ``marked`` are the positions worth a look."""
-        self._names = names
-        self._counts = counts
-        self._marked = frozenset(marked)
-        self._current = min(self._current, len(counts) - 1)
-        self.update()
-
-    def set_current(self, index: int) -> None:
-        """Show the bar of ``index`` as chosen (-1: none), without a signal."""
-        self._current = index
-        if 0 <= index < len(self._names):
-            self.setAccessibleDescription(f"{self._names[index]}: {self._counts[index]:,.0f}")
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        """Two rows high."""
-        return QSize(theme().pixels(240), theme().pixels(40))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """All bars from a common foot."""
-        painter = QPainter(self)
-        colors = theme()
-        if self._counts:
-            step = self.width() / len(self._counts)
-            top = max(*self._counts, 1)
-            gap = 1.0 if step >= 3 else 0.0
-            for at, count in enumerate(self._counts):
-                tone = "accentFill" if at == self._current else "series3" if at in self._marked else "line2"
-                height = max(1.0, count / top * (self.height() - 4))
-                bar = QRectF(at * step, self.height() - height, max(1.0, min(step - gap, 24.0)), height)
-                painter.fillRect(bar, colors.color(tone))
-        if self.hasFocus():
-            antialias(painter)
-            focus_ring(painter, QRectF(self.rect()), 4)
-
-    def _at(self, x: float) -> int:
-        if not self._counts:
-            return -1
-        return max(0, min(len(self._counts) - 1, int(x / self.width() * len(self._counts))))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Name and count of the bar under the pointer."""
-        at = self._at(event.position().x())
-        if at >= 0:
-            QToolTip.showText(event.globalPosition().toPoint(), f"{self._names[at]}: {self._counts[at]:,.0f}", self)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the bar under the pointer."""
-        self._choose(self._at(event.position().x()))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left and right choose the neighbours."""
-        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
-        if step is None:
-            super().keyPressEvent(event)
-        elif self._counts:
-            self._choose(max(0, min(len(self._counts) - 1, self._current + step)))
-
-    def _choose(self, at: int) -> None:
-        if at >= 0 and at != self._current:
-            self.set_current(at)
-            self.chosen.emit(at)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from console.look.theme import theme
 from console.models.zoom import STEP, View
-from console.widgets.charts.saving import save_csv, save_png
+from console.widgets.charts.saving import add_saving
 from console.widgets.forms.buttons import IconButton
 
 # A hand that shakes by less than this clicks.
@@ -169,12 +169,18 @@ class Zooming(QWidget):
         self.update()
         return True
 
+    def dragged(self, event: QMouseEvent) -> bool:
+        """Whether letting go now ends a drag, and no click."""
+        pressed = self._pressed
+        return pressed is not None and (self._pans or abs(event.position().x() - pressed.x()) >= _DRAG)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Show what was dragged over."""
+        dragged = self.dragged(event)
         pressed, self._pressed, self._moved = self._pressed, None, None
         if pressed is None:
             super().mouseReleaseEvent(event)
-        elif not self._pans and abs(event.position().x() - pressed.x()) >= _DRAG:
+        elif dragged and not self._pans:
             self.zoom_to(self._value_at(pressed.x()), self._value_at(event.position().x()))
         self.update()
 
@@ -224,11 +230,7 @@ class Zooming(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if self.zooms:
             self._add_zoom(menu)
-        menu.addAction(theme().icon("image"), "Save as PNG…").triggered.connect(
-            lambda: save_png(self, self.chart_title)
-        )
-        table = menu.addAction(theme().icon("download"), "Save as CSV…")
-        table.triggered.connect(lambda: save_csv(self, self.chart_title, self.csv))
+        add_saving(menu, self, self.chart_title, self.csv)
         return menu
 
     def _add_zoom(self, menu: QMenu) -> None:

@@ -148,7 +148,7 @@ COLUMNS = [
     Column("endpoint", "Asks", value=lambda row: row.function.endpoint_name or None, priority=7),
     Column("concurrency", "Concurrency", value=lambda row: concurrency(row.function), priority=8),
     Column("requests", "Requests, 24 h", kind="spark", value=_requests, sortable=False, priority=5),
-    Column("rate", "Per min", kind="number", value=_rate, format=lambda v, _: rate_text(v), priority=4),
+    Column("rate", "Per min, 24 h", kind="number", value=_rate, format=lambda v, _: rate_text(v), priority=4),
     Column(
         "p50",
         "p50",
