@@ -41,6 +41,8 @@ class DailySteps(Hands):
         async with self._step("look closer at a chart") as step:
             chart = self._tab("overview").cost_panel.chart
             await self._until(lambda: bool(chart.csv().count("\n") > 1), "the chart stayed empty")
+            # The readout stands at the newest moment, and what is looked at closely is where it stands.
+            QTest.keyClick(chart, Qt.Key.Key_Left)
             for _ in range(3):
                 QTest.keyClick(chart, Qt.Key.Key_Plus)
             if not chart.zoomed:
