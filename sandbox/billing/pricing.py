@@ -15,20 +15,31 @@ from sandbox.wire.paging import page
 
 
 class PricingService(Service):
-    """GetProducts and DescribeServices, of the services that are in the price table."""
+    """GetProducts, DescribeServices and GetAttributeValues, of the services that are in the price table."""
 
     name = "pricing"
 
     def start(self, ctx: SandboxContext) -> None:
         """Answer; nothing is kept."""
-        self.operations |= {"GetProducts": self._get_products, "DescribeServices": self._describe_services}
+        self.operations |= {
+            "GetProducts": self._get_products,
+            "DescribeServices": self._describe_services,
+            "GetAttributeValues": self._get_values,
+        }
 
     def _describe_services(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
         wanted = request.get("ServiceCode")
         codes = [wanted] if wanted else list(products())
         shown = [{"ServiceCode": code, "AttributeNames": _attribute_names(code)} for code in codes]
-        bad_token = AwsError("InvalidNextTokenException", "The NextToken is invalid.")
-        return {"FormatVersion": "aws_v1", **page(request, "Services", shown, lambda row: row, bad_token)}
+        return {"FormatVersion": "aws_v1", **page(request, "Services", shown, lambda row: row, _bad_token())}
+
+    def _get_values(self, request: dict[str, Any], _caller: Caller) -> dict[str, Any]:
+        name = request["AttributeName"]
+        found = {product["product"]["attributes"].get(name) for product in _of(request["ServiceCode"])} - {None}
+        if not found:
+            text = f"The products of {request['ServiceCode']} have no attribute {name[:100]}."
+            raise AwsError("InvalidParameterException", text)
+        return page(request, "AttributeValues", sorted(found), lambda value: {"Value": value}, _bad_token())
 
     def _get_products(self, request: dict[str, Any], _caller: Caller) -> dict[str, object]:
         offered = _of(request["ServiceCode"])
@@ -36,8 +47,11 @@ class PricingService(Service):
         found = [
             product for product in offered if all(_matches(product["product"]["attributes"], rule) for rule in filters)
         ]
-        bad_token = AwsError("InvalidNextTokenException", "The NextToken is invalid.")
-        return {"FormatVersion": "aws_v1", **page(request, "PriceList", found, json.dumps, bad_token)}
+        return {"FormatVersion": "aws_v1", **page(request, "PriceList", found, json.dumps, _bad_token())}
+
+
+def _bad_token() -> AwsError:
+    return AwsError("InvalidNextTokenException", "The NextToken is invalid.")
 
 
 def _of(code: str) -> tuple[Product, ...]:

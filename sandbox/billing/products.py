@@ -22,6 +22,20 @@ _STANDING: Mapping[str, tuple[str, str, str, str, Mapping[str, str]]] = {
     "s3": ("AmazonS3", "Storage", "TimedStorage-ByteHrs", "GB-Mo", {"storageClass": "General Purpose"}),
     "notebook_volume": ("AmazonSageMaker", "ML Storage", "Notebk:VolumeUsage.gp2", "GB-Mo", {"component": "Notebook"}),
 }
+# As above, of what is billed by use. Budgets belong to no region.
+_TRAIL = "Management Tools - AWS CloudTrail"
+_REPORTS = {"operation": "ReportDelivery", "groupDescription": "Budgets Reports Distribution"}
+_USED: Mapping[str, tuple[str, str, str, str, Mapping[str, str]]] = {
+    "cost_request": ("AWSCostExplorer", "AWS Cost Explorer", "APIRequest", "Request", {}),
+    "budget_day": ("AWSBudgets", "AWS Budgets", "BudgetsUsage", "Budget-Day", {}),
+    "budget_action_day": ("AWSBudgets", "AWS Budgets", "ActionEnabledBudgetsUsage", "Budget-Day", {}),
+    "budget_report": ("AWSBudgets", "AWS Budgets", "BudgetsReports", "Message", _REPORTS),
+    "trail_free_event": ("AWSCloudTrail", f"{_TRAIL} Free Events Recorded", "FreeEventsRecorded", "Events", {}),
+    "trail_event": ("AWSCloudTrail", f"{_TRAIL} Paid Events Recorded", "PaidEventsRecorded", "Events", {}),
+    "trail_data_event": ("AWSCloudTrail", f"{_TRAIL} Data Events Recorded", "DataEventsRecorded", "Events", {}),
+    "parameter_advanced": ("AWSSystemsManager", "AWS Systems Manager", "PS-Advanced-Param-Tier1", "Hour", {}),
+    "parameter_request": ("AWSSystemsManager", "API Request", "PS-Param-Processed-Tier2", "Requests", {}),
+}
 _VOLUME = "volume_"
 # What the Price List calls volumes by is not everywhere the type's name.
 _VOLUME_USAGES = {"standard": "EBS:VolumeUsage", "io1": "EBS:VolumeUsage.piops"}
@@ -40,7 +54,10 @@ def products() -> Mapping[str, tuple[Product, ...]]:
     """All products by service code (``AmazonEC2``), as GetProducts has them."""
     table = json.loads(PRICE_FILE.read_text(encoding="utf-8"))
     found: dict[str, list[Product]] = defaultdict(list)
-    for product in (*_instances(table), *_notebooks(table), *_things(table), *_functions(table)):
+    for product in (
+        *(*_instances(table), *_notebooks(table), *_things(table), *_functions(table)),
+        *_uses(table),
+    ):
         found[product["serviceCode"]].append(product)
     return {code: tuple(rows) for code, rows in sorted(found.items())}
 
@@ -126,6 +143,14 @@ def _things(table: Mapping[str, Any]) -> Iterator[Product]:
                 yield _product(code, family, region, f"{first}{usage}", shown, unit, price, as_of)
 
 
+def _uses(table: Mapping[str, Any]) -> Iterator[Product]:
+    as_of = table["used"]["as_of"]
+    for region, prices in _regions(table["used"]["prices"]):
+        for word, price in prices.items():
+            code, family, usage, unit, shown = _USED[word]
+            yield _product(code, family, region, f"{_SHORT.get(region, '')}{usage}", shown, unit, price, as_of)
+
+
 def _functions(table: Mapping[str, Any]) -> Iterator[Product]:
     for region, prices in _regions(table["lambda"]["prices"]):
         for word, (usage, unit, group) in _FUNCTIONS.items():
@@ -138,11 +163,12 @@ def _product(
     code: str, family: str, region: str, usage: str, more: Mapping[str, str], unit: str, price: float, as_of: str
 ) -> Product:
     sku = usage if code == "AmazonSageMaker" else f"{code}:{region}:{usage}"
+    place = {"regionCode": region} if region else {"location": "Any"}
     dimension = {"unit": unit, "pricePerUnit": {"USD": f"{price:.10f}"}, "rateCode": f"{sku}.1.1"}
     return {
         "product": {
             "productFamily": family,
-            "attributes": {"servicecode": code, "regionCode": region, "usagetype": usage, **more},
+            "attributes": {"servicecode": code, **place, "usagetype": usage, **more},
             "sku": sku,
         },
         "serviceCode": code,

@@ -38,9 +38,12 @@ def quota_needs(call: Call, names: Names) -> list[Need] | None:
     return [Need(action)] if call.operation.startswith(("Get", "List")) else None
 
 
+_PRICES = frozenset({"GetProducts", "DescribeServices", "GetAttributeValues"})
+
+
 def pricing_needs(call: Call, names: Names) -> list[Need] | None:
     """Of the price list, which is the same for everybody."""
-    return [Need(f"pricing:{call.operation}")] if call.operation in ("GetProducts", "DescribeServices") else None
+    return [Need(f"pricing:{call.operation}")] if call.operation in _PRICES else None
 
 
 _SCALING = frozenset(

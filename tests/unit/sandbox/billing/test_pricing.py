@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.billing.pricing import PricingService
+from sandbox.services import all_services
 from sandbox.wire.errors import AwsError
 from sandbox.wire.messages import Caller
 from tests.helpers.calls import ask as asked
@@ -78,6 +79,11 @@ def test_what_it_refuses(request_: dict[str, Any], code: str) -> None:
         ("AmazonVPC", "group", "VPCPublicIPv4Address", "Hrs", 0.005),
         ("AmazonS3", "storageClass", "General Purpose", "GB-Mo", 0.023),
         ("AmazonCloudWatch", "alarmType", "Standard", "Alarms", 0.1),
+        ("AWSCostExplorer", "usagetype", "USE1-APIRequest", "Request", 0.01),
+        ("AWSCloudTrail", "usagetype", "USE1-PaidEventsRecorded", "Events", 2e-05),
+        ("AWSCloudTrail", "usagetype", "EU-FreeEventsRecorded", "Events", 0),
+        ("AWSSystemsManager", "usagetype", "EU-PS-Advanced-Param-Tier1", "Hour", 6.94444e-05),
+        ("AWSSystemsManager", "usagetype", "USE1-PS-Param-Processed-Tier2", "Requests", 5e-06),
     ],
 )
 def test_each_service_that_is_here_has_its_prices(code: str, field: str, value: str, unit: str, dollars: float) -> None:
@@ -89,9 +95,50 @@ def test_each_service_that_is_here_has_its_prices(code: str, field: str, value: 
     assert (dimension["unit"], float(dimension["pricePerUnit"]["USD"])) == (unit, pytest.approx(dollars))
 
 
+def test_what_belongs_to_no_region_says_so() -> None:
+    found = [json.loads(text) for text in ask("GetProducts", ServiceCode="AWSBudgets")["PriceList"]]
+    assert [product["product"]["attributes"]["usagetype"] for product in found] == [
+        *("BudgetsUsage", "ActionEnabledBudgetsUsage", "BudgetsReports")
+    ]
+    attributes = [product["product"]["attributes"] for product in found]
+    assert all(given["location"] == "Any" and "regionCode" not in given for given in attributes)
+
+
+# By our name of each service: AWS's code in the Price List, or None where AWS lists nothing, for it costs nothing.
+OFFERS = {
+    **dict.fromkeys(("sts", "iam", "pricing", "service-quotas", "application-autoscaling", "resourcegroupstaggingapi")),
+    **dict.fromkeys(("logs", "cloudwatch"), "AmazonCloudWatch"),
+    **dict.fromkeys(("sagemaker", "sagemaker-runtime"), "AmazonSageMaker"),
+    "budgets": "AWSBudgets",
+    "ce": "AWSCostExplorer",
+    "cloudtrail": "AWSCloudTrail",
+    "ec2": "AmazonEC2",
+    "lambda": "AWSLambda",
+    "s3": "AmazonS3",
+    "ssm": "AWSSystemsManager",
+}
+
+
+def test_every_service_that_is_served_and_costs_something_has_prices() -> None:
+    assert {service.name for service in all_services()} == set(OFFERS)
+    listed = {row["ServiceCode"] for row in ask("DescribeServices")["Services"]}
+    assert {code for code in OFFERS.values() if code} <= listed
+
+
 def test_the_services_are_listed_with_what_their_products_are_filtered_by() -> None:
     listed = {row["ServiceCode"]: row["AttributeNames"] for row in ask("DescribeServices")["Services"]}
     assert {"AmazonEC2", "AmazonSageMaker", "AWSLambda", "AmazonS3"} <= listed.keys()
     assert "instanceName" in listed["AmazonSageMaker"] and "instanceType" in listed["AmazonEC2"]
     [only] = ask("DescribeServices", ServiceCode="AWSLambda")["Services"]
     assert only["ServiceCode"] == "AWSLambda"
+
+
+def test_the_values_of_an_attribute_are_told_each_once_in_pages() -> None:
+    request = {"ServiceCode": "AmazonSageMaker", "AttributeName": "component"}
+    values = [{"Value": name} for name in ("Hosting", "Notebook", "Training")]
+    assert ask("GetAttributeValues", **request)["AttributeValues"] == values
+    first = ask("GetAttributeValues", MaxResults=2, **request)
+    assert first["AttributeValues"] == values[:2]
+    assert ask("GetAttributeValues", NextToken=first["NextToken"], **request)["AttributeValues"] == values[2:]
+    with pytest.raises(AwsError, match="no attribute colour"):
+        ask("GetAttributeValues", ServiceCode="AmazonSageMaker", AttributeName="colour")

@@ -83,6 +83,7 @@ NOT_ASKED: dict[tuple[str, ...], str] = {
     ("logs", "DescribeQueries", "logGroupName"): READS,
     ("logs", "kmsKeyId"): REFUSED,
     ("logs", "metricName"): LABEL,
+    ("pricing", "AttributeName"): READS,
     ("resourcegroupstaggingapi", "GetResources", "ResourceARNList"): READS,
     ("resourcegroupstaggingapi", "ExcludeCompliantResources"): LABEL,
     ("resourcegroupstaggingapi", "Key"): LABEL,
