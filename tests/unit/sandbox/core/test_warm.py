@@ -138,6 +138,19 @@ def test_each_has_seeds_of_its_own_and_nothing_of_another_ones_environment(proce
     assert all(before != after for before, after in zip(*drawn, strict=True))
 
 
+def test_what_forked_programs_share(processes: Processes) -> None:
+    """README's limits say so: the seed of hashes, and what torch read of the environment when it was loaded."""
+    code = """
+        import os
+        os.environ["OMP_NUM_THREADS"] = "1"
+        import torch
+        print(hash("a text"), torch.get_num_threads())
+    """
+    first, _code = said(start(processes, code))
+    second, _code = said(start(processes, code, name="two"))
+    assert first == second and first.split()[1] == "2"
+
+
 @pytest.mark.parametrize(
     ("name", "module", "env"),
     [
