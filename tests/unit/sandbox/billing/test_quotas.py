@@ -123,16 +123,16 @@ def test_a_raise_is_in_force_after_three_seconds(api: Api, db: Database) -> None
     with pytest.raises(AwsError, match="greater than the current quota value"):
         api.ask(12)
     api.now += 10
-    api.ask(16)
+    api.ask(20)
     api.now += 3
-    assert api.quota()["Value"] == 16
+    assert api.quota()["Value"] == 20
     history = api("ListRequestedServiceQuotaChangeHistory", ServiceCode="sagemaker")["RequestedQuotas"]
-    assert [(quota["Status"], quota["DesiredValue"]) for quota in history] == [("APPROVED", 16), ("APPROVED", 12)]
+    assert [(quota["Status"], quota["DesiredValue"]) for quota in history] == [("APPROVED", 20), ("APPROVED", 12)]
     assert api("GetRequestedServiceQuotaChange", RequestId=made["Id"])["RequestedQuota"]["Status"] == "APPROVED"
 
 
 def test_what_only_support_could_decide_stays_open(api: Api) -> None:
-    made = api.ask(100)
+    made = api.ask(21)
     api.now += 86_400
     code = {"ServiceCode": "sagemaker", "QuotaCode": made["QuotaCode"]}
     (request,) = api("ListRequestedServiceQuotaChangeHistoryByQuota", **code)["RequestedQuotas"]
