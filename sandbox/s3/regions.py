@@ -18,6 +18,8 @@ from sandbox.wire.models import service_model
 
 # The name that Ireland had when it was the only region of Europe.
 _OLD_NAMES = {"EU": "eu-west-1"}
+# They are in the model, too, and have accounts of their own: no bucket of this account could be there.
+_OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eusc-")
 _NO_BUCKET_YET = frozenset({"CreateBucket", "ListBuckets"})
 
 
@@ -25,7 +27,7 @@ _NO_BUCKET_YET = frozenset({"CreateBucket", "ListBuckets"})
 def _constraints() -> frozenset[str]:
     """What a location constraint can be; us-east-1 is told by having none."""
     shape: Any = service_model("s3").shape_for("BucketLocationConstraint")
-    return frozenset(shape.enum) - {REGION}
+    return frozenset(name for name in shape.enum if not name.startswith(_OTHER_PARTITIONS)) - {REGION}
 
 
 def new_region(signed: str, constraint: str) -> str:

@@ -364,6 +364,9 @@ IRELAND = {"LocationConstraint": "eu-west-1"}
         ("eu-west-1", "us-east-1", "IllegalLocationConstraintException"),
         ("eu-west-1", "nowhere-1", "IllegalLocationConstraintException"),
         ("nowhere-1", "", "AuthorizationHeaderMalformed"),
+        # China is another partition: other accounts, other ARNs.
+        ("us-east-1", "cn-north-1", "InvalidLocationConstraint"),
+        ("cn-north-1", "cn-north-1", "AuthorizationHeaderMalformed"),
     ],
 )
 def test_where_a_bucket_is_made(account: Account, signed: str, constraint: str, outcome: str) -> None:
