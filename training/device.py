@@ -133,7 +133,8 @@ def answer(module: nn.Module, inputs: Tensor) -> Tensor:
 def send(values: Tensor, place: torch.device) -> Tensor:
     """``values`` from the machine's memory on ``place``; where it can, without waiting for their arrival."""
     if place.type == "cuda":
-        return values.pin_memory().to(place, non_blocking=True)
+        pinned = values if values.is_pinned() else values.pin_memory()
+        return pinned.to(place, non_blocking=True)
     return values.to(place)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from data import DataError, Sample
 from distributed import Group
-from features import ordered_map
 from fit import Batch, shuffled
 from model import Classifier, stages
+from ordered import ordered_map
 from pictures import BadPicture, Pixels, centre_crop, open_picture, random_crop
 from PIL import Image
 from settings import Settings, SettingsError

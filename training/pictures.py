@@ -12,6 +12,7 @@ import os
 import random
 import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -104,30 +105,63 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture (left, top, right, bottom in its pixels), and whether it is shown mirrored."""
+
+    box: tuple[float, float, float, float]
+    mirrored: bool = False
+
+    def scaled(self, across: float, down: float) -> Crop:
+        """The same part of the picture when that is resized by these factors."""
+        left, top, right, bottom = self.box
+        return Crop((left * across, top * down, right * across, bottom * down), self.mirrored)
+
+
+def centre_of(width: int, height: int) -> Crop:
+    """The middle of a picture: what is measured and served."""
+    side = CROP_SHARE * min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return Crop((left, top, left + side, top + side))
+
+
+def random_of(width: int, height: int, seed: str) -> Crop:
+    """A random part of a picture, mirrored half of the time.
+
+    The same ``seed`` gives the same part on every host, in every process and on every device.
+    """
+    dice = random.Random(seed)
+    box = (0.0, 0.0, float(width), float(height))
+    for _ in range(10):
+        area = width * height * dice.uniform(SMALLEST_AREA, 1.0)
+        ratio = math.exp(dice.uniform(math.log(3 / 4), math.log(4 / 3)))
+        across, down = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if across <= width and down <= height:
+            left, top = dice.uniform(0, width - across), dice.uniform(0, height - down)
+            box = (left, top, left + across, top + down)
+            break
+    return Crop(box, dice.random() < 0.5)
+
+
+def crops_of(width: int, height: int, views: int, seed: str) -> list[Crop]:
+    """The parts that ``views_of`` shows."""
+    return [centre_of(width, height), *(random_of(width, height, f"{seed}/{view}") for view in range(1, views))]
+
+
+def cropped(image: Image.Image, crop: Crop, size: int) -> Pixels:
+    """A part of the picture as (size, size, 3) bytes."""
+    pixels = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=crop.box), dtype=np.uint8)
+    return np.ascontiguousarray(pixels[:, ::-1]) if crop.mirrored else pixels
+
+
 def centre_crop(image: Image.Image, size: int) -> Pixels:
     """The middle of the picture as (size, size, 3) bytes: what is measured and served."""
-    side = CROP_SHARE * min(image.size)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    return _resized(image, (left, top, left + side, top + side), size)
+    return cropped(image, centre_of(*image.size), size)
 
 
 def random_crop(image: Image.Image, size: int, seed: str) -> Pixels:
-    """A random part of the picture, mirrored half of the time, as (size, size, 3) bytes.
-
-    The same ``seed`` gives the same crop on every host and in every process.
-    """
-    dice = random.Random(seed)
-    box = (0.0, 0.0, float(image.width), float(image.height))
-    for _ in range(10):
-        area = image.width * image.height * dice.uniform(SMALLEST_AREA, 1.0)
-        ratio = math.exp(dice.uniform(math.log(3 / 4), math.log(4 / 3)))
-        width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
-        if width <= image.width and height <= image.height:
-            left, top = dice.uniform(0, image.width - width), dice.uniform(0, image.height - height)
-            box = (left, top, left + width, top + height)
-            break
-    pixels = _resized(image, box, size)
-    return np.ascontiguousarray(pixels[:, ::-1]) if dice.random() < 0.5 else pixels
+    """A random part of the picture, mirrored half of the time, as (size, size, 3) bytes; see ``random_of``."""
+    return cropped(image, random_of(*image.size, seed), size)
 
 
 def views_of(source: Path | bytes, size: int, views: int, seed: str) -> Pixels:
@@ -136,9 +170,7 @@ def views_of(source: Path | bytes, size: int, views: int, seed: str) -> Pixels:
     Raises ``BadPicture``.
     """
     image = open_picture(source, size)
-    crops = [centre_crop(image, size)]
-    crops.extend(random_crop(image, size, f"{seed}/{view}") for view in range(1, views))
-    return np.stack(crops)
+    return np.stack([cropped(image, crop, size) for crop in crops_of(*image.size, views, seed)])
 
 
 def _read(path: Path) -> bytes:
@@ -176,7 +208,3 @@ def _scaled(values: NDArray[Any], *, is_real: bool) -> Image.Image:
     top = 1.0 if is_real and values.max(initial=0.0) <= 1.0 else 255.0 if values.max(initial=0.0) <= 255.0 else 65535.0
     grey = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
-
-
-def _resized(image: Image.Image, box: tuple[float, float, float, float], size: int) -> Pixels:
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box), dtype=np.uint8)

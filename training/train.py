@@ -13,6 +13,7 @@ from pathlib import Path
 
 import device
 from data import DataError
+from decoding import DecodingFailed
 from device import DeviceError
 from distributed import Group, HostLost, join
 from feature_store import FeatureStoreError
@@ -24,7 +25,8 @@ from settings import Settings, SettingsError, parse
 from stopping import Stop, Stopped
 
 EXPECTED = (
-    SettingsError, DeviceError, MeetingError, DataError, WeightsError, FeatureStoreError, TrainingFailed,
+    SettingsError, DeviceError, MeetingError, DataError, WeightsError, FeatureStoreError, DecodingFailed,
+    TrainingFailed,
 )  # fmt: skip
 
 

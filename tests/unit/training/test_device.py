@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import decoding
 import device
 import features
 import finetune
@@ -44,8 +45,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
 
     monkeypatch.setattr(device, "best", lambda *_: PLACE)
     monkeypatch.setattr(device, "answer", noting)
-    monkeypatch.setattr(features, "ordered_map", one_by_one)
-    monkeypatch.setattr(finetune, "ordered_map", one_by_one)
+    for module in (decoding, features, finetune):
+        monkeypatch.setattr(module, "ordered_map", one_by_one)
     with OtherDevice():
         yield asked
 

@@ -14,8 +14,9 @@ import torch
 from data import Sample, read_dataset
 from distributed import Group
 from feature_store import FeatureStoreError, Origin, read_store, write_store
-from features import FeatureSet, Progress, compute_features, ordered_map
+from features import FeatureSet, Progress, compute_features
 from model import Classifier, build, for_inference, load_backbone_weights
+from ordered import ordered_map
 from stopping import Stop, Stopped
 
 ORIGIN = Origin(data="d", backbone="efficientnet_lite0", weights="w", image_size=64, views=2, seed=0)
