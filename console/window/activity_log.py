@@ -118,8 +118,8 @@ class ActivityLogDialog(WideDialog):
         self.detail.setPlainText("\n\n".join(told(deed) for deed in chosen))
         unchosen = "" if chosen else "Choose what was done"
         self.cli_button.hinder(unchosen or ("" if self._cli() else "The AWS CLI has no such thing"))
-        told = any(deed.calls for deed in chosen)
-        self.python_button.hinder(unchosen or ("" if told else "It was sent by another process, call by call unknown"))
+        calls = any(deed.calls for deed in chosen)
+        self.python_button.hinder(unchosen or ("" if calls else "It was sent by another process, call by call unknown"))
         self.note.setText("")
 
     def _cli(self) -> str:
