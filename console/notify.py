@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
@@ -25,13 +25,17 @@ KEEP = 100
 
 @dataclass
 class Notice:
-    """One message. ``count`` says how often it came while it was fresh."""
+    """One message. ``count`` says how often it came while it was fresh.
+
+    ``about`` is the thing (kind, name) without which it, and its button, mean nothing.
+    """
 
     level: Level
     title: str
     text: str = ""
     action: Action | None = None
     details: str = ""
+    about: tuple[str, str] | None = None
     number: int = 0
     count: int = 1
     withdrawn: bool = False
@@ -62,9 +66,11 @@ class Notifier:
         """Something worth knowing."""
         return self._post(Notice("info", title, text, action))
 
-    def success(self, title: str, text: str = "", *, action: Action | None = None) -> Notice:
+    def success(
+        self, title: str, text: str = "", *, action: Action | None = None, about: tuple[str, str] | None = None
+    ) -> Notice:
         """Something that the operator asked for is done."""
-        return self._post(Notice("success", title, text, action))
+        return self._post(Notice("success", title, text, action, about=about))
 
     def warn(self, title: str, text: str = "", *, action: Action | None = None) -> Notice:
         """Something that needs a look."""
@@ -92,6 +98,13 @@ class Notifier:
         notice.withdrawn = True
         for listener in list(self._listeners):
             listener(notice)
+
+    def keep_only(self, kind: str, names: Collection[str]) -> None:
+        """Of this kind there are only these: what was told about others holds no longer."""
+        for notice in self.notices:
+            told_of, name = notice.about or ("", "")
+            if told_of == kind and name not in names and not notice.withdrawn:
+                self.withdraw(notice)
 
     def fix(self, error: SageDeckError) -> Action | None:
         """Label and function of the button that mends ``error``; None where none is known."""

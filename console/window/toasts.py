@@ -1,16 +1,20 @@
-"""Toasts: the newest messages, over the list at the bottom right, gone by themselves unless they are errors."""
+"""Toasts: the newest messages, over the list at the bottom right, gone by themselves unless they are errors.
+
+What stays longer than it takes to read is one line with its button, so that it covers next to nothing; under the
+pointer, and while the keyboard is in it, it is whole again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QCursor, QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.notify import Notice, Notifier
-from console.widgets.base import below
+from console.widgets.base import ElidedLabel, below
 from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import Glyph, WrapLabel
 from console.window.popover import SHADOW, Popover
@@ -18,12 +22,15 @@ from console.window.popover import SHADOW, Popover
 # Pixels: three lines for most messages.
 WIDTH = 380
 # More would hide the page; older ones are in the activity panel.
-SHOWN = 3
+SHOWN = 2
 # Pixels.
 GAP = 10
+_MARGINS, _BRIEF_MARGINS = (14, 10, 8, 10), (14, 4, 8, 4)
 # A toast with progress need not be more exact.
 FOLLOW_MS = 250
 SECONDS = {"info": 4, "success": 4, "warn": 10, "error": 0}
+# After so long it was read, and is one line.
+READ_MS = {"info": 8_000, "success": 8_000, "warn": 8_000, "error": 20_000}
 # With a button it has to be read, thought about and reached.
 ACTION_SECONDS = 60
 # What only tells goes when the operator turns to something else.
@@ -41,12 +48,15 @@ class Toast(Popover):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._run_out)
+        self._since = QElapsedTimer()
+        self.brief = False
         icon, token = LOOK[notice.level]
-        row = QHBoxLayout()
-        row.setContentsMargins(14, 10, 8, 10)
+        self._row = row = QHBoxLayout()
+        row.setContentsMargins(*_MARGINS)
         row.setSpacing(10)
-        row.addWidget(Glyph(icon, token), 0, Qt.AlignmentFlag.AlignTop)
-        words = QVBoxLayout()
+        self._glyph = Glyph(icon, token)
+        row.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
+        self._words = words = QVBoxLayout()
         words.setSpacing(2)
         words.setContentsMargins(0, 0, 0, 2)
         self._title = WrapLabel("", "strong")
@@ -54,9 +64,11 @@ class Toast(Popover):
         words.addWidget(self._title)
         words.addWidget(self._text)
         self._text.setVisible(bool(notice.text))
+        self._line = ElidedLabel("", "strong")
+        self._line.hide()
+        words.addWidget(self._line)
         self.action_button = Button("", "link", small=True, on=self._act)
         words.addWidget(self.action_button, 0, Qt.AlignmentFlag.AlignLeft)
-        words.addStretch(1)
         row.addLayout(words, 1)
         row.addWidget(IconButton("close", "Dismiss", on=self.dismiss), 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(row)
@@ -67,6 +79,9 @@ class Toast(Popover):
         notice = self.notice
         times = f" ({notice.count} times)" if notice.count > 1 else ""
         self._title.setText(notice.title + times)
+        self._line.setText(notice.title + times)
+        self._since.start()
+        self._make_brief(False)
         self.setAccessibleName(f"{notice.level}: {notice.title}. {notice.text}")
         self.action_button.setVisible(notice.action is not None)
         if notice.action is not None:
@@ -78,9 +93,44 @@ class Toast(Popover):
         if seconds:
             self._timer.start(seconds * 1000)
 
+    def settle(self) -> bool:
+        """Be one line once it was read, and whole while it is looked at; True when that has changed."""
+        wanted = not self._is_looked_at() and self._since.hasExpired(READ_MS[self.notice.level])
+        if wanted == self.brief:
+            return False
+        self._make_brief(wanted)
+        if not wanted:
+            self._since.start()
+        return True
+
+    def _make_brief(self, on: bool) -> None:
+        if on == self.brief:
+            return
+        self.brief = on
+        self._row.setContentsMargins(*(_BRIEF_MARGINS if on else _MARGINS))
+        self._row.setAlignment(self._glyph, Qt.AlignmentFlag.AlignVCenter if on else Qt.AlignmentFlag.AlignTop)
+        self._line.setVisible(on)
+        self._title.setVisible(not on)
+        self._text.setVisible(not on and bool(self.notice.text))
+        if on:
+            self._words.removeWidget(self.action_button)
+            self._row.insertWidget(self._row.count() - 1, self.action_button)
+        else:
+            self._row.removeWidget(self.action_button)
+            self._words.addWidget(self.action_button, 0, Qt.AlignmentFlag.AlignLeft)
+
     def height_for(self, width: int) -> int:
         """Height of the box for a width of the box, both without the shadow."""
-        return self.column.heightForWidth(width + 2 * SHADOW) - 2 * SHADOW
+        # One line has no other height for another width.
+        wraps = self.column.hasHeightForWidth()
+        return (
+            self.column.heightForWidth(width + 2 * SHADOW) if wraps else self.column.sizeHint().height()
+        ) - 2 * SHADOW
+
+    @property
+    def is_passing(self) -> bool:
+        """True for what only told something, and offers nothing."""
+        return self.notice.level in PASSING and self.notice.action is None
 
     def dismiss(self) -> None:
         """Take it away."""
@@ -92,11 +142,14 @@ class Toast(Popover):
         self.say()
         super().leaveEvent(event)
 
-    def _run_out(self) -> None:
+    def _is_looked_at(self) -> bool:
         # Where the pointer is, is looked up: that a message came or went under one at rest is told by no event.
         pointed = self.rect().contains(self.mapFromGlobal(QCursor.pos()))
         focus = QApplication.focusWidget()
-        if self.isVisible() and (pointed or (focus is not None and self.isAncestorOf(focus))):
+        return self.isVisible() and (pointed or (focus is not None and self.isAncestorOf(focus)))
+
+    def _run_out(self) -> None:
+        if self._is_looked_at():
             self.say()
         else:
             self.dismiss()
@@ -141,7 +194,7 @@ class Toasts:
         toast = Toast(notice, self._remove, self._parent)
         self.shown.append(toast)
         while len(self.shown) > SHOWN:
-            self._remove(self.shown[0])
+            self._remove(next((old for old in self.shown[:-1] if old.is_passing), self.shown[0]))
         # Placed first, so that it is never under a pointer that is elsewhere.
         self.place()
         toast.show()
@@ -166,6 +219,8 @@ class Toasts:
             bottom -= GAP
 
     def _follow_page(self) -> None:
+        for toast in self.shown:
+            toast.settle()
         if self.shown:
             self.place()
         else:
@@ -191,8 +246,7 @@ class Toasts:
 
     def clear_passing(self) -> None:
         """Take those away that only told something, and offer nothing."""
-        passing = [toast for toast in self.shown if toast.notice.level in PASSING and toast.notice.action is None]
-        for toast in passing:
+        for toast in [toast for toast in self.shown if toast.is_passing]:
             self._remove(toast)
 
     def clear(self) -> None:

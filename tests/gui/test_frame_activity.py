@@ -11,11 +11,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from console.activity.model import ActivityItem
+from console.widgets.base import below
 from console.widgets.charts.progress import ProgressBar
 from console.widgets.forms.buttons import Button, IconButton
 from console.window.activity_rows import FinishedRow, RunningRow, duration
 from console.window.popover import SHADOW
 from console.window.toasts import ACTION_SECONDS
+from tests.helpers.faults import faults
 from tests.helpers.window import RecordingTab, RefusingTab, activate, connect, saying, shown, until
 
 
@@ -173,11 +175,11 @@ async def test_messages_stack_above_the_status_bar_and_repeat_as_a_count(make_ap
     assert boxes[1].bottom() - SHADOW < application.window.status.y()
 
 
-async def test_only_the_newest_three_messages_show(make_application):
+async def test_only_the_newest_two_messages_show(make_application):
     application, _ = await opened(make_application)
     for number in range(5):
         application.notify.error(f"Error {number}")
-    assert [toast.notice.title for toast in application.window.toasts.shown] == ["Error 2", "Error 3", "Error 4"]
+    assert [toast.notice.title for toast in application.window.toasts.shown] == ["Error 3", "Error 4"]
 
 
 async def test_a_message_s_button_acts_once_and_goes(make_application):
@@ -234,6 +236,57 @@ async def test_a_message_with_a_button_waits_longer_and_for_the_keyboard(make_ap
     restore.setFocus()
     timer.timeout.emit()
     assert toasts.shown == [toast] and timer.isActive()
+
+
+async def test_a_message_that_was_read_is_one_line_with_its_button(make_application, monkeypatch):
+    application, _ = await opened(make_application)
+    toasts = application.window.toasts
+    away = application.window.mapToGlobal(QPoint(0, 0))
+    at = [away]
+    monkeypatch.setattr("console.window.toasts.QCursor", SimpleNamespace(pos=lambda: at[0]), raising=False)
+    pressed = []
+    application.notify.success(
+        "dogs is ready", "It answers, and it bills. " * 6, action=("Open", lambda: pressed.append(1))
+    )
+    [toast] = toasts.shown
+    whole = toast.height()
+    assert not toast.settle()
+    monkeypatch.setattr("console.window.toasts.READ_MS", {"success": 0, "info": 0})
+    await until(lambda: toast.brief and toast.height() < whole - 30)
+    [button] = [button for button in below(toast, Button) if button.text() == "Open"]
+    assert button.isVisible() and abs(button.geometry().center().y() - toast.rect().center().y()) < 4
+    assert "It answers" in toast.accessibleName() and faults(toast) == []
+    # Under the pointer it is whole again.
+    at[0] = toast.mapToGlobal(toast.rect().center())
+    await until(lambda: not toast.brief and toast.height() == whole)
+    at[0] = away
+    await until(lambda: toast.brief)
+    button.click()
+    assert pressed == [1] and toasts.shown == []
+
+
+async def test_two_messages_stand_at_once_and_what_only_tells_goes_first(make_application):
+    application, _ = await opened(make_application)
+    application.notify.info("Delete dogs: sent in 10 s", action=("Undo", lambda: None))
+    application.notify.success("Uploaded")
+    application.notify.success("Checked")
+    shown_ = [toast.notice.title for toast in application.window.toasts.shown]
+    assert shown_ == ["Delete dogs: sent in 10 s", "Checked"]
+    application.notify.error("Failed")
+    assert [toast.notice.title for toast in application.window.toasts.shown] == [shown_[0], "Failed"]
+
+
+async def test_a_message_about_a_thing_goes_with_it(make_application):
+    application, _ = await opened(make_application)
+    notify, toasts = application.notify, application.window.toasts
+    notify.success("dogs is in service", action=("Test…", lambda: None), about=("endpoint", "dogs"))
+    notify.success("lab is ready", action=("Open", lambda: None), about=("notebook", "lab"))
+    notify.keep_only("endpoint", {"dogs", "cats"})
+    assert len(toasts.shown) == 2
+    notify.keep_only("endpoint", {"cats"})
+    assert [toast.notice.title for toast in toasts.shown] == ["lab is ready"]
+    notify.keep_only("notebook", set())
+    assert toasts.shown == []
 
 
 async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_application):

@@ -194,7 +194,7 @@ def metrics() -> EndpointMetrics:
     """An hour and a day of calls."""
     hour = tuple((NOW - timedelta(minutes=60 - at), 40 + 12 * math.sin(at / 3)) for at in range(60))
     day = tuple((NOW - timedelta(minutes=15 * (96 - at)), 40 + 12 * math.sin(at / 3)) for at in range(96))
-    return EndpointMetrics(hour, hour, 3.0, NOW - timedelta(minutes=1), day, day)
+    return EndpointMetrics(hour, hour, 3.0, NOW - timedelta(minutes=1), hour, day, day, day)
 
 
 def use() -> MachineUse:

@@ -111,7 +111,7 @@ class EndpointFollower(Follower[Endpoint]):
         else:
             item.done("back as it was")
             test = ("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
-            self._ctx.notify.success(f"{name} is back as it was", "", action=test)
+            self._ctx.notify.success(f"{name} is back as it was", "", action=test, about=("endpoint", name))
 
     def tell_end(self, item: ActivityItem, endpoint: Endpoint) -> None:
         """In service, updated, or why not."""
@@ -121,7 +121,7 @@ class EndpointFollower(Follower[Endpoint]):
         elif endpoint.status == "InService":
             item.done("in service")
             test = ("Test…", lambda: self._ctx.navigate("predict", {"endpoint": name}))
-            self._ctx.notify.success(f"{name} is in service", "", action=test)
+            self._ctx.notify.success(f"{name} is in service", "", action=test, about=("endpoint", name))
         else:
             item.fail(reason)
             self._ctx.notify.error(f"{name} did not come up", reason, action=self.shown(name))

@@ -196,6 +196,8 @@ class EndpointsTab(Tab):
 
     async def _refresh(self, services: Services) -> None:
         endpoints = await services.endpoints.list()
+        there = {endpoint.name for endpoint in endpoints if endpoint.status != "Deleting"}
+        self.ctx.notify.keep_only("endpoint", there)
         self._take(services, endpoints, await self.parking.read(services, endpoints))
         self._say_unknown()
         figures = await asyncio.gather(*(self._figures(services, endpoint.name) for endpoint in endpoints))

@@ -197,7 +197,8 @@ async def _follow(services: Services, ctx: AppContext, name: str) -> None:
 
 def _tell(ctx: AppContext, found: Notebook) -> None:
     if found.status == "InService":
-        ctx.notify.success(f"{found.name} is ready", "", action=("Open", lambda: ctx.start(OpenNotebook([found.name]))))
+        look = ("Open", lambda: ctx.start(OpenNotebook([found.name])))
+        ctx.notify.success(f"{found.name} is ready", "", action=look, about=(_EVENT, found.name))
     elif found.status == "Failed":
         ctx.notify.warn(f"{found.name} could not be started", found.reason or "AWS gives no reason.")
 

@@ -257,6 +257,8 @@ class OverviewTab(Tab):
             if changes and self.list.table.state != "error":
                 self._show_inventory(inventory.known, done=False)
         self._show_inventory(inventory.known, done=True)
+        for read in filter(lambda read: read.whole, inventory.known.kinds):
+            self.ctx.notify.keep_only(read.kind, {there.name for there in inventory.known.of(read.kind)})
         await self._read_costs(services)
         await self._history(services)
         await self._read_idle(services)
