@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -98,31 +99,36 @@ async def settle() -> None:
         await asyncio.sleep(0.002)
 
 
-@pytest.mark.parametrize("tab_id", TAB_IDS)
-async def test_an_account_that_cannot_sign_in_shows_nothing_of_the_one_before(desk: Any, tab_id: str) -> None:
-    made = await desk(tab_id)
-    await made.choose("old")
+async def all_read(made: Desk, tab_id: str) -> None:
+    """Every tab has read its rows before, and its dialogs and panels may be open; then this one is shown."""
     for spec in TABS:
-        # Every tab has read its rows before, and its dialogs and panels may be open.
         made.window.show_tab(spec.id)
         await until(lambda: any(OLD in text for _, text in said(made.window.pages.current_tab)))
     made.window.show_tab(tab_id)
     await settle()
-    await made.choose("bad", "failed")
-    assert made.left() == []
-    picture = made.picture()
-    assert picture is not None and picture.picture.title.text() == "Not connected to bad"
-    assert "The sign-in has expired" in picture.picture.accessibleName()
+
+
+async def test_an_account_that_cannot_sign_in_shows_nothing_of_the_one_before(desk: Any) -> None:
+    # One window for all tabs: to build it takes longer than they do.
+    made = await desk(TAB_IDS[0])
     signed_in: list[str] = []
     made.application.sign_ins.begin = signed_in.append
-    await until(lambda: any(button.text() == "Sign in" for button in made.buttons()))
-    next(button for button in made.buttons() if button.text() == "Sign in").click()
-    assert signed_in == ["bad"]
-    assert not made.window.header.cost.isVisible() and not made.application.activity.running
-    assert [button.text() for button in acting(made.window.pages)] == []
-    for spec in TABS:
-        made.window.show_tab(spec.id)
-        assert made.left() == [] and made.picture() is not None
+    for tab_id in TAB_IDS:
+        await made.choose("old")
+        await all_read(made, tab_id)
+        await made.choose("bad", "failed")
+        assert made.left() == [], tab_id
+        picture = made.picture()
+        assert picture is not None and picture.picture.title.text() == "Not connected to bad", tab_id
+        assert "The sign-in has expired" in picture.picture.accessibleName()
+        await until(lambda: any(button.text() == "Sign in" for button in made.buttons()))
+        next(button for button in made.buttons() if button.text() == "Sign in").click()
+        assert signed_in.pop() == "bad" and not signed_in, tab_id
+        assert not made.window.header.cost.isVisible() and not made.application.activity.running
+        assert [button.text() for button in acting(made.window.pages)] == [], tab_id
+        for spec in TABS:
+            made.window.show_tab(spec.id)
+            assert made.left() == [] and made.picture() is not None, (tab_id, spec.id)
 
 
 def acting(root: QWidget) -> list[QAbstractButton]:
@@ -132,26 +138,21 @@ def acting(root: QWidget) -> list[QAbstractButton]:
     return [button for button in found if button.isVisible() and button.isEnabled() and button.text() in names]
 
 
-@pytest.mark.parametrize("tab_id", TAB_IDS)
-async def test_another_account_shows_its_own_alone(desk: Any, tab_id: str) -> None:
-    made = await desk(tab_id)
-    for size in ((1440, 900), (1024, 700)):
-        made.window.resize(*size)
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)], ids=["wide", "narrow"])
+async def test_another_account_shows_its_own_alone(desk: Any, size: tuple[int, int]) -> None:
+    made = await desk(TAB_IDS[0], size)
+    for tab_id in TAB_IDS:
         await made.choose("old")
-        for spec in TABS:
-            made.window.show_tab(spec.id)
-            await until(lambda: any(OLD in text for _, text in said(made.window.pages.current_tab)))
-        made.window.show_tab(tab_id)
-        await settle()
+        await all_read(made, tab_id)
         await made.choose("empty")
         tab = made.window.pages.current_tab
         tab.show_side()
         await settle()
-        assert made.left() == [], size
+        assert made.left() == [], tab_id
         assert made.picture() is None and tab.isVisible()
         await made.choose("new")
         await until(lambda tab=tab: any(NEW in text for _, text in said(tab)))
-        assert made.left() == [], size
+        assert made.left() == [], tab_id
 
 
 LATE = {
@@ -162,11 +163,11 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("tab_id", TAB_IDS)
-async def test_a_late_answer_of_the_account_before_is_dropped(desk: Any, tab_id: str) -> None:
-    made = await desk(tab_id)
-    for late, (fault, together) in LATE.items():
-        # One window sees all of them: to build it takes longer than they do.
+async def test_a_late_answer_of_the_account_before_is_dropped(desk: Any) -> None:
+    made = await desk(TAB_IDS[0])
+    for tab_id, (late, (fault, together)) in itertools.product(TAB_IDS, LATE.items()):
+        # The account in force is none, or the empty one.
+        made.window.show_tab(tab_id)
         old = await made.choose("old")
         await until(lambda: any(OLD in text for _, text in said(made.window.pages.current_tab)))
         await settle()
@@ -178,38 +179,40 @@ async def test_a_late_answer_of_the_account_before_is_dropped(desk: Any, tab_id:
             # The answer is there, and nobody has looked at it yet.
             old.gate.set()
         made.connection.choose(choice("empty"))
-        assert made.left() == [], late
+        assert made.left() == [], (tab_id, late)
         await until(lambda: made.connection.state == "ready")
         old.gate.set()
         await settle()
-        assert made.left() == [], late
+        assert made.left() == [], (tab_id, late)
         notices = [notice.title for notice in made.application.notify.notices if notice.title.startswith("No")]
-        assert notices == [], late
+        assert notices == [], (tab_id, late)
 
 
-@pytest.mark.parametrize("tab_id", NEEDING)
-async def test_rows_of_an_account_that_dropped_stay_with_their_age_and_without_actions(desk: Any, tab_id: str) -> None:
-    made = await desk(tab_id)
-    await made.choose("old")
-    tab = made.window.pages.current_tab
-    await until(lambda: any(OLD in text for _, text in said(tab)))
-    await until(lambda: made.application.ctx.refreshed_at is not None)
-    made.connection.error_for_old = Unreachable("No answer from AWS", "Could not sign in.")
-    made.connection.retry()
-    await until(lambda: made.connection.state == "failed")
-    assert tab.isVisible() and any(OLD in text for _, text in said(tab))
-    assert tab.head.age.isVisible() and tab.head.age.text().startswith("as of ")
-    assert not [button for button in tab.findChildren(QAbstractButton) if button.isEnabled()]
-    assert made.window.strip.isVisible() and made.window.strip.retry.isEnabled()
-    made.connection.error_for_old = None
-    made.connection.retry()
-    await until(lambda: made.connection.state == "ready")
-    await until(lambda: tab.isEnabled() and not tab.head.age.isVisible())
-    made.connection.error_for_old = Unreachable("No answer from AWS", "Could not sign in.")
-    made.connection.retry()
-    await until(lambda: made.connection.state == "failed")
-    await made.choose("bad", "failed")
-    assert made.left() == [] and made.picture() is not None
+async def test_rows_of_an_account_that_dropped_stay_with_their_age_and_without_actions(desk: Any) -> None:
+    made = await desk(NEEDING[0])
+    for tab_id in NEEDING:
+        await made.choose("old")
+        made.window.show_tab(tab_id)
+        tab = made.window.pages.current_tab
+        await until(lambda tab=tab: any(OLD in text for _, text in said(tab)))
+        await until(lambda: made.application.ctx.refreshed_at is not None)
+        made.connection.error_for_old = Unreachable("No answer from AWS", "Could not sign in.")
+        made.connection.retry()
+        await until(lambda: made.connection.state == "failed")
+        assert tab.isVisible() and any(OLD in text for _, text in said(tab)), tab_id
+        assert tab.head.age.isVisible() and tab.head.age.text().startswith("as of "), tab_id
+        assert not [button for button in tab.findChildren(QAbstractButton) if button.isEnabled()], tab_id
+        assert made.window.strip.isVisible() and made.window.strip.retry.isEnabled()
+        made.connection.error_for_old = None
+        made.connection.retry()
+        await until(lambda: made.connection.state == "ready")
+        await until(lambda tab=tab: tab.isEnabled() and not tab.head.age.isVisible())
+        made.connection.error_for_old = Unreachable("No answer from AWS", "Could not sign in.")
+        made.connection.retry()
+        await until(lambda: made.connection.state == "failed")
+        await made.choose("bad", "failed")
+        assert made.left() == [] and made.picture() is not None, tab_id
+        made.connection.error_for_old = None
 
 
 @pytest.mark.parametrize(

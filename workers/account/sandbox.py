@@ -32,10 +32,10 @@ from workers.types import Backend
 if TYPE_CHECKING:
     from filelock import FileLock
 
-# Long enough to close the window and open it again. A start takes seconds, on a busy machine far more.
+# Long enough to close the window and open it again. A start and an end take seconds, on a busy machine far more.
 IDLE_EXIT_SECONDS = 900
 START_SECONDS = 90.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 90.0
 # What ``python -m sandbox`` ends with when another one has the folder.
 EXIT_IN_USE = 3
 AGAIN_SECONDS = 1.0
@@ -135,7 +135,7 @@ async def attach_or_start(state_dir: Path | None = None, on_status: Status = lam
 async def stop(state_dir: Path | None = None) -> bool:
     """End the sandbox that serves ``state_dir``; True when one was running. What it stores is kept.
 
-    One that no longer answers is ended too. Raises ``LocalProblem`` when it does not end within 20 s.
+    One that no longer answers is ended too. Raises ``LocalProblem`` when it does not end within 90 s.
     """
     state_dir = (state_dir or default_state_dir()).absolute()
     ready = await asyncio.to_thread(read_ready, state_dir)
