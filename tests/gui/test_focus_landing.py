@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QDialog, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidget
 
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from tests.helpers import full_account as full
-from tests.helpers.scenes import SCENES, Stage, stage_of
+from tests.helpers.scenes import Stage, stage_of
 from tests.helpers.window import activate, until
 
 WIDE, NARROW = (1440, 900), (1024, 700)
@@ -183,30 +183,3 @@ async def test_after(make_application: Callable[..., Any], tmp_path: Path, size:
         await activate(stage.window)
         await held_by(expected, name)
         stage.close()
-
-
-class Flashes(QObject):
-    """Notes what is shown as a window without being one: it takes the keyboard from the real one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        shown = event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow()
-        if shown and not isinstance(watched, QDialog | QMenu):
-            self.seen.append(f"{type(watched).__name__} {getattr(watched, 'text', str)()}")
-        return False
-
-
-async def test_no_part_is_a_window_of_its_own_before_it_is_in_its_place(
-    make_application: Callable[..., Any], tmp_path: Path, qapp: QApplication
-) -> None:
-    stage = await stage_of(make_application, tmp_path)
-    flashes = Flashes()
-    qapp.installEventFilter(flashes)
-    for scene in SCENES:
-        await stage.show(scene)
-        assert flashes.seen == [], scene
-    qapp.removeEventFilter(flashes)
-    stage.close()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QWidget
 
 from console.look.theme import theme
 from console.widgets.base import below
@@ -26,18 +27,39 @@ SIZES = (
 )
 
 
+class Flashes(QObject):
+    """Notes what is shown as a window without being one: it takes the keyboard from the real one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        shown = event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow()
+        if shown and not isinstance(watched, QDialog | QMenu):
+            self.seen.append(f"{type(watched).__name__} {getattr(watched, 'text', str)()}")
+        return False
+
+
 @pytest.mark.parametrize(("width", "height", "scale"), SIZES)
-async def test_nothing_is_cut(
-    make_application: Callable[..., Any], tmp_path: Path, width: int, height: int, scale: str
+async def test_nothing_is_cut_and_no_part_is_a_window_before_it_is_in_its_place(
+    make_application: Callable[..., Any], tmp_path: Path, qapp: QApplication, width: int, height: int, scale: str
 ) -> None:
+    flashes = Flashes()
     stage = await stage_of(make_application, tmp_path)
     theme().set_scale(SCALES[scale])
     stage.window.resize(width, height)
     await stage.settle()
     found = []
+    # It sees every event, which takes its time: pages and dialogs are made the same way in all sizes.
+    if (width, height, scale) == SIZES[0]:
+        qapp.installEventFilter(flashes)
     for scene in SCENES:
         shown = await stage.show(scene)
         found += [f"{scene}: {problem}" for problem in faults(shown)]
+        found += [f"{scene}: a window of its own: {seen}" for seen in flashes.seen]
+        flashes.seen.clear()
+    qapp.removeEventFilter(flashes)
     stage.close()
     assert found == []
 

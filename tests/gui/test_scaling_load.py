@@ -253,22 +253,24 @@ async def test_a_report_that_cannot_be_kept_is_shown_and_told(opened: Callable[.
     assert "The disk is full." in texts(window.page.banner) and window.page.report is not None
 
 
-@pytest.mark.parametrize(
-    "values, words",
-    [
-        ({"rate": 0}, "above 0"),
-        ({"rate": 5000}, "At most 2,000"),
-        ({"kind": "curve", "points": "five"}, "is not a second and a rate"),
-        ({"kind": "curve", "points": ""}, "needs points"),
-        ({"rate": 900, "seconds": 3600}, "sends at most 500,000"),
-    ],
-)
-async def test_what_cannot_be_sent_cannot_be_started(
-    opened: Callable[..., Any], values: dict[str, Any], words: str
-) -> None:
+NOT_TO_BE_SENT: list[tuple[dict[str, Any], str]] = [
+    ({"rate": 0}, "above 0"),
+    ({"rate": 5000}, "At most 2,000"),
+    ({"kind": "curve", "points": "five"}, "is not a second and a rate"),
+    ({"kind": "curve", "points": ""}, "needs points"),
+    ({"rate": 900, "seconds": 3600}, "sends at most 500,000"),
+]
+
+
+async def test_what_cannot_be_sent_cannot_be_started(opened: Callable[..., Any]) -> None:
     window = await opened()
-    window.page.form.form.set_values(values)
-    assert words in window.page.form.summary.text and not window.page.start_button.isEnabled()
+    form = window.page.form.form
+    usual = {name: form.value(name) for name in ("kind", "rate", "seconds")}
+    for values, words in NOT_TO_BE_SENT:
+        form.set_values(values)
+        assert words in window.page.form.summary.text and not window.page.start_button.isEnabled(), values
+        form.set_values(usual)
+        assert window.page.start_button.isEnabled(), values
 
 
 async def test_it_asks_what_was_chosen_beside_it(opened: Callable[..., Any]) -> None:
