@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from model import Classifier
 
-CODE_FILES = ("inference.py", "model.py", "lite0.py", "os_words.py", "picture_ends.py", "pictures.py")
+CODE_FILES = ("inference.py", "device.py", "model.py", "lite0.py", "os_words.py", "picture_ends.py", "pictures.py")
 
 
 def write_model(

@@ -57,11 +57,30 @@ def best(wanted: str = "auto", env: Mapping[str, str] = os.environ) -> torch.dev
     place = torch.device("cuda", _number(name, env, count))
     trouble = _trouble(place)
     if trouble and name == "auto" and _local(env, "LOCAL_WORLD_SIZE", 1) == 1:
-        print(f"The GPU cannot be used ({trouble}): the CPU is.", flush=True)
+        print(f"The GPU cannot be used ({trouble}): the CPU is.", file=sys.stderr, flush=True)
         return CPU
     if trouble:
         raise DeviceError(f"GPU {place.index} cannot be used ({trouble}). With device cpu it is left alone.")
     return place
+
+
+def serving(number: object = None) -> torch.device:
+    """Where a process answers requests: on the GPU of this number if its host gives it one, else on the first; on the
+    CPU where there is none or it does not work."""
+    named = str(number) if number is not None else ""
+    try:
+        return best(f"cuda:{named}" if named.isdigit() else "auto", {})
+    except DeviceError as error:
+        print(error, file=sys.stderr, flush=True)
+        return CPU
+
+
+def answers(place: torch.device) -> torch.dtype | None:
+    """The half precision in which a frozen network answers there, if it answers the same; None: full precision.
+
+    float16 and not ``half``: it is finer, and no gradient can vanish.
+    """
+    return torch.float16 if place.type == "cuda" else None
 
 
 def settle(place: torch.device) -> None:

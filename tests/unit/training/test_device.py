@@ -219,10 +219,19 @@ def test_a_gpu_that_does_not_work_is_left_alone_or_told(
     gpus(monkeypatch, 2, works=False)
     assert device.best("auto", {}) == device.CPU
     why = "CUDA error: no kernel image is available for execution on the device"
-    assert capsys.readouterr().out == f"The GPU cannot be used ({why}): the CPU is.\n"
+    assert capsys.readouterr().err == f"The GPU cannot be used ({why}): the CPU is.\n"
     for wanted, env in (("cuda", {}), ("auto", {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"})):
         with pytest.raises(device.DeviceError, match="no kernel image"):
             device.best(wanted, env)
+
+
+def test_a_serving_process_takes_the_gpu_that_it_is_given_and_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 2)
+    assert [str(device.serving(number)) for number in (None, 1, "1", 5)] == ["cuda:0", "cuda:1", "cuda:1", "cpu"]
+    gpus(monkeypatch, 2, works=False)
+    assert device.serving(1) == device.serving() == device.CPU
+    gpus(monkeypatch, 0)
+    assert device.serving() == device.CPU
 
 
 def test_a_wrong_device_ends_a_job_with_the_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import device
 import inference
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from model import build, for_inference, load_backbone_weights
 from PIL import Image
 from stopping import Stop
 
+from tests.helpers.other_device import PLACE, OtherDevice
 from tests.helpers.pictures import draw_picture, png_claiming
 from workers.errors.tree import InvalidInput, LocalProblem
 from workers.inference import model_child
@@ -191,6 +193,59 @@ def test_the_copied_code_needs_nothing_but_the_model_folder(model_dir: Path, tmp
     answer, imported = ran.stdout.strip().splitlines()
     assert len(json.loads(answer)["labels"]) == 5
     assert imported == "[]"
+
+
+class OnGpu:
+    """What TorchServe tells a worker that has a GPU."""
+
+    system_properties = {"gpu_id": 1}
+
+
+def test_an_endpoint_answers_on_its_gpu_what_it_answers_on_the_cpu(
+    model_dir: Path, loaded: inference.Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(device, "serving", lambda number: asked.append(number) or PLACE)
+    # The played device has no tensors without a version.
+    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
+    requests = [inference.input_fn(body, "image/jpeg") for body in (jpeg(), png())]
+    with OtherDevice():
+        there = inference.model_fn(str(model_dir), OnGpu())
+        answers = inference.predict_batch_fn(requests, there)
+    assert asked == [1] and there.place == device.of(there.classifier) == PLACE
+    for answer, wanted in zip(answers, inference.predict_batch_fn(requests, loaded), strict=True):
+        assert answer["labels"] == wanted["labels"]
+        assert answer["logits"] == pytest.approx(wanted["logits"], abs=1e-3)
+
+
+def test_a_gpu_without_room_leaves_the_cpu_to_answer(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> float:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(device, "serving", lambda number: PLACE)
+    monkeypatch.setattr(inference, "halve", full)
+    with OtherDevice():
+        here = inference.model_fn(str(model_dir))
+    assert here.place == device.of(here.classifier) == device.CPU
+    assert "CUDA out of memory" in capsys.readouterr().err
+
+
+def test_half_precision_is_used_only_where_the_answers_stay(model_dir: Path) -> None:
+    classifier = build("efficientnet_lite0", len(NAMES))
+    classifier.load_state_dict(torch.load(model_dir / "model.pth", weights_only=True))
+    ready = for_inference(classifier)
+    picture = torch.from_numpy(np.asarray(draw_picture(1, 1, (64, 64)))[None].copy())
+    with torch.inference_mode():
+        ready.head.linear.weight.mul_(1000)
+        assert inference.halve(ready, 64, torch.float16) > inference.MOST_OFF
+        assert not isinstance(ready.backbone, inference.Halved), "a picture between two classes would be another's"
+        ready.head.linear.weight.mul_(1 / 20_000)
+        full = ready(picture).softmax(1)
+        off = inference.halve(ready, 64, torch.float16)
+        assert isinstance(ready.backbone, inference.Halved)
+        assert (ready(picture).softmax(1) - full).abs().max() <= off <= inference.MOST_OFF
 
 
 def test_a_model_folder_that_does_not_fit_fails_to_load(model_dir: Path, tmp_path: Path) -> None:
