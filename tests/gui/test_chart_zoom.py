@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from console.look.theme import theme
-from console.models.chart import Event, Series
+from console.models.chart import Event, Series, Threshold
 from console.widgets.base import text_width
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
@@ -113,6 +113,17 @@ def test_charts_on_one_axis_show_the_same_part(qtbot):
     assert other.shown_part == (30, 50)
     other.show_all()
     assert not chart.zoomed
+
+
+def test_charts_on_one_axis_end_at_the_same_place(qtbot):
+    chart, other = line_chart(qtbot), line_chart(qtbot)
+    chart.share_axis(other)
+    other.share_axis(chart)
+    alone = other.plot_area().right()
+    chart.set_thresholds([Threshold(1.0, "at most 5")])
+    assert chart.plot_area().right() == other.plot_area().right() < alone
+    chart.set_thresholds([])
+    assert other.plot_area().right() == alone
 
 
 def test_new_figures_do_not_move_what_is_looked_at(qtbot):

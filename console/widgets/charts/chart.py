@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from weakref import WeakSet
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -60,7 +61,7 @@ def _plain(value: float) -> str:
 class LineChart(Zooming):
     """Signals: ``hovered(object x or None)``, so that charts on one axis can share the readout by ``set_cursor``.
 
-    ``share_axis`` makes charts on one axis share readout and zoom.
+    ``share_axis`` makes charts on one axis share readout, zoom and the axis' right end.
     """
 
     # Pixels between the lines of the grid, at least.
@@ -102,6 +103,7 @@ class LineChart(Zooming):
         self._events: tuple[Event, ...] = ()
         self._placeholder = ""
         self._cursor: float | None = None
+        self._beside: WeakSet[LineChart] = WeakSet()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REPAINT_MS)
@@ -138,7 +140,8 @@ class LineChart(Zooming):
     def set_thresholds(self, thresholds: Sequence[Threshold]) -> None:
         """Dashed lines with their names right of the plot."""
         self._thresholds = tuple(thresholds)
-        self._soon()
+        for chart in (self, *self._beside):
+            chart._soon()
 
     def set_events(self, events: Sequence[Event]) -> None:
         """Words at moments of the axis."""
@@ -246,7 +249,8 @@ class LineChart(Zooming):
         return csv_of(head, ([moment(x), *(cell(column.get(x)) for column in columns)] for x in xs))
 
     def share_axis(self, other: LineChart) -> None:
-        """Show readout and part of this chart in ``other``, too."""
+        """Show readout and part of this chart in ``other``, too, and leave it the same room for names at the right."""
+        other._beside.add(self)
         self.hovered.connect(other.set_cursor)
         self.viewChanged.connect(other.show_part)
 
@@ -256,7 +260,8 @@ class LineChart(Zooming):
         height = self.height() - head - line - 6
         sample = self._axis_sample or self._widest_tick(height)
         left = text_width(sample, "caption") + _GAP + 2
-        names = max((text_width(threshold.name, "caption") for threshold in self._thresholds), default=0.0)
+        lines = [threshold for chart in (self, *self._beside) for threshold in chart.thresholds]
+        names = max((text_width(threshold.name, "caption") for threshold in lines), default=0.0)
         right = names + _GAP if names else 4
         return QRectF(left, head, self.width() - left - right, height)
 
