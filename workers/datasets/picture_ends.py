@@ -15,7 +15,7 @@ def check_whole(raw: bytes) -> None:
     """Raise ``ValueError`` that says why for a PNG with a damaged chunk, and for a PNG or JPEG without its end."""
     if raw.startswith(PNG_SIGNATURE):
         _check_png(memoryview(raw))
-    elif raw.startswith(JPEG_START) and raw.find(JPEG_END, _scan_of(raw)) < 0:
+    elif raw.startswith(JPEG_START) and raw.rfind(JPEG_END, _scan_of(raw)) < 0:
         raise ValueError("the file is cut off")
 
 

@@ -24,8 +24,8 @@ JSON = {"serializer": JSONSerializer(), "deserializer": JSONDeserializer()}
 
 
 def right(step: str) -> None:
-    """Say that a step worked."""
-    print(f"right: {step}", flush=True)
+    """Say that a step worked, on a line of its own: while it waits, the SDK draws dots."""
+    print(f"\nright: {step}", flush=True)
 
 
 session = sagemaker.Session(default_bucket=BUCKET)
@@ -57,11 +57,12 @@ right("estimator.deploy and predict")
 predictor.update_endpoint(initial_instance_count=2, instance_type="ml.m5.large")
 assert predictor.predict([1])["asked"] == [1]
 right("update_endpoint")
-model_names = [model["ModelName"] for model in client.list_models()["Models"]]
 predictor.delete_endpoint(delete_endpoint_config=True)
-for name in model_names:
-    client.delete_model(ModelName=name)
+assert client.list_endpoints()["Endpoints"] == []
 right("delete_endpoint")
+# The configuration from before the update stays, as the SDK has it.
+for config in client.list_endpoint_configs()["EndpointConfigs"]:
+    client.delete_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
 
 tuner = HyperparameterTuner(
     estimator, "loss", {"rate": ContinuousParameter(0.1, 0.9), "epochs": CategoricalParameter([1, 2])}, METRICS,

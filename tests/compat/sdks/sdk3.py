@@ -32,8 +32,8 @@ TRAINING, INFERENCE = f"{IMAGES}/pytorch-training:2.6.0-cpu-py312", f"{IMAGES}/p
 
 
 def right(step: str) -> None:
-    """Say that a step worked."""
-    print(f"right: {step}", flush=True)
+    """Say that a step worked, on a line of its own: while it waits, the SDK draws dots."""
+    print(f"\nright: {step}", flush=True)
 
 
 session = Session(default_bucket=BUCKET)
