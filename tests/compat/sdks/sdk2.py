@@ -58,7 +58,9 @@ predictor.update_endpoint(initial_instance_count=2, instance_type="ml.m5.large")
 assert predictor.predict([1])["asked"] == [1]
 right("update_endpoint")
 predictor.delete_endpoint(delete_endpoint_config=True)
-assert client.list_endpoints()["Endpoints"] == []
+client.get_waiter("endpoint_deleted").wait(
+    EndpointName=predictor.endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+)
 right("delete_endpoint")
 # The configuration from before the update stays, as the SDK has it.
 for config in client.list_endpoint_configs()["EndpointConfigs"]:

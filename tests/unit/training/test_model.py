@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from pathlib import Path
 
+import lite0
 import model
 import numpy as np
 import pytest
@@ -81,6 +83,52 @@ def test_torchvision_weights_from_a_path(tmp_path: Path) -> None:
     classifier = build("resnet18", 5)
     load_backbone_weights(classifier, "resnet18", str(tmp_path / "weights.pth"))
     assert torch.equal(classifier.backbone.state_dict()["conv1.weight"], source.conv1.weight)
+
+
+@pytest.mark.parametrize("one_pass", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "groups"), [(1, 1, 1), (3, 1, 4), (5, 2, 4), (3, 2, 1)])
+@pytest.mark.parametrize("clamps", [True, False])
+@pytest.mark.parametrize("sides", [(8, 12), (7, 9), (8, 9)])
+def test_a_fused_convolution_is_its_parts(
+    one_pass: bool, kernel: int, stride: int, groups: int, clamps: bool, sides: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    # Where torch's oneDNN is not there, the operator that does both in one pass is not asked for.
+    monkeypatch.setattr(lite0, "one_pass", lambda: one_pass and torch.backends.mkldnn.is_available())
+    torch.manual_seed(0)
+    conv = lite0.SamePadConv(4, 8, kernel, stride, groups).eval()
+    norm = torch.nn.BatchNorm2d(8).eval()
+    torch.nn.init.uniform_(norm.running_mean, -1, 1)
+    torch.nn.init.uniform_(norm.weight, 1, 9)
+    picture = torch.randn(2, 4, *sides).contiguous(memory_format=torch.channels_last) * 4
+    with torch.inference_mode():
+        wanted = norm(conv(picture))
+        found = lite0.FusedConv(conv, norm, clamps)(picture)
+    assert wanted.max() > 6 > 0 > wanted.min()
+    torch.testing.assert_close(found, wanted.clamp(0, 6) if clamps else wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_torch_without_the_operator_is_asked_for_two_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*arguments: object) -> None:
+        raise RuntimeError("built without oneDNN")
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_convolution_pointwise", gone, raising=False)
+    lite0.one_pass.cache_clear()
+    try:
+        assert not lite0.one_pass()
+        with torch.inference_mode():
+            assert for_inference(build("efficientnet_lite0", 3))(pattern(64)).shape == (1, 3)
+    finally:
+        monkeypatch.undo()
+        lite0.one_pass.cache_clear()
+
+
+@pytest.mark.skipif(not lite0.one_pass(), reason="this torch or this processor clamps in a pass of its own")
+def test_the_fused_network_clamps_while_it_convolves(pretrained: model.Classifier) -> None:
+    fused = for_inference(copy.deepcopy(pretrained))
+    with torch.inference_mode(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        fused(pattern(64))
+    assert not {"aten::clamp_", "aten::hardtanh_", "aten::relu6_"} & {event.key for event in seen.key_averages()}
 
 
 def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None:
