@@ -13,6 +13,7 @@ Found = Iterator[tuple[str, dict[str, str]]]
 
 # How a request calls the token of a page, and how the answer before did.
 _TOKEN = ("NextToken", "NextToken")
+_PUBLIC = "/aws/"
 _NO_TAGS = ("ResourceNotFoundException", "ResourceNotFound")
 
 
@@ -48,6 +49,16 @@ def log_groups(ask: Ask) -> Found:
         yield arn, _asked(ask, "logs", "ListTagsForResource", {"resourceArn": arn}).get("tags", {})
 
 
+def parameters(ask: Ask) -> Found:
+    """Systems Manager: parameters, without AWS's own public ones."""
+    for parameter in _pages(ask, "ssm", "DescribeParameters", "Parameters"):
+        name = parameter["Name"]
+        if not name.startswith(_PUBLIC):
+            of = {"ResourceType": "Parameter", "ResourceId": name}
+            found = _asked(ask, "ssm", "ListTagsForResource", of).get("TagList") or ()
+            yield make_arn("ssm", f"parameter/{name.removeprefix('/')}"), _pairs(found)
+
+
 # By the service's name in ARNs and in ResourceTypeFilters; buckets come from the store itself. Roles are not here: AWS
 # does not list them either.
 SERVICES: dict[str, Callable[[Ask], Found]] = {
@@ -55,6 +66,7 @@ SERVICES: dict[str, Callable[[Ask], Found]] = {
     "lambda": functions,
     "cloudwatch": alarms,
     "logs": log_groups,
+    "ssm": parameters,
 }
 
 

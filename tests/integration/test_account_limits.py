@@ -276,9 +276,10 @@ def test_the_search_by_tag_finds_what_every_service_tagged_and_nothing_untagged(
         AlarmName="kennel", Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
         Threshold=1, ComparisonOperator="GreaterThanThreshold", Tags=tag,
     )  # fmt: skip
+    client("ssm").put_parameter(Name="/kennel/size", Value="1", Type="String", Tags=tag)
     found = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "team", "Values": ["kennel"]}])
     arns = {item["ResourceARN"].rpartition(":")[2] for item in found["ResourceTagMappingList"]}
-    assert arns == {f"instance/{launched['InstanceId']}", "kennel-pictures", "kennel"}
+    assert arns == {f"instance/{launched['InstanceId']}", "kennel-pictures", "kennel", "parameter/kennel/size"}
     everything = client("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"]
     assert all(item["Tags"] for item in everything)
     resources = [item["ResourceARN"] for item in found["ResourceTagMappingList"]]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.core.account import arn, bucket_arn
-from sandbox.iam.needs.compute import ec2_needs, resource_arn
+from sandbox.iam.needs.compute import ec2_needs, resource_arn, ssm_needs
 from sandbox.iam.needs.functions import function_needs
 from sandbox.iam.needs.need import Names, Need, Rule, texts
 from sandbox.iam.needs.observing import logs_needs, metrics_needs
@@ -58,6 +58,17 @@ def _log_group(resource: str, tags: Tags, keys: Keys) -> OwnCall:
     return "logs", "UntagResource", {"resourceArn": resource, "tagKeys": [*keys]}
 
 
+def _parameter(resource: str, tags: Tags, keys: Keys) -> OwnCall | None:
+    name = resource.removeprefix(arn("ssm", "parameter/"))
+    if name == resource:
+        return None
+    # A name of several parts begins with a slash, which the ARN does not have twice.
+    of = {"ResourceType": "Parameter", "ResourceId": f"/{name}" if "/" in name else name}
+    if tags:
+        return "ssm", "AddTagsToResource", {**of, "Tags": _pairs(tags)}
+    return "ssm", "RemoveTagsFromResource", {**of, "TagKeys": [*keys]}
+
+
 # By the service's name in ARNs.
 _SERVICES: Mapping[str, tuple[Callable[[str, Tags, Keys], OwnCall | None], Rule]] = {
     "sagemaker": (_sagemaker, sagemaker_needs),
@@ -65,6 +76,7 @@ _SERVICES: Mapping[str, tuple[Callable[[str, Tags, Keys], OwnCall | None], Rule]
     "lambda": (_function, function_needs),
     "cloudwatch": (_alarm, metrics_needs),
     "logs": (_log_group, logs_needs),
+    "ssm": (_parameter, ssm_needs),
 }
 
 

@@ -124,6 +124,7 @@ def test_tags_of_all_services_need_the_permission_of_each() -> None:
         f"arn:aws:cloudwatch:{ours}:alarm:a": ["cloudwatch:TagResource"],
         LOGS + "g": ["logs:TagResource"],
         SAGEMAKER + "model/m": ["sagemaker:AddTags"],
+        f"arn:aws:ssm:{ours}:parameter/a/b": ["ssm:AddTagsToResource"],
         # There is none, and it stays untagged.
         f"arn:aws:ec2:{ours}:volume/i-1": ["tag:TagResources"],
     }

@@ -141,6 +141,10 @@ def test_what_cannot_be_searched_is_refused(db: Database, request_: dict[str, An
         search(db, **request_)
 
 
+WRITES = (
+    *("CreateTags", "DeleteTags", "TagResource", "UntagResource"),
+    *("AddTagsToResource", "RemoveTagsFromResource"),
+)
 written: list[tuple[str, str, dict[str, Any]]] = []
 
 
@@ -151,7 +155,11 @@ def elsewhere(service: str, operation: str, request: dict[str, Any]) -> dict[str
         return {"Tags": [disk], "NextToken": "2"}
     if operation == "DescribeTags":
         return {"Tags": [{"ResourceType": "instance", "ResourceId": "i-1", "Key": "x", "Value": "1"}]}
-    if operation in ("CreateTags", "DeleteTags", "TagResource", "UntagResource"):
+    if operation == "DescribeParameters":
+        return {"Parameters": [{"Name": name} for name in ("/model/size", "plain", "/aws/service/image")]}
+    if operation == "ListTagsForResource" and service == "ssm":
+        return {"TagList": [{"Key": "kept", "Value": "1"}] if request["ResourceId"] == "/model/size" else []}
+    if operation in WRITES:
         written.append((service, operation, request))
     if operation == "ListFunctions":
         return {"Functions": [{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:f"}]}
@@ -194,13 +202,14 @@ def test_tagged_resources_are_found_by_type_and_tag(tagging: TaggingService) -> 
     assert ask(tagging, "GetResources", {"ResourceTypeFilters": ["s3"]})["ResourceTagMappingList"] == [
         {"ResourceARN": "arn:aws:s3:::b", "Tags": [{"Key": "team", "Value": "t1"}]}
     ]
-    assert len(resources(tagging, ResourcesPerPage=100)) == 3004
+    assert len(resources(tagging, ResourcesPerPage=100)) == 3005
     assert len(resources(tagging, ResourceTypeFilters=["sagemaker"], ResourcesPerPage=100)) == 3001
     arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-0007"
     (found,) = ask(tagging, "GetResources", {"ResourceARNList": [arn]})["ResourceTagMappingList"]
     assert found == {"ResourceARN": arn, "Tags": [{"Key": "a.b", "Value": "dots"}, {"Key": "team", "Value": "t3"}]}
-    assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "team", "x"]
+    assert ask(tagging, "GetTagKeys", {})["TagKeys"] == ["a.b", "kept", "team", "x"]
     assert ask(tagging, "GetTagValues", {"Key": "team"})["TagValues"] == ["t0", "t1", "t2", "t3"]
+    assert resources(tagging, ResourceTypeFilters=["ssm:parameter"]) == ["parameter/model/size"]
     with pytest.raises(AwsError, match="not of rds"):
         resources(tagging, ResourceTypeFilters=["rds:db"])
     with pytest.raises(AwsError, match="together with filters"):
@@ -220,24 +229,28 @@ OURS = "us-east-1:123456789012"
 GROUP = f"arn:aws:logs:{OURS}:log-group:/aws/lambda/f"
 ALARM = f"arn:aws:cloudwatch:{OURS}:alarm:a"
 FUNCTION = f"arn:aws:lambda:{OURS}:function:f"
+PARAMETER = f"arn:aws:ssm:{OURS}:parameter/model/size"
 DISK = f"arn:aws:ec2:{OURS}:volume/vol-1"
 
 
 def test_each_service_writes_its_own_tags(tagging: TaggingService) -> None:
     written.clear()
-    resources = [DISK, FUNCTION, ALARM, GROUP]
+    resources = [DISK, FUNCTION, ALARM, GROUP, PARAMETER]
     assert ask(tagging, "TagResources", {"ResourceARNList": resources, "Tags": {"x": "1"}})["FailedResourcesMap"] == {}
     assert ask(tagging, "UntagResources", {"ResourceARNList": resources, "TagKeys": ["x"]})["FailedResourcesMap"] == {}
     pairs, keys = [{"Key": "x", "Value": "1"}], ["x"]
+    parameter = {"ResourceType": "Parameter", "ResourceId": "/model/size"}
     assert written == [
         ("ec2", "CreateTags", {"Resources": ["vol-1"], "Tags": pairs}),
         ("lambda", "TagResource", {"Resource": FUNCTION, "Tags": {"x": "1"}}),
         ("cloudwatch", "TagResource", {"ResourceARN": ALARM, "Tags": pairs}),
         ("logs", "TagResource", {"resourceArn": GROUP, "tags": {"x": "1"}}),
+        ("ssm", "AddTagsToResource", {**parameter, "Tags": pairs}),
         ("ec2", "DeleteTags", {"Resources": ["vol-1"], "Tags": [{"Key": "x"}]}),
         ("lambda", "UntagResource", {"Resource": FUNCTION, "TagKeys": keys}),
         ("cloudwatch", "UntagResource", {"ResourceARN": ALARM, "TagKeys": keys}),
         ("logs", "UntagResource", {"resourceArn": GROUP, "tagKeys": keys}),
+        ("ssm", "RemoveTagsFromResource", {**parameter, "TagKeys": keys}),
     ]
 
 
