@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from sandbox.core.account import REGION
 from sandbox.s3 import xml
 from sandbox.s3.answers import Answer, Members, members_of_document
 from sandbox.s3.requests.call import S3Call
@@ -98,6 +99,12 @@ def _logging(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
         raise not_implemented("s3", "PutBucketLogging with TargetGrants")
     if not store.has_bucket(wanted["TargetBucket"]):
         raise AwsError("InvalidTargetBucketForLogging", "The target bucket for logging does not exist")
+    source, target = store.bucket(bucket).region, store.bucket(wanted["TargetBucket"]).region
+    if source != target:
+        # S3 itself writes the code so, and tells of us-east-1 nothing (LocalStack compared its words with AWS's).
+        places = {"TargetBucketLocation": target} | ({"SourceBucketLocation": source} if source != REGION else {})
+        text = "Cross S3 location logging not allowed. "
+        raise AwsError("CrossLocationLoggingProhibitted", text, 403, **places)
 
 
 def _notification(store: Store, bucket: str, members: Mapping[str, Any]) -> None:

@@ -393,3 +393,15 @@ def test_a_request_for_another_region_than_the_buckets_names_the_right_one(accou
     # A URL of the old kind is signed for no region.
     assert account.call("HeadObject", "", Bucket="far", Key="k")["ContentLength"] == 0
     assert account.refusal("CreateBucket", Bucket="far").code == "BucketAlreadyOwnedByYou"
+
+
+def test_a_bucket_logs_into_its_own_region_alone(account: Account) -> None:
+    account.call("CreateBucket", Bucket="far", CreateBucketConfiguration=IRELAND)
+    for region, bucket, target, places in (
+        ("us-east-1", "bucket", "far", {"TargetBucketLocation": "eu-west-1"}),
+        ("eu-west-1", "far", "bucket", {"TargetBucketLocation": "us-east-1", "SourceBucketLocation": "eu-west-1"}),
+    ):
+        status = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": ""}}
+        refused = account.refusal("PutBucketLogging", region, Bucket=bucket, BucketLoggingStatus=status)
+        assert (refused.code, refused.status) == ("CrossLocationLoggingProhibitted", 403)
+        assert refused.extra == places
