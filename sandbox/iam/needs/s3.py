@@ -33,6 +33,7 @@ _OF_A_BUCKET = {
     "GetBucketNotificationConfiguration": "GetBucketNotification",
     "PutBucketNotificationConfiguration": "PutBucketNotification",
     "GetBucketReplication": "GetReplicationConfiguration",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
     "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",

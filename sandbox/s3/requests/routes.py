@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 from sandbox.auth.old_urls import AUTHENTICATION
@@ -18,8 +19,10 @@ from sandbox.s3 import encryption
 from sandbox.s3.checksums import ALGORITHMS, PREFIX
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestRequest
+from sandbox.wire.models import service_model
 
 COPY_SOURCE = "x-amz-copy-source"
+STORAGE_CLASS = "x-amz-storage-class"
 COMMON_HEADERS = frozenset(
     {
         *("x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"),
@@ -39,7 +42,7 @@ _ENCRYPTION = frozenset({encryption.HEADER})
 _NEW_OBJECT = (
     _GRANTS
     | _ENCRYPTION
-    | {"x-amz-tagging", "x-amz-storage-class", "x-amz-checksum-algorithm", "x-amz-checksum-type"}
+    | {"x-amz-tagging", STORAGE_CLASS, "x-amz-checksum-algorithm", "x-amz-checksum-type"}
     | {"x-amz-website-redirect-location"}
 )
 _SOURCE = frozenset(
@@ -51,7 +54,7 @@ _SOURCE = frozenset(
 # Headers that are understood with these values only.
 VALUES = {
     encryption.HEADER: frozenset({encryption.BY_S3, encryption.BY_KMS}),
-    "x-amz-storage-class": frozenset(
+    STORAGE_CLASS: frozenset(
         {"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
     ),
     "x-amz-bucket-object-lock-enabled": frozenset({"false", "False"}),
@@ -115,7 +118,7 @@ def _bucket_settings() -> list[Route]:
         ("BucketLogging", "logging", "GET PUT"),
         ("BucketNotificationConfiguration", "notification", "GET PUT"),
         ("BucketPolicyStatus", "policyStatus", "GET"),
-        ("BucketReplication", "replication", "GET"),
+        ("BucketReplication", "replication", "GET DELETE"),
         ("BucketRequestPayment", "requestPayment", "GET PUT"),
         ("BucketWebsite", "website", "GET PUT DELETE"),
         ("ObjectLockConfiguration", "object-lock", "GET"),
@@ -312,11 +315,21 @@ def _unknown(request: RestRequest, names: str) -> AwsError:
     return not_implemented("s3", f"{request.method} {request.path[:200]} with {names[:200]}")
 
 
+@cache
+def _storage_classes() -> frozenset[str]:
+    """All that S3 has, also those that are not offered here."""
+    shape: Any = service_model("s3").shape_for("StorageClass")
+    return frozenset(shape.enum)
+
+
 def _check_headers(route: Route, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not name.startswith("x-amz-") or name in COMMON_HEADERS:
             continue
         known = name in route.headers or (route.user_metadata and name.startswith("x-amz-meta-"))
+        if known and name == STORAGE_CLASS and value not in _storage_classes():
+            text = "The storage class you specified is not valid"
+            raise AwsError("InvalidStorageClass", text, StorageClassRequested=value[:100])
         if not known or value not in VALUES.get(name, (value,)):
             raise AwsError(
                 "NotImplemented",

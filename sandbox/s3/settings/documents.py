@@ -102,9 +102,10 @@ def _logging(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
     source, target = store.bucket(bucket).region, store.bucket(wanted["TargetBucket"]).region
     if source != target:
         # S3 itself writes the code so, and tells of us-east-1 nothing (LocalStack compared its words with AWS's).
-        places = {"TargetBucketLocation": target} | ({"SourceBucketLocation": source} if source != REGION else {})
         text = "Cross S3 location logging not allowed. "
-        raise AwsError("CrossLocationLoggingProhibitted", text, 403, **places)
+        refusal = AwsError("CrossLocationLoggingProhibitted", text, 403, TargetBucketLocation=target)
+        refusal.extra |= {"SourceBucketLocation": source} if source != REGION else {}
+        raise refusal
 
 
 def _notification(store: Store, bucket: str, members: Mapping[str, Any]) -> None:
@@ -172,7 +173,8 @@ DOCUMENTS = {
     "accelerate": Document("PutBucketAccelerateConfiguration", _accelerate, default={}),
     "requestPayment": Document("PutBucketRequestPayment", default={"Payer": "BucketOwner"}),
 }
-# Settings that the sandbox does not have: reading them answers "not set", writing them NotImplemented.
+# Settings that the sandbox does not have: reading them answers "not set", writing them NotImplemented; who takes one
+# away finds nothing to do.
 ABSENT = {
     "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
     "object-lock": ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
@@ -183,6 +185,9 @@ def document(store: Store, call: S3Call) -> Members | Answer:
     """Get, put or delete one of ``DOCUMENTS``; read what is never set here."""
     bucket, name = call.bucket, call.route.sub
     store.bucket(bucket)
+    if name in ABSENT and call.method == "DELETE":
+        # What is not there is taken away, as on AWS.
+        return {}
     if name in ABSENT:
         raise AwsError(*ABSENT[name], 404, BucketName=bucket)
     kind = DOCUMENTS[name]

@@ -177,6 +177,25 @@ def test_a_storage_class_is_told_as_it_was_given(account: Account) -> None:
     assert b"<StorageClass>STANDARD_IA<" in listed
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "more"),
+    [
+        ("PUT", "/bucket/new", {}),
+        ("PUT", "/bucket/new", {"x-amz-copy-source": "bucket/key"}),
+        ("POST", "/bucket/new?uploads", {}),
+    ],
+)
+def test_a_storage_class_that_s3_has_not_is_none(
+    account: Account, method: str, target: str, more: dict[str, str]
+) -> None:
+    before = account.content()
+    for given, code in (("WARM", "InvalidStorageClass"), ("", "InvalidStorageClass"), ("GLACIER", "NotImplemented")):
+        with pytest.raises(AwsError) as caught:
+            account.ask(plain(method, target, {"x-amz-storage-class": given, **more}))
+        assert caught.value.code == code
+    assert account.content() == before
+
+
 def test_no_grant_is_taken_that_is_not_kept(account: Account) -> None:
     for headers in ({"x-amz-acl": "public-read"}, {"x-amz-grant-read": "uri=all"}):
         with pytest.raises(AwsError, match="AccessControlListNotSupported"):

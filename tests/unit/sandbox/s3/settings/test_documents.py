@@ -405,3 +405,9 @@ def test_a_bucket_logs_into_its_own_region_alone(account: Account) -> None:
         refused = account.refusal("PutBucketLogging", region, Bucket=bucket, BucketLoggingStatus=status)
         assert (refused.code, refused.status) == ("CrossLocationLoggingProhibitted", 403)
         assert refused.extra == places
+
+
+def test_a_replication_that_is_not_there_can_be_taken_away(account: Account) -> None:
+    assert account.call("DeleteBucketReplication", Bucket="bucket") == {}
+    assert account.refusal("GetBucketReplication", Bucket="bucket").code == "ReplicationConfigurationNotFoundError"
+    assert account.refusal("DeleteBucketReplication", Bucket="absent").code == "NoSuchBucket"
