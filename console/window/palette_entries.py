@@ -171,7 +171,7 @@ def _buttons(window: MainWindow) -> Iterator[Entry]:
         unknown = works and tab is not shown and not tab.entered and not ctx.read_only
         for button in below(tab if tab is shown and tab.isVisible() else tab.head, Button, in_sight=True):
             words = button.accessibleName() or button.words()
-            if not words or words in known or button.is_link or button.isCheckable():
+            if not words or words in known or button.is_link or button.isCheckable() or not button.in_palette:
                 continue
             known.add(words)
             why_not, detail = "", tab.spec.title

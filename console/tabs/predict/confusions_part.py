@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.models.confusion import most_confused, top_confusions
-from console.widgets.base import label
+from console.widgets.base import label, on_theme
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.segmented import Segmented
@@ -37,7 +37,6 @@ class ConfusionsPart(QWidget):
         self.all_button = Button("All classes", "link", small=True, on=self.show_all)
         self._words = label("", "small", "text3", wrap=True)
         self.matrix = ConfusionMatrix()
-        self.matrix.setMinimumHeight(theme().pixels(_HEIGHT))
         self._readout = label("", "small", "text2", wrap=True)
         self.matrix.cellChanged.connect(self._read_out)
         self.matrix.cellActivated.connect(self._chosen)
@@ -47,6 +46,15 @@ class ConfusionsPart(QWidget):
         column.addWidget(self._words)
         column.addWidget(self.matrix, 1)
         column.addWidget(self._readout)
+        column.addStretch()
+        self._give_room()
+        on_theme(self, self._give_room)
+
+    def _give_room(self) -> None:
+        """No more than the matrix takes, so that its words stand right below it."""
+        needed = self.matrix.natural_height()
+        self.matrix.setMinimumHeight(min(theme().pixels(_HEIGHT), needed))
+        self.matrix.setMaximumHeight(needed)
 
     @property
     def known(self) -> bool:
@@ -73,6 +81,7 @@ class ConfusionsPart(QWidget):
         self.matrix.set_matrix(report.classes, report.confusion)
         if len(report.classes) > CLASSES_SHOWN:
             self.matrix.show_classes(most_confused(report.confusion, CLASSES_SHOWN))
+        self._give_room()
         self.all_button.setText(f"All {len(report.classes)}")
         self.all_button.setVisible(len(report.classes) > CLASSES_SHOWN)
         self._read_out("")

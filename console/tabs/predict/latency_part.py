@@ -24,6 +24,7 @@ from console.widgets.tables.letter_chip import LetterChip, series_of
 # Pixels.
 _CHART_HEIGHT = 130
 _NO_ANSWERS = "No answers yet"
+_ONE_ANSWER = "One answer has no spread"
 _OTHER_TIMES = "They were asked at different times; “Run again” asks them in turns"
 # Room right of the slowest call, so that its bar and name are not at the edge.
 _BEYOND_SLOW = 1.3
@@ -79,7 +80,9 @@ class LatencyPart(QWidget):
         self._note.setText(_OTHER_TIMES if apart else both if fewer else "")
         self._note.setVisible(apart or fewer)
         self._chart.setVisible(not apart)
-        if not known:
+        alone = max((len(result.latencies) for _, result in known), default=0) < 2
+        self._chart.set_placeholder(_ONE_ANSWER if known else _NO_ANSWERS)
+        if alone:
             self._chart.set_series([])
             return
         low = min(result.latencies[0] for _, result in known)

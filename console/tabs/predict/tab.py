@@ -70,6 +70,7 @@ class PredictTab(Tab):
         self.drop.dropped.connect(self.add_paths)
         self.drop.chooseRequested.connect(self._choose)
         self.choose_button = Button("Choose…", on=self._choose)
+        self.choose_button.setAccessibleName("Choose pictures…")
         self.again_button = Button("Run again", icon="refresh", on=self._again_or_stop)
         self.clear_button = Button("Clear", "ghost", on=self.clear)
         for control in (self.choose_button, self.again_button, self.clear_button):

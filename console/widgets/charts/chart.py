@@ -305,14 +305,8 @@ class LineChart(Zooming):
     def _paint_head(self, painter: QPainter) -> None:
         colors = theme()
         height = colors.metrics("strong").height() + 2
-        legend: list[tuple[str, str, Series]] = []
-        for series in (series for series in self._series if series.name):
-            value = series.at(self._cursor) if self._cursor is not None else series.last
-            figure = "–" if value is None else self._y_format(value)
-            shown = figure if self._live or self._cursor is not None else ""
-            legend.append((series.name, shown, series))
         x = float(self.width()) - 4
-        for name, figure, series in reversed(legend):
+        for name, figure, series in reversed(self.head_lines(x)):
             x -= text_width(figure, "name")
             draw_text(painter, QRectF(x, 0, 200, height), figure, "name", colors.color("text"))
             x -= text_width(name, "small") + 7
@@ -323,6 +317,26 @@ class LineChart(Zooming):
             x -= 10
         words = self.head_words(x)
         draw_text(painter, QRectF(0, 0, max(0.0, x), height), words, "strong", colors.color("text"))
+
+    def head_lines(self, room: float) -> list[tuple[str, str, Series]]:
+        """The lines with their figures; without those of comparisons, or of any, where the title would be cut.
+
+        ``room``: pixels of both. Under a readout all figures stay: it is what they are for.
+        """
+        named = [series for series in self._series if series.name]
+        made: list[tuple[str, str, Series]] = []
+        for told in (named, [series for series in named if not series.comparison], []):
+            made = []
+            for series in named:
+                value = series.at(self._cursor) if self._cursor is not None else series.last
+                figure = "–" if value is None else self._y_format(value)
+                shown = self._cursor is not None or (self._live and series in told)
+                made.append((series.name, figure if shown else "", series))
+            taken = sum(text_width(figure, "name") + text_width(name, "small") for name, figure, _ in made)
+            taken += len(made) * (_LEGEND_LINE + 25)
+            if self._cursor is not None or taken + text_width(self._title, "strong") <= room:
+                return made
+        return made
 
     def head_words(self, room: float) -> str:
         """The title and where the readout is; where both have no room (pixels), where it is, for that is looked for."""

@@ -14,6 +14,7 @@ its place; its menu zooms and saves it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -125,6 +126,12 @@ class ConfusionMatrix(QAbstractScrollArea):
             fit = (min(area.width(), area.height()) - theme().pixels(8)) / count
             fit = min(fit, _READABLE - 0.5)
         return max(_SMALLEST, min(_LARGEST, fit))
+
+    def natural_height(self) -> int:
+        """Pixels that it takes with cells as large as they get: higher, it would leave a hole."""
+        longest = max((text_width(self._classes[at], "caption") for at in self._shown), default=0.0)
+        label = min(longest, theme().pixels(_LONGEST_LABEL)) + 8
+        return math.ceil(label + _LARGEST * len(self._shown)) + 2 * self.frameWidth() + 2
 
     def _origin(self) -> QPointF:
         left, top = self._labels()

@@ -62,6 +62,8 @@ class Button(Reasoned, SecondClickGuard, QPushButton):
         if kind == "link":
             self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._on = on
+        # What only means something where one looks, such as a zoom, is not looked for by name.
+        self.in_palette = True
         # Who has the keyboard next when this button cannot have it any longer (see ``forms/focus.py``).
         self.heir: QWidget | None = None
         self.clicked.connect(self._run)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPalette, QValidator, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QPainter, QPaintEvent, QPalette, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
@@ -36,6 +36,12 @@ _COMBO_PADDING = 12
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0{1,2})?")
 # More do not fit AWS's integers of 64 bits.
 _MOST_DIGITS = 18
+
+# By Tab, by the label's key, or by the program, as the first field of a dialog.
+GIVEN = (
+    Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason,
+    Qt.FocusReason.OtherFocusReason,
+)  # fmt: skip
 
 Remark = tuple[str, Literal["neutral", "warn", "err"]]
 
@@ -100,7 +106,20 @@ class LineEdit(QLineEdit):
             draw_text(QPainter(self), rect, self._suffix, "small", ink, Qt.AlignmentFlag.AlignRight)
 
 
-class NumberField(LineEdit):
+class _Replaced:
+    """Put before a field: what is typed replaces what is in it, however the keyboard came there, but for a click."""
+
+    _reached = False
+
+    def focusInEvent(self: Any, event: QFocusEvent) -> None:
+        """Choose all of it; of a window that comes back only what had not been reached before."""
+        super().focusInEvent(event)  # type: ignore[misc]
+        first, self._reached = not self._reached, True
+        if event.reason() in GIVEN or (first and event.reason() == Qt.FocusReason.ActiveWindowFocusReason):
+            self.selectAll()
+
+
+class NumberField(_Replaced, LineEdit):
     """A decimal number, typed freely (``1e-3`` too); ``value()`` is ``None`` while the text is no number."""
 
     def __init__(self, value: float, *, suffix: str = "", chars: int = 8, parent: QWidget | None = None) -> None:
@@ -115,7 +134,7 @@ class NumberField(LineEdit):
         self.setText(f"{value:g}")
 
 
-class IntField(QSpinBox):
+class IntField(_Replaced, QSpinBox):
     """A whole number with arrows. What is typed is never cut: too much becomes the most, and ``remark`` says so.
 
     ``remark`` is ``(words, tone)`` for the row below, empty words for nothing to say.

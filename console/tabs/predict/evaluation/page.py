@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 _RUN, _LIST, _SHOW, _LOOK = (f"predict:{name}" for name in ("evaluate", "evaluations", "evaluation", "folder"))
 
-# The head and two rows; a matrix with its line of words.
-_LIST_PIXELS, _REPORT_PIXELS = 96, 340
+# Rows in sight at least; pixels of a matrix with its line of words.
+_LIST_ROWS, _REPORT_PIXELS = 4, 340
 
 
 class EvaluationPage(QWidget):
@@ -85,6 +85,8 @@ class EvaluationPage(QWidget):
         panes.add(self._stack, 4)
         self.panel = EvaluationPanel()
         self.panel.resumeWanted.connect(lambda: self.resume(self.shown[0][0].head.id))
+        # What was resumed is looked at next.
+        self.panel.resume_button.heir = self.table.view
         self.panel.exportWanted.connect(self.export)
         self.panel.deleteWanted.connect(self.delete)
         column = QVBoxLayout(self)
@@ -103,7 +105,8 @@ class EvaluationPage(QWidget):
         self.comparison.lookWanted.connect(self._look)
 
     def _keep_room(self) -> None:
-        self.table.setMinimumHeight(theme().pixels(_LIST_PIXELS))
+        view = self.table.view
+        self.table.setMinimumHeight(view.heads.sizeHint().height() + _LIST_ROWS * view.row_height())
         self._stack.setMinimumHeight(theme().pixels(_REPORT_PIXELS))
 
     @property

@@ -88,11 +88,14 @@ class EvaluationReport(QWidget):
             column.setSpacing(6)
         head = QHBoxLayout()
         head.addWidget(label(_MATRIX_HINT, "small", "text3", wrap=True), 1)
+        zooms: list[Button] = []
         for text, call in (("−", lambda: self.matrix.zoom(0.8)), ("+", lambda: self.matrix.zoom(1.25))):
             button = Button(text, small=True, on=call)
             button.setAccessibleName("Zoom in" if text == "+" else "Zoom out")
+            zooms.append(button)
+        for button in (*zooms, Button("Fit", small=True, on=self.matrix.fit)):
+            button.in_palette = False
             head.addWidget(button)
-        head.addWidget(Button("Fit", small=True, on=self.matrix.fit))
         left.addLayout(head)
         left.addWidget(self.matrix, 1)
         left.addWidget(self._readout)
