@@ -324,9 +324,8 @@ class LineChart(Zooming):
         ``room``: pixels of both. Under a readout all figures stay: it is what they are for.
         """
         named = [series for series in self._series if series.name]
-        made: list[tuple[str, str, Series]] = []
         for told in (named, [series for series in named if not series.comparison], []):
-            made = []
+            made: list[tuple[str, str, Series]] = []
             for series in named:
                 value = series.at(self._cursor) if self._cursor is not None else series.last
                 figure = "–" if value is None else self._y_format(value)
@@ -335,7 +334,7 @@ class LineChart(Zooming):
             taken = sum(text_width(figure, "name") + text_width(name, "small") for name, figure, _ in made)
             taken += len(made) * (_LEGEND_LINE + 25)
             if self._cursor is not None or taken + text_width(self._title, "strong") <= room:
-                return made
+                break
         return made
 
     def head_words(self, room: float) -> str:
