@@ -211,10 +211,10 @@ def instances(sandbox: SandboxProcess) -> None:
     assert status_of(ec2.create_launch_template, LaunchTemplateName="abc", LaunchTemplateData=template) == 501
     assert status_of(ec2.request_spot_instances, LaunchSpecification=template) == 501
     assert status_of(ssm.start_session, Target="i-1") == 501
-    one = {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}
+    launch = {"ImageId": "ami-12345678", "MinCount": 1, "MaxCount": 1}
     for more in ({"HibernationOptions": {"Configured": True}}, {"InstanceMarketOptions": {"MarketType": "spot"}}):
         with pytest.raises(ClientError, match="UnsupportedOperation"):
-            ec2.run_instances(**one, **more)
+            ec2.run_instances(**launch, **more)
 
 
 def members(sandbox: SandboxProcess) -> None:
