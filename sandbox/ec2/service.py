@@ -27,6 +27,12 @@ from sandbox.wire.messages import Caller, RestResponse
 _NETWORK = frozenset(
     {"DescribeRouteTables", "DescribeInternetGateways", "DescribeVpcs", "DescribeSubnets", "CreateRoute", "DeleteVpc"}
 )
+# What must be there, and moto does not look for: who finds it, and the member that names it.
+_NEEDED = {
+    "CreateSecurityGroup": ("DescribeVpcs", "VpcId"),
+    "ModifyVpcAttribute": ("DescribeVpcs", "VpcId"),
+    "ModifySubnetAttribute": ("DescribeSubnets", "SubnetId"),
+}
 
 
 class Ec2Service(Service):
@@ -82,6 +88,10 @@ class Ec2Service(Service):
             self.network.complete_default_vpc()
         if operation in ("DeleteSecurityGroup", "DeleteSubnet"):
             self._check_unused(operation, call.members)
+        if operation in _NEEDED:
+            found_by, member = _NEEDED[operation]
+            if name := call.members.get(member):
+                self._moto("ec2", found_by, {f"{member}s": [name]})
         return None
 
     def _check_unused(self, operation: str, members: Mapping[str, object]) -> None:

@@ -9,6 +9,7 @@ from sandbox.audit.usage import Usage
 from sandbox.context import SandboxContext
 from sandbox.iam.accessed import LastAccessed
 from sandbox.iam.account import AccountFacts
+from sandbox.iam.conflicts import Conflicts
 from sandbox.iam.enforcer import Iam, common_context, principal_context
 from sandbox.iam.simulate import simulate
 from sandbox.moto_host.bridge import MotoBridge
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 # The member that is a role's trust policy.
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
-# Lists that are always empty here, of a user that must be there.
-_OF_A_USER = ("ListMFADevices", "ListSSHPublicKeys", "ListServiceSpecificCredentials", "ListSigningCertificates")
 
 
 class IamService(Service):
@@ -44,8 +43,9 @@ class IamService(Service):
             "SimulatePrincipalPolicy": self._simulate,
             "SimulateCustomPolicy": self._simulate_custom,
         }
-        bridge, usage = ctx.part(MotoBridge), ctx.part(Usage)
-        self.operations |= AccountFacts(ctx.state, bridge, usage, ctx.part(Calls)).operations
+        bridge, usage, calls = ctx.part(MotoBridge), ctx.part(Usage), ctx.part(Calls)
+        self._conflicts = Conflicts(calls, bridge)
+        self.operations |= AccountFacts(ctx.state, bridge, usage, calls).operations
         self.operations |= LastAccessed(bridge, ctx.part(Iam).principals, usage).operations
 
     def check(self, call: Call) -> Call:
@@ -56,9 +56,8 @@ class IamService(Service):
         return call
 
     def handle(self, call: Call, refusals: Refusals) -> RestResponse | None:
-        """Raise NoSuchEntity for a user who is not there; all else is answered elsewhere."""
-        if call.operation in _OF_A_USER and (user := call.members.get("UserName")):
-            self._ctx.part(Calls).moto("iam", "GetUser", {"UserName": user})
+        """Before moto answers: what IAM would refuse."""
+        self._conflicts.check(call.operation, call.members)
         return None
 
     def _simulate(self, params: SimulatePrincipalPolicyRequestTypeDef, caller: Caller) -> dict[str, object]:

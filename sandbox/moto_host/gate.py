@@ -7,6 +7,7 @@ from sandbox.moto_host.answers import check_answer
 from sandbox.moto_host.asking import INVALID, Answering, asked
 from sandbox.moto_host.empty_lists import empty_answer
 from sandbox.moto_host.missing import refuse_missing
+from sandbox.moto_host.undone import refuse_undone
 from sandbox.wire.call import Call
 from sandbox.wire.errors import AwsError, not_implemented
 from sandbox.wire.messages import RestResponse
@@ -34,6 +35,7 @@ class Gate:
     def handle(self, call: Call) -> RestResponse:
         """Answer an authorized call. Raises NotImplemented for what would only look as if it were done."""
         if call.operation in ALLOWED.get(call.service, ()):
+            refuse_undone(call)
             response = asked(self._moto, call)
             check_answer(call, response)
             return response

@@ -112,7 +112,7 @@ _NARROWS = {
     "emr": "EditorId ExecutionEngineId",
     "events": "ConnectionArn EventSourceArn EventBusName",
     "glue": "CatalogId",
-    # Whether there is this user, sandbox/iam/service.py asks.
+    # Whether there is this user, sandbox/iam/conflicts.py asks.
     "iam": "ServiceName UserName",
     "lambda": "EventSourceArn FunctionName",
     "logs": "logGroupName resourceArn resourceArns filterLogGroupArn deliverySourceNames",

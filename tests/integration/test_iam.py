@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.people import ACCOUNT, Person, allow, refused
+from tests.helpers.people import ACCOUNT, TRUST, Person, allow, refused
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
@@ -239,3 +239,77 @@ def test_a_trust_policy_that_is_none_is_refused(sandbox: SandboxProcess) -> None
             iam.create_role(RoleName="unlike", AssumeRolePolicyDocument=text)
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="unlike")
+
+
+def test_what_others_hang_on_to_stays(sandbox: SandboxProcess) -> None:
+    iam = sandbox.client("iam")
+    policy = {"PolicyName": "held", "PolicyDocument": json.dumps({**TRUST, "Statement": allow("s3:*", "*")})}
+    arn = iam.create_policy(**policy)["Policy"]["Arn"]
+    iam.create_user(UserName="held")
+    iam.create_role(RoleName="held", AssumeRolePolicyDocument=json.dumps(TRUST), PermissionsBoundary=arn)
+    key = {"UserName": "held", "AccessKeyId": iam.create_access_key(UserName="held")["AccessKey"]["AccessKeyId"]}
+    both, whole = {"GroupName": "held", "UserName": "held"}, {"GroupName": "held", "PolicyArn": arn}
+    inline = {"GroupName": "held", "PolicyName": "inline"}
+    iam.create_group(GroupName="held")
+    iam.add_user_to_group(**both)
+    iam.attach_group_policy(**whole)
+    iam.put_group_policy(**inline, PolicyDocument=policy["PolicyDocument"])
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy["PolicyDocument"])
+
+    def user() -> None:
+        iam.delete_user(UserName="held")
+
+    def group() -> None:
+        iam.delete_group(GroupName="held")
+
+    def managed() -> None:
+        iam.delete_policy(PolicyArn=arn)
+
+    steps = [
+        (user, "must delete access keys first", lambda: iam.delete_access_key(**key)),
+        (user, "must remove users from group first", None),
+        (group, "must remove users from group first", lambda: iam.remove_user_from_group(**both)),
+        (group, "must detach all policies first", None),
+        (managed, "Cannot delete a policy attached to entities", lambda: iam.detach_group_policy(**whole)),
+        (group, "must delete policies first", lambda: iam.delete_group_policy(**inline)),
+        (managed, "attached to entities", lambda: iam.delete_role_permissions_boundary(RoleName="held")),
+        (managed, "more than one version", lambda: iam.delete_policy_version(PolicyArn=arn, VersionId="v2")),
+    ]
+    for delete, words, first in steps:
+        with pytest.raises(iam.exceptions.DeleteConflictException, match=words):
+            delete()
+        if first is not None:
+            first()
+    for delete in (managed, group, user):
+        delete()
+        with pytest.raises(iam.exceptions.NoSuchEntityException):
+            delete()
+
+
+def test_nothing_is_changed_that_is_not_there_or_not_the_accounts(sandbox: SandboxProcess) -> None:
+    iam = sandbox.client("iam")
+    iam.create_user(UserName="ann")
+    iam.create_user(UserName="bob")
+    missing = iam.exceptions.NoSuchEntityException
+    with pytest.raises(iam.exceptions.EntityAlreadyExistsException, match="User with name bob already exists"):
+        iam.update_user(UserName="ann", NewUserName="bob")
+    iam.update_user(UserName="ann", NewUserName="anna")
+    assert refused(iam.create_user, UserName="cut", PermissionsBoundary="arn:aws:iam::aws:policy/ReadOnlyAccess") == (
+        "NotImplemented",
+        "The sandbox does not offer iam:CreateUser with PermissionsBoundary.",
+    )
+    with pytest.raises(missing):
+        iam.update_group(GroupName="nobody")
+    with pytest.raises(missing):
+        iam.list_entities_for_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/nobody")
+    with pytest.raises(missing):
+        iam.list_instance_profiles_for_role(RoleName="nobody")
+    with pytest.raises(missing, match="alias nobody does not exist"):
+        iam.delete_account_alias(AccountAlias="nobody")
+    aws = {"PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    assert refused(iam.delete_policy, **aws) == (
+        "AccessDenied",
+        f"Policy {aws['PolicyArn']} is outside your own account.",
+    )
+    assert refused(iam.tag_policy, **aws, Tags=[{"Key": "k", "Value": "v"}])[0] == "AccessDenied"
+    assert iam.get_policy(**aws)["Policy"]["PolicyName"] == "ReadOnlyAccess"

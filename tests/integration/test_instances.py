@@ -296,6 +296,16 @@ def test_an_instance_terminated_while_it_boots_leaves_nothing(account: InstanceA
     wait_for(lambda: not (account.sandbox.state / "instances" / launched).exists())
 
 
+def test_a_network_that_is_not_there_is_missed(account: InstanceAccount) -> None:
+    ec2, vpc = account.ec2, "vpc-0123456789abcdef0"
+    group = {"GroupName": "g", "Description": "d", "VpcId": vpc}
+    assert refused(ec2.create_security_group, **group)[0] == "InvalidVpcID.NotFound"
+    assert refused(ec2.modify_vpc_attribute, VpcId=vpc, EnableDnsSupport={"Value": True})[0] == "InvalidVpcID.NotFound"
+    assert refused(ec2.modify_subnet_attribute, SubnetId="subnet-0123456789abcdef0")[0] == "InvalidSubnetID.NotFound"
+    group["VpcId"] = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    ec2.delete_security_group(GroupId=ec2.create_security_group(**group)["GroupId"])
+
+
 def test_without_a_default_vpc_a_subnet_must_be_named(tmp_path: Path) -> None:
     with SandboxProcess(tmp_path / "state") as sandbox:
         account = InstanceAccount(sandbox)
