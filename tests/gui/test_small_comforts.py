@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.look.theme import theme
@@ -80,18 +80,21 @@ def test_the_words_of_a_small_matrix_stand_right_below_it(qtbot: QtBot) -> None:
     matrix = part.matrix
     side = 3 * matrix.cell_size()
     assert matrix.height() < side + theme().pixels(110)
-    assert part._readout.y() - matrix.geometry().bottom() <= 12
+    [words] = [label for label in part.findChildren(QLabel) if "taken for" in label.text()]
+    assert words.y() - matrix.geometry().bottom() <= 12
 
 
 def test_one_answer_has_no_spread(qtbot: QtBot) -> None:
     part = LatencyPart()
     qtbot.addWidget(part)
+    [chart] = part.findChildren(LineChart)
+    lines = lambda: len(chart.csv().splitlines())  # noqa: E731
     part.show_scores([score(134.0)])
-    assert part._chart.placeholder == "One answer has no spread" and not part._chart._series
+    assert chart.placeholder == "One answer has no spread" and lines() <= 1
     part.show_scores([score(134.0, 140.0)])
-    assert part._chart._series
+    assert lines() > 2
     part.show_scores([score()])
-    assert part._chart.placeholder == "No answers yet"
+    assert chart.placeholder == "No answers yet" and lines() <= 1
 
 
 def score(*latencies: float) -> Score:
