@@ -111,6 +111,35 @@ async def test_a_refusal_is_told_above_the_list_which_stays(make_application: Ca
     assert "You may not invoke it." in texts(page.banner) and page.table.model.total == 2
 
 
+async def test_what_is_being_read_is_not_called_unchosen(make_application: Callable[..., Any], folder: Path) -> None:
+    services = with_endpoints("one")
+    services.evaluations = kept(folder)
+    whole, given = services.evaluations.whole, asyncio.Event()
+
+    async def slow(name: str) -> Any:
+        await given.wait()
+        return await whole(name)
+
+    services.evaluations.whole = slow
+    page = (await opened(make_application, services)).evaluations
+    await until(lambda: page.table.model.total == 2)
+    assert "No evaluation chosen" in texts(page)
+    page.table.select_keys(["20260101T000000-one"])
+    await until(lambda: "Reading what was answered" in texts(page))
+    assert "No evaluation chosen" not in texts(page)
+    given.set()
+    await until(lambda: len(page.shown) == 1 and "Reading" not in texts(page))
+
+    async def refused(name: str) -> Any:
+        raise AccessDenied("Not readable", "No.")
+
+    page.table.select_keys([])
+    await until(lambda: "No evaluation chosen" in texts(page))
+    services.evaluations.whole = refused
+    page.table.select_keys(["20260102T000000-two"])
+    await until(lambda: "Not readable" in texts(page) and "No evaluation chosen" in texts(page))
+
+
 async def test_a_cell_shows_its_pictures_and_a_class_all_of_its(
     make_application: Callable[..., Any], folder: Path
 ) -> None:

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 _RUN, _LIST, _SHOW, _LOOK = (f"predict:{name}" for name in ("evaluate", "evaluations", "evaluation", "folder"))
 
-# Rows in sight at least; pixels of a matrix with its line of words.
-_LIST_ROWS, _REPORT_PIXELS = 4, 340
+# Rows that are always in sight, of few and of many; pixels of a matrix with its line of words.
+_FEWEST_ROWS, _MOST_ROWS, _REPORT_PIXELS = 2, 4, 340
 
 
 class EvaluationPage(QWidget):
@@ -78,7 +78,8 @@ class EvaluationPage(QWidget):
         self.comparison = ComparisonView()
         self._none = EmptyState("predict", "No evaluation chosen", "Choose one to see it, two to compare them.")
         self._stack = QStackedWidget()
-        for page in (self._none, self.report, self.comparison):
+        self._reading = EmptyState("wait", "Reading what was answered…", plain=True)
+        for page in (self._none, self.report, self.comparison, self._reading):
             self._stack.addWidget(page)
         panes = Panes(Qt.Orientation.Vertical, ctx.settings, "predict.evaluations")
         panes.add(self.table, 1)
@@ -106,7 +107,8 @@ class EvaluationPage(QWidget):
 
     def _keep_room(self) -> None:
         view = self.table.view
-        self.table.setMinimumHeight(view.heads.sizeHint().height() + _LIST_ROWS * view.row_height())
+        rows = min(_MOST_ROWS, max(_FEWEST_ROWS, self.table.model.total))
+        self.table.setMinimumHeight(view.heads.sizeHint().height() + rows * view.row_height())
         self._stack.setMinimumHeight(theme().pixels(_REPORT_PIXELS))
 
     @property
@@ -134,6 +136,7 @@ class EvaluationPage(QWidget):
         self.table.set_rows(list(await services.evaluations.kept()))
         # Without any there is nothing to choose.
         self._stack.setVisible(bool(self.table.model.total))
+        self._keep_room()
 
     def update_targets(self) -> None:
         """Others may be chosen now."""
@@ -258,6 +261,8 @@ class EvaluationPage(QWidget):
         fix = self._ctx.notify.fix(error) if isinstance(error, SageDeckError) else None
         self.banner.set_content("err", title, words, fix=fix, details=details)
         self.banner.show()
+        if not self.shown:
+            self._stack.setCurrentWidget(self._none)
         # What was answered before is there all the same.
         self.refresh()
 
@@ -268,6 +273,8 @@ class EvaluationPage(QWidget):
         if not rows or len(rows) > 2:
             self._show([])
         else:
+            if not self.shown:
+                self._stack.setCurrentWidget(self._reading)
             self._ctx.with_services(
                 self._read, [row.id for row in rows], label="Read the evaluation", key=_SHOW, on_error=self._show_error
             )
