@@ -1,14 +1,15 @@
-"""Training the backbone's last stages end to end, on pictures instead of stored features."""
+"""Training the backbone end to end, or its last stages, on pictures instead of stored features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Literal
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
-from data import DataError, Sample
+from data import DataError, Dataset, Sample, check_unreadable
 from distributed import Group
 from fit import Batch, shuffled
 from model import Classifier, stages
@@ -16,92 +17,157 @@ from ordered import ordered_map
 from pictures import BadPicture, Pixels, centre_crop, open_picture, random_crop
 from PIL import Image
 from settings import Settings, SettingsError
-from torch import Tensor, nn
+from torch import nn
 
 # Pictures at once: it bounds the memory that they take.
 EVALUATION_BATCH = 32
-# Pretrained weights move slowly; a fresh head needs the full rate.
-BACKBONE_RATE = 0.1
+# Enough for a mean and a deviation of each channel that differ from those of all pictures by a few hundredths.
+SAMPLE = 256
 
 
-def unfrozen_parameters(classifier: Classifier, count: int | Literal["all"]) -> list[nn.Parameter]:
-    """Make the backbone's last ``count`` stages (or all) trainable and return their parameters.
+def rates(classifier: Classifier, settings: Settings) -> list[tuple[list[nn.Parameter], float]]:
+    """Make the head and the backbone's last ``settings.unfreeze`` stages (or all) trainable: parameters and rates.
 
-    BatchNorms stay as they are: their statistics of ImageNet are better than those of small batches, and the
-    result does not depend on how a batch is cut over hosts. Raises ``SettingsError`` for more stages than exist.
+    The head and the last stage have the full rate, each stage before the rate of the next times ``layer_decay``.
+    BatchNorms stay as they are: their statistics of ImageNet are better than those of small batches, the result does
+    not depend on how a batch is cut over hosts, and training them gained nothing. Raises ``SettingsError`` for more
+    stages than exist.
     """
     parts = stages(classifier.backbone)
-    count = len(parts) if count == "all" else count
+    count = len(parts) if settings.unfreeze == "all" else settings.unfreeze
     if count > len(parts):
         raise SettingsError(f"unfreeze is {count}, but the backbone has {len(parts)} stages.")
     for parameter in classifier.backbone.parameters():
         parameter.requires_grad_(False)
-    found: list[nn.Parameter] = []
-    for module in (inner for part in parts[-count:] for outer in part for inner in outer.modules()):
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            continue
-        for parameter in module.parameters(recurse=False):
-            found.append(parameter.requires_grad_(True))
-    return found
+    groups = [(list(classifier.head.parameters()), settings.learning_rate)]
+    for depth, part in enumerate(reversed(parts[-count:])):
+        modules = (inner for outer in part for inner in outer.modules())
+        found = [
+            parameter.requires_grad_(True)
+            for module in modules
+            if not isinstance(module, nn.modules.batchnorm._BatchNorm)
+            for parameter in module.parameters(recurse=False)
+        ]
+        groups.append((found, settings.learning_rate * settings.layer_decay**depth))
+    return groups
+
+
+def sample(train: Sequence[Sample], seed: int) -> list[Sample]:
+    """Some of the training pictures, the same on every host, for the mean and deviation of the features."""
+    chosen = random.Random(f"{seed}/sample").sample(range(len(train)), min(SAMPLE, len(train)))
+    return [train[index] for index in sorted(chosen)]
 
 
 class PictureBatches:
-    """Batches of decoded pictures; every epoch augments anew, the same way on any number of hosts."""
+    """Batches of decoded pictures; every epoch augments anew, the same way on any number of hosts.
 
-    def __init__(
-        self, root: Path, train: Sequence[Sample], valid: Sequence[Sample], settings: Settings, group: Group
-    ) -> None:
-        self._root, self._train, self._valid = root, train, valid
-        self._settings, self._group = settings, group
+    Unreadable pictures are found when they are decoded and left out: those of training and validation during the first
+    epoch, after which a picture that cannot be read is an error. ``skipped`` are those that were found, as
+    (path, reason).
+    """
+
+    def __init__(self, dataset: Dataset, settings: Settings, group: Group) -> None:
+        self._dataset, self._settings, self._group = dataset, settings, group
+        self._train, self._valid = dataset.splits["train"], dataset.splits["valid"] or dataset.splits["train"]
+        self._all = self._train
+        self._bad: dict[str, str] = {}
+        self._is_settled = False
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """Pictures that could not be read, sorted by path; of all processes once an epoch has ended."""
+        return sorted(self._bad.items())
+
+    def leave_out(self, bad: Iterable[tuple[str, str]]) -> None:
+        """Pictures that are known not to be readable."""
+        self._bad.update(bad)
 
     def steps(self) -> int:
-        """Batches in an epoch."""
-        return -(-len(self._train) // self._settings.batch_size)
+        """Batches in an epoch; fewer when pictures are left out."""
+        return -(-len(self._all) // self._settings.batch_size)
 
-    def train(self, epoch: int) -> Iterator[Batch]:
-        """Shuffled, augmented batches; the last one may be smaller, nothing is dropped."""
-        size, seed = self._settings.image_size, self._settings.seed
-        whole = list(shuffled(len(self._train), self._settings.batch_size, seed, epoch))
+    def train(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
+        """Shuffled, augmented batches; the last one may be smaller, nothing readable is dropped."""
+        settings = self._settings
+        whole = list(shuffled(len(self._train), settings.batch_size, settings.seed, epoch))[skip:]
         parts = [rows[self._group.rank :: self._group.world].tolist() for rows in whole]
 
-        def decode(index: int) -> Pixels:
-            path = self._train[index].path
-            return random_crop(_opened(self._root, path, size), size, f"{seed}/{path}/{epoch}")
+        def crop(sample: Sample, image: Image.Image) -> Pixels:
+            return random_crop(image, settings.image_size, f"{settings.seed}/{sample.path}/{epoch}")
 
-        indices = [index for part in parts for index in part]
-        pixels = ordered_map(decode, indices, self._settings.num_workers, ahead=self._settings.batch_size)
+        samples = [self._train[index] for part in parts for index in part]
+        pixels = ordered_map(
+            lambda sample: self._decode(sample, crop), samples, settings.num_workers, ahead=settings.batch_size
+        )
         for rows, part in zip(whole, parts, strict=True):
-            inputs = [next(pixels) for _ in part]
-            yield Batch(_stacked(inputs), _labels([self._train[index] for index in part]), len(rows))
+            batch = self._batch([(self._train[index], next(pixels)) for index in part])
+            if self._bad and not self._is_settled:
+                # A wrong folder is told at once, not after an epoch.
+                check_unreadable(self._dataset, self.skipped, range(len(self._dataset.folders)))
+            # How many the other processes could not read is not known here: their share counts in full.
+            yield replace(batch, total=len(rows) - len(part) + batch.total)
 
     def valid(self) -> Iterator[Batch]:
         """This process's share of the validation pictures, unaugmented."""
         yield from self.plain(self._valid)
+
+    def test(self) -> Iterator[Batch]:
+        """This process's share of the test pictures, unaugmented; unreadable ones are left out."""
+        self._is_settled = False
+        yield from self.plain(self._dataset.splits["test"])
 
     def plain(self, samples: Sequence[Sample]) -> Iterator[Batch]:
         """This process's share of ``samples``, centre crops."""
         size = self._settings.image_size
         mine = [samples[index] for index in self._group.share(len(samples))]
 
-        def decode(sample: Sample) -> Pixels:
-            return centre_crop(_opened(self._root, sample.path, size), size)
+        def crop(sample: Sample, image: Image.Image) -> Pixels:
+            return centre_crop(image, size)
 
-        pixels = ordered_map(decode, mine, self._settings.num_workers, ahead=EVALUATION_BATCH)
+        pixels = ordered_map(
+            lambda sample: self._decode(sample, crop), mine, self._settings.num_workers, ahead=EVALUATION_BATCH
+        )
         for start in range(0, len(mine), EVALUATION_BATCH):
-            part = mine[start : start + EVALUATION_BATCH]
-            yield Batch(_stacked([next(pixels) for _ in part]), _labels(part), len(part))
+            yield self._batch([(sample, next(pixels)) for sample in mine[start : start + EVALUATION_BATCH]])
 
+    def settle(self) -> None:
+        """An epoch has ended: what any process could not read is left out from now on.
 
-def _opened(root: Path, path: str, size: int) -> Image.Image:
-    try:
-        return open_picture(root / path, size)
-    except BadPicture as error:
-        raise DataError(f"{path} changed while the job ran: {error}.") from error
+        Raises ``DataError`` for too many of them, as ``check_unreadable`` says.
+        """
+        self.leave_out((path, reason) for part in self._group.gather_json(self.skipped) for path, reason in part)
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._train, self._valid = (
+            [sample for sample in split if sample.path not in self._bad] for split in (self._train, self._valid)
+        )
+        check_unreadable(self._dataset, self.skipped, [sample.label for sample in self._train])
 
+    def state(self) -> dict[str, Any]:
+        """What ``restore`` needs."""
+        bad = sorted({(path, reason) for part in self._group.gather_json(self.skipped) for path, reason in part})
+        return {"bad": [list(entry) for entry in bad], "settled": self._is_settled}
 
-def _stacked(pixels: Sequence[Pixels]) -> Tensor:
-    return torch.from_numpy(np.stack(pixels)) if pixels else torch.zeros(0, 32, 32, 3, dtype=torch.uint8)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Leave out what a run left out that gave ``state``."""
+        self.leave_out((path, reason) for path, reason in state["bad"])
+        if state["settled"]:
+            self.settle()
 
+    def _decode(self, sample: Sample, crop: Callable[[Sample, Image.Image], Pixels]) -> Pixels | None:
+        if sample.path in self._bad:
+            return None
+        try:
+            return crop(sample, open_picture(self._dataset.root / sample.path, self._settings.image_size))
+        except BadPicture as error:
+            if self._is_settled:
+                raise DataError(f"{sample.path} changed while the job ran: {error}.") from error
+            self._bad[sample.path] = str(error)
+            return None
 
-def _labels(samples: Sequence[Sample]) -> Tensor:
-    return torch.tensor([sample.label for sample in samples], dtype=torch.int64)
+    def _batch(self, found: Sequence[tuple[Sample, Pixels | None]]) -> Batch:
+        readable = [(sample, pixels) for sample, pixels in found if pixels is not None]
+        labels = torch.tensor([sample.label for sample, _ in readable], dtype=torch.int64)
+        inputs = torch.from_numpy(np.stack([pixels for _, pixels in readable])) if readable else torch.zeros(0)
+        return Batch(inputs, labels, len(labels), tuple(sample.path for sample, _ in readable))

@@ -72,6 +72,12 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).mul(255).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(std).mul(255).view(1, 3, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> Classifier:
+        """As torch has it, but the backbone stays as it is served: BatchNorms keep their statistics, nothing drops."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
     def features(self, pictures: Tensor) -> Tensor:
         """Pooled features (batch, features) of uint8 pictures (batch, height, width, 3)."""
         # The permuted view of height-width-channel bytes is already in channels_last order.

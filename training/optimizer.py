@@ -1,4 +1,4 @@
-"""AdamW with a cosine schedule, in plain tensor operations.
+"""AdamW with a schedule of its rate, in plain tensor operations.
 
 ``torch.optim`` imports torch's compiler when its first optimizer is made, which takes 4 to 8 seconds: longer
 than the whole training of a head on stored features, and paid by every trial of a tuning job.
@@ -7,9 +7,12 @@ than the whole training of a head on stored features, and paid by every trial of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import device
 import torch
+from schedule import share_of_rate
 from torch import Tensor
 
 # AdamW's usual values.
@@ -22,15 +25,39 @@ LARGEST = torch.finfo(torch.float32).max
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as ``torch.optim.AdamW`` computes it.
 
-    ``groups`` holds (parameters, highest learning rate); the rate falls along half a cosine to 0 over
-    ``total_steps``.
+    ``groups`` holds (parameters, highest learning rate); ``schedule`` is one of ``schedule.share_of_rate``, over
+    ``total_steps``, the ``warmup`` a share of them.
     """
 
-    def __init__(self, groups: Sequence[tuple[Sequence[Tensor], float]], weight_decay: float, total_steps: int) -> None:
+    def __init__(
+        self,
+        groups: Sequence[tuple[Sequence[Tensor], float]],
+        weight_decay: float,
+        total_steps: int,
+        schedule: str = "cosine",
+        warmup: float = 0.0,
+    ) -> None:
         self.parameters = [parameter for parameters, _ in groups for parameter in parameters]
         self._rates = [rate for parameters, rate in groups for _ in parameters]
         self._moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
         self._decay, self._total, self._done = weight_decay, total_steps, 0
+        self._schedule, self._warmup = schedule, warmup
+
+    @property
+    def share(self) -> float:
+        """The share (0 to 1) of the highest rate that the next step takes."""
+        return share_of_rate(self._schedule, self._done, self._total, self._warmup)
+
+    def state(self) -> dict[str, Any]:
+        """What ``restore`` needs to go on, in the machine's memory."""
+        return {"done": self._done, "moments": [[device.to_host(part) for part in pair] for pair in self._moments]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where the optimizer of the same parameters was that gave ``state``."""
+        self._done = state["done"]
+        for pair, saved in zip(self._moments, state["moments"], strict=True):
+            for part, value in zip(pair, saved, strict=True):
+                part.copy_(value)
 
     @property
     def param_groups(self) -> list[dict[str, list[Tensor]]]:
@@ -45,7 +72,7 @@ class AdamW:
     @torch.no_grad()
     def step(self) -> None:
         """Move every parameter that has a gradient."""
-        scale = 0.5 * (1 + math.cos(math.pi * min(1.0, self._done / self._total)))
+        scale = self.share
         self._done += 1
         first_bias, second_bias = (1 - beta**self._done for beta in BETAS)
         for parameter, peak, (first, second) in zip(self.parameters, self._rates, self._moments, strict=True):

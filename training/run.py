@@ -5,23 +5,29 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import device
 import torch
 from artifacts import write_model
+from checkpoint import Keeper
 from data import DataError, Dataset, Sample, check_unreadable, content_hash, read_dataset
 from distributed import Group
 from feature_store import FeatureStoreError, Origin, Store, read_store, write_store
 from features import FeatureSet, Progress, compute_features
-from finetune import BACKBONE_RATE, PictureBatches, unfrozen_parameters
+from finetune import PictureBatches, rates, sample
 from fit import Batch, FeatureBatches, Fitted, fit
-from model import Classifier, build, for_inference, load_backbone_weights, state_hash
+from model import Classifier, Head, build, for_inference, load_backbone_weights, state_hash
 from report import MOST_MISTAKES, confusion_matrix, make_report, mistakes, write_report
 from settings import Settings
 from stopping import Stop, Stopped
+from weight_decay import choose, told
+
+NO_VALIDATION = "There are no validation pictures: the training pictures validate."
 
 
 class Run:
@@ -32,7 +38,9 @@ class Run:
         self.durations: dict[str, float] = {}
         self.skipped: list[tuple[str, str]] = []
         self.mistakes: list[tuple[str, int, int]] = []
-        self.features_from = "computed"
+        self.features_from = "none" if settings.unfreeze else "computed"
+        # How the weight decay was chosen, if it was.
+        self.decay: dict[str, Any] | None = None
 
     def say(self, text: str) -> None:
         """Print one line of the job's log; only the first process does."""
@@ -59,15 +67,14 @@ class Run:
             classifier = build(settings.backbone, len(dataset.folders))
             load_backbone_weights(classifier, settings.backbone, settings.weights)
             classifier.to(self.group.place).eval()
-            with self.timed("features"):
-                sets = self._features(classifier, dataset, store)
-            if settings.prepare_features:
-                return
-            if not len(sets["valid"]):
-                sets["valid"] = sets["train"]
-                self.say("There are no validation pictures: the training pictures validate.")
-            train = self._finetune if settings.unfreeze else self._train_head
-            fitted, confusion = train(classifier, dataset, sets)
+            if settings.unfreeze:
+                fitted, confusion = self._finetune(classifier, dataset)
+            else:
+                with self.timed("features"):
+                    sets = self._features(classifier, dataset, store)
+                if settings.prepare_features:
+                    return
+                fitted, confusion = self._train_head(classifier, dataset, sets, store)
         self._write(classifier, dataset, fitted, confusion)
 
     def _tell_device(self) -> None:
@@ -137,8 +144,7 @@ class Run:
     def _compute(self, classifier: Classifier, dataset: Dataset) -> dict[str, FeatureSet]:
         network = for_inference(copy.deepcopy(classifier))
         progress = Progress(sum(len(samples) for samples in dataset.splits.values()), self.say)
-        # Fine-tuning augments anew in every epoch: it needs the features only to standardise and to find bad files.
-        views = {"train": 1 if self.settings.unfreeze else self.settings.views}
+        views = {"train": self.settings.views}
         sets: dict[str, FeatureSet] = {}
         bad: list[tuple[str, str]] = []
         for split, samples in dataset.splits.items():
@@ -154,52 +160,128 @@ class Run:
         self.skipped.extend([*dataset.skipped, *bad])
         return sets
 
+    def _keeper(self, classifier: Classifier, dataset: Dataset, store: Store | None) -> Keeper:
+        """The checkpoint, and what one must have been made of to be gone on from."""
+        settings = self.settings
+        given = settings.public()
+        # More epochs are a reason to go on; how long one waits for a better epoch changes nothing that is there.
+        for name in ("epochs", "patience", "prepare_features", "weights"):
+            del given[name]
+        data = store.origin.content_hash if store is not None and settings.data_dir is None else _listing(dataset)
+        identity = {**given, "weights": state_hash(classifier.backbone), "classes": dataset.folders, "data": data}
+        return Keeper(settings.checkpoint_dir, identity if settings.checkpoint_dir else {}, self.group, self.say)
+
     def _train_head(
-        self, classifier: Classifier, dataset: Dataset, sets: dict[str, FeatureSet]
+        self, classifier: Classifier, dataset: Dataset, sets: dict[str, FeatureSet], store: Store | None
     ) -> tuple[Fitted, torch.Tensor]:
-        head, settings = classifier.head, self.settings
+        head, group = classifier.head, self.group
+        is_validated = len(sets["valid"]) > 0
+        if not is_validated:
+            sets["valid"] = sets["train"]
+            self.say(NO_VALIDATION)
         # A step takes less time than it takes several threads to meet.
         torch.set_num_threads(1)
+        keeper = self._keeper(classifier, dataset, store)
         with self.timed("training"):
             head.standardise_by(sets["train"].features.flatten(0, 1).float())
-            batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, self.group)
+            saved = keeper.read()
+            if self.settings.weight_decay == "auto":
+                self._choose_decay(head, sets, saved, is_validated)
+            settings = self.settings
+            batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, group)
             groups = [(list(head.parameters()), settings.learning_rate)]
-            fitted = fit(head, groups, batches, settings, self.group, self.stop, self.say)
+            fitted = fit(
+                head, groups, batches, settings, group, self.stop, self.say, saved=saved,
+                keep=None if settings.checkpoint_dir is None else lambda state: self._keep(keeper, state),
+            )  # fmt: skip
         head.load_state_dict(_best(fitted))
         tests = sets["test"]
-        share = list(self.group.share(len(tests)))
-        batch = Batch(tests.features[share, 0].float(), tests.labels[share], len(share))
-        return fitted, self._test(head, [batch] if share else [], len(dataset.folders), tests.paths)
+        share = list(group.share(len(tests)))
+        paths = tuple(tests.paths[index] for index in share)
+        batch = Batch(tests.features[share, 0].float(), tests.labels[share], len(share), paths)
+        return fitted, self._test(head, [batch] if share else [], len(dataset.folders))
 
-    def _finetune(
-        self, classifier: Classifier, dataset: Dataset, sets: dict[str, FeatureSet]
-    ) -> tuple[Fitted, torch.Tensor]:
-        head, settings = classifier.head, self.settings
+    def _choose_decay(
+        self, head: Head, sets: dict[str, FeatureSet], saved: Mapping[str, Any] | None, is_validated: bool
+    ) -> None:
+        """Settle the weight decay: as the checkpoint says, else by validation, in the first process for all."""
+        settings, group = self.settings, self.group
+        found: dict[str, Any] = {"weight_decay": settings.decay, "tried": []}
+        if saved is not None:
+            found = saved["weight_decay"]
+        elif is_validated:
+            with self.timed("choosing weight decay"):
+                if group.is_first:
+                    alone = Group(place=group.place)
+                    batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, alone)
+                    found = choose(head, batches, settings, self.stop).public()
+                found = group.gather_json(found)[0]
+            if found["tried"]:
+                self.say(told(found))
+        self.decay = found
+        self.settings = replace(settings, weight_decay=found["weight_decay"])
+
+    def _keep(self, keeper: Keeper, state: dict[str, Any]) -> None:
+        keeper.write({**state, "weight_decay": self.decay})
+
+    def _finetune(self, classifier: Classifier, dataset: Dataset) -> tuple[Fitted, torch.Tensor]:
+        settings, group = self.settings, self.group
+        self.skipped.extend(dataset.skipped)
+        if not dataset.splits["valid"]:
+            self.say(NO_VALIDATION)
+        if settings.defaulted:
+            values = ", ".join(f"{name.replace('_', '-')} {getattr(settings, name)}" for name in settings.defaulted)
+            self.say(f"fine-tuning: {values} (its own defaults; give them to have others)")
+        groups = rates(classifier, settings)
+        batches = PictureBatches(dataset, settings, group)
+        keeper = self._keeper(classifier, dataset, None)
         with self.timed("training"):
-            head.standardise_by(sets["train"].features[:, 0].float())
+            saved = keeper.read()
+            if saved is None:
+                batches.leave_out(self._standardise(classifier, dataset))
             classifier.to(memory_format=torch.channels_last)
-            tuned = unfrozen_parameters(classifier, settings.unfreeze)
-            rate = settings.learning_rate
-            groups = [(list(head.parameters()), rate), (tuned, rate * BACKBONE_RATE)]
-            pictures = {split: _samples(found) for split, found in sets.items()}
-            batches = PictureBatches(dataset.root, pictures["train"], pictures["valid"], settings, self.group)
-            fitted = fit(classifier, groups, batches, settings, self.group, self.stop, self.say)
+            fitted = fit(
+                classifier, groups, batches, settings, group, self.stop, self.say, saved=saved,
+                keep=None if settings.checkpoint_dir is None else keeper.write,
+            )  # fmt: skip
         classifier.load_state_dict(_best(fitted))
         # After SIGTERM there may be no time for another pass over the pictures.
-        tests = [] if self.stop.requested else batches.plain(pictures["test"])
-        return fitted, self._test(classifier, tests, len(dataset.folders), sets["test"].paths)
+        confusion = self._test(classifier, [] if self.stop.requested else batches.test(), len(dataset.folders))
+        batches.settle()
+        for path, reason in batches.skipped:
+            self.say(f"skipped {path}: {reason}")
+        self.skipped.extend(batches.skipped)
+        return fitted, confusion
 
-    def _test(
-        self, module: torch.nn.Module, batches: Iterator[Batch] | list[Batch], classes: int, paths: Sequence[str]
-    ) -> torch.Tensor:
+    def _standardise(self, classifier: Classifier, dataset: Dataset) -> list[tuple[str, str]]:
+        """Have the head take mean and deviation from some training pictures; those that could not be read.
+
+        All of them would cost a pass over the pictures: on a CPU a fifth of an epoch. The head learns what a sample
+        gets wrong within its first steps.
+        """
+        with self.timed("features"):
+            samples = sample(dataset.splits["train"], self.settings.seed)
+            found, bad = compute_features(
+                for_inference(copy.deepcopy(classifier)), dataset.root, samples, views=1,
+                size=self.settings.image_size, seed=self.settings.seed, workers=self.settings.num_workers,
+                group=self.group, stop=self.stop, progress=Progress(len(samples), self.say),
+            )  # fmt: skip
+            if len(found):
+                classifier.head.standardise_by(found.features[:, 0].float())
+        return bad
+
+    def _test(self, module: torch.nn.Module, batches: Iterator[Batch] | list[Batch], classes: int) -> torch.Tensor:
         answers, labels = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]
+        paths: list[str] = []
         with self.timed("test"), torch.inference_mode():
             for batch in batches:
+                if not len(batch.labels):
+                    continue
                 answers.append(device.to_host(device.answer(module, batch.inputs).argmax(1)))
                 labels.append(device.to_host(batch.labels))
+                paths.extend(batch.paths)
         given, truth = torch.cat(answers), torch.cat(labels)
-        mine = [paths[index] for index in self.group.share(len(paths))]
-        wrong = mistakes(mine, truth.tolist(), given.tolist())
+        wrong = mistakes(paths, truth.tolist(), given.tolist())
         parts = self.group.gather_json(wrong)
         self.mistakes = sorted((path, was, said) for part in parts for path, was, said in part)[:MOST_MISTAKES]
         return confusion_matrix(given, truth, classes, self.group)
@@ -214,7 +296,8 @@ class Run:
         report = make_report(
             dataset.names, fitted.curves, confusion, self.skipped, settings.public(), self.durations,
             best_epoch=fitted.best_epoch, ended=fitted.ended, hosts=self.group.world, features=self.features_from,
-            mistakes=[list(mistake) for mistake in self.mistakes], device=device.describe(self.group.place),
+            mistakes=[list(mistake) for mistake in self.mistakes], weight_decay=self.decay,
+            defaulted=list(settings.defaulted), device=device.describe(self.group.place),
         )  # fmt: skip
         write_report(report, folder, settings.output_data_dir)
         if report["test_accuracy"] is not None:
@@ -227,6 +310,15 @@ def _best(fitted: Fitted) -> dict[str, torch.Tensor]:
     if fitted.best_state is None:
         raise Stopped
     return fitted.best_state
+
+
+def _listing(dataset: Dataset) -> str:
+    """SHA-256 over names and sizes of all pictures: their content would have to be read for this alone."""
+    digest = hashlib.sha256()
+    for split, samples in dataset.splits.items():
+        for entry in samples:
+            digest.update(f"{split}\0{entry.path}\0{(dataset.root / entry.path).stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 def _samples(found: FeatureSet) -> list[Sample]:

@@ -20,10 +20,10 @@ class Watch:
     finite.
     """
 
-    def __init__(self, place: torch.device, before: int, where: str, rate: float) -> None:
-        """``before``: the steps of earlier epochs; ``where`` has a ``{}`` for the number of the batch."""
+    def __init__(self, place: torch.device, before: int, where: str, rate: float, done: int = 0) -> None:
+        """``before``: the steps until now, ``done`` of them of this epoch; ``where`` has a ``{}`` for the batch."""
         self._every = device.steps_between_looks(place)
-        self._before, self._where, self._rate = before, where, rate
+        self._before, self._where, self._rate, self._done = before, where, rate, done
         self._new: list[Tensor] = []
         self._sent: device.Later | None = None
         self._seen = 0
@@ -49,8 +49,9 @@ class Watch:
         for loss, _, _, told in sent.values().tolist() if sent else []:
             self._seen += 1
             if not math.isfinite(loss):
+                where = self._where.format(self._done + self._seen)
                 raise TrainingFailed(
-                    f"The loss became {loss} at step {self._before + self._seen} {self._where.format(self._seen)}. "
+                    f"The loss became {loss} at step {self._before + self._seen} {where}. "
                     f"A learning rate below {self._rate:g} usually helps."
                 )
             stopping |= told > 0

@@ -25,7 +25,7 @@ from stopping import Stop
 from tests.helpers.other_device import PLACE, Away, OtherDevice
 from tests.helpers.paths import TRAINING
 
-SMALL = ["--image-size", "64", "--batch-size", "16", "--epochs", "2", "--views", "2"]
+SMALL = ["--image-size", "64", "--batch-size", "16", "--epochs", "3", "--views", "2"]
 
 
 def one_by_one(work: Callable[[Any], Any], items: Iterable[Any], workers: int, **options: Any) -> Iterator[Any]:

@@ -7,7 +7,6 @@ import json
 
 import pytest
 from moto import mock_aws
-from moto.s3.models import s3_backends
 
 from workers.aws.session import AwsSession
 from workers.errors.tree import Conflict, InvalidInput, LocalProblem, NotFound, SageDeckError
@@ -133,12 +132,15 @@ def test_safety_of_a_bare_bucket():
 def test_listing_counting_and_deleting_more_than_a_page():
     async def body(session, storage):
         name = await open_bucket(session, storage)
-        # Not by a thousand requests.
-        stored = s3_backends["123456789012"]["aws"]
-        for number in range(1005):
-            stored.put_object(name, f"a/{number:04}.txt", b"12")
-        stored.put_object(name, "a/", b"")
-        stored.put_object(name, "a/sub dir/ü 😀.txt", b"1")
+        client = await session.run("", session.client, "s3")
+
+        def fill():
+            for number in range(1005):
+                client.put_object(Bucket=name, Key=f"a/{number:04}.txt", Body=b"12")
+            client.put_object(Bucket=name, Key="a/", Body=b"")
+            client.put_object(Bucket=name, Key="a/sub dir/ü 😀.txt", Body=b"1")
+
+        await session.run("", fill)
         first = await storage.list(name, "a/")
         assert first.next_token
         second = await storage.list(name, "a/", first.next_token)
