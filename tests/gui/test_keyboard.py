@@ -18,6 +18,7 @@ from shiboken6 import isValid
 from console.tabs import TABS
 from tests.helpers.window import activate, until
 from workers.account import sandbox as local_account
+from workers.services import Services
 
 MOST_STOPS = 120
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,16 @@ async def shows_focus(widget: QWidget) -> bool:
     widget.clearFocus()
     await asyncio.sleep(0)
     return with_focus != widget.grab().toImage()
+
+
+@pytest.fixture(autouse=True)
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is launched by the form here: its SDK, four seconds of computing, would start for every window."""
+
+    async def nothing(self: Services) -> None:
+        """There is no launch to get ready for."""
+
+    monkeypatch.setattr(Services, "prewarm", nothing)
 
 
 @pytest.mark.integration

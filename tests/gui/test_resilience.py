@@ -34,6 +34,16 @@ pytestmark = pytest.mark.integration
 SLOW_JOB = "import time\nfor second in range(3000):\n    print('second', second, flush=True)\n    time.sleep(0.2)\n"
 
 
+@pytest.fixture(autouse=True)
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is launched by the form here: its SDK, four seconds of computing, would start for every window."""
+
+    async def nothing(self: Services) -> None:
+        """There is no launch to get ready for."""
+
+    monkeypatch.setattr(Services, "prewarm", nothing)
+
+
 def attached(state: Path) -> SandboxProcess:
     """The sandbox that a window started on ``state``."""
     sandbox = SandboxProcess(state)
