@@ -31,6 +31,7 @@ class CostExplorerService(Service):
     """GetCostAndUsage by day or month, in all by services, usage types, instance types, regions or accounts."""
 
     name = "ce"
+    undone = {"GetCostAndUsage": {"BillingViewArn": (), "NextPageToken": ()}}
 
     def start(self, ctx: SandboxContext) -> None:
         """Measure from now on."""
@@ -70,6 +71,7 @@ class BudgetsService(Service):
     """There are no budgets: CreateBudget is not offered."""
 
     name = "budgets"
+    undone = {"DescribeBudgets": {"ShowFilterExpression": (False,)}}
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operation."""

@@ -44,6 +44,24 @@ class Ec2Service(Service):
     instances: Instances
     network: Network
     measuring: Measuring
+    undone = {
+        "DescribeImages": {"ExecutableUsers": ([],)},
+        "DescribeInstanceTypes": {"IncludeUnsupportedInRegion": (False,)},
+        "DescribeSnapshots": {"RestorableByUserIds": ([],)},
+        "ModifyInstanceAttribute": {"Kernel": (), "Ramdisk": ()},
+        "MonitorInstances": {"MetricCategoryIds": ([],)},
+        "RunInstances": {
+            "AdditionalInfo": ("",),
+            "EnablePrimaryIpv6": (False,),
+            "NetworkPerformanceOptions": ({},),
+            "Operator": (),
+            "PrivateDnsNameOptions": ({}, {"HostnameType": "ip-name"}),
+        },
+        "StartInstances": {"AdditionalInfo": ("",)},
+        "StopInstances": {"SkipOsShutdown": (False,)},
+        "TerminateInstances": {"SkipOsShutdown": (False,)},
+        "UnmonitorInstances": {"MetricCategoryIds": ([],)},
+    }
 
     def start(self, ctx: SandboxContext) -> None:
         """Open the records; what ran when the sandbox was killed is stopped."""

@@ -35,6 +35,14 @@ class IamService(Service):
     """The IAM of the sandbox."""
 
     name = "iam"
+    undone = {
+        "SimulateCustomPolicy": {
+            "OrderedOrganizationPolicyInputList": ([],),
+            "ResourceHandlingOption": (),
+            "ResourceOwner": (),
+        },
+        "SimulatePrincipalPolicy": {"PolicyExclusionList": ([],), "ResourceHandlingOption": (), "ResourceOwner": ()},
+    }
 
     def start(self, ctx: SandboxContext) -> None:
         """Register the operations."""

@@ -31,6 +31,7 @@ class TaggingService(Service):
 
     name = _SERVICE
     signing_name = "tagging"
+    undone = {"GetResources": {"ExcludeCompliantResources": (False,), "IncludeComplianceDetails": (False,)}}
 
     _db: Database
     _tags: Tags

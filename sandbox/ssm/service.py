@@ -32,6 +32,12 @@ class SsmService(Service):
     """Run Command, managed instances and public parameters."""
 
     name = "ssm"
+    undone = {
+        "DescribeDocument": {"VersionName": ()},
+        "GetDocument": {"VersionName": ()},
+        "GetParametersByPath": {"ParameterFilters": ([],)},
+        "SendCommand": {"AlarmConfiguration": (), "DocumentHash": (), "DocumentHashType": ()},
+    }
 
     agents: Agents
     runner: Runner
