@@ -19,7 +19,7 @@ from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations
 from tests.helpers.models import NOW, ModelServices
 from tests.helpers.predict_tab import always, open_tab, picture, png, with_endpoints
 from tests.helpers.predict_tab import answered as all_answered
-from tests.helpers.window import texts, until
+from tests.helpers.window import activate, texts, until
 from workers.errors.tree import AccessDenied, ModelFailed, SageDeckError
 from workers.evaluation.types import Answered
 from workers.functions.types import Function
@@ -97,6 +97,12 @@ async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
     page.panel.resume_button.click()
     await until(lambda: services.evaluations.resumed == [page.shown[0][0].head.id])
     await until(lambda: not page.running)
+    # What was resumed is looked at next, not exported.
+    await activate(tab.window())
+    page.panel.resume_button.setFocus()
+    await until(page.panel.resume_button.hasFocus)
+    page.panel.resume_button.hide()
+    await until(page.table.view.hasFocus)
 
 
 async def test_a_refusal_is_told_above_the_list_which_stays(make_application: Callable[..., Any], folder: Path) -> None:
