@@ -198,6 +198,11 @@ class PutBack(Command):
         return self._reverse.confirmation()
 
     async def run(self, services: Services) -> Any:
+        """Put it back; raises ``Conflict`` when it was changed since."""
+        await self.check(services)
+        return await self._reverse.run(services)
+
+    async def check(self, services: Services) -> None:
         """Look whether the value is still the one that was set; raises ``Conflict`` when it is not."""
         now = await self._done.value(services)
         if now != self._done.wanted:
@@ -205,7 +210,6 @@ class PutBack(Command):
                 "Not put back", f"{self._done.since(now)}, so what was before is not set.",
                 "Look at what it is now, and change it there.",
             )  # fmt: skip
-        return await self._reverse.run(services)
 
     def done_text(self, result: Any) -> str:
         """As the change itself says it."""

@@ -14,6 +14,7 @@ from console.activity.ledger import deeds
 from console.commands import Command, Confirmation
 from console.tabs.data.commands_deletion import DeleteObjects
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
+from console.tabs.scaling.plan_commands import ApplyPlan
 from console.tabs.scaling.schedule_commands import DeleteSchedule, PutSchedule, SetCapacities
 from console.tabs.training.tags.commands import EditTags
 from console.widgets.forms.buttons import Button
@@ -22,7 +23,16 @@ from console.window.activity_rows import FinishedRow
 from tests.helpers.window import SPECS, FakeServices, connect, saying, shown, until
 from workers.aws.recording import SentCall
 from workers.errors.tree import AccessDenied
-from workers.scaling.types import Capacity, Schedule, Suspended, Target, Variant, VariantSettings, kept_warm
+from workers.scaling.types import (
+    Capacity,
+    Schedule,
+    Suspended,
+    Target,
+    Variant,
+    VariantScaling,
+    VariantSettings,
+    kept_warm,
+)
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/dogs-1"
 
@@ -202,6 +212,11 @@ def warm(least: int) -> PutSchedule:
     return PutSchedule(kept_warm("ask", "live"), action, ("function", "ask"), Target(1, 1))
 
 
+def plan(most: int, reserved: int) -> ApplyPlan:
+    settings = VariantSettings(1, most, 100.0)
+    return ApplyPlan(VariantScaling(variant(), None), settings, Suspended(), 0.2, SetReserved("ask", reserved))
+
+
 def counts(*wanted: Capacity) -> SetCapacities:
     return SetCapacities([variant(), replace(variant(), name="b")], wanted, {"a": 0.2, "b": 0.2})
 
@@ -222,6 +237,8 @@ CHANGES = {
         lambda: DeleteSchedule(kept_warm("said", "live"), NIGHTS, ("function", "said"), tidy=True),
         lambda: PutSchedule(kept_warm("said", "live"), NIGHTS, ("function", "said"), Target(9, 9)),
     ),
+    "plan": (lambda: plan(4, 7), lambda: SetReserved("ask", 9)),
+    "plan, other policy": (lambda: plan(4, 7), lambda: policy(1, 8, 100.0)),
     "instances": (
         lambda: counts(Capacity("a", 3), Capacity("b", None, 0.25)),
         lambda: counts(Capacity("b", None, 0.5)),

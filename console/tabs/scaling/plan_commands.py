@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation
+from console.commands import Affected, Command, Confirmation, PutBack, Reversible
 from console.models.format import bytes_text, dollars, milliseconds
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
 from workers.errors.tree import Left, SageDeckError
@@ -136,6 +136,15 @@ class ApplyPlan(Command):
         except SageDeckError as error:
             raise error.leaving([Left("scaling", self.variant.id, "its limits and target are the plan's")]) from error
 
+    def undo(self, result: object) -> Command | None:
+        """Limits, target and reservation of before, as far as they were others; None where that is not known."""
+        changes: list[Reversible] = [self._policy, *([self._reserve] if self._reserve is not None else [])]
+        if not all(change.knows_before for change in changes):
+            return None
+        differing = [change for change in changes if change.before != change.wanted]
+        backs = [back for change in differing if isinstance(back := change.undo(None), PutBack)]
+        return PutBackPlan(self, backs) if backs and len(backs) == len(differing) else None
+
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
         reserved = f", {self._reserve.count} reserved" if self._reserve is not None else ""
@@ -148,6 +157,39 @@ class ApplyPlan(Command):
     def events(self) -> list[tuple[str, str]]:
         """Variant and function changed."""
         return [*self._policy.events(), *(self._reserve.events() if self._reserve is not None else [])]
+
+
+class PutBackPlan(Command):
+    """All that a plan has changed, in one go, where nothing of it was changed since."""
+
+    icon = "scaling"
+
+    def __init__(self, done: ApplyPlan, backs: Sequence[PutBack]) -> None:
+        self._done, self._backs = done, tuple(backs)
+        self.title = f"Put back: {done.title}"
+
+    def confirmation(self) -> Confirmation:
+        """What is set again."""
+        lines = tuple(Affected(back.icon, back.title, "") for back in self._backs)
+        return Confirmation(
+            f"{self.title}?", "Limits, target and reservation are then as before the plan.",
+            confirm_label="Put back", icon="scaling", danger=False, listed=lines,
+        )  # fmt: skip
+
+    async def run(self, services: Services) -> None:
+        """Look at all of it first; raises ``Conflict`` when some was changed since."""
+        for back in self._backs:
+            await back.check(services)
+        for back in self._backs:
+            await back.run(services)
+
+    def cli(self) -> str:
+        """All calls."""
+        return "\n".join(back.cli() for back in self._backs)
+
+    def events(self) -> list[tuple[str, str]]:
+        """Those of the plan."""
+        return self._done.events()
 
 
 def policy_command(found: VariantScaling, settings: VariantSettings, suspended: Suspended) -> ApplyPolicy:
