@@ -15,6 +15,9 @@ NEVER_SECONDS = 60
 CODE = ("console", "workers", "sandbox", "training", "lambda", "tests")
 # Where the name could be given a value at all: to walk through every module takes long.
 STORED = r"\bone\s*([:,)=\]]|in\b)|\bas one\b"
+# Names of what waits, and how many of its units a second has.
+WAITS = {"until": 1, "wait_for": 1, "waitUntil": 1000, "waitSignal": 1000}
+EARLY_SECONDS = 30
 SLEEPS = r"\.sleep|\.wait\b|\.qWait"
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
@@ -100,6 +103,34 @@ def test_no_test_sleeps_without_a_reason() -> None:
             f"{path}:{call.lineno} {lines[call.lineno - 1].strip()}"
             for call in awaited_or_called(tree)
             if path != "tests/helpers/waiting.py" and not lines[call.lineno - 2].lstrip().startswith("#")
+        ]
+    assert found == []
+
+
+def given_up_after(call: ast.Call) -> float | None:
+    """Seconds after which a wait fails, where the call says them."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name not in WAITS:
+        return None
+    said = [keyword.value for keyword in call.keywords if keyword.arg in ("seconds", "timeout")]
+    said += call.args[1:2] if name in ("until", "wait_for") else []
+    number = next((node.value for node in said if isinstance(node, ast.Constant)), None)
+    return number / WAITS[name] if isinstance(number, int | float) else None
+
+
+def test_no_wait_gives_up_early() -> None:
+    """What is waited for comes, on a machine on which others compute after half a minute; who gives up before says
+    why, in the line above."""
+    found = []
+    for path, tree in modules("tests/gui", "tests/helpers", "tests/integration", "tests/unit", holding="|".join(WAITS)):
+        lines = source(ROOT / path).splitlines()
+        found += [
+            f"{path}:{node.lineno} {lines[node.lineno - 1].strip()}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and (seconds := given_up_after(node)) is not None
+            and seconds < EARLY_SECONDS
+            and not lines[node.lineno - 2].lstrip().startswith("#")
         ]
     assert found == []
 

@@ -108,7 +108,7 @@ class World:
             up = state == "running" and machine is not None and machine.pid
             return state if up or state in ("stopped", "terminated") else ""
 
-        return str(wait_for(settled, 20, "a state that lasts", every=0.001))
+        return str(wait_for(settled, what="a state that lasts", every=0.001))
 
     def do(self, step: str) -> None:
         machine = self.fleet.machine("i-1")
