@@ -163,6 +163,13 @@ def differs(question: Question, ours: Told, theirs: Told, tolerance: float) -> s
     return ""
 
 
+def _furthest(ours: Told, theirs: Told) -> float:
+    if (ours.status, theirs.status) != (HTTPStatus.OK, HTTPStatus.OK):
+        return 0.0
+    pairs = zip(json.loads(ours.body)["probabilities"], json.loads(theirs.body)["probabilities"], strict=True)
+    return max(abs(first - second) for first, second in pairs)
+
+
 def judge(outcome: Outcome, torch: tuple[str, str], tolerance: float) -> None:
     """Ask both everything and compare."""
     asked = questions()
@@ -171,6 +178,8 @@ def judge(outcome: Outcome, torch: tuple[str, str], tolerance: float) -> None:
         subprocess.run([sys.executable, "-c", MAKE_MODEL, str(model), str(CLASSES)], check=True, cwd=REPOSITORY)
         ours = by_the_sandbox(model, place, asked)
         theirs = by_the_toolkit(model, place, torch, asked)
+    most = max(_furthest(mine, other) for mine, other in zip(ours, theirs, strict=True))
+    outcome.notes.append(f"the largest difference of a probability is {most:.1e}")
     for question, mine, other in zip(asked, ours, theirs, strict=True):
         if difference := differs(question, mine, other, tolerance):
             outcome.wrong.append(f"{question.what}: {difference}")

@@ -165,14 +165,15 @@ def report_of(files: Files) -> dict[str, Any]:
     return report
 
 
-def weights_differ(ours: bytes, theirs: bytes, tolerance: float) -> list[str]:
-    """Which tensors of two model files differ."""
+def weights_differ(ours: bytes, theirs: bytes, tolerance: float) -> tuple[list[str], float]:
+    """Which tensors of two model files differ, and by how much at most any does."""
     import torch
 
     mine, other = (torch.load(io.BytesIO(data), weights_only=True) for data in (ours, theirs))
     if mine.keys() != other.keys():
-        return [f"tensors: {sorted(mine.keys() ^ other.keys())}"]
-    return [name for name in mine if not torch.allclose(mine[name], other[name], rtol=tolerance, atol=tolerance)]
+        return [f"tensors: {sorted(mine.keys() ^ other.keys())}"], math.inf
+    far = [name for name in mine if not torch.allclose(mine[name], other[name], rtol=tolerance, atol=tolerance)]
+    return far, max(float((mine[name].double() - other[name].double()).abs().max()) for name in mine)
 
 
 def environment_of(files: Files) -> dict[str, Any]:
@@ -197,11 +198,13 @@ def judge(outcome: Outcome, torch: tuple[str, str], tolerance: float) -> None:
         theirs = by_the_toolkit(jobs, torch)
         ours = by_the_sandbox(jobs, place)
     mine, other = ours["judged"], theirs["judged"]
+    weights, most = weights_differ(mine["model.pth"], other["model.pth"], tolerance)
+    outcome.notes.append(f"the largest difference of a weight is {most:.1e}")
     looked = {
         "the files of the model": differences(sorted(mine), sorted(other), tolerance),
         "the report": differences(report_of(mine), report_of(other), tolerance),
         "the classes": differences(json.loads(mine["classes.json"]), json.loads(other["classes.json"]), tolerance),
-        "the weights": weights_differ(mine["model.pth"], other["model.pth"], tolerance),
+        "the weights": weights,
         "the code beside the model": [
             name for name in mine if name.startswith("code/") and mine[name] != other.get(name)
         ],
