@@ -65,12 +65,12 @@ class Group:
         return range(self.rank, total, self.world)
 
     def gather_rows(self, rows: Tensor, total: int) -> Tensor:
-        """All ``total`` rows in order, from processes that hold the rows of their ``share``."""
+        """All ``total`` rows in order, from processes that hold those of their ``share``, where ``tally`` says."""
         if self.world == 1:
             return rows
         most = -(-total // self.world)
         flat = rows.contiguous().view(torch.uint8).reshape(len(rows), -1)
-        padded = torch.zeros(most, flat.shape[1], dtype=torch.uint8)
+        padded = torch.zeros(most, flat.shape[1], dtype=torch.uint8, device=flat.device)
         padded[: len(flat)] = flat
         joined = torch.stack(self._all(padded), dim=1).reshape(most * self.world, -1)[:total]
         return joined.contiguous().view(rows.dtype).reshape(total, *rows.shape[1:])

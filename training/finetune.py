@@ -161,10 +161,13 @@ class PictureBatches:
         try:
             return crop(sample, open_picture(self._dataset.root / sample.path, self._settings.image_size))
         except BadPicture as error:
-            if self._is_settled:
-                raise DataError(f"{sample.path} changed while the job ran: {error}.") from error
-            self._bad[sample.path] = str(error)
+            self._found_bad(sample, str(error))
             return None
+
+    def _found_bad(self, sample: Sample, reason: str) -> None:
+        if self._is_settled:
+            raise DataError(f"{sample.path} changed while the job ran: {reason}.")
+        self._bad[sample.path] = reason
 
     def _batch(self, found: Sequence[tuple[Sample, Pixels | None]]) -> Batch:
         readable = [(sample, pixels) for sample, pixels in found if pixels is not None]

@@ -75,12 +75,22 @@ class AdamW:
         scale = self.share
         self._done += 1
         first_bias, second_bias = (1 - beta**self._done for beta in BETAS)
-        for parameter, peak, (first, second) in zip(self.parameters, self._rates, self._moments, strict=True):
-            if parameter.grad is None:
-                continue
-            rate = peak * scale
-            parameter.mul_(max(1 - rate * self._decay, -LARGEST))
-            first.lerp_(parameter.grad, 1 - BETAS[0])
-            second.mul_(BETAS[1]).addcmul_(parameter.grad, parameter.grad, value=1 - BETAS[1])
-            spread = second.sqrt().div_(math.sqrt(second_bias)).add_(EPSILON)
-            parameter.addcdiv_(first, spread, value=max(-rate / first_bias, -LARGEST))
+        parameters, gradients, first, second, rates = [], [], [], [], []
+        for parameter, peak, moments in zip(self.parameters, self._rates, self._moments, strict=True):
+            if parameter.grad is not None:
+                parameters.append(parameter)
+                gradients.append(parameter.grad)
+                first.append(moments[0])
+                second.append(moments[1])
+                rates.append(peak * scale)
+        if not parameters:
+            return
+        # All parameters in one call of each: a network has hundreds, and on a GPU a call costs more than it computes.
+        torch._foreach_mul_(parameters, [max(1 - rate * self._decay, -LARGEST) for rate in rates])
+        torch._foreach_lerp_(first, gradients, 1 - BETAS[0])
+        torch._foreach_mul_(second, BETAS[1])
+        torch._foreach_addcmul_(second, gradients, gradients, value=1 - BETAS[1])
+        spread = torch._foreach_sqrt(second)
+        torch._foreach_div_(spread, math.sqrt(second_bias))
+        torch._foreach_add_(spread, EPSILON)
+        torch._foreach_addcdiv_(parameters, first, spread, [max(-rate / first_bias, -LARGEST) for rate in rates])

@@ -19,10 +19,11 @@ from data import DataError, Dataset, Sample, check_unreadable, content_hash, rea
 from distributed import Group
 from feature_store import FeatureStoreError, Origin, Store, read_store, write_store
 from features import FeatureSet, Progress, compute_features
-from finetune import PictureBatches, rates, sample
+from finetune import rates, sample
 from fit import Batch, FeatureBatches, Fitted, fit
 from model import Classifier, Head, build, for_inference, load_backbone_weights, state_hash
 from report import MOST_MISTAKES, confusion_matrix, make_report, mistakes, write_report
+from resident import picture_batches
 from settings import Settings
 from stopping import Stop, Stopped
 from weight_decay import choose, told
@@ -233,7 +234,7 @@ class Run:
             values = ", ".join(f"{name.replace('_', '-')} {getattr(settings, name)}" for name in settings.defaulted)
             self.say(f"fine-tuning: {values} (its own defaults; give them to have others)")
         groups = rates(classifier, settings)
-        batches = PictureBatches(dataset, settings, group)
+        batches = picture_batches(dataset, settings, group, self.stop, self.say)
         keeper = self._keeper(classifier, dataset, None)
         with self.timed("training"):
             saved = keeper.read()

@@ -21,6 +21,7 @@ from model import Head
 from optimizer import AdamW
 from settings import parse
 from stopping import Stop
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.helpers.other_device import PLACE, Away, OtherDevice
 from tests.helpers.paths import TRAINING
@@ -60,19 +61,27 @@ def test_the_played_device_refuses_what_cuda_refuses_and_copies(elsewhere: set[s
     assert isinstance(torch.zeros(2, device=PLACE), Away)
 
 
+# Bytes that the played device has left: the features fit, and in the one case the pictures.
+ROOM, SMALL_ROOM = 10**9, 900_000
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "room", "tolerance"),
     [
-        ["--backbone", "efficientnet_lite0"],
-        ["--backbone", "efficientnet_lite0", "--unfreeze", "1"],
-        ["--backbone", "resnet18", "--weights", "none"],
+        (["--backbone", "efficientnet_lite0"], ROOM, 1e-3),
+        (["--backbone", "efficientnet_lite0", "--unfreeze", "1"], SMALL_ROOM, 1e-3),
+        # In memory a picture is resized once more.
+        (["--backbone", "efficientnet_lite0", "--unfreeze", "1", "--epochs", "1"], ROOM, 0.12),
+        (["--backbone", "resnet18", "--weights", "none"], ROOM, 1e-3),
     ],
-    ids=["features", "pictures", "traced"],
+    ids=["features", "streamed", "in memory", "traced"],
 )
 def test_a_run_with_its_modules_elsewhere_gives_what_a_run_here_gives(
     small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest,
-    options: list[str],
+    options: list[str], room: int, tolerance: float,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(device, "room", lambda place: room)
+
     def curves(name: str) -> list[float]:
         argv = ["--data-dir", str(small_folder), "--model-dir", str(tmp_path / name), *SMALL, *options]
         assert train.main(argv) == 0
@@ -82,7 +91,7 @@ def test_a_run_with_its_modules_elsewhere_gives_what_a_run_here_gives(
 
     here = curves("here")
     asked = request.getfixturevalue("elsewhere")
-    assert curves("there") == pytest.approx(here, abs=1e-3)
+    assert curves("there") == pytest.approx(here, abs=tolerance)
     assert asked == {PLACE.type}
     state = torch.load(tmp_path / "there" / "model.pth", weights_only=True)
     assert {value.device.type for value in state.values()} == {"cpu"}
@@ -107,6 +116,19 @@ def test_what_hosts_exchange_is_in_the_machines_memory(elsewhere: set[str]) -> N
     batches = FeatureBatches(found, found, 4, 0, group)
     fitted = fit(head, [(list(head.parameters()), 0.01)], batches, settings, group, Stop(), print)
     assert len(fitted.curves) == 2
+
+
+def test_gpus_talk_to_each_other_where_they_can_and_else_over_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    name, carried = device.backend(gpu)
+    assert name == "cpu:gloo,cuda:nccl"
+    assert Group(0, 2, place=gpu, carried=carried).tally(gpu) == gpu
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: False)
+    for place in (gpu, torch.device("mps"), device.CPU):
+        name, carried = device.backend(place)
+        assert name == "gloo" and Group(0, 2, place=place, carried=carried).tally(place) == device.CPU
+    assert Group(place=gpu).tally(gpu) == gpu, "alone nothing is exchanged"
 
 
 def test_one_file_alone_knows_that_there_are_other_devices() -> None:
@@ -157,6 +179,28 @@ def test_a_stop_is_honoured_at_the_next_step_and_by_all_processes_at_the_same_on
     batches = FeatureBatches(found, found, 8, 0, group)
     fitted = fit(head, [(list(head.parameters()), 0.01)], batches, settings, group, Stop(), print)
     assert fitted.ended == "sigterm" and 20 <= group.steps <= 20 + 2 * device.LOOK_EVERY
+
+
+def test_a_step_of_many_parameters_takes_as_few_calls_as_one_of_few() -> None:
+    class Counting(TorchDispatchMode):
+        """Counts what a GPU would be told to do."""
+
+        calls = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.calls += 1
+            return func(*args, **(kwargs or {}))
+
+    def calls(count: int) -> int:
+        parameters = [torch.ones(3, requires_grad=True) for _ in range(count)]
+        optimizer = AdamW([(parameters, 0.1)], 0.01, 10)
+        for parameter in parameters:
+            parameter.grad = torch.ones(3)
+        with Counting() as mode:
+            optimizer.step()
+        return mode.calls
+
+    assert calls(50) == calls(1)
 
 
 def gpus(monkeypatch: pytest.MonkeyPatch, count: int, *, works: bool = True) -> None:
