@@ -25,6 +25,7 @@ class Backend:
     Keys are set for the sandbox alone and never shown by ``repr``. ``region_assumed``: nobody set a region, and
     ``region`` is a guess. ``time_factor``: how many seconds of alarms' periods and waits pass there in one second.
     ``exposure``: a sentence about what of this computer the code that runs there can read, if it can.
+    ``interrupts_spot``: a tag can take the instances of a spot job away there (``workers/training/interruption.py``).
     """
 
     kind: Literal["sandbox", "aws"]
@@ -37,6 +38,7 @@ class Backend:
     region_assumed: bool = False
     time_factor: float = 1.0
     exposure: str = ""
+    interrupts_spot: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,9 @@ class TrainingSpec:
     """What the training form holds. ``data_uri`` is an ``s3://bucket/prefix`` with train/valid/test.
 
     ``requirements``, when it is not ``None``, replaces the training script's requirements.txt; ``tags`` are added
-    to the job's own. ``spot``: managed spot training. ``environment`` is set in the job besides what is always set.
+    to the job's own. ``spot``: managed spot training, which keeps checkpoints; ``keep_checkpoints``: without it, too.
+    ``continue_from``: the checkpoints of another job (``s3://bucket/prefix``), of which this one gets a copy to go on
+    from. ``environment`` is set in the job besides what is always set.
     """
 
     job_name: str
@@ -270,6 +274,8 @@ class TrainingSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    keep_checkpoints: bool = False
+    continue_from: str = ""
 
 
 JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting"]
@@ -300,6 +306,8 @@ class TrainingJob:
     output_uri: str = ""
     arn: str = ""
     role_arn: str = ""
+    # Where its checkpoints lie (``s3://…``), "" when it keeps none.
+    checkpoint_uri: str = ""
     # "ec2": a run command on an EC2 instance, of which SageMaker knows nothing.
     place: Literal["sagemaker", "ec2"] = "sagemaker"
     # The environment may hold secrets.

@@ -11,7 +11,7 @@ from typing import Any
 from workers.aws.s3_uri import S3Uri
 from workers.launcher.request import LaunchRequest, Range
 
-_SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig"})
+_SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig", "CheckpointConfig"})
 # What needs no quotes in the short form.
 _PLAIN = re.compile(r"[\w .:/+@-]*")
 # The SDK's drivers in the folder sm_drivers start the script.
@@ -134,6 +134,7 @@ def _job(request: LaunchRequest) -> dict[str, object]:
         "StoppingCondition": limits,
         "Environment": dict(request.environment),
         **({"EnableManagedSpotTraining": True} if request.max_wait_seconds is not None else {}),
+        **({"CheckpointConfig": {"S3Uri": request.checkpoint_uri}} if request.checkpoint_uri else {}),
     }
 
 

@@ -78,7 +78,8 @@ class LaunchRequest:
     """A training job, or with ``tuning`` a tuning job whose jobs are like that.
 
     ``requirements_text``, when it is not ``None``, replaces the file ``requirements`` of ``source_dir``.
-    ``max_wait_seconds`` asks for spot instances. ``role_arn`` may come last; nothing is sent without it.
+    ``max_wait_seconds`` asks for spot instances; ``checkpoint_uri`` is where checkpoints are kept (``s3://…``), each
+    job of a tuning job below its own name. ``role_arn`` may come last; nothing is sent without it.
     ``environment`` may hold secrets. Raises ``InvalidInput`` when it is made of what cannot be.
     """
 
@@ -99,6 +100,7 @@ class LaunchRequest:
     channels: Mapping[str, str]
     environment: Mapping[str, str] = field(repr=False)
     max_wait_seconds: int | None = None
+    checkpoint_uri: str = ""
     requirements_text: str | None = None
     role_arn: str = ""
     tuning: TuningPart | None = None
@@ -143,6 +145,8 @@ class LaunchRequest:
                 return f"Its {name.replace('_', ' ')} must be at least 1."
         if self.max_wait_seconds is not None and self.max_wait_seconds < self.max_runtime_seconds:
             return "It would wait for spot instances for less time than it may run."
+        if self.checkpoint_uri and S3Uri.find(self.checkpoint_uri) is None:
+            return "Its checkpoints must lie in a folder in S3 (s3://bucket/folder)."
         if not self.channels or any(S3Uri.find(uri) is None for uri in self.channels.values()):
             return "Each of its channels must be a folder in S3 (s3://bucket/folder)."
         part = self.tuning

@@ -22,6 +22,7 @@ from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.resources import TrainingJob
 from sagemaker.core.shapes import OutputDataConfig
 from sagemaker.core.training.configs import (
+    CheckpointConfig,
     Compute,
     InputData,
     MetricDefinition,
@@ -186,6 +187,7 @@ class SdkLauncher:
                 max_wait_time_in_seconds=request.max_wait_seconds,
             ),
             output_data_config=OutputDataConfig(s3_output_path=request.output_uri),
+            checkpoint_config=CheckpointConfig(s3_uri=request.checkpoint_uri) if request.checkpoint_uri else None,
             hyperparameters=dict(request.hyperparameters),
             environment=dict(request.environment),
             tags=[Tag(key=key, value=value) for key, value in request.tags.items()],

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from workers.paths import RESOURCES
 from workers.prices.billing import billed_fleets, bills_now
+from workers.training.paces import Machine
 from workers.training.spot import SPOT_SAVING
 from workers.types import Endpoint, TrainingJob
 
@@ -108,6 +109,14 @@ class PriceTable:
         # EC2 User Guide, "Instance types": a large has 2 vCPUs, an xlarge 4, an Nxlarge N times 4.
         size = re.search(r"\.(?:(\d*)x)?large$", instance_type)
         return 0 if size is None else 2 if size[1] is None else 4 * int(size[1] or 1)
+
+    def machine(self, instance_type: str) -> Machine:
+        """Processors and GPUs of an instance type; a GPU that the table does not know has no name."""
+        known = self._data["instances"].get(instance_type, {})
+        with_gpu = instance_type.removeprefix("ml.")[:1] in ("g", "p")
+        return Machine(
+            self.cores(instance_type), known.get("gpus", 1 if with_gpu and not known else 0), known.get("gpu", "")
+        )
 
     def offers(self, kind: Kind, region: str) -> tuple[InstanceOffer, ...]:
         """The priced instance types of ``kind`` in ``region``, cheapest first; empty for an unknown region."""

@@ -39,6 +39,7 @@ def launch_request(spec: TrainingSpec, region: str, role_arn: str = "") -> Launc
         volume_gb=spec.volume_gb,
         max_runtime_seconds=spec.max_runtime_seconds,
         max_wait_seconds=max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
+        checkpoint_uri=checkpoint_uri(spec.output_bucket, spec.job_name) if keeps_checkpoints(spec) else "",
         hyperparameters={
             "backbone": spec.backbone,
             "epochs": str(spec.epochs),
@@ -53,6 +54,16 @@ def launch_request(spec: TrainingSpec, region: str, role_arn: str = "") -> Launc
         channels={CHANNEL: data_folder(spec.data_uri)},
         role_arn=role_arn,
     )
+
+
+def keeps_checkpoints(spec: TrainingSpec) -> bool:
+    """Whether the job's checkpoints are kept in S3: those of spot jobs always, for they may be interrupted."""
+    return spec.spot or spec.keep_checkpoints or bool(spec.continue_from)
+
+
+def checkpoint_uri(bucket: str, job_name: str) -> str:
+    """Where a job's checkpoints lie, and nobody else's."""
+    return str(S3Uri(bucket, PREFIX).below(job_name, "checkpoints"))
 
 
 def metric_definitions() -> tuple[MetricDefinition, ...]:
@@ -84,4 +95,6 @@ def spec_problem(spec: TrainingSpec) -> str | None:
         return "The data must be a folder in S3 (s3://bucket/folder)."
     if not spec.output_bucket:
         return "The bucket for the results is missing."
+    if spec.continue_from and S3Uri.find(spec.continue_from) is None:
+        return "The checkpoints to go on from must be a folder in S3 (s3://bucket/folder)."
     return None

@@ -11,6 +11,7 @@ from workers.aws.names import name_problem
 from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import InvalidInput
 from workers.launcher.request import Hyperband, LaunchRequest, Range, TuningPart, WarmStart
+from workers.training.paces import is_fine_tuned
 from workers.training.request import data_folder, launch_request, metric_definitions
 from workers.tuning.types import CategoricalRange, IntegerRange, ParameterRange, TuningSpec
 from workers.types import TrainingSpec
@@ -80,8 +81,7 @@ def spec_problem(spec: TuningSpec) -> str | None:
 def features_once(spec: TuningSpec) -> bool:
     """Whether the features are computed once for all jobs: asked for, and the same for every job."""
     varied = {searched.name.replace("-", "_") for searched in spec.ranges} & FEATURE_SETTINGS
-    unfreeze = _setting(spec, "unfreeze") or "0"
-    return spec.features_once and not varied and unfreeze in ("0", "")
+    return spec.features_once and not varied and not is_fine_tuned(_setting(spec, "unfreeze"))
 
 
 def features_note(spec: TuningSpec) -> str:

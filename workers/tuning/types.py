@@ -209,14 +209,14 @@ class CostEstimate:
     """What a job or a tuning job will cost, in US dollars. ``most``: if each runs to its time limit, at no discount.
 
     ``saved``: how much less than on demand ``expected`` is on spot instances, 0 without them.
-    ``seconds`` is wall-clock time for the whole. Prices are ``None`` for an instance type that the table does not
-    know.
+    ``seconds`` is wall-clock time for the whole. Times and prices are ``None`` for an instance type that the tables do
+    not know.
     """
 
     jobs: int
-    trial_seconds: float
-    features_seconds: float
-    seconds: float
+    trial_seconds: float | None
+    features_seconds: float | None
+    seconds: float | None
     expected: float | None
     most: float | None
     caption: str

@@ -90,6 +90,8 @@ class HintLine(QWidget):
         self._glyph.set_icon(icon or _ICON[tone], ink)
         if self._link is not None:
             self._line.removeWidget(self._link)
+            # It is gone at the next turn of the loop; the new one stands in its place at once.
+            self._link.hide()
             self._link.deleteLater()
             self._link = None
         if action is not None:

@@ -57,15 +57,18 @@ class CostBlock(QWidget):
         price = prices.per_hour(spec.instance_type, "training", region)
         self._problem.say("")
         self.total.setText("–" if made.expected is None else cost(made.expected))
-        minutes = max(1, round(made.trial_seconds / 60))
-        hours = (made.trial_seconds * made.jobs + made.features_seconds) * spec.instance_count / SECONDS_AN_HOUR
-        each = f"{count(made.jobs, 'job')} × about {minutes} min"
-        if made.features_seconds:
-            each += " + features"
-        if spec.instance_count > 1:
-            each += f" × {spec.instance_count} hosts"
-        self._work.setText(each)
-        self._hours.setText(f"{hours:.1f} h" if hours >= 0.05 else "under 0.1 h")
+        if made.trial_seconds is None or made.features_seconds is None:
+            self._work.setText(f"{count(made.jobs, 'job')}; how long is not known for this instance")
+            self._hours.setText("")
+        else:
+            hours = (made.trial_seconds * made.jobs + made.features_seconds) * spec.instance_count / SECONDS_AN_HOUR
+            each = f"{count(made.jobs, 'job')} × about {max(1, round(made.trial_seconds / 60))} min"
+            if made.features_seconds:
+                each += " + features"
+            if spec.instance_count > 1:
+                each += f" × {spec.instance_count} hosts"
+            self._work.setText(each)
+            self._hours.setText(f"{hours:.1f} h" if hours >= 0.05 else "under 0.1 h")
         self._instance.setText(f"{spec.instance_type}, price of {_day(prices.as_of)}")
         self._rate.setText("no list price" if price is None else f"{dollars(price, 3)} / h")
         self._say_spot(f"Spot, usually {percents(SPOT_SAVING)} less" if spec.spot else "", made.saved)

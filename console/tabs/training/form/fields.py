@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout
 from console.look.theme import theme
 from console.models.format import PLACE_BETWEEN
 from console.models.running import BACKBONES
+from console.models.ways import ALL_STAGES, EPOCHS, HEAD, RATES, STAGES, TUNE, WAYS
 from console.tabs.training.form.values import (
     DEFAULT_INSTANCES,
     OBJECTIVES,
@@ -24,6 +25,7 @@ from console.tabs.training.form.values import (
 )
 from console.widgets.base import at_once
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.choices import Choices
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form, FormRow, Hint
 from console.widgets.forms.lines import HintLine
@@ -39,20 +41,21 @@ WITH_WEIGHTS = "efficientnet_lite0"
 # Powers of two that fit an ml.m5.xlarge with pictures of 224 pixels. Tuning leaves the slowest out.
 BATCH_SIZES = (16, 32, 64, 128, 256)
 DEFAULT_BATCHES = (32, 64, 128, 256)
-# train.py writes no checkpoints to go on from.
-SPOT_HINT = "An interrupted job starts over."
+SPOT_HINT = "An interrupted job goes on after its last whole epoch."
 
-_BOTH = {"name", "data", "instance", "epochs", "minutes"}
+_BOTH = {"name", "data", "way", "instance", "epochs", "minutes"}
 MAIN: dict[str, set[str]] = {
-    "single": _BOTH | {"backbone", "rate", "batch", "views"},
-    "hosts": _BOTH | {"backbone", "count", "rate", "batch", "views"},
-    "tuning": _BOTH | {"count", "jobs", "parallel", "range", "rates", "batches"},
+    "single": _BOTH | {"backbone", "rate", "batch", "views", "stages"},
+    "hosts": _BOTH | {"backbone", "count", "rate", "batch", "views", "stages"},
+    "tuning": _BOTH | {"count", "jobs", "parallel", "range", "rates", "batches", "stages"},
 }
 MORE: dict[str, set[str]] = {
     "single": {"extra", "tags"},
     "hosts": {"extra", "tags"},
     "tuning": {"backbone", "strategy", "early", "objective", "scale", "parent", "views_more", "extra", "tags"},
 }
+# What belongs to one of the ways alone.
+WAY_ROWS: dict[str, set[str]] = {HEAD: {"views", "views_more"}, TUNE: {"stages"}}
 
 
 class LaunchFields(Form):
@@ -69,6 +72,9 @@ class LaunchFields(Form):
         self.more = False
         self.features_once = Switch("Features once", True)
         self.spot = Switch("Spot instances")
+        self.keep = Switch("Keep checkpoints")
+        self.average = Switch("Average of the weights")
+        self.mirrored = Switch("Mirrored answers too")
         self._spot_hint = HintLine()
         self.more_button = Button("More settings", "link", small=True)
         self.more_button.setCheckable(True)
@@ -77,7 +83,7 @@ class LaunchFields(Form):
         yield from self._fill()
         yield from self._fill_more()
         yield
-        for key in ("data", "backbone", "instance", "parent", "objective", "strategy"):
+        for key in ("data", "backbone", "instance", "stages", "parent", "objective", "strategy"):
             # As wide as the panel, not as the longest bucket name.
             box = self.field(key, ComboBox)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -90,10 +96,11 @@ class LaunchFields(Form):
         self.features_once.setToolTip("One job computes the backbone's features; every trial trains only the head.")
         self.features_once.toggled.connect(lambda _: self.changed.emit())
         self.spot.setToolTip(
-            "Spare capacity at a lower price. The job waits until there is some, and when AWS takes it away, it starts "
-            "again from its first epoch."
+            "Spare capacity at a lower price. The job waits until there is some; when AWS takes it away, it waits "
+            "again and goes on from its checkpoint in S3."
         )
         self.spot.toggled.connect(self._spot_toggled)
+        self.row("way").edited.connect(self._way_chosen)
         self.more_button.toggled.connect(self._show_more)
         for key, others in (
             ("jobs", ("parallel",)),
@@ -106,6 +113,7 @@ class LaunchFields(Form):
     def _fill(self) -> Iterator[None]:
         self.add("name", "Name", LineEdit(suggest_name("single", datetime.now())), check=self._check_name)
         self.add("data", "Data", ComboBox(placeholder="Upload pictures first"), check=_check_data)
+        self.add("way", "What is trained", Choices(WAYS, HEAD))
         self.add("backbone", "Backbone", ComboBox(BACKBONES, WITH_WEIGHTS), check=_check_backbone)
         offered = [(name, name) for name in dict.fromkeys(DEFAULT_INSTANCES.values())]
         self.add_pair(
@@ -115,8 +123,8 @@ class LaunchFields(Form):
         self.add_pair(
             ("jobs", "Jobs", IntField(12, 1, 750)),
             ("parallel", "At a time", IntField(3, 1, 100), self._check_parallel),
-            ("epochs", "Epochs", IntField(10, 1, 1000)),
-            ("rate", "Learning rate", NumberField(0.001), rate_problem),
+            ("epochs", "Epochs", IntField(EPOCHS[HEAD], 1, 1000)),
+            ("rate", "Learning rate", NumberField(RATES[HEAD]), rate_problem),
         )
         yield
         self.add("range", "Learning rate, log scale", RangeField(0.0001, 0.1), check=self._check_range)
@@ -124,6 +132,7 @@ class LaunchFields(Form):
         self.add_pair(
             ("batch", "Batch size", ComboBox([(size, str(size)) for size in BATCH_SIZES], 64)),
             ("views", "Views", IntField(3, 1, 64)),
+            ("stages", "Stages", ComboBox(STAGES, ALL_STAGES)),
         )
         sizes = ToggleRow([(size, str(size)) for size in BATCH_SIZES], DEFAULT_BATCHES)
         self.add("batches", "Batch size", sizes, check=self._check_batches)
@@ -165,6 +174,23 @@ class LaunchFields(Form):
             check=lambda text: text_problem(pairs, text) or argument_problem(pairs(text)),
         )
         self.add("tags", "Tags", LineEdit("", "team=vision"), check=_check_tags)
+        self._stronger = QVBoxLayout()
+        self._stronger.setSpacing(0)
+        for switch, tip in (
+            (
+                self.average,
+                "Keeps an average of the weights of the last steps, which often answers better than the last.",
+            ),
+            (
+                self.mirrored,
+                "The model answers with the mean of a picture and its mirror image: twice the work, for good.",
+            ),
+            (self.keep, "The state after each epoch is copied to S3, so that the job can be continued later."),
+        ):
+            switch.setToolTip(tip)
+            switch.toggled.connect(lambda _: self.changed.emit())
+            self._stronger.addWidget(switch)
+        self._column.addLayout(self._stronger)
         self.add_widget(self.requirements_button)
 
     # What is shown
@@ -173,7 +199,7 @@ class LaunchFields(Form):
         """Show the rows of ``single``, ``tuning`` or ``hosts``."""
         self.mode = mode
         grid = mode == "tuning" and self.value("strategy") == "Grid"
-        shown = self.keys()
+        shown = self.keys() - WAY_ROWS[HEAD if self.way == TUNE else TUNE]
         for key in MAIN["single"] | MAIN["tuning"] | MAIN["hosts"] | MORE["tuning"]:
             visible = key in shown
             if key in ("rates", "range"):
@@ -181,9 +207,18 @@ class LaunchFields(Form):
             if key == "jobs":
                 visible = visible and not grid
             self.row(key).setVisible(visible)
-        self.features_once.setVisible(mode == "tuning")
+        self.features_once.setVisible(mode == "tuning" and self.way == HEAD)
         self.requirements_button.setVisible(self.more)
+        for switch in (self.average, self.mirrored):
+            switch.setVisible(self.more and self.way == TUNE)
+        # Of a tuning job's trials only spot instances can be taken away, and a trial is not continued.
+        self.keep.setVisible(self.more and mode != "tuning" and not self.spot.isChecked())
         self.check()
+
+    @property
+    def way(self) -> str:
+        """``head`` or ``tune``: what is trained."""
+        return str(self.value("way"))
 
     def keys(self) -> set[str]:
         """The rows of the mode, those of "More settings" only while they are shown."""
@@ -192,7 +227,8 @@ class LaunchFields(Form):
     @property
     def mode_valid(self) -> bool:
         """True when no row that belongs to the mode says an error."""
-        return all(self.row(key).valid for key in MAIN[self.mode] | MORE[self.mode])
+        other = WAY_ROWS[HEAD if self.way == TUNE else TUNE]
+        return all(self.row(key).valid for key in (MAIN[self.mode] | MORE[self.mode]) - other)
 
     def given(self) -> dict[str, Any]:
         """All values; ``views`` is the one that the mode shows, ``count`` is 1 for a single job."""
@@ -202,19 +238,33 @@ class LaunchFields(Form):
             values["views"] = views
         if self.mode == "single":
             values["count"] = 1
-        values["spot"] = self.spot.isChecked()
+        for key, switch in self._switches().items():
+            values[key] = switch.isChecked()
         return values
+
+    def _switches(self) -> dict[str, Switch]:
+        return {"spot": self.spot, "keep": self.keep, "average": self.average, "mirrored": self.mirrored}
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Put values into the fields; keys without a row are ignored."""
         if "views" in values:
             values = {**values, "views_more": values["views"]}
-        if "spot" in values:
-            self.spot.setChecked(values["spot"])
+        for key, switch in self._switches().items():
+            if key in values:
+                switch.setChecked(values[key])
         super().set_values(values)
+
+    def _way_chosen(self) -> None:
+        """Show the fields of the other way; what nobody changed becomes the other way's."""
+        other = HEAD if self.way == TUNE else TUNE
+        for key, usual in (("rate", RATES), ("epochs", EPOCHS)):
+            if self.value(key) == usual[other]:
+                self.set_values({key: usual[self.way]})
+        self.show_mode(self.mode)
 
     def _spot_toggled(self, on: bool) -> None:
         self._spot_hint.say(SPOT_HINT if on else "", "info")
+        self.show_mode(self.mode)
         self.changed.emit()
 
     def _show_more(self, on: bool) -> None:

@@ -12,7 +12,8 @@ from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.context import AppContext
-from console.models.format import count, place_words
+from console.models.format import count, duration, place_words
+from console.models.ways import GPU_INSTANCE, HEAD, TUNE, WAYS, estimate_words, instance_words
 from console.tabs.training.commands import CliPlace, LaunchTraining
 from console.tabs.training.form.cost_block import CostBlock
 from console.tabs.training.form.fields import MAIN, MORE, LaunchFields
@@ -21,6 +22,7 @@ from console.tabs.training.form.requirements_dialog import RequirementsDialog
 from console.tabs.training.form.values import (
     DEFAULT_COUNTS,
     DEFAULT_INSTANCES,
+    SECONDS_A_MINUTE,
     base_name,
     launch_words,
     own_tags,
@@ -34,6 +36,7 @@ from console.tabs.training.form.values import (
 from console.tabs.training.tuning.commands import LaunchTuning
 from console.widgets.base import at_once, label
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.choices import Choices
 from console.widgets.forms.fields import ComboBox
 from console.widgets.forms.lines import CheckLine
 from console.widgets.forms.segmented import Segmented
@@ -42,7 +45,7 @@ from workers.access.roles import role_arn
 from workers.aws.s3_uri import S3Uri
 from workers.errors.tree import SageDeckError
 from workers.tuning.request import features_note, spec_problem
-from workers.tuning.types import TuningJob, TuningSpec
+from workers.tuning.types import CostEstimate, TuningJob, TuningSpec
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
@@ -89,7 +92,8 @@ class LaunchForm(QFrame):
         self.form.row("data").edited.connect(self._name_after_data)
         self.form.row("data").edited.connect(self._count_pictures)
         # Showing other rows checks all of them again, which takes the number of pictures away.
-        self.form.more_button.toggled.connect(lambda _: self._count_pictures())
+        for rows_changed in (self.form.more_button.toggled, self.form.spot.toggled, self.form.row("way").edited):
+            rows_changed.connect(self._rows_changed)
         self.form.more_button.toggled.connect(lambda on: QTimer.singleShot(0, self, self._reveal_more) if on else None)
         self.form.requirements_button.clicked.connect(self._edit_requirements)
         self._suggest("")
@@ -179,7 +183,7 @@ class LaunchForm(QFrame):
         common = [offer for offer in offers if offer.name.startswith(_COMMON_FAMILIES)]
         if common:
             field = self.form.field("instance", ComboBox)
-            items = [(offer.name, offer.name) for offer in common]
+            items = [(offer.name, instance_words(offer)) for offer in common]
             field.set_items(items, field.value() or DEFAULT_INSTANCES[self.mode])
 
     def _take_prices(self) -> None:
@@ -286,6 +290,10 @@ class LaunchForm(QFrame):
 
     # The form itself
 
+    def _rows_changed(self) -> None:
+        self._count_pictures()
+        self.update_state()
+
     def _mode_changed(self, mode: str) -> None:
         before = self.form.mode
         self.form.show_mode(mode)
@@ -301,7 +309,10 @@ class LaunchForm(QFrame):
 
     def spec(self) -> TrainingSpec | TuningSpec | None:
         """What the form says, or None while it is not valid."""
-        given = self.form.given()
+        return self._spec(self.form.way)
+
+    def _spec(self, way: str) -> TrainingSpec | TuningSpec | None:
+        given = self.form.given() | {"way": way}
         if not self.form.mode_valid or not given["data"] or not given["instance"]:
             return None
         if self.mode == "tuning":
@@ -327,10 +338,45 @@ class LaunchForm(QFrame):
         if services is None or spec is None or problem:
             self.cost.show_nothing(problem or "")
             return
-        made = services.tuning.estimate(spec, services.prices, self._pictures.get(spec.data_uri, 0))
+        pictures = self._pictures.get(spec.data_uri, 0)
+        made = services.tuning.estimate(spec, services.prices, pictures)
+        self._say_ways(services, pictures)
+        self._say_limit(made, pictures)
         note = features_note(spec) if isinstance(spec, TuningSpec) else ""
         self.form.features_once.setToolTip(note)
         self.cost.show_estimate(spec, made, services.prices, services.region, note)
+
+    def _say_ways(self, services: Services, pictures: int) -> None:
+        """How long each way would take with the other fields as they are, and what to do without a GPU."""
+
+        def estimate(way: str, **changes: Any) -> CostEstimate | None:
+            spec = self._spec(way)
+            return services.tuning.estimate(replace(spec, **changes), services.prices, pictures) if spec else None
+
+        choices = self.form.field("way", Choices)
+        for way, _ in WAYS:
+            made = estimate(way) if pictures else None
+            choices.set_note(way, estimate_words(made.seconds, made.expected) if made is not None else "")
+        row, instance = self.form.row("way"), self.form.value("instance")
+        if self.form.way == HEAD or services.prices.machine(instance).gpus:
+            row.hint("")
+            return
+        there = estimate(TUNE, instance_type=GPU_INSTANCE) if pictures else None
+        offered = self.form.field("instance", ComboBox).findData(GPU_INSTANCE) >= 0
+        words = estimate_words(there.seconds, there.expected) if there is not None else ""
+        row.hint(
+            f"{instance} has no GPU. {GPU_INSTANCE}: {words}" if words and offered else f"{instance} has no GPU.",
+            "warn",
+            action=("Use it", lambda: self.form.set_values({"instance": GPU_INSTANCE})) if offered else None,
+        )
+
+    def _say_limit(self, made: CostEstimate, pictures: int) -> None:
+        """A job that will be stopped before its end is told before it is paid for."""
+        row = self.form.row("minutes")
+        if pictures and made.trial_seconds is not None and made.trial_seconds > row.value() * SECONDS_A_MINUTE:
+            row.hint(f"It may take {duration(made.trial_seconds)}", "warn")
+        elif row.valid:
+            row.check()
 
     def _count_pictures(self) -> None:
         uri = self.form.value("data")

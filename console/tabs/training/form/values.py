@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from console.models.format import count, typed_numbers
+from console.models.ways import PARAMETERS, hyperparameters_of
+from console.models.ways import values_of as way_values
 from workers.aws.names import suggest_name as _suggest
 from workers.aws.s3_uri import S3Uri
 from workers.tuning.accuracy import BEST
@@ -43,7 +45,7 @@ _NAME_ENDS = {"single": "", "tuning": "-tuning", "hosts": "-hosts"}
 _STAMP = 16
 # SageMaker's limit for tuning jobs, for their trials' names go on from theirs.
 _TUNING_NAME_MOST = 32
-_FORM_PARAMETERS = frozenset(("backbone", "epochs", "learning_rate", "batch_size", "views"))
+_FORM_PARAMETERS = frozenset(("backbone", "epochs", "learning_rate", "batch_size")) | PARAMETERS
 _PAIR = re.compile(r"\s*([^=\s][^=]*?)\s*=\s*(.*?)\s*")
 
 
@@ -168,7 +170,7 @@ def training_spec(given: Mapping[str, Any], requirements: str | None) -> Trainin
         instance_type=given["instance"],
         instance_count=given["count"],
         max_runtime_seconds=given["minutes"] * SECONDS_A_MINUTE,
-        hyperparameters={"views": str(given["views"]), **pairs(given["extra"])},
+        hyperparameters={**hyperparameters_of(given), **pairs(given["extra"])},
         requirements=requirements,
         tags=pairs(given["tags"]),
         spot=given["spot"],
@@ -202,7 +204,7 @@ def tuning_spec(given: Mapping[str, Any], requirements: str | None, features_onc
         trial_seconds=given["minutes"] * SECONDS_A_MINUTE,
         instance_type=given["instance"],
         instance_count=given["count"],
-        hyperparameters={"views": str(given["views"]), **pairs(given["extra"])},
+        hyperparameters={**hyperparameters_of(given), **pairs(given["extra"])},
         features_once=features_once,
         parents=(given["parent"],) if given["parent"] else (),
         tags=pairs(given["tags"]),
@@ -277,6 +279,7 @@ def _values(given: Mapping[str, str], instance: str, count: int, seconds: int) -
     rate = clean.get("learning_rate", "")
     if text_problem(float, rate) is None:
         values["rate"] = float(rate)
+    values |= way_values(clean)
     values["extra"] = pairs_text({name: value for name, value in clean.items() if name not in _FORM_PARAMETERS})
     return values
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from workers.prices.table import PriceTable
+from workers.training.paces import HEAD_SECONDS, OVERHEAD_SECONDS, PICTURE_SECONDS, TUNED_TIMES
 from workers.training.request import launch_request
 from workers.training.spot import SPOT_SAVING
-from workers.tuning.costs import HEAD_SECONDS, OVERHEAD_SECONDS, PICTURE_SECONDS, estimate
+from workers.tuning.costs import estimate
 from workers.tuning.features import LEAST_RUNTIME
 from workers.tuning.request import tuning_request
 from workers.tuning.types import CategoricalRange, TuningSpec
@@ -28,6 +29,8 @@ TUNING = TuningSpec("tune-1", "s3://data/dogs", "data", epochs=EPOCHS, instance_
 HEAD = OVERHEAD_SECONDS + PICTURES * EPOCHS * HEAD_SECONDS
 PASS = PICTURES * 3 * PICTURE_SECONDS["efficientnet_lite0"] / PROCESSORS
 FEATURES = OVERHEAD_SECONDS + PASS
+# Every epoch sees one view of each picture, forth and back.
+LAYERS = OVERHEAD_SECONDS + EPOCHS * PASS / 3 * TUNED_TIMES
 
 # Form, jobs, seconds of one job, seconds that are billed at the price of one instance, the most of these, wall clock.
 TABLE = {
@@ -37,7 +40,7 @@ TABLE = {
     ),
     "single, layers trained": (
         replace(SINGLE, hyperparameters={"unfreeze": "2"}),
-        1, HEAD + 30 * PASS, HEAD + 30 * PASS, 3600, HEAD + 30 * PASS,
+        1, LAYERS, LAYERS, 3600, LAYERS,
     ),
     "four hosts": (
         replace(SINGLE, instance_count=4),
