@@ -106,6 +106,8 @@ class Sandbox:
             "state": str(self._state.path),
             # How many seconds of alarms' periods and of cooldowns pass in one second.
             "time_factor": time_factor(),
+            # AddTags with INTERRUPT_TAG takes the instances of a spot job away.
+            "interrupts_spot": True,
             # Empty where code in the sandbox cannot read the operator's files.
             "exposure": self.processes.enclosure.abilities().sentence(),
         }

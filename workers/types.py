@@ -255,7 +255,8 @@ class TrainingSpec:
     ``requirements``, when it is not ``None``, replaces the training script's requirements.txt; ``tags`` are added
     to the job's own. ``spot``: managed spot training, which keeps checkpoints; ``keep_checkpoints``: without it, too.
     ``continue_from``: the checkpoints of another job (``s3://bucket/prefix``), of which this one gets a copy to go on
-    from. ``environment`` is set in the job besides what is always set.
+    from; ``continued_epochs``: as many epochs need not be paid for again. ``environment`` is set in the job besides
+    what is always set.
     """
 
     job_name: str
@@ -276,6 +277,7 @@ class TrainingSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     keep_checkpoints: bool = False
     continue_from: str = ""
+    continued_epochs: int = 0
 
 
 JobState = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped", "Deleting"]
@@ -306,6 +308,8 @@ class TrainingJob:
     output_uri: str = ""
     arn: str = ""
     role_arn: str = ""
+    # How often it lost its spot instances.
+    interruptions: int = 0
     # Where its checkpoints lie (``s3://…``), "" when it keeps none.
     checkpoint_uri: str = ""
     # "ec2": a run command on an EC2 instance, of which SageMaker knows nothing.

@@ -17,7 +17,7 @@ STOP_GRACE_SECONDS = 120.0
 # When one host has died, the others get this long to end by themselves, then the job has failed.
 PEER_GRACE_SECONDS = 2.0
 
-Outcome = Literal["done", "failed", "stopped", "timeout"]
+Outcome = Literal["done", "failed", "stopped", "timeout", "interrupted"]
 
 
 class Log(Protocol):
@@ -38,7 +38,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class _Event:
-    kind: Literal["exit", "stop", "shutdown"]
+    kind: Literal["exit", "stop", "shutdown", "interrupt"]
     host: int = 0
     status: int = 0
 
@@ -93,6 +93,10 @@ class Hosts:
         """SIGTERM, the grace, SIGKILL."""
         self._events.put(_Event("stop"))
 
+    def interrupt(self) -> None:
+        """The instances are taken away: SIGTERM, the grace, SIGKILL."""
+        self._events.put(_Event("interrupt"))
+
     def shut_down(self) -> None:
         """SIGKILL at once: the sandbox ends."""
         self._events.put(_Event("shutdown"))
@@ -118,8 +122,8 @@ class Hosts:
                 outcome = "stopped"
                 self.kill()
                 deadline = None
-            elif event.kind == "stop" and outcome == "done":
-                outcome = "stopped"
+            elif event.kind in ("stop", "interrupt") and outcome == "done":
+                outcome = "stopped" if event.kind == "stop" else "interrupted"
                 deadline = self._terminate()
             elif event.kind == "exit":
                 host = self.all[event.host]

@@ -1,7 +1,8 @@
-"""What the operator of a sandbox sets by the environment: time factor, limits of the account, root user, walls."""
+"""What the operator of a sandbox sets by the environment: time factor, limits of the account, spot, root, walls."""
 
 from __future__ import annotations
 
+import math
 import os
 
 TIME_FACTOR = "SAGEDECK_TIME_FACTOR"
@@ -10,6 +11,7 @@ INVOCATIONS = "SAGEDECK_INVOCATIONS_PER_SECOND"
 ROOT_MFA = "SAGEDECK_ROOT_MFA"
 ROOT_KEYS = "SAGEDECK_ROOT_KEYS"
 WALLS = "SAGEDECK_WALLS"
+SPOT_INTERRUPTIONS = "SAGEDECK_SPOT_INTERRUPTIONS"
 # What accounts have on AWS: new ones 10 or 50, others 1,000.
 QUOTAS = (10, 50, 1000)
 MOST_TIMES = 100.0
@@ -58,6 +60,22 @@ def invocations_per_second() -> float | None:
     return float(text)
 
 
+def spot_interruptions() -> tuple[float, ...]:
+    """After how many seconds of training each spot job loses its instances, a number for each of its runs.
+
+    ``20, 60``: the first run after 20 seconds, the second after 60, the third not at all. Empty (the default): never.
+    Raises ``WrongSetting``.
+    """
+    text = os.environ.get(SPOT_INTERRUPTIONS, "").strip()
+    try:
+        seconds = tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        seconds = (math.nan,)
+    if not all(0 < number < math.inf for number in seconds):
+        raise WrongSetting(f"{SPOT_INTERRUPTIONS} must be seconds above 0, separated by commas, not {text!r}.")
+    return seconds
+
+
 def root_has_mfa() -> bool:
     """Whether the account's root user has an MFA device: yes or no (the default, as in a new account).
 
@@ -91,6 +109,7 @@ def check_settings() -> None:
     time_factor()
     account_concurrency()
     invocations_per_second()
+    spot_interruptions()
     root_has_mfa()
     root_has_keys()
     walls_wanted()

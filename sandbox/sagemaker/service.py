@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sandbox.context import SandboxContext
 from sandbox.core.diagnostics import tell
 from sandbox.core.settings import time_factor
@@ -18,6 +21,7 @@ from sandbox.sagemaker.queue import JobQueue
 from sandbox.sagemaker.records import Tags
 from sandbox.sagemaker.search import Search
 from sandbox.sagemaker.training.jobs import TrainingJobs
+from sandbox.sagemaker.training.spot import INTERRUPT_TAG
 from sandbox.sagemaker.transform.jobs import TransformJobs
 from sandbox.sagemaker.tuning.jobs import TuningJobs
 from sandbox.service import Service
@@ -80,10 +84,16 @@ class SageMakerService(Service):
         self.operations |= self.notebooks.operations
         self.operations |= Search(ctx.state.db).operations
         self.operations |= {
-            "AddTags": lambda given, _: tags.add_tags(given),
+            "AddTags": lambda given, _: self._add_tags(tags, given),
             "ListTags": lambda given, _: tags.list_tags(given),
             "DeleteTags": lambda given, _: tags.delete_tags(given),
         }
+
+    def _add_tags(self, tags: Tags, given: Mapping[str, Any]) -> dict[str, Any]:
+        kind, _, name = given["ResourceArn"].rpartition("/")
+        if kind.endswith(":training-job") and any(tag["Key"] == INTERRUPT_TAG for tag in given["Tags"]):
+            self.training.interrupt(name)
+        return tags.add_tags(given)
 
     def stop(self) -> None:
         """End all jobs and endpoints; no process is left."""

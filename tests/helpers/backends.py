@@ -19,6 +19,7 @@ def backend_of(sandbox: SandboxProcess) -> Backend:
         secret_access_key=ready["secret_access_key"],
         time_factor=ready["time_factor"],
         exposure=ready["exposure"],
+        interrupts_spot=ready["interrupts_spot"],
     )
 
 

@@ -57,7 +57,7 @@ class Ready:
 
     ``notice`` is for the operator: that an unreadable state folder was moved aside, and where to. ``time_factor``: how
     many seconds of alarms' periods and waits pass in one second. ``exposure``: that code in it can read the operator's
-    files, and why; empty when it cannot.
+    files, and why; empty when it cannot. ``interrupts_spot``: a tag takes the instances of a spot job away.
     """
 
     endpoint_url: str
@@ -69,6 +69,7 @@ class Ready:
     notice: str = ""
     time_factor: float = 1.0
     exposure: str = ""
+    interrupts_spot: bool = False
 
     def backend(self) -> Backend:
         """The same as a backend to connect to."""
@@ -81,6 +82,7 @@ class Ready:
             secret_access_key=self.secret_access_key,
             time_factor=self.time_factor,
             exposure=self.exposure,
+            interrupts_spot=self.interrupts_spot,
         )
 
 
@@ -187,6 +189,7 @@ def read_ready(state_dir: Path) -> Ready | None:
             # A sandbox of an older version has none.
             time_factor=float(data.get("time_factor", 1.0)),
             exposure=str(data.get("exposure", "")),
+            interrupts_spot=data.get("interrupts_spot") is True,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -12,6 +12,8 @@ from workers.aws.s3_uri import S3Uri
 from workers.launcher.request import LaunchRequest, Range
 
 _SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig", "CheckpointConfig"})
+# Where a script finds them; the default of AWS and of the SDK.
+CHECKPOINTS = "/opt/ml/checkpoints"
 # What needs no quotes in the short form.
 _PLAIN = re.compile(r"[\w .:/+@-]*")
 # The SDK's drivers in the folder sm_drivers start the script.
@@ -134,7 +136,11 @@ def _job(request: LaunchRequest) -> dict[str, object]:
         "StoppingCondition": limits,
         "Environment": dict(request.environment),
         **({"EnableManagedSpotTraining": True} if request.max_wait_seconds is not None else {}),
-        **({"CheckpointConfig": {"S3Uri": request.checkpoint_uri}} if request.checkpoint_uri else {}),
+        **(
+            {"CheckpointConfig": {"S3Uri": request.checkpoint_uri, "LocalPath": CHECKPOINTS}}
+            if request.checkpoint_uri
+            else {}
+        ),
     }
 
 

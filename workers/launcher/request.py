@@ -98,9 +98,10 @@ class LaunchRequest:
     tags: Mapping[str, str]
     metric_definitions: tuple[MetricDefinition, ...]
     channels: Mapping[str, str]
+    # "" for none.
+    checkpoint_uri: str
     environment: Mapping[str, str] = field(repr=False)
     max_wait_seconds: int | None = None
-    checkpoint_uri: str = ""
     requirements_text: str | None = None
     role_arn: str = ""
     tuning: TuningPart | None = None

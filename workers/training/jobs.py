@@ -18,9 +18,11 @@ from workers.aws.session import AwsSession
 from workers.aws.times import utc, utc_of
 from workers.errors.tree import AccessDenied, NotFound, SageDeckError, Throttled
 from workers.launcher.client import LAUNCH_SECONDS, START_SECONDS, Launcher
+from workers.training.checkpoints import CheckpointCopies
 from workers.training.curves import CurveReader
 from workers.training.failures import Failure, explain
 from workers.training.features_progress import FeaturesProgress, ProgressReader
+from workers.training.interruption import INTERRUPT_TAG, INTERRUPT_VALUE, can_interrupt
 from workers.training.report import find_report, parse_report
 from workers.training.request import CHANNEL, launch_request
 from workers.types import EpochMetrics, JobPage, JobReport, LogEvent, TrainingJob, TrainingSpec
@@ -70,6 +72,7 @@ class Training:
     def __init__(self, session: AwsSession, launcher: Launcher, roles: TrainingRoles) -> None:
         self._session, self._launcher, self._roles = session, launcher, roles
         self._logs = Logs(session)
+        self._copies = CheckpointCopies(session)
         self.elsewhere: OtherJobs | None = None
         self._progress: dict[str, ProgressReader] = {}
         self._finished: dict[tuple[str, datetime], TrainingJob] = {}
@@ -79,8 +82,11 @@ class Training:
         """Upload the training code and create the job; returns the job's name once it exists.
 
         A job that was created although the launch failed or was cancelled is stopped; see ``SageDeckError.left``.
+        With ``continue_from`` the job gets a copy of these checkpoints first, a few files below its own name.
         """
         request = launch_request(spec, self._session.region)
+        if spec.continue_from:
+            await self._copies.copy(spec.continue_from, request.checkpoint_uri)
         request = replace(request, role_arn=await self._roles.ensure_training_role(spec.output_bucket))
         name = spec.job_name
 
@@ -172,6 +178,20 @@ class Training:
 
         await surely(
             lambda: self._session.call("sagemaker", "stop_training_job", doing=doing, TrainingJobName=name), stopping
+        )
+
+    def can_interrupt(self, job: TrainingJob) -> bool:
+        """Whether ``interrupt`` can take this job's instances away now. AWS lets nobody do that; the sandbox does."""
+        return can_interrupt(self._session.backend, job)
+
+    async def interrupt(self, job: TrainingJob) -> None:
+        """Take a spot job's instances away: SIGTERM, 120 s, SIGKILL, and it starts again from its checkpoint."""
+        await self._session.call(
+            "sagemaker",
+            "add_tags",
+            doing=f"interrupt the job {job.name}",
+            ResourceArn=job.arn,
+            Tags=[{"Key": INTERRUPT_TAG, "Value": INTERRUPT_VALUE}],
         )
 
     async def log(
@@ -294,6 +314,8 @@ def _detail(answer: DescribeTrainingJobResponseTypeDef) -> TrainingJob:
         arn=answer.get("TrainingJobArn", ""),
         role_arn=answer.get("RoleArn", ""),
         environment=dict(answer.get("Environment", {})),
+        interruptions=sum(step["Status"] == "Interrupted" for step in answer.get("SecondaryStatusTransitions", ())),
+        checkpoint_uri=answer.get("CheckpointConfig", {}).get("S3Uri", ""),
     )
 
 

@@ -24,7 +24,8 @@ def estimate(
     save, and the most is what it would be without them. ``None`` is what is not known.
     """
     machine = prices.machine(spec.instance_type).times(spec.instance_count)
-    load = Workload.of(pictures, spec.backbone, spec.epochs, spec.hyperparameters)
+    epochs = spec.epochs - spec.continued_epochs if isinstance(spec, TrainingSpec) else spec.epochs
+    load = Workload.of(pictures, spec.backbone, max(1, epochs), spec.hyperparameters)
     work = _job(spec, machine, load) if isinstance(spec, TrainingSpec) else _jobs(spec, machine, load, trial_seconds)
     price = prices.per_hour(spec.instance_type, "training", region)
     dollars = None if price is None else price * spec.instance_count / 3600

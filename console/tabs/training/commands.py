@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from console.commands import Command, Confirmation
 from workers.launcher.cli import command_line, training_parameters
-from workers.training.request import launch_request
+from workers.training.interruption import INTERRUPT_TAG, INTERRUPT_VALUE
+from workers.training.request import checkpoint_uri, launch_request
 from workers.types import TrainingJob, TrainingSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ class LaunchTraining(Command):
     def cli(self) -> str:
         """The same job by the AWS CLI, with what it needs besides."""
         code = "The folders of the channels code and sm_drivers are uploaded when SageDeck launches this job."
-        return note(unknown_account(self._place), code) + launch_cli(self.spec, self._place)
+        copied = ""
+        if self.spec.continue_from:
+            to = checkpoint_uri(self.spec.output_bucket, self.spec.job_name)
+            copied = f"aws s3 cp --recursive {self.spec.continue_from.rstrip('/')}/ {to}/\n"
+        return note(unknown_account(self._place), code) + copied + launch_cli(self.spec, self._place)
 
     def events(self) -> list[tuple[str, str]]:
         """A job was created."""
@@ -64,11 +69,17 @@ class StopTraining(Command):
         names = ", ".join(job.name for job in self.jobs[:5])
         return Confirmation(
             f"{self.title}?",
-            f"{names}: the script has 120 seconds to save its best model, which is kept. A stopped job cannot go on."
+            f"{names}: the script has 120 seconds to save its best model, which is kept. {self._afterwards()}"
             + (f" Not created then: {', '.join(self._awaited_by)}." if self._awaited_by else ""),
             confirm_label="Stop",
             icon="stop",
         )
+
+    def _afterwards(self) -> str:
+        kept = [job for job in self.jobs if job.checkpoint_uri]
+        if len(kept) < len(self.jobs):
+            return "A stopped job cannot go on."
+        return "A stopped job cannot go on, but another one can continue from its checkpoints."
 
     async def changed(self, services: Services) -> str:
         """Whether they still run."""
@@ -87,6 +98,49 @@ class StopTraining(Command):
     def events(self) -> list[tuple[str, str]]:
         """The jobs changed."""
         return [("job", job.name) for job in self.jobs]
+
+
+class InterruptTraining(Command):
+    """Take the instances of a spot job away, as AWS may at any time."""
+
+    icon = "stop"
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+        self.title = f"Interrupt {job.name}"
+
+    def confirmation(self) -> Confirmation:
+        """It costs the work since the last checkpoint."""
+        goes_on = (
+            "It starts again by itself and goes on from its last checkpoint."
+            if self.job.checkpoint_uri
+            else "It keeps no checkpoints: it starts again by itself, from its beginning."
+        )
+        return Confirmation(
+            f"{self.title}?",
+            f"As when AWS takes spot instances away: the script has 120 seconds, then they are gone. {goes_on}",
+            confirm_label="Interrupt",
+            icon="stop",
+        )
+
+    async def changed(self, services: Services) -> str:
+        """Whether it still trains."""
+        now = await services.training.describe(self.job.name)
+        return "" if services.training.can_interrupt(now) else f"{self.job.name} does not train any more."
+
+    async def run(self, services: Services) -> None:
+        """Give the order."""
+        await services.training.interrupt(self.job)
+
+    def cli(self) -> str:
+        """The tag that the sandbox takes for the order."""
+        return (
+            f"aws sagemaker add-tags --resource-arn {self.job.arn} --tags Key={INTERRUPT_TAG},Value={INTERRUPT_VALUE}"
+        )
+
+    def events(self) -> list[tuple[str, str]]:
+        """The job changed."""
+        return [("job", self.job.name)]
 
 
 @dataclass(frozen=True)

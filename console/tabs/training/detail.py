@@ -20,6 +20,7 @@ from console.models.format import cost as spent
 from console.models.format import duration, fraction, loss
 from console.models.running import epoch_words, progress_words
 from console.narrowing import RoleNotice
+from console.tabs.training.form.continuing import MORE_EPOCHS, can_continue
 from console.tabs.training.pending import job_title
 from console.tabs.training.report_view import ReportView
 from console.tabs.training.rows import accuracy_words, instances, limit_words, seconds, spot_words
@@ -85,6 +86,9 @@ class JobDetail(QWidget):
         self._pages = Segmented([("live", "Curves and log"), ("report", "Report")], "live", name="View of the job")
         self._pages.changed.connect(self._turn)
         self._clone = Button("Run again…", small=True, icon="copy")
+        self._continue = Button("Continue…", small=True, icon="play")
+        self._continue.setToolTip(f"{MORE_EPOCHS} more epochs from its checkpoints, as a job of its own")
+        self._continue.hide()
         self._deploy = Button("Deploy…", small=True, icon="endpoints", on=self._ask_to_deploy)
         self._banner = Banner("err")
         self._banner.hide()
@@ -129,6 +133,11 @@ class JobDetail(QWidget):
         return self._clone
 
     @property
+    def continue_button(self) -> Button:
+        """Puts the job's settings into the form, with more epochs and its checkpoints."""
+        return self._continue
+
+    @property
     def deploy_button(self) -> Button:
         """Asks the Endpoints tab to deploy the job."""
         return self._deploy
@@ -155,6 +164,13 @@ class JobDetail(QWidget):
         """How many epochs the log has shown so far."""
         return len(self._reader.epochs) if self._reader is not None else 0
 
+    def last_epoch(self, job: TrainingJob) -> int:
+        """The last epoch that is known of ``job``; 0 when none is."""
+        if self._job is None or self._job.name != job.name:
+            return 0
+        curves = (self._reader.epochs if self._reader else ()) or (self._report.curves if self._report else ())
+        return max((epoch.epoch for epoch in curves), default=0)
+
     def show_page(self, page: str) -> None:
         """Turn to ``live`` or ``report``."""
         self._pages.set_current(page)
@@ -165,7 +181,7 @@ class JobDetail(QWidget):
         for part in (self._title, self._progress):
             head.addWidget(part)
         head.addStretch(1)
-        for control in (self._clone, self._deploy, self._pages):
+        for control in (self._clone, self._continue, self._deploy, self._pages):
             head.addWidget(control)
         return head
 
@@ -353,6 +369,7 @@ class JobDetail(QWidget):
         self.log.view.set_live(job.running)
         self._deploy.setVisible(not self.no_model_reason(job))
         self._clone.setVisible(not prepares_features(job))
+        self._continue.setVisible(can_continue(job))
         self._say_progress()
         self._show_facts(job)
         if limit := limit_words(job):
@@ -385,6 +402,7 @@ class JobDetail(QWidget):
                 "Starting": "getting an instance",
                 "Downloading": "copying the pictures",
                 "Uploading": "saving the model",
+                "Interrupted": "AWS takes its instances away",
             }
             self._progress.setText(phase.get(job.secondary_status, job.secondary_status.lower() or "starting"))
 
@@ -399,6 +417,7 @@ class JobDetail(QWidget):
             ("Data", without_scheme(job.data_uri)),
             ("Instances", instances(job) or ""),
             ("Spot", spot_words(job)),
+            ("Checkpoints", without_scheme(job.checkpoint_uri)),
             *((name, setting_words(key, given[key])) for name, key in _SETTINGS.items() if given.get(key)),
             ("Best accuracy", "" if best is None else accuracy_words(best)),
             (

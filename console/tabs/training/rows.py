@@ -18,6 +18,8 @@ from workers.tuning.types import Trial, TuningJob
 from workers.types import EpochMetrics, TrainingJob
 
 _ACCURACY_TIP = "Only the last epoch's validation accuracy is known here; the job's curves show the best."
+# Told in place of InProgress.
+_PHASES = ("Starting", "Downloading", "Uploading", "Interrupted")
 _TRIAL = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
@@ -142,7 +144,7 @@ def instances(job: TrainingJob) -> str | None:
 
 def state(job: TrainingJob) -> str:
     """AWS's status word; while a job is under way the phase it is in."""
-    if job.status == "InProgress" and job.secondary_status in ("Starting", "Downloading", "Uploading"):
+    if job.status == "InProgress" and job.secondary_status in _PHASES:
         return job.secondary_status
     return job.status
 
@@ -151,9 +153,10 @@ def spot_words(job: TrainingJob) -> str:
     """``yes``, and of a finished job what it saved: 1 - BillableTimeInSeconds / TrainingTimeInSeconds; "" without."""
     if not job.spot:
         return ""
+    often = f", interrupted {count(job.interruptions, 'time')}" if job.interruptions else ""
     if job.running or not job.training_seconds:
-        return "yes"
-    return f"yes, {percents(max(0.0, 1 - job.billable_seconds / job.training_seconds))} saved"
+        return f"yes{often}"
+    return f"yes{often}, {percents(max(0.0, 1 - job.billable_seconds / job.training_seconds))} saved"
 
 
 def limit_words(job: TrainingJob) -> str:

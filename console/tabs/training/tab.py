@@ -19,9 +19,11 @@ from console.tabs.training.compare import CompareView
 from console.tabs.training.detail import JobDetail
 from console.tabs.training.follow import JobFollower
 from console.tabs.training.follow_features import FeaturesFollower
+from console.tabs.training.form.continuing import can_continue
 from console.tabs.training.form.drawer import FormDrawer
 from console.tabs.training.form.form import LaunchForm
 from console.tabs.training.form.values import base_name
+from console.tabs.training.menu import Actions, menu_of
 from console.tabs.training.pending import PendingRow
 from console.tabs.training.rows import JobRow, columns, link_of, tag_words
 from console.tabs.training.tags.index import TERM, name_words
@@ -79,6 +81,7 @@ class TrainingTab(Tab):
         self.detail = JobDetail(ctx, whole=False)
         yield from self.detail.build()
         self.detail.clone_button.clicked.connect(self._clone)
+        self.detail.continue_button.clicked.connect(self._continue)
         self.detail.tags.changed.connect(self.book.put_tags)
         yield
         self.tuning = TuningDetail(ctx, self.book.put)
@@ -424,6 +427,12 @@ class TrainingTab(Tab):
             self.form.clone(row.source, row.tags)
             self._focus_form()
 
+    def _continue(self) -> None:
+        row = self.table.current_row()
+        if row is not None and row.job is not None and can_continue(row.job):
+            self.form.continue_job(row.job, self.detail.last_epoch(row.job), row.tags)
+            self._focus_form()
+
     def _train_with(self, job: TuningJob, trial: Trial) -> None:
         services = self.ctx.services
         if services is not None:
@@ -452,21 +461,12 @@ class TrainingTab(Tab):
         return self.form.form.row("name").field
 
     def _menu(self, rows: list[JobRow]) -> list[Any]:
-        entries: list[Any] = []
-        if any(row.running for row in rows) and not self.ctx.read_only:
-            entries.append(("Stop…", "stop", self._stop))
-        if len(rows) > 1:
-            entries.append(("Compare", "columns", self._compare))
-        else:
-            if rows[0].job is None or not prepares_features(rows[0].job):
-                entries.append(("Run again…", "copy", self._clone))
-            if not self.ctx.read_only:
-                entries.append(("Tags…", "key", self._edit_tags))
-            if rows[0].job is not None and not self.detail.no_model_reason(rows[0].job):
-                entries.append(("Deploy…", "endpoints", lambda: self._deploy(rows[0].name)))
-            if rows[0].tuning is not None and rows[0].tuning.best is not None:
-                entries.append(("Deploy best…", "endpoints", self._deploy_best))
-        return entries
+        name, job = rows[0].name, rows[0].job
+        do = Actions(
+            self._stop, self._compare, self._clone, self._continue, self._edit_tags, lambda: self._deploy(name),
+            self._deploy_best,
+        )  # fmt: skip
+        return menu_of(self.ctx, rows, do, job is not None and not self.detail.no_model_reason(job))
 
     def _edit_tags(self) -> None:
         row = self.table.current_row()

@@ -15,6 +15,7 @@ from sandbox.billing.quotas import SPOT, TRAINING, Quotas
 from sandbox.containers.hosts import STOP_GRACE_SECONDS
 from sandbox.containers.process import Command, Spawned, spawn
 from sandbox.context import SandboxContext
+from sandbox.core.settings import spot_interruptions
 from sandbox.logs.pump import LogPump
 from sandbox.metrics.store import Metrics, one_value
 from sandbox.roles.access import RoleLogs, RoleS3
@@ -90,6 +91,7 @@ class TrainingJobs:
         self.queue = queue or JobQueue()
         self._logs = logs
         self._stop_grace = stop_grace
+        self._interruptions = spot_interruptions()
         self.records = Records(ctx.state.db, "training-job")
         self._tags = Tags(ctx.state.db)
         self._quotas = Quotas(ctx.state.db)
@@ -205,6 +207,19 @@ class TrainingJobs:
             if not self._give_up(entry) and entry.run is not None:
                 entry.run.stop()
 
+    def interrupt(self, name: str) -> None:
+        """Take the instances of a spot job away, as AWS may at any time; ValidationException when it does not train."""
+        with self._lock:
+            entry = self._live.get(name)
+            run = entry.run if entry is not None else None
+        if run is None or not run.interrupt():
+            job = self.describe(name)
+            kind = "" if is_spot(job) else ", and only managed spot training is interrupted"
+            raise invalid(
+                f"The sandbox cannot interrupt the training job {name}: it is in secondary status "
+                f"{job['SecondaryStatus']}{kind}."
+            )
+
     def _create_operation(self, request: CreateTrainingJobRequestTypeDef, _caller: Caller) -> dict[str, object]:
         return {"TrainingJobArn": self.create(request)}
 
@@ -279,7 +294,7 @@ class TrainingJobs:
     def _tools(self, entry: _Entry) -> RunTools:
         ctx, name = self._ctx, entry.record.name
         folder = ctx.state.jobs / name
-        limit = entry.record.body["StoppingCondition"]["MaxRuntimeInSeconds"]
+        limit = wait_limit(entry.record.body) or entry.record.body["StoppingCondition"]["MaxRuntimeInSeconds"]
         keys = ctx.credentials.issue_session(
             entry.request["RoleArn"], "SageMaker", limit + _KEY_MARGIN_SECONDS, kept=False
         )
@@ -303,6 +318,7 @@ class TrainingJobs:
             tmp_name=ctx.processes.tmp_name,
             forget_tmp=ctx.processes.forget_tmp,
             stop_grace=self._stop_grace,
+            interruptions=self._interruptions if is_spot(entry.request) else (),
         )
 
     def _spawn(self, name: str, command: Command) -> Spawned:

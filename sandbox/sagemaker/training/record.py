@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.sagemaker.profiling.rules import stopped
 from sandbox.sagemaker.records import Records
-from sandbox.sagemaker.training.spot import billable_seconds
+from sandbox.sagemaker.training.spot import billable_seconds, trained_seconds
 
 FINAL_STATUSES = frozenset({"Completed", "Failed", "Stopped"})
 _MESSAGES = {
@@ -22,6 +22,7 @@ _MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "Interrupted": "The job stopped because the managed spot training instances were interrupted.",
     "MaxWaitTimeExceeded": "Training job runtime and wait exceeded MaxWaitTimeInSeconds provided",
 }
 
@@ -50,8 +51,27 @@ class JobRecord:
     def start_billing(self) -> None:
         """The instances are there: TrainingStartTime is now."""
         with self._lock:
-            self.body["TrainingStartTime"] = time.time()
-            self._save(self.body["TrainingStartTime"])
+            # Of a job that was interrupted, the first start stays.
+            self.body.setdefault("TrainingStartTime", time.time())
+            self._save(time.time())
+
+    def interrupt(self) -> bool:
+        """Enter Interrupted; False when the job does not train now."""
+        with self._lock:
+            if self.status != "InProgress" or self.body["SecondaryStatus"] != "Training":
+                return False
+            self._transition("Interrupted", "", time.time())
+        self._changed(self.body)
+        return True
+
+    def start_again(self) -> bool:
+        """Enter Starting once more; False when the job is not to go on."""
+        with self._lock:
+            if self.status != "InProgress":
+                return False
+            self._transition("Starting", "", time.time())
+        self._changed(self.body)
+        return True
 
     def begin_stopping(self) -> bool:
         """Enter Stopping; False when the job does not run."""
@@ -73,7 +93,7 @@ class JobRecord:
             self.body["TrainingJobStatus"] = status
             self.body["TrainingEndTime"] = now
             if started is not None:
-                seconds = max(1, round(now - started))
+                seconds = max(1, round(trained_seconds(self.body, now)))
                 self.body["TrainingTimeInSeconds"] = seconds
                 self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
             if reason:

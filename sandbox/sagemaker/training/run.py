@@ -8,7 +8,8 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ from sandbox.sagemaker.training.checkpoints import Checkpoints
 from sandbox.sagemaker.training.files import JobFiles
 from sandbox.sagemaker.training.record import JobRecord
 from sandbox.sagemaker.training.request import host_count, instances_of
-from sandbox.sagemaker.training.spot import run_limit
+from sandbox.sagemaker.training.spot import is_spot, run_limit
 from sandbox.wire.errors import AwsError
 
 STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
@@ -66,10 +67,15 @@ class RunTools:
     tmp_name: Callable[[Path], str] = lambda folder: ""
     forget_tmp: Callable[[str], None] = lambda name: None
     stop_grace: float = STOP_GRACE_SECONDS
+    # Seconds of training after which a spot job loses its instances, one for each of its runs.
+    interruptions: Sequence[float] = ()
 
 
 class TrainingRun:
-    """Runs one job in the calling thread (``execute``); ``stop`` and ``shut_down`` come from other threads."""
+    """Runs one job in the calling thread (``execute``); ``stop`` and the like come from other threads.
+
+    A spot job that loses its instances runs again from its beginning, with the checkpoints that S3 has of it.
+    """
 
     def __init__(self, record: JobRecord, request: Mapping[str, Any], tools: RunTools) -> None:
         self._record = record
@@ -89,11 +95,24 @@ class TrainingRun:
         self._profiler = Profiler(tools.s3, request, tools.folder)
         self._command_text = ""
         self._over = ""
+        # An interruption is for the hosts that the job's status tells of.
+        self._changing_hosts = threading.Lock()
+        self._runs = 0
+        self._stamp = 0
+        self._lost_lines = ""
 
     def stop(self) -> None:
         """End the job: SIGTERM, the grace of 120 s, SIGKILL; what is in the model folder is kept."""
         self._stopping.set()
         self._hosts.stop()
+
+    def interrupt(self) -> bool:
+        """Take the instances of a spot job away; False when it does not train now."""
+        with self._changing_hosts:
+            if not is_spot(self._request) or not self._record.interrupt():
+                return False
+            self._hosts.interrupt()
+            return True
 
     def shut_down(self) -> None:
         """End the job at once because the sandbox ends."""
@@ -106,7 +125,9 @@ class TrainingRun:
         try:
             self._record.start_billing()
             self._prepare()
-            self._run()
+            while not self._run():
+                self._begin_again()
+                self._prepare()
         except Cancelled:
             self._finish("Stopped")
         except JobInputError as error:
@@ -131,7 +152,8 @@ class TrainingRun:
 
     def _prepare(self) -> None:
         self._record.step("Downloading")
-        stamp = int(time.time())
+        # Each run writes streams of its own.
+        stamp = self._stamp = max(int(time.time()), self._stamp + 1)
         for number, name in enumerate(self._cluster.hosts):
             base = self._tools.folder / name
             folder = HostFolder(base, self._tools.tmp_name(HostFolder(base).tmp))
@@ -148,7 +170,26 @@ class TrainingRun:
         self._checkpoints.download()
         self._checkpoints.watch()
 
-    def _run(self) -> None:
+    def _begin_again(self) -> None:
+        """Leave nothing of the run that was interrupted but its checkpoints in S3, and wait for instances."""
+        if self._checkpoints is not None:
+            self._checkpoints.finish(upload=True)
+        self._hosts.kill()
+        self._lost_lines = self._lost_lines or self._hosts.finish_logs()
+        for folder in self._hosts.folders:
+            self._tools.forget_tmp(folder.tmp_name)
+            shutil.rmtree(folder.base, ignore_errors=True)
+        # With what the script's requirements had put into it.
+        shutil.rmtree(self._python.folder, ignore_errors=True)
+        # From here on it is this one that ``stop`` ends; who stopped the one before is seen by ``start_again``.
+        with self._changing_hosts:
+            self._hosts = Hosts(self._tools.stop_grace)
+        self._profiler = Profiler(self._tools.s3, self._request, self._tools.folder)
+        if self._stopping.is_set() or not self._record.start_again():
+            raise Cancelled
+
+    def _run(self) -> bool:
+        """Run the hosts to their end and finish the job; False when it lost its instances and is to run again."""
         if self._stopping.is_set():
             raise Cancelled
         self._record.step("Training", "Training image download completed. Training in progress.")
@@ -156,14 +197,32 @@ class TrainingRun:
             self._start(host)
         self._profiler.watch(self._hosts.pids())
         limit, self._over = run_limit(self._record.body, time.time())
-        outcome = self._hosts.wait(limit, self._record.begin_stopping)
+        with self._interruption():
+            outcome = self._hosts.wait(limit, self._record.begin_stopping)
         self._profiler.finish()
         self._keep_metrics(final=True)
         self._hosts.flush()
         if self._shutdown.is_set():
             self._finish("Stopped")
-            return
-        self._upload(outcome)
+            return True
+        # Also where the script ended just then: its instances were gone before its model was uploaded.
+        if self._record.body["SecondaryStatus"] == "Interrupted" and not self._stopping.is_set():
+            return False
+        self._upload("stopped" if outcome == "interrupted" else outcome)
+        return True
+
+    @contextmanager
+    def _interruption(self) -> Iterator[None]:
+        """Take the instances away as the sandbox's setting says, while the block lasts."""
+        planned = self._tools.interruptions[self._runs : self._runs + 1]
+        self._runs += 1
+        timers = [threading.Timer(seconds, self.interrupt) for seconds in planned]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        yield
+        for timer in timers:
+            timer.cancel()
 
     def _start(self, host: Host) -> None:
         command = self._command(host)
@@ -258,7 +317,7 @@ class TrainingRun:
         if self._shutdown.is_set():
             status, secondary, reason = "Failed", "", STOPPED_REASON
         self._judge()
-        reason = f"{reason} {self._hosts.finish_logs()}".strip()
+        reason = f"{reason} {self._lost_lines or self._hosts.finish_logs()}".strip()
         self._record.finish(status, secondary, reason)
 
     def _judge(self) -> None:

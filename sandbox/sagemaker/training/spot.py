@@ -12,6 +12,9 @@ from sandbox.wire.errors import AwsError
 
 # SageMaker API Reference, StoppingCondition: one day unless asked for.
 DEFAULT_MAX_RUNTIME = 86_400
+# AWS takes spot instances away when it needs them. Here it is AddTags with this key on a job that does it, for the API
+# has no operation for it and every client can add a tag.
+INTERRUPT_TAG = "sagedeck:interrupt"
 # The sandbox has no spot market. This is a usual saving; AWS's own differs by type, region and hour.
 SPOT_SAVING = 0.68
 
@@ -44,12 +47,30 @@ def wait_limit(job: Mapping[str, Any]) -> float | None:
     return job["StoppingCondition"].get("MaxWaitTimeInSeconds") if is_spot(job) else None
 
 
+def trained_seconds(job: Mapping[str, Any], now: float) -> float:
+    """Seconds since the job's instances began, without those in which an interrupted job had none.
+
+    An instance is paid for until it is gone (Interrupted: up to two minutes), not while the job waits for another.
+    """
+    if "TrainingStartTime" not in job:
+        return 0.0
+    seconds = now - job["TrainingStartTime"]
+    for step in job.get("SecondaryStatusTransitions", ()):
+        if step["Status"] == "Starting" and step["StartTime"] >= job["TrainingStartTime"]:
+            seconds -= step.get("EndTime", now) - step["StartTime"]
+    return max(0.0, seconds)
+
+
 def run_limit(job: Mapping[str, Any], now: float) -> tuple[float, str]:
     """Seconds that a job (its Describe answer) may still run, and the SecondaryStatus when they are over.
 
-    The time that a spot job waited for its instances counts against MaxWaitTimeInSeconds.
+    The time that a spot job waited for its instances counts against MaxWaitTimeInSeconds, and what it ran before an
+    interruption against MaxRuntimeInSeconds.
     """
     longest = float(job["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME))
+    if any(step["Status"] == "Interrupted" for step in job.get("SecondaryStatusTransitions", ())):
+        # All runs of a job together have the time of one.
+        longest = max(0.0, longest - trained_seconds(job, now))
     wait = wait_limit(job)
     if wait is not None and (left := job["CreationTime"] + wait - now) < longest:
         return max(0.0, left), "MaxWaitTimeExceeded"

@@ -15,6 +15,7 @@ from console.context import AppContext
 from console.models.format import count, duration, place_words
 from console.models.ways import GPU_INSTANCE, HEAD, TUNE, WAYS, estimate_words, instance_words
 from console.tabs.training.commands import CliPlace, LaunchTraining
+from console.tabs.training.form.continuing import Continued
 from console.tabs.training.form.cost_block import CostBlock
 from console.tabs.training.form.fields import MAIN, MORE, LaunchFields
 from console.tabs.training.form.quota_line import QuotaLine
@@ -38,7 +39,7 @@ from console.widgets.base import at_once, label
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.choices import Choices
 from console.widgets.forms.fields import ComboBox
-from console.widgets.forms.lines import CheckLine
+from console.widgets.forms.lines import CheckLine, HintLine
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.scroll_area import ScrollArea
 from workers.access.roles import role_arn
@@ -74,6 +75,8 @@ class LaunchForm(QFrame):
         self._pictures: dict[str, int] = {}
         self._parent_data: dict[str, str] = {}
         self._suggestion = ""
+        self._continued: Continued | None = None
+        self._continued_line = HintLine()
         self.modes = Segmented(MODES, "single", name="Kind of job", small=True)
         self.modes.changed.connect(self._mode_changed)
         self.form = LaunchFields(whole=False)
@@ -108,6 +111,7 @@ class LaunchForm(QFrame):
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(24, 0, 24, 4)
+        column.addWidget(self._continued_line)
         column.addWidget(self.form)
         column.addStretch(1)
         area = self._area = ScrollArea("New job")
@@ -253,12 +257,28 @@ class LaunchForm(QFrame):
             mode = "hosts" if job.instance_count > 1 else "single"
             self._fill(mode, values_of_job(job) | own, job.name, job.data_uri)
 
+    def continue_job(self, job: TrainingJob, epochs: int, tags: Mapping[str, str] | None = None) -> None:
+        """Put a job's settings in with more epochs, to go on from its checkpoints.
+
+        ``epochs``: how many it has done, 0 when that is not known.
+        """
+        self.clone(job, tags)
+        self._continued = Continued(job, epochs)
+        self.form.set_values({"epochs": self._continued.wanted_epochs})
+        self.update_state()
+
+    def start_anew(self) -> None:
+        """Go on from no other job; all else of the form stays."""
+        self._continued = None
+        self.update_state()
+
     def fill(self, spec: TrainingSpec) -> None:
         """Put a job that is to be launched in ("train with these"), under the name that it has."""
         mode = "hosts" if spec.instance_count > 1 else "single"
         self._fill(mode, values_of_spec(spec), spec.job_name, spec.data_uri)
 
     def _fill(self, mode: str, values: dict[str, Any], name: str, data_uri: str) -> None:
+        self._continued = None
         self.modes.set_current(mode)
         self._suggest(base_name(name))
         instance = values.get("instance")
@@ -320,11 +340,13 @@ class LaunchForm(QFrame):
             # SageMaker takes results over from other data only when it is told so.
             other = self._parent_data.get(given["parent"] or "") not in (None, "", spec.data_uri.rstrip("/"))
             return replace(spec, warm_start="TransferLearning") if other else spec
-        return training_spec(given, self.requirements)
+        single = training_spec(given, self.requirements)
+        return self._continued.of(single) if self._continued is not None else single
 
     def update_state(self) -> None:
         """Cost, quota, permissions and buttons from the fields."""
         spec = self.spec()
+        self._say_continued(spec)
         problem = spec_problem(spec) if isinstance(spec, TuningSpec) else None
         usable = spec is not None and problem is None
         wrong = "" if usable else problem or "Something in the form is missing or wrong"
@@ -369,6 +391,13 @@ class LaunchForm(QFrame):
             "warn",
             action=("Use it", lambda: self.form.set_values({"instance": GPU_INSTANCE})) if offered else None,
         )
+
+    def _say_continued(self, spec: TrainingSpec | TuningSpec | None) -> None:
+        if self._continued is None or self.mode == "tuning":
+            self._continued_line.say("")
+            return
+        words, tone = self._continued.words(spec if isinstance(spec, TrainingSpec) else None)
+        self._continued_line.say(words, tone, action=("Start anew", self.start_anew))
 
     def _say_limit(self, made: CostEstimate, pictures: int) -> None:
         """A job that will be stopped before its end is told before it is paid for."""

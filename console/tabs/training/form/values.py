@@ -174,6 +174,7 @@ def training_spec(given: Mapping[str, Any], requirements: str | None) -> Trainin
         requirements=requirements,
         tags=pairs(given["tags"]),
         spot=given["spot"],
+        keep_checkpoints=given["keep"] and not given["spot"],
     )
 
 
@@ -228,7 +229,7 @@ def values_of_job(job: TrainingJob) -> dict[str, Any]:
         job.instance_type,
         job.instance_count,
         job.max_runtime_seconds,
-    ) | {"spot": job.spot}
+    ) | {"spot": job.spot, "keep": bool(job.checkpoint_uri) and not job.spot}
 
 
 def values_of_spec(spec: TrainingSpec) -> dict[str, Any]:
@@ -241,7 +242,7 @@ def values_of_spec(spec: TrainingSpec) -> dict[str, Any]:
         **spec.hyperparameters,
     }
     values = _values(given, spec.instance_type, spec.instance_count, spec.max_runtime_seconds)
-    return values | {"spot": spec.spot}
+    return values | {"spot": spec.spot, "keep": spec.keep_checkpoints}
 
 
 def values_of_tuning(job: TuningJob) -> dict[str, Any]:
