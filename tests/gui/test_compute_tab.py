@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 
+from console.models.ways import EPOCHS, HEAD, TUNE
 from console.tabs.compute import TAB
 from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.compute.launch_dialog import LaunchDialog
@@ -17,14 +19,19 @@ from console.tabs.compute.rows import silent_agent
 from console.tabs.compute.tab import ComputeTab
 from console.widgets.base import ElidedLabel
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.choices import Choices
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.page_scroll import PageScroll
 from console.window.palette_entries import entries
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
+from tests.helpers.like import like
 from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.window import dialog_of, texts, until
+from training import settings as train_settings
 from workers.compute.types import Agent, Check, InstanceSpec, JobSpec
 from workers.errors.tree import AccessDenied
+from workers.prices.table import PriceTable
+from workers.tuning.jobs import Tuning
 from workers.types import Bucket, Listing
 
 
@@ -35,6 +42,11 @@ class Account(ModelServices):
         super().__init__()
         self.compute = compute
         self.storage = self
+        self.prices = PriceTable.load()
+        self.tuning = SimpleNamespace(pictures=like(Tuning.pictures)(self._pictures))
+
+    async def _pictures(self, data_uri: str) -> int:
+        return 8351
 
     async def buckets(self) -> tuple[Bucket, ...]:
         return (Bucket("dog-photos", None),)
@@ -253,7 +265,30 @@ async def test_training_takes_the_settings_of_the_training_tab(make_application:
     spec = next(given for _, given in compute.did if isinstance(given, JobSpec))
     assert spec.hyperparameters["epochs"] == "5" and spec.hyperparameters["seed"] == "1"
     assert (spec.bucket, spec.limit_seconds, spec.shut_down) == ("dog-photos", 1800, True)
+    assert "unfreeze" not in spec.hyperparameters
     await until(lambda: "dogs-ec2" in texts(tab.output))
+
+
+async def test_an_instance_is_asked_how_much_it_trains_as_in_training(make_application: Callable[..., Any]) -> None:
+    compute = busy_account()
+    application, tab = await opened(make_application, compute)
+    await until(lambda: tab.train_button.isEnabled())
+    tab.train_button.click()
+    dialog = await dialog_of(JobDialog, application.window)
+    choices = dialog.form.field("way", Choices)
+    await until(lambda: "min" in choices.note(HEAD) and "$" in choices.note(TUNE))
+    assert not dialog.form.row("stages").isVisible()
+    dialog.form.set_values({"way": TUNE, "stages": "2"})
+    assert dialog.form.row("stages").isVisible() and dialog.form.value("epochs") == EPOCHS[TUNE]
+    assert "has no GPU" in texts(dialog)
+    assert dialog.spec().hyperparameters["unfreeze"] == "2"
+    settings = dialog.spec().hyperparameters
+    train_settings.parse(
+        [word for name, value in settings.items() for word in (f"--{name}", value)] + ["--data-dir=d", "--model-dir=m"]
+    )
+    dialog.form.set_values({"what": "own"})
+    assert not dialog.form.row("stages").isVisible() and not dialog.form.row("way").isVisible()
+    dialog.reject()
 
 
 async def test_what_may_not_be_listed_is_told(make_application: Callable[..., Any]) -> None:

@@ -134,11 +134,14 @@ def tuned_seconds(machine: Machine, work: Workload) -> float | None:
     return work.pictures / (DECODED * machine.vcpus) + seen * work.weight / (TUNED * speed)
 
 
-def job_seconds(machine: Machine, work: Workload, *, shared: bool = False) -> float | None:
-    """One job from its instances' start to its upload; ``shared``: the features are there already."""
+def job_seconds(machine: Machine, work: Workload, *, shared: bool = False, started: bool = False) -> float | None:
+    """One job from its instances' start to its upload; ``None`` where the machine is not known.
+
+    ``shared``: the features are there already; ``started``: so is the instance.
+    """
     if work.fine_tuned:
         trained = tuned_seconds(machine, work)
     else:
         features = 0.0 if shared else pass_seconds(machine, work)
         trained = None if features is None else features + work.pictures * work.epochs * HEAD_SECONDS
-    return None if trained is None else OVERHEAD_SECONDS + trained
+    return None if trained is None else trained + (0.0 if started else OVERHEAD_SECONDS)

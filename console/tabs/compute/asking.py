@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from console.context import AppContext
 from console.tabs.compute.commands import CreateDefaultVpc, LaunchInstance, LaunchJob, StopInstances, TerminateInstances
@@ -59,7 +60,22 @@ class Asking:
         places = await _places(services, row.instance.bucket)
         last = str(self._ctx.settings.value("last_data_uri", "")).rstrip("/")
         place = last if last in places else next(iter(places), "")
-        dialog = JobDialog(row.instance, places, place, row.per_hour, self._over.window())
+        machine = services.prices.machine(row.instance.type)
+        dialog = JobDialog(row.instance, places, place, row.per_hour, self._over.window(), machine)
+
+        async def count(services: Services, uri: str) -> None:
+            number = await services.tuning.pictures(uri)
+            if isValid(dialog):
+                dialog.set_pictures(uri, number)
+
+        def look(_: object = None) -> None:
+            if uri := dialog.form.value("data"):
+                self._ctx.with_services(
+                    count, uri, label="Count the pictures", key="compute:pictures", on_error=lambda _: None
+                )
+
+        dialog.form.row("data").edited.connect(look)
+        look()
         if not await dialog.ask():
             return None
         outcome = await self._ctx.run(LaunchJob(dialog.spec(), row.instance))

@@ -10,7 +10,19 @@ from PySide6.QtWidgets import QWidget
 
 from console.models.format import dollars, place_words
 from console.models.running import BACKBONES
+from console.models.ways import (
+    ALL_STAGES,
+    EPOCHS,
+    HEAD,
+    RATES,
+    STAGES,
+    TUNE,
+    WAYS,
+    estimate_words,
+    hyperparameters_of,
+)
 from console.widgets.base import label
+from console.widgets.forms.choices import Choices
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form
 from console.widgets.forms.lines import HintLine
@@ -21,18 +33,22 @@ from workers.aws.s3_uri import S3Uri
 from workers.compute.jobs import job_problem
 from workers.compute.types import Instance, JobSpec
 from workers.training.arguments import argument_problem
+from workers.training.paces import Machine, Workload, job_seconds
 
 # Pixels: the longest label and a dataset's address.
 WIDTH = 480
 OURS, OWN = "ours", "own"
 # As the form of Training offers them.
 BATCH_SIZES = (16, 32, 64, 128, 256)
-_OURS_ROWS = ("backbone", "epochs", "rate", "batch", "extra")
+_OURS_ROWS = ("way", "backbone", "epochs", "rate", "batch", "extra")
 _OWN_ROWS = ("folder", "script", "arguments")
 
 
 class JobDialog(FormDialog):
-    """Ask with ``ask()``, then read ``spec()``. ``per_hour``: what the instance costs, ``None`` if not known."""
+    """Ask with ``ask()``, then read ``spec()``. ``per_hour``: what the instance costs, ``None`` if not known.
+
+    ``machine``: its processors and GPUs, for an estimate once ``set_pictures`` has told how many there are.
+    """
 
     def __init__(
         self,
@@ -41,8 +57,10 @@ class JobDialog(FormDialog):
         place: str,
         per_hour: float | None,
         parent: QWidget | None = None,
+        machine: Machine | None = None,
     ) -> None:
-        self._instance, self._per_hour = instance, per_hour
+        self._instance, self._per_hour, self._machine = instance, per_hour, machine
+        self._pictures: dict[str, int] = {}
         form = Form()
         base = place.rstrip("/").rpartition("/")[2] or "job"
         form.add("name", "Job name", LineEdit(suggest_name(base, datetime.now()), chars=28), check=name_problem)
@@ -53,11 +71,13 @@ class JobDialog(FormDialog):
             check=lambda uri: None if uri else "Upload a folder of pictures in Data first.",
         )
         form.add("what", "Script", ComboBox([(OURS, "train.py, as in Training"), (OWN, "A folder of my own…")], OURS))
+        form.add("way", "What is trained", Choices(WAYS, HEAD))
         form.add("backbone", "Backbone", ComboBox(BACKBONES, BACKBONES[0][0]))
         form.add_pair(
-            ("epochs", "Epochs", IntField(10, 1, 1000)),
-            ("rate", "Learning rate", NumberField(0.001), _rate_problem),
+            ("epochs", "Epochs", IntField(EPOCHS[HEAD], 1, 1000)),
+            ("rate", "Learning rate", NumberField(RATES[HEAD]), _rate_problem),
             ("batch", "Batch size", ComboBox([(size, str(size)) for size in BATCH_SIZES], 64)),
+            ("stages", "Stages", ComboBox(STAGES, ALL_STAGES)),
         )
         form.add("extra", "More settings", LineEdit("", "seed=1, weight-decay=0.02", chars=30), check=_extra_problem)
         form.add("folder", "Folder", LineEdit("", "/home/me/training", chars=30), check=_folder_problem)
@@ -76,6 +96,7 @@ class JobDialog(FormDialog):
         self.foot.addWidget(self._note)
         self.foot.addWidget(self._cost)
         form.changed.connect(self._show)
+        form.row("way").edited.connect(self._way_chosen)
         self.shut_down_switch.toggled.connect(self._turned)
         self._show()
 
@@ -91,6 +112,7 @@ class JobDialog(FormDialog):
                 "epochs": str(given["epochs"]),
                 "learning-rate": format(given["rate"] or 0.0, "g"),
                 "batch-size": str(given["batch"]),
+                **self._way_settings(given["way"]),
                 **pairs(given["extra"]),
             }
         )
@@ -107,6 +129,39 @@ class JobDialog(FormDialog):
             script=given["script"] if own else "train.py",
         )
 
+    def set_pictures(self, uri: str, number: int) -> None:
+        """How many pictures a place has, for the estimate."""
+        self._pictures[uri.rstrip("/")] = number
+        self._show()
+
+    def _way_settings(self, way: str) -> dict[str, str]:
+        """Without views of the head: train.py's own number is taken."""
+        plain = {"average": False, "mirrored": False}
+        given = {"way": way, "stages": self.form.value("stages"), **plain}
+        return hyperparameters_of(given) if way == TUNE else {}
+
+    def _way_chosen(self) -> None:
+        way = self.form.value("way")
+        other = HEAD if way == TUNE else TUNE
+        for key, usual in (("rate", RATES), ("epochs", EPOCHS)):
+            if self.form.value(key) == usual[other]:
+                self.form.set_values({key: usual[way]})
+
+    def _say_ways(self) -> None:
+        """How long each way takes on this instance, without its start, which has been."""
+        choices = self.form.field("way", Choices)
+        pictures = self._pictures.get((self.form.value("data") or "").rstrip("/"), 0)
+        for way, _ in WAYS:
+            settings = self._way_settings(way)
+            work = Workload.of(pictures, self.form.value("backbone"), self.form.value("epochs"), settings)
+            seconds = job_seconds(self._machine, work, started=True) if self._machine is not None and pictures else None
+            dollars = None if seconds is None or self._per_hour is None else seconds * self._per_hour / 3600
+            choices.set_note(way, estimate_words(seconds, dollars))
+        tuned = self.form.value("way") == TUNE and self.form.value("what") == OURS
+        self.form.row("stages").setVisible(tuned)
+        without = tuned and self._machine is not None and not self._machine.gpus
+        self.form.row("way").hint(f"{self._instance.title} has no GPU: it takes long." if without else "", "warn")
+
     def problem(self) -> str | None:
         """Why the job cannot start as the form says, or ``None``."""
         return job_problem(self.spec())
@@ -122,6 +177,7 @@ class JobDialog(FormDialog):
         for keys, shown in ((_OURS_ROWS, not own), (_OWN_ROWS, own)):
             for key in keys:
                 self.form.row(key).setVisible(shown)
+        self._say_ways()
         minutes = self.form.value("minutes")
         if self._per_hour is None:
             self._cost.setText("No list price is known for this type.")
