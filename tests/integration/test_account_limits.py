@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tests.helpers.sagemaker_jobs import BUCKET, IMAGE, Account, archive
 from tests.helpers.sandbox import SandboxProcess
 from tests.helpers.waiting import wait_for
+from workers.training.interruption import INTERRUPT_TAG, INTERRUPT_VALUE
 
 pytestmark = pytest.mark.integration
 
@@ -258,6 +259,32 @@ def test_a_trial_on_spot_instances(account: Account) -> None:
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{BUCKET}/kept/{trial['TrainingJobName']}"
     kept = account.s3.get_object(Bucket=BUCKET, Key=f"kept/{trial['TrainingJobName']}/state")
     assert kept["Body"].read() == b"s"
+
+
+def test_a_spot_job_is_interrupted_by_a_tag_and_its_story_is_told(account: Account) -> None:
+    script = (
+        "import os, signal, sys, time\nplace = '/opt/ml/checkpoints/state'\nagain = os.path.exists(place)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (open(place, 'w').write('1'), sys.exit(0)))\n"
+        "print('again' if again else 'first', flush=True)\ntime.sleep(0 if again else 600)\n"
+    )
+    account.start(
+        "taken-away",
+        script,
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/taken-away/kept"},
+    )
+    wait_for(lambda: "first" in account.log("taken-away"))
+    arn = account.describe("taken-away")["TrainingJobArn"]
+    order = {"ResourceArn": arn, "Tags": [{"Key": INTERRUPT_TAG, "Value": INTERRUPT_VALUE}]}
+    account.sagemaker.add_tags(**order)
+    job = account.finished("taken-away")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    told = [step["Status"] for step in job["SecondaryStatusTransitions"]]
+    start = ["Starting", "Downloading", "Training"]
+    assert told == [*start, "Interrupted", *start, "Uploading", "Completed"]
+    with pytest.raises(ClientError, match="in secondary status Completed"):
+        account.sagemaker.add_tags(**order)
 
 
 def test_the_search_by_tag_finds_what_every_service_tagged_and_nothing_untagged(account: Account) -> None:

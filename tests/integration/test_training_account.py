@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from tests.helpers.pictures import make_folder
 from tests.helpers.story import finished, uploaded
+from workers.aws.s3_uri import S3Uri
 from workers.aws.tags import job_of_arn
 from workers.errors.tree import QuotaExceeded
 from workers.prices.table import PriceTable
@@ -30,6 +32,26 @@ async def prices_are_read(services):
     assert "Price List API" in services.prices.caption() and services.prices.as_of == dated.as_of
     for kind in ("training", "hosting"):
         assert services.prices.offers(kind, services.region) == dated.offers(kind, services.region) != ()
+
+
+async def goes_on(services, spec, job):
+    """Another job goes on from a copy of the checkpoints; those of the first one stay."""
+    assert job.checkpoint_uri.endswith("/account-dogs/checkpoints")
+    kept = S3Uri.parse(job.checkpoint_uri)
+    before = await services.storage.list(kept.bucket, kept.folder)
+    more = replace(
+        spec, job_name="account-dogs-on", epochs=4, continue_from=job.checkpoint_uri, spot=False, keep_checkpoints=True
+    )
+    await services.training.launch(more)
+    second = await finished(services, more.job_name)
+    assert second.status == "Completed"
+    events, _ = await services.training.log(more.job_name)
+    lines = [event.message for event in events]
+    assert any("goes on after epoch 2" in line for line in lines), lines
+    assert {epoch.epoch for epoch in services.training.curves(second, events)} == {3, 4}
+    assert await services.storage.list(kept.bucket, kept.folder) == before
+    report = await services.training.report(second)
+    assert len(report.curves) == 4
 
 
 async def story(services, folder):
@@ -57,6 +79,8 @@ async def story(services, folder):
     hour = services.prices.per_hour("ml.m5.xlarge", "training", services.region)
     cost = services.prices.job_cost(job, services.region)
     assert cost == pytest.approx(job.billable_seconds * hour / 3600)
+
+    await goes_on(services, spec, job)
 
     assert (await services.tags.of(job.arn))["team"] == "vision lab"
     await services.tags.add(job.arn, {"stage": "best"})

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from console.tabs.training.tuning.views import words_of
 from console.widgets.forms.lines import LineTone
 from workers.endpoints.deployable import prepares_features
-from workers.training.paces import is_fine_tuned
 from workers.types import TrainingJob, TrainingSpec
 
 MORE_EPOCHS = 10
+# What train.py takes where a job was given nothing.
+_DEFAULTS = {
+    "learning_rate": "0.001", "batch_size": "64", "views": "3", "unfreeze": "0", "ema": "0", "flip_test": "false",
+}  # fmt: skip
+# What may differ, and what is no setting of the script.
+_FREE = ("epochs", "patience", "num_workers", "sagemaker", "_")
 
 
 def can_continue(job: TrainingJob) -> bool:
@@ -30,15 +37,24 @@ class Continued:
         return self._asked("epochs", self.epochs) + MORE_EPOCHS
 
     def difference(self, spec: TrainingSpec) -> str:
-        """What of a form does not fit the checkpoints, in words; "" when all does."""
-        given = {name.replace("-", "_"): value.strip('"') for name, value in self.job.hyperparameters.items()}
+        """What of a form does not fit the checkpoints, in words; "" when all does.
+
+        As train.py has it (``identity`` in training/run.py): of all settings only the number of epochs may differ.
+        """
         if spec.data_uri.rstrip("/") != self.job.data_uri.rstrip("/"):
             return "other pictures"
-        if spec.backbone != given.get("backbone", spec.backbone):
-            return "another backbone"
-        ways = (spec.hyperparameters.get("unfreeze", "0"), given.get("unfreeze", "0"))
-        if is_fine_tuned(ways[0]) != is_fine_tuned(ways[1]) or (is_fine_tuned(ways[0]) and ways[0] != ways[1]):
-            return "another part of the network is trained"
+        before = _clean(self.job.hyperparameters)
+        now = _clean(
+            {
+                "backbone": spec.backbone,
+                "learning_rate": str(spec.learning_rate),
+                "batch_size": str(spec.batch_size),
+                **spec.hyperparameters,
+            }
+        )
+        names = sorted(name for name in {**before, **now} if _value(before, name) != _value(now, name))
+        if names:
+            return f"another {', '.join(words_of(name).lower() for name in names)}"
         if spec.epochs <= self.epochs:
             return f"its {self.epochs} epochs are done"
         return ""
@@ -60,3 +76,18 @@ class Continued:
     def _asked(self, name: str, otherwise: int) -> int:
         text = self.job.hyperparameters.get(name, "").strip('"')
         return int(text) if text.isdigit() else otherwise
+
+
+def _clean(given: Mapping[str, str]) -> dict[str, str]:
+    found = {name.replace("-", "_"): value.strip('"') for name, value in given.items()}
+    return {name: value for name, value in found.items() if not name.startswith(_FREE)}
+
+
+def _value(given: Mapping[str, str], name: str) -> float | str:
+    """As the script reads it, so that 1e-3 is 0.001; the default where nothing was given."""
+    default = "1" if name == "views" and given.get("unfreeze", "0") != "0" else _DEFAULTS.get(name, "")
+    text = given.get(name, default).lower()
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -19,6 +19,7 @@ from workers.types import EpochMetrics
 
 TONES = ("series1", "series2", "series3", "series4", "series6", "series5")
 WORDS = {"learning_rate": "Learning rate", "batch_size": "Batch size", "weight_decay": "Weight decay"}
+WORDS |= {"unfreeze": "Stages trained", "ema": "Average of the weights", "flip_test": "Mirrored answers"}
 # An overlay of more lines than this is a carpet.
 MOST_LINES = 60
 
