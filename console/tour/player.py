@@ -33,6 +33,8 @@ from console.widgets.base import below
 SIZE = (1440, 900)
 # A tour of minutes, with curves that rise.
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
+# Fine-tuning is for GPUs: here of small pictures, and as many epochs as an interruption needs to be seen.
+FINE_EPOCHS = 3
 # CloudWatch has a point a minute: two jobs are two spikes when two points lie between them, and when each of them
 # is busy for most of a minute, with so many views of each picture.
 BETWEEN_JOBS, VIEWS = 125.0, 8
@@ -77,6 +79,7 @@ async def _play(out: Path, state_dir: Path | None) -> int:
             await story.samples(CLASSES, PER_CLASS)
             await story.upload()
             await story.train(EPOCHS)
+            await story.fine_tune(FINE_EPOCHS)
             await story.tune(TRIALS, AT_ONCE, EPOCHS)
             await story.compare(HOSTS)
             await story.deploy()

@@ -18,12 +18,15 @@ from console.tour.story_functions import FunctionSteps
 from console.tour.story_notebooks import NotebookSteps
 from console.tour.story_scaling import ScalingSteps
 from console.tour.story_security import SecuritySteps
+from console.tour.story_training import TrainingSteps
 
 if TYPE_CHECKING:
     from console.app import Application
 
 
-class Story(EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, NotebookSteps, SecuritySteps, DailySteps):
+class Story(
+    TrainingSteps, EvaluationSteps, FunctionSteps, ScalingSteps, ComputeSteps, NotebookSteps, SecuritySteps, DailySteps
+):
     """Plays the steps on one open window. ``watch(name)`` is awaited at every sight worth a picture."""
 
     def __init__(self, application: Application, folder: Path, watch: Watch | None = None) -> None:
