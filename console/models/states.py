@@ -58,6 +58,7 @@ _KNOWN: dict[str, tuple[Tone, str]] = {
     "ok": ("ok", ""),
     "private": ("ok", "lock"),
     "inprogress": ("run", ""),
+    "interrupted": ("warn", ""),
     "running": ("run", ""),
     "creating": ("run", ""),
     "updating": ("run", ""),

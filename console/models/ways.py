@@ -41,6 +41,14 @@ def hyperparameters_of(given: Mapping[str, Any]) -> dict[str, str]:
     return {"unfreeze": given["stages"], **stronger, **({"flip-test": "true"} if given["mirrored"] else {})}
 
 
+def stage_words(unfreeze: str) -> str:
+    """``Head only``, ``All stages``, ``The last 2 stages``, of a value of ``unfreeze``."""
+    text = unfreeze.strip('"').removesuffix(".0")
+    if not is_fine_tuned(text):
+        return "Head only"
+    return dict(STAGES).get(text, f"The last {text} stages")
+
+
 def values_of(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """The reverse, from hyperparameters with underscores: only what they say."""
     unfreeze = hyperparameters.get("unfreeze", "0").strip('"')

@@ -54,11 +54,11 @@ async def test_a_job_goes_on_for_ten_more_epochs_from_a_copy(make_application: C
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"way": "head"}, "another stages trained"),
-        ({"stages": "all"}, "another stages trained"),
-        ({"rate": 0.01, "batch": 32}, "another batch size, learning rate"),
-        ({"extra": "seed=3"}, "another seed"),
-        ({"backbone": "resnet18"}, "another backbone"),
+        ({"way": "head"}, "what is trained"),
+        ({"stages": "all"}, "what is trained"),
+        ({"rate": 0.01, "batch": 32}, "batch size, learning rate"),
+        ({"extra": "seed=3"}, "other settings (seed)"),
+        ({"backbone": "resnet18"}, "other settings (backbone)"),
         ({"epochs": 12}, "its 12 epochs are done"),
     ],
 )

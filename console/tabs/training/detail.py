@@ -51,7 +51,12 @@ if TYPE_CHECKING:
     from workers.services import Services
 
 POLL_SECONDS = 1.0
-_SETTINGS = {"Backbone": "backbone", "Learning rate": "learning_rate", "Batch size": "batch_size"}
+_SETTINGS = {
+    "Trained": "unfreeze",
+    "Backbone": "backbone",
+    "Learning rate": "learning_rate",
+    "Batch size": "batch_size",
+}
 # The state is asked for every so many polls of the log.
 _DESCRIBE_EVERY = 3
 # CloudWatch bills each reading, and has a new figure once a minute.

@@ -54,7 +54,7 @@ class Continued:
         )
         names = sorted(name for name in {**before, **now} if _value(before, name) != _value(now, name))
         if names:
-            return f"another {', '.join(words_of(name).lower() for name in names)}"
+            return f"other settings ({', '.join(words_of(name).lower() for name in names)})"
         if spec.epochs <= self.epochs:
             return f"its {self.epochs} epochs are done"
         return ""

@@ -10,6 +10,7 @@ from console.models.columns import DASH, Column
 from console.models.format import duration, fraction
 from console.models.running import BACKBONES
 from console.models.states import State
+from console.models.ways import stage_words
 from console.tabs.training.rows import trial_number, trial_seconds
 from console.tabs.training.tuning.trial_strip import Mark
 from console.widgets.charts.parallel import Axis, Thread
@@ -19,7 +20,7 @@ from workers.types import EpochMetrics
 
 TONES = ("series1", "series2", "series3", "series4", "series6", "series5")
 WORDS = {"learning_rate": "Learning rate", "batch_size": "Batch size", "weight_decay": "Weight decay"}
-WORDS |= {"unfreeze": "Stages trained", "ema": "Average of the weights", "flip_test": "Mirrored answers"}
+WORDS |= {"unfreeze": "What is trained", "ema": "Average of the weights", "flip_test": "Mirrored answers"}
 # An overlay of more lines than this is a carpet.
 MOST_LINES = 60
 
@@ -35,6 +36,8 @@ def setting_words(name: str, text: str) -> str:
     text = text.strip('"')
     if name.replace("-", "_") == "backbone":
         return dict(BACKBONES).get(text, text)
+    if name == "unfreeze":
+        return stage_words(text)
     try:
         value = float(text)
     except ValueError:
