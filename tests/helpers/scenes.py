@@ -14,6 +14,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from console.look.theme import theme
 from console.tabs import TABS
 from console.tabs.base import Tab
+from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.overview.security.part import SecurityPart
 from console.widgets.frames.banner import Banner
 from console.widgets.pictures.viewer import Viewer
@@ -229,6 +231,14 @@ class Stage:
         tab.form.form.row("name").field.setFocus()
         tab.form.modes.set_current("tuning")
 
+    async def fine_tuning(self) -> None:
+        """The launch form of a fine-tuning, gone on from another job."""
+        await self.form()
+        form = self.tab("training").form
+        job = next(job for job in full.jobs() if job.name == full.JOB)
+        settings = {"unfreeze": "all", "epochs": "12"}
+        form.continue_job(replace(job, checkpoint_uri="s3://bucket/kept", hyperparameters=settings), 12)
+
     async def endpoints(self) -> None:
         """An endpoint chosen."""
         tab = self.tab("endpoints")
@@ -252,6 +262,8 @@ class Stage:
         await self.compute()
         self.tab("compute").train()
         await self.asked("JobDialog")
+        assert isinstance(self.dialog, JobDialog)
+        self.dialog.form.set_values({"way": "tune"})
 
     async def _scaling(self, kind: str, view: str = "now") -> None:
         tab = self.tab("scaling")
@@ -421,7 +433,8 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     name: getattr(Stage, name)
     for name in (
         "overview", "idle", "rules", "budget", "notebook", "tear_down", "unsafe", "role", "events",
-        "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "endpoints", "function", "predict",
+        "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "fine_tuning",
+        "endpoints", "function", "predict",
         "evaluation", "mistakes", "calibration", "compared",
         "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",

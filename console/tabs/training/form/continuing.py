@@ -13,7 +13,8 @@ from workers.types import TrainingJob, TrainingSpec
 MORE_EPOCHS = 10
 # What train.py takes where a job was given nothing.
 _DEFAULTS = {
-    "learning_rate": "0.001", "batch_size": "64", "views": "3", "unfreeze": "0", "ema": "0", "flip_test": "false",
+    "backbone": "efficientnet_lite0", "learning_rate": "0.001", "batch_size": "64", "views": "3", "unfreeze": "0",
+    "ema": "0", "flip_test": "false",
 }  # fmt: skip
 # What may differ, and what is no setting of the script.
 _FREE = ("epochs", "patience", "num_workers", "sagemaker", "_")

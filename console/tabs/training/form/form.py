@@ -111,6 +111,7 @@ class LaunchForm(QFrame):
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(24, 0, 24, 4)
+        column.setSpacing(10)
         column.addWidget(self._continued_line)
         column.addWidget(self.form)
         column.addStretch(1)
