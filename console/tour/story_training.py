@@ -6,7 +6,7 @@ from console.models.ways import HEAD, TUNE
 from console.tour.hands import Hands, StoryFailed
 
 # Small pictures and one stage: seconds on two processors, where a real one takes minutes on a GPU.
-_QUICK = "image_size=64"
+_QUICK = "image_size=64, patience=0"
 
 
 class TrainingSteps(Hands):
@@ -32,14 +32,15 @@ class TrainingSteps(Hands):
                 raise StoryFailed("Interrupting the job was not offered.")
             entry[2]()
             dialog = await self._dialog("ConfirmDialog")
-            await self._look("interrupt-dialog")
             self._click(dialog.confirm_button)
+            await self._until(lambda: tab.detail.job.interruptions or not tab.detail.job.running, "nothing was taken")
+            await self._look("interrupted")
             await self._until(lambda: not tab.detail.job.running, "the job did not end", lambda: tab.detail.epochs_seen)
             job = tab.detail.job
             if job.status != "Completed" or job.interruptions != 1:
                 raise StoryFailed(f"The job ended {job.status}, interrupted {job.interruptions} times.")
             await self._until(tab.detail.continue_button.isVisible, "continuing was not offered")
-            await self._look("interrupted-job")
+            await self._look("interrupted-job-done")
             self._click(tab.detail.continue_button)
             await self._look("continue-form")
             step.result.update(job=job.name, epochs=tab.detail.epochs_seen, next=form.form.value("epochs"))
