@@ -100,6 +100,8 @@ class LaunchRequest:
     channels: Mapping[str, str]
     # "" for none.
     checkpoint_uri: str
+    # One for each host, and one for each GPU of a host: torchrun starts them.
+    several_processes: bool
     environment: Mapping[str, str] = field(repr=False)
     max_wait_seconds: int | None = None
     requirements_text: str | None = None

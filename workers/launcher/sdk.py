@@ -175,7 +175,7 @@ class SdkLauncher:
                 requirements=request.requirements,
                 ignore_patterns=IGNORED_SOURCES,
             ),
-            distributed=Torchrun() if request.instance_count > 1 else None,
+            distributed=Torchrun() if request.several_processes else None,
             compute=Compute(
                 instance_type=request.instance_type,
                 instance_count=request.instance_count,

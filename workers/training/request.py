@@ -12,6 +12,7 @@ from workers.errors.tree import InvalidInput
 from workers.launcher.request import LaunchRequest, MetricDefinition
 from workers.paths import METRIC_DEFINITIONS, TRAINING_SOURCE
 from workers.training.images import image_uri
+from workers.training.machines import gpus
 from workers.training.spot import max_wait_seconds
 from workers.types import TrainingSpec
 
@@ -40,6 +41,7 @@ def launch_request(spec: TrainingSpec, region: str, role_arn: str = "") -> Launc
         max_runtime_seconds=spec.max_runtime_seconds,
         max_wait_seconds=max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
         checkpoint_uri=checkpoint_uri(spec.output_bucket, spec.job_name) if keeps_checkpoints(spec) else "",
+        several_processes=spec.instance_count > 1 or gpus(spec.instance_type) > 1,
         hyperparameters={
             "backbone": spec.backbone,
             "epochs": str(spec.epochs),

@@ -41,6 +41,22 @@ def test_a_job_that_may_have_to_go_on_keeps_checkpoints_at_a_place_of_its_own(ch
     assert LaunchRequest.from_wire(whole.to_wire()) == whole
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "hosts", "several"),
+    [
+        ("ml.m5.xlarge", 1, False),
+        ("ml.m5.xlarge", 2, True),
+        ("ml.g4dn.xlarge", 1, False),
+        ("ml.g4dn.12xlarge", 1, True),
+        ("ml.p3.8xlarge", 1, True),
+        ("ml.new.xlarge", 1, False),
+    ],
+)
+def test_each_host_and_each_gpu_gets_a_process(instance_type, hosts, several):
+    spec = replace(SPEC, instance_type=instance_type, instance_count=hosts)
+    assert launch_request(spec, "us-east-1").several_processes is several
+
+
 def test_trials_on_spot_keep_theirs():
     spec = TuningSpec("tune", "s3://data/dogs", "data")
     definitions = [
