@@ -33,19 +33,18 @@ JOB = TrainingJob(
 async def test_a_job_goes_on_for_ten_more_epochs_from_a_copy(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
     form.continue_job(JOB, 12)
-    await until(lambda: DATA in form._pictures)
+    await until(lambda: form.pictures)
     spec = form.spec()
     assert isinstance(spec, TrainingSpec)
     assert (spec.epochs, spec.continue_from, spec.continued_epochs) == (12 + MORE_EPOCHS, KEPT, 12)
     assert spec.job_name != JOB.name and spec.hyperparameters["unfreeze"] == "2"
-    line = form._continued_line
-    assert "after epoch 12" in line.text and "stays as it is" in line.text and line.isVisibleTo(form)
+    assert "after epoch 12" in form.continued_words and "stays as it is" in form.continued_words
     form.update_state()
     rest = form.cost.total.text()
     form.start_anew()
     whole = form.spec()
     assert isinstance(whole, TrainingSpec) and whole.continue_from == "" and whole.epochs == spec.epochs
-    assert not line.text and form.cost.total.text() > rest, "all epochs cost more than the rest of them"
+    assert not form.continued_words and form.cost.total.text() > rest, "all epochs cost more than the rest of them"
     copied = LaunchTraining(spec).cli()
     assert f"aws s3 cp --recursive {KEPT}/ s3://dogs-1/sagedeck/jobs/{spec.job_name}/checkpoints/\n" in copied
     assert "aws s3 cp" not in LaunchTraining(whole).cli()
@@ -70,7 +69,7 @@ async def test_what_does_not_fit_the_checkpoints_is_said_and_not_sent(
     form.form.set_values(changes)
     spec = form.spec()
     assert isinstance(spec, TrainingSpec) and spec.continue_from == ""
-    assert words in form._continued_line.text
+    assert words in form.continued_words
 
 
 async def test_other_pictures_are_another_job(make_application: Callable[..., Any]) -> None:
@@ -79,17 +78,17 @@ async def test_other_pictures_are_another_job(make_application: Callable[..., An
     form.choose_data("s3://dogs-1/cats")
     spec = form.spec()
     assert isinstance(spec, TrainingSpec) and spec.continue_from == ""
-    assert "other pictures" in form._continued_line.text
+    assert "other pictures" in form.continued_words
 
 
 async def test_a_job_that_is_run_again_goes_on_from_nothing(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
     form.continue_job(JOB, 0)
-    assert "epoch" not in form._continued_line.text, "how many it has done is not known"
+    assert "epoch" not in form.continued_words, "how many it has done is not known"
     form.clone(JOB)
     spec = form.spec()
     assert isinstance(spec, TrainingSpec) and spec.continue_from == "" and spec.keep_checkpoints
-    assert not form._continued_line.text
+    assert not form.continued_words
 
 
 @pytest.mark.parametrize(
@@ -111,6 +110,7 @@ async def test_only_a_job_that_ended_with_checkpoints_offers_it(
     assert can_continue(job) is can
     detail = JobDetail(application.ctx)
     qtbot.addWidget(detail)
+    # Showing it would follow its log, too.
     detail._set_job(job)
     assert detail.continue_button.isVisibleTo(detail) is can
     names = [entry[0] for entry in menu_of(application.ctx, [JobRow(job)], ACTIONS, False)]

@@ -82,8 +82,7 @@ async def test_train_py_takes_every_hyperparameter_that_the_form_sends(
 
 async def test_each_way_shows_its_own_fields_and_says_what_it_takes(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
-    form._pictures[DATA] = 8351
-    form.update_state()
+    form.set_pictures(DATA, 8351)
     choices = form.form.field("way", Choices)
     assert all(re.fullmatch(r"about \d+ min, \$\d\.\d\d", choices.note(way)) for way in (HEAD, TUNE))
     assert choices.note(HEAD) != choices.note(TUNE)
@@ -105,8 +104,8 @@ async def test_a_number_of_epochs_that_was_typed_stays(make_application: Callabl
 
 async def test_without_a_gpu_fine_tuning_says_so_and_offers_one(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
-    form._pictures[DATA] = 8351
-    form._offer_instances()
+    form.set_pictures(DATA, 8351)
+    form.ctx.pricesChanged.emit()
     form.form.set_values({"way": TUNE, "instance": "ml.m5.xlarge"})
     row = form.form.row("way")
     slow = form.form.field("way", Choices).note(TUNE)
@@ -124,7 +123,7 @@ async def test_without_a_gpu_fine_tuning_says_so_and_offers_one(make_application
 
 async def test_what_is_not_known_is_no_number(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
-    form._pictures[DATA] = 8351
+    form.set_pictures(DATA, 8351)
     form.form.field("instance", ComboBox).addItem("ml.p9.xlarge", "ml.p9.xlarge")
     form.form.set_values({"way": TUNE, "instance": "ml.p9.xlarge"})
     assert form.cost.total.text() == "–"
@@ -166,7 +165,7 @@ async def test_ways_are_chosen_with_the_keyboard(make_application: Callable[...,
 
 async def test_a_limit_that_ends_the_job_first_is_told(make_application: Callable[..., Any]) -> None:
     form = await shown(make_application, "single")
-    form._pictures[DATA] = 8351
+    form.set_pictures(DATA, 8351)
     form.form.set_values({"way": TUNE, "minutes": 10})
     assert form.form.row("minutes").hint_text.startswith("It may take ") and form.launch_button.isEnabled()
     form.form.set_values({"minutes": 600})

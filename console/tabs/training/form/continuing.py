@@ -10,6 +10,7 @@ from console.widgets.forms.lines import LineTone
 from workers.endpoints.deployable import prepares_features
 from workers.types import TrainingJob, TrainingSpec
 
+# As many again as a form starts with.
 MORE_EPOCHS = 10
 # What train.py takes where a job was given nothing.
 _DEFAULTS = {

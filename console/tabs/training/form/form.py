@@ -268,6 +268,16 @@ class LaunchForm(QFrame):
         self.form.set_values({"epochs": self._continued.wanted_epochs})
         self.update_state()
 
+    @property
+    def continued_words(self) -> str:
+        """What is said of the job that is gone on from; "" for none."""
+        return self._continued_line.text
+
+    @property
+    def pictures(self) -> int | None:
+        """How many pictures the chosen data has; None until they were counted."""
+        return self._pictures.get(self.form.value("data") or "")
+
     def start_anew(self) -> None:
         """Go on from no other job; all else of the form stays."""
         self._continued = None
@@ -420,7 +430,11 @@ class LaunchForm(QFrame):
         )
 
     async def _read_pictures(self, services: Services, uri: str) -> None:
-        self._pictures[uri] = await services.tuning.pictures(uri)
+        self.set_pictures(uri, await services.tuning.pictures(uri))
+
+    def set_pictures(self, uri: str, number: int) -> None:
+        """How many pictures a place has, for the estimates."""
+        self._pictures[uri] = number
         if uri == self.form.value("data"):
             self._say_pictures(uri)
             self.update_state()

@@ -13,8 +13,8 @@ from sandbox.core.settings import WrongSetting, spot_interruptions
 from sandbox.sagemaker.training.record import JobRecord
 from sandbox.sagemaker.training.spot import billable_seconds, run_limit, trained_seconds
 from sandbox.wire.errors import AwsError
+from tests.helpers.training_bench import SLEEPS, STUBBORN, Bench
 from tests.helpers.waiting import wait_for
-from tests.unit.sandbox.sagemaker.training.test_jobs import SLEEPS, STUBBORN, Bench
 
 KEPT = {"S3Uri": "s3://bucket/kept"}
 SPOT = {
