@@ -459,21 +459,6 @@ class JobPage:
 
 
 @dataclass(frozen=True)
-class MachineUse:
-    """What machines use over time, in percent: ``cpu`` of one core, ``memory`` and ``disk`` of what there is.
-
-    A line is empty where nobody has counted.
-    """
-
-    cpu: tuple[tuple[datetime, float], ...] = ()
-    memory: tuple[tuple[datetime, float], ...] = ()
-    disk: tuple[tuple[datetime, float], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.cpu or self.memory or self.disk)
-
-
-@dataclass(frozen=True)
 class EndpointMetrics:
     """How an endpoint is used. ``invocations`` is per minute, ``latency_ms`` the median model time per minute.
 

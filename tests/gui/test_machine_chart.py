@@ -14,8 +14,9 @@ from console.widgets.charts.machine_chart import MachineChart, machine_series
 from tests.helpers import full_account as full
 from tests.helpers.scenes import stage_of
 from tests.helpers.waiting import until
+from workers.aws.machine_use import MachineUse
 from workers.errors.tree import AccessDenied
-from workers.types import MachineUse, TrainingJob
+from workers.types import TrainingJob
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

@@ -23,7 +23,6 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from console.look.theme import theme
 from console.tabs import TABS
 from console.tabs.base import Tab
-from console.tabs.compute.job_dialog import JobDialog
 from console.tabs.overview.security.part import SecurityPart
 from console.widgets.frames.banner import Banner
 from console.widgets.pictures.viewer import Viewer
@@ -236,8 +235,7 @@ class Stage:
         await self.form()
         form = self.tab("training").form
         job = next(job for job in full.jobs() if job.name == full.JOB)
-        settings = {"unfreeze": "all", "epochs": "12"}
-        form.continue_job(replace(job, checkpoint_uri="s3://bucket/kept", hyperparameters=settings), 12)
+        form.continue_job(replace(job, checkpoint_uri="s3://b/kept", hyperparameters={"unfreeze": "all"}), 12)
 
     async def endpoints(self) -> None:
         """An endpoint chosen."""
@@ -262,8 +260,6 @@ class Stage:
         await self.compute()
         self.tab("compute").train()
         await self.asked("JobDialog")
-        assert isinstance(self.dialog, JobDialog)
-        self.dialog.form.set_values({"way": "tune"})
 
     async def _scaling(self, kind: str, view: str = "now") -> None:
         tab = self.tab("scaling")

@@ -22,6 +22,7 @@ from tests.helpers.load import FakeLoad
 from tests.helpers.safety import FakeSecurity, FakeTrail
 from tests.helpers.scaling import FakeScaling
 from tests.helpers.waiting import until
+from workers.aws.machine_use import MachineUse
 from workers.aws.machines import Machines
 from workers.aws.quotas import Quota, Quotas
 from workers.aws.session import AwsSession
@@ -32,7 +33,7 @@ from workers.functions.types import Function
 from workers.prices.refresh import Pricing
 from workers.prices.table import PriceTable
 from workers.training.jobs import Training
-from workers.types import Backend, Endpoint, Identity, MachineUse, TrainingJob
+from workers.types import Backend, Endpoint, Identity, TrainingJob
 
 SANDBOX = Backend("sandbox", "Sandbox", "us-east-1", endpoint_url="http://127.0.0.1:9")
 AWS = Backend("aws", "work", "eu-central-1", profile_name="work")

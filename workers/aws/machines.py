@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from workers.aws.machine_use import MachineUse
 from workers.aws.session import AwsSession
 from workers.aws.times import utc
 from workers.errors.tree import SageDeckError
-from workers.types import MachineUse, TrainingJob
+from workers.types import TrainingJob
 
 JOBS, ENDPOINTS = "/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"
 NAMES = {"cpu": "CPUUtilization", "memory": "MemoryUtilization", "disk": "DiskUtilization"}

@@ -11,7 +11,7 @@ from console.models.chart import Series
 from console.widgets.base import draw_text, text_width
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.pens import pen_of
-from workers.types import MachineUse
+from workers.aws.machine_use import MachineUse
 
 # Pixels: the line of a series in the legend, and the gaps behind line, name and figure.
 _SWATCH, _AFTER_SWATCH, _AFTER_NAME, _AFTER_FIGURE = 10, 5, 5, 10
