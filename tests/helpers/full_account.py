@@ -20,6 +20,7 @@ from tests.helpers.models import NOW, ModelServices, endpoint
 from tests.helpers.safety import FakeSecurity, FakeTrail, happened, some_events, unsafe_account
 from tests.helpers.scaling import scaled_account
 from workers.access.role_check import RoleChecks
+from workers.aws.machine_use import MachineUse
 from workers.errors.tree import NotFound
 from workers.functions.calls import FunctionCall
 from workers.functions.service import Functions
@@ -52,7 +53,6 @@ from workers.types import (
     JobPage,
     JobReport,
     LogEvent,
-    MachineUse,
     S3Object,
     TrainingJob,
     UploadResult,

@@ -233,9 +233,8 @@ class Stage:
     async def fine_tuning(self) -> None:
         """The launch form of a fine-tuning, gone on from another job."""
         await self.form()
-        form = self.tab("training").form
-        job = next(job for job in full.jobs() if job.name == full.JOB)
-        form.continue_job(replace(job, checkpoint_uri="s3://b/kept", hyperparameters={"unfreeze": "all"}), 12)
+        job = replace(full.jobs()[1], checkpoint_uri="s3://b/kept", hyperparameters={"unfreeze": "all"})
+        self.tab("training").form.continue_job(job, 12)
 
     async def endpoints(self) -> None:
         """An endpoint chosen."""
@@ -430,8 +429,7 @@ SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     for name in (
         "overview", "idle", "rules", "budget", "notebook", "tear_down", "unsafe", "role", "events",
         "data", "bucket", "job", "report", "failed", "tuning", "compare", "form", "fine_tuning",
-        "endpoints", "function", "predict",
-        "evaluation", "mistakes", "calibration", "compared",
+        "endpoints", "function", "predict", "evaluation", "mistakes", "calibration", "compared",
         "compute", "launch", "train", "scaling", "plan", "replay", "load", "schedule", "counts", "concurrency",
         "viewer", "result", "activity", "settings", "shortcuts", "deploy", "delete", "findings", "samples",
     )
