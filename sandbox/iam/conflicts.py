@@ -35,6 +35,13 @@ _OF_POLICIES = frozenset(
         "UntagPolicy",
     }
 )
+# moto has other words for these where it is asked for the thing itself.
+_MISSING = {
+    "GroupName": "The group with name {} cannot be found.",
+    "PolicyArn": "Policy {} was not found.",
+    "RoleName": "The role with name {} cannot be found.",
+    "UserName": "The user with name {} cannot be found.",
+}
 _DETACH, _INLINE = "must detach all policies first", "must delete policies first"
 _KEYS, _MEMBERS = "must delete access keys first", "must remove users from group first"
 # What keeps an entity from being deleted: who lists it, under which member, and what is to be done first.
@@ -79,7 +86,13 @@ class Conflicts:
             look(members)
 
     def _ask(self, operation: str, **members: object) -> Members:
-        return self._calls.moto("iam", operation, members)
+        try:
+            return self._calls.moto("iam", operation, members)
+        except AwsError as error:
+            if error.code != "NoSuchEntity":
+                raise
+            member, name = next(iter(members.items()))
+            raise AwsError("NoSuchEntity", _MISSING[member].format(name), 404) from None
 
     def _delete_policy(self, members: Members) -> None:
         arn = members["PolicyArn"]

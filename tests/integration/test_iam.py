@@ -298,8 +298,9 @@ def test_nothing_is_changed_that_is_not_there_or_not_the_accounts(sandbox: Sandb
         "NotImplemented",
         "The sandbox does not offer iam:CreateUser with PermissionsBoundary.",
     )
-    with pytest.raises(missing):
-        iam.update_group(GroupName="nobody")
+    for call in (iam.update_group, iam.delete_group):
+        with pytest.raises(missing, match="The group with name nobody cannot be found"):
+            call(GroupName="nobody")
     with pytest.raises(missing):
         iam.list_entities_for_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/nobody")
     with pytest.raises(missing):
