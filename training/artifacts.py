@@ -6,11 +6,12 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from model import Classifier
 
-CODE_FILES = ("inference.py", "device.py", "model.py", "lite0.py", "os_words.py", "picture_ends.py", "pictures.py")
+CODE_FILES = ("inference.py", "device.py", "model.py", "lite.py", "os_words.py", "picture_ends.py", "pictures.py")
 
 
 def write_model(
@@ -20,7 +21,14 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
     torch.save(state, folder / "model.pth")
-    about = {"classes": list(names), "folders": list(folders), "backbone": backbone, "image_size": image_size}
+    about: dict[str, Any] = {
+        "classes": list(names),
+        "folders": list(folders),
+        "backbone": backbone,
+        "image_size": image_size,
+    }
+    # Left out where it is not so: what is written for a run without it stays the same.
+    about |= {"flip_test": True} if classifier.flips else {}
     (folder / "classes.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
     code, here = folder / "code", Path(__file__).parent
     code.mkdir(exist_ok=True)

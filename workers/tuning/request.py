@@ -22,7 +22,9 @@ MAX_NAME = 32
 LEAST_RUNTIME = 120
 DATA_VARIABLE = "SAGEDECK_DATA_URI"
 # Other settings of these make other features: tuning them means that every job computes its own.
-FEATURE_SETTINGS = frozenset({"backbone", "weights", "views", "image_size", "seed", "unfreeze", "data_dir"})
+FEATURE_SETTINGS = frozenset(
+    {"backbone", "weights", "views", "image_size", "seed", "unfreeze", "flip_test", "data_dir"}
+)
 
 
 def tuning_name_problem(name: str) -> str | None:

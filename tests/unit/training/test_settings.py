@@ -144,3 +144,11 @@ def test_checkpoints_go_where_sagemaker_keeps_them_if_there_is_such_a_place(
     assert parse([], CHANNELS).checkpoint_dir == tmp_path / "checkpoints"
     assert parse(["--checkpoint-dir", "none"], CHANNELS).checkpoint_dir is None
     assert parse(["--checkpoint-dir", "here"], CHANNELS).checkpoint_dir == Path("here")
+
+
+def test_the_side_follows_the_backbone_and_the_weights_the_channel() -> None:
+    sides = [parse(["--backbone", f"efficientnet_lite{n}"], CHANNELS).image_size for n in range(3)]
+    assert sides == [224, 240, 260] and parse(["--backbone", "resnet18"], CHANNELS).image_size == 224
+    assert parse(["--backbone", "efficientnet_lite2", "--image-size", "224"], CHANNELS).image_size == 224
+    assert parse([], {**CHANNELS, "SM_CHANNEL_WEIGHTS": "/in/weights"}).weights == "/in/weights"
+    assert parse(["--weights", "none"], {**CHANNELS, "SM_CHANNEL_WEIGHTS": "/in/weights"}).weights == "none"

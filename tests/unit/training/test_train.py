@@ -209,3 +209,15 @@ def test_sigterm_saves_the_best_model_and_ends_well(small_folder: Path, tmp_path
     report = report_of(tmp_path / "m")
     assert report["ended"] == "sigterm" and len(report["curves"]) >= 3 and report["test_accuracy"] is not None
     assert (tmp_path / "m" / "model.pth").is_file()
+
+
+def test_a_model_that_looks_at_mirror_images_too_is_served_so(small_folder: Path, tmp_path: Path) -> None:
+    import inference
+
+    run = ["--data-dir", str(small_folder), "--model-dir", str(tmp_path / "m"), *SMALL, "--epochs", "1", "--views", "1"]
+    assert train.main([*run, "--flip-test", "true"]) == 0
+    about = json.loads((tmp_path / "m" / "classes.json").read_text(encoding="utf-8"))
+    assert about["flip_test"] is True and inference.model_fn(str(tmp_path / "m")).classifier.flips
+    assert train.main(run) == 0
+    about = json.loads((tmp_path / "m" / "classes.json").read_text(encoding="utf-8"))
+    assert "flip_test" not in about and not inference.model_fn(str(tmp_path / "m")).classifier.flips

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as TensorFlow trained it (timm's ``tf_efficientnet_lite0``): features only.
+"""EfficientNet-Lite0, 1 and 2 as TensorFlow trained them (timm's ``tf_efficientnet_lite0``...): features only.
 
 Tan and Le, "EfficientNet", 2019; the Lite variant has no squeeze-and-excite, uses ReLU6, and keeps stem and
 head at their size. The names of modules are those of the published weights' entries.
@@ -7,14 +7,17 @@ head at their size. The names of modules are those of the published weights' ent
 from __future__ import annotations
 
 import functools
+import math
 import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-# (blocks, kernel, stride of the first block, expansion, channels)
+# Of Lite0: (blocks, kernel, stride of the first block, expansion, channels)
 BLOCKS = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -25,6 +28,31 @@ BLOCKS = (
     (1, 3, 1, 6, 320),
 )
 TF_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the family: by how much it is wider and deeper than Lite0, and the file of its published weights."""
+
+    width: float
+    depth: float
+    sha256: str
+
+    def blocks(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """As ``BLOCKS``; the Lite variants keep the first and the last group at their depth."""
+        for number, (count, kernel, stride, expansion, channels) in enumerate(BLOCKS):
+            deeper = count if number in (0, len(BLOCKS) - 1) else math.ceil(count * self.depth)
+            # Whole eights, the nearest.
+            wider = int(channels * self.width + 4) // 8 * 8
+            yield deeper, kernel, stride, expansion, wider
+
+
+# Each weights' package has one release; the licence of all three is Apache-2.0.
+MEMBERS = {
+    "efficientnet_lite0": Member(1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    "efficientnet_lite1": Member(1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    "efficientnet_lite2": Member(1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+}
 
 
 class SamePadConv(nn.Conv2d):
@@ -146,18 +174,19 @@ class InvertedResidual(nn.Module):
         self._project_conv, self._bn2 = FusedConv(self._project_conv, self._bn2, clamps=False), nn.Identity()
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """(batch, 3, height, width), normalised with mean 127 and deviation 128 of 255, to (batch, 1280)."""
 
     features = 1280
 
-    def __init__(self) -> None:
+    def __init__(self, member: Member) -> None:
         super().__init__()
+        self._groups = list(member.blocks())
         self._conv_stem = SamePadConv(3, 32, 3, 2)
         self._bn0: nn.Module = _norm(32)
         blocks: list[nn.Module] = []
         channels = 32
-        for count, kernel, stride, expansion, outputs in BLOCKS:
+        for count, kernel, stride, expansion, outputs in self._groups:
             for index in range(count):
                 blocks.append(InvertedResidual(channels, outputs, kernel, stride if index == 0 else 1, expansion))
                 channels = outputs
@@ -185,7 +214,7 @@ class EfficientNetLite0(nn.Module):
         """Stem, the seven groups of blocks, and the last convolution: nine stages."""
         parts: list[list[nn.Module]] = [[self._conv_stem, self._bn0]]
         start = 0
-        for count, *_ in BLOCKS:
+        for count, *_ in self._groups:
             parts.append(list(self._blocks[start : start + count]))
             start += count
         return [*parts, [self._conv_head, self._bn1]]
