@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.compat import __main__ as compat
 from tests.compat import environments
-from tests.compat.containers import room, serving
+from tests.compat.containers import room, serving, training
 from tests.compat.outcome import NotJudged, Outcome, Status, Wrong, judged, status, table
 
 
@@ -87,3 +89,17 @@ def test_a_bad_request_needs_a_sentence_from_both(
 ) -> None:
     found = serving.differs(QUESTION, serving.Told(*ours), serving.Told(*theirs), serving.SAME)
     assert (says in found) if says else found == ""
+
+
+def saved(**tensors: list[float]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save({name: torch.tensor(values) for name, values in tensors.items()}, buffer)
+    return buffer.getvalue()
+
+
+def test_weights_are_compared_by_the_size_of_their_tensor() -> None:
+    ours = saved(backbone=[3.0, -1.0], head=[0.01, 0.002])
+    assert training.weights_differ(ours, ours, training.SAME) == ([], 0.0)
+    # Small beside the backbone, and a tenth of the head.
+    assert training.weights_differ(ours, saved(backbone=[3.0, -1.0], head=[0.011, 0.002]), 0.02)[0] == ["head"]
+    assert training.weights_differ(ours, saved(backbone=[3.0, -1.0]), 0.02)[0] == ["tensors: ['head']"]
