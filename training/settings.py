@@ -132,6 +132,7 @@ def _by_mode(given: dict[str, Any]) -> tuple[str, ...]:
         given["image_size"] = SIZES.get(given["backbone"], USUAL_SIZE)
     if given["schedule"] == "auto":
         given["schedule"] = mode["schedule"]
+        missing.append("schedule")
     return tuple(name for name in missing if mode[name] != HEAD[name])
 
 

@@ -22,7 +22,7 @@ from model import Head
 from settings import Settings, parse
 from stopping import Stop
 
-SMALL = ["--image-size", "64", "--batch-size", "16", "--views", "2", "--weights", "none"]
+SMALL = ["--image-size", "64", "--batch-size", "16", "--views", "2"]
 SAME = ("epoch", "train:loss", "train:accuracy", "valid:loss", "valid:accuracy", "valid:best_accuracy")
 EPOCHS, STEPS = 6, 4
 

@@ -120,7 +120,7 @@ def test_fine_tuning_has_defaults_of_its_own_and_says_which() -> None:
     assert (head.epochs, head.learning_rate, head.views, head.schedule) == (10, 1e-3, 3, "cosine")
     assert head.defaulted == () and (head.weight_decay, head.decay) == ("auto", 0.01)
     assert tuned.unfreeze == "all" and tuned.views == 1 and tuned.warmup > 0
-    assert {"views", "warmup"} <= set(tuned.defaulted)
+    assert {"views", "warmup", "schedule"} <= set(tuned.defaulted) and tuned.schedule == "one-cycle"
     given = parse(["--unfreeze", "2.0", "--views", "4", "--epochs", "3", "--warmup", "0"], CHANNELS)
     assert (given.unfreeze, given.views, given.epochs, given.warmup) == (2, 4, 3, 0)
     assert not {"views", "epochs", "warmup"} & set(given.defaulted)
