@@ -39,6 +39,7 @@ NOTEBOOKS = "tests/integration/test_notebooks.py"
 OPT_ML = "tests/unit/sandbox/containers/test_opt_ml.py"
 PROFILING = "tests/unit/sandbox/sagemaker/profiling/test_profiling.py"
 QUOTAS = "tests/unit/sandbox/billing/test_quotas.py"
+SPOT = "tests/unit/sandbox/sagemaker/training/test_interruption.py"
 WALLS = "tests/unit/sandbox/core/test_walls.py"
 WARM = "tests/unit/sandbox/core/test_warm.py"
 
@@ -276,6 +277,7 @@ STATEMENTS: dict[str, Callable[[SandboxProcess], None] | str] = {
     "Objects are not encrypted with keys of KMS": encryption,
     "a request that asks for it is refused": encryption,
     "Spot jobs are billed 32%": spot_jobs,
+    "there are instances again at once": f"{SPOT}::test_a_job_that_lost_its_instances_goes_on_from_its_checkpoints",
     "S3 reports AES256": files,
     "sees its own folder, the Python environment": f"{WALLS}::test_a_child_reads_its_own_and_nothing_of_the_operators",
     "still use this computer's network": f"{FUNCTIONS}::{NETWORK}",
