@@ -21,6 +21,8 @@ log_panel           ``LogPanel(title, head=)``, its ``view``: a ``LogView`` (``a
 chart               ``LineChart(title, y_format=)`` + ``Series``, ``Threshold``, ``Event`` of ``models.chart``
 scatter, parallel   ``ScatterChart`` + ``Dot``; ``ParallelChart`` + ``Axis``, ``Thread``: ``chosen(str key)``
 sparkline           ``Sparkline``, ``StackedBar``, ``Histogram``
+stacked             ``StackedChart`` + ``Layer``: what adds up, over time
+drawn_curve         ``DrawnCurve``: a day that is drawn with the pointer; ``machine_chart``: ``MachineChart``
 side_panel          ``SidePanel(title)``: ``add``, ``section``; handed to ``Tab.set_side``
 key_values          ``KeyValues([(label, value)], copy=)``
 thumbs              ``thumbnails().get(path, side, ratio)``: squares decoded off the GUI thread, cached

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,12 @@ import pytest
 from console.models.format import percents
 from console.tabs.training.commands import InterruptTraining, LaunchTraining, StopTraining
 from console.tabs.training.detail import JobDetail
-from console.tabs.training.form.continuing import MORE_EPOCHS, can_continue
+from console.tabs.training.form.continuing import DEFAULTS, MORE_EPOCHS, can_continue
 from console.tabs.training.menu import Actions, menu_of
 from console.tabs.training.rows import JobRow, spot_words
 from tests.helpers.training_tab import DATA, shown
 from tests.helpers.window import connect, until
+from training import settings
 from workers.types import TrainingJob, TrainingSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -150,3 +151,11 @@ def test_the_list_tells_an_interruption() -> None:
     assert spot_words(gone) == "yes, interrupted 1 time"
     ended = replace(gone, status="Completed", interruptions=2, training_seconds=100, billable_seconds=32)
     assert spot_words(ended) == f"yes, interrupted 2 times, {percents(0.68)} saved"
+
+
+@pytest.mark.parametrize("fine_tuned", [False, True])
+def test_what_a_job_was_not_given_is_compared_as_the_script_takes_it(fine_tuned: bool) -> None:
+    given = ["--unfreeze", "all"] if fine_tuned else []
+    taken = asdict(settings.parse([*given, "--data-dir", ".", "--model-dir", "."], {}))
+    told = {name: value for name, value in DEFAULTS[fine_tuned].items() if name != "unfreeze"}
+    assert {name: str(taken[name]).lower().removesuffix(".0") for name in told} == told

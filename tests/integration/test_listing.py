@@ -94,6 +94,22 @@ def value_of(shape: Shape, odd: bool, depth: int = 3) -> Any:
     return known.get(shape.type_name, "" if odd else "x")
 
 
+def failure_of(client: Any, operation: str, given: dict[str, Any]) -> str:
+    """What a call fails of, if it is the sandbox's fault; members that are refused by name are left out one by one."""
+    left = dict(given)
+    while True:
+        try:
+            getattr(client, xform_name(operation))(**left)
+        except ClientError as error:
+            refused = str(error).rpartition(" with ")[2].rstrip(".")
+            if error.response["Error"]["Code"] == "NotImplemented" and refused in left:
+                del left[refused]
+                continue
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                return str(error)
+        return ""
+
+
 @pytest.mark.parametrize("service", sorted(ALLOWED))
 def test_nothing_that_moto_answers_fails_for_what_a_client_can_send(sandbox: SandboxProcess, service: str) -> None:
     client = sandbox.client(service, config=Config(parameter_validation=False, retries={"max_attempts": 0}))
@@ -107,9 +123,6 @@ def test_nothing_that_moto_answers_fails_for_what_a_client_can_send(sandbox: San
                 for name, of in members.items()
                 if name != "DryRun" and (whole or name in shape.required_members)
             }
-            try:
-                getattr(client, xform_name(operation))(**given)
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                    failed.append(f"{operation} {given}: {error}")
+            if problem := failure_of(client, operation, given):
+                failed.append(f"{operation} {given}: {problem}")
     assert failed == []

@@ -74,7 +74,7 @@ class LaunchDialog(FormDialog):
             (
                 "end",
                 "When it shuts itself down",
-                ComboBox([("stop", "Stop: keep the disk"), ("terminate", "Terminate")]),
+                ComboBox(list(AT_END)),
             ),
             ("limit", "At the latest after", IntField(LIMIT_MINUTES, 0, 14_400, suffix="min"), _limit_hint),
         )

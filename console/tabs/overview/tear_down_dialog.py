@@ -332,7 +332,8 @@ class TearDownDialog(Dialog):
 def _about(ctx: AppContext) -> str:
     account = ctx.identity.account if ctx.identity is not None else ""
     region = ctx.backend.region if ctx.backend is not None else ""
-    return f"Account {account}, {region}. What depends on others goes first, roles last. It cannot be undone."
+    order = "What depends on others goes first, roles and networks last."
+    return f"Account {account}, {region}. {order} It cannot be undone."
 
 
 def _step_key(row: object) -> Key:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from console.models.ways import HEAD, RATES, TUNE
 from console.tabs.training.tuning.views import words_of
 from console.widgets.forms.lines import LineTone
 from workers.endpoints.deployable import prepares_features
+from workers.training.paces import is_fine_tuned
 from workers.types import TrainingJob, TrainingSpec
 
 # As many again as a form starts with.
 MORE_EPOCHS = 10
-# What train.py takes where a job was given nothing.
-_DEFAULTS = {
-    "backbone": "efficientnet_lite0", "learning_rate": "0.001", "batch_size": "64", "views": "3", "unfreeze": "0",
-    "ema": "0", "flip_test": "false",
-}  # fmt: skip
+_ALIKE = {"backbone": "efficientnet_lite0", "batch_size": "64", "unfreeze": "0", "ema": "0", "flip_test": "false"}
+# What train.py takes where a job was given nothing, for the head alone and for fine-tuning.
+DEFAULTS = {
+    False: _ALIKE | {"learning_rate": str(RATES[HEAD]), "views": "3"},
+    True: _ALIKE | {"learning_rate": str(RATES[TUNE]), "views": "1"},
+}
 # What may differ, and what is no setting of the script.
 _FREE = ("epochs", "patience", "num_workers", "sagemaker", "_")
 
@@ -87,8 +90,7 @@ def _clean(given: Mapping[str, str]) -> dict[str, str]:
 
 def _value(given: Mapping[str, str], name: str) -> float | str:
     """As the script reads it, so that 1e-3 is 0.001; the default where nothing was given."""
-    default = "1" if name == "views" and given.get("unfreeze", "0") != "0" else _DEFAULTS.get(name, "")
-    text = given.get(name, default).lower()
+    text = given.get(name, DEFAULTS[is_fine_tuned(given.get("unfreeze", "0"))].get(name, "")).lower()
     try:
         return float(text)
     except ValueError:
