@@ -27,9 +27,12 @@ class TrainingSteps(Hands):
             await self._until(
                 lambda: tab.detail.epochs_seen >= 1 or not tab.detail.job.running, "the job wrote no epoch"
             )
-            entry = next((entry for entry in tab.table.entries() if entry[0].startswith("Interrupt")), None)
+            # The log is ahead of the list, which offers it once it has read that the job trains.
+            offered = lambda: next((entry for entry in tab.table.entries() if entry[0].startswith("Interrupt")), None)  # noqa: E731
+            await self._until(lambda: offered() or not tab.detail.job.running, "interrupting was not offered")
+            entry = offered()
             if entry is None:
-                raise StoryFailed("Interrupting the job was not offered.")
+                raise StoryFailed("The job ended before it could be interrupted.")
             entry[2]()
             dialog = await self._dialog("ConfirmDialog")
             self._click(dialog.confirm_button)

@@ -272,6 +272,8 @@ def test_who_waits_gives_way_to_who_works(monkeypatch: pytest.MonkeyPatch) -> No
             client = Client(server.port)
             client.send(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert client.answer()[0] == 200
+            # Until its thread has let go of it, a connection that was answered still works.
+            assert client.ended()
             client.close()
             waiting.append(Client(server.port))
         for connection in waiting:
