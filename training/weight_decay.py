@@ -56,7 +56,7 @@ class Choice:
 def choose(head: Head, batches: FeatureBatches, settings: Settings, stop: Stop) -> Choice:
     """Train a head with each decay on all rows of this process, side by side, and compare their best epochs.
 
-    ``batches`` and ``head`` (which is not changed) are those of a run of one process. Today's decay stays unless
+    ``batches`` and ``head`` (which is not changed) are those of a run of one process. The usual decay stays unless
     another one's mean loss is lower by more than its standard error, and no fewer pictures are right.
     """
     settings = replace(settings, epochs=min(settings.epochs, MOST_EPOCHS))
@@ -104,7 +104,7 @@ def told(choice: Mapping[str, Any]) -> str:
 
 
 def candidates(settings: Settings, steps: int) -> list[float]:
-    """Today's decay, and those that shrink a weight by ``SHRINKAGES`` in so many steps an epoch."""
+    """The usual decay, and those that shrink a weight by ``SHRINKAGES`` in so many steps an epoch."""
     total = settings.epochs * steps
     travelled = settings.learning_rate * total / 2
     most = MOST_A_STEP / settings.learning_rate

@@ -50,6 +50,7 @@ class DailySteps(Hands):
             await self._look("chart-zoomed")
             low, high = chart.shown_part or (0.0, 0.0)
             QTest.keyClick(chart, Qt.Key.Key_0)
+            QTest.keyClick(chart, Qt.Key.Key_Escape)
             step.result.update(hours=round((high - low) / 3600, 1), all_again=not chart.zoomed)
 
     async def take_back(self, endpoint: str) -> None:

@@ -9,7 +9,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.models.chart import Event
-from console.widgets.charts.stacked import Layer, StackedChart
+from console.widgets.base import text_width
+from console.widgets.charts.stacked import Layer, StackedChart, fitting
 from console.widgets.forms.segmented import Segmented
 
 HOUR = 3600.0
@@ -92,6 +93,15 @@ def test_words_of_events_never_lie_over_each_other(qtbot: Any) -> None:
     without = chart_of(qtbot, *two())
     without.set_cursor(XS[12])
     assert chart.grab().toImage() != without.grab().toImage()
+
+
+def test_what_has_no_room_under_the_cursor_is_counted(qtbot: Any) -> None:
+    words = [f"job-{at} started" for at in range(20)]
+    assert fitting(words[:2], 1000) == "job-0 started, job-1 started"
+    assert fitting(words, 10_000) == f"{', '.join(words[:6])} and 14 more"
+    narrow = fitting(words, 260)
+    assert narrow.endswith(" more") and text_width(narrow, "caption") <= 260
+    assert fitting(words, 1) == "job-0 started and 19 more" and fitting([], 100) == ""
 
 
 def test_a_control_stands_in_its_corner(qtbot: Any) -> None:

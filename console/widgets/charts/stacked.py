@@ -37,6 +37,8 @@ _SWATCH = 10
 _AREA = 0.30
 # So near to the cursor (pixels) an event is told in the head.
 _NEAR = 12
+# More in one line nobody reads.
+_MOST_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,7 @@ class StackedChart(LineChart):
             return
         spot = across.place(self._cursor, plot.left(), plot.right())
         near = [event for event in events if abs(across.place(event.x, plot.left(), plot.right()) - spot) <= _NEAR]
-        words = ", ".join(event.words for event in near)
+        words = fitting([event.words for event in near], plot.width() - 12)
         if words:
             height = theme().metrics("caption").height()
             box = QRectF(plot.left(), plot.bottom() - height - 2, plot.width(), height)
@@ -271,6 +273,16 @@ class StackedChart(LineChart):
         values = [f"{layer.name} {self._figure(layer.ys[-1])}" for layer in self._layers if len(layer.ys)]
         told = [f"{self._x_format(event.x)} {event.words}" for event in self._events]
         self.setAccessibleDescription("; ".join([", ".join(values), *told]) if values else self.placeholder)
+
+
+def fitting(words: Sequence[str], room: float) -> str:
+    """Words one after another, as many as there is ``room`` for (pixels), and how many more there are."""
+    for count in range(min(len(words), _MOST_WORDS), 0, -1):
+        more = f" and {len(words) - count} more" if count < len(words) else ""
+        text = ", ".join(words[:count]) + more
+        if count == 1 or text_width(text, "caption") <= room:
+            return text
+    return ""
 
 
 def _known_runs(ys: Sequence[float]) -> list[tuple[int, int]]:
