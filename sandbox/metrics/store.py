@@ -6,6 +6,7 @@ import json
 import math
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -76,16 +77,19 @@ class Metrics:
 
     def put_data(self, namespace: str, data: Iterable[tuple[str, Mapping[str, str], Datum]]) -> None:
         """Record many data in one transaction."""
+        together: dict[tuple[str, str], list[Datum]] = defaultdict(list)
+        for name, dimensions, datum in data:
+            together[name, _text(dimensions)].append(datum)
         with self._db.transaction():
-            for name, dimensions, datum in data:
-                series = self._series_id(namespace, name, dimensions, datum.at)
-                self._db.execute(
-                    "INSERT INTO metric_data VALUES (?,?,?,?,?,?,?)",
-                    (series, datum.at, datum.count, datum.total, datum.low, datum.high, datum.unit),
-                )
+            for (name, text), found in together.items():
+                series = self._series_id((namespace, name, text), max(datum.at for datum in found))
+                for datum in found:
+                    self._db.execute(
+                        "INSERT INTO metric_data VALUES (?,?,?,?,?,?,?)",
+                        (series, datum.at, datum.count, datum.total, datum.low, datum.high, datum.unit),
+                    )
 
-    def _series_id(self, namespace: str, name: str, dimensions: Mapping[str, str], at: float) -> int:
-        key = (namespace, name, _text(dimensions))
+    def _series_id(self, key: tuple[str, str, str], at: float) -> int:
         self._db.execute(
             "INSERT INTO metric_series (namespace, name, dimensions, last) VALUES (?,?,?,?)"
             " ON CONFLICT (namespace, name, dimensions) DO UPDATE SET last=max(last, excluded.last)",

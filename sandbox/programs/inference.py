@@ -6,9 +6,9 @@ that connection ends, so it cannot outlive the sandbox.
 
 from __future__ import annotations
 
+import collections
 import importlib.util
 import os
-import queue
 import socket
 import sys
 import threading
@@ -54,13 +54,65 @@ def main() -> int:
     return 0
 
 
+Request = tuple[dict[str, Any], bytes]
+
+
+class Waiting:
+    """Requests that wait. Of the threads that are free, the one that answered last gets the next request.
+
+    A caller's requests one after the other are so answered by one thread, whose data is still in the processor's
+    caches; the standard library's queues wake the thread that has waited longest.
+    """
+
+    def __init__(self) -> None:
+        self._requests: collections.deque[Request] = collections.deque()
+        self._free: list[threading.Event] = []
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def put(self, request: Request) -> None:
+        """Add a request."""
+        with self._lock:
+            self._requests.append(request)
+            if self._free:
+                self._free.pop().set()
+
+    def end(self) -> None:
+        """No request comes any more: who waits gets None once those before are taken."""
+        with self._lock:
+            self._ended = True
+            while self._free:
+                self._free.pop().set()
+
+    def get(self) -> Request | None:
+        """The next request, for which it waits; None at the end."""
+        while True:
+            with self._lock:
+                if self._requests:
+                    return self._requests.popleft()
+                if self._ended:
+                    return None
+                called = threading.Event()
+                self._free.append(called)
+            called.wait()
+
+    def get_now(self) -> Request | None:
+        """The next request if there is one."""
+        with self._lock:
+            return self._requests.popleft() if self._requests else None
+
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._requests)
+
+
 class Server:
     """Takes requests from the connection until it ends, and answers them in as many threads as the handlers allow."""
 
     def __init__(self, wire: Any, connection: socket.socket, handlers: Any, token: str) -> None:
         self._wire, self._connection, self._handlers = wire, connection, handlers
         self._streams = handlers.streams
-        self._waiting: queue.SimpleQueue[tuple[dict[str, Any], bytes] | None] = queue.SimpleQueue()
+        self._waiting = Waiting()
         self._busy = 0
         self._lock = threading.Lock()
         at_once = max(1, self._streams * MOST_TOGETHER)
@@ -79,7 +131,7 @@ class Server:
             try:
                 self._waiting.put(self._wire.receive(self._connection))
             except (self._wire.WireClosed, OSError):
-                self._waiting.put(None)
+                self._waiting.end()
                 return
 
     def _serve(self) -> None:
@@ -87,8 +139,8 @@ class Server:
             taken = [first]
             if self._streams:
                 # The other streams get their share of what waits.
-                share = -(-(self._waiting.qsize() + 1) // self._streams)
-                while len(taken) < min(share, MOST_TOGETHER) and (more := self._next()) is not None:
+                share = -(-(self._waiting.count() + 1) // self._streams)
+                while len(taken) < min(share, MOST_TOGETHER) and (more := self._waiting.get_now()) is not None:
                     taken.append(more)
             with self._lock:
                 self._busy += 1
@@ -96,20 +148,8 @@ class Server:
             self._answer(taken, alone)
             with self._lock:
                 self._busy -= 1
-        # For the next thread.
-        self._waiting.put(None)
 
-    def _next(self) -> tuple[dict[str, Any], bytes] | None:
-        """The next request if there is one. The end of the connection stays in the queue."""
-        try:
-            found = self._waiting.get_nowait()
-        except queue.Empty:
-            return None
-        if found is None:
-            self._waiting.put(None)
-        return found
-
-    def _answer(self, taken: list[tuple[dict[str, Any], bytes]], alone: bool) -> None:
+    def _answer(self, taken: list[Request], alone: bool) -> None:
         requests = [(header["headers"], body) for header, body in taken]
         begun = time.perf_counter()
         answers = [self._handlers.answer(*requests[0])] if alone else self._handlers.answer_all(requests)
