@@ -21,7 +21,7 @@ _NAMES = (
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S), "[private key]"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[access key]"),
-    (re.compile(rf"(?i)({_NAMES})([\"']?\s*[=:]\s*|\s+)(?:\"[^\"\n]+\"|'[^'\n]+'|[\"']?[^\s\"'&,]+[\"']?)"),
+    (re.compile(rf"(?i)({_NAMES})([\"']?\s*[=:]\s*|\s+(?!--))(?:\"[^\"\n]+\"|'[^'\n]+'|[\"']?[^\s\"'&,]+[\"']?)"),
      rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?)(?:\w+\s+)?[^\s\"',]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/-]{16,}=*"), rf"\1 {HIDDEN}"),
@@ -31,7 +31,7 @@ _PATTERNS = (
 )  # fmt: skip
 # A parameter or variable that is called so holds a secret, whatever it looks like.
 _SECRET_NAME = re.compile(
-    r"(?i)secret|pass(?:word|wd|phrase)|pwd$|credential|private[_-]?key|api[_-]?key|access[_-]?key"
+    r"(?i)secret|pass(?:word|wd|phrase)|(?:^|[_-])pass$|pwd$|credential|private[_-]?key|api[_-]?key|access[_-]?key"
     r"|(?:^|[_-])(?:auth|token)$|[a-z_-]token$|authorization|signature|connection[_-]?string"
 )
 # These are called so and hold none: what tells two requests or two pages apart, and names of places.
@@ -39,13 +39,22 @@ _HARMLESS_NAME = re.compile(
     r"(?i)^(?:client|clientrequest|creator|creation|request|idempotency|next|continuation|starting|pagination)[_-]?token$"
     r"|(?:arn|arns|name|names|id|ids|path|version|version[_-]?stages?|size|count|type|algorithm)$"
 )
+# ``NAME=value`` of a shell and ``--name value`` of a command: the names that parameters have hold secrets here, too.
+_ASSIGNED = re.compile(
+    r"(?<![\w-])(--)?([A-Za-z_][\w-]{0,80})(?(1)(=|\s+)|(=))(?!--)(?:\"[^\"\n]+\"|'[^'\n]+'|[^\s\"'&,;]+)"
+)
 
 
 def hidden_text(text: str) -> str:
     """``text`` with keys, passwords, tokens and signatures replaced by placeholders."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
-    return text
+    return _ASSIGNED.sub(_unassigned, text)
+
+
+def _unassigned(found: re.Match[str]) -> str:
+    dashes, name, option, sign = found.groups(default="")
+    return f"{dashes}{name}{option or sign}{HIDDEN}" if is_secret_name(name) else found[0]
 
 
 def is_secret_name(name: str) -> bool:
