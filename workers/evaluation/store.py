@@ -12,10 +12,10 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from workers import paths
 from workers.children.typed import read
@@ -76,6 +76,17 @@ def gone_line(gone: list[str], pictures: int) -> str:
     return _line({"gone": gone, "pictures": pictures})
 
 
+def open_end(path: Path) -> IO[str]:
+    """The file of an evaluation, to add lines to: one that a crash cut off ends there. Raises ``OSError``."""
+    with path.open("rb") as found:
+        found.seek(max(0, path.stat().st_size - 1))
+        cut = found.read() not in (b"", b"\n")
+    file = private.open_text(path, "a")
+    if cut:
+        file.write("\n")
+    return file
+
+
 class Store:
     """Blocking; raises ``OSError`` where a file cannot be read or written."""
 
@@ -110,7 +121,7 @@ class Store:
         return summary
 
     def _append(self, name: str, line: str) -> None:
-        with private.open_text(self.path(name), "a") as file:
+        with open_end(self.path(name)) as file:
             file.write(line)
 
     def read(self, name: str) -> Evaluation:
@@ -151,9 +162,8 @@ class Store:
             last = _parsed(file.read().rstrip(b"\n").rpartition(b"\n")[2])
         if "head" not in head:
             return None
-        if "summary" in last:
-            known = replace(read(Head, head["head"]), pictures=int(last["pictures"]))
-            return Summary(known, **last["summary"])
+        if "summary" in last and (kept := _summary_of(head["head"], last)) is not None:
+            return kept
         found = _evaluation_of(_lines(path))
         return self._summarize(found) if found is not None else None
 
@@ -181,34 +191,53 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _summary_of(head: object, line: Mapping[str, Any]) -> Summary | None:
+    """``None`` for a summary that is damaged, or another version's."""
+    try:
+        known = replace(read(Head, head), pictures=int(line["pictures"]))
+        whole = {"head", *line["summary"]} == {field.name for field in fields(Summary)}
+        return read(Summary, {**line["summary"], "head": asdict(known)}) if whole else None
+    except (TypeError, ValueError, KeyError):
+        return None
+
+
 def _evaluation_of(lines: Iterator[Mapping[str, Any]]) -> Evaluation | None:
+    """``None`` where the first line is no head of ours; further lines that are none of ours are left out."""
     first = next(lines, {})
     if first.get("version") != VERSION or "head" not in first:
         return None
-    head = read(Head, first["head"])
-    answers: dict[str, Answered] = {}
-    classes: tuple[str, ...] = ()
-    runs: list[Run] = []
-    cloud: float | None = None
+    try:
+        head = read(Head, first["head"])
+    except ValueError:
+        return None
+    found, answers = Evaluation(head), dict[str, Answered]()
     for line in lines:
-        if "a" in line:
-            answer = _answer_of(line["a"])
-            answers[answer.path] = answer
-        elif "classes" in line:
-            classes = tuple(map(str, line["classes"]))
-        elif "run" in line:
-            runs.append(read(Run, line["run"]))
-        elif "gone" in line:
-            for path in line["gone"]:
-                answers.pop(path, None)
-            head = replace(head, pictures=int(line["pictures"]))
-        elif "cloud" in line:
-            cloud = float(line["cloud"])
-    return Evaluation(head, classes, tuple(answers.values()), tuple(runs), cloud)
+        with contextlib.suppress(TypeError, ValueError, KeyError):
+            found = _with(found, answers, line)
+    return replace(found, answers=tuple(answers.values()))
+
+
+def _with(found: Evaluation, answers: dict[str, Answered], line: Mapping[str, Any]) -> Evaluation:
+    """``found`` and ``answers`` with what one line says. Raises for a line that says nothing that is known."""
+    if "a" in line:
+        answer = _answer_of(line["a"])
+        answers[answer.path] = answer
+    elif "classes" in line:
+        return replace(found, classes=tuple(map(str, line["classes"])))
+    elif "run" in line:
+        return replace(found, runs=(*found.runs, read(Run, line["run"])))
+    elif "gone" in line:
+        head = replace(found.head, pictures=int(line["pictures"]))
+        for path in line["gone"]:
+            answers.pop(path, None)
+        return replace(found, head=head)
+    elif "cloud" in line:
+        return replace(found, cloud_ms=float(line["cloud"]))
+    return found
 
 
 def _answer_of(found: Mapping[str, Any]) -> Answered:
     named = {name: found[short] for name, short in _SHORT.items() if short in found}
     for name in ("labels", "probabilities"):
         named[name] = tuple(named.get(name, ()))
-    return Answered(**{"path": "", "truth": "", "digest": "", **named})
+    return Answered(**{"truth": "", "digest": "", **named})

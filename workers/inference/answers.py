@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from workers.errors.tree import InvalidInput, ModelFailed
 
@@ -42,11 +43,16 @@ def read_answer(body: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Labels and probabilities of an answer, best first. Raises ``ModelFailed`` when it is none."""
     try:
         answer = json.loads(body)
+        if not isinstance(answer["labels"], list):
+            raise ValueError("labels are no list")
         labels = tuple(str(label) for label in answer["labels"])
         probabilities = tuple(float(value) for value in answer["probabilities"])
         if len(labels) != len(probabilities) or not labels:
             raise ValueError("labels and probabilities differ in number")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        # Python's JSON reads NaN and Infinity; no chart, sum or share can be made of them.
+        if not all(map(math.isfinite, probabilities)):
+            raise ValueError("a probability is no number")
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ModelFailed(
             "The endpoint's answer is not a class",
             "It answered, but not with labels and probabilities as SageDeck's models do.",
@@ -61,6 +67,7 @@ def read_answer(body: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
 def classes_of(raw: str) -> tuple[str, ...]:
     """All classes that the model knows, as its answer says; none where it does not."""
     try:
-        return tuple(str(name) for name in json.loads(raw)["classes"])
+        found = json.loads(raw)["classes"]
+        return tuple(map(str, found)) if isinstance(found, list) else ()
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()

@@ -20,9 +20,8 @@ from workers.evaluation.child import Go
 from workers.evaluation.folder import look
 from workers.evaluation.measures import measure
 from workers.evaluation.service import summary_of
-from workers.evaluation.store import Store
+from workers.evaluation.store import Store, open_end
 from workers.evaluation.types import Ended, Request
-from workers.files import private
 from workers.types import Backend, Prediction
 
 BACKEND = Backend("sandbox", "test", "us-east-1")
@@ -57,7 +56,7 @@ class Runner:
                 going.stop()
             return answer(body)
 
-        with private.open_text(self.file, "a") as file:
+        with open_end(self.file) as file:
             told = SimpleNamespace(due=lambda: False, progress=lambda value: None)
             going = Go(request, self.store.read(self.head.id), file, told)  # type: ignore[arg-type]
             return asyncio.run(going.run(ask))
@@ -107,13 +106,54 @@ def test_a_picture_is_known_by_its_content_wherever_it_lies_now(runner: Runner, 
     assert runner.store.read(runner.head.id).head.pictures == 8
 
 
-def test_an_answer_that_was_cut_off_by_a_crash_is_asked_for_again(runner: Runner) -> None:
+def test_an_answer_that_was_cut_off_by_a_crash_is_asked_for_again_and_takes_no_line_along(
+    runner: Runner, folder: Path
+) -> None:
     runner.go()
     whole = runner.file.read_bytes().splitlines(keepends=True)
-    runner.file.write_bytes(b"".join(whole[:5]) + whole[5][:20] + b"\n")
+    runner.file.write_bytes(b"".join(whole[:5]) + whole[5][:20])
+    cut_off = json.loads(whole[5])["a"]["p"]
+    gone = next(path for line in whole[1:5] if (path := json.loads(line).get("a", {}).get("p")))
+    (folder / gone).unlink()
     runner.asked = []
     runner.go()
-    assert 0 < len(runner.asked) < 9 and runner.store.read(runner.head.id).whole
+    found = runner.store.read(runner.head.id)
+    assert 0 < len(runner.asked) < 9 and found.whole and found.head.pictures == len(found.answers) == 8
+    assert {answer.path for answer in found.answers} >= {cut_off} and gone not in {a.path for a in found.answers}
+
+
+def test_a_summary_after_a_line_that_was_cut_off_is_found_without_reading_all(runner: Runner) -> None:
+    runner.go()
+    runner.file.write_bytes(runner.file.read_bytes() + b'{"a":{"p":"x')
+    sealed = runner.store.seal(runner.head.id)
+    assert json.loads(runner.file.read_bytes().splitlines()[-1])["summary"]["done"] == 9
+    assert runner.store.all("123456789012", "us-east-1") == (sealed,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"a": 1}, {"a": {"l": 3}}, {"a": {"p": ["x"], "t": "y"}}, {"classes": 1}, {"run": {}}, {"gone": None},
+        {"gone": [], "pictures": "many"}, {"cloud": "x"}, {"summary": {"from": "a later version"}, "pictures": 9},
+        {"summary": {}}, {"summary": 3, "pictures": None},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_line_that_is_damaged_or_of_a_later_version_costs_nothing_else(runner: Runner, line: dict[str, Any]) -> None:
+    runner.go()
+    before = runner.store.read(runner.head.id)
+    with open_end(runner.file) as file:
+        file.write(json.dumps(line) + "\n")
+    assert runner.store.read(runner.head.id) == before
+    assert runner.store.all("123456789012", "us-east-1") == (summary_of(before),)
+
+
+def test_a_file_whose_head_is_no_head_is_none_of_ours(runner: Runner) -> None:
+    other = runner.store.path("20260102T030406-other")
+    other.write_text('{"version":1,"head":{"id":3}}\n')
+    with pytest.raises(FileNotFoundError):
+        runner.store.read(other.stem)
+    assert [found.id for found in runner.store.all("123456789012", "us-east-1")] == [runner.head.id]
 
 
 def test_each_bad_picture_is_told_with_its_reason_and_the_good_ones_are_asked_about(
