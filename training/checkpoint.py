@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -59,6 +60,9 @@ class Keeper:
         except (OSError, RuntimeError) as error:
             # torch tells a full disk as a RuntimeError of its own.
             why = os_words(error) if isinstance(error, OSError) else str(error).splitlines()[0]
+            with contextlib.suppress(OSError):
+                # On a disk that is full it would leave no room for the model.
+                partial.unlink()
             self._say(f"The checkpoint cannot be written ({why}): training goes on without.")
 
     def _usable(self) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,16 +201,76 @@ def test_a_folder_that_takes_nothing_costs_the_checkpoint_and_not_the_run(tmp_pa
     assert "The checkpoint cannot be written" in said[0] and "goes on without" in said[0]
 
 
-def test_every_process_gets_what_the_first_one_read(tmp_path: Path) -> None:
-    Keeper(tmp_path, {"a": 1}, Group(), print).write({"value": torch.arange(3)})
-    raw = (tmp_path / NAME).read_bytes()
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("enforce fail at 3\nx")]
+)
+def test_a_disk_that_is_full_leaves_the_checkpoint_before_and_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    said: list[str] = []
+    keeper = Keeper(tmp_path, {}, Group(), said.append)
+    keeper.write({"a": 1})
 
-    class Second(Group):
-        def gather_json(self, value: Any) -> list[Any]:
-            return [len(raw), value]
+    def full(handle: int) -> None:
+        raise error
 
-        def sum(self, values: torch.Tensor) -> torch.Tensor:
-            return values + torch.frombuffer(bytearray(raw), dtype=torch.uint8)
+    monkeypatch.setattr("checkpoint.os.fsync", full)
+    keeper.write({"a": 2})
+    assert len(said) == 1 and ("enforce fail at 3)" in said[0] or "space" in said[0])
+    assert keeper.read() == {"a": 1} and [path.name for path in tmp_path.iterdir()] == [NAME]
 
-    state = Keeper(tmp_path / "empty", {"a": 1}, Second(1, 2), print).read()
-    assert state is not None and state["value"].tolist() == [0, 1, 2]
+
+def test_without_a_folder_nothing_is_read_or_written() -> None:
+    keeper = Keeper(None, {}, Group(), pytest.fail)
+    keeper.write({"a": 1})
+    assert keeper.read() is None
+
+
+class Two(Group):
+    """One of two processes that are threads; ``table`` is where they meet."""
+
+    def __init__(self, rank: int, table: list[Any], meeting: threading.Barrier) -> None:
+        super().__init__(rank, 2)
+        self._table, self._meeting = table, meeting
+
+    def gather_json(self, value: Any) -> list[Any]:
+        self._table[self.rank] = value
+        self._meeting.wait(60)
+        found = list(self._table)
+        self._meeting.wait(60)
+        return found
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        first, second = self.gather_json(values.clone())
+        return first + second
+
+
+@pytest.mark.parametrize("first_has", ["one", "none", "damaged", "other"])
+def test_every_process_goes_on_from_what_the_first_one_read_whatever_its_own_folder_holds(
+    tmp_path: Path, first_has: str
+) -> None:
+    identity = {"a": 1}
+    folders = [tmp_path / "0", tmp_path / "1"]
+    if first_has != "none":
+        kept = {"a": 2} if first_has == "other" else identity
+        Keeper(folders[0], kept, Group(), print).write({"value": torch.arange(3)})
+    if first_has == "damaged":
+        (folders[0] / NAME).write_bytes(b"damaged")
+    Keeper(folders[1], {"a": 3}, Group(), print).write({"value": torch.arange(9)})
+    before = (folders[1] / NAME).read_bytes()
+    table, meeting = [None, None], threading.Barrier(2)
+
+    def process(rank: int) -> Any:
+        keeper = Keeper(folders[rank], identity, Two(rank, table, meeting), lambda text: None)
+        found = keeper.read()
+        keeper.write({"written": rank})
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        states = list(pool.map(process, (0, 1)))
+    if first_has == "one":
+        assert all(state["value"].tolist() == [0, 1, 2] for state in states)
+    else:
+        assert states == [None, None]
+    assert (folders[1] / NAME).read_bytes() == before and [path.name for path in folders[1].iterdir()] == [NAME]
+    assert Keeper(folders[0], identity, Group(), print).read() == {"written": 0}
