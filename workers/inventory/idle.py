@@ -154,7 +154,7 @@ def _saving(row: Resource, action: IdleAction) -> float | None:
     if action == "set_retention" or row.kind == "parked-endpoint":
         return None
     rate = row.dollars_per_hour
-    if action == "stop" and row.kind == "notebook" and row.facts.get("disk_rate"):
+    if action == "stop" and row.facts.get("disk_rate"):
         rate = None if rate is None else rate - float(row.facts["disk_rate"])
     return None if rate is None else rate * HOURS_PER_MONTH
 

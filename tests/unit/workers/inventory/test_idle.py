@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import botocore.loaders
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,8 @@ def test_an_endpoint_that_was_never_called():
     assert finding.reason == "no request for 14 days or more"
     assert (finding.action, finding.per_month) == ("park", pytest.approx(0.23 * 730))
     assert found(endpoint(created=NOW - 5 * HOUR), Use(calls=())) == []
+    (finding,) = found(endpoint(created=None), Use(calls=()))
+    assert finding.reason == "no request for 14 days or more"
 
 
 def test_what_was_not_asked_is_not_judged():
@@ -114,9 +118,25 @@ def test_a_quiet_hour(values, quiet):
     assert bool(got) == quiet
 
 
-def test_a_new_instance_is_not_idle_yet():
-    new = instance(created=NOW - timedelta(minutes=59))
-    assert found(new, Use(cpu=(), network=(), cpu_now=steps([1.0] * 12))) == []
+@pytest.mark.parametrize("minutes, idle", [(59, False), (60, True), (None, False)])
+def test_a_new_instance_is_not_idle_yet(minutes, idle):
+    new = instance(created=None if minutes is None else NOW - timedelta(minutes=minutes))
+    assert bool(found(new, Use(cpu=(), network=(), cpu_now=steps([1.0] * 12)))) == idle
+
+
+@pytest.mark.parametrize("state", ["stopped", "pending", "stopping"])
+def test_an_instance_that_does_not_run_is_left_alone_whatever_it_was_measured_at(state):
+    cpu, network = days([1.0] * 14, 1)
+    assert found(row("instance", state), Use(cpu=cpu, network=network, cpu_now=steps([1.0] * 12))) == []
+
+
+def test_how_long_an_instance_is_quiet_is_told_where_that_is_a_day_or_more():
+    now = steps([1.0] * 11 + [3.7])
+    (hour,) = found(instance(), Use(cpu=(), network=(), cpu_now=now))
+    assert hour.reason == "CPU under 4 % in the last hour"
+    busy_before = ((TOP - timedelta(days=5), 80.0), (TOP - timedelta(days=4), 1.0))
+    (long,) = found(instance(), Use(cpu=busy_before, network=(), cpu_now=now))
+    assert long.reason.startswith("CPU under 4 %, ") and long.reason.endswith(" days long")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +151,14 @@ def test_a_notebook(spoke, since, hours):
     if got:
         # Its volume goes on costing.
         assert got[0].per_month == pytest.approx((0.23 - 0.001) * 730)
+        silent = f"its log is silent for {ago(NOW - spoke)}" if spoke else "open for 13 hours"
+        assert (got[0].reason, got[0].since) == (silent, spoke or since)
+
+
+@pytest.mark.parametrize("created, idle", [(NOW - 13 * HOUR, True), (NOW - HOUR, False), (None, False)])
+def test_a_notebook_without_a_log_is_judged_by_when_it_was_made(created, idle):
+    assert bool(found(row("notebook", "InService", created=created))) == idle
+    assert found(row("notebook", "Stopped", created=created)) == []
 
 
 @pytest.mark.parametrize(
@@ -142,9 +170,16 @@ def test_a_notebook(spoke, since, hours):
         (row("volume", "creating"), None),
         (row("address", "unattached"), "release"),
         (row("address", "attached", attached_to="eni-1"), None),
+        (row("address", "attached"), None),
+        (row("address", "", attached_to="eni-1"), None),
+        (row("volume", "available", attached_to="i-1"), None),
+        (row("volume", "available", created=None), None),
         (row("parked-endpoint", "parked"), "delete"),
         (row("parked-endpoint", "resuming"), None),
         (row("parked-endpoint", "parked", created=NOW), None),
+        (row("parked-endpoint", "parked", created=None), None),
+        (row("parked-endpoint", "parked", created=NOW - timedelta(days=30)), "delete"),
+        (row("parked-endpoint", "parked", created=NOW - timedelta(days=30) + timedelta(seconds=1)), None),
         (row("log-group", retention=""), "set_retention"),
         (row("log-group", retention="30"), None),
         (row("model"), None),
@@ -183,11 +218,34 @@ def test_every_finding_tells_what_it_does_and_how_on_the_command_line():
     assert "'/a b; rm'" in finding.cli and "30 days" in finding.does
 
 
-@pytest.mark.parametrize("value, problem", [(30, False), (31, True), (0, True), (4000, True)])
-def test_a_retention_is_one_that_aws_takes(value, problem):
+@pytest.mark.parametrize(
+    "value, nearest", [(30, None), (1, None), (3653, None), (31, 30), (89, 90), (3652, 3653), (0, None), (4000, None)]
+)
+def test_a_retention_is_one_that_aws_takes(value, nearest):
     rule = next(rule for rule in DEFAULT_RULES if rule.action == "set_retention")
-    assert bool(value_problem(rule, value)) == problem
-    assert value in RETENTIONS or problem
+    problem = value_problem(rule, value)
+    assert (problem is None) == (value in RETENTIONS)
+    assert nearest is None or f"the nearest is {nearest}." in str(problem)
+
+
+def test_retentions_are_those_of_aws_model_of_cloudwatch_logs():
+    # The model itself says them in words only: "Possible values are: 1, 3, … and 3653."
+    logs = botocore.loaders.Loader().load_service_model("logs", "service-2")
+    said = re.sub(r"<[^>]+>", "", logs["shapes"]["Days"]["documentation"])
+    assert (
+        tuple(map(int, re.findall(r"\d+", said[said.index("Possible values are") :].partition(".")[0]))) == RETENTIONS
+    )
+
+
+def test_what_the_rules_are_as_long_as_nobody_changed_them():
+    assert {rule.id: (rule.value, rule.least, rule.most, rule.on) for rule in DEFAULT_RULES} == {
+        "endpoint-unused": (24, 1, 336, True), "instance-low-use": (4, 1, 14, True),
+        "instance-quiet-hour": (5, 1, 50, True), "notebook-open": (12, 1, 336, True),
+        "volume-unattached": (1, 0, 336, True), "address-unattached": (0, 0, 0, True),
+        "parked-long": (30, 1, 365, True), "log-kept-forever": (30, 1, 3653, True),
+    }  # fmt: skip
+    metered = {rule.id for rule in DEFAULT_RULES if rule.needs_metrics}
+    assert metered == {"endpoint-unused", "instance-low-use", "instance-quiet-hour"}
 
 
 hours_back = st.lists(st.integers(0, 14 * 24 - 1), max_size=20, unique=True)
