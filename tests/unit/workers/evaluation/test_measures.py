@@ -31,6 +31,8 @@ def test_accuracy_classes_matrix_and_mistakes() -> None:
     assert found.confusion == ((1, 1, 0), (0, 1, 1), (0, 0, 1))
     pug = next(score for score in found.scores if score.name == PUG)
     assert (pug.precision, pug.recall, pug.support, pug.answered, pug.title) == (0.5, 0.5, 2, 2, "Pug")
+    husky = next(score for score in found.scores if score.name == HUSKY)
+    assert (husky.precision, husky.recall, husky.f1) == (0.5, 1.0, pytest.approx(2 / 3)), "f1: the harmonic mean"
     assert [mistake.answer.path for mistake in found.mistakes] == ["a/2", "p/2"], "the most confident first"
 
 
@@ -73,6 +75,57 @@ def test_top5_is_not_known_where_the_answers_name_too_few_classes() -> None:
     assert measure(evaluation([few], classes=many)).top5 is None
 
 
+def test_top5_counts_the_first_five_and_one_answer_with_fewer_leaves_it_unknown() -> None:
+    many = tuple(f"class {at}" for at in range(10))
+
+    def about(truth: int, labels: tuple[str, ...]) -> Answered:
+        return Answered(str(truth), many[truth], "d", labels=labels, probabilities=(0.1,) * len(labels))
+
+    answers = [about(4, many[:5]), about(5, many[:5]), about(5, many[:6]), about(0, many[:5])]
+    assert measure(evaluation(answers, classes=many)).top5 == 0.5
+    assert measure(evaluation([*answers, about(0, many[:4])], classes=many)).top5 is None
+    assert measure(evaluation([about(1, many[:2])], classes=many[:2])).top5 == 1.0, "two classes are named by two"
+
+
+def test_an_answer_that_is_no_class_of_the_model_is_wrong_and_in_no_cell() -> None:
+    found = measure(evaluation([answered("1", PUG, "Wolf"), answered("2", PUG, PUG)]))
+    assert (found.judged, found.right, sum(map(sum, found.confusion))) == (2, 1, 1)
+    pug = next(score for score in found.scores if score.name == PUG)
+    assert (pug.support, pug.recall, pug.precision) == (2, 0.5, 1.0) and found.mistakes[0].said == "Wolf"
+
+
+def test_classes_that_the_model_does_not_tell_are_in_the_order_of_their_names() -> None:
+    names = [f"{letter}{number}" for letter in "edcba" for number in range(4)]
+    answers = [Answered(name, name, "d", labels=(name,), probabilities=(1.0,)) for name in names]
+    wolves = [Answered(name, name, "d", labels=("a0",), probabilities=(1.0,)) for name in ("Wolf", "Fox")]
+    found = measure(evaluation([*answers, *wolves], classes=()))
+    assert found.classes == (*sorted(names), "Fox", "Wolf")
+
+
+def test_bins_lie_side_by_side_from_0_to_1_and_hold_their_edges() -> None:
+    sure = [0.0, 0.0999, 0.1, 0.55, 0.9, 1.0]
+    found = measure(evaluation([answered(str(value), PUG, PUG, value) for value in sure]))
+    assert [(part.low, part.high) for part in found.bins] == [(at / 10, (at + 1) / 10) for at in range(10)]
+    assert [part.count for part in found.bins] == [2, 1, 0, 0, 0, 1, 0, 0, 0, 2]
+    empty, last = found.bins[2], found.bins[9]
+    assert (empty.confidence, empty.accuracy) == (None, None) and (last.confidence, last.accuracy) == (0.95, 1.0)
+
+
+@pytest.mark.parametrize(("count", "p95"), [(1, 1.0), (2, 2.0), (19, 19.0), (20, 20.0), (21, 20.0), (100, 96.0)])
+def test_the_median_and_the_time_that_95_of_100_do_not_exceed(count: int, p95: float) -> None:
+    times = [float(at) for at in range(count, 0, -1)]
+    found = latency([answered(str(ms), PUG, PUG, ms=ms) for ms in times])
+    assert (found.p95, found.median) == (p95, (count + 1) / 2)
+    assert sum(ms <= p95 for ms in times) >= 0.95 * count
+
+
+def test_without_a_time_nothing_is_said_of_times_but_cold_starts_are_counted() -> None:
+    cold = [answered(str(at), PUG, PUG, ms=5000.0, cold=True) for at in range(2)]
+    found = latency([*cold, answered("3", PUG, PUG, ms=None)])
+    assert (found.mean, found.median, found.p95, found.network, found.cold) == (None, None, None, None, 2)
+    assert latency([answered("1", PUG, PUG, ms=10.0), answered("2", PUG, PUG, ms=None)]).mean == 10.0
+
+
 def test_the_calibration_error_by_hand() -> None:
     answers = [answered("1", PUG, PUG, 0.95), answered("2", PUG, AKITA, 0.95), answered("3", PUG, PUG, 0.55)]
     found = measure(evaluation(answers))
@@ -89,6 +142,9 @@ def test_the_calibration_error_by_hand() -> None:
         ([answered("1", PUG, PUG, ms=100.0, function_ms=70.0)], 40.0, (30.0, 30.0, 40.0)),
         ([answered("1", PUG, PUG, ms=100.0, model_ms=90.0)], None, (10.0, None, 90.0)),
         ([answered("1", PUG, PUG, ms=100.0)], 400.0, (None, None, None)),
+        ([answered("1", PUG, PUG, ms=100.0, function_ms=70.0)], 80.0, (30.0, 70.0, None)),
+        ([answered("1", PUG, PUG, ms=100.0, model_ms=0.0, function_ms=0.0)], None, (100.0, 0.0, 0.0)),
+        ([answered("1", PUG, PUG, ms=90.0, model_ms=9.0), answered("2", PUG, PUG, ms=110.0)], None, (None,) * 3),
     ],
 )
 def test_where_the_time_goes_and_a_dash_where_nobody_says(
