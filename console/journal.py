@@ -31,7 +31,7 @@ class Writer:
         self._starting = threading.Lock()
 
     def do(self, job: Callable[[], None]) -> None:
-        """Run ``job`` in the thread; an error is logged. May be called from any thread."""
+        """Run ``job`` in the thread; an error is logged, and the jobs after it are run. May be called anywhere."""
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="files", daemon=True)
@@ -59,6 +59,9 @@ class Writer:
                 job()
             except OSError as error:
                 log.warning("a file could not be written: %s", error)
+            except Exception:
+                # One job's fault must not leave settings and the activity log unwritten from then on.
+                log.exception("a file could not be written")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -66,13 +69,18 @@ def write_whole(path: Path, text: str) -> None:
     private.make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # What is no letter (a file's name may have such bytes) is written as JSON and Python escape it.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         Path(name).replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text("utf-8", errors="replace").split("\n") if line]
 
 
 class Journal:
@@ -86,7 +94,7 @@ class Journal:
     def load(self) -> list[dict[str, Any]]:
         """The last ``keep`` records, oldest first; lines that are not JSON objects are skipped. Blocking."""
         try:
-            lines = self.path.read_text("utf-8", errors="replace").splitlines()
+            lines = _lines(self.path)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -106,7 +114,8 @@ class Journal:
     def append(self, record: dict[str, Any]) -> None:
         """Add one record; secrets in its texts are replaced. Returns at once."""
         clean = {key: without_secrets(value) if isinstance(value, str) else value for key, value in record.items()}
-        line = json.dumps(clean, ensure_ascii=False)
+        # In ASCII: what ends a line for some, and what is no letter (a file's name may have such bytes), is escaped.
+        line = json.dumps(clean)
         self._writer.do(lambda: self._append(line))
 
     def clear(self) -> None:
@@ -115,11 +124,11 @@ class Journal:
 
     def _append(self, line: str) -> None:
         private.make_folder(self.path.parent)
-        with private.open_text(self.path, "a") as file:
+        with private.open_end(self.path) as file:
             file.write(line + "\n")
         self._lines += 1
         if self._lines > 2 * self.keep:
-            kept = self.path.read_text("utf-8", errors="replace").splitlines()[-self.keep :]
+            kept = _lines(self.path)[-self.keep :]
             write_whole(self.path, "\n".join(kept) + "\n")
             self._lines = len(kept)
 

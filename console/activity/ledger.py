@@ -92,7 +92,8 @@ class Ledger:
 
     def append(self, account: str, record: Mapping[str, Any]) -> None:
         """Add one line to the account's file, without secrets. Returns at once; may be called from any thread."""
-        line = json.dumps(hidden(record), ensure_ascii=False)
+        # In ASCII: what ends a line for some, and what is no letter (a file's name may have such bytes), is escaped.
+        line = json.dumps(hidden(record))
         self._writer.do(lambda: self._append(self.path(account), line))
 
     def flush(self) -> bool:
@@ -109,7 +110,7 @@ class Ledger:
         records = []
         for part in (*(self._turned(path, number) for number in range(self._keep, 0, -1)), path):
             try:
-                lines = part.read_text("utf-8", errors="replace").splitlines()
+                lines = part.read_text("utf-8", errors="replace").split("\n")
             except FileNotFoundError:
                 continue
             except OSError as error:

@@ -18,9 +18,10 @@ from workers.files.os_words import os_words
 def save_whole(path: Path, content: str | bytes) -> None:
     """Replace ``path`` by ``content`` (text as UTF-8) in one step, with the usual rights of a new file. Blocking.
 
+    What is no letter (a file's name may have such bytes) is written as JSON and Python escape it: ``\\udcff``.
     Raises ``LocalProblem`` that says why and that nothing was written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     # A link stays one: what it leads to is replaced.
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".{secrets.token_hex(8)}.part")

@@ -32,6 +32,7 @@ from workers.evaluation import store
 from workers.evaluation.asking import Asking
 from workers.evaluation.sending import read_file, to_send
 from workers.evaluation.types import TOP, Answered, Ended, Evaluation, Progress, Request, Run
+from workers.files import private
 from workers.files.class_names import matcher
 from workers.inference.answers import classes_of, read_answer
 from workers.inference.model_child import load
@@ -55,7 +56,7 @@ def _evaluate(child: ChildRun) -> dict[str, object]:
 
 async def _run(request: Request, child: ChildRun) -> Ended:
     loop = asyncio.get_running_loop()
-    with store.open_end(Path(request.file)) as file:
+    with private.open_end(Path(request.file)) as file:
         go = Go(request, store.read_file(Path(request.file)), file, child)
 
         def hear(command: str) -> None:

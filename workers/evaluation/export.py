@@ -94,9 +94,7 @@ def comparison_html(
 
 def save(path: Path, make: Callable[[], str | bytes]) -> None:
     """Make a file's contents and write them, whole or not at all. Blocking; raises ``LocalProblem``."""
-    made = make()
-    # A file's name may have bytes that are no letters.
-    save_whole(path, made.encode("utf-8", "backslashreplace") if isinstance(made, str) else made)
+    save_whole(path, make())
 
 
 def _head_of(head: Head) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from workers import paths
 from workers.children.typed import read
@@ -76,17 +76,6 @@ def gone_line(gone: list[str], pictures: int) -> str:
     return _line({"gone": gone, "pictures": pictures})
 
 
-def open_end(path: Path) -> IO[str]:
-    """The file of an evaluation, to add lines to: one that a crash cut off ends there. Raises ``OSError``."""
-    with path.open("rb") as found:
-        found.seek(max(0, path.stat().st_size - 1))
-        cut = found.read() not in (b"", b"\n")
-    file = private.open_text(path, "a")
-    if cut:
-        file.write("\n")
-    return file
-
-
 class Store:
     """Blocking; raises ``OSError`` where a file cannot be read or written."""
 
@@ -121,7 +110,7 @@ class Store:
         return summary
 
     def _append(self, name: str, line: str) -> None:
-        with open_end(self.path(name)) as file:
+        with private.open_end(self.path(name)) as file:
             file.write(line)
 
     def read(self, name: str) -> Evaluation:

@@ -33,6 +33,21 @@ def open_text(path: Path, mode: str) -> IO[str]:
     return file
 
 
+def open_end(path: Path) -> IO[str]:
+    """``path`` opened to add lines: one that a crash cut off ends there, and swallows none. Raises ``OSError``."""
+    file = open_text(path, "a")
+    try:
+        if size := path.stat().st_size:
+            with path.open("rb") as found:
+                found.seek(size - 1)
+                if found.read(1) != b"\n":
+                    file.write("\n")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 def touch(path: Path) -> None:
     """Make ``path`` if it is missing, for programs that open it by name; tighten it. Raises ``OSError``."""
     os.close(_opener(str(path), os.O_WRONLY | os.O_CREAT))

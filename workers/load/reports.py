@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workers import paths
 from workers.children.typed import read, write
-from workers.errors.tree import translate
+from workers.errors.saving import save_whole
 from workers.files import private
 from workers.files.cells import harmless
 from workers.load.types import LoadReport, LoadTarget
@@ -70,12 +70,8 @@ def as_csv(report: LoadReport) -> str:
 
 
 def export(report: LoadReport, path: Path) -> None:
-    """Write it as a table for ``.csv``, else as JSON. Blocking; raises ``SageDeckError``."""
-    text = as_csv(report) if path.suffix.lower() == ".csv" else as_json(report)
-    try:
-        path.write_text(text, "utf-8", newline="")
-    except OSError as error:
-        raise translate(error, f"write {path.name}") from error
+    """Write it as a table for ``.csv``, else as JSON, whole or not at all. Blocking; raises ``LocalProblem``."""
+    save_whole(path, as_csv(report) if path.suffix.lower() == ".csv" else as_json(report))
 
 
 class Reports:
@@ -90,7 +86,7 @@ class Reports:
         private.make_folder(self._folder)
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=".making-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(as_json(report))
             Path(name).replace(self._path(report.id))
         except OSError:

@@ -87,3 +87,38 @@ def test_write_whole_leaves_nothing_behind_when_it_fails(tmp_path):
     with pytest.raises(OSError):
         write_whole(target, "{}")
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.json"]
+
+
+ODD_TEXTS = ["a\u2028b\u2029c\x85d\x1ce", os.fsdecode(b"\xff\xfe.jpg"), "ä 🐕", "line\nline\r\n"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
+def test_whatever_a_text_holds_it_comes_back(tmp_path, writer, text):
+    journal = Journal(tmp_path / "activity.jsonl", writer, keep=2)
+    for _ in range(6):
+        journal.append({"title": text})
+    assert writer.flush()
+    assert Journal(journal.path, writer).load()[-2:] == [{"title": text}] * 2
+    write_whole(tmp_path / "settings.json", json.dumps({"x": text}, ensure_ascii=False))
+    assert json.loads((tmp_path / "settings.json").read_text("utf-8")) == {"x": text}
+
+
+def test_a_record_of_an_earlier_version_that_holds_ends_of_lines_is_read(tmp_path, writer):
+    path = tmp_path / "activity.jsonl"
+    path.write_text(json.dumps({"title": ODD_TEXTS[0]}, ensure_ascii=False) + "\n", "utf-8")
+    assert Journal(path, writer).load() == [{"title": ODD_TEXTS[0]}]
+
+
+def test_a_record_that_a_crash_cut_off_takes_no_other_along(tmp_path, writer):
+    path = tmp_path / "activity.jsonl"
+    path.write_text('{"n": 1}\n{"n": 2')
+    Journal(path, writer).append({"n": 3})
+    assert writer.flush()
+    assert Journal(path, writer).load() == [{"n": 1}, {"n": 3}]
+
+
+def test_a_job_that_goes_wrong_leaves_the_others_written(tmp_path, writer, caplog):
+    writer.do(lambda: int("no number"))
+    writer.do(lambda: (tmp_path / "later").write_text("alive"))
+    assert writer.flush() and (tmp_path / "later").exists()
+    assert "no number" in caplog.text

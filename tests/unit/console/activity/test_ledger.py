@@ -70,6 +70,29 @@ def test_a_line_that_a_crash_cut_off_costs_nothing_but_itself(tmp_path: Path, wr
     assert titles == ({"first", "second", "third"} if cut == 1 else {"first", "third"})
 
 
+@pytest.mark.parametrize("text", ["a\u2028b\u2029c\x85d", os.fsdecode(b"\xff\xfe.jpg"), "ä 🐕"], ids=ascii)
+def test_whatever_a_text_holds_it_comes_back(tmp_path: Path, writer: Writer, text: str) -> None:
+    ledger = Ledger(tmp_path, writer)
+    begin(ledger, text).ended("failed", text)
+    begin(ledger, "after it")
+    assert ledger.flush()
+    found = {deed.title: deed.text for deed in deeds(ledger.load(ACCOUNT))}
+    assert found == {text: text, "after it": ""}
+
+
+def test_what_was_done_is_told_the_newest_first_whatever_the_order_of_the_lines() -> None:
+    begun = [
+        {"what": "begun", "id": name, "at": f"2026-01-0{day}T00:00:00+00:00", "title": name}
+        for name, day in (("b", 2), ("c", 3), ("a", 1))
+    ]
+    ends = [{"what": "ended", "id": "b", "at": begun[0]["at"], "state": state} for state in ("done", "exploded", None)]
+    found = deeds([*begun, *ends, {"what": "ended", "id": "z", "at": begun[0]["at"], "state": "done"}])
+    assert [(deed.title, deed.state) for deed in found] == [("c", "unknown"), ("b", "done"), ("a", "unknown")]
+    silent = SentCall("s3", "ListBuckets", {}, "us-east-1", "", "timed out", "")
+    found[0].calls += [silent, CALL]
+    assert found[0].request_ids == ["req-1"]
+
+
 def test_old_lines_make_room_and_the_newest_stay(tmp_path: Path, writer: Writer) -> None:
     ledger = Ledger(tmp_path, writer, most_bytes=4000, keep=2)
     for number in range(60):

@@ -53,3 +53,8 @@ def test_what_is_no_place_for_a_file_is_told(tmp_path: Path) -> None:
         with pytest.raises(LocalProblem):
             save_whole(place, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_name_that_is_no_text_is_written_as_python_and_json_escape_it(tmp_path: Path) -> None:
+    save_whole(tmp_path / "rows.csv", "picture\n" + os.fsdecode(b"ok-\xff.jpg"))
+    assert (tmp_path / "rows.csv").read_text("utf-8") == "picture\nok-\\udcff.jpg"

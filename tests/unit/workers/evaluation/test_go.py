@@ -20,8 +20,9 @@ from workers.evaluation.child import Go
 from workers.evaluation.folder import look
 from workers.evaluation.measures import measure
 from workers.evaluation.service import summary_of
-from workers.evaluation.store import Store, open_end
+from workers.evaluation.store import Store
 from workers.evaluation.types import Ended, Request
+from workers.files import private
 from workers.types import Backend, Prediction
 
 BACKEND = Backend("sandbox", "test", "us-east-1")
@@ -56,7 +57,7 @@ class Runner:
                 going.stop()
             return answer(body)
 
-        with open_end(self.file) as file:
+        with private.open_end(self.file) as file:
             told = SimpleNamespace(due=lambda: False, progress=lambda value: None)
             going = Go(request, self.store.read(self.head.id), file, told)  # type: ignore[arg-type]
             return asyncio.run(going.run(ask))
@@ -142,7 +143,7 @@ def test_a_summary_after_a_line_that_was_cut_off_is_found_without_reading_all(ru
 def test_a_line_that_is_damaged_or_of_a_later_version_costs_nothing_else(runner: Runner, line: dict[str, Any]) -> None:
     runner.go()
     before = runner.store.read(runner.head.id)
-    with open_end(runner.file) as file:
+    with private.open_end(runner.file) as file:
         file.write(json.dumps(line) + "\n")
     assert runner.store.read(runner.head.id) == before
     assert runner.store.all("123456789012", "us-east-1") == (summary_of(before),)

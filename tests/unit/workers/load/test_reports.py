@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.load import report_of
+from workers.errors.tree import LocalProblem
 from workers.load import reports as module
 from workers.load.costs import endpoint_cost, function_cost
-from workers.load.reports import Reports, as_csv, as_json, default_folder, new_id
+from workers.load.reports import Reports, as_csv, as_json, default_folder, export, new_id
 from workers.load.running import problem_of
 from workers.load.types import ErrorCount, LoadTarget, Second
 from workers.types import Backend
@@ -90,6 +93,23 @@ def test_the_table_has_a_line_a_second_and_a_column_for_each_error() -> None:
     assert first == ["0", "5", "5", "5", "0", "10.0", "20.0", "30.0", "1", "0", "0"]
     assert second == ["1", "5", "5", "3", "2", "", "", "", "2", "1", "1"]
     assert json.loads(as_json(report))["totals"]["intended"] == report.totals.intended
+
+
+def test_an_export_is_written_whole_or_what_was_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = report_of()
+    export(report, tmp_path / "a.csv")
+    export(report, tmp_path / "a.json")
+    assert (tmp_path / "a.csv").read_bytes().decode() == as_csv(report)
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == json.loads(as_json(report))
+    before = (tmp_path / "a.csv").read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("workers.errors.saving.os.fsync", full)
+    with pytest.raises(LocalProblem):
+        export(replace(report, seconds=()), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == before and len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_ended_a_test_is_told() -> None:
