@@ -165,11 +165,11 @@ def value_scale(low: float, high: float, most: int = 4, *, whole: bool = False) 
     return Scale(min(low, ticks[0]), max(high, ticks[-1]), ticks)
 
 
-def count_scale(low: float, high: float, most: int = 6) -> Scale:
-    """A horizontal axis exactly from ``low`` to ``high``, with round whole-number ticks where they fit."""
+def count_scale(low: float, high: float, most: int = 6, least: float = 1.0) -> Scale:
+    """A horizontal axis exactly from ``low`` to ``high``, with round ticks that are ``least`` apart or more."""
     if high <= low:
         high = low + 1
-    step = max(1.0, nice_step(high - low, most))
+    step = max(least, nice_step(high - low, most))
     if step == 2.5:
         # Half an epoch is nothing to read off; one label more than asked for is short enough.
         step = 2.0 if (high - low) / 2 <= most + 1 else 5.0

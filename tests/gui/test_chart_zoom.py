@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from console.look.theme import theme
 from console.models.chart import Event, Series, Threshold
+from console.tabs.predict.evaluation.calibration import CalibrationView
 from console.widgets.base import text_width
 from console.widgets.charts.chart import LineChart
 from console.widgets.charts.confusion_matrix import ConfusionMatrix
@@ -24,6 +25,7 @@ from console.widgets.charts.scatter import Dot, ScatterChart
 from console.widgets.charts.stacked import Layer, StackedChart
 from console.widgets.forms.buttons import IconButton
 from tests.helpers.window import saying
+from workers.evaluation.measures import Bin
 
 
 def line_chart(qtbot, count=101):
@@ -296,6 +298,17 @@ def test_a_confusion_matrix_is_zoomed_dragged_and_kept_by_its_menu(qtbot):
     QTest.mouseMove(view, QPoint(160, 200))
     QTest.mouseRelease(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, QPoint(160, 200))
     assert bar.value() == 140 and activated == []
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mousePress(view, left, none, QPoint(200, 200))
+    QTest.mouseMove(view, QPoint(240, 200))
+    QTest.mouseRelease(view, left, none, QPoint(240, 200))
+    assert bar.value() == 100 and activated == [], "a drag is no click"
+    QTest.mousePress(view, left, none, QPoint(200, 200))
+    QTest.mouseMove(view, QPoint(203, 200))
+    QTest.mouseRelease(view, left, none, QPoint(203, 200))
+    assert bar.value() == 100 and len(activated) == 1, "a hand that shakes clicks"
+    QTest.mouseClick(view, Qt.MouseButton.MiddleButton, none, QPoint(200, 200))
+    assert len(activated) == 1
     entries["Show all of it (0)"].trigger()
     assert chart.cell_size() == small
     chart.show_classes([0, 2])
@@ -305,3 +318,62 @@ def test_a_confusion_matrix_is_zoomed_dragged_and_kept_by_its_menu(qtbot):
     image = QImage.fromData(png_of(chart.viewport()))
     colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
     assert theme().color("series1").name() in colors
+
+
+@pytest.mark.parametrize("hide", ["zoom", "pan", "time"])
+def test_a_readout_that_is_out_of_sight_is_not_told(qtbot, hide):
+    chart = line_chart(qtbot)
+    if hide == "pan":
+        chart.zoom_to(0, 40)
+    chart.set_cursor(5.0)
+    chart.grab()
+    assert chart.head_words(500).endswith("epoch 5")
+    if hide == "zoom":
+        chart.zoom_to(50, 90)
+    elif hide == "pan":
+        chart.pan(1.0)
+    else:
+        chart.set_x_range(20, 99)
+    chart.grab()
+    assert chart.head_words(500) == "Loss"
+
+
+def test_an_axis_of_shares_has_ticks_and_zooms(qtbot):
+    page = CalibrationView()
+    qtbot.addWidget(page)
+    page.resize(700, 500)
+    page.show_bins([Bin(at / 10, at / 10 + 0.1, 3, at / 10 + 0.05, at / 10) for at in range(10)], 0.1)
+    page.show()
+    for chart in (page.chart, page.counts):
+        chart.grab()
+        across, _ = chart._scales(chart.plot_area())
+        assert len(across.ticks) > 4
+        drag(chart, 0.2, 0.6)
+        low, high = chart.shown_part
+        assert low == pytest.approx(0.2, abs=0.02) and high == pytest.approx(0.6, abs=0.02)
+    page.chart.show_all()
+    page.chart.set_cursor(None)
+    QTest.keyClick(page.chart, Qt.Key.Key_Left)
+    told = {name: figure for name, figure, _ in page.chart.head_lines(700)}
+    assert told == {"as sure as right": "85.0 %", "right": "80.0 %"}
+
+
+def test_a_drag_that_begins_on_a_point_is_no_choice_and_what_keys_choose_comes_into_sight(qtbot):
+    chart = ScatterChart()
+    qtbot.addWidget(chart)
+    chart.resize(500, 300)
+    chart.set_points([Dot(f"d{at}", float(at), 0.5 + 0.01 * at) for at in range(20)])
+    chart.show()
+    chart.grab()
+    told: list[str] = []
+    chart.chosen.connect(told.append)
+    places = {dot.key: spot.toPoint() for dot, spot in chart.spots()}
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places["d2"])
+    QTest.mouseMove(chart, places["d4"])
+    QTest.mouseMove(chart, places["d6"])
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, places["d6"])
+    assert chart.zoomed and told == []
+    for _ in range(9):
+        QTest.keyClick(chart, Qt.Key.Key_Right)
+    low, high = chart.shown_part
+    assert told[-1] == "d8" and low <= 8 <= high

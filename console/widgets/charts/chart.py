@@ -15,9 +15,8 @@ a second. Arrow keys move the readout. Zooming, panning and saving: see ``zoomin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from weakref import WeakSet
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
@@ -40,7 +39,7 @@ from console.models.format import score_tick
 from console.models.thinning import nearest, part
 from console.widgets.base import antialias, draw_text, focus_ring, hairline, on_theme, text_width
 from console.widgets.charts.pens import dashed, paint_crowd, paint_points, pen_of, stepped
-from console.widgets.charts.saving import csv_of
+from console.widgets.charts.saving import series_csv
 from console.widgets.charts.zooming import Zooming
 
 # Points may come by the hundred; ten drawings a second look alive.
@@ -197,7 +196,7 @@ class LineChart(Zooming):
         most = max(2, int(plot.width() / theme().pixels(64)))
         offset = datetime.now().astimezone().utcoffset()
         seconds = offset.total_seconds() if offset is not None else 0.0
-        across = time_scale(low, high, most, seconds) if self._time_axis else count_scale(low, high, most)
+        across = time_scale(low, high, most, seconds) if self._time_axis else count_scale(low, high, most, self._unit())
         lines = max(2, min(5, int(plot.height() / theme().pixels(self._line_gap))))
         if self._y_range is not None:
             return across, value_scale(*self._y_range, lines, whole=self._whole)
@@ -218,7 +217,12 @@ class LineChart(Zooming):
         """From where to where the axis goes, and the shortest part of it that makes sense."""
         xs = [edge for series in self._series if len(series.xs) for edge in (series.xs[0], series.xs[-1])]
         low, high = self._x_range or ((min(xs), max(xs)) if xs else (0.0, 1.0))
-        return low, high, _LEAST_SECONDS if self._time_axis else _LEAST_COUNTS
+        return low, high, _LEAST_SECONDS if self._time_axis else _LEAST_COUNTS * self._unit()
+
+    def _unit(self) -> float:
+        """1, or less on an axis of shares: what lies between its points on average."""
+        xs: Sequence[float] = max((series.xs for series in self._series), key=len, default=())
+        return min(1.0, (xs[-1] - xs[0]) / (len(xs) - 1)) if len(xs) > 1 else 1.0
 
     def settle_axis(self) -> None:
         """Take the axis as the figures make it."""
@@ -235,18 +239,7 @@ class LineChart(Zooming):
 
     def csv(self) -> str:
         """A line for each x, a column for each line; times as ISO texts. What is not known is empty."""
-        named = [series for series in self._series if len(series.xs)]
-        columns = [dict(zip(series.xs, series.ys, strict=True)) for series in named]
-        xs = sorted({x for column in columns for x in column})
-        head = ["time" if self._time_axis else self._x_name or "x", *(series.name or self._title for series in named)]
-
-        def cell(value: float | None) -> float | str:
-            return value if value is not None and math.isfinite(value) else ""
-
-        def moment(x: float) -> float | str:
-            return datetime.fromtimestamp(x, UTC).isoformat() if self._time_axis else x
-
-        return csv_of(head, ([moment(x), *(cell(column.get(x)) for column in columns)] for x in xs))
+        return series_csv(self._series, self._title, self._x_name, time_axis=self._time_axis)
 
     def share_axis(self, other: LineChart) -> None:
         """Show readout and part of this chart in ``other``, too, and leave it the same room for names at the right."""
@@ -283,6 +276,9 @@ class LineChart(Zooming):
         antialias(painter)
         plot = self._plot()
         across, up = self._scales(plot)
+        if self._cursor is not None and not across.low <= self._cursor <= across.high:
+            # What zoom, or time, took out of sight is not told.
+            self._cursor = None
         self._paint_head(painter)
         waiting = self._empty() and bool(self._placeholder)
         if not waiting:
@@ -435,8 +431,10 @@ class LineChart(Zooming):
     # Readout
 
     def _xs(self) -> Sequence[float]:
-        """Of the longest line, as far as they are in sight."""
-        longest: Series | None = max(self._series, key=lambda series: len(series.xs), default=None)
+        """Of the longest line, rather than of one it is compared with, as far as they are in sight."""
+        longest: Series | None = max(
+            self._series, key=lambda line: (len(line.xs) > 0 and not line.comparison, len(line.xs)), default=None
+        )
         if longest is None:
             return []
         if not self.zoomed or self.shown_part is None:

@@ -8,8 +8,8 @@
     matrix.cellChanged.connect(readout.setText)              # "Husky taken for malamute, 3 of 8"
 
 Right answers are blue, mistakes red, both deeper with their share of the class. Arrow keys and the pointer move the
-readout; Ctrl+wheel, + and - zoom, 0 fits all into sight. The middle button, or Shift, drags it where it is larger than
-its place; its menu zooms and saves it.
+readout; Ctrl+wheel, + and - zoom, 0 fits all into sight. Dragging moves it where it is larger than its place, and is no
+click; its menu zooms and saves it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from console.widgets.charts.saving import add_saving, csv_of
 _LARGEST = 34.0
 _SMALLEST = 2.0
 _READABLE = 12.0
+# A hand that shakes by less than this clicks.
+_DRAG = 6
 # What a key press zooms by.
 _STEP = 1.25
 # Pixels of a class's name beside the matrix.
@@ -64,6 +66,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         self._cell: tuple[int, int] | None = None
         self._zoom: float | None = None
         self._dragged: QPointF | None = None
+        self._pressed: QPointF | None = None
         self._placeholder = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Confusion matrix")
@@ -299,26 +302,29 @@ class ConfusionMatrix(QAbstractScrollArea):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag, or tell the cell under the pointer."""
+        at = event.position()
         if self._dragged is None:
-            self._move(self._at(event.position()))
+            self._move(self._at(at))
             return
-        by, self._dragged = event.position() - self._dragged, event.position()
+        if self._pressed is not None and (at - self._pressed).manhattanLength() < _DRAG:
+            return
+        self._pressed = None
+        by, self._dragged = at - self._dragged, at
         self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - round(by.x()))
         self.verticalScrollBar().setValue(self.verticalScrollBar().value() - round(by.y()))
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """The drag is over."""
-        self._dragged = None
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin to drag, or activate the cell under the pointer."""
-        if event.button() == Qt.MouseButton.MiddleButton or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._dragged = event.position()
-            return
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
-        cell = self._at(event.position())
-        self._move(cell)
+        """A drag or a click may begin."""
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left or event.button() == Qt.MouseButton.MiddleButton:
+            self._dragged = self._pressed = event.position()
+        if left:
+            self._move(self._at(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The drag is over; what was no drag was meant for the cell."""
+        clicked, self._dragged, self._pressed = self._pressed, None, None
+        cell = self._at(clicked) if clicked is not None and event.button() == Qt.MouseButton.LeftButton else None
         if cell is not None:
             self.cellActivated.emit(self._shown[cell[0]], self._shown[cell[1]])
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint
 from PySide6.QtGui import QPixmap, QRegion
 from PySide6.QtWidgets import QMenu, QWidget
 
 from console.look.theme import theme
+from console.models.chart import Series
 from console.widgets.saving import file_name, save_as
 from workers.files.cells import harmless
 
@@ -39,6 +42,22 @@ def csv_of(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow([harmless(title) for title in head])
     writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
+
+
+def series_csv(series: Sequence[Series], title: str, x_name: str, *, time_axis: bool) -> str:
+    """A line for each x, a column for each line; times as ISO texts. What is not known is empty."""
+    named = [line for line in series if len(line.xs)]
+    columns = [dict(zip(line.xs, line.ys, strict=True)) for line in named]
+    xs = sorted({x for column in columns for x in column})
+    head = ["time" if time_axis else x_name or "x", *(line.name or title for line in named)]
+
+    def cell(value: float | None) -> float | str:
+        return value if value is not None and math.isfinite(value) else ""
+
+    def moment(x: float) -> float | str:
+        return datetime.fromtimestamp(x, UTC).isoformat() if time_axis else x
+
+    return csv_of(head, ([moment(x), *(cell(column.get(x)) for column in columns)] for x in xs))
 
 
 def save_png(chart: QWidget, title: str) -> None:

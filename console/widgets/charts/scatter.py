@@ -246,13 +246,13 @@ class ScatterChart(ChoiceChart):
         distance, at = min(near, default=(math.inf, -1))
         return spots[at][0] if distance <= _REACH else None
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the point under the pointer; beside the points a drag may begin."""
-        dot = self._nearest(event.position())
-        if dot is not None and event.button() == Qt.MouseButton.LeftButton:
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """What was not dragged was meant for the point under the pointer."""
+        dot = self._nearest(event.position()) if event.button() == Qt.MouseButton.LeftButton else None
+        clicked = dot is not None and not self.dragged(event)
+        super().mouseReleaseEvent(event)
+        if dot is not None and clicked:
             self.choose(dot.key)
-        else:
-            super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag, or say which point it is."""
@@ -280,6 +280,14 @@ class ScatterChart(ChoiceChart):
             return
         order = sorted(self._dots, key=lambda dot: (self._x_of(dot), dot.y))
         self.choose_next([dot.key for dot in order], step, first=0 if step > 0 else -1)
+        self._bring(next(dot for dot in order if dot.key == self._key))
+
+    def _bring(self, dot: Dot) -> None:
+        """Move what is in sight to a point that is not."""
+        x, part = self._x_of(dot), self.shown_part
+        if part is not None and not part[0] <= x <= part[1]:
+            half = (part[1] - part[0]) / 2
+            self.zoom_to(x - half, x + half)
 
 
 def _log_ticks(low: float, high: float, most: int) -> tuple[float, ...]:

@@ -51,13 +51,11 @@ class CalibrationView(QWidget):
             self.chart.set_series([])
             self.counts.set_series([])
             return
-        line = Series("as sure as right", [0.0, 1.0], [0.0, 1.0], comparison=True)
-        points = Series(
-            "right",
-            [part.confidence or 0.0 for part in known],
-            [part.accuracy or 0.0 for part in known],
-            tone="series1",
-        )
+        sure = [part.confidence or 0.0 for part in known]
+        # A point wherever the readout stops: what it tells is that of the nearest one.
+        same = sorted({0.0, *sure, 1.0})
+        line = Series("as sure as right", same, same, comparison=True)
+        points = Series("right", sure, [part.accuracy or 0.0 for part in known], tone="series1")
         self.chart.set_series([line, points])
         edges = [*(part.low for part in bins), 1.0]
         numbers = [*(float(part.count) for part in bins), float(bins[-1].count)]
