@@ -1,7 +1,7 @@
 """What the palette offers: actions of the window and of its pages, tabs, accounts, settings, and what is there.
 
-Nothing here is a list of its own. Actions and keys come from ``shortcuts.KEYS``, those of pages from their buttons and
-from the menus of what is selected, settings from the settings dialog, resources from the inventory.
+Nothing here is a list of its own. Actions and keys come from ``shortcuts.KEYS``, those of pages from their buttons,
+their switches and the menus of what is selected, settings from the settings dialog, resources from the inventory.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtCore import Qt
+
 from console.context import NO_ACCOUNT
 from console.models.states import state_of
 from console.tabs.overview.opening import open_resource
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.segmented import Segmented
 from console.widgets.tables.table import ResourceTable
 from console.window.settings_dialog import REFRESH_CHOICES, REFRESH_WORDS, SCALES, THEMES
 from console.window.shortcuts import KEYS, native, tab_keys
@@ -58,8 +61,8 @@ class Entry:
 def entries(window: MainWindow) -> list[Entry]:
     """Everything but the account's resources, what is nearest to hand first."""
     return [
-        *_selected(window), *_buttons(window), *_actions(window), *_tabs(window), *_accounts(window),
-        *_settings(window),
+        *_selected(window), *_buttons(window), *_actions(window), *_tabs(window), *_pages(window),
+        *_accounts(window), *_settings(window),
     ]  # fmt: skip
 
 
@@ -106,6 +109,28 @@ def _tabs(window: MainWindow) -> Iterator[Entry]:
             f"tab:{spec.id}", spec.title, "Tab", spec.icon, partial(window.show_tab, spec.id),
             native(keys[spec.id]) if spec.id in keys else "",
         )  # fmt: skip
+
+
+def _pages(window: MainWindow) -> Iterator[Entry]:
+    """What the switches in the heads of the tabs show."""
+    for tab in window.pages.tabs.values():
+        for switch in below(tab.head, Segmented):
+            for key, words in switch.segments():
+                why_not = ""
+                if tab is window.pages.current_tab and key == switch.current:
+                    why_not = "It is shown already"
+                elif not switch.is_segment_enabled(key):
+                    why_not = "Not for what is chosen there"
+                yield Entry(
+                    f"page:{tab.spec.id}:{key}", words, f"Page of {tab.spec.title}", tab.spec.icon,
+                    partial(_turn_to, window, tab, switch, key), why_not=why_not,
+                )  # fmt: skip
+
+
+def _turn_to(window: MainWindow, tab: Tab, switch: Segmented, key: str) -> None:
+    window.show_tab(tab.spec.id)
+    switch.set_current(key)
+    (tab.landing() or switch).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
 
 def _accounts(window: MainWindow) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """Toasts: the newest messages, over the list at the bottom right, gone by themselves unless they are errors.
 
 What stays longer than it takes to read is one line with its button, so that it covers next to nothing; under the
-pointer, and while the keyboard is in it, it is whole again.
+pointer, unless that is on its button, and while the keyboard is in it, it is whole again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QCursor, QKeyEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.look.theme import theme
 from console.notify import Notice, Notifier
@@ -95,6 +95,9 @@ class Toast(Popover):
 
     def settle(self) -> bool:
         """Be one line once it was read, and whole while it is looked at; True when that has changed."""
+        if self.brief and self._is_aimed_at():
+            # Growing would move what is about to be pressed away from under the pointer.
+            return False
         wanted = not self._is_looked_at() and self._since.hasExpired(READ_MS[self.notice.level])
         if wanted == self.brief:
             return False
@@ -147,6 +150,12 @@ class Toast(Popover):
         pointed = self.rect().contains(self.mapFromGlobal(QCursor.pos()))
         focus = QApplication.focusWidget()
         return self.isVisible() and (pointed or (focus is not None and self.isAncestorOf(focus)))
+
+    def _is_aimed_at(self) -> bool:
+        at = QCursor.pos()
+        return any(
+            button.rect().contains(button.mapFromGlobal(at)) for button in below(self, QAbstractButton, in_sight=True)
+        )
 
     def _run_out(self) -> None:
         if self._is_looked_at():

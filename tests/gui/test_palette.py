@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.segmented import Segmented
 from tests.helpers.inventory import FakeInventory, pictured, resource
 from tests.helpers.window import AWS, FakeServices, RecordingTab, activate, connect, shown, until
 from workers.inventory.types import Inventory
@@ -134,6 +135,25 @@ async def test_buttons_of_pages_are_actions_too(make_application):
     QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
     press(palette, "sample", Qt.Key.Key_Return)
     assert pressed == [True]
+
+
+async def test_the_pages_of_tabs_are_found_and_turned_to(make_application):
+    application, palette = await opened(make_application)
+    press(palette, Qt.Key.Key_Escape)
+    pages = application.window.pages
+    switch = Segmented([("pictures", "Pictures"), ("evaluations", "Evaluations"), ("none", "Evaluated never")])
+    switch.set_segment_enabled("none", False)
+    pages.tab("predict").head.add(switch)
+    QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
+    press(palette, "evaluat")
+    [found, never] = palette.lines.shown
+    assert (found.title, found.detail, found.why_not) == ("Evaluations", "Page of Predict", "")
+    assert never.why_not == "Not for what is chosen there"
+    press(palette, Qt.Key.Key_Return)
+    assert pages.current_id == "predict" and switch.current == "evaluations" and switch.hasFocus()
+    QTest.keyClick(application.window, Qt.Key.Key_K, CONTROL)
+    press(palette, "evaluations")
+    assert palette.lines.shown[0].why_not == "It is shown already"
 
 
 async def test_what_a_command_made_is_found_at_once_and_before_that_it_is_being_read(make_application):

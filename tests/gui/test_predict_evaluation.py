@@ -14,6 +14,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 from console.tabs.predict.evaluation import exporting
+from console.tabs.predict.evaluation.panel import EvaluationPanel
 from console.tabs.predict.tab import PredictTab
 from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations, answered, evaluation, labelled_folder
 from tests.helpers.models import NOW, ModelServices
@@ -21,6 +22,7 @@ from tests.helpers.predict_tab import always, open_tab, picture, png, with_endpo
 from tests.helpers.predict_tab import answered as all_answered
 from tests.helpers.window import activate, texts, until
 from workers.errors.tree import AccessDenied, ModelFailed, SageDeckError
+from workers.evaluation.measures import measure
 from workers.evaluation.types import Answered
 from workers.functions.types import Function
 from workers.types import Fleet
@@ -253,7 +255,7 @@ async def test_a_thousand_bad_pictures_are_each_told_and_the_good_ones_predicted
     services.answers["a"] = answer
     _, tab = await open_tab(make_application, services)
     tab.add_paths([tmp_path])
-    await until(lambda: tab.list_head.filter.texts()[-1] == "Wrong or failed 1000" and not tab.asking)
+    await until(lambda: tab.list_head.filter.texts()[-1] == "Wrong or failed 1,000" and not tab.asking)
     cards = {card.name: card.answers[0] for card in tab.cards()}
     told = {name: answer.error for name, answer in cards.items() if answer is not None and answer.error}
     assert len(told) == 1000 and all("cannot be read" in words for words in told.values())
@@ -285,3 +287,12 @@ async def test_functions_that_may_not_be_listed_are_no_end_of_endpoints(make_app
     services.functions.list_all = refused
     _, tab = await open_tab(make_application, services)
     assert tab.choice.asked == ["a"] and "You may not list functions." in tab.choice.unread["function"]
+
+
+def test_what_is_the_same_of_both_is_said_once(qtbot: Any) -> None:
+    panel = EvaluationPanel()
+    qtbot.addWidget(panel)
+    answers = [answered("test/x/1.jpg", "900.Cat", AKITA), answered("test/y/2.jpg", PUG, PUG)]
+    both = [evaluation(answers, id=name, target=name) for name in ("one", "two")]
+    panel.show_evaluations([(one, measure(one)) for one in both])
+    assert texts(panel).count("has no class for") == 1 and "A and B: " in texts(panel)

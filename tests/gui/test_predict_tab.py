@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
+from console.models.cards import Answer
 from console.tabs.predict import pictures
+from console.tabs.predict.result_part import ResultPart
+from console.tabs.predict.score import Score
 from console.tabs.predict.tab import PredictTab
 from console.widgets.forms.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter
@@ -103,6 +106,41 @@ async def test_a_folders_name_is_the_truth_and_answers_are_judged(
     assert shown(tab) == ["p.png"]
     tab.grid.set_current(tab.grid.cards()[0].key)
     assert '"labels"' in tab.panel.raw.text.toPlainText()
+
+
+async def test_while_it_is_being_asked_it_says_so_and_what_failed_is_not_called_answered(
+    make_application: Callable[..., Any], tmp_path: Path
+) -> None:
+    services = with_endpoints("cats", "dogs")
+    _, tab = await open_tab(make_application, services)
+    tab.add_paths([picture(tmp_path / f"{at}.png", size=(40, 30 + at)) for at in range(6)])
+    await answered(tab, 6)
+    assert tab.list_head.filter.texts() == ["All 6", "Wrong –"], "nobody said what they show"
+    services.predict_seconds = 600.0
+    tab.choice.b.set_value("dogs")
+    tab.choice.b.chosen.emit("dogs")
+    assert tab.again_button.text() == "Stop" and all(card.asking for card in tab.cards())
+    tab.again_button.click()
+    await until(lambda: tab.again_button.text() == "Ask the rest")
+    tab._pictures[0].answers["dogs"] = Answer(error="boom")
+    tab._show()
+    assert "0 of 6 answered, 1 failed" in texts(tab.list_head)
+
+
+def test_a_thousand_of_each_have_room(qtbot: Any) -> None:
+    part = ResultPart()
+    qtbot.addWidget(part)
+    part.resize(260, 200)
+    part.show()
+    part.show_scores([], [Score(1010, 1000, 10, 0, 0, None, None, ())] * 3)
+
+    def rows() -> int:
+        return len({figure.y() for figure in part._figures})
+
+    qtbot.waitUntil(lambda: all(figure.geometry().right() <= 260 for figure in part._figures))
+    assert rows() > 1 and part.minimumSizeHint().width() < 200
+    part.resize(600, 200)
+    qtbot.waitUntil(lambda: rows() == 1)
 
 
 async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Callable[..., Any], tmp_path: Path) -> None:

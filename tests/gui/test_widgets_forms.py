@@ -47,6 +47,16 @@ def test_values_and_checks_while_typing(form: Form, qtbot: QtBot) -> None:
     assert form.valid and form.row("name").hint_text == "" and field.property("invalid") is False
 
 
+def test_what_is_empty_from_the_beginning_is_asked_for_and_no_fault(form: Form, qtbot: QtBot) -> None:
+    row = form.add("view", "View", LineEdit(""), check=lambda value: None if value else "Give it a name")
+    assert not form.valid and row.hint_text == "Give it a name" and not row.field.property("invalid")
+    form.check()
+    assert not row.field.property("invalid")
+    qtbot.keyClicks(row.field, "x")
+    qtbot.keyClick(row.field, Qt.Key.Key_Backspace)
+    assert row.field.property("invalid") is True and row.hint_text == "Give it a name"
+
+
 def test_numbers_are_typed_freely(form: Form) -> None:
     field = form.row("rate").field
     for text, value in (("3e-4", 0.0003), ("0,01", 0.01), ("inf", None), ("nan", None), ("abc", None)):

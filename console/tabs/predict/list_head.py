@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.models.cards import LETTERS, Card
+from console.models.columns import DASH
 from console.tabs.predict.score import certainty, disagrees, has_failed, is_wrong
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox
@@ -77,13 +78,15 @@ class ListHead(QWidget):
 
     def show_counts(self, cards: Sequence[Card], endpoints: int, status: str) -> None:
         """Say how many there are and how far the answers are."""
-        wrong = sum(is_wrong(card) for card in cards)
-        self._number.setText(f"{len(cards):,}" if cards else "")
-        words = "Wrong or failed" if any(map(has_failed, cards)) else "Wrong"
-        segments = [("all", f"All {len(cards)}" if cards else "All"), ("wrong", f"{words} {wrong}" if cards else words)]
+        failed = any(map(has_failed, cards))
+        # Where nobody says what the pictures show, none of them is known to be right either.
+        judged = failed or any(card.truth for card in cards)
+        wrong = f"{sum(map(is_wrong, cards)):,}" if judged else DASH
+        counts = [("all", "All", f"{len(cards):,}"), ("wrong", "Wrong or failed" if failed else "Wrong", wrong)]
         if endpoints > 1:
-            differ = sum(map(disagrees, cards))
-            segments.append(("differ", f"Differ {differ}" if cards else "Differ"))
+            counts.append(("differ", "Differ", f"{sum(map(disagrees, cards)):,}"))
+        self._number.setText(f"{len(cards):,}" if cards else "")
+        segments = [(key, f"{words} {number}" if cards else words) for key, words, number in counts]
         self.filter.set_segments(segments)
         self._status.setText(status)
         self._legend.set_entries([(f"{name}, percent", series_of(name)) for name in LETTERS] if endpoints > 1 else [])

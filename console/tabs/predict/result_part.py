@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.models.cards import LETTERS, Card
@@ -12,8 +13,9 @@ from console.tabs.predict.score import Score, agreement
 from console.widgets.base import label
 from console.widgets.tables.letter_chip import LetterChip
 
-# Figures in a row of the side.
+# Figures in a row of the side, where they have the room; pixels between them.
 _BESIDE = 3
+_APART = 16
 
 
 class ResultPart(QWidget):
@@ -22,11 +24,13 @@ class ResultPart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._grid = QGridLayout(self)
-        self._grid.setHorizontalSpacing(16)
+        self._grid.setHorizontalSpacing(_APART)
         self._grid.setVerticalSpacing(8)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(_BESIDE, 1)
         self._shown: tuple[tuple[str, str, str, str], ...] = ()
+        self._figures: list[QWidget] = []
+        self._columns = _BESIDE
 
     def show_scores(self, cards: Sequence[Card], scores: Sequence[Score]) -> None:
         """Show the result of each endpoint in ``scores``."""
@@ -39,14 +43,39 @@ class ResultPart(QWidget):
         if tuple(figures) == self._shown:
             return
         self._shown = tuple(figures)
-        while self._grid.count():
-            item = self._grid.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for at, figure in enumerate(figures):
-            self._grid.addWidget(_figure(*figure), at // _BESIDE, at % _BESIDE)
+        for widget in self._figures:
+            self._grid.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._figures = [_figure(*figure) for figure in figures]
+        for widget in self._figures:
+            self._grid.addWidget(widget)
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """As many beside each other as there is room for."""
+        super().resizeEvent(event)
+        if self._columns != self._fitting():
+            self._arrange()
+
+    def minimumSizeHint(self) -> QSize:
+        """No wider than the widest figure: the rest goes below."""
+        widest = max((figure.sizeHint().width() for figure in self._figures), default=0)
+        return QSize(widest, super().minimumSizeHint().height())
+
+    def _fitting(self) -> int:
+        widths = [figure.sizeHint().width() for figure in self._figures]
+        for columns in range(_BESIDE, 1, -1):
+            beside = [max(widths[at::columns], default=0) for at in range(columns)]
+            if sum(beside) + _APART * (columns - 1) <= self.width():
+                return columns
+        return 1
+
+    def _arrange(self) -> None:
+        self._columns = self._fitting()
+        for at, figure in enumerate(self._figures):
+            self._grid.removeWidget(figure)
+            self._grid.addWidget(figure, at // self._columns, at % self._columns)
 
 
 def _figure(value: str, words: str, failed: str, letter: str) -> QWidget:

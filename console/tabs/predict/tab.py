@@ -21,7 +21,7 @@ from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
-from console.tabs.predict.score import ended
+from console.tabs.predict.score import ended, has_failed
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.drop_area import DropArea
 from console.widgets.forms.segmented import Segmented
@@ -230,7 +230,6 @@ class PredictTab(Tab):
 
     def _endpoints_changed(self) -> None:
         self.with_services(self._load_reports, self.choice.asked, label="Read the models' reports", key="report")
-        self._show()
         self._run()
 
     async def _load_reports(self, services: Services, names: list[str]) -> None:
@@ -280,7 +279,6 @@ class PredictTab(Tab):
         if new:
             # Nobody adds pictures to have them hidden.
             self.list_head.filter.set_current("all")
-        self._show()
         self._run()
 
     def _choose(self) -> None:
@@ -297,7 +295,6 @@ class PredictTab(Tab):
         for name in self._answering():
             picture.answers.pop(name, None)
         self._run()
-        self._show()
 
     def clear(self) -> None:
         """Take all pictures away."""
@@ -330,7 +327,6 @@ class PredictTab(Tab):
                 if name in picture.answers and which(picture.answers[name]):
                     del picture.answers[name]
         self._run()
-        self._show()
 
     def _answering(self) -> list[str]:
         return [name for name in self.choice.asked if name not in self.choice.gone]
@@ -348,11 +344,13 @@ class PredictTab(Tab):
             self.run_again()
 
     def _run(self) -> None:
-        if not self._lacking():
-            return
-        task = self.with_services(self._ask, self._answering(), label="Classify pictures", key=_ASK)
+        """Ask for what lacks an answer, and show at once that it is being asked for."""
+        task = None
+        if self._lacking():
+            task = self.with_services(self._ask, self._answering(), label="Classify pictures", key=_ASK)
         if task is not None:
             task.add_done_callback(lambda _: self._ended())
+        self._show()
 
     async def _ask(self, services: Services, names: list[str]) -> None:
         await self._asker.ask(services, self._pictures, names, lambda: self.cancel(_ASK))
@@ -422,7 +420,8 @@ class PredictTab(Tab):
             return ""
         total, asked = len(cards), [card for card in cards if None not in card.answers]
         if len(asked) < total:
-            return f"{len(asked):,} of {total:,} answered"
+            failed = sum(map(has_failed, asked))
+            return f"{len(asked) - failed:,} of {total:,} answered" + (f", {failed:,} failed" if failed else "")
         words, seconds = ended(cards, len(self.choice.asked)), self._asker.seconds
         if seconds is None or self._asker.questions != total * len(self.choice.asked):
             # The last run asked about some of these only: its time is not that of all answers.

@@ -22,7 +22,7 @@ from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.widgets.base import label
-from console.widgets.forms.fields import IntField, set_invalid
+from console.widgets.forms.fields import IntField, LineEdit, set_invalid
 from console.widgets.forms.lines import HintLine, LineAction, LineTone
 
 
@@ -69,6 +69,8 @@ class FormRow(QWidget):
         self._title.setBuddy(field)
         field.setAccessibleName(title)
         self._hint = HintLine()
+        # What is empty from the beginning is no fault yet: what is wanted is said, and nothing is red.
+        self._begun = False
         self.valid = True
         column = self.column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -115,11 +117,13 @@ class FormRow(QWidget):
     def _show(self, hint: Hint | None) -> None:
         self.valid = hint is None or hint.tone != "err"
         shown = hint or Hint(self._note)
-        self._hint.say(shown.text, shown.tone, icon=shown.icon, action=shown.action)
-        set_invalid(self.field, not self.valid)
+        waits = not self.valid and not self._begun and isinstance(self.field, LineEdit) and not self.field.text()
+        self._hint.say(shown.text, "info" if waits else shown.tone, icon=shown.icon, action=shown.action)
+        set_invalid(self.field, not (self.valid or waits))
         self.field.setAccessibleDescription(shown.text)
 
     def _edited(self) -> None:
+        self._begun = True
         self.check()
         self.edited.emit()
 

@@ -54,6 +54,14 @@ class Segmented(QWidget):
         """The words of all segments."""
         return [self._texts[key] for key in self._keys]
 
+    def segments(self) -> list[tuple[str, str]]:
+        """All segments: key and words."""
+        return [(key, self._texts[key]) for key in self._keys]
+
+    def is_segment_enabled(self, key: str) -> bool:
+        """Whether a segment can be chosen."""
+        return self.isEnabled() and key not in self._off
+
     def set_current(self, key: str) -> None:
         """Choose a segment; ``changed`` follows if it was another one. KeyError for an unknown key."""
         if key not in self._texts:

@@ -9,6 +9,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from console.models.cards import LETTERS
 from console.models.columns import DASH
 from console.models.format import duration, milliseconds, when
 from console.tabs.predict.evaluation.rows import share
@@ -138,11 +139,11 @@ class EvaluationPanel(SidePanel):
 
     def _show_notes(self, shown: Sequence[Shown]) -> None:
         _empty(self._notes_column)
-        said = [
-            f"{'AB'[at]}: {note}" if len(shown) > 1 else note
-            for at, (evaluation, measures) in enumerate(shown)
-            for note in notes_of(evaluation, measures)
-        ]
+        whose: dict[str, list[str]] = {}
+        for letter, (evaluation, measures) in zip(LETTERS, shown, strict=False):
+            for note in notes_of(evaluation, measures):
+                whose.setdefault(note, []).append(letter)
+        said = [f"{' and '.join(names)}: {note}" if len(shown) > 1 else note for note, names in whose.items()]
         for note in said:
             self._notes_column.addWidget(label(note, "small", "warn", wrap=True))
         self._notes.setVisible(bool(said))
