@@ -294,5 +294,5 @@ def test_what_is_the_same_of_both_is_said_once(qtbot: Any) -> None:
     qtbot.addWidget(panel)
     answers = [answered("test/x/1.jpg", "900.Cat", AKITA), answered("test/y/2.jpg", PUG, PUG)]
     both = [evaluation(answers, id=name, target=name) for name in ("one", "two")]
-    panel.show_evaluations([(one, measure(one)) for one in both])
+    panel.show_evaluations([(shown, measure(shown)) for shown in both])
     assert texts(panel).count("has no class for") == 1 and "A and B: " in texts(panel)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
-from console.models.cards import Answer
+from console.models.cards import Answer, Card
 from console.tabs.predict import pictures
 from console.tabs.predict.result_part import ResultPart
-from console.tabs.predict.score import Score
+from console.tabs.predict.score import Score, underway
 from console.tabs.predict.tab import PredictTab
 from console.widgets.forms.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter
@@ -122,9 +122,11 @@ async def test_while_it_is_being_asked_it_says_so_and_what_failed_is_not_called_
     assert tab.again_button.text() == "Stop" and all(card.asking for card in tab.cards())
     tab.again_button.click()
     await until(lambda: tab.again_button.text() == "Ask the rest")
-    tab._pictures[0].answers["dogs"] = Answer(error="boom")
-    tab._show()
-    assert "0 of 6 answered, 1 failed" in texts(tab.list_head)
+    told = [Answer((AKITA,), (0.9,)), Answer(error="boom"), None]
+    assert (
+        underway([Card(str(at), "", answers=(answer,)) for at, answer in enumerate(told)])
+        == "1 of 3 answered, 1 failed"
+    )
 
 
 def test_a_thousand_of_each_have_room(qtbot: Any) -> None:
@@ -135,9 +137,9 @@ def test_a_thousand_of_each_have_room(qtbot: Any) -> None:
     part.show_scores([], [Score(1010, 1000, 10, 0, 0, None, None, ())] * 3)
 
     def rows() -> int:
-        return len({figure.y() for figure in part._figures})
+        return len({figure.y() for figure in part.figures})
 
-    qtbot.waitUntil(lambda: all(figure.geometry().right() <= 260 for figure in part._figures))
+    qtbot.waitUntil(lambda: all(figure.geometry().right() <= 260 for figure in part.figures))
     assert rows() > 1 and part.minimumSizeHint().width() < 200
     part.resize(600, 200)
     qtbot.waitUntil(lambda: rows() == 1)

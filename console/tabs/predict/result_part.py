@@ -29,7 +29,7 @@ class ResultPart(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(_BESIDE, 1)
         self._shown: tuple[tuple[str, str, str, str], ...] = ()
-        self._figures: list[QWidget] = []
+        self.figures: list[QWidget] = []
         self._columns = _BESIDE
 
     def show_scores(self, cards: Sequence[Card], scores: Sequence[Score]) -> None:
@@ -43,12 +43,12 @@ class ResultPart(QWidget):
         if tuple(figures) == self._shown:
             return
         self._shown = tuple(figures)
-        for widget in self._figures:
+        for widget in self.figures:
             self._grid.removeWidget(widget)
             widget.hide()
             widget.deleteLater()
-        self._figures = [_figure(*figure) for figure in figures]
-        for widget in self._figures:
+        self.figures = [_figure(*figure) for figure in figures]
+        for widget in self.figures:
             self._grid.addWidget(widget)
         self._arrange()
 
@@ -60,11 +60,11 @@ class ResultPart(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """No wider than the widest figure: the rest goes below."""
-        widest = max((figure.sizeHint().width() for figure in self._figures), default=0)
+        widest = max((figure.sizeHint().width() for figure in self.figures), default=0)
         return QSize(widest, super().minimumSizeHint().height())
 
     def _fitting(self) -> int:
-        widths = [figure.sizeHint().width() for figure in self._figures]
+        widths = [figure.sizeHint().width() for figure in self.figures]
         for columns in range(_BESIDE, 1, -1):
             beside = [max(widths[at::columns], default=0) for at in range(columns)]
             if sum(beside) + _APART * (columns - 1) <= self.width():
@@ -73,7 +73,7 @@ class ResultPart(QWidget):
 
     def _arrange(self) -> None:
         self._columns = self._fitting()
-        for at, figure in enumerate(self._figures):
+        for at, figure in enumerate(self.figures):
             self._grid.removeWidget(figure)
             self._grid.addWidget(figure, at // self._columns, at % self._columns)
 

@@ -87,6 +87,13 @@ def ended(cards: Sequence[Card], endpoints: int) -> str:
     return "; ".join(f"{letter}: {said}" for letter, said in zip(LETTERS, words, strict=False))
 
 
+def underway(cards: Sequence[Card]) -> str:
+    """How far a run is: how many pictures every endpoint has answered, and how many failed."""
+    asked = [card for card in cards if None not in card.answers]
+    failed = sum(map(has_failed, asked))
+    return f"{len(asked) - failed:,} of {len(cards):,} answered" + (f", {failed:,} failed" if failed else "")
+
+
 def outcome(total: int, failed: int) -> str:
     """How so many questions ended, ``failed`` of them without a class."""
     return f"{total - failed:,} answered, {failed:,} failed" if failed else "all answered"

@@ -21,7 +21,7 @@ from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
-from console.tabs.predict.score import ended, has_failed
+from console.tabs.predict.score import ended, underway
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.drop_area import DropArea
 from console.widgets.forms.segmented import Segmented
@@ -418,12 +418,10 @@ class PredictTab(Tab):
     def _status(self, cards: list[Card]) -> str:
         if not cards:
             return ""
-        total, asked = len(cards), [card for card in cards if None not in card.answers]
-        if len(asked) < total:
-            failed = sum(map(has_failed, asked))
-            return f"{len(asked) - failed:,} of {total:,} answered" + (f", {failed:,} failed" if failed else "")
+        if any(None in card.answers for card in cards):
+            return underway(cards)
         words, seconds = ended(cards, len(self.choice.asked)), self._asker.seconds
-        if seconds is None or self._asker.questions != total * len(self.choice.asked):
+        if seconds is None or self._asker.questions != len(cards) * len(self.choice.asked):
             # The last run asked about some of these only: its time is not that of all answers.
             return words
         return f"{words} in {seconds:.1f} s"
