@@ -20,8 +20,10 @@ from averaging import Average
 from checkpoint import to_host
 from distributed import Group
 from features import FeatureSet
+from model import Head
 from optimizer import AdamW
 from settings import Settings
+from softmax import learn
 from stopping import Stop
 from torch import Tensor, nn
 from watch import TrainingFailed, Watch
@@ -102,7 +104,7 @@ class FeatureBatches:
         order = shuffled(len(self._labels), self._batch_size, self._seed, epoch, self._place)
         for rows in itertools.islice(order, skip, None):
             mine = rows[self._group.rank :: self._group.world]
-            yield Batch(self._inputs[mine], self._labels[mine], len(rows))
+            yield Batch(self._inputs.index_select(0, mine), self._labels[mine], len(rows))
 
     def valid(self) -> Iterator[Batch]:
         """This process's share of the validation pictures, unaugmented."""
@@ -334,10 +336,13 @@ def _step(
     place = device.of(module)
     told = torch.zeros(4, dtype=device.sums(place), device=place)
     if len(batch.labels):
-        logits = device.answer(module, batch.inputs)
         labels = batch.labels.to(place)
-        loss = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / batch.total
-        scaler.scale(loss).backward()
+        if isinstance(module, Head):
+            logits = learn(module, batch.inputs.to(place), labels, batch.total, smoothing)
+        else:
+            logits = device.answer(module, batch.inputs)
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / batch.total
+            scaler.scale(loss).backward()
         told[:3] = _sums(logits.detach(), labels)
     if stop.requested:
         told[3] = 1.0

@@ -18,6 +18,7 @@ from fit import FeatureBatches
 from model import Head
 from optimizer import AdamW
 from settings import Settings
+from softmax import learn
 from stopping import Stop
 from torch import Tensor
 
@@ -76,11 +77,7 @@ def choose(head: Head, batches: FeatureBatches, settings: Settings, stop: Stop) 
         for batch in batches.train(epoch):
             if stop.requested:
                 return Choice(decays[0], [])
-            optimizer.zero_grad()
-            logits = device.answer(heads, batch.inputs).view(-1, classes)
-            labels = batch.labels.to(place).repeat_interleave(count)
-            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing, reduction="sum")
-            (loss / batch.total).backward()
+            learn(heads, batch.inputs.to(place), batch.labels.to(place), batch.total, settings.label_smoothing, count)
             kept = 1 - settings.learning_rate * optimizer.share * shrink
             with torch.no_grad():
                 heads.linear.weight.mul_(kept[:, None])

@@ -5,8 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
+import struct
 import tarfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +43,37 @@ def test_a_packed_folder_comes_back(tmp_path: Path) -> None:
     assert unpack(tmp_path / "m.tar.gz", tmp_path / "out") == 4
     assert (tmp_path / "out" / "copy.pth").read_bytes() == b"weights" * 1000
     assert (tmp_path / "out" / "code" / "naïve 😀.txt").read_text() == "y"
+
+
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How each stream that is compressed from now on looks for repetitions."""
+    made: list[int] = []
+    compressobj = zlib.compressobj
+
+    def remembered(level: int, wbits: int, strategy: int) -> Any:
+        made.append(strategy)
+        return compressobj(level, wbits=wbits, strategy=strategy)
+
+    monkeypatch.setattr(container_archive.zlib, "compressobj", remembered)
+    return made
+
+
+def test_no_time_is_spent_on_repetitions_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = lookups(monkeypatch)
+    dice = random.Random(1)
+    weights = struct.pack("80000f", *(dice.gauss(0, 0.1) for _ in range(80_000)))
+    for name, content in (("weights", weights), ("text", b"epoch=1 loss=0.25\n" * 20_000)):
+        source = tmp_path / name
+        source.mkdir()
+        (source / "large").write_bytes(content)
+        (source / "small").write_bytes(b"0" * 1000)
+        pack([source], tmp_path / f"{name}.tar.gz")
+        assert unpack(tmp_path / f"{name}.tar.gz", tmp_path / "out" / name) == 2
+        assert (tmp_path / "out" / name / "large").read_bytes() == content
+        headers = 1000
+        assert (tmp_path / f"{name}.tar.gz").stat().st_size < 1.03 * len(gzip.compress(content, 1)) + headers
+        # The last one is the archive itself; before it, a sample is tried both ways.
+        assert made.pop() == (zlib.Z_HUFFMAN_ONLY if name == "weights" else zlib.Z_DEFAULT_STRATEGY)
 
 
 def test_links_out_of_the_folder_and_loops_are_left_out(tmp_path: Path) -> None:
