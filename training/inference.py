@@ -29,9 +29,9 @@ from torch import nn
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))
 
-import device
-import model as models
-from pictures import Pixels, centre_crop, open_picture
+from sagedeck_training.data.pictures import Pixels, centre_crop, open_picture
+from sagedeck_training.machine import device
+from sagedeck_training.network import model as models
 
 JSON = "application/json"
 # Labels of an answer that asks for no number of them.

@@ -11,18 +11,18 @@ import sys
 import traceback
 from pathlib import Path
 
-import device
-from data import DataError
-from decoding import DecodingFailed
-from device import DeviceError
-from distributed import Group, HostLost, join
-from feature_store import FeatureStoreError
-from fit import TrainingFailed
-from model import WeightsError
-from rendezvous import MeetingError
-from run import Run
-from settings import Settings, SettingsError, parse
-from stopping import Stop, Stopped
+from sagedeck_training.data.dataset import DataError
+from sagedeck_training.data.decoding import DecodingFailed
+from sagedeck_training.fitting.fit import TrainingFailed
+from sagedeck_training.machine import device
+from sagedeck_training.machine.device import DeviceError
+from sagedeck_training.machine.distributed import Group, HostLost, join
+from sagedeck_training.machine.rendezvous import MeetingError
+from sagedeck_training.machine.stopping import Stop, Stopped
+from sagedeck_training.network.feature_store import FeatureStoreError
+from sagedeck_training.network.model import WeightsError
+from sagedeck_training.run import Run
+from sagedeck_training.settings import Settings, SettingsError, parse
 
 EXPECTED = (
     SettingsError, DeviceError, MeetingError, DataError, WeightsError, FeatureStoreError, DecodingFailed,

@@ -26,21 +26,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "training"), str(ROOT)]
 
-import crops  # noqa: E402
-import device  # noqa: E402
-import features  # noqa: E402
-import inference  # noqa: E402
 import torch  # noqa: E402
-import train  # noqa: E402
-from data import Sample  # noqa: E402
-from decoder import Decoded  # noqa: E402
-from decoding import Decoders  # noqa: E402
-from distributed import Group  # noqa: E402
-from model import Classifier, WeightsError, build, for_inference, load_backbone_weights  # noqa: E402
-from ordered import ordered_map  # noqa: E402
-from pictures import crops_of  # noqa: E402
-from stopping import Stop  # noqa: E402
 
+import inference  # noqa: E402
+import train  # noqa: E402
+from sagedeck_training.data import crops  # noqa: E402
+from sagedeck_training.data.dataset import Sample  # noqa: E402
+from sagedeck_training.data.decoder import Decoded  # noqa: E402
+from sagedeck_training.data.decoding import Decoders  # noqa: E402
+from sagedeck_training.data.pictures import crops_of  # noqa: E402
+from sagedeck_training.machine import device  # noqa: E402
+from sagedeck_training.machine.distributed import Group  # noqa: E402
+from sagedeck_training.machine.ordered import ordered_map  # noqa: E402
+from sagedeck_training.machine.stopping import Stop  # noqa: E402
+from sagedeck_training.network import features  # noqa: E402
+from sagedeck_training.network.model import Classifier, WeightsError, build, for_inference, load_backbone_weights  # noqa: E402
 from tests.helpers.pictures import draw_picture  # noqa: E402
 
 SIZE, VIEWS, SHARE_GOAL, PAIRS = 224, 3, 0.9, 3

@@ -32,11 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "training"), str(ROOT)]
 
 import torch  # noqa: E402
-import train  # noqa: E402
-from model import Classifier, build, for_inference, load_backbone_weights  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 
+import train  # noqa: E402
+from sagedeck_training.network.model import Classifier, build, for_inference, load_backbone_weights  # noqa: E402
 from tests.helpers.pictures import make_folder  # noqa: E402
 
 BATCH, LOOP_RATE = 64, 3e-3

@@ -23,11 +23,11 @@ from console.widgets.forms.choices import Choices
 from console.widgets.frames.confirm import ConfirmDialog
 from console.widgets.frames.page_scroll import PageScroll
 from console.window.palette_entries import entries
+from sagedeck_training import settings as train_settings
 from tests.helpers.compute import GPU_IMAGE, busy_account, instance
 from tests.helpers.like import like
 from tests.helpers.models import ModelServices, tab_alone
 from tests.helpers.window import dialog_of, texts, until
-from training import settings as train_settings
 from workers.compute.types import Agent, Check, InstanceSpec, JobSpec
 from workers.errors.tree import AccessDenied
 from workers.prices.table import PriceTable

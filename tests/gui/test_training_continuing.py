@@ -16,9 +16,9 @@ from console.tabs.training.detail import JobDetail
 from console.tabs.training.form.continuing import DEFAULTS, MORE_EPOCHS, can_continue
 from console.tabs.training.menu import Actions, menu_of
 from console.tabs.training.rows import JobRow, spot_words
+from sagedeck_training import settings
 from tests.helpers.training_tab import DATA, shown
 from tests.helpers.window import connect, until
-from training import settings
 from workers.types import TrainingJob, TrainingSpec
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -16,9 +16,9 @@ from console.models.ways import EPOCHS, GPU_INSTANCE, HEAD, RATES, STAGES, TUNE,
 from console.tabs.training.commands import launch_cli
 from console.widgets.forms.choices import Choices
 from console.widgets.forms.fields import ComboBox
+from sagedeck_training import settings
 from tests.helpers.training_tab import DATA, shown
 from tests.helpers.window import until
-from training import settings
 from workers.training.request import launch_request
 from workers.tuning.request import features_once, static_hyperparameters
 from workers.tuning.types import TuningSpec

@@ -12,19 +12,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import device
-import inference
 import numpy as np
 import pytest
 import torch
-from artifacts import write_model
-from data import Sample
-from distributed import Group
-from features import Progress, compute_features
-from model import build, for_inference, load_backbone_weights
 from PIL import Image
-from stopping import Stop
 
+import inference
+from sagedeck_training.data.dataset import Sample
+from sagedeck_training.machine import device
+from sagedeck_training.machine.distributed import Group
+from sagedeck_training.machine.stopping import Stop
+from sagedeck_training.network.features import Progress, compute_features
+from sagedeck_training.network.model import build, for_inference, load_backbone_weights
+from sagedeck_training.results.artifacts import write_model
 from tests.helpers.other_device import PLACE, OtherDevice
 from tests.helpers.pictures import draw_picture, png_claiming
 from workers.errors.tree import InvalidInput, LocalProblem

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from settings import SettingsError, parse
+
+from sagedeck_training.settings import SettingsError, parse
 
 CHANNELS = {"SM_CHANNEL_TRAINING": "/in/training", "SM_MODEL_DIR": "/model", "SM_OUTPUT_DATA_DIR": "/output/data"}
 
@@ -81,7 +82,7 @@ def test_threads_follow_the_environment(env: dict[str, str], threads: int) -> No
 
 
 def test_processes_on_one_machine_share_its_cpus_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("settings._usable", lambda: 16)
+    monkeypatch.setattr("sagedeck_training.settings._usable", lambda: 16)
     torchrun = {**CHANNELS, "OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "4"}
     assert (parse([], torchrun).num_workers, parse([], torchrun).threads) == (4, 1)
     assert parse([], {**torchrun, "SM_NUM_CPUS": "8"}).num_workers == 2
@@ -138,7 +139,7 @@ def test_new_settings_in_both_spellings() -> None:
 def test_checkpoints_go_where_sagemaker_keeps_them_if_there_is_such_a_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("settings.CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setattr("sagedeck_training.settings.CHECKPOINTS", str(tmp_path / "checkpoints"))
     assert parse([], CHANNELS).checkpoint_dir is None
     (tmp_path / "checkpoints").mkdir()
     assert parse([], CHANNELS).checkpoint_dir == tmp_path / "checkpoints"

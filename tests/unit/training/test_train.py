@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import torch
-import train
 
+import train
 from tests.helpers.paths import TRAINING
 from tests.helpers.pictures import draw_picture
 
@@ -123,7 +123,7 @@ def test_prepared_features_of_something_else_are_not_used(
 def test_unfreezing_trains_the_last_stages_and_nothing_else(small_folder: Path, tmp_path: Path) -> None:
     run = ["--data-dir", str(small_folder), "--model-dir", str(tmp_path), *SMALL, "--epochs", "2", "--unfreeze", "2"]
     assert train.main(run) == 0
-    from model import build, load_backbone_weights
+    from sagedeck_training.network.model import build, load_backbone_weights
 
     fresh = build("efficientnet_lite0", 3)
     load_backbone_weights(fresh, "efficientnet_lite0", "default")

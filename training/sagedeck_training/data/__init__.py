@@ -1,0 +1,1 @@
+"""From folders of pictures to the pixels that a network takes."""

@@ -1,0 +1,1 @@
+"""How a head or a whole network is trained, and kept meanwhile."""

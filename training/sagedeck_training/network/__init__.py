@@ -1,0 +1,1 @@
+"""Backbones and heads, and the features that a backbone makes of pictures."""

@@ -1,0 +1,1 @@
+"""What a training leaves: the model's folder and the report."""

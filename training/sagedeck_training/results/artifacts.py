@@ -1,0 +1,38 @@
+"""The model folder: weights, classes, and the code that serves them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..network.model import Classifier
+
+CODE_FILES = ("inference.py", "device.py", "model.py", "lite.py", "os_words.py", "picture_ends.py", "pictures.py")
+
+
+def write_model(
+    folder: Path, classifier: Classifier, names: Sequence[str], folders: Sequence[str], backbone: str, image_size: int
+) -> None:
+    """Write ``model.pth`` (a plain state dict), ``classes.json`` and ``code/`` as SageMaker's container wants them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
+    torch.save(state, folder / "model.pth")
+    about: dict[str, Any] = {
+        "classes": list(names),
+        "folders": list(folders),
+        "backbone": backbone,
+        "image_size": image_size,
+    }
+    # Left out where it is not so: what is written for a run without it stays the same.
+    about |= {"flip_test": True} if classifier.flips else {}
+    (folder / "classes.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    code, here = folder / "code", Path(__file__).parent
+    code.mkdir(exist_ok=True)
+    for name in CODE_FILES:
+        shutil.copyfile(here / name, code / name)
+    shutil.copyfile(here / "inference_requirements.txt", code / "requirements.txt")
