@@ -13,9 +13,10 @@ _NAME = "sagedeck"
 _ROOT = Path(__file__).resolve().parent.parent
 
 TRAINING_SOURCE = _ROOT / "training"
+TRAINING_PACKAGE = TRAINING_SOURCE / "sagedeck_training"
 RESOURCES = _ROOT / "resources"
 PREDICT_FUNCTION = _ROOT / "lambda" / "predict"
-FOLDER_RULES = TRAINING_SOURCE / "folders.json"
+FOLDER_RULES = TRAINING_PACKAGE / "data" / "folders.json"
 METRIC_DEFINITIONS = TRAINING_SOURCE / "metric_definitions.json"
 
 

@@ -144,8 +144,7 @@ class JobPython:
 
 def _uses_torch(code: Path) -> bool:
     """Whether a program in ``code`` names torch: others have nothing of a process that has loaded it."""
-    programs = [path for path in code.glob("*.py") if path.is_file()]
-    return any(b"torch" in path.read_bytes() for path in programs)
+    return any(b"torch" in path.read_bytes() for path in code.rglob("*.py") if path.is_file())
 
 
 def _complete(code: Path) -> bool:

@@ -35,7 +35,9 @@ MAKE_MODEL = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "training")
-import artifacts, model, torch
+import torch
+from sagedeck_training.network import model
+from sagedeck_training.results import artifacts
 torch.manual_seed(0)
 names = [f"breed {number}" for number in range(int(sys.argv[2]))]
 artifacts.write_model(Path(sys.argv[1]), model.build("efficientnet_lite0", len(names)), names, names,

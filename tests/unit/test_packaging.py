@@ -23,10 +23,15 @@ def packaged(path: Path) -> bool:
     if path.suffix == ".py":
         return True
     patterns = SETTINGS["package-data"].get(package, [])
-    return any(pattern == "**/*" or fnmatch("/".join(inner), pattern) for pattern in patterns)
+    return any(
+        fnmatch(path.name, pattern.removeprefix("**/")) and (pattern.startswith("**/") or len(inner) == 1)
+        for pattern in patterns
+    )
 
 
-@pytest.mark.parametrize("name", ["TRAINING_SOURCE", "RESOURCES", "PREDICT_FUNCTION", "METRIC_DEFINITIONS"])
+@pytest.mark.parametrize(
+    "name", ["TRAINING_SOURCE", "RESOURCES", "PREDICT_FUNCTION", "METRIC_DEFINITIONS", "FOLDER_RULES"]
+)
 def test_what_is_read_by_path_is_in_the_wheel(name: str) -> None:
     place: Path = getattr(paths, name)
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]

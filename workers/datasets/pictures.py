@@ -1,6 +1,6 @@
 """Opens one picture of a folder check: does it decode, how large is it, has it a twin.
 
-It refuses what the training and the endpoint refuse (``training/pictures.py``), in the same words: a test damages
+It refuses what the training and the endpoint refuse (its ``pictures.py``), in the same words: a test damages
 files of every format and compares both.
 """
 

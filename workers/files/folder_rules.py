@@ -1,6 +1,6 @@
 """What the names of folders and files mean: splits, classes, pictures, and what no one put there on purpose.
 
-The lists lie in ``training/folders.json``, read by its path; a test compares what the training makes of them.
+The lists lie in the training's ``folders.json``, read by its path; a test compares what the training makes of them.
 """
 
 from __future__ import annotations

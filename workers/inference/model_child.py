@@ -27,7 +27,7 @@ def load(folder: Path) -> Answerer:
 
     Raises ``LocalProblem`` for weights that cannot be used; the function ``InvalidInput`` for what is no picture.
     """
-    # Its modules have short names ("model"), which must not hide others: they come last.
+    # Its programs have short names ("inference"), which must not hide others: they come last.
     sys.path.append(str(TRAINING_SOURCE))
     try:
         inference: Any = importlib.import_module("inference")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from workers.types import JobReport
 
-# As training/pictures.py cuts them: 224 of 256 pixels.
+# As the training's pictures.py cuts them: 224 of 256 pixels.
 CROP_SHARE = 0.875
 DEFAULT_SIZE = 224
 _SIZES = range(32, 1025)

@@ -1,7 +1,7 @@
 """What a network gets of a picture: the rule of SageDeck's training script, for those who look at pictures.
 
 The upright picture in 8-bit RGB, transparency on white; of it the square of ``model_input.seen_part``; that at the size
-the model was trained for. A test holds this and ``training/pictures.py`` together byte by byte.
+the model was trained for. A test holds this and the training's ``pictures.py`` together byte by byte.
 """
 
 from __future__ import annotations

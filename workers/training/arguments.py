@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from workers.paths import TRAINING_SOURCE
+from workers.paths import TRAINING_PACKAGE
 
-SETTINGS = TRAINING_SOURCE / "settings.py"
-# As training/settings.py has it.
+SETTINGS = TRAINING_PACKAGE / "settings.py"
+# As the script has it.
 LARGEST_SEED = 2**32 - 1
 
 

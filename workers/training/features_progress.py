@@ -9,7 +9,7 @@ from datetime import datetime
 
 from workers.types import LogEvent
 
-# training/features.py: "features: 136 of 297 pictures, 4.5 pictures/s".
+# The training's features.py: "features: 136 of 297 pictures, 4.5 pictures/s".
 _LINE = re.compile(r"^features: (\d+) of (\d+) pictures, ([0-9.]+) pictures/s")
 # What comes after the pass: the features are there, or the first epoch is.
 _OVER = re.compile(r"^(?:features: prepared|epoch=\d)")

@@ -178,6 +178,6 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
 def _script_hash() -> str:
     """Another version of the training script may make other features."""
     digest = hashlib.sha256()
-    for path in sorted(TRAINING_SOURCE.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(TRAINING_SOURCE.rglob("*.py")):
+        digest.update(path.relative_to(TRAINING_SOURCE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

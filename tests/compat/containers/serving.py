@@ -32,7 +32,9 @@ MAKE_MODEL = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "training")
-import artifacts, model, torch
+import torch
+from sagedeck_training.network import model
+from sagedeck_training.results import artifacts
 torch.manual_seed(0)
 names = [f"Größe {number}" for number in range(int(sys.argv[2]))]
 classifier = model.build("efficientnet_lite0", len(names))

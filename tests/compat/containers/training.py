@@ -39,7 +39,8 @@ Files = dict[str, bytes]
 def source() -> Files:
     """Our training folder, as it is sent."""
     folder = REPOSITORY / "training"
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 class Jobs:

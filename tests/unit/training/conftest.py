@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-from tests.helpers.paths import TRAINING
-
-sys.path.insert(0, str(TRAINING))
 
 from tests.helpers.pictures import make_folder
 

@@ -1,4 +1,4 @@
-"""A picture decoded for the device that cuts it, here or in a process of its own: ``python decoder.py SIZE``.
+"""A picture decoded for the device that cuts it, here or in a process of its own (``decode.py``).
 
 The process reads file names (JSON, one a line) and answers each with a line of JSON and the picture's bytes. It knows
 nothing but Pillow and numpy, so that many start at once.
@@ -7,8 +7,6 @@ nothing but Pillow and numpy, so that many start at once.
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -53,10 +51,3 @@ def serve(names: BinaryIO, answers: BinaryIO, size: int) -> None:
             answers.write(json.dumps(about).encode() + b"\n")
             answers.write(np.ascontiguousarray(found.pixels).data)
         answers.flush()
-
-
-if __name__ == "__main__":
-    # Whoever ends the job tells all of its processes; this one ends when its job does.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))

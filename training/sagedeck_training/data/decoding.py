@@ -25,6 +25,8 @@ from .pictures import BadPicture
 
 # Fewer processors are kept busy by threads.
 FEWEST_PROCESSES = 4
+# It lies beside ``train.py``, so that Python finds this package.
+PROGRAM = Path(__file__).parents[2] / "decode.py"
 
 
 class DecodingFailed(RuntimeError):
@@ -35,7 +37,7 @@ class _Child:
     """A process that decodes; one thread at a time may ask it."""
 
     def __init__(self, size: int) -> None:
-        program = [sys.executable, str(Path(__file__).with_name("decoder.py")), str(size)]
+        program = [sys.executable, str(PROGRAM), str(size)]
         self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdin is not None and isinstance(self._process.stdout, io.BufferedReader)
         self._names, self._answers = self._process.stdin, self._process.stdout

@@ -26,7 +26,7 @@ EVALUATION_BATCH = 32
 SAMPLE = 256
 
 
-def rates(classifier: Classifier, settings: Settings) -> list[tuple[list[nn.Parameter], float]]:
+def rates(classifier: Classifier, settings: Settings) -> list[tuple[list[torch.Tensor], float]]:
     """Make the head and the backbone's last ``settings.unfreeze`` stages (or all) trainable: parameters and rates.
 
     The head and the last stage have the full rate, each stage before the rate of the next times ``layer_decay``.
@@ -40,7 +40,7 @@ def rates(classifier: Classifier, settings: Settings) -> list[tuple[list[nn.Para
         raise SettingsError(f"unfreeze is {count}, but the backbone has {len(parts)} stages.")
     for parameter in classifier.backbone.parameters():
         parameter.requires_grad_(False)
-    groups = [(list(classifier.head.parameters()), settings.learning_rate)]
+    groups: list[tuple[list[torch.Tensor], float]] = [(list(classifier.head.parameters()), settings.learning_rate)]
     for depth, part in enumerate(reversed(parts[-count:])):
         modules = (inner for outer in part for inner in outer.modules())
         found = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -130,7 +130,7 @@ def shuffled(count: int, batch_size: int, seed: int, epoch: int, place: torch.de
 
 def fit(
     module: nn.Module,
-    parameters: list[tuple[list[nn.Parameter], float]],
+    parameters: Sequence[tuple[Sequence[Tensor], float]],
     batches: Batches,
     settings: Settings,
     group: Group,
@@ -157,7 +157,7 @@ class _Loop:
     def __init__(
         self,
         module: nn.Module,
-        parameters: list[tuple[list[nn.Parameter], float]],
+        parameters: Sequence[tuple[Sequence[Tensor], float]],
         batches: Batches,
         settings: Settings,
         group: Group,
@@ -350,7 +350,8 @@ def _step(
     if group.world > 1:
         _sum_gradients(optimizer, group)
         told = group.sum(told.to(group.tally(place)))
-    scaler.step(optimizer)
+    # Of torch's optimizers it uses no more than ours has, too.
+    scaler.step(optimizer)  # type: ignore[arg-type]
     scaler.update()
     return told
 

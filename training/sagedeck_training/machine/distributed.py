@@ -139,8 +139,8 @@ def _store(meeting: Meeting) -> dist.Store:
     family, kind, protocol, place = _resolved(meeting.address, meeting.port)
     try:
         if meeting.torchrun:
-            options = {"rank": meeting.rank, "world_size": meeting.world, "timeout": JOIN_TIMEOUT}
-            return next(iter(dist.rendezvous("env://", **options)))[0]
+            met = dist.rendezvous("env://", rank=meeting.rank, world_size=meeting.world, timeout=JOIN_TIMEOUT)
+            return next(iter(met))[0]
         if meeting.rank > 0:
             return dist.TCPStore(meeting.address, meeting.port, meeting.world, False, timeout=JOIN_TIMEOUT)
     except RuntimeError as error:

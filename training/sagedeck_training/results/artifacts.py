@@ -12,7 +12,14 @@ import torch
 
 from ..network.model import Classifier
 
-CODE_FILES = ("inference.py", "device.py", "model.py", "lite.py", "os_words.py", "picture_ends.py", "pictures.py")
+PACKAGE = Path(__file__).parents[1]
+# Of the package, what ``inference.py`` needs; in the folder of a model it lies beside it, as here.
+SERVING = (
+    "__init__.py",
+    "data/__init__.py", "data/picture_ends.py", "data/pictures.py",
+    "machine/__init__.py", "machine/device.py", "machine/os_words.py",
+    "network/__init__.py", "network/lite.py", "network/model.py",
+)  # fmt: skip
 
 
 def write_model(
@@ -31,8 +38,10 @@ def write_model(
     # Left out where it is not so: what is written for a run without it stays the same.
     about |= {"flip_test": True} if classifier.flips else {}
     (folder / "classes.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    code, here = folder / "code", Path(__file__).parent
-    code.mkdir(exist_ok=True)
-    for name in CODE_FILES:
-        shutil.copyfile(here / name, code / name)
+    code, here = folder / "code", PACKAGE.parent
+    for name in SERVING:
+        copy = code / PACKAGE.name / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / name, copy)
+    shutil.copyfile(here / "inference.py", code / "inference.py")
     shutil.copyfile(here / "inference_requirements.txt", code / "requirements.txt")

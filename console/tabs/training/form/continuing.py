@@ -44,7 +44,7 @@ class Continued:
     def difference(self, spec: TrainingSpec) -> str:
         """What of a form does not fit the checkpoints, in words; "" when all does.
 
-        As train.py has it (``identity`` in training/run.py): of all settings only the number of epochs may differ.
+        As train.py has it (``identity`` in its run.py): of all settings only the number of epochs may differ.
         """
         if spec.data_uri.rstrip("/") != self.job.data_uri.rstrip("/"):
             return "other pictures"

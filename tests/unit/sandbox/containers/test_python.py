@@ -130,6 +130,7 @@ def test_hosts_of_one_job_install_one_after_the_other(tmp_path: Path) -> None:
         ({"train.py": "import torch"}, True),
         ({"train.py": "print(1)"}, False),
         ({"train.py": "import helper", "helper.py": "from torch import nn"}, True),
+        ({"train.py": "import rooms.helper", "rooms/helper.py": "from torch import nn"}, True),
         ({"train.py": "import torch", "requirements.txt": "numpy\n# torch\n"}, True),
         ({"train.py": "import torch", "requirements.txt": "sagedeck-no-such-package"}, False),
         ({"train.py": "import torch", "requirements.txt": "numpy<0.1"}, False),
@@ -140,6 +141,7 @@ def test_only_what_imports_torch_and_installs_nothing_is_forked(
     tmp_path: Path, files: dict[str, str], forked: bool
 ) -> None:
     for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     usual = JobPython(tmp_path / "python").warm(tmp_path, tmp_path)
     assert (usual is not None) == forked

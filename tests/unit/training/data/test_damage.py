@@ -123,8 +123,8 @@ def test_a_jpeg_with_a_preview_whose_rest_is_zeros_is_refused() -> None:
 @pytest.mark.parametrize(
     "copies",
     [
-        ("training/os_words.py", "workers/files/os_words.py", "sandbox/core/os_words.py"),
-        ("training/picture_ends.py", "workers/datasets/picture_ends.py"),
+        ("training/sagedeck_training/machine/os_words.py", "workers/files/os_words.py", "sandbox/core/os_words.py"),
+        ("training/sagedeck_training/data/picture_ends.py", "workers/datasets/picture_ends.py"),
     ],
 )
 def test_what_two_packages_have_is_the_same_file(copies: tuple[str, ...]) -> None:

@@ -215,7 +215,7 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before_and_nothing_half_writt
     def full(handle: int) -> None:
         raise error
 
-    monkeypatch.setattr("checkpoint.os.fsync", full)
+    monkeypatch.setattr("sagedeck_training.fitting.checkpoint.os.fsync", full)
     keeper.write({"a": 2})
     assert len(said) == 1 and ("enforce fail at 3)" in said[0] or "space" in said[0])
     assert keeper.read() == {"a": 1} and [path.name for path in tmp_path.iterdir()] == [NAME]

@@ -132,7 +132,7 @@ def test_gpus_talk_to_each_other_where_they_can_and_else_over_the_cpu(monkeypatc
 
 
 def test_one_file_alone_knows_that_there_are_other_devices() -> None:
-    others = {path.name for path in TRAINING.glob("*.py") if "cuda" in path.read_text(encoding="utf-8")}
+    others = {path.name for path in TRAINING.rglob("*.py") if "cuda" in path.read_text(encoding="utf-8")}
     assert others == {"device.py"}
 
 

@@ -268,7 +268,8 @@ def test_the_code_is_our_training_folder_without_rubbish():
     made = script.package(spec, script.job_description(spec, "us-east-1"))
     with tarfile.open(fileobj=io.BytesIO(made.data)) as tar:
         names = tar.getnames()
-    assert {"host.py", "job.json", "code/train.py", "code/metric_definitions.json"} <= set(names)
+    ours = {"code/train.py", "code/metric_definitions.json", "code/sagedeck_training/run.py"}
+    assert {"host.py", "job.json"} | ours <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 
 

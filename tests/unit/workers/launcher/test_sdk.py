@@ -169,6 +169,7 @@ def test_uploads_are_the_script_and_the_drivers_into_our_bucket_alone(recorded):
     assert paths and all(path.startswith(root) for path in paths)
     names = {path.removeprefix(root) for path in paths}
     assert {"code/train.py", "code/requirements.txt", "code/inference.py", "sm_drivers/sm_train.sh"} <= names
+    assert {"code/sagedeck_training/run.py", "code/sagedeck_training/data/folders.json"} <= names
     assert "sm_drivers/distributed_drivers/torchrun_driver.py" in names
     assert not [name for name in names if "__pycache__" in name]
 

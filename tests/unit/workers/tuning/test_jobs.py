@@ -180,6 +180,18 @@ class Account:
         return steps
 
 
+def test_the_features_key_follows_the_script_in_all_of_its_rooms(tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.tuning.features.TRAINING_SOURCE", tmp_path)
+    module = tmp_path / "package" / "room" / "features.py"
+    module.parent.mkdir(parents=True)
+    keys = []
+    for text in ("a = 1", "a = 2", "a = 1"):
+        module.write_text(text)
+        keys.append(features_key())
+    module.rename(tmp_path / "features.py")
+    assert keys[0] == keys[2] != keys[1] and features_key() != keys[0]
+
+
 def test_features_are_computed_by_a_job_and_found_again():
     account = Account()
     steps = account.launch()
