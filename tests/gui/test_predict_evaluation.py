@@ -295,4 +295,5 @@ def test_what_is_the_same_of_both_is_said_once(qtbot: Any) -> None:
     answers = [answered("test/x/1.jpg", "900.Cat", AKITA), answered("test/y/2.jpg", PUG, PUG)]
     both = [evaluation(answers, id=name, target=name) for name in ("one", "two")]
     panel.show_evaluations([(shown, measure(shown)) for shown in both])
+    panel.show()
     assert texts(panel).count("has no class for") == 1 and "A and B: " in texts(panel)

@@ -123,10 +123,8 @@ async def test_while_it_is_being_asked_it_says_so_and_what_failed_is_not_called_
     tab.again_button.click()
     await until(lambda: tab.again_button.text() == "Ask the rest")
     told = [Answer((AKITA,), (0.9,)), Answer(error="boom"), None]
-    assert (
-        underway([Card(str(at), "", answers=(answer,)) for at, answer in enumerate(told)])
-        == "1 of 3 answered, 1 failed"
-    )
+    cards = [Card(str(at), "", f"{at}.png", answers=(answer,)) for at, answer in enumerate(told)]
+    assert underway(cards) == "1 of 3 answered, 1 failed"
 
 
 def test_a_thousand_of_each_have_room(qtbot: Any) -> None:
