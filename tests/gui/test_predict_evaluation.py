@@ -14,6 +14,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 from console.tabs.predict.evaluation import exporting
+from console.tabs.predict.evaluation.comparison import ComparisonView
 from console.tabs.predict.evaluation.panel import EvaluationPanel
 from console.tabs.predict.tab import PredictTab
 from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations, answered, evaluation, labelled_folder
@@ -22,6 +23,7 @@ from tests.helpers.predict_tab import always, open_tab, picture, png, with_endpo
 from tests.helpers.predict_tab import answered as all_answered
 from tests.helpers.window import activate, texts, until
 from workers.errors.tree import AccessDenied, ModelFailed, SageDeckError
+from workers.evaluation.comparing import compare
 from workers.evaluation.measures import measure
 from workers.evaluation.types import Answered
 from workers.functions.types import Function
@@ -297,3 +299,25 @@ def test_what_is_the_same_of_both_is_said_once(qtbot: Any) -> None:
     panel.show_evaluations([(shown, measure(shown)) for shown in both])
     panel.show()
     assert texts(panel).count("has no class for") == 1 and "A and B: " in texts(panel)
+
+
+def test_a_grid_without_pictures_says_so_and_shows_that_it_has_the_keyboard(qtbot: Any) -> None:
+    view = ComparisonView()
+    qtbot.addWidget(view)
+    view.resize(700, 500)
+    answers = [answered(f"test/{at}.jpg", AKITA, AKITA) for at in range(3)]
+    first, second = (
+        evaluation(answers, id="one"),
+        evaluation([answered("test/0.jpg", AKITA, PUG), *answers[1:]], id="two"),
+    )
+    view.show_comparison(first, compare(first, second))
+    view.show()
+    told = []
+    for key, _ in view.filter.segments():
+        view.filter.set_current(key)
+        told.append((len(view.grid.cards()), view.grid.placeholder))
+    assert [number for number, _ in told] == [1, 1, 0, 0] and len({words for _, words in told}) == 4
+    bare = view.grid.grab().toImage()
+    view.grid.setFocus()
+    qtbot.waitUntil(view.grid.hasFocus)
+    assert view.grid.grab().toImage() != bare

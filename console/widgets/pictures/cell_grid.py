@@ -11,7 +11,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
-from console.widgets.base import antialias, on_theme
+from console.look.theme import RADIUS, theme
+from console.widgets.base import antialias, draw_text, focus_ring, on_theme
 from console.widgets.pictures.thumbs import thumbnails
 
 # Pictures arrive in bursts: they are painted together.
@@ -28,6 +29,7 @@ class CellGrid(QAbstractScrollArea):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._keyboard = False
+        self._placeholder = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REPAINT_MS)
@@ -76,8 +78,22 @@ class CellGrid(QAbstractScrollArea):
         """Paint a cell; ``focused`` when it has the keyboard and that should be seen."""
         raise NotImplementedError
 
-    def paint_nothing(self, painter: QPainter, area: QRectF) -> None:
-        """Paint the grid without cells."""
+    # Without cells
+
+    def set_placeholder(self, text: str) -> None:
+        """What to say without cells."""
+        self._placeholder = text
+        self.viewport().update()
+
+    @property
+    def placeholder(self) -> str:
+        """What is said without cells."""
+        return self._placeholder
+
+    def _paint_nothing(self, painter: QPainter, area: QRectF) -> None:
+        draw_text(painter, area, self._placeholder, "small", theme().color("text3"), Qt.AlignmentFlag.AlignHCenter)
+        if self.hasFocus():
+            focus_ring(painter, area, RADIUS)
 
     # Geometry
 
@@ -137,7 +153,7 @@ class CellGrid(QAbstractScrollArea):
         painter = QPainter(self.viewport())
         antialias(painter)
         if not self.cell_count():
-            self.paint_nothing(painter, QRectF(self.viewport().rect()))
+            self._paint_nothing(painter, QRectF(self.viewport().rect()))
             return
         chosen, focused = self.position(), self._keyboard and self.hasFocus()
         for at in self.in_sight():

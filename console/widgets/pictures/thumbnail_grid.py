@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, QSizeF, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
 from console.look.theme import RADIUS, theme
-from console.widgets.base import draw_text, focus_ring, stroke_rounded
+from console.widgets.base import focus_ring, stroke_rounded
 from console.widgets.pictures.cell_grid import CellGrid
 from console.widgets.pictures.painting import paint_picture
 
@@ -41,7 +41,6 @@ class ThumbnailGrid(CellGrid):
         self._columns = columns
         self._items: tuple[Thumb, ...] = ()
         self._current = -1
-        self._placeholder = ""
         super().__init__(name, parent)
 
     def set_items(self, items: Sequence[Thumb]) -> None:
@@ -53,16 +52,6 @@ class ThumbnailGrid(CellGrid):
         self._current = -1
         self.verticalScrollBar().setValue(0)
         self.lay_out()
-
-    def set_placeholder(self, text: str) -> None:
-        """What to say without pictures."""
-        self._placeholder = text
-        self.viewport().update()
-
-    @property
-    def placeholder(self) -> str:
-        """What is said without pictures."""
-        return self._placeholder
 
     @property
     def current(self) -> int:
@@ -123,10 +112,6 @@ class ThumbnailGrid(CellGrid):
             focus_ring(painter, rect, RADIUS)
         elif chosen:
             stroke_rounded(painter, rect, RADIUS, theme().color("accent"), 2)
-
-    def paint_nothing(self, painter: QPainter, area: QRectF) -> None:
-        """The placeholder."""
-        draw_text(painter, area, self._placeholder, "small", theme().color("text3"), Qt.AlignmentFlag.AlignHCenter)
 
     def sizeHint(self) -> QSize:
         """Three rows of pictures of about 80 px."""

@@ -18,6 +18,10 @@ from workers.evaluation.types import Evaluation
 _KINDS = {
     "first": "only first right", "second": "only second right", "wrong": "both wrong, differently",
 }  # fmt: skip
+_NONE = {
+    "all": "No picture was answered differently", "first": "No picture that A alone has right",
+    "second": "No picture that B alone has right", "wrong": "No picture that both have wrong, each in its way",
+}  # fmt: skip
 
 
 class ComparisonView(QWidget):
@@ -71,6 +75,7 @@ class ComparisonView(QWidget):
         wanted = _KINDS.get(self.filter.current)
         head = self._first.head
         changes = [change for change in self.comparison.changes if wanted in (None, change.kind)]
+        self.grid.set_placeholder(_NONE[self.filter.current])
         self.grid.set_cards([change_card(head, change) for change in changes])
 
 

@@ -23,7 +23,10 @@ from workers.evaluation.measures import Measures, truths
 from workers.evaluation.types import Evaluation
 
 _PAGES = (("matrix", "Confusions"), ("classes", "Classes"), ("mistakes", "Mistakes"), ("calibration", "Calibration"))
-_MATRIX_HINT = "Truth down, answer across. Click a cell for its pictures; Ctrl+wheel or + and − zoom, 0 fits."
+_MATRIX_HINT = (
+    "Truth down, answer across. Click a cell for its pictures, or press Return; Ctrl+wheel or + and − zoom, 0 fits."
+)
+_NO_CELL = "Choose a cell."
 
 
 class EvaluationReport(QWidget):
@@ -51,6 +54,7 @@ class EvaluationReport(QWidget):
         self.classes.remember(settings, "predict.classes")
         self.classes.activated.connect(lambda row: self.show_class(row.name))
         self.mistakes = self._grid("Mistakes, the most confident first")
+        self.mistakes.set_placeholder("No mistakes")
         self.calibration = CalibrationView()
         self.failed = ResourceTable(FAILED, key="path", name="Without an answer", noun="pictures", sort=("path", "asc"))
         self.failed.remember(settings, "predict.failed")
@@ -126,7 +130,7 @@ class EvaluationReport(QWidget):
         if another:
             worst = self._worst_cell()
             if worst is None:
-                self._show_cards("Choose a cell.", [])
+                self._show_cards(_NO_CELL, [])
             else:
                 self._cell_chosen(*worst)
 
@@ -171,6 +175,7 @@ class EvaluationReport(QWidget):
 
     def _show_cards(self, words: str, cards: Sequence[Card]) -> None:
         self._cell_words.setText(words)
+        self.cell_grid.set_placeholder("" if words == _NO_CELL else "No picture")
         self.cell_grid.set_cards(cards)
 
     def _read_out(self, words: str) -> None:
