@@ -166,10 +166,10 @@ def value_scale(low: float, high: float, most: int = 4, *, whole: bool = False) 
 
 
 def count_scale(low: float, high: float, most: int = 6, least: float = 1.0) -> Scale:
-    """A horizontal axis exactly from ``low`` to ``high``, with round ticks that are ``least`` apart or more."""
+    """A horizontal axis exactly from ``low`` to ``high``, with round ticks; ``least``: what its points are apart."""
     if high <= low:
         high = low + 1
-    step = max(least, nice_step(high - low, most))
+    step = max(10.0 ** math.floor(math.log10(least)), nice_step(high - low, most))
     if step == 2.5:
         # Half an epoch is nothing to read off; one label more than asked for is short enough.
         step = 2.0 if (high - low) / 2 <= most + 1 else 5.0

@@ -349,6 +349,8 @@ def test_an_axis_of_shares_has_ticks_and_zooms(qtbot):
         drag(chart, 0.2, 0.6)
         low, high = chart.shown_part
         assert low == pytest.approx(0.2, abs=0.02) and high == pytest.approx(0.6, abs=0.02)
+        assert page.chart.shown_part == page.counts.shown_part
+        chart.show_all()
     page.chart.show_all()
     page.chart.set_cursor(None)
     QTest.keyClick(page.chart, Qt.Key.Key_Left)

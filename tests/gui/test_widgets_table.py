@@ -146,6 +146,22 @@ def test_copy_selection_and_activation_by_key(table: ResourceTable, qtbot: QtBot
     assert table.selected_rows() == []
 
 
+def test_the_keyboard_is_seen_however_it_came_there_and_once_rows_come(table: ResourceTable, qtbot: QtBot) -> None:
+    view = table.view
+    table.activateWindow()
+    qtbot.waitUntil(table.isActiveWindow)
+    view.setFocus(Qt.FocusReason.OtherFocusReason)
+    assert view.hasFocus() and not view.currentIndex().isValid()
+    table.set_rows(rows(3))
+    assert view.currentIndex().row() == 0 and table.selected_rows() == []
+    ring = view.viewport().grab().toImage()
+    view.clearFocus()
+    view.setFocus(Qt.FocusReason.OtherFocusReason)
+    assert view.viewport().grab().toImage() == ring
+    view.clearFocus()
+    assert view.viewport().grab().toImage() != ring
+
+
 def test_columns_hide_before_a_name_is_cut(table: ResourceTable, qtbot: QtBot) -> None:
     long = "dog-classifier-with-a-long-name-2025-09"
     table.set_rows([Row(long)])

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
 from console.look.theme import RADIUS, theme
 from console.widgets.base import antialias, draw_text, focus_ring, on_theme
+from console.widgets.forms.fields import GIVEN
 from console.widgets.pictures.thumbs import thumbnails
 
 # Pictures arrive in bursts: they are painted together.
@@ -158,6 +159,8 @@ class CellGrid(QAbstractScrollArea):
         chosen, focused = self.position(), self._keyboard and self.hasFocus()
         for at in self.in_sight():
             self.paint_cell(painter, at, self.cell_rect(at), chosen=at == chosen, focused=focused and at == chosen)
+        if focused and chosen < 0:
+            focus_ring(painter, QRectF(self.viewport().rect()), RADIUS)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the cell under the pointer."""
@@ -198,10 +201,10 @@ class CellGrid(QAbstractScrollArea):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """By Tab: choose the first cell, so that the focus can be seen."""
         super().focusInEvent(event)
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self._keyboard = True
-            if self.position() < 0 and self.cell_count():
-                self.choose(0)
+        self._keyboard = self._keyboard or event.reason() in GIVEN
+        tabbed = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if tabbed and self.position() < 0 and self.cell_count():
+            self.choose(0)
         self.viewport().update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTab
 from console.look.theme import RADIUS, theme
 from console.models.table import RowTableModel, runs_of, tsv
 from console.widgets.base import antialias, fill_rounded, focus_ring, hairline
+from console.widgets.forms.fields import GIVEN
 from console.widgets.tables.columns import Choice, plan
 from console.widgets.tables.delegate import PAD, CellDelegate
 from console.widgets.tables.header import TableHeader
@@ -100,6 +101,8 @@ class TableView(QTableView):
         sides.setMinimumSectionSize(16)
         sides.setDefaultSectionSize(self.row_height())
         self.selectionModel().selectionChanged.connect(self._selection_changed)
+        for signal in (model.modelReset, model.rowsInserted):
+            signal.connect(self._mark_first)
         self.heads.checkRequested.connect(self._toggle_all)
         self.heads.widthWanted.connect(self._resized)
         self.measure()
@@ -305,15 +308,19 @@ class TableView(QTableView):
         self._set_hover(-1)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """By Tab: show where the focus is, on the first row at least."""
+        """But by a click: show where the focus is, on the first row at least."""
         super().focusInEvent(event)
-        reasons = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
-        if event.reason() in reasons:
+        nowhere = not self.currentIndex().isValid()
+        if event.reason() in GIVEN or (nowhere and event.reason() == Qt.FocusReason.ActiveWindowFocusReason):
             self._keyboard = True
-            if not self.currentIndex().isValid() and self.rows.rowCount():
-                first = self.rows.index(0, self._first_column())
-                self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+            self._mark_first()
         self.viewport().update()
+
+    def _mark_first(self) -> None:
+        """Also once rows come to a list that has the keyboard already."""
+        if self._keyboard and self.hasFocus() and not self.currentIndex().isValid() and self.rows.rowCount():
+            first = self.rows.index(0, self._first_column())
+            self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Take the focus ring away."""

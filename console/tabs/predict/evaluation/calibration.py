@@ -17,6 +17,9 @@ _HINT = (
     "both are the same; below it the model is too sure of itself, above it too modest."
 )
 
+# What stands before the lines of both, so that they begin at the same place.
+_AXIS = "0.00"
+
 
 class CalibrationView(QWidget):
     """Two charts on one axis."""
@@ -26,14 +29,22 @@ class CalibrationView(QWidget):
         self.words = label("", "strong")
         self.chart = LineChart(
             "Right", y_format=lambda value: percents(value, 1), x_format=percents, x_name="sure", y_range=(0, 1),
-            live=False,
+            live=False, axis_sample=_AXIS,
         )  # fmt: skip
         self.counts = LineChart(
-            "Answers", y_format=lambda value: f"{value:,.0f}", x_format=percents, x_name="sure", live=False, whole=True
+            "Answers",
+            y_format=lambda value: f"{value:,.0f}",
+            x_format=percents,
+            x_name="sure",
+            live=False,
+            whole=True,
+            axis_sample=_AXIS,
         )
         for chart in (self.chart, self.counts):
             chart.set_x_range(0, 1)
             chart.set_placeholder("No answers to judge yet")
+        self.chart.share_axis(self.counts)
+        self.counts.share_axis(self.chart)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)

@@ -96,6 +96,7 @@ def test_epochs_get_whole_ticks_within_the_axis() -> None:
     assert count_scale(1, 2, 6).ticks == (1, 2)
     assert count_scale(1, 10, 4).ticks == (2, 4, 6, 8, 10), "no half epochs"
     assert count_scale(1, 22, 9).ticks == (5, 10, 15, 20)
+    assert count_scale(0.4, 0.8, 4, 0.11).ticks == pytest.approx((0.4, 0.5, 0.6, 0.7, 0.8))
     assert count_scale(0, 1, 6, 0.1).ticks == pytest.approx((0, 0.2, 0.4, 0.6, 0.8, 1.0)), "an axis of shares"
 
 
