@@ -49,11 +49,19 @@ def test_everything_goes_in_order():
         (row("bucket", "sagedeck-1", facts={"region": "eu-west-1"}), "another region"),
         (row("log-group", "/aws/sagemaker/TrainingJobs", ours=None), "not made by SageDeck"),
         (row("alarm", "mine", ours=None), "not made by SageDeck"),
+        (row("alarm", "mine", ours=None, facts={"dimensions": "dogs,A"}), "not made by SageDeck"),
+        (row("alarm", "TargetTracking-x", ours=None, facts={"dimensions": "cats,A"}), "not made by SageDeck"),
+        (row("log-group", "/aws/lambda/dogs", ours=None), "not made by SageDeck"),
+        (row("scalable-target", "t", ours=None, facts={"space": "lambda", "resource": "function:dogs:live"}),
+         "not made by SageDeck"),
+        (row("instance-profile", "p", ours=None, parts=(("role", "id-role-other"),)), "not made by SageDeck"),
     ],
-)
+)  # fmt: skip
 def test_what_stays_says_why(resource, words):
-    plan = plan_of(resource)
-    assert plan.steps == () and words in why(plan)[resource.name]
+    # An endpoint of this name is SageDeck's; what is a stranger's does not become its own by that.
+    dogs = row("endpoint", "dogs")
+    plan = plan_of(resource, dogs)
+    assert [step.resource for step in plan.steps] == [dogs] and words in why(plan)[resource.name]
 
 
 def test_buckets_stay_unless_chosen():
@@ -112,7 +120,30 @@ def test_an_endpoint_that_is_being_created_is_told():
     assert "as soon as AWS lets it" in step.note
 
 
+@pytest.mark.parametrize(
+    "resource, does, note",
+    [
+        (row("training-job"), "Stop", ""),
+        (row("transform-job"), "Stop", ""),
+        (row("instance"), "Terminate", ""),
+        (row("address"), "Release", ""),
+        (row("parked-endpoint"), "Forget", ""),
+        (row("model"), "Delete", ""),
+        (row("bucket", "sagedeck-1"), "Delete", "with everything that is in it then, all versions"),
+        (row("notebook", state="InService"), "Delete", "it is stopped first; its volume goes with it"),
+        (row("notebook", state="Stopped"), "Delete", ""),
+        (row("endpoint", state="InService"), "Delete", ""),
+        (row("endpoint", state="Updating"), "Delete", "it is Updating: it is deleted as soon as AWS lets it"),
+    ],
+)
+def test_each_step_says_what_is_done_and_what_besides(resource, does, note):
+    (step,) = plan_of(resource, everything=True).steps
+    assert (step.does, step.note) == (does, note)
+
+
 def test_what_it_saves():
+    with_bucket = plan_of(row("endpoint", dollars_per_hour=0.5), row("bucket", dollars_per_hour=9.0), everything=True)
+    assert with_bucket.saves_per_hour == 0.5, "what a bucket costs is not known to the cent"
     assert plan_of(row("endpoint", dollars_per_hour=0.5), row("model", dollars_per_hour=None)).saves_per_hour == 0.5
     assert plan_of(row("endpoint", dollars_per_hour=None)).saves_per_hour is None
 

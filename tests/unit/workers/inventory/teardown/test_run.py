@@ -160,6 +160,66 @@ def test_a_conflict_that_does_not_pass_is_told_after_a_while(monkeypatch):
     assert ends(hands, row("security-group")) == {"security-group": ("failed", "Could not.")}
 
 
+def test_a_deletion_that_takes_long_is_asked_for_once():
+    class Slow(FakeHands):
+        begun = 0
+
+        async def begin(self, each):
+            self.begun += 1
+            for _ in range(5):
+                await asyncio.sleep(0.002)
+            await super().begin(each)
+
+    hands = Slow(row("bucket"), row("role"))
+    assert {state for state, _ in ends(hands, row("bucket"), row("role")).values()} == {"deleted"}
+    assert hands.begun == 2
+
+
+def test_what_remains_is_counted_and_what_is_tried_again_says_why():
+    hands = FakeHands(row("model"), row("function"), model=[SLOWER, IN_USE], function=[SageDeckError("No", "Because.")])
+    progress = carry_out(hands, row("model"), row("function"))
+    assert progress[-1].words == "1 of 2 are gone; 1 remain."
+    notes = [step.note for state in progress for step in state.steps if step.state == "queued"]
+    assert list(dict.fromkeys(notes)) == ["AWS asks to slow down; tried again", "still in use; tried again"]
+
+
+@pytest.mark.parametrize("error", [AccessDenied("No", "You may not look."), Expired("Expired", "Sign in.")])
+def test_what_may_not_be_looked_at_any_more_is_told_and_not_waited_for(error):
+    class Blind(FakeHands):
+        async def over(self, each):
+            raise error
+
+    assert ends(Blind(row("instance")), row("instance")) == {"instance": ("failed", error.message)}
+
+
+def test_a_look_that_fails_once_is_taken_again():
+    class Shaky(FakeHands):
+        looked = 0
+
+        async def over(self, each):
+            self.looked += 1
+            if self.looked == 1:
+                raise LOST
+            return await super().over(each)
+
+    assert ends(Shaky(row("instance")), row("instance")) == {"instance": ("deleted", "")}
+
+
+@pytest.mark.parametrize(("lost", "state"), [(running.TRIES - 1, "deleted"), (running.TRIES, "failed")])
+def test_without_a_sure_answer_it_is_tried_so_often(lost, state):
+    hands = FakeHands(row("role"), role=[LOST] * lost)
+    assert ends(hands, row("role"))["role"][0] == state
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_deletion():
+    class Broken(FakeHands):
+        async def begin(self, each):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        carry_out(Broken(row("role")), row("role"))
+
+
 def test_nothing_to_do():
     assert carry_out(FakeHands())[-1].words == "There was nothing to do."
 
