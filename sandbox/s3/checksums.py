@@ -54,7 +54,7 @@ class LaneCrc:
 
     def __init__(self, name: str) -> None:
         self._polynomial, self._bits = POLYNOMIALS[name]
-        self._table = _table(self._polynomial, self._bits)
+        self._table = _table(self._polynomial)
         self._mask = (1 << self._bits) - 1
         self._register = self._mask
 
@@ -100,7 +100,7 @@ class LaneCrc:
 
 
 @cache
-def _table(polynomial: int, bits: int) -> tuple[int, ...]:
+def _table(polynomial: int) -> tuple[int, ...]:
     table = []
     for value in range(256):
         for _ in range(8):
@@ -123,7 +123,7 @@ def _times(matrix: tuple[int, ...], vector: int) -> int:
 def _zeros_matrix(polynomial: int, bits: int, power: int) -> tuple[int, ...]:
     """What 2**power zero bytes do to each bit of the register."""
     if power == 0:
-        table = _table(polynomial, bits)
+        table = _table(polynomial)
         return tuple(((1 << bit) >> 8) ^ table[(1 << bit) & 255] for bit in range(bits))
     half = _zeros_matrix(polynomial, bits, power - 1)
     return tuple(_times(half, column) for column in half)

@@ -96,7 +96,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     DeployDialog: lambda ctx, at, parent: DeployDialog(FakeServices(AWS), jobs()[:2], set(), "", parent),
     UpdateDialog: lambda ctx, at, parent: UpdateDialog(FakeServices(AWS), endpoint("dogs"), jobs()[:2], (), parent),
     DeployCodeDialog: lambda ctx, at, parent: DeployCodeDialog(ctx, "ask", "handler.handler", parent),
-    NewFunctionDialog: lambda ctx, at, parent: NewFunctionDialog(ctx, [("dogs", ARN)], set(), "dogs", parent),
+    NewFunctionDialog: lambda ctx, at, parent: NewFunctionDialog([("dogs", ARN)], set(), "dogs", parent),
     PublishDialog: lambda ctx, at, parent: PublishDialog("ask", ("live",), parent),
     AliasDialog: lambda ctx, at, parent: AliasDialog("ask", [VERSION], parent),
     FunctionSettings: lambda ctx, at, parent: FunctionSettings(

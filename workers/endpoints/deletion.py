@@ -150,7 +150,7 @@ class Deletion:
                 if not isinstance(error, SageDeckError):
                     error = Unreachable("No answer in time", f"Could not delete the {kind} {name}.", code="Timeout")
                 if kind == ENDPOINT or kind in _BEFORE_ENDPOINT:
-                    return error.leaving([_left(*part, error) for part in todo[at:]])
+                    return error.leaving([_left(*part) for part in todo[at:]])
                 failed.append((kind, name, error.message))
         return DeletionResult(tuple(deleted), tuple(gone), tuple(failed))
 
@@ -278,7 +278,7 @@ def _variants(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*config.get("ProductionVariants", ()), *config.get("ShadowProductionVariants", ())]
 
 
-def _left(kind: str, name: str, error: SageDeckError) -> Left:
+def _left(kind: str, name: str) -> Left:
     if kind in _DESCRIBE:
         word = kind.replace("configuration", "config").replace(" ", "-")
         return Left(

@@ -69,7 +69,7 @@ def _facts(evaluation: Evaluation) -> str:
     return f'<p class="quiet">{escape(words)}</p>'
 
 
-def notes_of(evaluation: Evaluation, measures: Measures) -> list[str]:
+def notes_of(measures: Measures) -> list[str]:
     """What somebody must know who reads the figures, in sentences."""
     said = []
     left = measures.pictures - measures.answered - measures.failed
@@ -98,7 +98,7 @@ def notes_of(evaluation: Evaluation, measures: Measures) -> list[str]:
 
 
 def _notes(evaluation: Evaluation, measures: Measures) -> str:
-    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes_of(evaluation, measures))
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes_of(measures))
 
 
 def _figures(measures: Measures) -> str:

@@ -77,7 +77,7 @@ def between(items: Iterable[Spending], start: datetime, end: datetime) -> float:
 def figures(inventory: Inventory, items: Sequence[Spending], now: datetime, missing: Iterable[str] = ()) -> CostFigures:
     """The four figures as of now."""
     rate = inventory.dollars_per_hour
-    told = (*missing, *_left_out(inventory, items, now))
+    told = (*missing, *_left_out(inventory, items))
     if rate is None:
         return CostFigures(now, None, None, None, None, missing=told)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -97,7 +97,7 @@ def figures(inventory: Inventory, items: Sequence[Spending], now: datetime, miss
     )
 
 
-def _left_out(inventory: Inventory, items: Sequence[Spending], now: datetime) -> list[str]:
+def _left_out(inventory: Inventory, items: Sequence[Spending]) -> list[str]:
     told = []
     unread = [KINDS[read.kind].many.lower() for read in inventory.unread if read.as_of is None]
     if unread:

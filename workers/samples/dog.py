@@ -125,7 +125,7 @@ class _Head:
         assert head is not None
         self._markings(head)
         self.canvas.shade(head, (0.45, 0.34), 0.26)
-        self._fur(head)
+        self._fur()
         if breed.spots:
             self._spots(head)
         self._muzzle(head)
@@ -197,7 +197,7 @@ class _Head:
         left = right * np.array([-1, 1]) + np.array([2 * x, 0])
         self.canvas.fill(self.frame, np.vstack((left, right[::-1])), colour, head)
 
-    def _fur(self, head: Region) -> None:
+    def _fur(self) -> None:
         """Short hairs, a little lighter and darker than the coat."""
         pixel = self.canvas.image.load()
         assert pixel is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -175,7 +175,7 @@ async def active_keys(session: AwsSession, user: str) -> tuple[AccessKey, ...]:
     return tuple([AccessKey(key["AccessKeyId"], key["CreateDate"]) async for key in found if key["Status"] == "Active"])
 
 
-async def credential_report(session: AwsSession, wait: Callable[[float], object] | None = None) -> list[dict[str, str]]:
+async def credential_report(session: AwsSession) -> list[dict[str, str]]:
     """The rows of the account's credential report, which IAM may have made up to four hours ago.
 
     Raises ``SageDeckError``, also when IAM does not finish it.

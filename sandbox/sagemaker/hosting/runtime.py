@@ -110,7 +110,7 @@ class SageMakerRuntimeService(Service):
                     overhead_seconds=overhead,
                     instances=variant.ready(),
                 )
-                raise _model_error(endpoints, name, variant, instance, *_died(error, instance)) from error
+                raise _model_error(endpoints, name, instance, *_died(error, instance)) from error
         overhead = max(0.0, time.perf_counter() - started - model_seconds)
         metrics.add(
             name,
@@ -122,7 +122,7 @@ class SageMakerRuntimeService(Service):
         )
         if status >= 400:
             text = answer.decode("utf-8", "replace")
-            raise _model_error(endpoints, name, variant, instance, status, text)
+            raise _model_error(endpoints, name, instance, status, text)
         answered = {"Body": answer, **_about(headers, variant)}
         return render(self.name, "InvokeEndpoint", "rest-json", answered, call.http.request_id)
 
@@ -186,9 +186,7 @@ def _died(error: HostTimeout | HostDied | HostFull, instance: Instance) -> tuple
     return 500, f"Worker died. {instance.reason()}".strip()
 
 
-def _model_error(
-    endpoints: Endpoints, name: str, variant: Variant, instance: Instance, status: int, text: str
-) -> AwsError:
+def _model_error(endpoints: Endpoints, name: str, instance: Instance, status: int, text: str) -> AwsError:
     group = f"{LOG_GROUP}/{name}"
     side = "client" if 400 <= status < 500 else "server"
     region = endpoints.region

@@ -94,7 +94,7 @@ class FunctionActions:
                 action=("Train one", lambda: self.ctx.navigate("training")),
             )
             return
-        dialog = NewFunctionDialog(self.ctx, endpoints, set(self._part.rows), endpoint, self._part.window())
+        dialog = NewFunctionDialog(endpoints, set(self._part.rows), endpoint, self._part.window())
         if await dialog.ask():
             spec = dialog.spec()
             self._part.choose(spec.name)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
-from console.context import AppContext
 from console.widgets.base import label
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit
 from console.widgets.forms.form import Form
@@ -31,7 +30,6 @@ class NewFunctionDialog(FormDialog):
 
     def __init__(
         self,
-        ctx: AppContext,
         endpoints: Sequence[tuple[str, str]],
         taken: set[str],
         endpoint: str = "",

@@ -140,8 +140,8 @@ class EvaluationPanel(SidePanel):
     def _show_notes(self, shown: Sequence[Shown]) -> None:
         _empty(self._notes_column)
         whose: dict[str, list[str]] = {}
-        for letter, (evaluation, measures) in zip(LETTERS, shown, strict=False):
-            for note in notes_of(evaluation, measures):
+        for letter, (_, measures) in zip(LETTERS, shown, strict=False):
+            for note in notes_of(measures):
                 whose.setdefault(note, []).append(letter)
         said = [f"{' and '.join(names)}: {note}" if len(shown) > 1 else note for note, names in whose.items()]
         for note in said:

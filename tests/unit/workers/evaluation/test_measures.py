@@ -49,7 +49,7 @@ def test_folders_that_are_no_class_of_the_model_are_named_and_do_not_count() -> 
     found = measure(evaluation(answers))
     assert found.unknown == (("Wolf", 2),)
     assert (found.judged, found.right, found.accuracy, found.unjudged) == (1, 1, 1.0, 2)
-    said = " ".join(notes_of(evaluation(answers), found))
+    said = " ".join(notes_of(found))
     assert "no class for 1 of the folders: Wolf (2)" in said and "2 pictures do not count" in said
     nothing = measure(evaluation([answered("w/1", "Wolf", HUSKY)]))
     assert nothing.accuracy is None and nothing.ece is None
@@ -59,7 +59,7 @@ def test_a_model_that_does_not_tell_its_classes_is_taken_at_the_folders_names() 
     answers = [answered("a/1", "akita", AKITA), answered("w/1", "Wolf", HUSKY)]
     found = measure(evaluation(answers, classes=()))
     assert not found.told and "Wolf" in found.classes and found.judged == 2
-    assert any("does not say which classes" in note for note in notes_of(evaluation(answers, classes=()), found))
+    assert any("does not say which classes" in note for note in notes_of(found))
 
 
 def test_two_classes_of_one_title_are_told_apart_by_their_whole_name_alone() -> None:
