@@ -37,6 +37,9 @@ UNTRACKED: Mapping[str, tuple[str, ...]] = {
     ),
     "sagemaker": ("InvokeEndpoint", "InvokeEndpointAsync", "BatchPutMetrics"),
 }
+# No call of its own, so nobody sees it used, and whoever starts a job needs it. Where a policy names it, it is kept; by
+# a pattern alone it is not: who may pass any role has the rights of all of them.
+_NEVER_SEEN = "iam:passrole"
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,9 @@ def narrowed(documents: Iterable[PolicyDocument], services: Sequence[ServiceUse]
 
 
 def _used_actions(statement: Statement, services: Sequence[ServiceUse]) -> list[str]:
-    actions: list[str] = []
+    named = as_list(statement.get("Action", []))
+    works = any(service.last is not None for service in services)
+    actions = [pattern for pattern in named if works and pattern.casefold() == _NEVER_SEEN]
     for service in services:
         if service.last is None:
             continue
@@ -178,7 +183,7 @@ def _used_actions(statement: Statement, services: Sequence[ServiceUse]) -> list[
             # Without a list of its actions a service cannot be told from the barred part of it.
             actions += [action for action in known if not any(matches(action, pattern) for pattern in barred)]
             continue
-        for pattern in as_list(statement.get("Action", [])):
+        for pattern in named:
             if pattern in ("*", "*:*"):
                 pattern = f"{service.namespace}:*"
             prefix, _, name = pattern.partition(":")

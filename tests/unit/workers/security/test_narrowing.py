@@ -38,14 +38,14 @@ SAGEMAKER = ServiceUse(
     (("CreateTrainingJob", THEN), ("DescribeTrainingJob", THEN), ("CreateDomain", None)),
 )
 S3 = ServiceUse("s3", "Amazon S3", THEN)
-IAM = ServiceUse("iam", "IAM", None, (("PassRole", None),))
+IAM = ServiceUse("iam", "IAM", None, (("CreateRole", None),))
 ECR = ServiceUse("ecr", "Amazon ECR", None)
 
 
 def test_only_what_was_used_stays_with_its_resources_and_conditions() -> None:
     document = narrowed([BROAD], [SAGEMAKER, S3, IAM, ECR])
     assert document is not None
-    training, objects, denied = statements(document)
+    training, objects, passing, denied = statements(document)
     assert "sagemaker:CreateTrainingJob" in training["Action"]
     assert "sagemaker:InvokeEndpoint" in training["Action"], (
         "IAM does not track it, so nobody knows that it was not used"
@@ -54,6 +54,21 @@ def test_only_what_was_used_stays_with_its_resources_and_conditions() -> None:
     assert not [action for action in training["Action"] if "*" in action]
     assert objects == {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::*SageMaker*"]}
     assert denied["Effect"] == "Deny"
+    assert passing == statements(BROAD)[2] | {"Action": ["iam:PassRole"]}, "nobody sees it used; jobs need it"
+
+
+@pytest.mark.parametrize("used", [None, THEN])
+def test_the_right_to_pass_roles_stays_where_it_is_named_and_not_where_a_pattern_means_it(
+    used: datetime | None,
+) -> None:
+    iam = ServiceUse("iam", "IAM", used, (("CreateRole", used), ("DeleteRole", None)))
+    for named, kept in (("iam:PassRole", True), ("IAM:passrole", True), ("iam:Pass*", False), ("*", False)):
+        one: PolicyDocument = {"Statement": [{"Effect": "Allow", "Action": ["s3:*", named], "Resource": "*"}]}
+        document = narrowed([one], [S3, iam])
+        assert document is not None
+        actions = statements(document)[0]["Action"]
+        assert ([action for action in actions if action.casefold() == "iam:passrole"] == [named]) == kept
+        assert "iam:DeleteRole" not in actions
 
 
 def test_nothing_used_leaves_no_policy() -> None:
