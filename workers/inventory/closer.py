@@ -110,13 +110,13 @@ async def read_tags(ask: Asking, row: Resource) -> dict[str, str] | None:
     return None
 
 
-async def contents(ask: Asking, rates: Rates, bucket: str) -> dict[str, Any]:
-    """How much a bucket holds, all versions, with what storing it costs; more than ``MOST_PAGES`` are "or more"."""
-    objects, size, whole = await counted(ask, bucket)
+async def contents(ask: Asking, rates: Rates, bucket: str, most: int = MOST_PAGES) -> dict[str, Any]:
+    """How much a bucket holds, all versions, with what storing it costs; more than ``most`` pages are "or more"."""
+    objects, size, whole = await counted(ask, bucket, most)
     if not whole:
-        return {"size": f"{objects:,} objects or more"}
+        return {"size": f"{objects:,} objects or more", "dollars_per_hour": None}
     words = f"{objects:,} object{'' if objects == 1 else 's'}, {size_words(size)}"
-    return {"size": words, "dollars_per_hour": rates.monthly("s3", size / GIB)}
+    return {"size": words, "dollars_per_hour": rates.monthly("s3", size / GIB) if size else 0.0}
 
 
 async def counted(ask: Asking, bucket: str, most: int = MOST_PAGES) -> tuple[int, int, bool]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from workers.aws.tags import made_by_sagedeck
 from workers.errors.tree import SageDeckError
 from workers.inventory.asking import Asking
-from workers.inventory.closer import counted, read_tags
-from workers.inventory.kinds import JOB_KINDS, Kind
+from workers.inventory.closer import contents, counted, read_tags
+from workers.inventory.kinds import JOB_KINDS, KINDS, Kind
 from workers.inventory.rates import Rates
 from workers.inventory.stock import Stock
-from workers.inventory.teardown.plan import GONE, Owners, make_plan
+from workers.inventory.teardown.plan import GONE, RUNNING, Owners, make_plan
 from workers.inventory.teardown.run import Hands, TearDown
 from workers.inventory.types import (
     Inventory,
@@ -31,6 +32,8 @@ Key = tuple[Kind, str]
 _NAMED: frozenset[Kind] = frozenset(
     {"endpoint", "endpoint-config", "model", "notebook", "bucket", "log-group", "role", "instance-profile"}
 )
+# Their details name the role that they work with.
+_WITH_ROLE: frozenset[Kind] = frozenset({"training-job", "processing-job"})
 
 
 class Demolition:
@@ -72,15 +75,14 @@ class Demolition:
         left = [row for row in inventory.resources if row.state not in GONE]
         looked, unread = [], list(inventory.unread)
         async for row, found in self._ask.each(
-            [row for row in left if row.kind == "bucket"], lambda row: counted(self._ask, row.name, most=1)
+            [row for row in left if row.kind == "bucket"],
+            lambda row: contents(self._ask, self._rates, row.name, most=1),
         ):
             if isinstance(found, SageDeckError):
                 unread += [] if any(read.kind == "bucket" for read in unread) else [KindRead("bucket", error=found)]
                 looked.append(row)
             elif found is not None:
-                objects, size, whole = found
-                rate = 0.0 if whole and not size else self._rates.monthly("s3", size / 1024**3) if whole else None
-                looked.append(replace(row, size=f"{objects:,} objects", dollars_per_hour=rate))
+                looked.append(replace(row, **found))
         kept = tuple(row for row in left if row.kind != "bucket")
         # A list without its details leaves open what is paid for.
         unread += [read for read in inventory.kinds if read.partial]
@@ -98,23 +100,32 @@ class Demolition:
                 learned[row.key] = {"tags": tags, "ours": ours}
         await self._stock.learn(learned)
 
-    async def _roles(self, inventory: Inventory) -> dict[Key, tuple[str, ...]]:
-        """The roles that each resource uses."""
-        found: dict[Key, tuple[str, ...]] = {
-            row.key: (row.facts["role"],) for row in inventory.resources if row.facts.get("role")
-        }
+    async def _roles(self, inventory: Inventory) -> dict[Key, tuple[str, ...] | None]:
+        """The roles that each resource uses; ``None`` where they may not be read."""
+        found: dict[Key, tuple[str, ...] | None] = {}
+        for row in inventory.resources:
+            if row.facts.get("role"):
+                found[row.key] = (row.facts["role"],)
+            elif "role" not in row.facts and (row.kind == "notebook" or (row.kind in _WITH_ROLE and _runs(row))):
+                # Its details could not be read.
+                found[row.key] = None
         profiles = {row.id: tuple(part for _, part in row.parts) for row in inventory.of("instance-profile")}
         for row in inventory.of("instance"):
-            found[row.key] = profiles.get(row.facts.get("profile", ""), ())
-        async for row, answer in self._ask.each(inventory.of("model"), self._model):
-            if isinstance(answer, dict):
-                found[row.key] = (answer.get("ExecutionRoleArn", ""),)
+            profile = row.facts.get("profile", "")
+            found[row.key] = profiles.get(profile) if profile else ()
+        tuning = [row for row in inventory.of("tuning-job") if _runs(row)]
+        async for row, answer in self._ask.each([*inventory.of("model"), *tuning], self._described):
+            if answer is not None:
+                # Empty where it may not be read.
+                found[row.key] = _roles_in(answer) if isinstance(answer, dict) and answer else None
         return found
 
-    async def _model(self, row: Resource) -> dict[str, object]:
-        return await self._ask.once(
-            (row.id, row.created), "sagemaker", "describe_model", f"read the model {row.name}", ModelName=row.name
-        )
+    async def _described(self, row: Resource) -> dict[str, object]:
+        kept, doing = (row.id, row.created), f"read the {KINDS[row.kind].one.lower()} {row.name}"
+        if row.kind == "model":
+            return await self._ask.once(kept, "sagemaker", "describe_model", doing, ModelName=row.name)
+        operation = "describe_hyper_parameter_tuning_job"
+        return await self._ask.once(kept, "sagemaker", operation, doing, HyperParameterTuningJobName=row.name)
 
     async def _contents(self, inventory: Inventory, choice: TearDownChoice) -> tuple[int, int] | None:
         """Objects and bytes of the buckets that may go; ``None`` when they are too many to be counted, or unknown."""
@@ -132,6 +143,17 @@ class Demolition:
                 return None
             objects, size = objects + found[0], size + found[1]
         return objects, size
+
+
+def _runs(row: Resource) -> bool:
+    return row.state in RUNNING
+
+
+def _roles_in(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """The roles that a model or a tuning job names."""
+    definitions = (answer.get("TrainingJobDefinition"), *answer.get("TrainingJobDefinitions", ()))
+    named = (answer.get("ExecutionRoleArn"), *(each.get("RoleArn") for each in definitions if each))
+    return tuple(role for role in named if role)
 
 
 def _as_it_is(step: TearDownStep, rows: dict[Key, Resource], unread: bool) -> TearDownStep:

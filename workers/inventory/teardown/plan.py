@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from workers.inventory.kinds import JOB_KINDS, KINDS, Kind
 from workers.inventory.types import Inventory, Resource, Stays, TearDownChoice, TearDownPlan, TearDownStep
@@ -99,11 +99,11 @@ def make_plan(
     choice: TearDownChoice,
     confirm: str,
     region: str,
-    roles_of: Callable[[Resource], tuple[str, ...]] = lambda row: (),
+    roles_of: Callable[[Resource], tuple[str, ...] | None] = lambda row: (),
     contents: tuple[int, int] | None = None,
 ) -> TearDownPlan:
-    """The plan for an account as it was read. ``roles_of`` tells the roles that something which stays works with;
-    ``contents`` are objects and bytes in the buckets.
+    """The plan for an account as it was read. ``roles_of`` tells the roles that something which stays works with,
+    ``None`` where that is not known; ``contents`` are objects and bytes in the buckets.
     """
     owners = Owners(inventory)
     goes: list[Resource] = []
@@ -121,18 +121,36 @@ def make_plan(
         why = f"{', '.join(blind)} could not be read, and one of them may need it"
         stays += [Stays(row, why) for row in goes if row.kind in _LAST]
         goes = [row for row in goes if row.kind not in _LAST]
-    # A role is deleted only if nothing that stays uses it.
-    users = {role: stay.resource for stay in stays for role in roles_of(stay.resource)}
-    for row in [row for row in goes if row.kind == "role" and row.id in users]:
-        goes.remove(row)
-        user = users[row.id]
-        stays.append(Stays(row, f"the {KINDS[user.kind].one.lower()} {user.name} works with it and stays"))
+    roles = _kept_roles([row for row in goes if row.kind == "role"], stays, roles_of)
+    stays += roles
+    goes = [row for row in goes if row not in [stay.resource for stay in roles]]
     goes.sort(key=lambda row: (STAGE[row.kind], row.kind, row.name))
     steps = tuple(TearDownStep(row, verb(row), STAGE[row.kind], note=_note(row), cli=cli_of(row)) for row in goes)
     rates = [row.dollars_per_hour for row in goes if row.kind != "bucket"]
     saves = None if not rates or all(rate is None for rate in rates) else sum(rate or 0.0 for rate in rates)
     objects, size = contents or (None, None)
     return TearDownPlan(choice, steps, tuple(stays), inventory.unread, confirm, saves, objects, size)
+
+
+def _kept_roles(
+    roles: Sequence[Resource], stays: Sequence[Stays], roles_of: Callable[[Resource], tuple[str, ...] | None]
+) -> list[Stays]:
+    """Those of ``roles`` that something which stays works with, or may work with: only the others are deleted."""
+    users: dict[str, Resource] = {}
+    unknown: Resource | None = None
+    for stay in stays:
+        worked_with = roles_of(stay.resource)
+        if worked_with is None:
+            unknown = unknown or stay.resource
+        users |= dict.fromkeys(worked_with or (), stay.resource)
+    kept = []
+    for row in roles:
+        if (user := users.get(row.id)) is not None:
+            kept.append(Stays(row, f"the {KINDS[user.kind].one.lower()} {user.name} works with it and stays"))
+        elif unknown is not None:
+            named = f"the {KINDS[unknown.kind].one.lower()} {unknown.name}"
+            kept.append(Stays(row, f"{named} stays, its role could not be read, and it may be this one"))
+    return kept
 
 
 def _stays(row: Resource, owners: Owners, choice: TearDownChoice, region: str) -> str:

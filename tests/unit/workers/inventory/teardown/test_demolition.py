@@ -27,6 +27,7 @@ def account_of(**handlers) -> Account:
         "list_object_versions": versions(5, 7),
         "get_bucket_tagging": lambda **_: {"TagSet": []},
         "describe_model": lambda **_: {"ExecutionRoleArn": "arn:role/SageDeckTraining-b"},
+        "describe_hyper_parameter_tuning_job": lambda **_: {"TrainingJobDefinition": {"RoleArn": "arn:role/Other"}},
         "list_tags_log_group": lambda **_: {"tags": {}},
         "list_tags_for_resource": lambda **_: {"Tags": []},
         "list_instance_profile_tags": lambda **_: {"Tags": []},
@@ -66,6 +67,79 @@ def test_a_role_that_a_strangers_model_works_with_stays():
     assert "role" not in {step.resource.kind for step in plan.steps}
     (why,) = [stay.why for stay in plan.stays if stay.resource.kind == "role"]
     assert why == "the model m works with it and stays"
+
+
+def _whole_role(account):
+    account.handlers["list_tags"] = _tags_of(account, set())
+    plan = plan_of(account)
+    return "role" in {step.resource.kind for step in plan.steps}, [
+        stay.why for stay in plan.stays if stay.resource.kind == "role"
+    ]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InternalFailure"])
+def test_a_role_stays_while_a_strangers_model_may_not_be_read(code):
+    def unread(**_):
+        raise Refused(code, "no")
+
+    goes, why = _whole_role(account_of(describe_model=unread))
+    assert not goes and why == ["the model m stays, its role could not be read, and it may be this one"]
+
+
+def test_a_role_stays_while_a_strangers_notebook_may_not_be_read():
+    other = {"describe_model": lambda **_: {"ExecutionRoleArn": "arn:role/Other"}}
+    assert _whole_role(account_of(**other))[0]
+    goes, why = _whole_role(account_of(**other, describe_notebook_instance=refused))
+    assert not goes and "the notebook n stays, its role could not be read" in why[0].lower()
+
+
+def test_a_role_stays_while_the_profile_of_a_strangers_instance_may_not_be_read():
+    account = account_of(describe_model=lambda **_: {"ExecutionRoleArn": "arn:role/Other"})
+    (instance,) = [item for found in account.lists["describe_instances"] for item in found["Instances"]]
+    instance["Tags"] = []
+    assert _whole_role(account)[0]
+    instance["IamInstanceProfile"] = {"Arn": "arn:another-profile", "Id": "AIPA"}
+    goes, why = _whole_role(account)
+    assert not goes and "its role could not be read" in why[0]
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        ({"TrainingJobDefinition": {"RoleArn": "arn:role/SageDeckTraining-b"}}, "works with it and stays"),
+        ({"TrainingJobDefinitions": [{"RoleArn": "x"}, {"RoleArn": "arn:role/SageDeckTraining-b"}]}, "works with it"),
+        (None, "its role could not be read"),
+    ],
+)
+def test_a_role_stays_while_a_strangers_tuning_job_runs_with_it(answer, words):
+    other = {"describe_model": lambda **_: {"ExecutionRoleArn": "arn:role/Other"}}
+    ask = refused if answer is None else lambda **_: answer
+    goes, why = _whole_role(account_of(**other, describe_hyper_parameter_tuning_job=ask))
+    assert not goes and words in why[0]
+
+
+GIB = 1024**3
+
+
+def more(**_):
+    return {"Versions": [{"Key": "x", "Size": 3}] * 1000, "IsTruncated": True, "NextKeyMarker": "x"}
+
+
+@pytest.mark.parametrize(
+    "found, size, rate",
+    [
+        (refused, "", None), (versions(3 * GIB), "1 object, 3.22 GB", 3 * 0.023 / 730),
+        (more, "1,000 objects or more", None),
+        (versions(), "0 objects, 0 bytes", 0.0),
+    ],
+)  # fmt: skip
+def test_the_proof_names_every_bucket_that_is_there(found, size, rate):
+    account = Account()
+    account.lists["list_buckets"].append({"Name": "b", "CreationDate": NOW})
+    account.handlers["list_object_versions"] = found
+    (left,) = proof_of(account).left
+    assert (left.kind, left.name) == ("bucket", "b")
+    assert left.size == size and left.dollars_per_hour == (None if rate is None else pytest.approx(rate))
 
 
 def test_tags_that_may_not_be_read_keep_things():

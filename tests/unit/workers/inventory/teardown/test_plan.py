@@ -103,6 +103,15 @@ def test_a_role_stays_with_whoever_stays_and_works_with_it():
     assert why(plan)["r"] == "the function other works with it and stays"
 
 
+def test_every_role_stays_while_that_of_something_which_stays_is_not_known():
+    mine, role, model = row("model", "mine"), row("role", "r"), row("model", "other", ours=False)
+    plan = plan_of(role, mine, model, roles_of=lambda each: None if each.kind == "model" else ())
+    assert going(plan) == [("model", "mine")]
+    assert why(plan)["r"] == "the model other stays, its role could not be read, and it may be this one"
+    # What goes needs its role no more.
+    assert len(plan_of(role, mine, roles_of=lambda each: None if each.kind == "model" else ()).steps) == 2
+
+
 def test_a_role_stays_while_its_users_cannot_be_read():
     plan = plan_of(row("role", "r"), row("model", "m"), unread=[denied("function")])
     assert going(plan) == [("model", "m")]
