@@ -116,7 +116,7 @@ async def contents(ask: Asking, rates: Rates, bucket: str, most: int = MOST_PAGE
     if not whole:
         return {"size": f"{objects:,} objects or more", "dollars_per_hour": None}
     words = f"{objects:,} object{'' if objects == 1 else 's'}, {size_words(size)}"
-    return {"size": words, "dollars_per_hour": rates.monthly("s3", size / GIB) if size else 0.0}
+    return {"size": words, "dollars_per_hour": rates.monthly("s3", size / GIB)}
 
 
 async def counted(ask: Asking, bucket: str, most: int = MOST_PAGES) -> tuple[int, int, bool]:
