@@ -92,7 +92,7 @@ def choose(head: Head, batches: FeatureBatches, settings: Settings, stop: Stop) 
         if settings.patience and epoch - max(best_epoch) >= settings.patience:
             break
     tried = [Tried(*values) for values in zip(decays, lowest, right, strict=True)]
-    return Choice(_best(tried, losses), tried)
+    return Choice(best(tried, losses), tried)
 
 
 def told(choice: Mapping[str, Any]) -> str:
@@ -110,17 +110,20 @@ def candidates(settings: Settings, steps: int) -> list[float]:
     return [settings.decay, *dict.fromkeys(value for value in others if value > settings.decay)]
 
 
-def _best(tried: list[Tried], losses: list[Tensor]) -> float:
+def best(tried: list[Tried], losses: list[Tensor]) -> float:
+    """The decay to take: the first one's, unless another's mean of ``losses`` (one a picture) is clearly lower and no
+    fewer of its pictures are right.
+    """
     first = tried[0]
-    best = 0
+    lowest = 0
     for number in range(1, len(tried)):
         if not len(losses[number]) or not len(losses[0]) or tried[number].accuracy < first.accuracy:
             continue
         gain = losses[0] - losses[number]
         clear = gain.mean() > CLEARLY * gain.std(correction=0) / math.sqrt(len(gain))
-        if clear and tried[number].loss < tried[best].loss:
-            best = number
-    return tried[best].weight_decay
+        if clear and tried[number].loss < tried[lowest].loss:
+            lowest = number
+    return tried[lowest].weight_decay
 
 
 def _measured(heads: Head, batches: FeatureBatches, count: int, classes: int) -> tuple[Tensor, list[float]]:

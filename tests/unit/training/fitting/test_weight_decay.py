@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from sagedeck_training.fitting.fit import FeatureBatches, fit
-from sagedeck_training.fitting.weight_decay import candidates, choose, told
+from sagedeck_training.fitting.weight_decay import Tried, best, candidates, choose, told
 from sagedeck_training.machine.distributed import Group
 from sagedeck_training.machine.stopping import Stop
 from sagedeck_training.network.features import FeatureSet
@@ -69,11 +69,42 @@ def test_where_a_head_learns_by_heart_more_decay_is_chosen_and_helps() -> None:
     assert told(choice.public()).startswith(f"weight decay: {choice.weight_decay:g}, by the loss on the validation")
 
 
+EVEN = [1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("others", "taken"),
+    [
+        ([([0.8, 0.9, 0.8, 0.9], 0.7)], 1),
+        ([([0.8, 0.9, 0.8, 0.9], 0.69)], 0),  # fewer pictures are right
+        ([([0.4, 1.6, 0.9, 0.9], 0.9)], 0),  # a lower mean by chance
+        ([([1.2, 1.2, 1.2, 1.2], 0.9)], 0),
+        ([([], 0.9), ([0.8, 0.9, 0.8, 0.9], 0.9)], 2),  # one that was never measured: its losses were no numbers
+        ([([0.8, 0.9, 0.8, 0.9], 0.9), ([0.7, 0.7, 0.7, 0.8], 0.9)], 2),
+        ([([0.7, 0.7, 0.7, 0.8], 0.9), ([0.8, 0.9, 0.8, 0.9], 0.9)], 1),
+        ([], 0),
+    ],
+)
+def test_the_usual_decay_stays_unless_another_one_is_clearly_better(
+    others: list[tuple[list[float], float]], taken: int
+) -> None:
+    losses = [torch.tensor(values, dtype=torch.float64) for values in (EVEN, *(values for values, _ in others))]
+    rights = [0.7, *(right for _, right in others)]
+    tried = [
+        Tried(float(number), found.mean().item() if len(found) else float("inf"), right)
+        for number, (found, right) in enumerate(zip(losses, rights, strict=True))
+    ]
+    assert best(tried, losses) == float(taken)
+    assert best(tried, [torch.zeros(0), *losses[1:]]) == 0.0, "nothing to compare with"
+
+
 def test_what_is_tried_side_by_side_is_what_training_alone_gives() -> None:
     settings = options("--epochs", "4", "--learning-rate", "0.01")
     head, batches = Head(FEATURES, CLASSES), FeatureBatches(noisy(40, 1, 1), noisy(30, 2, 1), 16, 0, Group())
+    head.standardise_by(torch.randn(50, FEATURES, generator=torch.Generator().manual_seed(1)) * 3 + 0.5)
     for trial in choose(head, batches, settings, Stop()).tried:
         alone = Head(FEATURES, CLASSES)
+        alone.load_state_dict(head.state_dict())
         groups = [(list(alone.parameters()), settings.learning_rate)]
         given = replace(settings, weight_decay=trial.weight_decay)
         fitted = fit(alone, groups, batches, given, Group(), Stop(), lambda text: None)
