@@ -2,7 +2,8 @@
 
 Loading torch takes every fresh interpreter one to three seconds of a processor. What is forked is as a fresh
 interpreter would be but for one thing: the order of sets of texts (PYTHONHASHSEED) is the same in all of them. Whoever
-needs what is decided when an interpreter or a library starts gets a fresh one; so does everybody where this fails.
+needs what is decided when an interpreter or a library starts gets a fresh one; so does everybody where this fails, and
+what a job's own shell or driver starts: it must be the child of who started it.
 """
 
 from __future__ import annotations

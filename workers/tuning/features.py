@@ -31,6 +31,8 @@ _JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 # The pass over all pictures takes longer than a trial, whose limit the operator set.
 LEAST_RUNTIME = 4 * 3600
 _POLL_SECONDS = (0.5, 5.0)
+# The longer it has taken, the longer until the next look: what is waited for in vain is a small share of the whole.
+_POLL_GROWTH = 1.05
 
 OnStep = Callable[[TuningStep], None]
 
@@ -124,7 +126,7 @@ class Features:
         wait, longest = _POLL_SECONDS
         while (job := await self._training.describe(name)).running:
             await asyncio.sleep(wait)
-            wait = min(longest, wait * 1.3)
+            wait = min(longest, wait * _POLL_GROWTH)
         if job.status == "Completed" and job.model_uri:
             return job.model_uri
         if job.status == "Stopped":
