@@ -154,10 +154,15 @@ def test_the_keyboard_is_seen_however_it_came_there_and_once_rows_come(table: Re
     assert view.hasFocus() and not view.currentIndex().isValid()
     table.set_rows(rows(3))
     assert view.currentIndex().row() == 0 and table.selected_rows() == []
+    table.set_rows([Row("a"), *rows(3)])
+    assert view.currentIndex().row() == 0, "nobody went to another one"
     ring = view.viewport().grab().toImage()
     view.clearFocus()
     view.setFocus(Qt.FocusReason.OtherFocusReason)
     assert view.viewport().grab().toImage() == ring
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    table.set_rows([Row("a"), Row("b"), *rows(3)])
+    assert view.currentIndex().row() == 2, "where it was gone to, it stays"
     view.clearFocus()
     assert view.viewport().grab().toImage() != ring
 

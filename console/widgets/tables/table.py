@@ -274,7 +274,7 @@ class ResourceTable(QWidget):
         anchor = self.model.key_at(top) if bar and 0 <= top < self.model.rowCount() else None
         offset = self.view.rowViewportPosition(top) if anchor is not None else 0
         current = self.view.currentIndex()
-        at = self.model.key_at(current.row()) if current.isValid() else None
+        at = self.model.key_at(current.row()) if current.isValid() and not self.view.only_marked else None
         self._kept = (self.selected_keys(), at, anchor, offset)
 
     def _restore(self) -> None:

@@ -68,6 +68,8 @@ class TableView(QTableView):
         self._row_pixels = row_pixels
         self._hover = -1
         self._keyboard = False
+        # The current row is the first one because nobody has gone to any.
+        self.only_marked = False
         self._natural: list[float] = [0.0] * len(model.columns)
         self._crowded: set[int] = set()
         self._sampled = False
@@ -101,7 +103,7 @@ class TableView(QTableView):
         sides.setMinimumSectionSize(16)
         sides.setDefaultSectionSize(self.row_height())
         self.selectionModel().selectionChanged.connect(self._selection_changed)
-        for signal in (model.modelReset, model.rowsInserted):
+        for signal in (model.modelReset, model.rowsInserted, model.layoutChanged):
             signal.connect(self._mark_first)
         self.heads.checkRequested.connect(self._toggle_all)
         self.heads.widthWanted.connect(self._resized)
@@ -256,7 +258,7 @@ class TableView(QTableView):
 
         With ``look_at`` Space looks at a row that can be looked at; Ctrl+Space toggles it then.
         """
-        self._keyboard = True
+        self._keyboard, self.only_marked = True, False
         current = self.currentIndex()
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -287,7 +289,7 @@ class TableView(QTableView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Clicks hide the keyboard's focus ring; beside the rows they clear the selection."""
-        self._keyboard = False
+        self._keyboard, self.only_marked = False, False
         super().mousePressEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -317,10 +319,12 @@ class TableView(QTableView):
         self.viewport().update()
 
     def _mark_first(self) -> None:
-        """Also once rows come to a list that has the keyboard already."""
-        if self._keyboard and self.hasFocus() and not self.currentIndex().isValid() and self.rows.rowCount():
+        """Also once rows come to a list that has the keyboard already, until somebody goes to a row."""
+        nowhere = self.only_marked or not self.currentIndex().isValid()
+        if nowhere and self._keyboard and self.hasFocus() and self.rows.rowCount():
             first = self.rows.index(0, self._first_column())
             self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+            self.only_marked = True
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Take the focus ring away."""
