@@ -16,7 +16,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from console.tabs import TABS
 from console.tabs.overview.actions import entries_for
+from console.tabs.overview.details import facts
 from console.tabs.overview.opening import payload_of
+from console.tabs.overview.rows import Clock
 from console.tabs.overview.tab import LOOK_SECONDS, OverviewTab
 from console.widgets.frames.confirm import ConfirmDialog
 from tests.helpers.inventory import NOW, FakeInventory, denied, pictured, resource
@@ -286,6 +288,14 @@ async def test_what_no_tab_has_shows_its_details(make_application: Callable[...,
     said = texts(dialog).replace("\u200b", "")
     assert "SageDeckTraining-dogs" in said and "sagedeck:created-by=sagedeck" in said
     dialog.accept()
+
+
+def test_a_state_and_why_it_is_idle_are_said_once() -> None:
+    def state(kind: Kind, idle: str) -> str:
+        return dict(facts(replace(resource(kind, "dogs"), idle=idle), Clock()))["State"]
+
+    assert state("log-group", "kept for ever") == "Kept for ever"
+    assert state("endpoint", "no calls for 3 h") == "Idle, no calls for 3 h"
 
 
 async def test_the_menu_offers_what_a_row_is_good_for(make_application: Callable[..., Any]) -> None:

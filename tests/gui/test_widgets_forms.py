@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from console.commands import Affected, Confirmation
 from console.tabs.data.dialogs import SamplesDialog
+from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.fields import ComboBox, IntField, LineEdit, NumberField
 from console.widgets.forms.form import Form, Hint
 from console.widgets.frames.confirm import ConfirmDialog
@@ -316,3 +317,25 @@ def test_a_field_is_given_as_what_it_is(qtbot: QtBot) -> None:
     assert form.value("data") == "b"
     with pytest.raises(TypeError, match="data is a ComboBox, no LineEdit"):
         form.field("data", LineEdit)
+
+
+def test_return_presses_the_button_that_has_the_keyboard_and_not_the_default_one(qtbot: QtBot) -> None:
+    made = Form()
+    made.add("name", "Name", LineEdit("dogs"))
+    dialog = FormDialog("New endpoint", made, ok="Deploy")
+    qtbot.addWidget(dialog)
+    pressed: list[str] = []
+    copy, cross = Button("Copy", on=lambda: pressed.append("copy")), IconButton("close", "Close")
+    cross.clicked.connect(lambda: pressed.append("cross"))
+    for button in (copy, cross):
+        dialog.body.addWidget(button)
+    dialog.open()
+    for button in (copy, cross):
+        qtbot.keyClick(button, Qt.Key.Key_Return)
+        qtbot.keyClick(button, Qt.Key.Key_Enter, Qt.KeyboardModifier.KeypadModifier)
+    assert pressed == ["copy", "copy", "cross", "cross"] and dialog.isVisible()
+    qtbot.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
+    assert not dialog.isVisible() and dialog.result() == 0
+    dialog.open()
+    qtbot.keyClick(made.row("name").field, Qt.Key.Key_Return)
+    assert dialog.result() == 1, "in a field it is still the default button"

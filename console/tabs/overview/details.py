@@ -37,7 +37,7 @@ def facts(resource: Resource, clock: Clock) -> list[tuple[str, str]]:
     rows = [
         ("Name", resource.name),
         ("Id", resource.id),
-        ("State", " ".join(part for part in (state.word if state else "", resource.idle) if part)),
+        ("State", _state_words(state.word if state else "", resource.idle)),
         ("Size", resource.size),
         ("Made", _when(resource.created)),
         ("Age", age_text(resource.created, clock.now()) if resource.created is not None else ""),
@@ -50,6 +50,11 @@ def facts(resource: Resource, clock: Clock) -> list[tuple[str, str]]:
         *((KINDS[kind].one, name) for kind, name in resource.parts),
     ]
     return [(name, value or DASH) for name, value in rows]
+
+
+def _state_words(word: str, idle: str) -> str:
+    """The word of the list and why it is idle, once where both are the same."""
+    return word if word.lower() == idle.lower() else ", ".join(part for part in (word, idle) if part)
 
 
 def _rate(dollars: float | None) -> str:

@@ -8,10 +8,10 @@ button with an accessible name and tool tip. A panel has at most one primary but
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QToolButton, QWidget
 
 from console.look.theme import RADIUS, theme
@@ -35,7 +35,19 @@ _GAP = 8
 _MARGIN = {"link": 4, "ghost": 8}
 
 
-class Button(Reasoned, SecondClickGuard, QPushButton):
+class _PressedByReturn:
+    """Put before a button class: Return presses what has the keyboard; in a dialog Qt would press the default one."""
+
+    def keyPressEvent(self: Any, event: QKeyEvent) -> None:
+        """Return, as Space does. Held down since before the button was there, it means nothing to it."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if not event.isAutoRepeat():
+                self.click()
+        else:
+            super().keyPressEvent(event)  # type: ignore[misc]
+
+
+class Button(_PressedByReturn, Reasoned, SecondClickGuard, QPushButton):
     """A push button; ``icon`` names an icon painted before the text in the text's colour.
 
     ``clicked`` is the signal; ``on`` is connected to it without arguments.
@@ -179,7 +191,7 @@ class Button(Reasoned, SecondClickGuard, QPushButton):
             painter.drawText(QRectF(x, 0, self.width() - x + 1, self.height()), int(flags), self.text())
 
 
-class IconButton(Reasoned, SecondClickGuard, QToolButton):
+class IconButton(_PressedByReturn, Reasoned, SecondClickGuard, QToolButton):
     """A square button that shows only an icon; ``name`` is its accessible name and tool tip.
 
     ``side`` is its size in pixels (default: a small control's height).
