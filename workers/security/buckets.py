@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ _WHO = frozenset(
     }
 )
 _ANYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
+# These hold where the key is not there at all, as in a request without a signature; or say nothing but that it is.
+_NO_LIMIT = re.compile(r"Not|IfExists$|^ForAllValues:|^Null$")
 
 
 def _limits(condition: object) -> bool:
@@ -92,13 +95,18 @@ def _limits(condition: object) -> bool:
     if not isinstance(condition, dict):
         return False
     for operator, keys in condition.items():
-        if "Not" in operator or operator.endswith("IfExists") or not isinstance(keys, dict):
+        if _NO_LIMIT.search(operator) or not isinstance(keys, dict):
             continue
         for key, value in keys.items():
             values = value if isinstance(value, list) else [value]
-            if str(key).lower() in _WHO and values and not _ANYBODY & {str(found) for found in values}:
+            if str(key).lower() in _WHO and values and not any(_means_anybody(str(found)) for found in values):
                 return True
     return False
+
+
+def _means_anybody(value: str) -> bool:
+    """Whether a condition's value lets everybody through: ``arn:aws:iam::*:role/x`` is a role of any account."""
+    return value in _ANYBODY or not value.strip("*?:") or bool(re.match(r"arn:[^:]*:(iam|sts)::[*?]+(:|$)", value))
 
 
 def open_to_everybody(document: PolicyDocument | None) -> bool:

@@ -90,7 +90,7 @@ def administers(statement: Statement) -> bool:
     """Whether a statement allows everything on everything."""
     return (
         statement.get("Effect") == "Allow"
-        and any(action in ("*", "*:*") for action in as_list(statement.get("Action", [])))
+        and any(action.strip("*") in ("", ":") for action in as_list(statement.get("Action", [])))
         and "*" in as_list(statement.get("Resource", []))
         and not statement.get("Condition")
     )

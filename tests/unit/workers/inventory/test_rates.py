@@ -42,11 +42,11 @@ def test_a_notebook_that_is_stopped_costs_its_volume(status: str, machine: int, 
 
 
 def test_the_machines_of_each_kind_of_job() -> None:
-    one = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
-    groups = {"InstanceGroups": [one, {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}]}
-    assert machines_of({"ResourceConfig": one}) == (("ml.m5.large", 2),)
-    assert machines_of({"ProcessingResources": {"ClusterConfig": one}}) == (("ml.m5.large", 2),)
-    assert machines_of({"TransformResources": one}) == (("ml.m5.large", 2),)
+    pair = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    groups = {"InstanceGroups": [pair, {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}]}
+    assert machines_of({"ResourceConfig": pair}) == (("ml.m5.large", 2),)
+    assert machines_of({"ProcessingResources": {"ClusterConfig": pair}}) == (("ml.m5.large", 2),)
+    assert machines_of({"TransformResources": pair}) == (("ml.m5.large", 2),)
     assert size_of(machines_of({"ResourceConfig": groups})) == "2 × ml.m5.large, 1 × ml.g5.xlarge"
     assert machines_of({}) == machines_of({"ResourceConfig": {}}) == ()
     assert job_rate({"ResourceConfig": groups}, RATES) == pytest.approx(2 * LARGE + GPU)

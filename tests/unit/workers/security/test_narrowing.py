@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.workers.fake_aws import FakeSession
 from workers.access.policies import PolicyDocument, as_list, statements
 from workers.errors.tree import ServiceFault
-from workers.security.narrowing import ServiceUse, matches, narrowed, role_use
+from workers.security.narrowing import POLICY, ServiceUse, matches, narrowed, role_use
 
 THEN = datetime(2026, 11, 1, tzinfo=UTC)
 FULL = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
@@ -63,12 +63,37 @@ def test_the_right_to_pass_roles_stays_where_it_is_named_and_not_where_a_pattern
 ) -> None:
     iam = ServiceUse("iam", "IAM", used, (("CreateRole", used), ("DeleteRole", None)))
     for named, kept in (("iam:PassRole", True), ("IAM:passrole", True), ("iam:Pass*", False), ("*", False)):
-        one: PolicyDocument = {"Statement": [{"Effect": "Allow", "Action": ["s3:*", named], "Resource": "*"}]}
-        document = narrowed([one], [S3, iam])
+        before: PolicyDocument = {"Statement": [{"Effect": "Allow", "Action": ["s3:*", named], "Resource": "*"}]}
+        document = narrowed([before], [S3, iam])
         assert document is not None
         actions = statements(document)[0]["Action"]
         assert ([action for action in actions if action.casefold() == "iam:passrole"] == [named]) == kept
         assert "iam:DeleteRole" not in actions
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ("s3:GetObject", True),  # tracked and used
+        ("S3:getobject", True),
+        ("s3:CreateBucket", False),  # tracked and never used
+        ("S3:createbucket", False),
+        ("s3:PutObject", True),  # not tracked: nobody knows
+        ("ec2:RunInstances", False),  # a service that was never used
+        ("s3:Create*", False),
+        ("s3:Get*", True),
+    ],
+)
+def test_an_action_stays_unless_iam_tracks_it_and_saw_no_use(named: str, kept: bool) -> None:
+    s3 = ServiceUse("s3", "Amazon S3", THEN, (("GetObject", THEN), ("CreateBucket", None)))
+    ec2 = ServiceUse("ec2", "Amazon EC2", None, (("RunInstances", None),))
+    before: PolicyDocument = {"Statement": [{"Effect": "Allow", "Action": named, "Resource": "*"}]}
+    document = narrowed([before, before], [s3, ec2])
+    assert (document is not None) == kept
+    if document is not None:
+        (statement,) = statements(document)
+        assert named in statement["Action"] or "s3:GetObject" in statement["Action"]
+        assert not any("*" in action or action.casefold() == "s3:createbucket" for action in statement["Action"])
 
 
 def test_nothing_used_leaves_no_policy() -> None:
@@ -199,6 +224,31 @@ def session(*states: str, attached: bool = True, used: datetime | None = THEN) -
         get_policy=lambda PolicyArn: {"Policy": {"DefaultVersionId": "v3"}},
         get_policy_version=lambda **_: {"PolicyVersion": {"Document": BROAD}},
     )
+
+
+OWN = "arn:aws:iam::123456789012:policy/dogs"
+
+
+def test_only_broad_policies_are_taken_away_and_what_was_narrowed_before_is_not_narrowed_again() -> None:
+    asked = session("COMPLETED", "COMPLETED")
+    attached = [
+        ("dogs", OWN),
+        ("AmazonSageMakerFullAccess", FULL),
+        ("AdministratorAccess", "arn:aws:iam::aws:policy/AdministratorAccess"),
+    ]
+    asked.handlers["list_attached_role_policies"] = lambda RoleName: {
+        "AttachedPolicies": [{"PolicyName": name, "PolicyArn": arn} for name, arn in attached]
+    }
+    asked.handlers["list_role_policies"] = lambda RoleName: {"PolicyNames": [POLICY, "wide"]}
+    asked.handlers["get_role_policy"] = lambda **_: {
+        "PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}]}
+    }
+    change = asyncio.run(role_use(asked, "dogs", at_once)).change  # type: ignore[arg-type]
+    assert change is not None and (change.detach, change.remove) == (
+        ("arn:aws:iam::aws:policy/AdministratorAccess", FULL),
+        ("wide",),
+    )
+    assert change.attached_seen == tuple(sorted(arn for _, arn in attached))
 
 
 async def at_once(seconds: float) -> None:

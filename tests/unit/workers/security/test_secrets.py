@@ -14,6 +14,8 @@ SECRETS = {
     "SECRET": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "DATABASE_URL": "postgres://user:pa55word@host/dogs",
     "GITHUB": "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "VALUE": "kJ8vQ2xZp0Lw7YtR3mNcB5sHfD9gUaEo1iXq",
+    "OTHER_TOKEN": "abcdefgh",
     "PEM": "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
 }
 HARMLESS = {
@@ -32,6 +34,10 @@ HARMLESS = {
     "ADDRESS": "https://abc.lambda-url.us-east-1.on.aws/",
     "EMPTY": "",
     "MAX_TOKENS": "4096",
+    "SHORT_TOKEN": "abcdefg",
+    "HOST": "8.8.8.8",
+    "TOKEN_URL": "${TOKEN_URL}",
+    "FORM": "{{ secrets.password }}",
 }
 
 
@@ -53,6 +59,7 @@ def test_lines_of_a_script_are_counted_from_one() -> None:
         "aws s3 cp s3://dogs-482109375516/x .\ncurl https://user:pa55w0rd@host/\n"
     )
     assert [hint.place for hint in in_lines(script)] == ["line 3", "line 6"]
+    assert in_lines("curl --retry 3 http://8.8.8.8/\necho 3fa85f64-5717-4562-b3fc-2c963f66afa6\n\n") == ()
 
 
 def test_both_can_be_asked_from_two_threads_at_once() -> None:

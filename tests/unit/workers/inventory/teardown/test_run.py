@@ -166,8 +166,8 @@ def test_a_deletion_that_takes_long_is_asked_for_once():
 
         async def begin(self, each):
             self.begun += 1
-            for _ in range(5):
-                await asyncio.sleep(0.002)
+            # Longer than the tear-down waits for it before it looks round again.
+            await asyncio.sleep(0.01)
             await super().begin(each)
 
     hands = Slow(row("bucket"), row("role"))
