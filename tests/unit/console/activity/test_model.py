@@ -80,6 +80,47 @@ def test_progress_stays_between_nothing_and_all():
     assert item.fraction is None
 
 
+def test_how_long_it_took_comes_back_from_disk(tmp_path):
+    record = {"at": "2024-05-01T12:00:00+00:00", "seconds": 90.5, "title": "A", "icon": "ok", "state": "done"}
+    model = ActivityModel()
+    model.restore([record])
+    [item] = model.history
+    assert item.seconds == 90.5 and item.started.isoformat() == "2024-05-01T11:58:29.500000+00:00"
+    assert (item.actor, item.region, item.profile, item.calls) == ("", "", "", [])
+    writer = Writer()
+    journal = Journal(tmp_path / "activity.jsonl", writer)
+    running = ActivityModel(journal).begin("B", "ok")
+    assert running.seconds >= 0 and running.ended is None
+    running.done()
+    writer.close()
+    assert journal.load()[0]["seconds"] == round(running.seconds, 1)
+
+
+def test_a_line_of_figures_stays_until_another_one_comes():
+    item = ActivityModel().begin("Upload", "upload")
+    item.progress(0.5, "1 of 2 files")
+    item.progress(0.6)
+    assert (item.fraction, item.text) == (0.6, "1 of 2 files")
+    item.restart()
+    assert (item.fraction, item.text) == (None, "")
+    item.cancelled()
+    item.progress(0.9, "too late")
+    assert item.fraction != 0.9 and item.text == "Cancelled"
+
+
+def test_a_failure_is_told_with_its_code_where_it_has_one():
+    model = ActivityModel()
+    for error, text in (
+        (QuotaExceeded("Too many", "2 of 2 are used."), "2 of 2 are used."),
+        (ValueError("odd"), "ValueError: odd"), ("in words", "in words"),
+    ):  # fmt: skip
+        item = model.begin("Launch", "training")
+        item.fail(error)
+        assert item.text == text and item.error is (error if isinstance(error, Exception) else None)
+    model.clear_history()
+    assert model.history == [], "without a file, too"
+
+
 def test_records_that_make_no_sense_are_left_out():
     model = ActivityModel()
     good = {"at": "2024-05-01T12:00:00+00:00", "seconds": 2, "title": "A", "icon": "ok", "state": "failed"}

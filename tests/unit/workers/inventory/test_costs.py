@@ -100,6 +100,21 @@ def test_what_changes_its_price_neither_stops_nor_starts():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "kind, state, gone, words",
+    [
+        ("training-job", "Failed", False, ["x, failed"]), ("training-job", "Stopped", False, ["x, stopped"]),
+        ("training-job", "Completed", False, ["x"]), ("endpoint", "", True, ["x started", "x deleted"]),
+        ("endpoint", "", False, ["x started", "x stopped"]),
+    ],
+)  # fmt: skip
+def test_what_began_and_ended_is_told_once(kind, state, gone, words):
+    found = Spending(kind, "x", (Span(NOW, NOW + HOUR, 0.5),), state=state, gone=gone)
+    assert [event.words for event in history([found], NOW, NOW + 2 * HOUR).events] == words
+    free = Spending(kind, "x", (Span(NOW, NOW + HOUR, 0.0),), state=state, gone=gone)
+    assert history([free], NOW, NOW + 2 * HOUR).events == ()
+
+
 def test_trials_are_one_event():
     trials = [
         Spending("training-job", f"t{at}", (Span(NOW + at * HOUR, NOW + (at + 3) * HOUR, 0.4),), tuning="tune")
