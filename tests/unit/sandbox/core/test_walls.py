@@ -220,3 +220,31 @@ def test_a_state_folder_anywhere_in_what_is_open_stays_shut(
     assert not any((shared / state).is_relative_to(place) for place in opened)
     assert shared / "lib" in opened
     assert not any((shared / "keys").is_relative_to(place) or place == shared / "link" for place in opened)
+
+
+def test_what_every_program_may_need_is_shut_where_it_lies_in_the_state_and_tmp_shows_only_what_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, system = tmp_path / "state", tmp_path / "system"
+    for place in (state / "lib", system):
+        place.mkdir(parents=True)
+    monkeypatch.setattr(walls, "_SYSTEM", (str(state / "lib"), str(system), str(tmp_path / "missing")))
+    enclosure = Enclosure(state)
+    # Without /tmp, where these folders of a test lie.
+    enclosure._abilities, enclosure._hidden = Abilities(), [state]
+    plan = enclosure.plan(Walls([system], tmp=state / "tmp"), system)
+    assert str(system) in plan["read"] and not any(str(state) in place for place in plan["read"])
+    assert all(Path(place).is_relative_to("/tmp") for place in plan["show"])
+    assert enclosure.plan(None, system) == {} and plan["tmp"] == str(state / "tmp")
+
+
+def test_what_the_system_can_do_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def probe() -> Abilities:
+        tries.append(1)
+        return Abilities()
+
+    monkeypatch.setattr(walls, "_probe", probe)
+    enclosure = Enclosure(tmp_path)
+    assert enclosure.abilities() is enclosure.abilities() and len(tries) == 1
