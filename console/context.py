@@ -184,12 +184,7 @@ class AppContext(QObject):
 
         Errors are shown, recorded with a Retry, and returned in the outcome; they are not raised.
         """
-        if self._read_only:
-            self.notify.warn(
-                "Read-only mode is on",
-                f"{command.title} was not done.",
-                action=("Turn it off", lambda: self.set_read_only(False)),
-            )
+        if self._only_reads(command):
             return Outcome("refused")
         if self.services is None:
             self.notify.warn("Not connected", f"{command.title} was not done: no account is connected.")
@@ -201,6 +196,9 @@ class AppContext(QObject):
         if self.services is not services:
             self._refuse_elsewhere(command)
             return Outcome("refused")
+        # It may have been turned on while the question was open.
+        if self._only_reads(command):
+            return Outcome("refused")
         asked = confirmation is not None and confirmation.danger and not confirmation.type_name
         waits = (asked or command.waits) and not command.urgent
         if not (waits and self.grace_seconds):
@@ -209,6 +207,16 @@ class AppContext(QObject):
         if not await self._may_still_be_undone(command, item):
             return Outcome("declined")
         return await self._if_unchanged(command, services, item)
+
+    def _only_reads(self, command: Command) -> bool:
+        """Whether read-only mode is on, which is then told."""
+        if self._read_only:
+            self.notify.warn(
+                "Read-only mode is on",
+                f"{command.title} was not done.",
+                action=("Turn it off", lambda: self.set_read_only(False)),
+            )
+        return self._read_only
 
     def _begin(self, command: Command) -> ActivityItem:
         item = self.activity.begin(command.title, command.icon)
@@ -242,11 +250,8 @@ class AppContext(QObject):
 
     async def _if_unchanged(self, command: Command, services: Services, item: ActivityItem) -> Outcome:
         """Carry it out if what was shown is still so: it was agreed to some seconds ago."""
-        if self._read_only:
-            item.cancelled("Nothing was sent: read-only mode was turned on")
-            return Outcome("refused")
         try:
-            changed = await command.changed(services)
+            changed = "" if self._read_only else await command.changed(services)
         except asyncio.CancelledError:
             item.cancelled("Nothing was sent")
             raise
@@ -254,6 +259,9 @@ class AppContext(QObject):
             item.fail(error, retry=lambda: self._start_there(command, services))
             self.notify.error(error)
             return Outcome("failed", error=error)
+        if self._read_only:
+            item.cancelled("Nothing was sent: read-only mode was turned on")
+            return Outcome("refused")
         if changed:
             item.fail(f"Not done: {changed}")
             self.notify.warn(f"{command.title} was not done", changed)

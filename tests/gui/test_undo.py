@@ -98,6 +98,30 @@ async def test_read_only_mode_that_is_turned_on_meanwhile_holds(make_application
     assert "read-only" in application.activity.history[0].text
 
 
+@pytest.mark.parametrize("question", [{"type_name": "dogs"}, {"danger": False}, {}])
+async def test_read_only_mode_that_is_turned_on_while_something_is_asked_or_looked_at_holds(make_application, question):
+    application, _ = await started(make_application, 0.01)
+
+    async def agree(confirmation: Confirmation, cli: str) -> bool:
+        application.ctx.set_read_only(True)
+        return True
+
+    command = Delete(**question)
+    application.ctx.ask = agree
+    assert (await application.ctx.start(command)).status == "refused" and command.sent == []
+    assert any("Read-only mode is on" in notice.title for notice in application.notify.notices)
+
+    async def looked(services: Any) -> str:
+        application.ctx.set_read_only(True)
+        return ""
+
+    application.ctx.set_read_only(False)
+    application.ctx.ask = None
+    command.changed = looked
+    assert bool(question) == bool(await application.ctx.start(command)), "what does not wait is not looked at again"
+    assert bool(command.sent) == bool(question)
+
+
 async def test_the_panel_undoes_as_well(make_application):
     application, _ = await started(make_application)
     command = Delete()
