@@ -33,7 +33,7 @@ from console.look.theme import theme
 from console.notify import Notifier
 from console.settings import Settings
 from console.single_window import Listener, hand_over
-from console.tabs import TabSpec
+from console.tabs import CHANGES, TabSpec
 from console.widgets.forms.focus import guard
 from console.window.code_dialog import CodeQuestions
 from console.window.cost_meter import CostMeter
@@ -131,6 +131,7 @@ class Application:
         self.tray = TrayMessages(self.activity, self.window)
         self.ctx.ask = self.ask
         self.ctx.grace_seconds = GRACE_SECONDS
+        self.ctx.changes = CHANGES
         self.notify.fix_handler = self._fix
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.window.closeWanted.connect(self._close_wanted)

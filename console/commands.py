@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from workers.errors.tree import Conflict, SageDeckError
+from workers.errors.tree import Conflict, NotFound, SageDeckError
 from workers.prices.table import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -109,6 +110,10 @@ class Command(ABC):
     waits: bool = False
     item: ActivityItem | None = None
 
+    def look_up(self, services: Services) -> None:
+        """Take over what the question says and nobody has given, such as list prices. Asks nothing of the network."""
+        return
+
     def confirmation(self) -> Confirmation | None:
         """What to ask first; None: it needs no question."""
         return None
@@ -121,8 +126,11 @@ class Command(ABC):
         """One line for the activity panel after success."""
         return ""
 
-    def undo(self, result: Any) -> Command | None:
-        """What takes back what was done, offered in the activity panel; None where nothing does."""
+    def undo(self, result: Any) -> Command | Mapping[str, Any] | None:
+        """What takes back what was done, offered in the activity panel; None where nothing does.
+
+        A way back of another tab is given as it is written down (``console/ways_back.py``).
+        """
         return None
 
     async def changed(self, services: Services) -> str:
@@ -142,10 +150,20 @@ class Command(ABC):
 
 
 class Reversible(Command):
-    """A change of one value: it can be put back while the value is still the one that this change has set."""
+    """A change of one value: it can be put back while the value is still the one that this change has set.
+
+    What it was made of, the constructor's arguments, stands in attributes of the same names, and all of it, with
+    the value before, can be written down (``console/ways_back.py``): it can be put back after a restart, too.
+    """
+
+    # What ``before`` is of, for what was written down; and the arguments that are not written down.
+    value_is: ClassVar[Any] = None
+    not_kept: ClassVar[tuple[str, ...]] = ()
 
     before: Any = None
     knows_before = False
+    # What tells the thing from another one that got its name later, and how it is called.
+    thing = ""
 
     @property
     @abstractmethod
@@ -164,14 +182,28 @@ class Reversible(Command):
     def reverse(self) -> Command | None:
         """What sets ``before`` again; None where that cannot be."""
 
+    async def which(self, services: Services) -> str:
+        """What tells the thing from another one of the same name; "" where AWS tells nothing. Raises as ``value``."""
+        return ""
+
+    def holds(self, value: Any) -> bool:
+        """Whether ``value`` is still the one that was set."""
+        return bool(value == self.wanted)
+
     def since(self, value: Any) -> str:
         """What became of the value that was set, now that another one (``value``) is there, without a full stop."""
         return f"{self.title}: it was changed again since"
+
+    def kept(self) -> Mapping[str, Any]:
+        """What it is made again of: the constructor's arguments by name."""
+        names = (name for name in inspect.signature(type(self)).parameters if name not in self.not_kept)
+        return {name: getattr(self, name) for name in names}
 
     async def run(self, services: Services) -> Any:
         """Note the value before, then change it. Who may not read may change all the same."""
         self.knows_before = False
         try:
+            self.thing = await self.which(services)
             self.before = await self.value(services)
             self.knows_before = True
         except SageDeckError:
@@ -180,7 +212,7 @@ class Reversible(Command):
 
     def undo(self, result: Any) -> Command | None:
         """Set what was there before, if it is known and was another value."""
-        if not self.knows_before or self.before == self.wanted:
+        if not self.knows_before or self.holds(self.before):
             return None
         reverse = self.reverse()
         return PutBack(self, reverse) if reverse is not None else None
@@ -190,26 +222,43 @@ class PutBack(Command):
     """Set again what was there before a change, unless somebody changed it since."""
 
     def __init__(self, done: Reversible, reverse: Command) -> None:
-        self._done, self._reverse = done, reverse
+        self.done, self._reverse = done, reverse
         self.icon, self.title = done.icon, f"Put back: {done.title}"
+
+    def look_up(self, services: Services) -> None:
+        """As for the change back."""
+        self._reverse.look_up(services)
 
     def confirmation(self) -> Confirmation | None:
         """The same question as for setting that value."""
         return self._reverse.confirmation()
 
     async def run(self, services: Services) -> Any:
-        """Put it back; raises ``Conflict`` when it was changed since."""
+        """Put it back; raises ``Conflict`` when it was changed since, ``NotFound`` when it is gone."""
         await self.check(services)
         return await self._reverse.run(services)
 
     async def check(self, services: Services) -> None:
         """Look whether the value is still the one that was set; raises ``Conflict`` when it is not."""
-        now = await self._done.value(services)
-        if now != self._done.wanted:
+        try:
+            thing = await self.done.which(services)
+            now = await self.done.value(services)
+        except NotFound as error:
+            raise NotFound("Not put back", f"It is gone: {error.message}", code=error.code) from error
+        if thing and self.done.thing and thing != self.done.thing:
             raise Conflict(
-                "Not put back", f"{self._done.since(now)}, so what was before is not set.",
+                "Not put back", f"{self.done.title}: it was {self.done.thing}, and is {thing} now.",
                 "Look at what it is now, and change it there.",
             )  # fmt: skip
+        if not self.done.holds(now):
+            raise Conflict(
+                "Not put back", f"{self.done.since(now)}, so what was before is not set.",
+                "Look at what it is now, and change it there.",
+            )  # fmt: skip
+
+    def undo(self, result: Any) -> Command | Mapping[str, Any] | None:
+        """What was put back can be put back, too."""
+        return self._reverse.undo(result)
 
     def done_text(self, result: Any) -> str:
         """As the change itself says it."""
@@ -222,6 +271,49 @@ class PutBack(Command):
     def events(self) -> list[tuple[str, str]]:
         """Of the change back."""
         return self._reverse.events()
+
+
+class PutBackAll(Command):
+    """All that one command has changed, in one go, where nothing of it was changed since."""
+
+    def __init__(self, title: str, icon: str, backs: Sequence[PutBack]) -> None:
+        """``title`` and ``icon`` are those of the command that changed them."""
+        self.of, self.icon, self.backs = title, icon, tuple(backs)
+        self.title = f"Put back: {title}"
+
+    def look_up(self, services: Services) -> None:
+        """As for each of them."""
+        for back in self.backs:
+            back.look_up(services)
+
+    def confirmation(self) -> Confirmation:
+        """What is set again, with what the questions of the parts say."""
+        asked = [question for back in self.backs if (question := back.confirmation()) is not None]
+        return Confirmation(
+            f"{self.title}?", " ".join(question.text for question in asked if question.text),
+            confirm_label="Put back", icon=self.icon, danger=any(question.danger for question in asked),
+            listed=tuple(Affected(back.icon, back.title) for back in self.backs),
+        )  # fmt: skip
+
+    async def run(self, services: Services) -> Any:
+        """Look at all of it first; raises ``Conflict`` when some was changed since."""
+        for back in self.backs:
+            await back.check(services)
+        for back in self.backs:
+            await back.run(services)
+
+    def undo(self, result: Any) -> Command | None:
+        """All of it once more, where each part can be."""
+        again = [undone for back in self.backs if isinstance(undone := back.undo(None), PutBack)]
+        return PutBackAll(self.title, self.icon, again) if len(again) == len(self.backs) else None
+
+    def cli(self) -> str:
+        """All calls."""
+        return "\n".join(back.cli() for back in self.backs)
+
+    def events(self) -> list[tuple[str, str]]:
+        """Those of the parts."""
+        return [event for back in self.backs for event in back.events()]
 
 
 @dataclass(frozen=True)

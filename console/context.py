@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
@@ -24,6 +25,7 @@ from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
 from console.tasks import ErrorHandler, TaskRegistry
+from console.ways_back import command_of, written
 from workers.aws.recording import SentCall, recording, spoken
 from workers.errors.tree import SageDeckError
 
@@ -92,6 +94,9 @@ class AppContext(QObject):
         self.cost_missing: tuple[str, ...] = ()
         self._held: tuple[str, str] | None = None
         self.ask: Ask | None = None
+        # The changes that can be put back after a restart, as the tabs name them.
+        self.changes: tuple[str, ...] = ()
+        activity.put_back_later = self._put_back_later
         self._read_only = False
 
     @property
@@ -190,6 +195,7 @@ class AppContext(QObject):
             self.notify.warn("Not connected", f"{command.title} was not done: no account is connected.")
             return Outcome("refused")
         services = self.services
+        command.look_up(services)
         confirmation = command.confirmation()
         if confirmation is not None and self.ask is not None and not await self.ask(confirmation, command.cli()):
             return Outcome("declined")
@@ -352,11 +358,50 @@ class AppContext(QObject):
             else:
                 self.notify.error(error, f"{command.title} failed")
             return Outcome("failed", error=error)
-        if (back := command.undo(result)) is not None:
-            item.put_back = lambda: self._start_there(back, services)
+        self._keep_way_back(command.undo(result), item, services)
         item.done(command.done_text(result))
         self._announce(command)
         return Outcome("done", result)
+
+    def _keep_way_back(self, back: Command | Mapping[str, Any] | None, item: ActivityItem, services: Services) -> None:
+        item.place = self._place
+        if isinstance(back, Command):
+            item.back = written(back)
+            item.put_back = lambda: self._start_there(back, services)
+        elif back is not None:
+            item.back = back
+            item.put_back = lambda: self._put_back_later(item)
+
+    @property
+    def _place(self) -> str:
+        """What tells the account in force from another one with its number: sandboxes all have the same."""
+        if self.backend is None:
+            return ""
+        keys = self.backend.access_key_id if self.backend.kind == "sandbox" else None
+        return f"{self.backend.kind} {hashlib.sha256(keys.encode()).hexdigest()[:12]}" if keys else self.backend.kind
+
+    def _put_back_later(self, item: ActivityItem) -> None:
+        """Put back what ``item`` did, in this run or an earlier one, by what was written down of it."""
+        if self.services is None:
+            self.notify.warn("Not connected", f"{item.title} was not put back: no account is connected.")
+            return
+        if (item.account, item.place) != (self.activity.account, self._place):
+            account, _, region = item.account.partition(" ")
+            where = "a sandbox" if item.place.startswith("sandbox") else "AWS"
+            self.notify.warn(
+                "Another account is in force",
+                f"{item.title} was done in {where}, account {account}, {region}: it is put back there only.",
+            )
+            return
+        try:
+            command = command_of(item.back or {}, self.changes)
+        except ValueError as error:
+            log.warning("%s cannot be put back: %s", item.title, error)
+            self.notify.warn(
+                "It cannot be put back", f"What was kept of {item.title} is nothing that this version can read."
+            )
+            return
+        self.start(command)
 
     def _announce(self, command: Command) -> None:
         for kind, name in command.events():

@@ -13,11 +13,13 @@ from PySide6.QtCore import QObject, Signal
 from console.journal import Journal, without_secrets
 from workers.aws.recording import SentCall
 from workers.errors.tree import SageDeckError
+from workers.files.hiding import hidden
 
 ActivityState = Literal["running", "done", "failed", "cancelled"]
 
 # A day's work; the journal on disk has the rest.
 KEEP_FINISHED = 300
+UNKEPT = "What was there before looks like a secret and was not kept: it can be put back no more"
 _STATES: tuple[ActivityState, ...] = ("running", "done", "failed", "cancelled")
 
 
@@ -46,8 +48,11 @@ class ActivityItem:
         self.pause: Callable[[bool], object] | None = None
         self.paused = False
         self.retry: Callable[[], object] | None = None
-        # Sets what was there before, where that is known.
+        # Sets what was there before, where that is known; and the same as it is written down, with what tells the
+        # account from another one of its number.
         self.put_back: Callable[[], object] | None = None
+        self.back: Mapping[str, Any] | None = None
+        self.place = ""
         self.error: BaseException | None = None
         self._clock = time.monotonic()
 
@@ -137,6 +142,8 @@ class ActivityModel(QObject):
         self._began = datetime.now(UTC).replace(microsecond=0)
         # The account and region in force, which new items are of; "" while there is none.
         self.account = ""
+        # Puts back what an earlier run did, by what was written down of it.
+        self.put_back_later: Callable[[ActivityItem], object] | None = None
         self.running: list[ActivityItem] = []
         self.history: list[ActivityItem] = []
 
@@ -196,11 +203,21 @@ class ActivityModel(QObject):
             return None
         item.text, item.cli = str(record.get("text", "")), str(record.get("cli", ""))
         item.account = str(record.get("account", ""))
+        back, later = record.get("back"), self.put_back_later
+        if isinstance(back, dict) and item.state == "done" and later is not None:
+            item.back, item.place = back, str(record.get("place", ""))
+            item.put_back = lambda: later(item)
         return item
 
 
 def _record(item: ActivityItem) -> dict[str, Any]:
     assert item.ended is not None
+    text, way_back = item.text, {}
+    if item.back is not None and hidden(item.back) == item.back:
+        way_back = {"back": item.back, "place": item.place}
+    elif item.back is not None:
+        # What is hidden could not be set again as it was.
+        text = ". ".join(filter(None, (text, UNKEPT)))
     return {
         "at": item.ended.isoformat(timespec="seconds"),
         "seconds": round(item.seconds, 1),
@@ -208,8 +225,9 @@ def _record(item: ActivityItem) -> dict[str, Any]:
         "icon": item.icon,
         "account": item.account,
         "state": item.state,
-        "text": item.text,
+        "text": text,
         "cli": item.cli,
+        **way_back,
     }
 
 

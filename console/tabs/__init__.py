@@ -9,9 +9,11 @@ from __future__ import annotations
 from console.tabs import compute, data, endpoints, overview, predict, scaling, training
 from console.tabs.spec import TabSpec
 
-__all__ = ["TABS", "TabSpec"]
+__all__ = ["CHANGES", "TABS", "TabSpec"]
 
 TABS: list[TabSpec] = sorted(
     (overview.TAB, data.TAB, training.TAB, compute.TAB, endpoints.TAB, scaling.TAB, predict.TAB),
     key=lambda spec: spec.order,
 )
+# What can be put back after a restart.
+CHANGES: tuple[str, ...] = tuple(change for spec in TABS for change in spec.changes)

@@ -16,7 +16,8 @@ class TabSpec:
     """How a tab looks in the navigation, and where its class is (``module:Class``).
 
     ``id`` is what ``ctx.navigate``, the settings and the tour call it; tabs stand in the order of ``order``, and
-    Ctrl+1 opens the first. ``works_alone``: its page is of use without an account.
+    Ctrl+1 opens the first. ``works_alone``: its page is of use without an account. ``changes``: its commands that can
+    be put back after a restart, as ``module:Class``.
     """
 
     id: str
@@ -25,6 +26,7 @@ class TabSpec:
     order: int
     target: str
     works_alone: bool = False
+    changes: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
+from console.tabs.overview.tear_down import TearDown
 from console.tabs.overview.tear_down_dialog import TearDownDialog
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
@@ -18,6 +19,7 @@ from tests.helpers.overview_tab import opened, shown
 from tests.helpers.window import dialog_of, texts, until
 from workers.errors.tree import Throttled, Unreachable
 from workers.inventory.types import ALL_KINDS, Proof, TearDownChoice, TearDownPlan, TearDownProgress, TearDownStep
+from workers.scaling.types import METRIC, Policy, Target, Variant, VariantScaling
 
 ACCOUNT = "123456789012"
 
@@ -211,6 +213,41 @@ async def test_deleting_what_is_selected_touches_nothing_else(make_application: 
     assert sorted(key for _, key in inventory.did) == [("instance", "i-07be44d0"), ("volume", "vol-0c81d9be27")]
     assert tab.chosen.unfinished is None
     dialog.accept()
+
+
+async def test_scaling_that_is_taken_from_what_stays_can_be_put_back(make_application: Callable[..., Any]) -> None:
+    application, _ = await shown(make_application, FakeInventory(pictured()))
+    services, variant = application.ctx.services, Variant("cats", "a", "InService", "ml.m5.large", 1, 1)
+    scaled = VariantScaling(variant, Target(2, 6), (Policy("mine", "TargetTrackingScaling", 33.5, METRIC),))
+    services.scaling.variant_rows, services.scaling.found = [variant], {variant.id: scaled}
+    facts = {"space": "sagemaker", "resource": variant.resource, "dimension": variant.scalable.dimension}
+    target = resource("scalable-target", variant.id, facts=facts)
+    step, endpoint = (
+        TearDownStep(target, "Delete", 1, "deleted"),
+        TearDownStep(resource("endpoint", "cats"), "Delete", 1, "deleted"),
+    )
+
+    async def torn(*steps: TearDownStep) -> Any:
+        async def tear_down(plan: TearDownPlan) -> AsyncIterator[TearDownProgress]:
+            await services.scaling.variants.remove(variant)
+            yield TearDownProgress(steps, "")
+
+        services.inventory.tear_down = tear_down
+        await application.ctx.run(TearDown(TearDownPlan(TearDownChoice(), steps, (), (), "", None), prove=False))
+        return application.activity.history[0]
+
+    async def agree(confirmation: Any, cli: str) -> bool:
+        return True
+
+    application.ctx.ask = agree
+    # What goes with its endpoint is gone.
+    assert (await torn(endpoint, step)).put_back is None
+    services.scaling.found = {variant.id: scaled}
+    item = await torn(step)
+    application.activity.history.clear()
+    item.put_back()
+    await until(lambda: application.activity.history)
+    assert application.activity.history[0].state == "done" and services.scaling.found[variant.id] == scaled
 
 
 async def test_an_account_that_is_left_ends_it_and_shows_nothing_of_it(make_application: Callable[..., Any]) -> None:

@@ -15,6 +15,7 @@ from workers.scaling.figures import Figures
 from workers.scaling.prober import Prober
 from workers.scaling.schedules import Schedules
 from workers.scaling.service import Scaling
+from workers.scaling.snapshots import Snapshots
 from workers.scaling.variants import Variants
 from workers.security.service import Security
 
@@ -44,6 +45,10 @@ def held(fake: FakeServices) -> tuple[Callable[..., Any], ...]:
         like(LoadTests.kept)(fake.load.kept),
         like(LoadTests.whole)(fake.load.whole),
         like(LoadTests.forget)(fake.load.forget),
+        like(Scaling.identity)(fake.scaling.identity),
+        like(Variants.identity)(fake.scaling.variants.identity),
+        like(Snapshots.read)(fake.scaling.snapshots.read),
+        like(Snapshots.write)(fake.scaling.snapshots.write),
         like(Scaling.per_hour)(fake.scaling.per_hour),
         like(Scaling.per_month)(fake.scaling.per_month),
         like(Scaling.warm_month)(fake.scaling.warm_month),

@@ -10,9 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workers.errors.tree import NotFound
+from workers.parking.scaling import SCHEDULE_MEMBERS, only
 from workers.prices.table import HOURS_PER_MONTH, PriceTable
 from workers.scaling.plan import Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.probe import Level, ProbeResult
+from workers.scaling.reading import policy_of
+from workers.scaling.schedules import action_arguments
+from workers.scaling.snapshots import Snapshot
 from workers.scaling.types import (
     METRIC,
     Activity,
@@ -72,9 +76,17 @@ class FakeScaling:
         self.variants, self.concurrency, self.figures = _Variants(self), _Concurrency(self), _Figures(self)
         self.probed: list[ProbeResult] = []
         self.prober = _Prober(self)
-        self.schedules = _Schedules(self)
+        self.schedules, self.snapshots = _Schedules(self), _Snapshots(self)
+        # What there is no more, and what was made again under its name, by resource.
+        self.gone: set[str] = set()
+        self.remade: dict[str, str] = {}
         self.actions: dict[str, tuple[Schedule, ...]] = {}
         self.targets: dict[str, Target] = {}
+
+    async def identity(self, scalable: Scalable) -> str:
+        if scalable.resource in self.gone:
+            raise NotFound("Could not read it", f"{scalable.id} is not there.", code="ValidationException")
+        return self.remade.get(scalable.resource, "made on Monday")
 
     def per_hour(self, variant: Variant) -> float | None:
         return self._prices.per_hour(variant.instance_type, "hosting", "us-east-1")
@@ -126,6 +138,7 @@ class _Variants(_Part):
     async def remove(self, variant: Variant) -> None:
         self._did("remove", variant.id)
         self._whole.found[variant.id] = VariantScaling(variant, None)
+        self._whole.actions.pop(variant.resource, None)
 
     async def set_capacities(self, endpoint: str, wanted: Sequence[Capacity]) -> None:
         self._did("counts", endpoint, tuple(wanted))
@@ -140,6 +153,65 @@ class _Variants(_Part):
         if any(wanted.name not in found for wanted in like):
             raise NotFound("Could not read the instances", f"{endpoint} has no such variant any more.")
         return tuple(wanted.as_it_is(found[wanted.name]) for wanted in like)
+
+    async def identity(self, endpoint: str, names: Sequence[str]) -> str:
+        found = [row.name for row in self._whole.variant_rows if row.endpoint == endpoint]
+        if any(name not in found for name in names):
+            raise NotFound("Could not read the endpoint", f"{endpoint} has no such variant any more.")
+        return "made on Monday"
+
+
+class _Snapshots(_Part):
+    """Over the same values as the others: what a snapshot has in AWS's members is read from them and put into them."""
+
+    async def read(self, scalable: Scalable) -> Snapshot:
+        whole = self._whole
+        found = next((kept for kept in whole.found.values() if kept.variant.resource == scalable.resource), None)
+        target = found.target if found is not None else whole.targets.get(scalable.resource)
+        if target is None:
+            return Snapshot()
+        return Snapshot(
+            {
+                "MinCapacity": target.minimum,
+                "MaxCapacity": target.maximum,
+                "SuspendedState": target.suspended.arguments,
+            },
+            tuple(
+                {
+                    "PolicyName": policy.name,
+                    "PolicyType": policy.kind,
+                    "TargetTrackingScalingPolicyConfiguration": {
+                        "TargetValue": policy.value,
+                        "PredefinedMetricSpecification": {"PredefinedMetricType": policy.metric},
+                        "ScaleOutCooldown": policy.out_wait,
+                        "ScaleInCooldown": policy.in_wait,
+                        "DisableScaleIn": policy.scale_in_off,
+                    },
+                }
+                for policy in (found.policies if found is not None else ())
+            ),
+            tuple(
+                only(action_arguments(scalable, action), SCHEDULE_MEMBERS)
+                for action in whole.actions.get(scalable.resource, ())
+            ),
+        )
+
+    async def write(self, scalable: Scalable, wanted: Snapshot, policy: str = "") -> tuple[str, ...]:
+        self._did("write", scalable.id, wanted, policy)
+        whole = self._whole
+        name = next((id for id, kept in whole.found.items() if kept.variant.resource == scalable.resource), None)
+        rows = [row for row in whole.variant_rows if row.resource == scalable.resource]
+        assert rows or name is not None
+        variant = whole.found[name].variant if name is not None else rows[0]
+        kept = await self.read(scalable) if policy else wanted
+        policies = [found for found in kept.policies if policy and found["PolicyName"] != policy]
+        made = tuple(policy_of(found) for found in (*policies, *wanted.policies))
+        whole.found[variant.id] = VariantScaling(variant, wanted.limits, made if wanted.target else ())
+        if not policy:
+            whole.actions[scalable.resource] = tuple(
+                replace(action, resource=scalable.resource) for action in wanted.actions
+            )
+        return ()
 
 
 class _Concurrency(_Part):

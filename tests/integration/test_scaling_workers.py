@@ -19,6 +19,7 @@ from tests.helpers.waiting import wait_for
 from workers.errors.tree import InvalidInput, NotFound, SageDeckError
 from workers.scaling.plan import PlanInput
 from workers.scaling.probe import MOST_REQUESTS, ProbeResult
+from workers.scaling.snapshots import Snapshot
 from workers.scaling.types import (
     Capacity,
     FunctionRow,
@@ -95,6 +96,22 @@ def test_an_endpoint_grows_under_load_and_tells_why(account: Account, services: 
 
 def _scaled_out(activities: Any) -> bool:
     return any("to 2" in activity.description and activity.status == "Successful" for activity in activities)
+
+
+def test_removed_scaling_is_put_back_as_it_was(account: Account, services: Services, run: Any) -> None:
+    scaling = services.scaling
+    (variant,) = run(scaling.variants.all())
+    run(scaling.variants.apply(variant, VariantSettings(1, 3, 5.5, 61, 302), "ours"))
+    run(scaling.variants.suspend(variant, Suspended(scale_out=True, scheduled=True)))
+    action = Schedule("mornings", "cron(0 7 * * ? *)", "Europe/Berlin", 2, None)
+    run(scaling.schedules.put(variant.scalable, action))
+    before, thing = run(scaling.snapshots.read(variant.scalable)), run(scaling.identity(variant.scalable))
+    run(scaling.variants.remove(variant))
+    assert run(scaling.snapshots.read(variant.scalable)) == Snapshot()
+    assert run(scaling.snapshots.write(variant.scalable, before)) == ()
+    assert run(scaling.snapshots.read(variant.scalable)) == before
+    assert run(scaling.identity(variant.scalable)) == thing and "dogs, made " in thing
+    run(scaling.variants.remove(variant))
 
 
 def test_a_probe_measures_from_a_child_and_keeps_its_bounds(services: Services, run: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -14,15 +15,20 @@ T = TypeVar("T")
 
 def write(value: Any) -> dict[str, Any]:
     """A dataclass as JSON types, for ``read``."""
-    return {name: _plain(item) for name, item in dataclasses.asdict(value).items()}
+    return {name: plain(item) for name, item in dataclasses.asdict(value).items()}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> Any:
+    """Any value that ``read_as`` can read again, as JSON types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return write(value)
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def read(kind: type[T], value: object) -> T:
@@ -34,7 +40,17 @@ def read(kind: type[T], value: object) -> T:
     return made
 
 
+def read_as(kind: Any, value: object, where: str) -> Any:
+    """A value of any kind that fields may have, from what ``plain`` made of it; ``where`` is what errors call it.
+
+    Raises ``ValueError`` as ``read`` does.
+    """
+    return _read(kind, value, where)
+
+
 def _read(kind: Any, value: object, where: str) -> Any:
+    if kind is Any:
+        return value
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -45,8 +61,8 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return _read(other, value, where)
     if origin is Literal:
         return _checked(value in arguments and isinstance(value, str), value, where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        kinds = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+    if origin in (tuple, Sequence) and isinstance(value, (list, tuple)):
+        kinds = arguments if origin is tuple and arguments[1:] != (...,) else arguments[:1] * len(value)
         _checked(len(kinds) == len(value), value, where)
         items = zip(kinds, value, strict=True)
         return tuple(_read(kind, item, f"{where}[{at}]") for at, (kind, item) in enumerate(items))
@@ -54,6 +70,8 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return {_read(str, key, where): _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if kind is Path:
         return Path(_checked(type(value) is str, value, where))
+    if kind is datetime:
+        return datetime.fromisoformat(_checked(type(value) is str, value, where))
     if kind is float:
         return float(_checked(type(value) in (int, float), value, where))
     return _checked(isinstance(kind, type) and type(value) is kind, value, where)

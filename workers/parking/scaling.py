@@ -17,24 +17,24 @@ from workers.parking.memory import Memory, Raw
 
 SERVICE = "application-autoscaling"
 NAMESPACE = "sagemaker"
-_TARGET = ("ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity", "SuspendedState")
-_POLICY = (
+TARGET_MEMBERS = ("ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity", "SuspendedState")
+POLICY_MEMBERS = (
     "PolicyName", "PolicyType", "ResourceId", "ScalableDimension", "StepScalingPolicyConfiguration",
     "TargetTrackingScalingPolicyConfiguration", "PredictiveScalingPolicyConfiguration",
 )  # fmt: skip
-_SCHEDULE = (
+SCHEDULE_MEMBERS = (
     "ScheduledActionName", "Schedule", "Timezone", "ResourceId", "ScalableDimension", "StartTime", "EndTime",
     "ScalableTargetAction",
 )  # fmt: skip
-_ALARM = (
+ALARM_MEMBERS = (
     "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
     "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit", "EvaluationPeriods",
     "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile",
     "Metrics", "ThresholdMetricId",
 )  # fmt: skip
-_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
+ALARM_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 # Not a member of AWS: what the policy was called before, which alarms name.
-_ARN = "PolicyARN"
+POLICY_ARN = "PolicyARN"
 _TIMES = ("StartTime", "EndTime")
 # Application Auto Scaling makes and deletes these itself.
 _TRACKING = "TargetTracking-"
@@ -58,12 +58,12 @@ class KeptScaling:
             doing="read the scaling",
             ServiceNamespace=NAMESPACE,
         )
-        return [_only(entry, _TARGET) async for entry in pages if entry["ResourceId"].startswith(prefix)]
+        return [only(entry, TARGET_MEMBERS) async for entry in pages if entry["ResourceId"].startswith(prefix)]
 
     async def policies(self, targets: Sequence[Raw]) -> list[Raw]:
         """The policies of these targets, each with the ARN that alarms know it by."""
         return [
-            _only(entry, (*_POLICY, _ARN))
+            only(entry, (*POLICY_MEMBERS, POLICY_ARN))
             for target in targets
             async for entry in self._of("scaling_policies", "ScalingPolicies", target)
         ]
@@ -71,7 +71,7 @@ class KeptScaling:
     async def schedules(self, targets: Sequence[Raw]) -> list[Raw]:
         """The scheduled actions of these targets."""
         return [
-            _only(entry, _SCHEDULE)
+            only(entry, SCHEDULE_MEMBERS)
             for target in targets
             async for entry in self._of("scheduled_actions", "ScheduledActions", target)
         ]
@@ -88,7 +88,7 @@ class KeptScaling:
             "cloudwatch", "describe_alarms", "MetricAlarms", doing="read the alarms", AlarmTypes=["MetricAlarm"]
         )
         return [
-            _only(alarm, _ALARM)
+            only(alarm, ALARM_MEMBERS)
             async for alarm in pages
             if wanted in _dimensions(alarm) and not alarm["AlarmName"].startswith(_TRACKING)
         ]
@@ -123,7 +123,9 @@ class KeptScaling:
         await self._put("register_scalable_target", target)
         for policy in memory.policies:
             if which(policy) == which(target):
-                await self._put("put_scaling_policy", {key: value for key, value in policy.items() if key != _ARN})
+                await self._put(
+                    "put_scaling_policy", {key: value for key, value in policy.items() if key != POLICY_ARN}
+                )
         for schedule in memory.schedules:
             if which(schedule) == which(target) and (still := still_to_come(schedule, now)) is not None:
                 await self._put("put_scheduled_action", still)
@@ -131,7 +133,7 @@ class KeptScaling:
     async def _put(self, operation: str, given: Raw) -> None:
         async def send() -> Raw:
             return await self._session.call(
-                SERVICE, operation, doing="bring the scaling back", **_request(_timed(given))
+                SERVICE, operation, doing="bring the scaling back", **_request(timed(given))
             )
 
         # The same a second time changes nothing.
@@ -150,15 +152,17 @@ class KeptScaling:
     async def follow_policies(self, memory: Memory) -> None:
         """Let the alarms of others that start a policy start the new one: its ARN changed with its making."""
         before = {
-            entry[_ARN]: (entry["PolicyName"], *which(entry).values()) for entry in memory.policies if entry.get(_ARN)
+            entry[POLICY_ARN]: (entry["PolicyName"], *which(entry).values())
+            for entry in memory.policies
+            if entry.get(POLICY_ARN)
         }
         present = await self.policies(memory.targets)
-        arns = {(entry["PolicyName"], *which(entry).values()): entry[_ARN] for entry in present}
+        arns = {(entry["PolicyName"], *which(entry).values()): entry[POLICY_ARN] for entry in present}
         new = {old: arns[key] for old, key in before.items() if key in arns and arns[key] != old}
         if not new:
             return
         for alarm in await self.alarms(memory.endpoint):
-            changed = {key: [new.get(arn, arn) for arn in alarm[key]] for key in _ACTIONS if key in alarm}
+            changed = {key: [new.get(arn, arn) for arn in alarm[key]] for key in ALARM_ACTIONS if key in alarm}
             if any(changed[key] != alarm[key] for key in changed):
                 await self._session.call("cloudwatch", "put_metric_alarm", "bring the alarms back", **(alarm | changed))
 
@@ -174,7 +178,7 @@ class KeptScaling:
         there = {entry["PolicyName"]: entry for entry in await self.policies(present)}
         for policy in memory.policies:
             found = there.get(policy["PolicyName"], {})
-            if {**found, _ARN: ""} != {**policy, _ARN: ""}:
+            if {**found, POLICY_ARN: ""} != {**policy, POLICY_ARN: ""}:
                 lacks.append(f"policy {policy['PolicyName']}")
         return lacks
 
@@ -203,14 +207,15 @@ def still_to_come(schedule: Raw, now: datetime) -> Raw | None:
     return schedule
 
 
-def _only(found: Mapping[str, Any], members: Sequence[str]) -> Raw:
+def only(found: Mapping[str, Any], members: Sequence[str]) -> Raw:
     """These members in JSON's own types, so that what was read compares with what was remembered."""
     given = {key: found[key] for key in members if found.get(key) not in (None, "", [])}
     plain: Raw = json.loads(json.dumps(given, default=lambda at: at.astimezone(UTC).isoformat()))
     return plain
 
 
-def _timed(given: Raw) -> Raw:
+def timed(given: Raw) -> Raw:
+    """A request with its moments as boto3 takes them."""
     return {key: datetime.fromisoformat(value) if key in _TIMES else value for key, value in given.items()}
 
 

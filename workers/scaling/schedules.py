@@ -123,12 +123,14 @@ class Schedules:
         return bool(answer.get("ScalingPolicies"))
 
     async def _register(self, scalable: Scalable, limits: Target, doing: str) -> dict[str, Any]:
+        suspended = {"SuspendedState": limits.suspended.arguments} if limits.suspended else {}
         return await self._session.call(
             _SERVICE,
             "register_scalable_target",
             doing,
             MinCapacity=limits.minimum,
             MaxCapacity=limits.maximum,
+            **suspended,
             **scalable.arguments,
         )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from workers.aws.session import AwsSession
+from workers.errors.tree import AccessDenied
 from workers.prices.table import HOURS_PER_MONTH, PriceTable
 from workers.scaling.concurrency import Concurrency
 from workers.scaling.figures import Figures
 from workers.scaling.plan import Plan, PlanInput, make_plan, provisioned_month
 from workers.scaling.prober import Prober
 from workers.scaling.schedules import Schedules
-from workers.scaling.types import Variant
+from workers.scaling.snapshots import Snapshots
+from workers.scaling.types import Scalable, Variant
 from workers.scaling.variants import Variants
 
 
@@ -23,6 +25,25 @@ class Scaling:
         self.figures = Figures(session)
         self.prober = Prober(session)
         self.schedules = Schedules(session)
+        self.snapshots = Snapshots(session)
+
+    async def identity(self, scalable: Scalable) -> str:
+        """What tells it from another one of its name, in words; "" for who may not read it, and of functions.
+
+        Raises ``NotFound`` when it is gone.
+        """
+        parts = scalable.resource.split(":" if scalable.namespace == "lambda" else "/")
+        try:
+            if scalable.namespace == "lambda":
+                _, name, qualifier = parts
+                await self._session.call(
+                    "lambda", "get_function_configuration", f"look for {scalable.id}", FunctionName=name,
+                    Qualifier=qualifier,
+                )  # fmt: skip
+                return ""
+            return await self.variants.identity(parts[1], [parts[3]])
+        except AccessDenied:
+            return ""
 
     def per_hour(self, variant: Variant) -> float | None:
         """US dollars an hour of one instance of the variant; ``None``: not known."""

@@ -185,6 +185,15 @@ class Suspended:
     def __bool__(self) -> bool:
         return self.scale_in or self.scale_out or self.scheduled
 
+    @property
+    def arguments(self) -> dict[str, bool]:
+        """As RegisterScalableTarget takes it."""
+        return {
+            "DynamicScalingInSuspended": self.scale_in,
+            "DynamicScalingOutSuspended": self.scale_out,
+            "ScheduledScalingSuspended": self.scheduled,
+        }
+
 
 @dataclass(frozen=True)
 class Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from workers.aws.creating import Attempt, Part, as_one, surely, surely_gone
@@ -109,6 +110,21 @@ class Variants:
                     f"Could not read the instances of {endpoint}", f"{endpoint} has no variant {wanted.name} any more."
                 )
         return tuple(wanted.as_it_is(found[wanted.name]) for wanted in like)
+
+    async def identity(self, endpoint: str, names: Sequence[str]) -> str:
+        """When the endpoint was made and what these variants run on: another one of its name has others.
+
+        Raises ``NotFound`` when the endpoint, or one of the variants, is gone.
+        """
+        doing = f"read the endpoint {endpoint}"
+        answer = await self._session.call("sagemaker", "describe_endpoint", doing, EndpointName=endpoint)
+        types = await self._instance_types(answer)
+        for name in names:
+            if name not in types:
+                raise NotFound(f"Could not {doing}", f"{endpoint} has no variant {name} any more.")
+        made = answer["CreationTime"].astimezone(UTC)
+        runs_on = ", ".join(dict.fromkeys(types[name] or "no instances" for name in names))
+        return f"{endpoint}, made {made:%Y-%m-%d %H:%M:%S} UTC, on {runs_on}"
 
     async def describe(self, variant: Variant) -> VariantScaling:
         """All that is known of how this variant is scaled."""
@@ -217,11 +233,7 @@ class Variants:
                 _SERVICE,
                 "register_scalable_target",
                 f"suspend the scaling of {variant.id}" if suspended else f"resume the scaling of {variant.id}",
-                SuspendedState={
-                    "DynamicScalingInSuspended": suspended.scale_in,
-                    "DynamicScalingOutSuspended": suspended.scale_out,
-                    "ScheduledScalingSuspended": suspended.scheduled,
-                },
+                SuspendedState=suspended.arguments,
                 **variant.scalable.arguments,
             )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.commands import Command
 from console.models.columns import Column
@@ -12,6 +12,7 @@ from console.models.format import bytes_text, cost, count
 from console.models.states import State
 from console.tabs.overview.commands import called, event_of
 from console.tabs.overview.rows import ICONS, Row, tip
+from console.ways_back import all_ways_back, way_back
 from workers.errors.tree import SageDeckError
 from workers.inventory.types import (
     KINDS,
@@ -26,6 +27,8 @@ from workers.inventory.types import (
     TearDownStep,
 )
 from workers.prices.table import HOURS_PER_MONTH
+from workers.scaling.snapshots import Snapshot
+from workers.scaling.types import Scalable
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -117,10 +120,13 @@ class TearDown(Command):
         self.plan, self.told, self._prove = plan, told, prove
         resources = [step.resource for step in plan.steps]
         self.title = "Tear down" if prove else f"Delete {called(resources)}"
+        # How what is scaled no more is scaled again, by the resource's key.
+        self._ways_back: dict[Key, dict[str, Any]] = {}
 
     async def run(self, services: Services) -> Result:
         """Delete one after the other, then look at what is left."""
         steps = self.plan.steps
+        self._ways_back = await self._note_scaling(services)
         async for progress in services.inventory.tear_down(self.plan):
             steps = progress.steps
             if self.item is not None and steps:
@@ -135,6 +141,40 @@ class TearDown(Command):
             # What went is gone; that nothing bills is then not proven.
             return Result(steps, unproven=f"What is left could not be listed: {error.title}.")
 
+    async def _note_scaling(self, services: Services) -> dict[Key, dict[str, Any]]:
+        """The scaling of what stays itself. Who may not read it takes it away all the same, for good."""
+        going = {(step.resource.kind, step.resource.name) for step in self.plan.steps}
+        found: dict[Key, dict[str, Any]] = {}
+        for step in self.plan.steps:
+            row = step.resource
+            if row.kind != "scalable-target" or not row.facts or _scaled(row) in going:
+                continue
+            scalable = Scalable(row.facts["space"], row.facts["resource"], row.facts["dimension"], row.name)
+            try:
+                thing, before = (
+                    await services.scaling.identity(scalable),
+                    await services.scaling.snapshots.read(scalable),
+                )
+                variants = await services.scaling.variants.all() if row.facts["space"] == "sagemaker" else ()
+            except SageDeckError:
+                continue
+            made = {
+                "scalable": scalable,
+                "event": ("scaling", _scaled(row)[1]),
+                "snapshot": Snapshot(),
+                "variant": next((known for known in variants if known.resource == scalable.resource), None),
+            }
+            found[row.key] = way_back("RestoreScaling", made, before, thing)
+        return found
+
+    def undo(self, result: Result) -> Mapping[str, Any] | None:
+        """Scaling that was taken from what stays can be put back; all else is gone for good."""
+        gone = {step.resource.key for step in result.steps if step.state == "deleted"}
+        backs = [back for key, back in self._ways_back.items() if key in gone]
+        if len(backs) < 2:
+            return backs[0] if backs else None
+        return all_ways_back(f"Scale {len(backs)} no more", "scaling", backs)
+
     def done_text(self, result: Result) -> str:
         """What went, what did not, what is left."""
         return result.words
@@ -146,6 +186,12 @@ class TearDown(Command):
     def events(self) -> list[tuple[str, str]]:
         """One of each kind: lists read all of it again."""
         return list({event_of(step.resource)[0]: event_of(step.resource) for step in self.plan.steps}.values())
+
+
+def _scaled(row: Resource) -> Key:
+    """The endpoint or function that a scalable target belongs to."""
+    parts = row.facts["resource"].replace(":", "/").split("/")
+    return "function" if row.facts["space"] == "lambda" else "endpoint", parts[1]
 
 
 def _what(step: TearDownStep) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from console.commands import Affected, Command, Confirmation, Reversible
 from console.models.format import dollars
+from console.tabs.scaling.restoring import RestoreScaling
 from workers.scaling.concurrency import DEFAULT_ALIAS
-from workers.scaling.types import Suspended, Target, Variant, VariantScaling, VariantSettings
+from workers.scaling.snapshots import Snapshot
+from workers.scaling.types import METRIC, Suspended, Target, Variant, VariantScaling, VariantSettings
 from workers.scaling.variants import POLICY_NAME, policy_arguments
 
 if TYPE_CHECKING:
@@ -19,44 +22,55 @@ class ApplyPolicy(Reversible):
     """Set limits, policy and what is suspended of one variant."""
 
     icon = "scaling"
+    value_is = Snapshot
 
     def __init__(
-        self, variant: Variant, settings: VariantSettings, suspended: Suspended, policy: str = "", before: bool = True
+        self, variant: Variant, settings: VariantSettings, suspended: Suspended, policy: str = "", resumes: bool = True
     ) -> None:
+        """``resumes``: something may stand still now, and go on if ``suspended`` does not say so."""
         self.variant, self.settings, self.suspended = variant, settings, suspended
-        self._policy, self._before = policy or POLICY_NAME, before
+        self.policy, self.resumes = policy or POLICY_NAME, resumes
         self.title = f"Scale {variant.id}"
 
     @property
-    def wanted(self) -> tuple[Target, VariantSettings] | None:
+    def wanted(self) -> tuple[Target, VariantSettings]:
         """Limits with what is suspended, and the policy."""
-        settings = self.settings
-        return Target(settings.minimum, settings.maximum, self.suspended), settings
+        return Target(self.settings.minimum, self.settings.maximum, self.suspended), self.settings
 
-    async def value(self, services: Services) -> tuple[Target, VariantSettings | None] | None:
-        """What there is of limits and policy; None for a fixed number of instances."""
-        found = await services.scaling.variants.describe(self.variant)
-        if found.target is None:
-            return None
-        policy = next((policy for policy in found.policies if policy.name == self._policy), None)
-        if policy is None or policy.value is None:
-            return found.target, None
-        limits = found.target.minimum, found.target.maximum
-        return found.target, VariantSettings(*limits, policy.value, policy.out_wait, policy.in_wait)
+    async def which(self, services: Services) -> str:
+        """The endpoint, and what the variant runs on."""
+        return await services.scaling.identity(self.variant.scalable)
 
-    def reverse(self) -> Command | None:
-        """Fixed instances, or the policy of before; limits without one cannot be put back in one go."""
-        if self.before is None:
-            return RemoveScaling(VariantScaling(self.variant, self.wanted[0] if self.wanted else None))
-        target, settings = self.before
-        if settings is None:
-            return None
-        return ApplyPolicy(self.variant, settings, target.suspended, self._policy, before=True)
+    async def value(self, services: Services) -> Snapshot:
+        """All that scales it."""
+        return await services.scaling.snapshots.read(self.variant.scalable)
+
+    def holds(self, value: Snapshot) -> bool:
+        """Whether limits and policy are the ones that were set; of what was not scaled before, nothing else is there.
+
+        Otherwise putting back would take along what others have added.
+        """
+        wanted, settings = self.wanted
+        policy, others = value.policy(self.policy), len(value.policies) > 1 or bool(value.schedules)
+        if policy is None or value.limits != wanted or (self._was_unscaled and others):
+            return False
+        said = policy.value, policy.metric, policy.out_wait, policy.in_wait, policy.scale_in_off
+        return said == (settings.target, METRIC, settings.out_wait, settings.in_wait, False)
+
+    @property
+    def _was_unscaled(self) -> bool:
+        return self.knows_before and self.before.target is None
+
+    def reverse(self) -> Command:
+        """Fixed instances, or limits and policy of before to the letter; what else scales it stays."""
+        policy = "" if self._was_unscaled else self.policy
+        before = self.before.of_policy(policy) if policy else self.before
+        return RestoreScaling(self.variant.scalable, self.events()[0], before, policy, self.variant)
 
     async def change(self, services: Services) -> None:
         """Limits and policy in one go, then what stands still."""
-        await services.scaling.variants.apply(self.variant, self.settings, self._policy)
-        if self.suspended or self._before:
+        await services.scaling.variants.apply(self.variant, self.settings, self.policy)
+        if self.suspended or self.resumes:
             await services.scaling.variants.suspend(self.variant, self.suspended)
 
     def done_text(self, result: object) -> str:
@@ -66,7 +80,7 @@ class ApplyPolicy(Reversible):
     def cli(self) -> str:
         """Both calls."""
         still = ""
-        if self.suspended or self._before:
+        if self.suspended or self.resumes:
             kinds = {
                 "DynamicScalingInSuspended": self.suspended.scale_in,
                 "DynamicScalingOutSuspended": self.suspended.scale_out,
@@ -77,7 +91,7 @@ class ApplyPolicy(Reversible):
             f"aws application-autoscaling register-scalable-target {self.variant.scalable.words} "
             f"--min-capacity {self.settings.minimum} --max-capacity {self.settings.maximum}{still}\n"
             f"aws application-autoscaling put-scaling-policy {self.variant.scalable.words} "
-            f"--policy-name {self._policy} --policy-type TargetTrackingScaling "
+            f"--policy-name {self.policy} --policy-type TargetTrackingScaling "
             f"--target-tracking-scaling-policy-configuration "
             f"'{json.dumps(policy_arguments(self.settings))}'"
         )
@@ -87,18 +101,41 @@ class ApplyPolicy(Reversible):
         return [("scaling", self.variant.endpoint)]
 
 
-class RemoveScaling(Command):
+class RemoveScaling(Reversible):
     """Let a variant have a fixed number of instances again."""
 
     icon = "scaling"
+    value_is = Snapshot
 
     def __init__(self, found: VariantScaling) -> None:
-        self._found, self.variant = found, found.variant
+        # What was done and measured of it is no part of what is removed.
+        self.found, self.variant = replace(found, activities=()), found.variant
         self.title = f"Scale {self.variant.id} no more"
+
+    @property
+    def wanted(self) -> Snapshot:
+        """Nothing scales it."""
+        return Snapshot()
+
+    async def which(self, services: Services) -> str:
+        """The endpoint, and what the variant runs on."""
+        return await services.scaling.identity(self.variant.scalable)
+
+    async def value(self, services: Services) -> Snapshot:
+        """All that scales it."""
+        return await services.scaling.snapshots.read(self.variant.scalable)
+
+    def since(self, value: object) -> str:
+        """It has limits again."""
+        return f"{self.variant.id} was scaled again since"
+
+    def reverse(self) -> Command:
+        """All of it again, to the letter."""
+        return RestoreScaling(self.variant.scalable, self.events()[0], self.before, variant=self.variant)
 
     def confirmation(self) -> Confirmation:
         """What goes along, and what it then costs."""
-        found = self._found
+        found = self.found
         number = self.variant.desired
         return Confirmation(
             f"{self.title}?",
@@ -115,11 +152,11 @@ class RemoveScaling(Command):
 
     async def changed(self, services: Services) -> str:
         """Whether it is still scaled as it was shown."""
-        now, shown = await services.scaling.variants.describe(self.variant), self._found
+        now, shown = await services.scaling.variants.describe(self.variant), self.found
         same = (now.target, now.policies, now.schedules) == (shown.target, shown.policies, shown.schedules)
         return "" if same else f"{self.variant.id} is scaled otherwise than it was shown."
 
-    async def run(self, services: Services) -> None:
+    async def change(self, services: Services) -> None:
         """Deregister the target, which takes the rest along."""
         await services.scaling.variants.remove(self.variant)
 
@@ -137,6 +174,7 @@ class SetReserved(Reversible):
 
     icon = "lambda"
     urgent = True
+    value_is = int | None
 
     def __init__(self, name: str, count: int | None) -> None:
         self.name, self.count = name, count
@@ -191,20 +229,32 @@ class SetProvisioned(Reversible):
     """Keep environments of a version or alias warm, or none (``count`` 0)."""
 
     icon = "lambda"
+    value_is = int
+    # It is another one by the time it is put back.
+    not_kept = ("month",)
 
-    def __init__(self, name: str, count: int, qualifier: str, month: float | None) -> None:
-        self.name, self.count, self.qualifier, self._month = name, count, qualifier, month
+    def __init__(
+        self, name: str, count: int, qualifier: str, month: float | None = None, memory_mb: int | None = None
+    ) -> None:
+        """``month``: US dollars a month; ``memory_mb``: of the function, for what it costs when it is put back."""
+        self.name, self.count, self.qualifier = name, count, qualifier
+        self.month, self.memory_mb = month, memory_mb
         self.title = f"Keep {count:,} of {name} warm" if count else f"Keep nothing of {name} warm"
+
+    def look_up(self, services: Services) -> None:
+        """The list price of today, where none was given."""
+        if self.month is None and self.memory_mb is not None:
+            self.month = services.scaling.warm_month(self.count, self.memory_mb)
 
     def confirmation(self) -> Confirmation | None:
         """What it costs, whether it is called or not."""
         if not self.count:
             return None
-        price = "No list price is known for it." if self._month is None else f"It costs {dollars(self._month)} a month"
+        price = "No list price is known for it." if self.month is None else f"It costs {dollars(self.month)} a month"
         made = "" if self.qualifier else f" A version is published, and the alias {DEFAULT_ALIAS} made for it."
         return Confirmation(
             f"{self.title}?",
-            f"{price}{', called or not.' if self._month is not None else ''}{made} "
+            f"{price}{', called or not.' if self.month is not None else ''}{made} "
             f"Callers must name {self.qualifier or DEFAULT_ALIAS} to reach what is warm.",
             confirm_label="Keep warm",
             icon="lambda",
@@ -224,7 +274,7 @@ class SetProvisioned(Reversible):
 
     def reverse(self) -> Command:
         """As many as before; a version and an alias that were made stay."""
-        return SetProvisioned(self.name, self.before, self.qualifier or DEFAULT_ALIAS, None)
+        return SetProvisioned(self.name, self.before, self.qualifier or DEFAULT_ALIAS, None, self.memory_mb)
 
     async def change(self, services: Services) -> str:
         """Ask Lambda; returns the version or alias."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from console.commands import Affected, Command, Confirmation, PutBack, Reversible
+from console.commands import Affected, Command, Confirmation, PutBack, PutBackAll, Reversible
 from console.models.format import bytes_text, dollars, milliseconds
 from console.tabs.scaling.commands import ApplyPolicy, SetReserved
 from workers.errors.tree import Left, SageDeckError
@@ -141,9 +141,9 @@ class ApplyPlan(Command):
         changes: list[Reversible] = [self._policy, *([self._reserve] if self._reserve is not None else [])]
         if not all(change.knows_before for change in changes):
             return None
-        differing = [change for change in changes if change.before != change.wanted]
+        differing = [change for change in changes if not change.holds(change.before)]
         backs = [back for change in differing if isinstance(back := change.undo(None), PutBack)]
-        return PutBackPlan(self, backs) if backs and len(backs) == len(differing) else None
+        return PutBackAll(self.title, self.icon, backs) if backs and len(backs) == len(differing) else None
 
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
@@ -157,39 +157,6 @@ class ApplyPlan(Command):
     def events(self) -> list[tuple[str, str]]:
         """Variant and function changed."""
         return [*self._policy.events(), *(self._reserve.events() if self._reserve is not None else [])]
-
-
-class PutBackPlan(Command):
-    """All that a plan has changed, in one go, where nothing of it was changed since."""
-
-    icon = "scaling"
-
-    def __init__(self, done: ApplyPlan, backs: Sequence[PutBack]) -> None:
-        self._done, self._backs = done, tuple(backs)
-        self.title = f"Put back: {done.title}"
-
-    def confirmation(self) -> Confirmation:
-        """What is set again."""
-        lines = tuple(Affected(back.icon, back.title, "") for back in self._backs)
-        return Confirmation(
-            f"{self.title}?", "Limits, target and reservation are then as before the plan.",
-            confirm_label="Put back", icon="scaling", danger=False, listed=lines,
-        )  # fmt: skip
-
-    async def run(self, services: Services) -> None:
-        """Look at all of it first; raises ``Conflict`` when some was changed since."""
-        for back in self._backs:
-            await back.check(services)
-        for back in self._backs:
-            await back.run(services)
-
-    def cli(self) -> str:
-        """All calls."""
-        return "\n".join(back.cli() for back in self._backs)
-
-    def events(self) -> list[tuple[str, str]]:
-        """Those of the plan."""
-        return self._done.events()
 
 
 def policy_command(found: VariantScaling, settings: VariantSettings, suspended: Suspended) -> ApplyPolicy:

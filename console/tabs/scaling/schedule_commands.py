@@ -21,18 +21,29 @@ if TYPE_CHECKING:
 class _ChangeSchedule(Reversible):
     """A change of one scheduled action, whose value is what it says; None: there is none of this name.
 
-    ``register``: the limits with which what is not scaled yet begins to be.
+    ``register``: the limits with which what is not scaled yet begins to be. ``limits``: what it was scaled between
+    before, where this change may begin or end that; noted when it is made.
     """
 
     icon = "history"
+    value_is = Schedule | None
 
     def __init__(
-        self, scalable: Scalable, action: Schedule, event: tuple[str, str], register: Target | None = None
+        self,
+        scalable: Scalable,
+        action: Schedule,
+        event: tuple[str, str],
+        register: Target | None = None,
+        limits: Target | None = None,
+        *,
+        tidy: bool = False,
     ) -> None:
-        self.scalable, self.action = scalable, action
-        self._event, self._register = event, register
-        # What it was scaled between before, where this change may begin or end that.
-        self._limits: Target | None = None
+        self.scalable, self.action, self.event = scalable, action, event
+        self.register, self.limits, self.tidy = register, limits, tidy
+
+    async def which(self, services: Services) -> str:
+        """What it scales."""
+        return await services.scaling.identity(self.scalable)
 
     async def value(self, services: Services) -> Schedule | None:
         """The action of this name as it is."""
@@ -50,29 +61,34 @@ class _ChangeSchedule(Reversible):
     def reverse(self) -> Command:
         """The action of before, or none."""
         if self.before is None:
-            begun = self._register is not None and self._limits is None
-            return DeleteSchedule(self.scalable, self.action, self._event, tidy=begun)
-        return PutSchedule(self.scalable, self.before, self._event, self._limits)
+            begun = self.register is not None and self.limits is None
+            return DeleteSchedule(self.scalable, self.action, self.event, tidy=begun)
+        return PutSchedule(self.scalable, self.before, self.event, self.limits)
 
     async def _note_limits(self, services: Services) -> None:
         """Whoever may change schedules but not read limits changes them all the same."""
         try:
-            self._limits = await services.scaling.schedules.target(self.scalable)
+            self.limits = await services.scaling.schedules.target(self.scalable)
         except SageDeckError:
             self.knows_before = False
 
     def events(self) -> list[tuple[str, str]]:
         """It is scaled otherwise."""
-        return [self._event]
+        return [self.event]
 
 
 class PutSchedule(_ChangeSchedule):
     """Make or change a scheduled action."""
 
     def __init__(
-        self, scalable: Scalable, action: Schedule, event: tuple[str, str], register: Target | None = None
+        self,
+        scalable: Scalable,
+        action: Schedule,
+        event: tuple[str, str],
+        register: Target | None = None,
+        limits: Target | None = None,
     ) -> None:
-        super().__init__(scalable, action, event, register)
+        super().__init__(scalable, action, event, register, limits)
         self.title = f"Schedule {action.name} for {scalable.id}"
 
     @property
@@ -82,9 +98,9 @@ class PutSchedule(_ChangeSchedule):
 
     async def change(self, services: Services) -> None:
         """Ask Application Auto Scaling."""
-        if self._register is not None:
+        if self.register is not None:
             await self._note_limits(services)
-        await services.scaling.schedules.put(self.scalable, self.action, self._register)
+        await services.scaling.schedules.put(self.scalable, self.action, self.register)
 
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
@@ -96,11 +112,11 @@ class PutSchedule(_ChangeSchedule):
         ends = (("start", self.action.start), ("end", self.action.end))
         bounds = "".join(f" --{name}-time {at.isoformat()}" for name, at in ends if at is not None)
         first = ""
-        if self._register is not None:
+        if self.register is not None:
             first = (
                 "# Where it is not scaled yet:\n"
                 f"aws application-autoscaling register-scalable-target {self.scalable.words} "
-                f"--min-capacity {self._register.minimum} --max-capacity {self._register.maximum}\n"
+                f"--min-capacity {self.register.minimum} --max-capacity {self.register.maximum}\n"
             )
         return (
             f"{first}aws application-autoscaling put-scheduled-action {self.scalable.words} "
@@ -113,9 +129,16 @@ class PutSchedule(_ChangeSchedule):
 class DeleteSchedule(_ChangeSchedule):
     """Delete a scheduled action. ``tidy``: where nothing else scales it then, it is scaled no more."""
 
-    def __init__(self, scalable: Scalable, action: Schedule, event: tuple[str, str], *, tidy: bool = False) -> None:
-        super().__init__(scalable, action, event)
-        self._tidy = tidy
+    def __init__(
+        self,
+        scalable: Scalable,
+        action: Schedule,
+        event: tuple[str, str],
+        limits: Target | None = None,
+        *,
+        tidy: bool = False,
+    ) -> None:
+        super().__init__(scalable, action, event, limits=limits, tidy=tidy)
         self.title = f"Delete the schedule {action.name}"
 
     @property
@@ -141,9 +164,9 @@ class DeleteSchedule(_ChangeSchedule):
 
     async def change(self, services: Services) -> None:
         """Ask Application Auto Scaling."""
-        if self._tidy:
+        if self.tidy:
             await self._note_limits(services)
-        await services.scaling.schedules.delete(self.scalable, self.action.name, tidy=self._tidy)
+        await services.scaling.schedules.delete(self.scalable, self.action.name, tidy=self.tidy)
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
@@ -162,43 +185,56 @@ class SetCapacities(Reversible):
     """Set instances and weights of an endpoint's variants by hand."""
 
     icon = "endpoints"
+    value_is = tuple[Capacity, ...]
+    # They are others by the time it is put back.
+    not_kept = ("prices",)
 
     def __init__(
         self,
         variants: Sequence[Variant],
-        wanted: Sequence[Capacity],
-        prices: Mapping[str, float | None],
+        capacities: Sequence[Capacity],
+        prices: Mapping[str, float | None] | None = None,
         target: Target | None = None,
     ) -> None:
         """``prices``: US dollars an hour of an instance of each variant, None: not known. ``target``: limits of one."""
-        self.endpoint = variants[0].endpoint
-        self._variants = {variant.name: variant for variant in variants}
-        self._capacities, self._prices, self._target = tuple(wanted), prices, target
+        self.variants, self.endpoint = tuple(variants), variants[0].endpoint
+        self._by_name = {variant.name: variant for variant in variants}
+        self.capacities, self.prices, self.target = tuple(capacities), prices, target
         self.title = f"Change the instances of {self.endpoint}"
 
     @property
     def wanted(self) -> tuple[Capacity, ...]:
         """Instances and weights of the variants that change."""
-        return self._capacities
+        return self.capacities
 
     async def value(self, services: Services) -> tuple[Capacity, ...]:
         """The same as they are to be now."""
-        return await services.scaling.variants.capacities(self.endpoint, self._capacities)
+        return await services.scaling.variants.capacities(self.endpoint, self.capacities)
 
     def reverse(self) -> Command:
         """As many, and the weights, of before."""
-        set_by_this = [_with(self._variants[capacity.name], capacity) for capacity in self._capacities]
-        others = [variant for variant in self._variants.values() if variant.name not in self._names]
-        return SetCapacities([*set_by_this, *others], self.before, self._prices, self._target)
+        set_by_this = [_with(self._by_name[capacity.name], capacity) for capacity in self.capacities]
+        others = [variant for variant in self._by_name.values() if variant.name not in self._names]
+        return SetCapacities([*set_by_this, *others], self.before, self.prices, self.target)
+
+    async def which(self, services: Services) -> str:
+        """The endpoint, and what the variants run on."""
+        return await services.scaling.variants.identity(self.endpoint, sorted(self._names))
+
+    def look_up(self, services: Services) -> None:
+        """The list prices of today, where none were given."""
+        if self.prices is None:
+            self.prices = {variant.name: services.scaling.per_hour(variant) for variant in self.variants}
 
     @property
     def _names(self) -> set[str]:
-        return {capacity.name for capacity in self._capacities}
+        return {capacity.name for capacity in self.capacities}
 
     def _per_hour(self) -> float | None:
-        changed = {capacity.name: capacity.count for capacity in self._capacities if capacity.count is not None}
+        changed = {capacity.name: capacity.count for capacity in self.capacities if capacity.count is not None}
         bills = [
-            (self._prices.get(name), changed.get(name, variant.desired)) for name, variant in self._variants.items()
+            ((self.prices or {}).get(name), changed.get(name, variant.desired))
+            for name, variant in self._by_name.items()
         ]
         known = [price * number for price, number in bills if price is not None]
         return sum(known) if len(known) == len(bills) else None
@@ -209,18 +245,18 @@ class SetCapacities(Reversible):
         per_hour = self._per_hour()
         if per_hour is not None:
             cost = f"Its instances then bill {dollars(per_hour)} an hour."
-        stays = " Auto scaling goes on from there, within its limits." if self._target is not None else ""
+        stays = " Auto scaling goes on from there, within its limits." if self.target is not None else ""
         return Confirmation(
             f"{self.title}?",
             f"{cost}{stays} It answers meanwhile, and cannot be changed otherwise until it is done.",
             confirm_label="Change",
             icon="endpoints",
             danger=False,
-            listed=tuple(self._line(capacity) for capacity in self._capacities),
+            listed=tuple(self._line(capacity) for capacity in self.capacities),
         )
 
     def _line(self, capacity: Capacity) -> Affected:
-        before = self._variants[capacity.name]
+        before = self._by_name[capacity.name]
         parts = []
         if capacity.count is not None:
             parts.append(f"{count(capacity.count, 'instance')}, now {before.desired}")
@@ -230,15 +266,15 @@ class SetCapacities(Reversible):
 
     async def change(self, services: Services) -> None:
         """Ask SageMaker; the endpoint is Updating on return."""
-        await services.scaling.variants.set_capacities(self.endpoint, self._capacities)
+        await services.scaling.variants.set_capacities(self.endpoint, self.capacities)
 
     def done_text(self, result: object) -> str:
         """What the activity panel says."""
-        return "begun: " + "; ".join(f"{line.name} {line.note}" for line in map(self._line, self._capacities))
+        return "begun: " + "; ".join(f"{line.name} {line.note}" for line in map(self._line, self.capacities))
 
     def cli(self) -> str:
         """The same by the AWS CLI."""
-        wanted = json.dumps([capacity.arguments for capacity in self._capacities])
+        wanted = json.dumps([capacity.arguments for capacity in self.capacities])
         return (
             f"aws sagemaker update-endpoint-weights-and-capacities --endpoint-name {self.endpoint} "
             f"--desired-weights-and-capacities '{wanted}'"

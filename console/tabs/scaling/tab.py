@@ -347,7 +347,7 @@ class ScalingTab(Tab):
         if "reserved" in changes and not await self.ctx.run(SetReserved(found.name, count)):
             return
         if "warm" in changes:
-            await self.ctx.run(SetProvisioned(found.name, warm, qualifier, month))
+            await self.ctx.run(SetProvisioned(found.name, warm, qualifier, month, found.memory_mb))
 
     def change_counts(self) -> None:
         """Ask for instances and weights of the endpoint's variants, then set them."""

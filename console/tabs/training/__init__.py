@@ -2,4 +2,7 @@
 
 from console.tabs.spec import TabSpec
 
-TAB = TabSpec("training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab")
+TAB = TabSpec(
+    "training", "Training", "training", 3, "console.tabs.training.tab:TrainingTab",
+    changes=("console.tabs.training.tags.commands:EditTags",),
+)  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from console.commands import Affected, Command, Confirmation
+from console.ways_back import all_ways_back, way_back
 from workers.errors.tree import Conflict, Left, SageDeckError
+from workers.security.functions import Reserve
 from workers.security.types import Change
 
 if TYPE_CHECKING:
@@ -58,6 +60,18 @@ class Secure(Command):
     def done_text(self, result: int) -> str:
         """What was done."""
         return "Done" if result == 1 else f"{result} changes made"
+
+    def undo(self, result: int) -> Mapping[str, Any] | None:
+        """What was reserved of the pool can be given back; all else that is made safe is not made unsafe again."""
+        backs = [
+            way_back("SetReserved", {"name": change.function, "count": change.count}, None)
+            for change in self.changes
+            if isinstance(change, Reserve)
+        ]
+        if len(backs) == 1:
+            return backs[0]
+        words = f"Reserve concurrency for {len(backs)} functions"
+        return all_ways_back(words, self.icon, backs) if backs else None
 
     def cli(self) -> str:
         """The same by the AWS CLI."""

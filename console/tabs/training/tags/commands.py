@@ -17,6 +17,7 @@ class EditTags(Reversible):
     """Add tags to one job or change them (``added``), and take others away (``removed``, keys)."""
 
     icon = "key"
+    value_is = dict[str, str | None]
 
     def __init__(self, kind: str, name: str, arn: str, added: Mapping[str, str], removed: Sequence[str]) -> None:
         self.kind, self.name, self.arn = kind, name, arn

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from console.tabs import CHANGES
 from console.tabs.overview.events.rows import trail_name
 from console.tabs.overview.security.commands import Secure
 from console.tabs.overview.security.rows import called, called_together, grouped, verb
+from console.ways_back import command_of
 from tests.helpers.inventory import resource
 from tests.helpers.safety import report, unsafe_account
 from workers.errors.tree import Conflict
+from workers.security.functions import Reserve
 from workers.security.groups import CloseRule, OpenRule
 from workers.security.logs import SetRetention
 from workers.security.types import Change
@@ -43,6 +46,18 @@ def test_one_change_says_what_it_does_before_and_after() -> None:
     assert command.done_text(asyncio.run(command.run(services()))) == "Done"
     with pytest.raises(Conflict, match="changed meanwhile"):
         asyncio.run(command.run(services(CLOSE)))
+
+
+def test_what_was_reserved_can_be_given_back_and_nothing_is_made_unsafe_again() -> None:
+    reserve = [Reserve("ask", 10), Reserve("say", 20)]
+    single, both = (Secure([CLOSE, *reserve[:number]]).undo(3) for number in (1, 2))
+    assert single is not None and both is not None
+    back = command_of(single, CHANGES)
+    assert (back.title, back.cli()) == (
+        "Put back: Reserve 10 for ask", "aws lambda delete-function-concurrency --function-name ask",
+    )  # fmt: skip
+    assert len(command_of(both, CHANGES).cli().splitlines()) == 2
+    assert Secure([CLOSE]).undo(1) is None
 
 
 def test_several_are_listed_and_one_that_deletes_makes_the_question_a_dangerous_one() -> None:
