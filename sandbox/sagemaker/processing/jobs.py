@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from sandbox.billing.quotas import PROCESSING
@@ -13,11 +14,12 @@ from sandbox.context import SandboxContext
 from sandbox.logs.pump import LogPump
 from sandbox.roles.access import RoleLogs, RoleS3
 from sandbox.s3.inside import S3
+from sandbox.sagemaker.batch.run import HostTools
 from sandbox.sagemaker.checks import Stored, role_exists
 from sandbox.sagemaker.measuring import PROCESSING_FOLDER
-from sandbox.sagemaker.plain_jobs import PlainJobs, PlainRecord, Run
+from sandbox.sagemaker.plain_jobs import PlainJobs, PlainRecord
 from sandbox.sagemaker.processing.request import check_request, describe_body, instances_of
-from sandbox.sagemaker.processing.run import ProcessingRun, ProcessingTools
+from sandbox.sagemaker.processing.run import ProcessingRun
 from sandbox.sagemaker.queue import JobQueue
 from sandbox.sagemaker.training.run import account_environment
 
@@ -49,23 +51,24 @@ class ProcessingJobs(PlainJobs):
         """Number of instances by type."""
         return instances_of(request)
 
-    def make(self, record: PlainRecord, request: Mapping[str, Any]) -> tuple[Run, Callable[[], None]]:
+    def make(self, record: PlainRecord, request: Mapping[str, Any], ended: ExitStack) -> ProcessingRun:
         """The run of a job; at its end its keys are revoked."""
         ctx, role = self._ctx, request["RoleArn"]
         folder = ctx.state.jobs / PROCESSING_FOLDER / record.name
         limit = record.body["StoppingCondition"]["MaxRuntimeInSeconds"]
         keys = ctx.credentials.issue_session(role, "SageMaker", limit + _KEY_MARGIN_SECONDS, kept=False)
+        ended.callback(ctx.credentials.revoke, keys.access_key_id)
         secrets = (keys.access_key_id, keys.secret_access_key, keys.session_token)
-        tools = ProcessingTools(
+        tools = HostTools(
             folder=folder,
             cache=ctx.state.path / "cache",
             s3=RoleS3(ctx.part(S3), ctx.access, role),
             logs=RoleLogs(self._logs, ctx.access, role, ctx.region),
             spawn=lambda name, command: spawn(ctx, "processing", name, command),
             account_environment=account_environment(folder / "aws", ctx.region, ctx.endpoint_url, secrets),
-            threads=max(1, (os.cpu_count() or 1) // max(1, self._queue.used)),
+            threads=max(1, (os.cpu_count() or 1) // max(1, self.queue.used)),
             stop_grace=self._grace,
             tmp_name=ctx.processes.tmp_name,
             forget_tmp=ctx.processes.forget_tmp,
         )
-        return ProcessingRun(record, request, tools), lambda: ctx.credentials.revoke(keys.access_key_id)
+        return ProcessingRun(record, request, tools)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.containers.failure import last_traceback
-from sandbox.containers.hosts import STOP_GRACE_SECONDS, Host, Hosts, Outcome
-from sandbox.containers.opt_ml import HostFolder
-from sandbox.containers.process import Command, Spawned
-from sandbox.containers.python import JobPython
-from sandbox.core.os_words import os_sentence
-from sandbox.core.processes import StartFailed
-from sandbox.logs.pump import LogStreams
-from sandbox.sagemaker.inputs import Cancelled, JobInputError, ObjectStore
+from sandbox.containers.hosts import Host, Outcome
+from sandbox.containers.process import Command
+from sandbox.sagemaker.batch.run import HostsRun, HostTools
+from sandbox.sagemaker.inputs import Cancelled
 from sandbox.sagemaker.plain_jobs import PlainRecord
 from sandbox.sagemaker.processing.files import ProcessingFiles, exit_message
 from sandbox.sagemaker.processing.request import describe_body, instances_of
 from sandbox.sagemaker.training.checkpoints import Checkpoints
-from sandbox.sagemaker.training.run import STOPPED_REASON
-from sandbox.wire.errors import AwsError
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _TOO_LONG = "Processing job runtime exceeded MaxRuntimeInSeconds provided"
@@ -33,83 +23,27 @@ _TOO_LONG = "Processing job runtime exceeded MaxRuntimeInSeconds provided"
 _LAST_LINES = 3
 
 
-@dataclass(frozen=True)
-class ProcessingTools:
-    """What a run needs of the sandbox."""
-
-    folder: Path
-    cache: Path
-    s3: ObjectStore
-    logs: LogStreams
-    spawn: Callable[[str, Command], Spawned]
-    account_environment: Mapping[str, str]
-    threads: int
-    stop_grace: float = STOP_GRACE_SECONDS
-    # As of RunTools: the short name of a host's /tmp, where the system gives it none of its own.
-    tmp_name: Callable[[Path], str] = lambda folder: ""
-    forget_tmp: Callable[[str], None] = lambda name: None
-
-
-class ProcessingRun:
+class ProcessingRun(HostsRun):
     """Runs one job in the calling thread (``execute``); ``stop`` and ``shut_down`` come from other threads."""
 
-    def __init__(self, record: PlainRecord, request: Mapping[str, Any], tools: ProcessingTools) -> None:
-        self._record, self._request, self._tools = record, request, tools
-        self._stopping, self._shutdown = threading.Event(), threading.Event()
-        self._hosts = Hosts(tools.stop_grace)
-        self._python = JobPython(tools.folder / "python")
+    group = LOG_GROUP
+
+    def __init__(self, record: PlainRecord, request: Mapping[str, Any], tools: HostTools) -> None:
+        super().__init__(record, request, tools)
         self._files = ProcessingFiles(tools.s3, request, self._stopping.is_set)
         self._watchers: list[Checkpoints] = []
 
-    def stop(self) -> None:
-        """End the job: SIGTERM, the grace of 120 s, SIGKILL."""
-        self._stopping.set()
-        self._hosts.stop()
+    def _work(self) -> None:
+        self._prepare()
+        self._run()
 
-    def shut_down(self) -> None:
-        """End the job at once because the sandbox ends."""
-        self._shutdown.set()
-        self._stopping.set()
-        self._hosts.shut_down()
-
-    def execute(self) -> None:
-        """Run the job to its end and leave its record in a final status."""
-        try:
-            self._prepare()
-            self._run()
-        except Cancelled:
-            self._finish("Stopped")
-        except JobInputError as error:
-            self._finish("Failed", f"ClientError: {error}")
-        except AwsError as error:
-            self._finish("Failed", f"ClientError: {error.code}: {error.message}")
-        except StartFailed as error:
-            self._finish("Failed", f"ClientError: The container could not be started: {error}")
-        except OSError as error:
-            self._finish("Failed", f"InternalServerError: {os_sentence(error)}")
-        except Exception as error:
-            self._finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-            raise
-        finally:
-            self._hosts.kill()
-            for watcher in self._watchers:
-                watcher.finish(upload=False)
-            self._hosts.flush()
-            for folder in self._hosts.folders:
-                self._tools.forget_tmp(folder.tmp_name)
-            shutil.rmtree(self._tools.folder, ignore_errors=True)
+    def _end_copies(self) -> None:
+        for watcher in self._watchers:
+            watcher.finish(upload=False)
 
     def _prepare(self) -> None:
-        stamp = int(time.time())
-        for number in range(sum(instances_of(self._request).values())):
-            name = f"algo-{number + 1}"
-            base = self._tools.folder / name
-            folder = HostFolder(base, self._tools.tmp_name(HostFolder(base).tmp))
-            folder.create()
-            log = self._tools.logs.stream(LOG_GROUP, f"{self._record.name}/{name}-{stamp}")
-            self._hosts.all.append(Host(number, name, folder, log))
-        self._python.create()
-        self._tools.cache.mkdir(exist_ok=True)
+        count = sum(instances_of(self._request).values())
+        self._lay_out((f"algo-{number + 1}" for number in range(count)), int(time.time()))
         self._files.download(self._hosts.folders)
         self._watchers = self._files.watchers(self._hosts.folders)
 
@@ -125,13 +59,13 @@ class ProcessingRun:
         limit = float(describe_body(self._request)["StoppingCondition"]["MaxRuntimeInSeconds"])
         outcome = self._hosts.wait(limit, self._record.begin_stopping)
         self._hosts.flush()
-        self._end(outcome)
+        self._keep(outcome)
 
     def _start(self, host: Host, label: str) -> None:
         process = self._tools.spawn(label, self._command(host))
         self._hosts.start(host, process, host.take, label)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _keep(self, outcome: Outcome) -> None:
         """Upload what is to be kept. What a job leaves that has not completed is not uploaded, but for what is
         uploaded continuously."""
         if self._shutdown.is_set():
@@ -141,25 +75,19 @@ class ProcessingRun:
             watcher.finish(upload=True)
         message = next((text for host in self._hosts.all if (text := exit_message(host.folder))), "")
         if outcome == "failed" and self._hosts.dead is not None:
-            self._finish("Failed", _reason(self._hosts.dead, len(self._hosts.all)), message)
+            self._finish("Failed", _reason(self._hosts.dead, len(self._hosts.all)), ExitMessage=message)
         elif outcome == "timeout":
-            self._finish("Stopped", _TOO_LONG, message)
+            self._finish("Stopped", _TOO_LONG, ExitMessage=message)
         elif outcome == "stopped":
-            self._finish("Stopped", message=message)
+            self._finish("Stopped", ExitMessage=message)
         else:
             self._files.upload(self._hosts.folders)
-            self._finish("Completed", message=message)
+            self._finish("Completed", ExitMessage=message)
 
     def _command(self, host: Host) -> Command:
-        folder, threads = host.folder, str(self._tools.threads)
+        folder = host.folder
         env = {**self._python.environment(self._tools.cache), **self._tools.account_environment}
-        env |= {
-            "HOME": str(folder.home),
-            "TMPDIR": str(folder.tmp),
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-        }
-        env |= {name: folder.local(value) for name, value in self._request.get("Environment", {}).items()}
+        env |= self._own_environment(folder) | self._asked_environment(folder)
         app = self._request["AppSpecification"]
         argv = [*app["ContainerEntrypoint"], *app.get("ContainerArguments", [])]
         walls = self._python.walls(own=[self._tools.folder, self._tools.cache], tmp=folder.tmp)
@@ -177,12 +105,6 @@ class ProcessingRun:
         for name, content in (("processingjobconfig", job), ("resourceconfig", resources)):
             text = host.folder.local(json.dumps(content, ensure_ascii=False))
             (folder / f"{name}.json").write_text(text, encoding="utf-8")
-
-    def _finish(self, status: str, reason: str = "", message: str = "") -> None:
-        if self._shutdown.is_set():
-            status, reason = "Failed", STOPPED_REASON
-        reason = f"{reason} {self._hosts.finish_logs()}".strip()
-        self._record.finish(status, reason, ExitMessage=message)
 
 
 def _reason(host: Host, hosts: int) -> str:

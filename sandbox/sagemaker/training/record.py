@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sandbox.sagemaker.batch.record import BatchRecord
 from sandbox.sagemaker.profiling.rules import stopped
 from sandbox.sagemaker.records import Records
 from sandbox.sagemaker.training.spot import billable_seconds, trained_seconds
 
-FINAL_STATUSES = frozenset({"Completed", "Failed", "Stopped"})
 _MESSAGES = {
     "Starting": "Preparing the instances for training",
     "Downloading": "Downloading input data",
@@ -27,33 +26,18 @@ _MESSAGES = {
 }
 
 
-class JobRecord:
+class JobRecord(BatchRecord):
     """A training job's Describe answer with the steps that change it; every step is on disk on return."""
 
     def __init__(self, records: Records, body: dict[str, Any], changed: Callable[[dict[str, Any]], None]) -> None:
-        self._records = records
+        super().__init__(records, "Training", body)
         self._changed = changed
-        self._lock = threading.RLock()
-        self.body = body
-        self.name: str = body["TrainingJobName"]
-
-    @property
-    def status(self) -> str:
-        """TrainingJobStatus."""
-        return self.body["TrainingJobStatus"]
 
     def step(self, secondary: str, message: str = "") -> None:
         """Enter a secondary status of a running job (Downloading, Training, Uploading)."""
         with self._lock:
             self._transition(secondary, message, time.time())
         self._changed(self.body)
-
-    def start_billing(self) -> None:
-        """The instances are there: TrainingStartTime is now."""
-        with self._lock:
-            # Of a job that was interrupted, the first start stays.
-            self.body.setdefault("TrainingStartTime", time.time())
-            self._save(time.time())
 
     def interrupt(self) -> bool:
         """Enter Interrupted; False when the job does not train now."""
@@ -73,35 +57,19 @@ class JobRecord:
         self._changed(self.body)
         return True
 
-    def begin_stopping(self) -> bool:
-        """Enter Stopping; False when the job does not run."""
-        with self._lock:
-            if self.status != "InProgress":
-                return False
-            self.body["TrainingJobStatus"] = "Stopping"
-            self._transition("Stopping", "", time.time())
-        self._changed(self.body)
-        return True
+    def _stopping(self, now: float) -> None:
+        self._transition("Stopping", "", now)
 
-    def finish(self, status: str, secondary: str = "", reason: str = "") -> None:
-        """Enter a final status, with its reason; a job that is final already stays as it is."""
-        with self._lock:
-            if self.status in FINAL_STATUSES:
-                return
-            now = time.time()
-            started = self.body.get("TrainingStartTime")
-            self.body["TrainingJobStatus"] = status
-            self.body["TrainingEndTime"] = now
-            if started is not None:
-                seconds = max(1, round(trained_seconds(self.body, now)))
-                self.body["TrainingTimeInSeconds"] = seconds
-                self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
-            if reason:
-                self.body["FailureReason"] = reason
-            self.body |= stopped(self.body, now)
-            self._transition(secondary or status, reason, now)
-            self.body["SecondaryStatusTransitions"][-1]["EndTime"] = now
-            self._save(now)
+    def _ending(self, now: float, reason: str, secondary: str = "", **details: str) -> None:
+        if self.body.get("TrainingStartTime") is not None:
+            seconds = max(1, round(trained_seconds(self.body, now)))
+            self.body["TrainingTimeInSeconds"] = seconds
+            self.body["BillableTimeInSeconds"] = billable_seconds(self.body, seconds)
+        self.body |= stopped(self.body, now)
+        self._transition(secondary or self.status, reason, now)
+        self.body["SecondaryStatusTransitions"][-1]["EndTime"] = now
+
+    def _tell(self) -> None:
         self._changed(self.body)
 
     def set_model(self, uri: str) -> None:
@@ -132,7 +100,3 @@ class JobRecord:
         transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": text})
         self.body["SecondaryStatus"] = secondary
         self._save(now)
-
-    def _save(self, now: float) -> None:
-        self.body["LastModifiedTime"] = now
-        self._records.save(self.name, self.body, status=self.status, modified=now)

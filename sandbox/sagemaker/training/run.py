@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.containers.failure import failure_reason
-from sandbox.containers.hosts import STOP_GRACE_SECONDS, Host, Hosts, Outcome
+from sandbox.containers.hosts import Host, Hosts, Outcome
 from sandbox.containers.opt_ml import (
     PROGRAM,
     Cluster,
@@ -29,12 +29,10 @@ from sandbox.containers.opt_ml import (
     write_config,
 )
 from sandbox.containers.output import MetricReader
-from sandbox.containers.process import Command, Spawned
-from sandbox.containers.python import HOST_PROGRAMS, JobPython, host_program
-from sandbox.core.os_words import os_sentence
-from sandbox.core.processes import StartFailed
-from sandbox.logs.pump import LogStreams
-from sandbox.sagemaker.inputs import Cancelled, JobInputError, ObjectStore
+from sandbox.containers.process import Command
+from sandbox.containers.python import HOST_PROGRAMS, host_program
+from sandbox.sagemaker.batch.run import HostsRun, HostTools
+from sandbox.sagemaker.inputs import Cancelled
 from sandbox.sagemaker.profiling.profiler import Profiler
 from sandbox.sagemaker.profiling.rules import Judge
 from sandbox.sagemaker.training.checkpoints import Checkpoints
@@ -42,55 +40,40 @@ from sandbox.sagemaker.training.files import JobFiles
 from sandbox.sagemaker.training.record import JobRecord
 from sandbox.sagemaker.training.request import host_count, instances_of
 from sandbox.sagemaker.training.spot import is_spot, run_limit
-from sandbox.wire.errors import AwsError
 
-STOPPED_REASON = "InternalServerError: the sandbox stopped while the job was running."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _METRIC_SAVE_SECONDS = 1.0
 # Bytes; four times what a FailureReason shows.
 _MAX_FAILURE_FILE = 4096
 
 
-@dataclass(frozen=True)
-class RunTools:
+@dataclass(frozen=True, kw_only=True)
+class RunTools(HostTools):
     """What a run needs of the sandbox."""
 
-    folder: Path
-    cache: Path
-    s3: ObjectStore
-    logs: LogStreams
-    spawn: Callable[[str, Command], Spawned]
-    account_environment: Mapping[str, str]
-    threads: int
     put_metrics: Callable[[str, list[tuple[str, float, float]]], None]
-    # A short name for the folder that is a host's /tmp, empty where the system makes it that; and its end.
-    tmp_name: Callable[[Path], str] = lambda folder: ""
-    forget_tmp: Callable[[str], None] = lambda name: None
-    stop_grace: float = STOP_GRACE_SECONDS
     # Seconds of training after which a spot job loses its instances, one for each of its runs.
     interruptions: Sequence[float] = ()
 
 
-class TrainingRun:
+class TrainingRun(HostsRun):
     """Runs one job in the calling thread (``execute``); ``stop`` and the like come from other threads.
 
     A spot job that loses its instances runs again from its beginning, with the checkpoints that S3 has of it.
     """
 
+    group = LOG_GROUP
+    _record: JobRecord
+    _tools: RunTools
+
     def __init__(self, record: JobRecord, request: Mapping[str, Any], tools: RunTools) -> None:
-        self._record = record
-        self._request = request
-        self._tools = tools
-        self._hosts = Hosts(tools.stop_grace)
-        self._stopping = threading.Event()
-        self._shutdown = threading.Event()
+        super().__init__(record, request, tools)
         definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
         self._metrics = MetricReader(definitions, lambda text: self._hosts.all[0].log.write([text]))
         self._metric_lock = threading.Lock()
         self._metrics_saved = 0.0
         count, instance_type = host_count(dict(request))
         self._cluster = Cluster.of(count, instance_type, _free_port())
-        self._python = JobPython(tools.folder / "python")
         self._checkpoints: Checkpoints | None = None
         self._profiler = Profiler(tools.s3, request, tools.folder)
         self._command_text = ""
@@ -101,11 +84,6 @@ class TrainingRun:
         self._stamp = 0
         self._lost_lines = ""
 
-    def stop(self) -> None:
-        """End the job: SIGTERM, the grace of 120 s, SIGKILL; what is in the model folder is kept."""
-        self._stopping.set()
-        self._hosts.stop()
-
     def interrupt(self) -> bool:
         """Take the instances of a spot job away; False when it does not train now."""
         with self._changing_hosts:
@@ -114,54 +92,21 @@ class TrainingRun:
             self._hosts.interrupt()
             return True
 
-    def shut_down(self) -> None:
-        """End the job at once because the sandbox ends."""
-        self._shutdown.set()
-        self._stopping.set()
-        self._hosts.shut_down()
-
-    def execute(self) -> None:
-        """Run the job to its end and leave its record in a final status."""
-        try:
-            self._record.start_billing()
+    def _work(self) -> None:
+        self._prepare()
+        while not self._run():
+            self._begin_again()
             self._prepare()
-            while not self._run():
-                self._begin_again()
-                self._prepare()
-        except Cancelled:
-            self._finish("Stopped")
-        except JobInputError as error:
-            self._finish("Failed", reason=f"ClientError: {error}")
-        except AwsError as error:
-            self._finish("Failed", reason=f"ClientError: {error.code}: {error.message}")
-        except StartFailed as error:
-            self._finish("Failed", reason=f"ClientError: The container could not be started: {error}")
-        except OSError as error:
-            self._finish("Failed", reason=f"InternalServerError: {os_sentence(error)}")
-        except Exception as error:
-            self._finish("Failed", reason=f"InternalServerError: {type(error).__name__}: {error}")
-            raise
-        finally:
-            self._hosts.kill()
-            if self._checkpoints is not None:
-                self._checkpoints.finish(upload=False)
-            self._hosts.flush()
-            for folder in self._hosts.folders:
-                self._tools.forget_tmp(folder.tmp_name)
-            shutil.rmtree(self._tools.folder, ignore_errors=True)
+
+    def _end_copies(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.finish(upload=False)
 
     def _prepare(self) -> None:
         self._record.step("Downloading")
         # Each run writes streams of its own.
         stamp = self._stamp = max(int(time.time()), self._stamp + 1)
-        for number, name in enumerate(self._cluster.hosts):
-            base = self._tools.folder / name
-            folder = HostFolder(base, self._tools.tmp_name(HostFolder(base).tmp))
-            folder.create()
-            log = self._tools.logs.stream(LOG_GROUP, f"{self._record.name}/{name}-{stamp}")
-            self._hosts.all.append(Host(number, name, folder, log))
-        self._python.create()
-        self._tools.cache.mkdir(exist_ok=True)
+        self._lay_out(self._cluster.hosts, stamp)
         files = JobFiles(self._tools.s3, self._request, self._stopping.is_set)
         installer = HOST_PROGRAMS / "requirements.py"
         folders = self._hosts.folders
@@ -176,8 +121,8 @@ class TrainingRun:
             self._checkpoints.finish(upload=True)
         self._hosts.kill()
         self._lost_lines = self._lost_lines or self._hosts.finish_logs()
+        self._forget_tmp()
         for folder in self._hosts.folders:
-            self._tools.forget_tmp(folder.tmp_name)
             shutil.rmtree(folder.base, ignore_errors=True)
         # With what the script's requirements had put into it.
         shutil.rmtree(self._python.folder, ignore_errors=True)
@@ -236,23 +181,19 @@ class TrainingRun:
         write_config(folder, raw, self._cluster.resource_config(host.name), inputs)
         scripted = is_script_mode(raw)
         job_name = self._record.name
-        threads = str(self._tools.threads)
         env = self._python.environment(self._tools.cache, first=folder.code if scripted else None)
         env |= toolkit_environment(folder, self._cluster, host.name, raw, inputs, job_name)
         env |= self._tools.account_environment
         env |= {
-            "HOME": str(folder.home),
-            "TMPDIR": str(folder.tmp),
+            **self._own_environment(folder),
             "TRAINING_JOB_NAME": job_name,
             "TRAINING_JOB_ARN": self._record.body["TrainingJobArn"],
             "CURRENT_HOST": host.name,
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(self._cluster.master_port),
             "GLOO_SOCKET_IFNAME": env["SM_NETWORK_INTERFACE_NAME"],
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
         }
-        env |= {name: folder.local(value) for name, value in self._request.get("Environment", {}).items()}
+        env |= self._asked_environment(folder)
         algorithm = self._request["AlgorithmSpecification"]
         walls = self._python.walls(own=[self._tools.folder, self._tools.cache], tmp=folder.tmp)
         if algorithm.get("ContainerEntrypoint"):
@@ -303,22 +244,22 @@ class TrainingRun:
                 host.name,
                 len(folders),
             )
-            self._finish("Failed", reason=reason)
+            self._finish("Failed", reason)
             return
         self._record.set_model(files.upload_model(self._record.name, folders, scratch))
         if outcome == "timeout":
-            self._finish("Stopped", self._over)
+            self._finish("Stopped", secondary=self._over)
         elif outcome == "stopped":
             self._finish("Stopped")
         else:
             self._finish("Completed")
 
-    def _finish(self, status: str, secondary: str = "", reason: str = "") -> None:
-        if self._shutdown.is_set():
-            status, secondary, reason = "Failed", "", STOPPED_REASON
+    def _finish(self, status: str, reason: str = "", **details: str) -> None:
         self._judge()
-        reason = f"{reason} {self._lost_lines or self._hosts.finish_logs()}".strip()
-        self._record.finish(status, secondary, reason)
+        super()._finish(status, reason, **({} if self._shutdown.is_set() else details))
+
+    def _closing(self, reason: str) -> str:
+        return f"{reason} {self._lost_lines}".strip() if self._lost_lines else super()._closing(reason)
 
     def _judge(self) -> None:
         """Evaluate Debugger's rules, where the sandbox still runs and the job's folder is there."""

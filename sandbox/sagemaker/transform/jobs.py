@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from sandbox.billing.quotas import TRANSFORM
@@ -15,7 +16,7 @@ from sandbox.sagemaker.checks import Stored
 from sandbox.sagemaker.hosting.container import container_of
 from sandbox.sagemaker.hosting.fleet import Fleet, FleetTools, Variant
 from sandbox.sagemaker.hosting.models import Models
-from sandbox.sagemaker.plain_jobs import PlainJobs, PlainRecord, Run
+from sandbox.sagemaker.plain_jobs import PlainJobs, PlainRecord
 from sandbox.sagemaker.queue import JobQueue
 from sandbox.sagemaker.transform.request import (
     DEFAULT_PAYLOAD_MB,
@@ -50,7 +51,7 @@ class TransformJobs(PlainJobs):
         """Number of instances by type."""
         return instances_of(request)
 
-    def make(self, record: PlainRecord, request: Mapping[str, Any]) -> tuple[Run, Callable[[], None]]:
+    def make(self, record: PlainRecord, request: Mapping[str, Any], ended: ExitStack) -> TransformRun:
         """The run of a job on a fleet of its own."""
         ctx = self._ctx
         model = _with_environment(self._models.model(request["ModelName"]), request, record.name)
@@ -68,7 +69,7 @@ class TransformJobs(PlainJobs):
             return self._tools.logs(role).stream(LOG_GROUP, f"{first.stream}/data-log")
 
         store = RoleS3(ctx.part(S3), ctx.access, role)
-        return TransformRun(record, request, TransformTools(folder, store, fleet, data_log)), lambda: None
+        return TransformRun(record, request, TransformTools(folder, store, fleet, data_log))
 
 
 def _with_environment(model: Mapping[str, Any], request: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.core.os_words import os_sentence, os_words
+from sandbox.core.os_words import os_words
 from sandbox.logs.pump import LogStream
 from sandbox.s3.uri import S3Uri
+from sandbox.sagemaker.batch.run import BatchRun
 from sandbox.sagemaker.hosting.fleet import Fleet, FleetError, ModelUnusable
 from sandbox.sagemaker.hosting.link import HostDied, HostFull, HostTimeout
-from sandbox.sagemaker.inputs import Cancelled, Inputs, JobInputError, ObjectStore
+from sandbox.sagemaker.inputs import Cancelled, Inputs, ObjectStore
 from sandbox.sagemaker.plain_jobs import PlainRecord
-from sandbox.sagemaker.training.run import STOPPED_REASON
 from sandbox.sagemaker.transform.records import TooLarge, payloads
 from sandbox.sagemaker.transform.request import concurrency, payload_limit
 from sandbox.wire.errors import AwsError
@@ -64,12 +64,12 @@ class _Output:
     failed: bool = False
 
 
-class TransformRun:
+class TransformRun(BatchRun):
     """Runs one job in the calling thread (``execute``); ``stop`` and ``shut_down`` come from other threads."""
 
     def __init__(self, record: PlainRecord, request: Mapping[str, Any], tools: TransformTools) -> None:
-        self._record, self._request, self._tools = record, request, tools
-        self._stopping, self._shutdown = threading.Event(), threading.Event()
+        super().__init__(record, request)
+        self._tools = tools
         self._source, self._target = request["TransformInput"], request["TransformOutput"]
         client = request.get("ModelClientConfig", {})
         self._seconds = float(client.get("InvocationsTimeoutInSeconds", _INVOCATION_SECONDS))
@@ -78,40 +78,22 @@ class TransformRun:
         self._reason = ""
         self._log: LogStream | None = None
 
-    def stop(self) -> None:
-        """End the job; nothing of it is stored. Its processes end meanwhile, and with them what was asked of them."""
-        self._stopping.set()
+    def _end(self) -> None:
+        """Nothing of the job is stored. Its processes end meanwhile, and with them what was asked of them."""
         threading.Thread(target=self._tools.fleet.close, name=f"end {self._record.name}", daemon=True).start()
 
-    def shut_down(self) -> None:
-        """End the job at once because the sandbox ends."""
-        self._shutdown.set()
-        self.stop()
+    def _clear(self) -> None:
+        self._tools.fleet.close()
+        shutil.rmtree(self._tools.folder, ignore_errors=True)
 
-    def execute(self) -> None:
-        """Run the job to its end and leave its record in a final status."""
-        try:
-            self._run()
-        except Cancelled:
-            self._finish("Stopped")
-        except ModelUnusable as error:
-            self._finish("Failed", f"ClientError: Failed to download model data: {error.why}")
-        except FleetError as error:
-            self._finish("Failed", f"{_NO_PING}. Last lines: {error.why}")
-        except JobInputError as error:
-            self._finish("Failed", f"ClientError: {error}")
-        except AwsError as error:
-            self._finish("Failed", f"ClientError: {error.code}: {error.message}")
-        except OSError as error:
-            self._finish("Failed", f"InternalServerError: {os_sentence(error)}")
-        except Exception as error:
-            self._finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-            raise
-        finally:
-            self._tools.fleet.close()
-            shutil.rmtree(self._tools.folder, ignore_errors=True)
+    def _words(self, error: Exception) -> str:
+        if isinstance(error, ModelUnusable):
+            return f"ClientError: Failed to download model data: {error.why}"
+        if isinstance(error, FleetError):
+            return f"{_NO_PING}. Last lines: {error.why}"
+        return super()._words(error)
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         tools = self._tools
         inputs = Inputs(tools.s3, self._stopping.is_set, "Failed to download data")
         self._bucket, files = inputs.find(self._source["DataSource"]["S3DataSource"], "TransformInput")
@@ -224,9 +206,7 @@ class TransformRun:
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             self._log.write([f"{now}:[sagemaker logs]: {text}"])
 
-    def _finish(self, status: str, reason: str = "") -> None:
-        if self._shutdown.is_set():
-            status, reason = "Failed", STOPPED_REASON
+    def _closing(self, reason: str) -> str:
         if self._log is not None:
             self._log.flush()
-        self._record.finish(status, reason)
+        return reason

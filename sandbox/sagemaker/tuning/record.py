@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sandbox.sagemaker.training.record import FINAL_STATUSES
+from sandbox.sagemaker.batch.record import FINAL_STATUSES
 
 # SageMaker tells every training job of a tuning job its objective in this hyperparameter.
 OBJECTIVE_ARGUMENT = "_tuning_objective_metric"

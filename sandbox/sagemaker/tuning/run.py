@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sandbox.logs.store import Logs
+from sandbox.sagemaker.batch.record import FINAL_STATUSES
 from sandbox.sagemaker.records import Records
 from sandbox.sagemaker.training.jobs import TrainingJobs
-from sandbox.sagemaker.training.record import FINAL_STATUSES
 from sandbox.sagemaker.tuning.record import best_of, final_value, status_counters, trial_summary, tuning_objective
 from sandbox.sagemaker.tuning.rules import hyperband_rungs, hyperband_stops, stops_early
 from sandbox.sagemaker.tuning.unseen import (
