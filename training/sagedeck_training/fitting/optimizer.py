@@ -86,6 +86,14 @@ class AdamW:
                 rates.append(peak * scale)
         if not parameters:
             return
+        if len(set(rates)) == 1 and all(_is_plain(values) for values in (*parameters, *gradients, *first, *second)):
+            # A head: one pass over it instead of eight, which is a tenth of a trial of a tuning job.
+            torch._fused_adamw_(
+                parameters, gradients, first, second, [], [torch.tensor(float(self._done))] * len(parameters),
+                lr=min(rates[0], LARGEST), beta1=BETAS[0], beta2=BETAS[1], weight_decay=self._decay, eps=EPSILON,
+                amsgrad=False, maximize=False,
+            )  # fmt: skip
+            return
         # All parameters in one call of each: a network has hundreds, and on a GPU a call costs more than it computes.
         torch._foreach_mul_(parameters, [max(1 - rate * self._decay, -LARGEST) for rate in rates])
         torch._foreach_lerp_(first, gradients, 1 - BETAS[0])
@@ -95,3 +103,8 @@ class AdamW:
         torch._foreach_div_(spread, math.sqrt(second_bias))
         torch._foreach_add_(spread, EPSILON)
         torch._foreach_addcdiv_(parameters, first, spread, [max(-rate / first_bias, -LARGEST) for rate in rates])
+
+
+def _is_plain(values: Tensor) -> bool:
+    """Whether torch's fused step, which goes over memory as it lies, takes it on every version that knows the step."""
+    return values.device == device.CPU and values.dtype == torch.float32 and values.is_contiguous()

@@ -54,6 +54,26 @@ def test_adamw_is_torchs_adamw_with_a_cosine_schedule() -> None:
     assert [*first.tolist(), *second.tolist()] == pytest.approx(expected, abs=2e-6)
 
 
+def test_a_head_moves_in_one_pass_as_other_parameters_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[object] = []
+    fused = torch._fused_adamw_
+    monkeypatch.setattr(torch, "_fused_adamw_", lambda *args, **options: passes.append(1) or fused(*args, **options))
+    plain, lying = torch.randn(3, 5), torch.randn(5)
+    # The columns of a larger tensor do not lie beside each other: they take the way of all others.
+    apart, also = torch.zeros(3, 10)[:, ::2].copy_(plain), torch.zeros(10)[::2].copy_(lying)
+    ways = [AdamW([([weight, bias], 0.1)], 0.05, 8, warmup=0.25) for weight, bias in ((plain, lying), (apart, also))]
+    for step in range(8):
+        slopes = torch.randn(3, 5) * step, torch.randn(5)
+        for way in ways:
+            for values, slope in zip(way.parameters, slopes, strict=True):
+                values.grad = torch.empty_strided(values.shape, values.stride()).copy_(slope)
+            way.step()
+    assert len(passes) == 8
+    for one, other in zip(ways[0].parameters, ways[1].parameters, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ways[0].state(), ways[1].state(), rtol=1e-5, atol=1e-6)
+
+
 def test_every_metric_definition_reads_the_epoch_line() -> None:
     row = {
         "epoch": 3, "epochs": 10, "train:loss": 0.51234, "train:accuracy": 0.874, "valid:loss": 1.5e-5,
