@@ -5,7 +5,8 @@ a time, on drawn pictures, once with prepared features (their preparation includ
 computing its own. ``--baseline-jobs 3`` runs only one wave of the latter and scales its time. A small tuning job goes
 before: what a sandbox loads once for all (the search engine, torch in the process that forks jobs) is paid by neither.
 Then train.py passes over the pictures with one host and with two, one thread each. Prints the ratios; exit code 1 when
-a goal is missed. On a machine that does other work, too, a single job gets a smaller share of it than three do, which is unfair to the
+a goal is missed.
+On a machine that does other work, too, a single job gets a smaller share of it than three do, which is unfair to the
 prepared features: the ratio of processor seconds, printed besides, does not depend on that.
 """
 
