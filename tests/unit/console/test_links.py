@@ -40,6 +40,19 @@ def test_what_is_no_link_is_refused_in_a_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace("sagedeck://", "sagedesk://"),
+        GOOD.replace("sagedeck://", "xxxxxxxxxxx"),
+        GOOD[len("sagedeck://") :],
+    ],
+)
+def test_a_link_of_another_program_is_told_by_its_beginning(text: str) -> None:
+    with pytest.raises(NoLink, match="begins with sagedeck://"):
+        Link.read(text)
+
+
+@pytest.mark.parametrize(
     "kind, name, region, url",
     [
         ("endpoint", "dogs", "us-east-1",
@@ -49,6 +62,10 @@ def test_what_is_no_link_is_refused_in_a_sentence(text: str) -> None:
         ("log-group", "/aws/x", "us-east-1",
          "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
          "#logsV2:log-groups/log-group/$252Faws$252Fx"),
+        ("function", "ask", "us-east-1",
+         "https://us-east-1.console.aws.amazon.com/lambda/home?region=us-east-1#/functions/ask"),
+        ("alarm", "a b", "us-east-1",
+         "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#alarmsV2:alarm/a%20b"),
         ("bucket", "dogs", "cn-north-1",
          "https://cn-north-1.console.amazonaws.cn/s3/buckets/dogs?region=cn-north-1"),
         ("role", "R", "us-gov-west-1", "https://console.amazonaws-us-gov.com/iam/home#/roles/details/R"),
@@ -63,3 +80,4 @@ def test_a_link_calls_things_as_people_do() -> None:
     assert name_in_link("instance", "trainer", "i-1") == "i-1"
     assert name_in_link("training-job", "dogs-1", "arn:aws:sagemaker:x") == "dogs-1"
     assert name_in_link("role", "R", "AROAX") == "R"
+    assert name_in_link("bucket", "dogs", "") == "dogs"

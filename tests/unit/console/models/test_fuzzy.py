@@ -65,3 +65,25 @@ def test_narrowing_letter_by_letter_finds_what_looking_anew_finds() -> None:
             step = growing.find(typed[:end])
         assert step == Finder(texts).find(typed)
         assert growing.find(typed[:2]) == Finder(texts).find(typed[:2])
+
+
+def test_how_something_fits_decides_before_how_long_it_is() -> None:
+    kinds = [
+        ("cat", ""), ("cat shop of the town", ""), ("the cat of the town", ""), ("cool apple tree in town", ""),
+        ("location of the town", ""), ("zzz of the whole town", "cat"), ("cabinet", ""),
+        ("c of the town a of the town t", ""),
+    ]  # fmt: skip
+    anyhow = list(range(len(kinds)))
+    random.Random(3).shuffle(anyhow)
+    shuffled = [kinds[at] for at in anyhow]
+    assert [shuffled[at] for at in Finder(shuffled).find("cat")] == kinds
+    # Two words count together; what was used lately stands first among those that fit as well.
+    assert Finder([("dog of mine", "cat"), ("cat dog", ""), ("dog", "cat")]).find("cat dog") == [1, 2, 0]
+    assert Finder([("dogs-long-name", ""), ("dogs", ""), ("dogs-3", "")], first=1).find("dogs") == [0, 1, 2]
+    assert Finder([("dogs-long-name", ""), ("dogs", ""), ("dogs-3", "")]).find("dogs") == [1, 2, 0]
+    # A word may stand later than where its letters are found first.
+    assert Finder([("concat cat", ""), ("concatenate", "")]).find("cat") == [0, 1]
+
+
+def test_a_pasted_text_that_is_long_is_looked_for_by_its_beginning() -> None:
+    assert Finder([("a" * 50, "")]).find("a" * 40 + "b") == [0]

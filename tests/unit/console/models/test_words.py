@@ -168,5 +168,12 @@ def test_confusions_by_number_and_partners_together() -> None:
         (3, 1, 1, 8),
     ]
     assert most_confused(counts, 3) == [0, 1, 2]
+    assert most_confused(counts, 2) == [0, 1] and most_confused(counts) == [0, 1, 2, 3]
+    # Of those that nobody confuses the first ones fill up, and the worst pair stands before them.
+    assert most_confused([[9, 0, 0, 0], [0, 9, 0, 0], [0, 0, 9, 0], [0, 2, 0, 7]], 3) == [3, 1, 0]
+    # Of equals the one that is the larger share of its class.
+    assert [(cell.truth, cell.answer) for cell in top_confusions([[8, 2], [2, 1]])] == [(1, 0), (0, 1)]
+    many = [[0 if at == other else 1 for other in range(12)] for at in range(12)]
+    assert len(top_confusions(many)) == len(most_confused(many)) == len(set(most_confused(many))) == 10
     assert accuracy(counts) == pytest.approx(22 / 27)
     assert accuracy([[0]]) is None and top_confusions([]) == [] and most_confused([]) == []

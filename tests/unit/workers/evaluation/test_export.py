@@ -35,9 +35,24 @@ def test_csv_has_a_row_for_each_picture(tmp_path: Path) -> None:
     assert rows[3]["error"] == "It is damaged" and rows[1]["class"] == AKITA and rows[1]["ms"] == "20.0"
 
 
+def test_a_row_has_the_five_best_their_probability_and_every_time() -> None:
+    labels = tuple(f"class {at}" for at in range(7))
+    answer = Answered(
+        "a.jpg", "class 0", "d1", labels, (0.5, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02), 20.0, 0.0, 12.5, error=""
+    )
+    few = Answered("b.jpg", "class 1", "d2", ("class 0",), (0.75,))
+    [first, second] = csv.DictReader(io.StringIO(export.as_csv(evaluation([answer, few], classes=labels))))
+    assert list(first.values()) == [
+        "a.jpg", "class 0", "class 0", "class 0", "0.5", "yes", "class 1", "class 2", "class 3", "class 4", "20.0",
+        "0.0", "12.5", "", "d1",
+    ]  # fmt: skip
+    assert list(second.values()) == ["b.jpg", "class 1", "class 1", "class 0", "0.75", "no", *[""] * 8, "d2"]
+
+
 def test_json_has_the_figures_and_every_answer(tmp_path: Path) -> None:
     made = evaluation(some(tmp_path))
     found = json.loads(export.as_json(made, measure(made)))
+    assert found["version"] == 1 and found["figures"]["mistakes"] == ["a/2.jpg"]
     assert found["figures"]["judged"] == 2 and found["figures"]["unknown"] == [["Wolf", 1]]
     assert len(found["answers"]) == 4 and found["evaluation"]["target_words"] == "endpoint dogs"
 
@@ -57,7 +72,9 @@ def test_a_comparison_is_exported_too(tmp_path: Path) -> None:
     found = compare(first, second)
     rows = list(csv.DictReader(io.StringIO(export.comparison_csv(found))))
     assert [row["change"] for row in rows] == ["only first right", "only second right"]
+    assert [(row["first_probability"], row["second_probability"]) for row in rows] == [("0.8", "0.8"), ("0.9", "0.8")]
     told = json.loads(export.comparison_json(first, second, found))
+    assert "changes" not in told["counts"] and told["changes"][1]["first"]["probability"] == 0.9
     assert told["counts"]["only_first"] == 1 and told["second"]["target_words"] == "model of dogs-2 on this computer"
     page = export.comparison_html(first, second, found, (measure(first), measure(second)))
     assert "As many pictures speak for one as for the other." in page

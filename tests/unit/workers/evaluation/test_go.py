@@ -131,6 +131,15 @@ def test_a_summary_after_a_line_that_was_cut_off_is_found_without_reading_all(ru
     assert runner.store.all("123456789012", "us-east-1") == (sealed,)
 
 
+def test_the_list_reads_summaries_and_no_answers(runner: Runner) -> None:
+    runner.go()
+    sealed = runner.store.seal(runner.head.id)
+    lines = runner.file.read_bytes().splitlines(keepends=True)
+    runner.file.write_bytes(lines[0] + b"{}\n" * 9 + lines[-1])
+    assert Store(runner.store.folder, summary_of).all("123456789012", "us-east-1") == (sealed,)
+    assert not runner.store.read(runner.head.id).answers
+
+
 @pytest.mark.parametrize(
     "line",
     [
