@@ -17,6 +17,7 @@ from typing import Any
 
 from workers.aws.session import AwsSession
 from workers.errors.tree import Throttled
+from workers.files.hiding import hidden_text
 
 KEPT = timedelta(days=90)
 # CloudTrail's most: two requests a second are allowed.
@@ -182,7 +183,7 @@ def _members(value: object) -> dict[str, Any]:
 def _refusal(record: Mapping[str, Any]) -> str:
     """What AWS said to somebody who may not do it; other errors may repeat what the call was told."""
     allowed = str(record.get("errorCode", "")).removeprefix("Client.") not in _NOT_ALLOWED
-    return "" if allowed else without_keys(str(record.get("errorMessage", "")))[:_LONGEST]
+    return "" if allowed else hidden_text(str(record.get("errorMessage", "")))[:_LONGEST]
 
 
 def _who(item: Mapping[str, Any], record: Mapping[str, Any]) -> str:
@@ -207,8 +208,3 @@ def short_name(name: str) -> str:
 
 def _is_key(text: str) -> bool:
     return re.fullmatch(r"(?:AKIA|ASIA)[A-Z0-9]{12,}", text) is not None
-
-
-def without_keys(text: str) -> str:
-    """``text`` without ids of access keys."""
-    return re.sub(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b", "[access key]", text)

@@ -14,7 +14,7 @@ from keyword import iskeyword
 from typing import Any
 
 from workers.aws.recording import SentCall
-from workers.files.hiding import HIDDEN
+from workers.files.hiding import is_whole
 
 # What the AWS CLI calls otherwise than boto3.
 _CLI_SERVICES = {"s3": "s3api", "codedeploy": "deploy", "config": "configservice"}
@@ -83,4 +83,4 @@ def _incomplete(value: Any) -> bool:
         return any(_incomplete(item) for item in value.values())
     if isinstance(value, list):
         return any(_incomplete(item) for item in value)
-    return isinstance(value, str) and (HIDDEN in value or value.endswith(" bytes]") or value == "[a file]")
+    return isinstance(value, str) and not is_whole(value)

@@ -13,14 +13,15 @@ from datetime import datetime
 from typing import Any
 
 HIDDEN = "[hidden]"
+_KEY, _PRIVATE_KEY, _FILE = "[access key]", "[private key]", "[a file]"
 
 _NAMES = (
     r"secret[_-]?access[_-]?key|session[_-]?token|pass(?:word|wd|phrase)|x-amz-(?:signature|security-token)"
     r"|client[_-]?secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?key"
 )
 _PATTERNS = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S), "[private key]"),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "[access key]"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z)", re.S), _PRIVATE_KEY),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), _KEY),
     (re.compile(rf"(?i)({_NAMES})([\"']?\s*[=:]\s*|\s+(?!--))(?:\"[^\"\n]+\"|'[^'\n]+'|[\"']?[^\s\"'&,]+[\"']?)"),
      rf"\1\2{HIDDEN}"),
     (re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?)(?:\w+\s+)?[^\s\"',]+"), rf"\1{HIDDEN}"),
@@ -92,7 +93,13 @@ def hidden(value: Any, name: str = "") -> Any:
 
 def bytes_words(count: int | None) -> str:
     """What stands for a body that is not kept."""
-    return f"[{count:,} bytes]" if count is not None else "[a file]"
+    return f"[{count:,} bytes]" if count is not None else _FILE
+
+
+def is_whole(value: str) -> bool:
+    """Whether nothing of a text was left out by ``hidden``."""
+    placeholders = (HIDDEN, _KEY, _PRIVATE_KEY)
+    return value != _FILE and not value.endswith(" bytes]") and not any(left in value for left in placeholders)
 
 
 def _hides(encoded: str) -> bool:

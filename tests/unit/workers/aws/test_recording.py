@@ -17,6 +17,7 @@ from botocore.validate import validate_parameters
 from workers.aws.as_commands import as_cli, as_python
 from workers.aws.pool import WorkerPool
 from workers.aws.recording import SentCall, is_change, recording, spoken, watch
+from workers.files.hiding import hidden
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "k", "aws_secret_access_key": "s"}
 CALLS = [
@@ -178,3 +179,17 @@ def test_what_was_not_kept_is_said_and_what_was_refused_is_not_sent_again() -> N
     assert line.startswith("# what stands in brackets was not kept") and "delete-function" not in line
     assert "--profile work" in line
     assert "delete-function" in as_cli(calls[1:]) and as_cli([]) == as_python([]) == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["hunter2 for DB_PASSWORD=hunter2", "key AKIAIOSFODNN7EXAMPLE", "-----BEGIN PRIVATE KEY-----\nx", b"x", open],
+    ids=["name", "key", "pem", "bytes", "file"],
+)
+def test_whatever_was_left_out_of_a_call_is_said_where_it_is_copied(value: object) -> None:
+    kept = hidden({"FunctionName": "ask", "Nested": [{"Text": value}]})
+    call = SentCall("lambda", "UpdateFunctionConfiguration", kept, "us-east-1")
+    for text in (as_cli([call]), as_python([call])):
+        assert "# what stands in brackets was not kept" in text
+    whole = SentCall("lambda", "UpdateFunctionConfiguration", {"FunctionName": "[ask]"}, "us-east-1")
+    assert "#" not in as_cli([whole]) + as_python([whole])
