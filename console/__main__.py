@@ -25,7 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             options.link = str(Link.read(options.link))
         except NoLink as error:
-            parser.error(str(error))
+            if sys.stderr is not None and sys.stderr.isatty():
+                parser.error(str(error))
+            from console.app import tell_refused
+
+            return tell_refused(str(error))
 
     # Nothing of what the start makes is garbage; the window's own collector takes over.
     gc.disable()

@@ -17,7 +17,7 @@ from typing import Any
 
 from PySide6.QtCore import QLocale, QMessageLogContext, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 from qasync import QEventLoop
 
 from console.activity.ledger import Ledger
@@ -282,6 +282,20 @@ def run(*, state_dir: Path | None = None, look: str = "", link: str = "") -> int
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
         return runner.run(_serve(Files.standard(), state_dir, look, link))
+
+
+def tell_refused(words: str) -> int:
+    """Say why a link is not opened: whoever clicked it elsewhere sees no terminal. Returns the exit code."""
+    print(words, file=sys.stderr)  # noqa: T201 - where the system keeps what programs say
+    if has_display():
+        app = make_qt_application()
+        app.setQuitOnLastWindowClosed(True)
+        theme().apply()
+        box = QMessageBox(QMessageBox.Icon.Warning, "SageDeck", f"That link cannot be opened. {words}")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.show()
+        app.exec()
+    return 2
 
 
 async def _serve(files: Files, state_dir: Path | None, look: str, link: str = "") -> int:

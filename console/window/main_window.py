@@ -34,6 +34,7 @@ from console.widgets.tables.search_field import SearchField
 from console.window.connecting import ConnectingStrip
 from console.window.header import Header
 from console.window.link_opening import LinkOpening
+from console.window.link_scheme import LinkScheme
 from console.window.navigation import Navigation
 from console.window.pages import Pages
 from console.window.popover import SHADOW
@@ -116,6 +117,7 @@ class MainWindow(QWidget):
         column.addWidget(self.status)
 
         self.links = LinkOpening(self)
+        self.link_scheme = LinkScheme(ctx, parent=self)
         self._logbook = logbook
         self._panel: ActivityPanel | None = None
         self._palette: Palette | None = None
@@ -192,6 +194,8 @@ class MainWindow(QWidget):
 
     def open_palette(self) -> None:
         """Open the palette that finds anything, or close it."""
+        if self.link_scheme.handler is None:
+            self.link_scheme.look()
         self.palette_panel.toggle()
 
     def show_activity_log(self) -> None:
@@ -213,7 +217,7 @@ class MainWindow(QWidget):
 
         folder = self.connection.state_dir or self._default_state_dir
         stop = self.connection.stop_sandbox if self.connection.sandbox_running else None
-        self._open_dialog("settings", lambda: SettingsDialog(self.ctx, folder, stop, self))
+        self._open_dialog("settings", lambda: SettingsDialog(self.ctx, folder, stop, self, self.link_scheme))
 
     def paste(self) -> None:
         """Hand the clipboard's picture or files to the shown tab, or to Predict."""

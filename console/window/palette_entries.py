@@ -20,6 +20,7 @@ from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.segmented import Segmented
 from console.widgets.tables.table import ResourceTable
+from console.window.link_scheme import OPEN_WORDS, STOP_WORDS
 from console.window.settings_dialog import REFRESH_CHOICES, REFRESH_WORDS, SCALES, THEMES
 from console.window.shortcuts import KEYS, native, tab_keys
 from workers.inventory.kinds import KINDS, Kind
@@ -163,6 +164,13 @@ def _settings(window: MainWindow) -> Iterator[Entry]:
                 partial(settings.set, name, value),
                 why_not="It is so already" if value == current else "",
             )  # fmt: skip
+    scheme = window.link_scheme
+    yield Entry(
+        "setting:links", OPEN_WORDS, "Setting", "link", scheme.open_links, why_not=scheme.against_opening
+    )  # fmt: skip
+    yield Entry(
+        "setting:no links", STOP_WORDS, "Setting", "link", scheme.stop, why_not=scheme.against_stopping
+    )  # fmt: skip
     yield Entry("setting:folder", "State folder of the sandbox…", "Setting", "folder", window.show_settings)
     yield Entry(
         "setting:stop", "Stop the sandbox", "Setting", "stop", window.connection.stop_sandbox,

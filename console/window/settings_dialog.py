@@ -1,4 +1,4 @@
-"""The settings dialog: look, refreshing, and where the sandbox keeps its state. Every change holds at once."""
+"""The settings dialog: look, refreshing, the sandbox's folder, who opens links. Every change holds at once."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.dialog import Dialog
 from console.widgets.frames.file_dialog import ask_for_folder
 from console.widgets.frames.scroll_area import ScrollArea
+from console.window.link_scheme import OPEN_WORDS, STOP_WORDS, LinkScheme
 
 # Pixels: three choices side by side.
 WIDTH = 464
@@ -45,6 +46,7 @@ class SettingsDialog(Dialog):
         state_folder: Path,
         stop_sandbox: Callable[[], object] | None = None,
         parent: QWidget | None = None,
+        links: LinkScheme | None = None,
     ) -> None:
         super().__init__("Settings", width=WIDTH, parent=parent)
         self.ctx = ctx
@@ -92,6 +94,14 @@ class SettingsDialog(Dialog):
             "15 minutes without requests and running jobs. What it stores is kept."
         )
         self._row("Sandbox", stop, hint=words)
+
+        self._links = links
+        self.links_button = Button(OPEN_WORDS, on=self._open_links)
+        if links is not None:
+            self.links_hint = self._row("Links", self.links_button, hint=" ")
+            links.changed.connect(self._show_links)
+            links.look()
+            self._show_links()
 
         close = Button("Close", on=self.accept)
         close.setDefault(True)
@@ -147,6 +157,21 @@ class SettingsDialog(Dialog):
         ask_for_folder(
             self, "State folder of the sandbox", lambda folder: self.use_folder(str(folder)), self.folder.text()
         )
+
+    def _open_links(self) -> None:
+        links = self._links
+        if links is not None:
+            (links.stop if links.ours else links.open_links)()
+
+    def _show_links(self) -> None:
+        links = self._links
+        if links is None:
+            return
+        self.links_button.setText(STOP_WORDS if links.ours else OPEN_WORDS)
+        self.links_button.hinder(links.against_stopping if links.ours else links.against_opening)
+        words = links.handler.words if links.handler is not None else "Looking who opens such links…"
+        self.links_hint.setText(words)
+        self._fit()
 
     def use_folder(self, folder: str) -> None:
         """Keep another state folder; it counts from the next connection on. The old one stays as it is."""

@@ -40,6 +40,8 @@ async def test_a_link_shows_its_thing(make_application):
     application.open_link(f"{HERE.replace('endpoint', 'role')}/R")
     await until(lambda: len(asked) == 2)
     assert asked == [("endpoints", {"endpoint": "dogs"}), ("overview", {"resource": ("role", "R")})]
+    # It shows, and changes nothing.
+    assert application.activity.history == application.activity.running == []
 
 
 async def test_what_is_gone_and_what_may_not_be_read_are_told(make_application):

@@ -39,6 +39,27 @@ def test_what_is_no_link_is_refused_in_a_sentence(text: str) -> None:
         Link.read(text)
 
 
+@given(
+    st.one_of(
+        st.text(),
+        st.builds(GOOD.replace, st.sampled_from([*GOOD]), st.text(max_size=3)),
+        st.builds(lambda at, more: GOOD[:at] + more + GOOD[at:], st.integers(0, len(GOOD)), st.text(max_size=5)),
+        st.builds(
+            lambda rest: f"sagedeck://{rest}", st.text(st.sampled_from("/%?#&;:@.-\\\"'$`|<> 0aA\u202e\u2066\x00"))
+        ),
+    )
+)
+def test_whatever_comes_is_a_link_or_refused_in_words_without_it(text: str) -> None:
+    try:
+        link = Link.read(text)
+    except NoLink as error:
+        # What is told does not repeat what a stranger wrote.
+        assert str(error).endswith(".") and len(str(error)) < 120
+        return
+    assert Link.read(str(link)) == link and link.kind in ALL_KINDS
+    assert link.name.isprintable() and not any(char in str(link) for char in " \n\"'$`|<>\\;&")
+
+
 @pytest.mark.parametrize(
     "text",
     [
