@@ -143,9 +143,8 @@ def test_every_path_survives_the_quoting(path: str) -> None:
 def test_glib_starts_what_was_written_with_the_link_alone(tmp_path: Path, name: str) -> None:
     program = tmp_path / name / "sagedeck"
     program.parent.mkdir()
-    program.write_text(
-        f"#!/bin/sh\nprintf '%s|' \"$@\" > {tmp_path}/got.part && mv {tmp_path}/got.part {tmp_path}/got\n"
-    )
+    got = tmp_path / "got"
+    program.write_text(f"#!/bin/sh\nprintf '%s|' \"$@\" > {got}.part && mv {got}.part {got}\n")
     program.chmod(0o755)
     folders = {"XDG_DATA_DIRS": str(tmp_path / "usr"), "XDG_CONFIG_DIRS": str(tmp_path / "etc")}
     mine = {"XDG_DATA_HOME": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
