@@ -48,6 +48,12 @@ def test_a_run_is_green_only_where_all_was_judged_and_right(parts: list[object],
     assert says in table(outcomes)
 
 
+def test_our_training_folder_is_judged_with_all_of_its_rooms() -> None:
+    sent = training.source()
+    assert {"train.py", "requirements.txt", "sagedeck_training/data/folders.json"} <= sent.keys()
+    assert not [name for name in sent if "__pycache__" in name]
+
+
 def test_a_name_is_a_part_or_a_group() -> None:
     assert list(compat.chosen(["s5cmd", "sdks"])) == ["s5cmd", "sdk2", "sdk3"]
     assert {"training", "serving-image", "moto-s3"} <= compat.chosen([]).keys()
