@@ -53,7 +53,7 @@ def evaluation_page(evaluation: Evaluation, measures: Measures, charts: Mapping[
     """The page of one evaluation. Blocking: it reads the pictures of the worst mistakes."""
     head = evaluation.head
     title = f"Evaluation of the {Target.parse(head.target).full_words}"
-    parts = [_facts(evaluation), _notes(evaluation, measures), _figures(measures)]
+    parts = [_facts(evaluation), _notes(measures), _figures(measures)]
     parts += [f"<h2>{escape(words)}</h2>{_picture(png, words)}" for words, png in charts.items()]
     parts += [_latency(measures.latency), _classes(measures), _mistakes(evaluation, measures), _failed(evaluation)]
     return _page(title, parts)
@@ -97,7 +97,7 @@ def notes_of(measures: Measures) -> list[str]:
     return said
 
 
-def _notes(evaluation: Evaluation, measures: Measures) -> str:
+def _notes(measures: Measures) -> str:
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes_of(measures))
 
 
@@ -117,7 +117,8 @@ def _latency(latency: Latency) -> str:
         ("Mean", milliseconds(latency.mean)), ("of that network and queues", milliseconds(latency.network)),
         ("of that function", milliseconds(latency.function)), ("of that model", milliseconds(latency.model)),
     ]  # fmt: skip
-    cold = f'<p class="quiet">{latency.cold:,} cold starts are left out.</p>' if latency.cold else ""
+    starts = "1 cold start is" if latency.cold == 1 else f"{latency.cold:,} cold starts are"
+    cold = f'<p class="quiet">{starts} left out.</p>' if latency.cold else ""
     return "<h2>Latency</h2>" + _table((), rows) + cold
 
 
@@ -158,7 +159,7 @@ def comparison_page(first: Evaluation, second: Evaluation, comparison: Compariso
     """The page of two evaluations compared."""
     names = [Target.parse(evaluation.head.target).full_words for evaluation in (first, second)]
     heads = "".join(
-        f"<h2>{letter}: {escape(name)}</h2>{_facts(evaluation)}{_notes(evaluation, figures)}"
+        f"<h2>{letter}: {escape(name)}</h2>{_facts(evaluation)}{_notes(figures)}"
         for letter, name, evaluation, figures in zip("AB", names, (first, second), measures, strict=True)
     )
     rows = [
