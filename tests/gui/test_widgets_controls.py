@@ -219,4 +219,5 @@ def test_long_identifiers_among_words_break(qtbot: QtBot) -> None:
     for widget in (narrow, words):
         qtbot.addWidget(widget)
     assert narrow.minimumSizeHint().width() < narrow.fontMetrics().horizontalAdvance("variant/AllTraffic-AlarmHigh")
+    assert breakable("SageMakerVariantConcurrentRequestsPerModel").count("\u200b") == 6
     assert breakable(words.text()) == words.text() and breakable("SageDeck 1.0, us-east-1") == "SageDeck 1.0, us-east-1"

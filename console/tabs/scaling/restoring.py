@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from console.commands import Affected, Command, Confirmation, Reversible
 from console.models.format import count, dollars
 from console.tabs.scaling.schedule_list import limits, times
+from console.widgets.text.key_values import breakable
 from workers.scaling.reading import policy_of
 from workers.scaling.snapshots import Snapshot
-from workers.scaling.types import Scalable, Suspended, Variant
+from workers.scaling.types import METRIC, Scalable, Suspended, Variant
 
 if TYPE_CHECKING:
     from workers.services import Services
@@ -188,4 +189,5 @@ def _tells(found: Mapping[str, Any]) -> str:
     if policy.value is None:
         return f"{count(len(policy.steps), 'step')}" if policy.steps else policy.kind
     held = ", never scales in" if policy.scale_in_off else ""
-    return f"target {policy.value:g} of {policy.metric}, waits {policy.out_wait} s out, {policy.in_wait} s in{held}"
+    of = "calls per instance and minute" if policy.metric == METRIC else f"of {breakable(policy.metric)}"
+    return f"target {policy.value:g} {of}, waits {policy.out_wait} s out, {policy.in_wait} s in{held}"

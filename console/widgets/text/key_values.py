@@ -14,9 +14,9 @@ from console.widgets.forms.buttons import IconButton
 
 # So long a copy button shows its tick.
 _SAID_MS = 1200
-# Words of so many characters may break, after these.
+# Words of so many characters may break, after these and between their parts.
 _LONG = 28
-_BREAKS = re.compile(r"[/:\-_.]")
+_BREAKS = re.compile(r"[/:\-_.]|(?<=[a-z0-9])(?=[A-Z])")
 
 
 class KeyValues(QWidget):
