@@ -98,12 +98,9 @@ async def tune_both(sandbox: SandboxProcess, data: Path, options: argparse.Names
             hyperparameters=settings,
             random_seed=1,
         )
-        one = {"max_jobs": 1, "max_parallel": 1, "epochs": 1}
-        await tuned(
-            services,
-            sandbox,
-            dataclasses.replace(spec, tuning_name="before", data_uri=f"s3://{bucket}/few", features_once=False, **one),
-        )
+        small = {"max_jobs": 1, "max_parallel": 1, "epochs": 1, "features_once": False}
+        before = dataclasses.replace(spec, tuning_name="before", data_uri=f"s3://{bucket}/few", **small)
+        await tuned(services, sandbox, before)
         once, once_used, overheads = await tuned(services, sandbox, spec)
         baseline = options.baseline_jobs or options.jobs
         every = dataclasses.replace(spec, tuning_name="every", max_jobs=baseline, features_once=False)

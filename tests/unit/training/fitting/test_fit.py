@@ -69,8 +69,8 @@ def test_a_head_moves_in_one_pass_as_other_parameters_do(monkeypatch: pytest.Mon
                 values.grad = torch.empty_strided(values.shape, values.stride()).copy_(slope)
             way.step()
     assert len(passes) == 8
-    for one, other in zip(ways[0].parameters, ways[1].parameters, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    for moved, other in zip(ways[0].parameters, ways[1].parameters, strict=True):
+        torch.testing.assert_close(moved, other, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(ways[0].state(), ways[1].state(), rtol=1e-5, atol=1e-6)
 
 
