@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Signal
 from console.absence import Absence
 from console.activity.ledger import Ledger, Noted
 from console.activity.model import ActivityItem, ActivityModel
-from console.commands import Command, Confirmation, Outcome
+from console.commands import Command, Confirmation, Outcome, Reversible
 from console.look.theme import Theme
 from console.notify import Notifier
 from console.settings import Settings
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 NO_ACCOUNT = "No account is connected"
 READ_ONLY = "Read-only mode is on"
+UNKNOWN_BEFORE = "What was there before could not be read: it cannot be put back"
 
 Rest = TypeVarTuple("Rest")
 
@@ -359,7 +360,8 @@ class AppContext(QObject):
                 self.notify.error(error, f"{command.title} failed")
             return Outcome("failed", error=error)
         self._keep_way_back(command.undo(result), item, services)
-        item.done(command.done_text(result))
+        lost = UNKNOWN_BEFORE if isinstance(command, Reversible) and not command.knows_before else ""
+        item.done(". ".join(filter(None, (command.done_text(result), lost))))
         self._announce(command)
         return Outcome("done", result)
 

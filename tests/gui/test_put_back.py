@@ -370,3 +370,4 @@ async def test_who_may_not_read_changes_all_the_same_without_a_way_back(make_app
     services.scaling.concurrency.reserved = denied
     assert await application.ctx.start(SetReserved("ask", 5))
     assert application.activity.history[0].put_back is None and services.scaling.reserved == {"ask": 5}
+    assert told_of(application) == "What was there before could not be read: it cannot be put back"
