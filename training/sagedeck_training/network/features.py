@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data.dataset import Sample
 from ..data.pictures import BadPicture, Crop, Pixels, crops_of, views_of
 from ..data.stream import PictureStream
-from ..machine import device
+from ..machine import device, memory
 from ..machine.distributed import Group
 from ..machine.ordered import ordered_map
 from ..machine.stopping import Stop
@@ -131,19 +131,20 @@ def on_cpu(work: _Work, done: Callable[[int], None]) -> tuple[Tensor, dict[int, 
         for index in chunk:
             path = work.paths[index]
             try:
-                pixels.append(views_of(work.root / path, work.size, work.views, f"{work.seed}/{path}"))
+                pixels.extend(views_of(work.root / path, work.size, work.views, f"{work.seed}/{path}"))
                 good.append(index)
             except BadPicture as error:
                 unreadable[index] = str(error)
         if good:
             with torch.inference_mode():
-                found = work.classifier.features(torch.from_numpy(np.concatenate(pixels)))
+                found = work.classifier.features(torch.from_numpy(np.stack(pixels)))
                 rows[good] = found.to(torch.float16).view(len(good), work.views, -1)
         done(len(chunk))
         return unreadable
 
     bad: dict[int, str] = {}
     threads = torch.get_num_threads()
+    memory.keep()
     try:
         for unreadable in ordered_map(
             look, _chunks(work, PASS_BATCH), work.workers, prepare=lambda: torch.set_num_threads(1)

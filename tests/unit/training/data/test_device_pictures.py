@@ -130,7 +130,7 @@ def test_views_are_made_of_one_decoding_and_bad_files_left_out(small_folder: Pat
     first, second, empty = stream.cuts([paths[:5], paths[5:], []], choose, SIZE)
     assert first.good == [0, 1, 3, 4] and first.bad == [(2, "the file is empty")] and not empty.good
     assert first.pictures.shape == (12, SIZE, SIZE, 3) and empty.pictures.shape == (0, SIZE, SIZE, 3)
-    expected = torch.from_numpy(views_of(root / paths[5], SIZE, 3, f"7/{paths[5]}")).to(torch.int16)
+    expected = torch.from_numpy(np.stack(views_of(root / paths[5], SIZE, 3, f"7/{paths[5]}"))).to(torch.int16)
     assert (second.pictures[:3].to(torch.int16) - expected).abs().max() <= 1
 
 

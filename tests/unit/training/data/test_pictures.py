@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagedeck_training.data.pictures import BadPicture, centre_crop, open_picture, random_crop, views_of
+from sagedeck_training.data.pictures import BadPicture, Crop, centre_crop, cropped, open_picture, random_crop, views_of
 from tests.helpers.pictures import png_claiming
 
 
@@ -123,6 +123,13 @@ def test_random_crops_depend_on_the_seed_alone() -> None:
     first, again, other = (random_crop(image, 32, seed) for seed in ("a", "a", "b"))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("size", [31, 32])
+def test_a_mirrored_part_is_the_part_from_right_to_left(size: int) -> None:
+    image = gradient()
+    plain, mirrored = (cropped(image, Crop((3.5, 4.25, 97.0, 70.5), turned), size) for turned in (False, True))
+    assert np.array_equal(mirrored, plain[:, ::-1]) and not np.array_equal(mirrored, plain)
 
 
 def test_views_begin_with_the_plain_one_and_more_views_keep_the_earlier() -> None:
