@@ -99,6 +99,17 @@ def test_an_access_list_that_lets_everybody_in(group: str) -> None:
 def test_what_may_not_be_read_is_not_judged() -> None:
     unread = Unread("no")
     assert not list(judge_public(replace(BUCKET, block=unread, policy=unread, grants=unread), NOW))
+    # Nobody knows whether something blocks it: it is told.
+    found = judge_public(replace(BUCKET, block=unread, policy=statement(), grants=(USERS,)), NOW)
+    assert len(list(found)) == 2
+
+    def refused(**_: Any) -> Any:
+        raise Refused("AccessDenied", "no", 403)
+
+    settings = ("get_public_access_block", "get_bucket_policy", "get_bucket_acl", "get_bucket_encryption")
+    session = FakeSession(**dict.fromkeys(settings, refused))
+    fact = asyncio.run(read_bucket(session, "dogs"))  # type: ignore[arg-type]
+    assert all(isinstance(part, Unread) for part in (fact.block, fact.policy, fact.grants, fact.encryption))
 
 
 @pytest.mark.parametrize(
