@@ -28,7 +28,7 @@ SIZES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
 SCHEDULES = ("auto", "cosine", "one-cycle")
 # What is taken where nothing is given. A head sees stored views; fine-tuning makes a new one in every epoch.
 HEAD: dict[str, Any] = {"epochs": 10, "learning_rate": 1e-3, "views": 3, "warmup": 0.0, "schedule": "cosine"}
-FINE_TUNING: dict[str, Any] = {"epochs": 12, "learning_rate": 1e-3, "views": 1, "warmup": 0.25, "schedule": "one-cycle"}
+FINE_TUNING: dict[str, Any] = {"epochs": 12, "learning_rate": 3e-4, "views": 1, "warmup": 0.25, "schedule": "one-cycle"}
 
 
 class SettingsError(ValueError):
