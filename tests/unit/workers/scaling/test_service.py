@@ -13,7 +13,17 @@ from workers.errors.tree import InvalidInput, NotFound, QuotaExceeded, SageDeckE
 from workers.prices.table import PriceTable
 from workers.scaling.figures import instances_over_time
 from workers.scaling.service import Scaling
-from workers.scaling.types import Activity, FunctionRow, NotScaled, Pool, Schedule, Suspended, Variant, VariantSettings
+from workers.scaling.types import (
+    Activity,
+    FunctionRow,
+    NotScaled,
+    Pool,
+    Schedule,
+    Suspended,
+    Target,
+    Variant,
+    VariantSettings,
+)
 
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 VARIANT = Variant("dogs", "AllTraffic", "InService", "ml.m5.large", 1, 1)
@@ -129,6 +139,15 @@ def test_aws_own_words_come_with_a_hint() -> None:
     with pytest.raises(NotFound) as missing:
         run(scaling(gone).schedules.put(VARIANT.scalable, NIGHT))
     assert "not scaled any more" in missing.value.hint
+
+
+@pytest.mark.parametrize("suspended", [Suspended(), Suspended(scheduled=True)])
+def test_what_a_schedule_registers_again_stands_still_as_before(suspended: Suspended) -> None:
+    session = Account(put_scheduled_action=lambda **_: {})
+    run(scaling(session).schedules.put(VARIANT.scalable, NIGHT, Target(2, 3, suspended)))
+    (sent,) = session.made("register_scalable_target")
+    assert (sent["MinCapacity"], sent["MaxCapacity"]) == (2, 3)
+    assert sent.get("SuspendedState") == (suspended.arguments if suspended else None)
 
 
 def test_suspending_keeps_the_limits_and_makes_none() -> None:
