@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.window.palette import Palette
 
 READ_ONLY_REASON = "Read-only mode is on: nothing of the account is changed. Turn it off at the top right."
+NOTHING_TO_UNDO = "Nothing waits to be sent. What was changed is put back from Activity, where AWS allows it."
 # The size of the pictures of all screens; on a smaller screen what is free.
 DEFAULT_SIZE = (1440, 900)
 # What window managers put around a window, at most: nobody tells before it is shown.
@@ -407,12 +408,22 @@ class MainWindow(QWidget):
         tab = self.pages.current_tab
         return right - (tab.side_width() if tab is not None else 0), bottom
 
+    def undo(self) -> None:
+        """Press what the newest message offers to take back."""
+        toast = self.toasts.taking_back
+        if toast is not None:
+            toast.action_button.click()
+        else:
+            self.ctx.notify.info("Nothing to undo", NOTHING_TO_UNDO)
+
     def why_not(self, action: str) -> str:
         """Why one of ``what_keys_do`` cannot be done now, "" when it can."""
         if action == "refresh" and not self.ctx.connected and self.connection.state != "failed":
             return NO_ACCOUNT
         if action == "find" and not any(field.isVisible() for field in below(self.pages, SearchField)):
             return "This page has nothing to filter"
+        if action == "undo" and self.toasts.taking_back is None:
+            return NOTHING_TO_UNDO
         return ""
 
     def _make_shortcuts(self) -> None:
@@ -421,6 +432,7 @@ class MainWindow(QWidget):
             "refresh": self.refresh,
             "activity": self.toggle_activity,
             "activity_log": self.show_activity_log,
+            "undo": self.undo,
             "find": self.go_to_search,
             "accounts": self.header.open_menu,
             "read_only": self.header.switch.click,

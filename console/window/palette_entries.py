@@ -42,7 +42,7 @@ KIND_ICONS = {
 }  # fmt: skip
 ACTION_ICONS = {
     "refresh": "refresh", "activity": "history", "accounts": "cloud", "read_only": "lock", "paste": "image",
-    "settings": "settings", "shortcuts": "keyboard", "quit": "close", "find": "filter",
+    "undo": "left", "settings": "settings", "shortcuts": "keyboard", "quit": "close", "find": "filter",
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ class Entry:
 def entries(window: MainWindow) -> list[Entry]:
     """Everything but the account's resources, what is nearest to hand first."""
     return [
-        *_selected(window), *_buttons(window), *_actions(window), *_tabs(window), *_pages(window),
+        *_offered(window), *_selected(window), *_buttons(window), *_actions(window), *_tabs(window), *_pages(window),
         *_accounts(window), *_settings(window),
     ]  # fmt: skip
 
@@ -176,6 +176,13 @@ def _settings(window: MainWindow) -> Iterator[Entry]:
         "setting:stop", "Stop the sandbox", "Setting", "stop", window.connection.stop_sandbox,
         why_not="" if window.connection.sandbox_running else "The sandbox does not run",
     )  # fmt: skip
+
+
+def _offered(window: MainWindow) -> Iterator[Entry]:
+    """What the messages that are shown offer."""
+    for toast in window.toasts.offering:
+        words = toast.action_button.text()
+        yield Entry(f"message:{words}", words, toast.notice.title, "bolt", toast.action_button.click)
 
 
 def _selected(window: MainWindow) -> Iterator[Entry]:

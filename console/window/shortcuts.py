@@ -31,6 +31,7 @@ KEYS = (
     Key("F5", "Refresh what is shown", "Window", "refresh"),
     Key("Ctrl+L", "Open or close Activity", "Window", "activity"),
     Key("Ctrl+Shift+L", "Activity log: all that was changed", "Window", "activity_log"),
+    Key("Ctrl+Z", "Undo what a message still offers to take back", "Window", "undo"),
     Key("Ctrl+B", "Choose the account", "Window", "accounts"),
     Key("Ctrl+Shift+R", "Read-only mode on or off", "Window", "read_only"),
     Key("Ctrl+V", "Paste a picture to classify it", "Window", "paste"),

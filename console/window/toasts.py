@@ -35,6 +35,8 @@ READ_MS = {"info": 8_000, "success": 8_000, "warn": 8_000, "error": 20_000}
 ACTION_SECONDS = 60
 # What only tells goes when the operator turns to something else.
 PASSING = ("info", "success")
+# What takes back what was done a moment ago.
+TAKING_BACK = ("Undo", "Restore")
 LOOK = {"info": ("info", "accent"), "success": ("ok", "ok"), "warn": ("warn", "warn"), "error": ("err", "err")}
 
 
@@ -252,6 +254,16 @@ class Toasts:
                 if place.right() >= left and place.left() <= right:
                     found.append(place)
         return found
+
+    @property
+    def offering(self) -> list[Toast]:
+        """Those with a button, the newest first."""
+        return [toast for toast in reversed(self.shown) if toast.notice.action is not None]
+
+    @property
+    def taking_back(self) -> Toast | None:
+        """The newest that takes back what was done."""
+        return next((toast for toast in self.offering if toast.action_button.text() in TAKING_BACK), None)
 
     def clear_passing(self) -> None:
         """Take those away that only told something, and offer nothing."""

@@ -12,6 +12,7 @@ from console.activity.ledger import deeds
 from console.commands import Command, Confirmation
 from console.tabs.data.commands_deletion import DeleteObjects
 from console.window.activity_log import ActivityLogDialog, told
+from console.window.palette_entries import entries
 from tests.helpers.agreed import started
 from tests.helpers.window import until
 from workers.aws.recording import SentCall
@@ -54,6 +55,25 @@ async def test_nothing_is_sent_before_the_time_is_over_and_undo_ends_it(make_app
     assert application.activity.history[0].text == "Undone: nothing was sent"
     assert undo(application) is None
     assert deeds(await asyncio.to_thread(application.ctx.ledger.load, application.ctx.ledger_account)) == []
+
+
+async def test_the_keyboard_alone_undoes_by_its_key_or_from_the_palette(make_application):
+    application, _ = await started(make_application)
+    window = application.window
+    for how in ("key", "palette"):
+        command = Delete()
+        task = application.ctx.start(command)
+        await until(lambda: undo(application))
+        if how == "key":
+            window.what_keys_do["undo"]()
+        else:
+            [offered] = [entry for entry in entries(window) if entry.id == "message:Undo"]
+            assert "Delete dogs" in offered.detail
+            offered.run()
+        assert (await task).status == "declined" and command.sent == []
+    assert "Nothing waits" in window.why_not("undo")
+    window.what_keys_do["undo"]()
+    assert window.toasts.shown[-1].notice.title == "Nothing to undo"
 
 
 async def test_read_only_mode_that_is_turned_on_meanwhile_holds(make_application):

@@ -161,10 +161,24 @@ def test_the_keyboard_is_seen_however_it_came_there_and_once_rows_come(table: Re
     view.setFocus(Qt.FocusReason.OtherFocusReason)
     assert view.viewport().grab().toImage() == ring
     QTest.keyClick(view, Qt.Key.Key_Down)
+    assert table.selected_rows() == [Row("a")], "the first one is not left out"
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    assert view.currentIndex().row() == 1
     table.set_rows([Row("a"), Row("b"), *rows(3)])
     assert view.currentIndex().row() == 2, "where it was gone to, it stays"
     view.clearFocus()
     assert view.viewport().grab().toImage() != ring
+
+
+def test_down_takes_the_first_row_where_tab_came_in(table: ResourceTable, qtbot: QtBot) -> None:
+    table.set_rows(rows(1))
+    table.activateWindow()
+    qtbot.waitUntil(table.isActiveWindow)
+    table.view.clearFocus()
+    table.view.setFocus(Qt.FocusReason.TabFocusReason)
+    assert table.selected_rows() == []
+    QTest.keyClick(table.view, Qt.Key.Key_Down)
+    assert table.selected_rows() == rows(1)
 
 
 def test_columns_hide_before_a_name_is_cut(table: ResourceTable, qtbot: QtBot) -> None:

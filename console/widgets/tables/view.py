@@ -258,12 +258,16 @@ class TableView(QTableView):
 
         With ``look_at`` Space looks at a row that can be looked at; Ctrl+Space toggles it then.
         """
+        first = self.only_marked and not self.selectionModel().hasSelection()
         self._keyboard, self.only_marked = True, False
         current = self.currentIndex()
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
         if event.key() == Qt.Key.Key_C and event.modifiers() == both and current.isValid():
             QApplication.clipboard().setText(str(current.data()))
+        elif event.key() == Qt.Key.Key_Down and first and current.isValid():
+            # Where the keyboard came in: going on from it would leave the first row out, and an only one for good.
+            self.select_positions([current.row()], current.row())
         elif event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current.isValid():
@@ -311,8 +315,10 @@ class TableView(QTableView):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """But by a click: show where the focus is, on the first row at least."""
-        super().focusInEvent(event)
+        # Before Qt goes to the first row by itself.
         nowhere = not self.currentIndex().isValid()
+        super().focusInEvent(event)
+        self.only_marked = self.only_marked or nowhere
         if event.reason() in GIVEN or (nowhere and event.reason() == Qt.FocusReason.ActiveWindowFocusReason):
             self._keyboard = True
             self._mark_first()
