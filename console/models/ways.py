@@ -24,7 +24,7 @@ STAGES = (
 )
 # What a form starts with in each way: train.py's own defaults.
 EPOCHS = {HEAD: 10, TUNE: 12}
-RATES = {HEAD: 0.001, TUNE: 0.0003}
+RATES = {HEAD: 0.001, TUNE: 0.001}
 # The decay of the average of the weights: of about the last hundred steps.
 AVERAGE = "0.99"
 # The smallest instance with a GPU.

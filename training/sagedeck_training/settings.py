@@ -26,9 +26,14 @@ HEAD_DECAY, FINE_TUNING_DECAY = 0.01, 0.05
 USUAL_SIZE = 224
 SIZES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
 SCHEDULES = ("auto", "cosine", "one-cycle")
-# What is taken where nothing is given. A head sees stored views; fine-tuning makes a new one in every epoch.
-HEAD: dict[str, Any] = {"epochs": 10, "learning_rate": 1e-3, "views": 3, "warmup": 0.0, "schedule": "cosine"}
-FINE_TUNING: dict[str, Any] = {"epochs": 12, "learning_rate": 3e-4, "views": 1, "warmup": 0.25, "schedule": "one-cycle"}
+# What is taken where nothing is given. A head sees stored views; fine-tuning makes a new one in every epoch. Where all
+# stages learn at a head's rate, a small set can make them forget more than they learn: early ones learn slowly.
+HEAD: dict[str, Any] = {
+    "epochs": 10, "learning_rate": 1e-3, "views": 3, "warmup": 0.0, "schedule": "cosine", "layer_decay": 1.0,
+}  # fmt: skip
+FINE_TUNING: dict[str, Any] = {
+    "epochs": 12, "learning_rate": 1e-3, "views": 1, "warmup": 0.25, "schedule": "one-cycle", "layer_decay": 0.8,
+}  # fmt: skip
 
 
 class SettingsError(ValueError):
@@ -198,7 +203,7 @@ def _parser(env: Mapping[str, str]) -> tuple[argparse.ArgumentParser, dict[str, 
     add("unfreeze", _whole_or_all, 0, "train the backbone's last N stages too; all: all of it")
     add("schedule", _schedule, "auto", "how the learning rate goes: cosine, one-cycle, or auto")
     add("warmup", _real, None, "share of the steps in which the learning rate rises, 0 to 0.5")
-    add("layer-decay", _real, 1.0, "rate of each earlier stage as a factor of the next, above 0 to 1")
+    add("layer-decay", _real, None, "rate of each earlier stage as a factor of the next, above 0 to 1")
     add("ema", _real, 0.0, "0: off; else the decay of the average of the weights that is kept, below 1")
     add("flip-test", _flag, False, "answer with the mean of a picture and its mirror image", nargs="?", const=True)
     add("seed", _whole, 0, "seed of everything random")

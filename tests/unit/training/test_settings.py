@@ -122,7 +122,7 @@ def test_fine_tuning_has_defaults_of_its_own_and_says_which() -> None:
     assert head.defaulted == () and (head.weight_decay, head.decay) == ("auto", 0.01)
     assert tuned.unfreeze == "all" and tuned.views == 1 and tuned.warmup > 0
     # At the rate of a head a whole network forgets what it knew before it learns, and small sets do not make up for it.
-    assert tuned.learning_rate <= 0.5 * head.learning_rate and "learning_rate" in tuned.defaulted
+    assert tuned.layer_decay**7 <= 0.5 and head.layer_decay == 1 and "layer_decay" in tuned.defaulted
     assert {"views", "warmup", "schedule"} <= set(tuned.defaulted) and tuned.schedule == "one-cycle"
     given = parse(["--unfreeze", "2.0", "--views", "4", "--epochs", "3", "--warmup", "0"], CHANNELS)
     assert (given.unfreeze, given.views, given.epochs, given.warmup) == (2, 4, 3, 0)
