@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage
 from console.tabs.predict.evaluation import exporting
 from console.tabs.predict.evaluation.comparison import ComparisonView
 from console.tabs.predict.evaluation.panel import EvaluationPanel
+from console.tabs.predict.evaluation.rows import EVALUATIONS
 from console.tabs.predict.tab import PredictTab
 from tests.helpers.evaluation import AKITA, CLASSES, HUSKY, PUG, FakeEvaluations, answered, evaluation, labelled_folder
 from tests.helpers.models import NOW, ModelServices
@@ -25,7 +26,7 @@ from tests.helpers.window import activate, texts, until
 from workers.errors.tree import AccessDenied, ModelFailed, SageDeckError
 from workers.evaluation.comparing import compare
 from workers.evaluation.measures import measure
-from workers.evaluation.types import Answered
+from workers.evaluation.types import Answered, Summary
 from workers.functions.types import Function
 from workers.types import Fleet
 
@@ -80,6 +81,12 @@ async def test_every_target_is_evaluated_and_the_two_are_compared(
     assert all(card.answers[0].labels[0] == card.truth for card in page.comparison.grid.cards())
 
 
+def _word(row: Summary) -> str:
+    """What stands in a row's column of states, and its tone."""
+    state = next(column for column in EVALUATIONS if column.key == "state").value(row)
+    return f"{state.word}, {state.tone}"
+
+
 async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
     make_application: Callable[..., Any], folder: Path
 ) -> None:
@@ -89,6 +96,11 @@ async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
     page = tab.evaluations
     page.setup.start_button.click()
     await until(lambda: "a: 1 of 9, 100.0 % right so far" in texts(page.setup))
+    # Its row is there from the beginning, and says that it is under way.
+    await until(lambda: [(row.done, _word(row)) for row in page.table.model.rows()] == [(1, "1 of 9, run")])
+    page.table.select_keys([page.table.model.rows()[0].id])
+    assert not [entry for entry in page.table.entries() if "Resume" in str(entry) or "Delete" in str(entry)]
+    page.table.select_keys([])
     assert not page.setup.start_button.isVisible() and not page.setup.folder_button.isEnabled()
     # As the run ends Evaluate comes back: a click that is on its way to Stop must not meet it.
     page.setup.layout().activate()
@@ -98,9 +110,15 @@ async def test_it_is_followed_stopped_and_what_was_answered_is_kept(
     services.evaluations.gate.set()
     await until(lambda: len(page.shown) == 1 and not page.running)
     await until(lambda: "7 of 9 pictures were not asked about" in texts(page.panel))
+    assert _word(page.table.model.rows()[0]) == "2 of 9, warn"
+    services.evaluations.gate = asyncio.Event()
     page.panel.resume_button.click()
     await until(lambda: services.evaluations.resumed == [page.shown[0][0].head.id])
+    await until(lambda: _word(page.table.model.rows()[0]) == "2 of 9, run")
+    assert not page.panel.resume_button.isVisible() and not page.panel.delete_button.isEnabled()
+    services.evaluations.gate.set()
     await until(lambda: not page.running)
+    assert page.panel.delete_button.isEnabled()
     # What was resumed is looked at next, not exported.
     await activate(tab.window())
     page.panel.resume_button.setFocus()

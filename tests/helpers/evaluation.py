@@ -106,9 +106,14 @@ class FakeEvaluations:
             answers, id=f"2026010{number + 1}T030405-{target.replace('/', '-').replace(':', '-')}", target=target,
             folder=labelled.folder, split=labelled.split, began=1_760_000_000.0 + number,
         )  # fmt: skip
+        if control is not None:
+            control.evaluation = made.head.id
+        # As the real ones, it is in the list from its beginning.
+        self.rows.append(replace(made, answers=()))
         on_progress(Progress(1, len(answers), judged=1, right=1, per_second=10.0))
         if self.gate is not None:
             await self.gate.wait()
+        self.rows.pop()
         if self.error is not None:
             raise self.error
         if control is not None and control.cancelled:
@@ -124,7 +129,12 @@ class FakeEvaluations:
         control: EvaluationControl | None = None,
     ) -> Summary:
         self.resumed.append(name)
+        if control is not None:
+            control.evaluation = name
         found, _ = await self.whole(name)
+        on_progress(Progress(len(found.answers), found.head.pictures, reused=len(found.answers)))
+        if self.gate is not None:
+            await self.gate.wait()
         return summary_of(found)
 
 

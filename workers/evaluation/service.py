@@ -35,9 +35,13 @@ OnProgress = Callable[[Progress], object]
 
 
 class EvaluationControl:
-    """Stops one evaluation; may be used before it has begun and after it has ended."""
+    """Stops one evaluation; may be used before it has begun and after it has ended.
+
+    ``evaluation`` is the id of the one that is under way, or was last.
+    """
 
     def __init__(self) -> None:
+        self.evaluation = ""
         self._child: Child | None = None
         self.cancelled = False
 
@@ -163,6 +167,7 @@ class Evaluations:
         self, head: Head, file: Path, labelled: Labelled, on_progress: OnProgress, control: EvaluationControl | None
     ) -> Summary:
         control = control or EvaluationControl()
+        control.evaluation = head.id
         target = Target.parse(head.target)
         models = self._inference.models
         local = str(await models.folder_of(target.name)) if target.kind == "model" and models is not None else ""

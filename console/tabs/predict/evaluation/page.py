@@ -20,7 +20,7 @@ from console.tabs.predict.evaluation import exporting
 from console.tabs.predict.evaluation.comparison import ComparisonView
 from console.tabs.predict.evaluation.panel import EvaluationPanel, Shown
 from console.tabs.predict.evaluation.report import EvaluationReport
-from console.tabs.predict.evaluation.rows import EVALUATIONS, card_of, share, title_of
+from console.tabs.predict.evaluation.rows import EVALUATIONS, UnderWay, card_of, share, title_of
 from console.tabs.predict.evaluation.setup import Setup
 from console.viewing import Viewing
 from console.widgets.base import on_theme
@@ -55,6 +55,8 @@ class EvaluationPage(QWidget):
         super().__init__(parent)
         self._ctx, self._asked = ctx, asked
         self._control: EvaluationControl | None = None
+        self._kept: tuple[Summary, ...] = ()
+        self._progress: Progress | None = None
         self.shown: list[Shown] = []
         self.setup = Setup()
         self.setup.folderWanted.connect(self._choose_folder)
@@ -122,6 +124,7 @@ class EvaluationPage(QWidget):
         """Forget the evaluations of the other account; the folder stays."""
         self._ctx.tasks.cancel(_LIST)
         self.banner.hide()
+        self._kept = ()
         self.table.set_rows([])
         self.table.set_loading()
         self._show([])
@@ -133,10 +136,19 @@ class EvaluationPage(QWidget):
         self._ctx.with_services(self._list, label="Read the evaluations", key=_LIST, on_error=self.table.set_error)
 
     async def _list(self, services: Services) -> None:
-        self.table.set_rows(list(await services.evaluations.kept()))
+        self._kept = await services.evaluations.kept()
+        self._show_rows()
         # Without any there is nothing to choose.
         self._stack.setVisible(bool(self.table.model.total))
         self._keep_room()
+
+    def _show_rows(self) -> None:
+        """What was read last, and of the one under way how far it is by now."""
+        control, progress = self._control, self._progress
+        now = control.evaluation if control is not None and progress is not None else ""
+        self.table.set_rows(
+            [UnderWay.of(row, progress.done) if progress and row.id == now else row for row in self._kept]
+        )  # fmt: skip
 
     def update_targets(self) -> None:
         """Others may be chosen now."""
@@ -189,6 +201,8 @@ class EvaluationPage(QWidget):
         self.banner.hide()
         self._control = EvaluationControl()
         self.setup.show_running(True)
+        # What goes on now is not offered to be gone on with.
+        self._show_panel()
         task = self._ctx.with_services(
             work, label="Evaluate", key=_RUN, on_error=self._show_error  # type: ignore[arg-type]
         )  # fmt: skip
@@ -233,7 +247,14 @@ class EvaluationPage(QWidget):
         def follow(progress: Progress) -> None:
             item.progress(progress.done / max(1, progress.total), f"{progress.done:,} of {progress.total:,}")
             self.setup.show_progress(words, progress)
+            begins, self._progress = self._progress is None, progress
+            if begins:
+                self.refresh()
+                self._show_panel()
+            else:
+                self._show_rows()
 
+        self._progress = None
         try:
             summary: Summary = await go(follow)  # type: ignore[misc]
         except asyncio.CancelledError:
@@ -242,6 +263,8 @@ class EvaluationPage(QWidget):
         except SageDeckError as error:
             item.fail(error)
             raise
+        finally:
+            self._progress = None
         told = f"{share(summary.accuracy)} right, {count(summary.failed, 'failure')}, {duration(summary.seconds)}"
         if summary.whole:
             item.done(told)
@@ -254,7 +277,7 @@ class EvaluationPage(QWidget):
         if not self._ctx.tasks.closed:
             self.setup.show_running(False)
             self.update_targets()
-            self.panel.show_evaluations(self.shown)
+            self._show_panel()
 
     def _show_error(self, error: BaseException) -> None:
         title, words, details = error_words(error)
@@ -291,13 +314,21 @@ class EvaluationPage(QWidget):
         if len(shown) == 1:
             self.report.show_evaluation(*shown[0])
         self._stack.setCurrentWidget((self._none, self.report, self.comparison)[len(shown)])
-        self.panel.show_evaluations(shown, running=self.running)
+        self._show_panel()
         self.shownChanged.emit()
+
+    def _show_panel(self) -> None:
+        self.panel.show_evaluations(self.shown, running=self._control is not None)
+        now = self._control.evaluation if self._control is not None else ""
+        under_way = any(evaluation.head.id == now for evaluation, _ in self.shown)
+        self.panel.delete_button.hinder("It is under way: stop it first" if under_way else "")
 
     def _actions(self, rows: list[Summary]) -> list[tuple[str, str, Callable[[], object]]]:
         if len(rows) != 1:
             return []
         row = rows[0]
+        if isinstance(row, UnderWay):
+            return []
         resume = [("Resume", "play", lambda: self.resume(row.id))] if not row.whole or row.failed else []
         return [*resume, ("Delete…", "trash", self.delete)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,19 @@ def share(value: float | None, digits: int = 1) -> str:
     return DASH if value is None else percents(value, digits)
 
 
+@dataclass(frozen=True)
+class UnderWay(Summary):
+    """The row of an evaluation whose pictures are asked about now."""
+
+    @classmethod
+    def of(cls, row: Summary, done: int) -> UnderWay:
+        """``row`` with what is done by now; its figures are of before, so there are none."""
+        return cls(row.head, done)
+
+
 def _state(row: Summary) -> State:
+    if isinstance(row, UnderWay):
+        return State(f"{row.done:,} of {row.head.pictures:,}", "run")
     if row.whole:
         return State("complete", "ok")
     return State(f"{row.done:,} of {row.head.pictures:,}", "warn", "stopped")
