@@ -21,7 +21,8 @@ from console.activity.logbook import KEEP_LINES, Logbook, LogLine
 from console.activity.model import ActivityItem
 from console.context import AppContext
 from console.look.theme import theme
-from console.widgets.base import label, on_theme
+from console.widgets.base import below, label, on_theme
+from console.widgets.forms import focus
 from console.widgets.forms.buttons import Button, IconButton
 from console.widgets.forms.segmented import Segmented
 from console.widgets.frames.scroll_area import ScrollArea
@@ -247,9 +248,24 @@ class ActivityPanel(Popover):
         self.clear_button.allow(bool(self.ctx.activity.history), "Nothing is in it")
         if not self.isVisible():
             return
+        # The keyboard's place, also while a dialog that was opened from a row has it.
+        left = self.window().focusWidget()
+        row, name = _row_of(left), _called(left) if isinstance(left, Button | IconButton) else ""
         self._fill_running()
         if self.segments.current == "history":
             self._fill_history()
+        if row is not None:
+            focus.give(self._again(row.item, name) or self.segments)
+
+    def _again(self, item: ActivityItem, name: str) -> QWidget | None:
+        """The button of this name in the row of ``item``, else the first that can be pressed there."""
+        rows: list[RunningRow | FinishedRow] = [*below(self, RunningRow), *below(self, FinishedRow)]
+        found: list[Button | IconButton] = []
+        for row in rows:
+            if row.item is item and not row.isHidden():
+                found += [*below(row, Button), *below(row, IconButton)]
+        found = [button for button in found if not button.isHidden() and button.isEnabled()]
+        return next((button for button in found if _called(button) == name), next(iter(found), None))
 
     def _fill_running(self) -> None:
         model = self.ctx.activity
@@ -257,7 +273,7 @@ class ActivityPanel(Popover):
         self._rows = {}
         for item in model.running:
             row = self._rows[item.number] = RunningRow(item)
-            self._running.addWidget(row)
+            _add(self._running, row)
         recent = model.history[:RECENT]
         if not model.running:
             self._running.addWidget(label("Nothing is running.", "body", "text2"))
@@ -268,7 +284,7 @@ class ActivityPanel(Popover):
             self._running.addWidget(line)
             self._running.addSpacing(8)
         for item in recent:
-            self._running.addWidget(FinishedRow(item, self._copied, self._more))
+            _add(self._running, FinishedRow(item, self._copied, self._more))
         self._running.addStretch(1)
 
     def _fill_history(self) -> None:
@@ -284,7 +300,7 @@ class ActivityPanel(Popover):
             )
             self._history.addWidget(Button("Clear filter", "link", on=self.search.clear))
         for item in history[: self._shown]:
-            self._history.addWidget(FinishedRow(item, self._copied, self._more))
+            _add(self._history, FinishedRow(item, self._copied, self._more))
         older = len(history) - self._shown
         if older > 0:
             self._history.addWidget(Button(f"Show {min(PAGE, older)} older", "link", on=self._show_older))
@@ -313,6 +329,22 @@ class ActivityPanel(Popover):
 
     def _copied(self, cli: str) -> None:
         self.ctx.notify.info("Copied the AWS CLI line", cli)
+
+
+def _row_of(widget: QWidget | None) -> RunningRow | FinishedRow | None:
+    while widget is not None and not isinstance(widget, RunningRow | FinishedRow):
+        widget = widget.parentWidget()
+    return widget
+
+
+def _add(layout: QLayout, row: QWidget) -> None:
+    """A layout would show it a little later: too late for the keyboard."""
+    layout.addWidget(row)
+    row.show()
+
+
+def _called(button: Button | IconButton) -> str:
+    return button.accessibleName() or button.text()
 
 
 def _format(color: QColor) -> QTextCharFormat:

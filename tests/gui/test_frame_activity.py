@@ -312,3 +312,28 @@ async def test_messages_stand_beside_the_side_panel_and_go_with_the_tab(make_app
 
 def test_durations_read_naturally():
     assert [duration(value) for value in (0.4, 59, 192, 7500)] == ["0 s", "59 s", "3 min 12 s", "2 h 5 min"]
+
+
+async def test_the_keyboard_stays_in_a_row_that_is_built_anew_or_in_the_panel(make_application):
+    application, panel = await opened(make_application)
+    await activate(application.window)
+    model = application.activity
+    item = model.begin("Scale dogs", "scaling")
+    item.put_back = lambda: None
+    item.done("1 to 4")
+
+    def button():
+        [row] = [row for row in rows(panel.pages.currentWidget(), FinishedRow) if row.item is item]
+        return saying(Button, row, "Put back")
+
+    application.window.toggle_activity()
+    await until(lambda: rows(panel, FinishedRow))
+    left = button()
+    left.setFocus()
+    model.begin("Another thing", "data").done("")
+    await until(lambda: len(rows(panel, FinishedRow)) == 2 and button() is not left and button().hasFocus())
+    item.put_back = None
+    model.begin("Put back: Scale dogs", "scaling").done("")
+    await until(lambda: len(rows(panel, FinishedRow)) == 3 and panel.segments.hasFocus())
+    QTest.keyClick(panel.segments, Qt.Key.Key_Escape)
+    assert not panel.isVisible()

@@ -22,6 +22,7 @@ from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
 from console.tabs.predict.pictures import Picture
 from console.tabs.predict.score import ended, underway
+from console.widgets.forms import focus
 from console.widgets.forms.buttons import Button
 from console.widgets.forms.drop_area import DropArea
 from console.widgets.forms.segmented import Segmented
@@ -282,7 +283,12 @@ class PredictTab(Tab):
         self._run()
 
     def _choose(self) -> None:
-        collecting.choose_files(self.window(), self.add_paths)
+        collecting.choose_files(self.window(), self._take_chosen)
+
+    def _take_chosen(self, paths: list[Path]) -> None:
+        self.add_paths(paths)
+        # What asked for them may be gone: the empty list's button, the palette.
+        focus.give(self.choose_button)
 
     def remove(self, picture: Picture) -> None:
         """Take one picture away."""
