@@ -12,6 +12,7 @@ from console.commands import Confirmation
 from console.context import AppContext
 from console.scheme.here import registration
 from console.scheme.registration import Handler, NotRegistered, Registration
+from workers.files.os_words import os_words
 
 OPEN_WORDS = "Open sagedeck:// links with SageDeck"
 STOP_WORDS = "Open sagedeck:// links with SageDeck no more"
@@ -65,7 +66,7 @@ class LinkScheme(QObject):
         try:
             self.handler = await asyncio.to_thread(self._registration.look)
         except OSError as error:
-            self.handler = Handler("unknown", f"Who opens such links could not be read: {error.strerror or error}.")
+            self.handler = Handler("unknown", f"Who opens such links could not be read: {os_words(error)}.")
         self.changed.emit()
         return self.handler
 
@@ -96,6 +97,6 @@ class LinkScheme(QObject):
         await self._look()
 
     def _refused(self, title: str, error: Exception) -> None:
-        words = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        words = os_words(error) if isinstance(error, OSError) else str(error)
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
         self._ctx.notify.warn(title, f"{where}{words}")

@@ -112,6 +112,8 @@ def test_removed_scaling_is_put_back_as_it_was(account: Account, services: Servi
     assert run(scaling.snapshots.read(variant.scalable)) == before
     assert run(scaling.identity(variant.scalable)) == thing and "dogs, made " in thing
     run(scaling.variants.remove(variant))
+    # While there were limits, an instance may have been found idle.
+    assert account.settled("dogs") == "InService"
 
 
 def test_a_probe_measures_from_a_child_and_keeps_its_bounds(services: Services, run: Any) -> None:
