@@ -132,11 +132,19 @@ def test_a_torch_without_the_operator_is_asked_for_two_passes(monkeypatch: pytes
 
 
 @pytest.mark.skipif(not lite.one_pass(), reason="this torch or this processor clamps in a pass of its own")
-def test_the_fused_network_clamps_while_it_convolves(pretrained: model.Classifier) -> None:
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+def test_the_fused_network_clamps_several_pictures_while_it_convolves_and_one_after_it(
+    pretrained: model.Classifier, pictures: int
+) -> None:
     fused = for_inference(copy.deepcopy(pretrained))
+    shown = torch.cat([pattern(64).roll(step, 2) for step in range(pictures)])
     with torch.inference_mode(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
-        fused(pattern(64))
-    assert not {"aten::clamp_", "aten::hardtanh_", "aten::relu6_"} & {event.key for event in seen.key_averages()}
+        together = fused(shown)
+    clamped = {"aten::clamp_", "aten::hardtanh_", "aten::relu6_"} & {event.key for event in seen.key_averages()}
+    assert bool(clamped) == (pictures == 1)
+    # Who asks alone gets the very answer that comes in a batch.
+    with torch.inference_mode():
+        assert torch.equal(together, torch.cat([fused(picture[None]) for picture in shown]))
 
 
 def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None:
