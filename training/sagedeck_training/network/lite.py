@@ -102,7 +102,7 @@ class FusedConv(SamePadConv):
         return self._convolve(input, self.weight, self.kernel_size[0] // 2)
 
     def _convolve(self, input: Tensor, weight: Tensor, padding: int) -> Tensor:
-        # A picture alone is small enough to be clamped in the cache: two passes take it 7 % less time, and give the same.
+        # A picture alone is small enough to be clamped in the cache: two passes take it 7 % less time.
         if len(input) > 1 and input.is_cpu and input.dtype == torch.float32 and not input.requires_grad and one_pass():
             after, limits = ("hardtanh", [0.0, 6.0]) if self.clamps else ("none", [])
             place = [padding, padding], self.stride, self.dilation, self.groups

@@ -142,9 +142,10 @@ def test_the_fused_network_clamps_several_pictures_while_it_convolves_and_one_af
         together = fused(shown)
     clamped = {"aten::clamp_", "aten::hardtanh_", "aten::relu6_"} & {event.key for event in seen.key_averages()}
     assert bool(clamped) == (pictures == 1)
-    # Who asks alone gets the very answer that comes in a batch.
+    # Who asks alone gets the answer that comes in a batch; kernels of other processors may round otherwise.
     with torch.inference_mode():
-        assert torch.equal(together, torch.cat([fused(picture[None]) for picture in shown]))
+        alone = torch.cat([fused(picture[None]) for picture in shown])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None:
