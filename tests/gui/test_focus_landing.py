@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidge
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
 from tests.helpers import full_account as full
+from tests.helpers.predict_tab import answered, open_tab, picture, with_endpoints
 from tests.helpers.scenes import Stage, stage_of
-from tests.helpers.window import activate, until
+from tests.helpers.window import activate, saying, until
 
 WIDE, NARROW = (1440, 900), (1024, 700)
 
@@ -183,3 +184,17 @@ async def test_after(make_application: Callable[..., Any], tmp_path: Path, size:
         await activate(stage.window)
         await held_by(expected, name)
         stage.close()
+
+
+async def test_the_keyboard_is_where_pictures_are_chosen_though_what_asked_for_them_is_gone(
+    make_application: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, tab = await open_tab(make_application, with_endpoints("a"))
+    taken: list[Callable[[list[Path]], object]] = []
+    monkeypatch.setattr("console.tabs.predict.collecting.choose_files", lambda _, take: taken.append(take))
+    await activate(tab.window())
+    saying(Button, tab.empty, "Choose pictures…").setFocus()
+    saying(Button, tab.empty, "Choose pictures…").click()
+    taken[0]([picture(tmp_path / "a.png")])
+    await answered(tab, 1)
+    assert tab.choose_button.hasFocus()

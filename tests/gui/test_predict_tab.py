@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
@@ -22,7 +21,7 @@ from console.tabs.predict.tab import PredictTab
 from console.widgets.forms.buttons import Button
 from tests.helpers.models import CLASSES, ModelServices, endpoint, enter
 from tests.helpers.predict_tab import AKITA, HUSKY, PUG, always, answered, open_tab, picture, png, with_endpoints
-from tests.helpers.window import activate, saying, texts, until
+from tests.helpers.window import texts, until
 from workers.errors.tree import ModelFailed, NotFound, Unreachable
 from workers.types import JobReport
 
@@ -139,20 +138,6 @@ def test_a_thousand_of_each_have_room(qtbot: Any) -> None:
     assert rows() > 1 and part.minimumSizeHint().width() < 200
     part.resize(600, 200)
     qtbot.waitUntil(lambda: rows() == 1)
-
-
-async def test_the_keyboard_is_where_pictures_are_chosen_though_what_asked_for_them_is_gone(
-    make_application: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, tab = await open_tab(make_application, with_endpoints("a"))
-    taken: list[Callable[[list[Path]], object]] = []
-    monkeypatch.setattr("console.tabs.predict.collecting.choose_files", lambda _, take: taken.append(take))
-    await activate(tab.window())
-    saying(Button, tab.empty, "Choose pictures…").setFocus()
-    saying(Button, tab.empty, "Choose pictures…").click()
-    taken[0]([picture(tmp_path / "a.png")])
-    await answered(tab, 1)
-    assert tab.choose_button.hasFocus()
 
 
 async def test_sorting_and_filtering_hide_nothing_unsaid(make_application: Callable[..., Any], tmp_path: Path) -> None:
