@@ -262,9 +262,10 @@ class ActivityPanel(Popover):
         rows: list[RunningRow | FinishedRow] = [*below(self, RunningRow), *below(self, FinishedRow)]
         found: list[Button | IconButton] = []
         for row in rows:
-            if row.item is item and not row.isHidden():
+            if row.item is item:
                 found += [*below(row, Button), *below(row, IconButton)]
-        found = [button for button in found if not button.isHidden() and button.isEnabled()]
+        # The other page may have a row of it, too.
+        found = [button for button in found if focus.usable(button)]
         return next((button for button in found if _called(button) == name), next(iter(found), None))
 
     def _fill_running(self) -> None:
