@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import shiboken6
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QListView, QStackedWidget, QVBoxLayout, QWidget
 
 from console.tabs.training.tab import TrainingTab
 from console.widgets.base import below
@@ -241,3 +241,26 @@ async def test_what_vanished_before_moves_the_keyboard_no_more_once_it_was_put_s
         await asyncio.sleep(0)
         QApplication.processEvents()
     assert QApplication.focusWidget() is None
+
+
+@pytest.mark.parametrize("way", ["give", "setFocus"])
+async def test_a_page_that_is_not_shown_does_not_take_the_keyboard_and_begins_there_later(
+    qtbot: Any, way: str
+) -> None:
+    stack = QStackedWidget()
+    qtbot.addWidget(stack)
+    pages = [QWidget(), QWidget()]
+    buttons = [Button("First"), Button("Second")]
+    for page, button in zip(pages, buttons, strict=True):
+        QVBoxLayout(page).addWidget(button)
+        stack.addWidget(page)
+    stack.show()
+    await activate(stack)
+    buttons[0].setFocus()
+    await held_by(buttons[0])
+    if way == "give":
+        give(buttons[1])
+    else:
+        buttons[1].setFocus()
+    assert QApplication.focusWidget() is buttons[0]
+    assert pages[1].focusWidget() is buttons[1]

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidge
 
 from console.widgets.base import below
 from console.widgets.forms.buttons import Button
+from console.widgets.forms.focus import give
 from tests.helpers import full_account as full
 from tests.helpers.predict_tab import answered, open_tab, picture, with_endpoints
 from tests.helpers.scenes import Stage, stage_of
@@ -104,6 +105,20 @@ async def a_deployment_refused(stage: Stage) -> QWidget:
     return stage.tab("endpoints").table.view  # type: ignore[no-any-return]
 
 
+async def a_deployment_refused_from_another_page(stage: Stage) -> QWidget:
+    await stage.deploy()
+    assert stage.dialog is not None
+    endpoints = stage.tab("endpoints")
+    endpoints.deploy_button.setFocus()
+    view: QWidget = stage.tab("training").table.view
+    stage.dialog.reject()
+    stage.dialog = None
+    give(view)
+    # What asked goes on only now, and its page is not shown.
+    await until(lambda: endpoints.focusWidget() is endpoints.table.view)
+    return view
+
+
 async def the_activity_closed(stage: Stage) -> QWidget:
     await stage.job()
     view = stage.tab("training").table.view
@@ -165,6 +180,7 @@ STEPS: dict[str, Callable[[Stage], Awaitable[QWidget]]] = {
     for step in (
         from_the_keyboard_of_the_header,
         a_deployment_refused,
+        a_deployment_refused_from_another_page,
         the_activity_closed,
         the_settings_closed,
         a_comparison_closed,

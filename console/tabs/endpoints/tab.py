@@ -406,7 +406,7 @@ class EndpointsTab(Tab):
     def _focus_list(self) -> None:
         """After a dialog: what had the focus before may be on another page, and the next in turn is Delete."""
         view = self.table.view
-        give(view if view.isVisible() else self.deploy_button)
+        give(view if view.isVisibleTo(self) else self.deploy_button)
 
     def _cli_place(self, services: Services, job_name: str, jobs: list[TrainingJob]) -> tuple[str, str, str] | None:
         """Region, model and role of what is deployed from a job, for its AWS CLI lines."""

@@ -4,8 +4,9 @@ Left alone, Qt gives it to whatever comes next in order: a button that deletes, 
 ``guard(app)`` sends it on instead: to the button's ``heir`` where it names one; to a button of the same words; after a
 deletion to the list it was made in; else, from the nearest panel outwards, to the primary button, or to the first
 thing there that takes the keyboard; at last to where it was before. Never to a button that deletes something, nor to
-an edge that is there to be dragged (``is_handle``): there it comes only by hand. ``first_place(page)`` is where it
-begins on a page that was opened.
+an edge that is there to be dragged (``is_handle``): there it comes only by hand. Nor to what is not seen, which Qt
+allows: code that ends late gives it to a page that was left meanwhile, and there it is when the page comes back.
+``first_place(page)`` is where it begins on a page that was opened.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ def guard(app: QApplication) -> None:
 
 
 def give(place: QWidget) -> None:
-    """Put the keyboard there, and leave it there whatever vanished just before."""
+    """Put the keyboard there, and leave it there whatever vanished just before.
+
+    Where ``place`` is on a page that is not shown, it only begins there the next time.
+    """
     place.setFocus(Qt.FocusReason.OtherFocusReason)
     keeper = _keeper() if _keeper is not None else None
-    if keeper is not None:
+    if keeper is not None and place.isVisible():
         keeper.accept(place)
 
 
@@ -60,6 +64,9 @@ class _Keeper(QObject):
         before = self._last_in(now.window())
         gone = old is not None and not shiboken6.isValid(old)
         inside = not gone and old is not None and old.window() is now.window()
+        if inside and old is not None and usable(old) and not now.isVisible():
+            old.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         # Our own code moved it within the window, and means it. Coming back from a dialog is another case.
         by_hand = inside and old is not None and usable(old) and not _is_page(now)
         lost = before is not None and before is not now and not usable(before)
