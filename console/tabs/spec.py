@@ -29,6 +29,11 @@ class TabSpec:
     changes: tuple[str, ...] = ()
 
     @property
+    def module(self) -> str:
+        """The name of the module that the tab's class is in."""
+        return self.target.partition(":")[0]
+
+    @property
     def loaded(self) -> bool:
         """True when the tab's class was imported already."""
         module, name = self.target.split(":")

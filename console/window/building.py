@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -18,6 +19,7 @@ from PySide6.QtGui import QGuiApplication, QWindow
 from console.context import AppContext
 from console.tabs import TabSpec
 from console.tabs.base import Tab
+from console.window.importing import prepare
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 QUIET_SECONDS = 0.4
 # Between two pieces of a page that nobody waits for: connecting and reading get most of the time.
 PAUSE_SECONDS = 0.02
+# Modules are imported for so long in one piece, and the one that was begun to its end: half a picture at 60 a second.
+IMPORT_SECONDS = 0.008
 INPUT = {
     QEvent.Type.MouseButtonPress,
     QEvent.Type.MouseButtonRelease,
@@ -88,6 +92,8 @@ class PageBuilder:
     def __init__(self, ctx: AppContext, specs: Mapping[str, TabSpec], owner: Owner) -> None:
         self._ctx, self._specs, self._owner = ctx, specs, owner
         self._begun: dict[str, Tab] = {}
+        # What is still to be imported for a tab, the next one last.
+        self._modules: dict[str, list[str]] = {}
         self._left = list(specs)
         self._wanted: list[str] = []
         self._may_run = False
@@ -134,14 +140,12 @@ class PageBuilder:
                     break
                 tab_id = (self._wanted or self._left)[0]
                 spec = self._specs[tab_id]
-                if not spec.loaded:
-                    # Its errors come again below.
-                    with contextlib.suppress(Exception):
-                        await asyncio.to_thread(spec.load)
-                        continue
-                    if tab_id not in self._left:
-                        continue
-                self._build_piece(tab_id, asked=tab_id in self._wanted)
+                if not spec.loaded and tab_id not in self._modules:
+                    self._modules[tab_id] = (await asyncio.to_thread(prepare, spec.module))[::-1]
+                elif not spec.loaded and self._modules[tab_id]:
+                    self._import_some(self._modules[tab_id])
+                else:
+                    self._build_piece(tab_id, asked=tab_id in self._wanted)
         finally:
             watch.deleteLater()
 
@@ -155,6 +159,13 @@ class PageBuilder:
                 async with asyncio.timeout(wait):
                     await self._woken.wait()
             wait = watch.left()
+
+    def _import_some(self, left: list[str]) -> None:
+        until = time.monotonic() + IMPORT_SECONDS
+        while left and time.monotonic() < until:
+            # Its errors come again when the tab's class is asked for.
+            with contextlib.suppress(Exception):
+                import_module(left.pop())
 
     def _build_piece(self, tab_id: str, *, asked: bool) -> None:
         try:

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import gc
 import inspect
 import os
+import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import delete, getCppPointer
@@ -33,6 +35,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             item.add_marker(pytest.mark.qt_log_ignore(OFFSCREEN_NOISE))
+
+
+def watched(make_class: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes the classes that Qt knows and a thread makes: see console/window/importing.py for what comes of it."""
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        made = make_class(*arguments, **options)
+        if threading.current_thread() is not threading.main_thread() and isinstance(made, type(QObject)):
+            MADE_IN_THREADS.append(f"{made.__module__}.{made.__qualname__}")
+        return made
+
+    return make
+
+
+MADE_IN_THREADS: list[str] = []
+builtins.__build_class__ = watched(builtins.__build_class__)
 
 
 def let_go_of_the_mouse() -> None:
@@ -119,6 +137,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     delete(loop._timer)
     # What a thread said as the loop was closed still arrives, in the next test.
     loop._timer = EndedTimers()
+    made_in_threads, MADE_IN_THREADS[:] = list(MADE_IN_THREADS), []
+    assert not made_in_threads, "classes that Qt knows are made in the GUI thread only"
     return True
 
 

@@ -244,9 +244,7 @@ async def test_what_vanished_before_moves_the_keyboard_no_more_once_it_was_put_s
 
 
 @pytest.mark.parametrize("way", ["give", "setFocus"])
-async def test_a_page_that_is_not_shown_does_not_take_the_keyboard_and_begins_there_later(
-    qtbot: Any, way: str
-) -> None:
+async def test_a_page_that_is_not_shown_does_not_take_the_keyboard_and_begins_there_later(qtbot: Any, way: str) -> None:
     stack = QStackedWidget()
     qtbot.addWidget(stack)
     pages = [QWidget(), QWidget()]
