@@ -17,6 +17,7 @@ from console.tabs.predict import TAB, collecting, messages, pictures
 from console.tabs.predict.asking import Asker
 from console.tabs.predict.choice import TargetChoice
 from console.tabs.predict.evaluation.page import EvaluationPage
+from console.tabs.predict.evaluation.report import EvaluationReport
 from console.tabs.predict.list_head import ListHead
 from console.tabs.predict.looking import Looking, Owner
 from console.tabs.predict.panel import ScorePanel
@@ -102,7 +103,10 @@ class PredictTab(Tab):
         self.panel = ScorePanel()
         self.panel.confusions.cellChosen.connect(self._cell_chosen)
         yield
-        self.evaluations = EvaluationPage(ctx, self._answering)
+        report = EvaluationReport(ctx.settings)
+        yield
+        self.evaluations = EvaluationPage(ctx, self._answering, report)
+        yield
         self.pages.addWidget(self.evaluations)
         self._sides = QStackedWidget()
         self._sides.addWidget(self.panel)

@@ -47,12 +47,15 @@ _FEWEST_ROWS, _MOST_ROWS, _REPORT_PIXELS = 2, 4, 340
 
 
 class EvaluationPage(QWidget):
-    """``asked()`` gives the targets chosen. Signals: ``shownChanged()``: others are shown in the panel."""
+    """``asked()`` gives the targets chosen, ``report`` shows one evaluation.
+
+    Signals: ``shownChanged()``: others are shown in the panel.
+    """
 
     shownChanged = Signal()
 
-    def __init__(self, ctx: AppContext, asked: Callable[[], list[str]], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, ctx: AppContext, asked: Callable[[], list[str]], report: EvaluationReport) -> None:
+        super().__init__()
         self._ctx, self._asked = ctx, asked
         self._control: EvaluationControl | None = None
         self._kept: tuple[Summary, ...] = ()
@@ -76,7 +79,7 @@ class EvaluationPage(QWidget):
         )
         self.table.set_actions(self._actions)
         self.table.selectionChanged.connect(self._chosen)
-        self.report = EvaluationReport(ctx.settings)
+        self.report = report
         self.comparison = ComparisonView()
         self._none = EmptyState("predict", "No evaluation chosen", "Choose one to see it, two to compare them.")
         self._stack = QStackedWidget()
