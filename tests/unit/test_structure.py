@@ -22,6 +22,10 @@ SLEEPS = r"\.sleep|\.wait\b|\.qWait"
 # Asks the operator first, and says in words that nothing is connected.
 ASKS_ITSELF = {"console/tabs/data/deleting.py:_ask"}
 
+# A file that is named in a document by the end of its path; and one that is named as what not to do.
+NAMED_FILE = re.compile(r"`(\w[\w.-]*(?:/[\w.-]+)+\.(?:py|json|toml|md))`")
+NO_FILES = {"s3/s3_listing.py"}
+
 # What says all about itself: none, one, a pair; and how one unit is counted in another.
 PLAIN_NUMBERS = ("0", "1", "-1", "2", "0.0", "1.0", "-1.0", "2.0")
 UNITS = re.compile(r"_?(MINUTE|HOUR|DAY|[KMG]IB|MEGABYTE|(SECONDS|MINUTES)_(A|AN|OF_A)_\w+)")
@@ -189,6 +193,24 @@ def numbers(value: ast.expr | None) -> list[str]:
         for node in ast.walk(value)
     )
     return [ast.unparse(value)] if value is not None and calculated else []
+
+
+def test_documents_name_files_that_there_are() -> None:
+    """Who moves a module moves what is said of it, too."""
+    folders = [*CODE, "docs", "resources"]
+    paths = [path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    named = {
+        (document.name, name)
+        for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+        for name in NAMED_FILE.findall(source(document))
+    }
+    assert len(named) > 20
+    missing = [
+        f"{document}: {name}"
+        for document, name in sorted(named)
+        if name not in NO_FILES and not any(f"/{path}".endswith(f"/{name}") for path in paths)
+    ]
+    assert missing == []
 
 
 def test_numbers_have_a_reason_beside_them() -> None:
