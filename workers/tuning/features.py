@@ -30,6 +30,8 @@ _KEY_LENGTH = 12
 _JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 # The pass over all pictures takes longer than a trial, whose limit the operator set.
 LEAST_RUNTIME = 4 * 3600
+# Its rules (which pictures are in which split) and what it installs (the weights) are JSON and text.
+_SOURCES = frozenset({".py", ".json", ".txt"})
 _POLL_SECONDS = (0.5, 5.0)
 # The longer it has taken, the longer until the next look: what is waited for in vain is a small share of the whole.
 _POLL_GROWTH = 1.05
@@ -178,8 +180,8 @@ def features_spec(spec: TuningSpec, name: str) -> TrainingSpec:
 
 
 def _script_hash() -> str:
-    """Another version of the training script may make other features."""
+    """Another version of the training script may make other features, and so may its rules and requirements."""
     digest = hashlib.sha256()
-    for path in sorted(TRAINING_SOURCE.rglob("*.py")):
+    for path in sorted(path for path in TRAINING_SOURCE.rglob("*") if path.suffix in _SOURCES):
         digest.update(path.relative_to(TRAINING_SOURCE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -180,15 +180,16 @@ class Account:
         return steps
 
 
-def test_the_features_key_follows_the_script_in_all_of_its_rooms(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["package/room/features.py", "package/room/folders.json", "requirements.txt"])
+def test_the_features_key_follows_the_script_in_all_of_its_rooms(tmp_path, monkeypatch, name):
     monkeypatch.setattr("workers.tuning.features.TRAINING_SOURCE", tmp_path)
-    module = tmp_path / "package" / "room" / "features.py"
-    module.parent.mkdir(parents=True)
+    module = tmp_path / name
+    module.parent.mkdir(parents=True, exist_ok=True)
     keys = []
     for text in ("a = 1", "a = 2", "a = 1"):
         module.write_text(text)
         keys.append(features_key())
-    module.rename(tmp_path / "features.py")
+    module.rename(tmp_path / f"other{module.suffix}")
     assert keys[0] == keys[2] != keys[1] and features_key() != keys[0]
 
 
