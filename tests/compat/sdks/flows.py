@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 from tests.compat.clients import running
-from tests.compat.environments import environment
+from tests.compat.environments import REPOSITORY, environment
 from tests.compat.outcome import Outcome, Wrong
+from tests.helpers.pictures import draw_picture, make_folder
 from tests.helpers.sagemaker_jobs import ALL_S3, TRUST
 from tests.helpers.sandbox import SandboxProcess
 
@@ -35,6 +37,7 @@ def judge(outcome: Outcome) -> None:
             "COMPAT_BUCKET": BUCKET,
             "COMPAT_ROLE": _role(sandbox),
             "COMPAT_SOURCE": str(HERE / "source"),
+            "COMPAT_OURS": str(_ours(folder)),
         }
         sandbox.client("s3").create_bucket(Bucket=BUCKET)
         command = [str(python), str(HERE / f"{outcome.name}.py")]
@@ -48,6 +51,24 @@ def judge(outcome: Outcome) -> None:
         if left:
             raise Wrong(f"it deleted what it had made, and there is still {', '.join(left)}")
         outcome.right += 1
+
+
+def _ours(folder: Path) -> Path:
+    """A folder with what a person has who goes on from ours: a copy of ``training``, and pictures."""
+    ours = folder / "ours"
+    shutil.copytree(REPOSITORY / "training", ours / "training", ignore=shutil.ignore_patterns("__pycache__"))
+    make_folder(ours / "pictures", classes=2, per_class=10)
+    draw_picture(1, 2).save(ours / "asked.jpg")
+    return ours
+
+
+def _ours(folder: Path) -> Path:
+    """What a person has who goes on from our script: a copy of ``training``, and pictures of their own."""
+    ours = folder / "ours"
+    shutil.copytree(REPOSITORY / "training", ours / "training", ignore=shutil.ignore_patterns("__pycache__"))
+    make_folder(ours / "pictures", classes=2, per_class=10)
+    draw_picture(1, 2).save(ours / "asked.jpg")
+    return ours
 
 
 def _role(sandbox: SandboxProcess) -> str:

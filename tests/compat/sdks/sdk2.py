@@ -14,10 +14,11 @@ from sagemaker.inputs import TrainingInput
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
 from sagemaker.pytorch import PyTorch, PyTorchModel
 from sagemaker.pytorch.processing import PyTorchProcessor
-from sagemaker.serializers import JSONSerializer
+from sagemaker.serializers import DataSerializer, JSONSerializer
 from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner
 
 BUCKET, ROLE, SOURCE = (os.environ[name] for name in ("COMPAT_BUCKET", "COMPAT_ROLE", "COMPAT_SOURCE"))
+OURS = Path(os.environ["COMPAT_OURS"])
 METRICS = [{"Name": "loss", "Regex": r"loss=([0-9\.]+)"}]
 VERSION = {"framework_version": "2.6", "py_version": "py312"}
 JSON = {"serializer": JSONSerializer(), "deserializer": JSONDeserializer()}
@@ -104,6 +105,33 @@ transformer.transform(f"s3://{BUCKET}/ask/", content_type="application/json", sp
 lines = s3.get_object(Bucket=BUCKET, Key="told/one.jsonl.out")["Body"].read().decode().splitlines()
 assert [json.loads(line)["asked"]["n"] for line in lines] == [1, 2], lines
 right("PyTorchModel.transformer and transform")
+
+ours = PyTorch(
+    entry_point="train.py", source_dir=str(OURS / "training"), output_path=f"s3://{BUCKET}/out",
+    hyperparameters={"epochs": 2, "views": 1, "image-size": 96, "batch_size": 8, "seed": 1},
+    disable_profiler=True, debugger_hook_config=False, **common, **VERSION,
+)  # fmt: skip
+ours.fit({"training": TrainingInput(session.upload_data(str(OURS / "pictures"), BUCKET, "pictures"))}, logs="All")
+right("PyTorch.fit of a copy of our training folder")
+# Its own code goes into the model's archive: all of the folder in the place of what lies there, or the handler alone.
+sources = {
+    "a copy of our training folder": {"entry_point": "inference.py", "source_dir": str(OURS / "training")},
+    "our handler alone": {"entry_point": str(OURS / "training" / "inference.py")},
+}
+told = []
+for what, source in sources.items():
+    served = PyTorchModel(ours.model_data, ROLE, sagemaker_session=session, **source, **VERSION)
+    predictor = served.deploy(
+        1, "ml.m5.large", serializer=DataSerializer(content_type="image/jpeg"), deserializer=JSONDeserializer()
+    )
+    told.append(predictor.predict((OURS / "asked.jpg").read_bytes()))
+    predictor.delete_endpoint(delete_endpoint_config=True)
+    client.get_waiter("endpoint_deleted").wait(
+        EndpointName=predictor.endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    right(f"PyTorchModel.deploy with {what}")
+assert told[0] == told[1] and sorted(told[0]["classes"]) == ["Breed 1", "Breed 2"], told
+right("both answer the same of a picture")
 for name in [model["ModelName"] for model in client.list_models()["Models"]]:
     client.delete_model(ModelName=name)
 right("delete_model")

@@ -24,9 +24,11 @@ from sagemaker.core.shapes import (
 from sagemaker.core.training.configs import Compute, InputData, MetricDefinition, SourceCode
 from sagemaker.core.transformer import Transformer
 from sagemaker.train import ModelTrainer
+from sagemaker.train.distributed import Torchrun
 from sagemaker.train.tuner import HyperparameterTuner
 
 BUCKET, ROLE, SOURCE = (os.environ[name] for name in ("COMPAT_BUCKET", "COMPAT_ROLE", "COMPAT_SOURCE"))
+OURS = Path(os.environ["COMPAT_OURS"])
 IMAGES = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 TRAINING, INFERENCE = f"{IMAGES}/pytorch-training:2.6.0-cpu-py312", f"{IMAGES}/pytorch-inference:2.6.0-cpu-py312"
 
@@ -151,3 +153,39 @@ assert [json.loads(line)["asked"]["n"] for line in lines] == [1, 2], lines
 right("Transformer.transform")
 model.delete()
 right("Model.delete")
+
+parallel = ModelTrainer(
+    sagemaker_session=session,
+    role=ROLE,
+    training_image=TRAINING,
+    base_job_name="sdk3-ours",
+    source_code=SourceCode(source_dir=str(OURS / "training"), entry_script="train.py", requirements="requirements.txt"),
+    distributed=Torchrun(process_count_per_node=1),
+    compute=Compute(instance_type="ml.m5.large", instance_count=2),
+    output_data_config=OutputDataConfig(s3_output_path=f"s3://{BUCKET}/out"),
+    hyperparameters={"epochs": 2, "views": 1, "image-size": 96, "batch_size": 8, "seed": 1},
+)
+pictures = session.upload_data(str(OURS / "pictures"), BUCKET, "pictures")
+parallel.train(input_data_config=[InputData(channel_name="training", data_source=pictures)], wait=True, logs=True)
+job = TrainingJob.get(parallel._latest_training_job.training_job_name)
+assert job.training_job_status == "Completed"
+right("ModelTrainer.train of a copy of our training folder under Torchrun on two instances")
+container = ContainerDefinition(
+    image=INFERENCE,
+    model_data_url=job.model_artifacts.s3_model_artifacts,
+    environment={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+)
+model = Model.create(model_name="ours", primary_container=container, execution_role_arn=ROLE)
+variant = ProductionVariant(
+    variant_name="AllTraffic", model_name="ours", initial_instance_count=1, instance_type="ml.m5.large"
+)
+config = EndpointConfig.create(endpoint_config_name="ours", production_variants=[variant])
+endpoint = Endpoint.create(endpoint_name="ours", endpoint_config_name="ours")
+endpoint.wait_for_status("InService")
+told = endpoint.invoke(body=(OURS / "asked.jpg").read_bytes(), content_type="image/jpeg")
+assert sorted(json.loads(told.body.read())["classes"]) == ["Breed 1", "Breed 2"]
+endpoint.delete()
+endpoint.wait_for_delete()
+config.delete()
+model.delete()
+right("an endpoint of the model as the job left it")
