@@ -59,7 +59,7 @@ compat-notebook: $(STAMP)  ## Run a course's notebook cell by cell in a notebook
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[notebook]'
 	$(TEST_ENV) $(BIN)/python -m pytest -q tests/compat/notebook/course.py
 
-compat: $(STAMP)  ## Run clients, SDKs, AWS's container toolkits and moto's own tests (hours; PARTS="s5cmd sdks" only those)
+compat: $(STAMP)  ## Run clients, SDKs, AWS's container toolkits and moto's own tests (half an hour, the first time more: 12 GB are installed; PARTS="s5cmd sdks" only those)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.compat $(PARTS)
 
 clean:  ## Remove .venv and caches

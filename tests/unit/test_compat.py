@@ -12,6 +12,7 @@ import torch
 from tests.compat import __main__ as compat
 from tests.compat import environments
 from tests.compat.containers import room, serving, training
+from tests.compat.moto import run as moto
 from tests.compat.outcome import NotJudged, Outcome, Status, Wrong, judged, status, table
 
 
@@ -95,6 +96,15 @@ def test_a_bad_request_needs_a_sentence_from_both(
 ) -> None:
     found = serving.differs(QUESTION, serving.Told(*ours), serving.Told(*theirs), serving.SAME)
     assert (says in found) if says else found == ""
+
+
+def test_an_excuse_that_is_not_needed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    excused = next(iter(moto.nearer()))
+    verdicts = [moto.Verdict(test, moto.RIGHT, "", {}) for test in (excused, "tests/test_s3/test_s3.py::test_any")]
+    monkeypatch.setattr(moto, "compare", lambda *_, **__: verdicts)
+    outcome = judged("moto-s3", moto.judge_service)
+    assert (outcome.right, outcome.wrong) == (2, [])
+    assert outcome.notes[1:] == [f"listed as what cannot be right, and right: {excused}"]
 
 
 def saved(**tensors: list[float]) -> bytes:
