@@ -97,6 +97,17 @@ def test_a_choice_shortens_first_what_tells_least(qtbot: QtBot) -> None:
     assert box.fitting(metrics, "no bucket", 999) == "no bucket"
 
 
+def test_items_that_begin_alike_are_told_apart_by_their_ends(qtbot: QtBot) -> None:
+    names = [f"dogs-20261128-{time}, here" for time in ("101500", "143006", "143007")]
+    box = ComboBox([(name, name) for name in names])
+    qtbot.addWidget(box)
+    metrics = box.fontMetrics()
+    shown = [box.fitting(metrics, name, metrics.horizontalAdvance("dogs-2026…06, here")) for name in names]
+    assert len(set(shown)) == 3 and all(text.startswith("…") for text in shown)
+    box.set_items([("a", names[0]), ("b", "cats")])
+    assert box.fitting(metrics, names[0], metrics.horizontalAdvance("dogs-2026…06, here")).startswith("dogs")
+
+
 def test_new_items_keep_the_choice_and_tell_only_changes(qtbot: QtBot) -> None:
     box = ComboBox([("a", "A"), ("b", "B")], "b")
     qtbot.addWidget(box)

@@ -313,7 +313,19 @@ class ComboBox(QComboBox):
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def fitting(self, metrics: QFontMetrics, text: str, width: int) -> str:
-        """``text`` in ``width`` pixels: what stands after ``shorten_after`` is shortened first, in its middle."""
+        """``text`` in ``width`` pixels: what stands after ``shorten_after`` is shortened first, in its middle.
+
+        Where another item begins with all that is left of its beginning, its end is shown instead: names of jobs
+        differ in the time at their end.
+        """
+        short = self._shortened(metrics, text, width)
+        begins, cut, _ = short.partition("…")
+        others = {self.itemText(at) for at in range(self.count())} - {text}
+        if short != text and cut and not self.shorten_after and any(other.startswith(begins) for other in others):
+            return metrics.elidedText(text, Qt.TextElideMode.ElideLeft, width)
+        return short
+
+    def _shortened(self, metrics: QFontMetrics, text: str, width: int) -> str:
         head, between, tail = text.rpartition(self.shorten_after) if self.shorten_after else ("", "", text)
         room = width - metrics.horizontalAdvance(head + between)
         if between and room >= metrics.horizontalAdvance("m…m"):
