@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from sagedeck_training.data.dataset import DataError
 from sagedeck_training.data.decoding import DecodingFailed
@@ -65,7 +66,17 @@ def _failed(message: str) -> int:
     return 1
 
 
+def _leave(status: int) -> NoReturn:
+    """End this process, of which all is written and closed, without taking torch apart module by module.
+
+    That takes a processor a third of a second, which is half of a trial on prepared features.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    # Told to stop when all is saved and Python only takes itself down: the job has completed, it is not to be killed.
+    # Told to stop when all is saved and the process is about to end: the job has completed, it is not to be killed.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(main(sys.argv[1:]))
+    _leave(main(sys.argv[1:]))

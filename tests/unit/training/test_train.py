@@ -58,9 +58,9 @@ def test_it_runs_from_a_plain_shell_without_torchs_compiler(small_folder: Path, 
     # The compiler's import takes longer than training a head; only torch.optim and torch.compile need it.
     script = str(TRAINING / "train.py")
     program = (
-        f"import runpy, sys; sys.path.insert(0, {str(TRAINING)!r}); sys.argv[0] = {script!r}\n"
-        f"try: runpy.run_path({script!r}, run_name='__main__')\n"
-        "except SystemExit as end: print('code', end.code, 'torch._dynamo' in sys.modules)"
+        f"import os, runpy, sys; sys.path.insert(0, {str(TRAINING)!r}); sys.argv[0] = {script!r}\n"
+        "os._exit = lambda code: print('code', code, 'torch._dynamo' in sys.modules)\n"
+        f"runpy.run_path({script!r}, run_name='__main__')"
     )
     options = ["--data-dir", str(small_folder), "--model-dir", str(tmp_path / "m"), *SMALL, "--epochs", "1"]
     ran = subprocess.run(
@@ -187,6 +187,17 @@ def test_a_stop_that_comes_when_all_is_done_does_not_kill(tmp_path: Path) -> Non
         env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0
+
+
+def test_the_process_ends_with_its_work(tmp_path: Path) -> None:
+    # Taking torch apart takes half as long as a trial.
+    (tmp_path / "sitecustomize.py").write_text("import atexit\natexit.register(print, 'taken apart')\n", encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, str(TRAINING / "train.py"), "--data-dir", str(tmp_path / "none"), "--model-dir", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 1 and "There is no folder" in ended.stderr
+    assert "taken apart" not in ended.stdout
 
 
 def test_sigterm_saves_the_best_model_and_ends_well(small_folder: Path, tmp_path: Path) -> None:
