@@ -10,6 +10,7 @@ from typing import Any
 
 from workers.aws.s3_uri import S3Uri
 from workers.launcher.request import LaunchRequest, Range
+from workers.launcher.source import script_mode, source_archive
 
 _SHORT = frozenset({"Tags", "ResourceConfig", "StoppingCondition", "OutputDataConfig", "CheckpointConfig"})
 # Where a script finds them; the default of AWS and of the SDK.
@@ -17,8 +18,10 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 # What needs no quotes in the short form.
 _PLAIN = re.compile(r"[\w .:/+@-]*")
 # The SDK's drivers in the folder sm_drivers start the script.
-_ENTRYPOINT = ["/bin/bash"]
-_ARGUMENTS = ["-c", "chmod +x {0} && {0}".format("/opt/ml/input/data/sm_drivers/sm_train.sh")]
+_ENTRY = {
+    "ContainerEntrypoint": ["/bin/bash"],
+    "ContainerArguments": ["-c", "chmod +x {0} && {0}".format("/opt/ml/input/data/sm_drivers/sm_train.sh")],
+}
 # Where the SDK uploads a tuning job's code is known only once it has done so.
 CODE_ARCHIVE, DRIVERS = "CODE_ARCHIVE", "DRIVERS"
 
@@ -26,20 +29,19 @@ CODE_ARCHIVE, DRIVERS = "CODE_ARCHIVE", "DRIVERS"
 def training_parameters(request: LaunchRequest) -> dict[str, object]:
     """The parameters of CreateTrainingJob for a request.
 
-    The folders of its channels ``code`` and ``sm_drivers`` are uploaded by the launch.
+    The folders of its channels ``code`` and ``sm_drivers``, or its archive in script mode, are uploaded by the launch.
     """
     inputs = S3Uri(request.bucket, request.prefix).below(request.job_name, "input")
-    channels = {
-        **request.channels, "code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers",
-    }  # fmt: skip
+    drivers, entry, code = {"code": f"{inputs}/code", "sm_drivers": f"{inputs}/sm_drivers"}, _ENTRY, {}
+    if request.script_mode:
+        drivers, entry, code = {}, {}, script_mode(request, source_archive(request))
+    channels = {**request.channels, **drivers}
     return {
         "TrainingJobName": request.job_name,
-        "AlgorithmSpecification": {
-            **_algorithm(request), "ContainerEntrypoint": _ENTRYPOINT, "ContainerArguments": _ARGUMENTS,
-        },
+        "AlgorithmSpecification": {**_algorithm(request), **entry},
         **_job(request),
         "InputDataConfig": [_channel(name, uri) | {"InputMode": "File"} for name, uri in channels.items()],
-        "HyperParameters": dict(request.hyperparameters),
+        "HyperParameters": {**request.hyperparameters, **code},
         "Tags": _tags(request),
     }  # fmt: skip
 
@@ -70,11 +72,10 @@ def tuning_parameters(request: LaunchRequest) -> dict[str, Any]:
     if band is not None:
         resources = {"MinResource": band.least, "MaxResource": band.most}
         config["StrategyConfig"] = {"HyperbandStrategyConfig": resources}
-    code = {"sagemaker_program": request.entry_script, "sagemaker_submit_directory": CODE_ARCHIVE}
     definition = {
         "AlgorithmSpecification": _algorithm(request),
         **_job(request),
-        "StaticHyperParameters": {**request.hyperparameters, **code},
+        "StaticHyperParameters": {**request.hyperparameters, **script_mode(request, CODE_ARCHIVE)},
         "InputDataConfig": [
             *(_channel(name, uri) for name, uri in request.channels.items()),
             _channel("sm_drivers", DRIVERS) | {"InputMode": "File"},

@@ -80,7 +80,8 @@ class LaunchRequest:
     ``requirements_text``, when it is not ``None``, replaces the file ``requirements`` of ``source_dir``.
     ``max_wait_seconds`` asks for spot instances; ``checkpoint_uri`` is where checkpoints are kept (``s3://…``), each
     job of a tuning job below its own name. ``role_arn`` may come last; nothing is sent without it.
-    ``environment`` may hold secrets. Raises ``InvalidInput`` when it is made of what cannot be.
+    ``script_mode``: the image's toolkit starts the script, as it does in the jobs of a tuning job, instead of SDK 3's
+    drivers; for one process. ``environment`` may hold secrets. Raises ``InvalidInput`` when it is made of what cannot be.
     """
 
     job_name: str
@@ -102,6 +103,7 @@ class LaunchRequest:
     checkpoint_uri: str
     # One for each host, and one for each GPU of a host: torchrun starts them.
     several_processes: bool
+    script_mode: bool
     environment: Mapping[str, str] = field(repr=False)
     max_wait_seconds: int | None = None
     requirements_text: str | None = None
@@ -152,6 +154,8 @@ class LaunchRequest:
             return "Its checkpoints must lie in a folder in S3 (s3://bucket/folder)."
         if not self.channels or any(S3Uri.find(uri) is None for uri in self.channels.values()):
             return "Each of its channels must be a folder in S3 (s3://bucket/folder)."
+        if self.script_mode and self.several_processes:
+            return "In script mode nothing starts several processes."
         part = self.tuning
         if part is None:
             return None

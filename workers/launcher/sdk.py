@@ -8,7 +8,9 @@ sagemaker-train 1.27 (``sagemaker/train/model_trainer.py``, ``sagemaker/core/hel
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,7 +41,7 @@ from workers.aws.session import client_config
 from workers.deadlines import bound
 from workers.errors.tree import InvalidInput
 from workers.launcher.request import Launched, LaunchRequest
-from workers.launcher.source import IGNORED_SOURCES, staged_source
+from workers.launcher.source import IGNORED_SOURCES, script_mode, source_archive, staged_source
 from workers.types import Backend
 
 # The script's files are small: their way, not their size, takes the time.
@@ -197,7 +199,22 @@ class SdkLauncher:
         trainer = self.trainer(request, source).with_metric_definitions(
             [MetricDefinition(name=metric.name, regex=metric.regex) for metric in request.metric_definitions]
         )
+        if request.script_mode:
+            # Without source code the SDK names no entry point; the image's own starts what these two name.
+            trainer.source_code = None
+            trainer.hyperparameters = {**request.hyperparameters, **script_mode(request, self._upload(request, source))}
         channels = [InputData(channel_name=name, data_source=uri) for name, uri in sorted(request.channels.items())]
         trainer.train(input_data_config=channels, wait=False, logs=False)
         job = trainer._latest_training_job
         return Launched(job.training_job_name, job.training_job_arn)
+
+    def _upload(self, request: LaunchRequest, source: str) -> str:
+        """Upload the folder ``source`` as an archive; its S3 URI."""
+        place = S3Uri.parse(source_archive(request))
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for path in sorted(Path(source).rglob("*")):
+                if path.is_file():
+                    tar.add(path, arcname=path.relative_to(source).as_posix())
+        self._session.s3_client.put_object(Bucket=place.bucket, Key=place.key, Body=packed.getvalue())
+        return str(place)

@@ -8,9 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from workers.aws.s3_uri import S3Uri
 from workers.launcher.request import LaunchRequest
 
+# Where ModelTrainer puts what it uploads for a job.
+_ARCHIVE = ("input", "sourcedir.tar.gz")
 IGNORED_SOURCES = ["__pycache__", "*.pyc", ".*"]
+
+
+def source_archive(request: LaunchRequest) -> str:
+    """The S3 URI of the source of a job in script mode."""
+    return str(S3Uri(request.bucket, request.prefix).below(request.job_name, *_ARCHIVE))
+
+
+def script_mode(request: LaunchRequest, archive: str) -> dict[str, str]:
+    """The hyperparameters by which an image's toolkit finds the script."""
+    return {"sagemaker_program": request.entry_script, "sagemaker_submit_directory": archive}
 
 
 @contextmanager

@@ -78,13 +78,16 @@ class Training:
         self._finished: dict[tuple[str, datetime], TrainingJob] = {}
         self._describing = asyncio.Semaphore(CONCURRENT_DESCRIBES)
 
-    async def launch(self, spec: TrainingSpec) -> str:
+    async def launch(self, spec: TrainingSpec, *, script_mode: bool = False) -> str:
         """Upload the training code and create the job; returns the job's name once it exists.
+
+        ``script_mode``: a single process is started by the image's toolkit, as the jobs of a tuning job are.
 
         A job that was created although the launch failed or was cancelled is stopped; see ``SageDeckError.left``.
         With ``continue_from`` the job gets a copy of these checkpoints first, a few files below its own name.
         """
         request = launch_request(spec, self._session.region)
+        request = replace(request, script_mode=script_mode and not request.several_processes)
         if spec.continue_from:
             await self._copies.copy(spec.continue_from, request.checkpoint_uri)
         request = replace(request, role_arn=await self._roles.ensure_training_role(spec.output_bucket))

@@ -42,6 +42,7 @@ def launch_request(spec: TrainingSpec, region: str, role_arn: str = "") -> Launc
         max_wait_seconds=max_wait_seconds(spec.max_runtime_seconds) if spec.spot else None,
         checkpoint_uri=checkpoint_uri(spec.output_bucket, spec.job_name) if keeps_checkpoints(spec) else "",
         several_processes=spec.instance_count > 1 or gpus(spec.instance_type) > 1,
+        script_mode=False,
         hyperparameters={
             "backbone": spec.backbone,
             "epochs": str(spec.epochs),

@@ -32,9 +32,9 @@ _JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 LEAST_RUNTIME = 4 * 3600
 # Its rules (which pictures are in which split) and what it installs (the weights) are JSON and text.
 _SOURCES = frozenset({".py", ".json", ".txt"})
-_POLL_SECONDS = (0.5, 5.0)
+_POLL_SECONDS = (0.4, 5.0)
 # The longer it has taken, the longer until the next look: what is waited for in vain is a small share of the whole.
-_POLL_GROWTH = 1.05
+_POLL_GROWTH = 1.03
 
 OnStep = Callable[[TuningStep], None]
 
@@ -84,7 +84,8 @@ class Features:
                 return found
         name = f"{NAME}{key}-{len(earlier) + 1}"
         on_step(TuningStep("features", name, "Computing the features of all pictures once"))
-        await self._training.launch(features_spec(spec, name))
+        # As the trials are started: where jobs are forked from a process that has torch loaded, it begins at once.
+        await self._training.launch(features_spec(spec, name), script_mode=True)
         return await self._finished(name)
 
     async def awaiting(self, job: TrainingJob) -> dict[str, TuningSpec | None]:

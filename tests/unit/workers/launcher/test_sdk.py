@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import io
 import json
 import re
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -319,3 +321,31 @@ def test_the_cli_line_of_a_tuning_job_is_the_request_that_is_sent(recorded, chan
     for parameters in (sent, made):
         parameters["TrainingJobDefinition"] = as_set(parameters["TrainingJobDefinition"])
     assert json.dumps(made, sort_keys=True) == json.dumps(sent, sort_keys=True)
+
+
+def test_a_job_in_script_mode_has_its_source_in_an_archive_and_no_entry_point(recorded):
+    launcher, requests = recorded[0], recorded[4].requests
+    before = len(requests)
+    spec = dataclasses.replace(SPEC, job_name="features-1", instance_count=1, requirements="pandas>=2.2")
+    request = dataclasses.replace(launch_request(spec, "us-east-1", ROLE), script_mode=True)
+    assert asyncio.run(launcher.launch(request)).job_name == "features-1"
+    made = requests[before:]
+    sent = next(json.loads(body) for _, _, operation, body in made if operation == "CreateTrainingJob")
+    assert as_set(read_back(command_line("create-training-job", training_parameters(request)))) == as_set(sent)
+    assert "ContainerEntrypoint" not in sent["AlgorithmSpecification"]
+    assert [channel["ChannelName"] for channel in sent["InputDataConfig"]] == ["training"]
+    archive = sent["HyperParameters"].pop("sagemaker_submit_directory")
+    assert sent["HyperParameters"] == {**request.hyperparameters, "sagemaker_program": "train.py"}
+    uploads = {path: body for method, path, _, body in made if method == "PUT"}
+    assert list(uploads) == [f"/{archive.removeprefix('s3://')}"]
+    with tarfile.open(fileobj=io.BytesIO(*uploads.values())) as tar:
+        names = set(tar.getnames())
+        requirements = tar.extractfile("requirements.txt")
+        assert requirements is not None and requirements.read() == b"pandas>=2.2\n"
+    assert {"train.py", "sagedeck_training/run.py"} <= names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_nothing_would_start_several_processes_in_script_mode():
+    with pytest.raises(InvalidInput, match="several processes"):
+        dataclasses.replace(launch_request(SPEC, "us-east-1", ROLE), script_mode=True)
