@@ -19,7 +19,7 @@ from .fitting.finetune import rates, sample
 from .fitting.fit import Batch, FeatureBatches, Fitted, fit
 from .fitting.resident import picture_batches
 from .fitting.weight_decay import choose, told
-from .machine import device
+from .machine import device, memory
 from .machine.distributed import Group
 from .machine.stopping import Stop, Stopped
 from .network.feature_store import FeatureStoreError, Origin, Store, read_store, write_store
@@ -169,13 +169,15 @@ class Run:
     def _keeper(self, classifier: Classifier, dataset: Dataset, store: Store | None) -> Keeper:
         """The checkpoint, and what one must have been made of to be gone on from."""
         settings = self.settings
+        if settings.checkpoint_dir is None:
+            return Keeper(None, {}, self.group, self.say)
         given = settings.public()
         # More epochs are a reason to go on; how long one waits for a better epoch changes nothing that is there.
         for name in ("epochs", "patience", "prepare_features", "weights"):
             del given[name]
         data = store.origin.content_hash if store is not None and settings.data_dir is None else _listing(dataset)
         identity = {**given, "weights": state_hash(classifier.backbone), "classes": dataset.folders, "data": data}
-        return Keeper(settings.checkpoint_dir, identity if settings.checkpoint_dir else {}, self.group, self.say)
+        return Keeper(settings.checkpoint_dir, identity, self.group, self.say)
 
     def _train_head(
         self, classifier: Classifier, dataset: Dataset, sets: dict[str, FeatureSet], store: Store | None
@@ -187,14 +189,15 @@ class Run:
             self.say(NO_VALIDATION)
         # A step takes less time than it takes several threads to meet.
         torch.set_num_threads(1)
+        memory.keep()
         keeper = self._keeper(classifier, dataset, store)
         with self.timed("training"):
             head.standardise_by(sets["train"].features.flatten(0, 1).float())
             saved = keeper.read()
+            batches = self._batches(sets, group)
             if self.settings.weight_decay == "auto":
-                self._choose_decay(head, sets, saved, is_validated)
+                self._choose_decay(head, sets, saved, is_validated, batches)
             settings = self.settings
-            batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, group)
             groups = [(list(head.parameters()), settings.learning_rate)]
             fitted = fit(
                 head, groups, batches, settings, group, self.stop, self.say, saved=saved,
@@ -207,8 +210,16 @@ class Run:
         batch = Batch(tests.features[share, 0].float(), tests.labels[share], len(share), paths)
         return fitted, self._test(head, [batch] if share else [], len(dataset.folders))
 
+    def _batches(self, sets: dict[str, FeatureSet], group: Group) -> FeatureBatches:
+        return FeatureBatches(sets["train"], sets["valid"], self.settings.batch_size, self.settings.seed, group)
+
     def _choose_decay(
-        self, head: Head, sets: dict[str, FeatureSet], saved: Mapping[str, Any] | None, is_validated: bool
+        self,
+        head: Head,
+        sets: dict[str, FeatureSet],
+        saved: Mapping[str, Any] | None,
+        is_validated: bool,
+        batches: FeatureBatches,
     ) -> None:
         """Settle the weight decay: as the checkpoint says, else by validation, in the first process for all."""
         settings, group = self.settings, self.group
@@ -218,9 +229,8 @@ class Run:
         elif is_validated:
             with self.timed("choosing weight decay"):
                 if group.is_first:
-                    alone = Group(place=group.place)
-                    batches = FeatureBatches(sets["train"], sets["valid"], settings.batch_size, settings.seed, alone)
-                    found = choose(head, batches, settings, self.stop).public()
+                    alone = batches if group.world == 1 else self._batches(sets, Group(place=group.place))
+                    found = choose(head, alone, settings, self.stop).public()
                 found = group.gather_json(found)[0]
             if found["tried"]:
                 self.say(told(found))

@@ -81,7 +81,9 @@ class LaunchRequest:
     ``max_wait_seconds`` asks for spot instances; ``checkpoint_uri`` is where checkpoints are kept (``s3://…``), each
     job of a tuning job below its own name. ``role_arn`` may come last; nothing is sent without it.
     ``script_mode``: the image's toolkit starts the script, as it does in the jobs of a tuning job, instead of SDK 3's
-    drivers; for one process. ``environment`` may hold secrets. Raises ``InvalidInput`` when it is made of what cannot be.
+    drivers; for one process. ``environment`` may hold secrets.
+
+    Raises ``InvalidInput`` when it is made of what cannot be.
     """
 
     job_name: str

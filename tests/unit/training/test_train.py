@@ -15,6 +15,8 @@ import pytest
 import torch
 
 import train
+from sagedeck_training import run as run_module
+from sagedeck_training.network.model import state_hash
 from tests.helpers.paths import TRAINING
 from tests.helpers.pictures import draw_picture
 
@@ -83,6 +85,18 @@ def test_prepared_features_give_the_same_run_without_the_pictures(small_folder: 
         expected = [row[name] for row in direct["curves"]]
         assert [row[name] for row in stored["curves"]] == pytest.approx(expected, abs=2e-3)
     assert stored["confusion"] == direct["confusion"] and stored["classes"] == direct["classes"]
+
+
+def test_a_run_without_checkpoints_does_not_say_what_they_would_be_of(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["--data-dir", str(small_folder), *SMALL]
+    assert train.main([*given, "--features-dir", str(tmp_path / "f"), "--prepare-features"]) == 0
+    hashed: list[object] = []
+    monkeypatch.setattr(run_module, "state_hash", lambda network: hashed.append(network) or state_hash(network))
+    trial = ["--features-dir", str(tmp_path / "f"), "--model-dir", str(tmp_path / "m"), *SMALL, "--epochs", "1"]
+    assert train.main(trial) == 0
+    assert len(hashed) == 1, "for the features alone"
 
 
 def test_prepared_features_with_other_classes_are_not_used(small_folder: Path, tmp_path: Path) -> None:
@@ -191,9 +205,12 @@ def test_a_stop_that_comes_when_all_is_done_does_not_kill(tmp_path: Path) -> Non
 
 def test_the_process_ends_with_its_work(tmp_path: Path) -> None:
     # Taking torch apart takes half as long as a trial.
-    (tmp_path / "sitecustomize.py").write_text("import atexit\natexit.register(print, 'taken apart')\n", encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit\natexit.register(print, 'taken apart')\n", encoding="utf-8"
+    )
+    folders = ["--data-dir", str(tmp_path / "none"), "--model-dir", str(tmp_path)]
     ended = subprocess.run(
-        [sys.executable, str(TRAINING / "train.py"), "--data-dir", str(tmp_path / "none"), "--model-dir", str(tmp_path)],
+        [sys.executable, str(TRAINING / "train.py"), *folders],
         env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert ended.returncode == 1 and "There is no folder" in ended.stderr

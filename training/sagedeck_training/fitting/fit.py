@@ -95,6 +95,14 @@ class FeatureBatches:
         parts = zip(inputs.split(EVALUATION_BATCH), valid.labels[share].split(EVALUATION_BATCH), strict=True)
         self._valid = [Batch(part, labels.to(self._place), len(labels)) for part, labels in parts]
         self._batch_size, self._seed, self._group = batch_size, seed, group
+        self._standardised = False
+
+    def standardise(self, head: Head) -> None:
+        """Give the training features as ``head``'s linear layer sees them from now on: once for all epochs."""
+        if not self._standardised:
+            mean, deviation = head.mean.to(self._place), head.deviation.to(self._place)
+            self._inputs = (self._inputs - mean) / deviation
+            self._standardised = True
 
     def steps(self) -> int:
         """Batches in an epoch."""
@@ -183,6 +191,8 @@ class _Loop:
 
     def run(self, keep: Callable[[dict[str, Any]], None] | None) -> Fitted:
         """Train the epochs that are left."""
+        if isinstance(self._module, Head) and isinstance(self._batches, FeatureBatches):
+            self._batches.standardise(self._module)
         while self._ended < self._settings.epochs and self._fitted.ended != "early_stopping":
             stopped = not self._epoch(self._ended + 1)
             if keep is not None:

@@ -10,13 +10,12 @@ from ..network.model import Head
 
 
 @torch.no_grad()
-def learn(head: Head, inputs: Tensor, labels: Tensor, total: int, smoothing: float, heads: int = 1) -> Tensor:
+def learn(head: Head, rows: Tensor, labels: Tensor, total: int, smoothing: float, heads: int = 1) -> Tensor:
     """Set the gradients of a batch's cross-entropy, summed and divided by ``total``; returns the logits.
 
-    ``inputs`` and ``labels`` are on the head's device. ``heads``: so many heads stand one after the other in the layer
-    and learn the same labels; then the logits are of shape (pictures, heads, classes).
+    ``rows``, which are standardised, and ``labels`` are on the head's device. ``heads``: so many heads stand one after
+    the other in the layer and learn the same labels; then the logits are of shape (pictures, heads, classes).
     """
-    rows = (inputs - head.mean) / head.deviation
     logits = torch.addmm(head.linear.bias, rows, head.linear.weight.t()).unflatten(1, (heads, -1))
     classes = logits.shape[2]
     is_class = labels[:, None] == torch.arange(classes, device=labels.device)

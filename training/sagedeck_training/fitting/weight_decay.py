@@ -62,6 +62,7 @@ def choose(head: Head, batches: FeatureBatches, settings: Settings, stop: Stop) 
     another one's mean loss is lower by more than its standard error, and no fewer pictures are right.
     """
     settings = replace(settings, epochs=min(settings.epochs, MOST_EPOCHS))
+    batches.standardise(head)
     decays = candidates(settings, batches.steps())
     count, classes = len(decays), head.linear.out_features
     place = device.of(head)

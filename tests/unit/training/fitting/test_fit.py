@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sagedeck_training.fitting import fit as fitting
 from sagedeck_training.fitting.fit import FeatureBatches, TrainingFailed, epoch_line, fit, shuffled
 from sagedeck_training.fitting.optimizer import AdamW
 from sagedeck_training.machine.distributed import Group
@@ -101,6 +102,23 @@ def test_an_epoch_sees_every_view_of_every_picture_once() -> None:
     assert [batch.total for batch in found] == [16, 16, 16, 2] and batches.steps() == 4
     seen = torch.cat([batch.inputs for batch in found])
     assert sorted(seen.flatten().tolist()) == sorted(train.features.float().flatten().tolist())
+
+
+def test_training_features_are_standardised_once_and_the_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = clusters(25)
+    train.features = train.features.float() * 3 + 1
+    before, rows = train.features.clone(), train.features.flatten(0, 1)
+    head = Head(8, 3)
+    head.standardise_by(rows)
+    wanted = (rows - head.mean) / head.deviation
+    seen: list[torch.Tensor] = []
+    learned = fitting.learn
+    monkeypatch.setattr(fitting, "learn", lambda head, rows, *rest: seen.append(rows) or learned(head, rows, *rest))
+    batches, settings = FeatureBatches(train, clusters(3), 64, 0, Group()), options("--epochs", "3")
+    batches.standardise(head)
+    fit(head, [(list(head.parameters()), 0.01)], batches, settings, Group(), Stop(), lambda text: None)
+    assert [sorted(part.flatten().tolist()) for part in seen] == [sorted(wanted.flatten().tolist())] * 3
+    assert torch.equal(train.features, before)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 7])

@@ -39,7 +39,7 @@ def test_gradients_are_those_that_autograd_finds(heads: int, smoothing: float, t
     expected = [values.grad for values in head.parameters()]
     for values in head.parameters():
         values.grad = None
-    found = learn(head, inputs, labels, total, smoothing, heads)
+    found = learn(head, (inputs - head.mean) / head.deviation, labels, total, smoothing, heads)
     assert found.shape == ((5, CLASSES) if heads == 1 else (5, heads, CLASSES)) and not found.requires_grad
     torch.testing.assert_close(found.flatten(), logits.flatten())
     torch.testing.assert_close([values.grad for values in head.parameters()], expected, rtol=1e-5, atol=1e-6)

@@ -160,6 +160,20 @@ def test_weights_that_do_not_fit_or_run_code_are_refused(tmp_path: Path) -> None
         read_state(tmp_path / "code.pth")
 
 
+def test_what_was_checked_of_the_weights_file_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    read_bytes, load = Path.read_bytes, torch.load
+
+    def loaded(source: object, **options: object) -> object:
+        assert not isinstance(source, (str, Path)), "the file is read a second time"
+        return load(source, **options)
+
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
+    monkeypatch.setattr(torch, "load", loaded)
+    load_backbone_weights(build("efficientnet_lite0", 2), "efficientnet_lite0", "default")
+    assert len([path for path in read if path.suffix == ".pth"]) == 1
+
+
 def test_a_changed_weights_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(model.MEMBERS, "efficientnet_lite0", lite.Member(1.0, 1.0, "0" * 64))
     with pytest.raises(WeightsError, match=r"0\.1\.0"):
