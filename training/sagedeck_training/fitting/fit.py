@@ -112,8 +112,8 @@ class FeatureBatches:
         """Shuffled batches; the last one may be smaller, nothing is dropped."""
         order = shuffled(len(self._labels), self._batch_size, self._seed, epoch, self._place)
         for rows in itertools.islice(order, skip, None):
-            mine = rows[self._group.rank :: self._group.world]
-            yield Batch(self._inputs.index_select(0, mine), self._labels[mine], len(rows))
+            mine = rows[self._group.rank :: self._group.world] if self._group.world > 1 else rows
+            yield Batch(self._inputs.index_select(0, mine), self._labels.index_select(0, mine), len(rows))
 
     def valid(self) -> Iterator[Batch]:
         """This process's share of the validation pictures, unaugmented."""

@@ -3,6 +3,8 @@ in order to find it takes longer than the step itself."""
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -16,11 +18,17 @@ def learn(head: Head, rows: Tensor, labels: Tensor, total: int, smoothing: float
     ``rows``, which are standardised, and ``labels`` are on the head's device. ``heads``: so many heads stand one after
     the other in the layer and learn the same labels; then the logits are of shape (pictures, heads, classes).
     """
-    logits = torch.addmm(head.linear.bias, rows, head.linear.weight.t()).unflatten(1, (heads, -1))
-    classes = logits.shape[2]
-    is_class = labels[:, None] == torch.arange(classes, device=labels.device)
-    wanted = is_class * (1 - smoothing) + smoothing / classes
-    gradient = ((logits.softmax(2) - wanted[:, None]) / total).flatten(1)
+    logits = torch.addmm(head.linear.bias, rows, head.linear.weight.t())
+    if heads > 1:
+        logits = logits.unflatten(1, (heads, -1))
+    wanted = _targets(logits.shape[-1], smoothing, labels.device).index_select(0, labels)
+    gradient = logits.softmax(-1).sub_(wanted if heads == 1 else wanted[:, None]).div_(total).flatten(1)
     head.linear.weight.grad = gradient.t() @ rows
     head.linear.bias.grad = gradient.sum(0)
-    return logits if heads > 1 else logits[:, 0]
+    return logits
+
+
+@functools.lru_cache(maxsize=1)
+def _targets(classes: int, smoothing: float, place: torch.device) -> Tensor:
+    """What the head is to answer for each label: a run's steps all ask for the same."""
+    return torch.eye(classes, device=place) * (1 - smoothing) + smoothing / classes
