@@ -65,4 +65,6 @@ async def answered(tab: PredictTab, number: int) -> list[Card]:
 
     await until(ready)
     await until(lambda: "all answered" in texts(tab) or " failed in " in texts(tab))
+    # Until the task has ended the button still says Stop.
+    await until(lambda: not tab.asking)
     return tab.cards()
