@@ -29,7 +29,8 @@ from torch import nn
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))
 
-from sagedeck_training.data.pictures import Pixels, centre_crop, open_picture
+from sagedeck_training.data.pictures import Pixels, open_picture
+from sagedeck_training.data.views import centre_crop
 from sagedeck_training.machine import device
 from sagedeck_training.network import model as models
 

@@ -1,7 +1,8 @@
 """What a network gets of a picture: the rule of SageDeck's training script, for those who look at pictures.
 
-The upright picture in 8-bit RGB, transparency on white; of it the square of ``model_input.seen_part``; that at the size
-the model was trained for. A test holds this and the training's ``pictures.py`` together byte by byte.
+The upright picture in 8-bit RGB, transparency on white; of it the square of ``model_input.cut_part``; that at the size
+the model was trained for. A test holds this and the training's ``views.py`` together: byte by byte where that resizes
+with Pillow, and where it does with torch to 2 of 255.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from PIL import Image
 from workers.datasets.picture_ends import check_whole
 from workers.files.os_words import os_words
 from workers.files.regular_file import read_regular
-from workers.inference.model_input import seen_part
+from workers.inference.model_input import cut_part
 
 # Twice a large camera's; decoded it takes 400 MB of memory.
 MAX_MEGAPIXELS = 128
@@ -48,9 +49,10 @@ def model_view(source: Path | bytes, size: int) -> bytes:
     """The network's input: ``size`` × ``size`` pixels of three bytes. Blocking. Raises ``Unusable``."""
     raw = source if isinstance(source, bytes) else _bytes_of(source)
     seen = upright(raw, math.ceil(size * _DECODE_MARGIN))
-    left, top, side = seen_part(seen.width, seen.height)
-    box = (left, top, left + side, top + side)
-    return seen.resize((size, size), Image.Resampling.BICUBIC, box=box).tobytes()
+    part = seen.crop(cut_part(seen.width, seen.height))
+    # The width first, as the network's input is made; Pillow's own order depends on its version and on the shape.
+    narrow = part.resize((size, part.height), Image.Resampling.BICUBIC)
+    return narrow.resize((size, size), Image.Resampling.BICUBIC).tobytes()
 
 
 def upright(raw: bytes, wanted: int) -> Image.Image:

@@ -1,6 +1,7 @@
-"""From a picture file to the bytes of a network's input, the same way for training and inference.
+"""From a picture file to its pixels and to the parts of it that a network sees, the same for training and inference.
 
-Nothing but Pillow and numpy: this file travels with the model into the endpoint. What it refuses, the check before
+Nothing but Pillow and numpy: this file travels with the model into the endpoint, and processes that only decode start
+with it. What it refuses, the check before
 an upload (``workers/datasets/pictures.py``) refuses too: a test damages files of every format and compares both.
 """
 
@@ -12,7 +13,7 @@ import os
 import random
 import stat
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture (left, top, right, bottom in its pixels), and whether it is shown mirrored."""
+    """A part of a picture (left, top, right, bottom in its pixels), and whether it is shown mirrored.
+
+    It is cut out before it is resized: nothing of the picture beyond it counts.
+    """
 
     box: tuple[float, float, float, float]
     mirrored: bool = False
@@ -116,64 +120,37 @@ class Crop:
     def scaled(self, across: float, down: float) -> Crop:
         """The same part of the picture when that is resized by these factors."""
         left, top, right, bottom = self.box
-        return Crop((left * across, top * down, right * across, bottom * down), self.mirrored)
+        return replace(self, box=(left * across, top * down, right * across, bottom * down))
 
 
 def centre_of(width: int, height: int) -> Crop:
-    """The middle of a picture: what is measured and served."""
-    side = CROP_SHARE * min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
+    """The middle of a picture in whole pixels: what is measured and served."""
+    side = max(1, round(CROP_SHARE * min(width, height)))
+    left, top = (width - side) // 2, (height - side) // 2
     return Crop((left, top, left + side, top + side))
 
 
 def random_of(width: int, height: int, seed: str) -> Crop:
-    """A random part of a picture, mirrored half of the time.
+    """A random part of a picture in whole pixels, mirrored half of the time.
 
     The same ``seed`` gives the same part on every host, in every process and on every device.
     """
     dice = random.Random(seed)
-    box = (0.0, 0.0, float(width), float(height))
+    box = (0, 0, width, height)
     for _ in range(10):
         area = width * height * dice.uniform(SMALLEST_AREA, 1.0)
         ratio = math.exp(dice.uniform(math.log(3 / 4), math.log(4 / 3)))
-        across, down = math.sqrt(area * ratio), math.sqrt(area / ratio)
-        if across <= width and down <= height:
-            left, top = dice.uniform(0, width - across), dice.uniform(0, height - down)
+        across, down = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < across <= width and 0 < down <= height:
+            left, top = int(dice.random() * (width - across + 1)), int(dice.random() * (height - down + 1))
             box = (left, top, left + across, top + down)
             break
     return Crop(box, dice.random() < 0.5)
 
 
 def crops_of(width: int, height: int, views: int, seed: str) -> list[Crop]:
-    """The parts that ``views_of`` shows."""
+    """The middle, then ``views - 1`` random parts: what a network sees of a picture while its head is trained."""
     return [centre_of(width, height), *(random_of(width, height, f"{seed}/{view}") for view in range(1, views))]
-
-
-def cropped(image: Image.Image, crop: Crop, size: int) -> Pixels:
-    """A part of the picture as (size, size, 3) bytes."""
-    part = image.resize((size, size), Image.Resampling.BICUBIC, box=crop.box)
-    # Pillow turns whole pixels, five times as fast as numpy single bytes.
-    shown = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if crop.mirrored else part
-    return np.asarray(shown, dtype=np.uint8)
-
-
-def centre_crop(image: Image.Image, size: int) -> Pixels:
-    """The middle of the picture as (size, size, 3) bytes: what is measured and served."""
-    return cropped(image, centre_of(*image.size), size)
-
-
-def random_crop(image: Image.Image, size: int, seed: str) -> Pixels:
-    """A random part of the picture, mirrored half of the time, as (size, size, 3) bytes; see ``random_of``."""
-    return cropped(image, random_of(*image.size, seed), size)
-
-
-def views_of(source: Path | bytes, size: int, views: int, seed: str) -> list[Pixels]:
-    """Of one file the centre crop, then ``views - 1`` random crops, each as (size, size, 3) bytes.
-
-    Raises ``BadPicture``.
-    """
-    image = open_picture(source, size)
-    return [cropped(image, crop, size) for crop in crops_of(*image.size, views, seed)]
 
 
 def _read(path: Path) -> bytes:

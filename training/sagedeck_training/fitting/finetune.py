@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 from ..data.dataset import DataError, Dataset, Sample, check_unreadable
-from ..data.pictures import BadPicture, Pixels, centre_crop, open_picture, random_crop
+from ..data.pictures import BadPicture, Pixels, open_picture
+from ..data.views import centre_crop, random_crop
 from ..machine.distributed import Group
 from ..machine.ordered import ordered_map
 from ..network.model import Classifier, stages

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import Sample
-from ..data.pictures import BadPicture, Crop, Pixels, crops_of, views_of
+from ..data.pictures import BadPicture, Crop, Pixels, crops_of
 from ..data.stream import PictureStream
+from ..data.views import views_of
 from ..machine import device, memory
 from ..machine.distributed import Group
 from ..machine.ordered import ordered_map
@@ -158,8 +159,8 @@ def on_cpu(work: _Work, done: Callable[[int], None]) -> tuple[Tensor, dict[int, 
 def on_device(work: _Work, done: Callable[[int], None]) -> tuple[Tensor, dict[int, str]]:
     """As ``on_cpu``, with every picture decoded and sent once and its views made where the network is.
 
-    On one kind of device the same seed gives the same. From the CPU's a feature differs by what a byte more or less in
-    a view changes, some thousandths, and by what the device's half precision rounds, about a hundredth.
+    On one kind of device the same seed gives the same. From the CPU's a feature differs by what a byte or two more or
+    less in a view change, some thousandths, and by what the device's half precision rounds, about a hundredth.
     """
     place = device.of(work.classifier)
     rows, bad = work.rows(), dict[int, str]()

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1]
 # Of the package, what ``inference.py`` needs; in the folder of a model it lies beside it, as here.
 SERVING = (
     "__init__.py",
-    "data/__init__.py", "data/picture_ends.py", "data/pictures.py",
+    "data/__init__.py", "data/picture_ends.py", "data/pictures.py", "data/views.py",
     "machine/__init__.py", "machine/device.py", "machine/os_words.py",
     "network/__init__.py", "network/lite.py", "network/model.py",
 )  # fmt: skip

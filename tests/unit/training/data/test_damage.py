@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 
 import inference
-from sagedeck_training.data.pictures import MAX_MEGAPIXELS, BadPicture, open_picture, views_of
+from sagedeck_training.data.pictures import MAX_MEGAPIXELS, BadPicture, open_picture
+from sagedeck_training.data.views import views_of
 from tests.helpers.damage import damaged, sound_files
 from workers.datasets import pictures as datasets_pictures
 from workers.inference.model_view import Unusable, model_view

@@ -5,13 +5,16 @@ preparation.
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sagedeck_training.data.pictures import CROP_SHARE, BadPicture, centre_crop, open_picture
+from sagedeck_training.data import views
+from sagedeck_training.data.pictures import CROP_SHARE, BadPicture, centre_of, open_picture
+from sagedeck_training.data.views import centre_crop
 from sagedeck_training.settings import parse
 from workers.inference import model_input
 from workers.inference import model_view as shown
@@ -54,15 +57,22 @@ PICTURES = {
 
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("size", [64, 224])
-def test_what_is_shown_is_what_the_network_gets(name: str, size: int) -> None:
+def test_what_is_shown_is_what_the_network_gets(monkeypatch: pytest.MonkeyPatch, name: str, size: int) -> None:
+    found = shown.model_view(PICTURES[name], size)
+    monkeypatch.setattr(views, "is_quick", lambda: False)
     wanted = centre_crop(open_picture(PICTURES[name], size), size)
-    assert shown.model_view(PICTURES[name], size) == wanted.tobytes()
+    assert found == wanted.tobytes()
+    monkeypatch.setattr(views, "is_quick", lambda: True)
+    quick = centre_crop(open_picture(PICTURES[name], size), size)
+    assert np.abs(quick.astype(int) - wanted).max() <= views.MOST_OFF
 
 
 def test_the_rule_and_its_default_are_those_of_the_script() -> None:
     assert model_input.CROP_SHARE == CROP_SHARE
     assert parse(["--data-dir", "d", "--model-dir", "m"], {}).image_size == model_input.DEFAULT_SIZE
     assert model_input.seen_part(300, 200) == (62.5, 12.5, 175.0)
+    for width, height in itertools.product((1, 2, 4, 5, 12, 20, 199, 225, 300), repeat=2):
+        assert model_input.cut_part(width, height) == centre_of(width, height).box
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", PICTURES["small"][:120], PICTURES["large JPEG"][:5000]])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagedeck_training.data.pictures import BadPicture, Crop, centre_crop, cropped, open_picture, random_crop, views_of
+from sagedeck_training.data.pictures import BadPicture, open_picture
+from sagedeck_training.data.views import centre_crop
 from tests.helpers.pictures import png_claiming
 
 
@@ -118,27 +119,6 @@ def test_the_centre_crop_is_the_middle() -> None:
     assert crop.min() == 255
 
 
-def test_random_crops_depend_on_the_seed_alone() -> None:
-    image = gradient()
-    first, again, other = (random_crop(image, 32, seed) for seed in ("a", "a", "b"))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize("size", [31, 32])
-def test_a_mirrored_part_is_the_part_from_right_to_left(size: int) -> None:
-    image = gradient()
-    plain, mirrored = (cropped(image, Crop((3.5, 4.25, 97.0, 70.5), turned), size) for turned in (False, True))
-    assert np.array_equal(mirrored, plain[:, ::-1]) and not np.array_equal(mirrored, plain)
-
-
-def test_views_begin_with_the_plain_one_and_more_views_keep_the_earlier() -> None:
-    data = encoded(gradient(), "PNG")
-    three, four = (views_of(data, 32, count, "seed") for count in (3, 4))
-    assert np.array_equal(three[0], centre_crop(open_picture(data, 32), 32))
-    assert np.array_equal(three, four[:3])
-
-
 def test_a_very_flat_picture_can_be_cropped() -> None:
-    assert random_crop(Image.new("RGB", (1000, 2)), 32, "x").shape == (32, 32, 3)
+    assert centre_crop(Image.new("RGB", (1000, 2)), 32).shape == (32, 32, 3)
     assert centre_crop(Image.new("RGB", (1, 1)), 32).shape == (32, 32, 3)

@@ -147,6 +147,15 @@ def test_damage_is_noticed(tmp_path: Path, sets: dict[str, FeatureSet]) -> None:
         read_store(tmp_path)
 
 
+def test_features_of_an_older_version_are_refused(tmp_path: Path, sets: dict[str, FeatureSet]) -> None:
+    write_store(tmp_path, ORIGIN, ["a", "b"], [], sets)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    # Before random parts were cut in whole pixels.
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "format": 1}))
+    with pytest.raises(FeatureStoreError, match=r"format 1, not 2\. Prepare them again"):
+        read_store(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "train-00000.npy/../x"])
 def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path: Path, sets: dict[str, FeatureSet], name: str) -> None:
     write_store(tmp_path, ORIGIN, ["a", "b"], [], sets)
