@@ -14,6 +14,7 @@ from tests.compat import environments
 from tests.compat.containers import room, serving, training
 from tests.compat.moto import run as moto
 from tests.compat.outcome import NotJudged, Outcome, Status, Wrong, judged, status, table
+from tests.compat.sdks import flows
 
 
 def right(outcome: Outcome) -> None:
@@ -104,7 +105,13 @@ def test_an_excuse_that_is_not_needed_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(moto, "compare", lambda *_, **__: verdicts)
     outcome = judged("moto-s3", moto.judge_service)
     assert (outcome.right, outcome.wrong) == (2, [])
-    assert outcome.notes[1:] == [f"listed as what cannot be right, and right: {excused}"]
+    assert outcome.notes[1:] == [f"listed as what cannot be right, and right this time: {excused}"]
+
+
+def test_why_a_flow_ended_is_told_wherever_it_was_said() -> None:
+    waits = "waiting " * 1000
+    for output, errors in ((f"{waits} AssertionError: 2", waits), (waits, f"{waits} AssertionError: 2")):
+        assert "AssertionError: 2" in flows.last_words(subprocess.CompletedProcess([], 1, output, errors))
 
 
 def saved(**tensors: list[float]) -> bytes:

@@ -46,20 +46,16 @@ def judge(outcome: Outcome) -> None:
         )
         outcome.right += len(_STEP.findall(done.stdout))
         if done.returncode:
-            raise Wrong(f"after {outcome.right} steps: …{(done.stdout[-300:] + done.stderr).strip()[-_TOLD:]}")
+            raise Wrong(f"after {outcome.right} steps: {last_words(done)}")
         left = _left(sandbox)
         if left:
             raise Wrong(f"it deleted what it had made, and there is still {', '.join(left)}")
         outcome.right += 1
 
 
-def _ours(folder: Path) -> Path:
-    """A folder with what a person has who goes on from ours: a copy of ``training``, and pictures."""
-    ours = folder / "ours"
-    shutil.copytree(REPOSITORY / "training", ours / "training", ignore=shutil.ignore_patterns("__pycache__"))
-    make_folder(ours / "pictures", classes=2, per_class=10)
-    draw_picture(1, 2).save(ours / "asked.jpg")
-    return ours
+def last_words(done: subprocess.CompletedProcess[str]) -> str:
+    """The ends of what a program said: SDK 2 draws the error that ended it on its output."""
+    return "\n".join(f"…{said.strip()[-_TOLD:]}" for said in (done.stderr, done.stdout))
 
 
 def _ours(folder: Path) -> Path:

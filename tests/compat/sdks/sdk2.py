@@ -130,7 +130,10 @@ for what, source in sources.items():
         EndpointName=predictor.endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
     )
     right(f"PyTorchModel.deploy with {what}")
-assert told[0] == told[1] and sorted(told[0]["classes"]) == ["Breed 1", "Breed 2"], told
+assert sorted(told[0]["classes"]) == ["Breed 1", "Breed 2"] and told[0]["labels"] == told[1]["labels"], told
+# Each endpoint computes with as many threads as were fastest when it began, and they add up in another order.
+apart = [abs(first - second) for first, second in zip(*(answer["probabilities"] for answer in told), strict=True)]
+assert max(apart) < 1e-4, told
 right("both answer the same of a picture")
 for name in [model["ModelName"] for model in client.list_models()["Models"]]:
     client.delete_model(ModelName=name)
