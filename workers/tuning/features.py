@@ -32,9 +32,9 @@ _JOB_NAME = re.compile(rf"(?:sagedeck-)?{NAME}[0-9a-f]{{{_KEY_LENGTH},20}}-\d+")
 LEAST_RUNTIME = 4 * 3600
 # Its rules (which pictures are in which split) and what it installs (the weights) are JSON and text.
 _SOURCES = frozenset({".py", ".json", ".txt"})
-_POLL_SECONDS = (0.4, 5.0)
+_POLL_SECONDS = (0.3, 5.0)
 # The longer it has taken, the longer until the next look: what is waited for in vain is a small share of the whole.
-_POLL_GROWTH = 1.03
+_POLL_GROWTH = 1.02
 
 OnStep = Callable[[TuningStep], None]
 

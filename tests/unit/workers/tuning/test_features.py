@@ -40,5 +40,5 @@ def test_the_end_of_a_preparation_is_seen_soon_and_few_questions_are_asked(
     monkeypatch.setattr(features.asyncio, "sleep", slow.sleep)
     finder = Features(cast(AwsSession, None), cast(Training, slow))
     assert asyncio.run(finder._finished("features-1")) == "s3://bucket/model.tar.gz"
-    assert slow.now - seconds <= 0.4 + 0.03 * seconds
-    assert slow.asked <= 2 + 60 + seconds / 5
+    assert slow.now - seconds <= 0.3 + 0.02 * seconds
+    assert slow.asked <= 2 + 100 + seconds / 5
