@@ -1,8 +1,8 @@
 """From a picture file to its pixels and to the parts of it that a network sees, the same for training and inference.
 
 Nothing but Pillow and numpy: this file travels with the model into the endpoint, and processes that only decode start
-with it. What it refuses, the check before
-an upload (``workers/datasets/pictures.py``) refuses too: a test damages files of every format and compares both.
+with it. What it refuses, the check before an upload (``workers/datasets/pictures.py``) refuses too: a test damages
+files of every format and compares both.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ ROOM, SMALL_ROOM = 10**9, 900_000
     ("options", "room", "tolerance"),
     [
         (["--backbone", "efficientnet_lite0"], ROOM, 1e-3),
-        # With some seeds, after three epochs, the few bytes that differ by one have moved a loss by more.
-        (["--backbone", "efficientnet_lite0", "--unfreeze", "1", "--seed", "1"], SMALL_ROOM, 1e-3),
+        # In three epochs the few bytes that differ by one move a loss by 1e-4 to 3e-3, in one by 1e-5 to 1e-4.
+        (["--backbone", "efficientnet_lite0", "--unfreeze", "1", "--epochs", "1"], SMALL_ROOM, 1e-3),
         # In memory a picture is resized once more.
         (["--backbone", "efficientnet_lite0", "--unfreeze", "1", "--epochs", "1"], ROOM, 0.12),
         (["--backbone", "resnet18", "--weights", "none"], ROOM, 1e-3),
