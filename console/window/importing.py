@@ -57,10 +57,16 @@ def _visit(name: str, order: dict[str, None], others: dict[str, None], seen: set
 
 
 def _imports(code: CodeType) -> Iterator[str]:
-    """What a module imports when it is imported itself; also what it imports for its types only, which does no harm."""
-    module = ""
+    """What a module imports when it is imported itself, and not what it imports for its types only."""
+    module, types_only, resumes_at = "", False, 0
     for instruction in dis.get_instructions(code):
-        if instruction.opname == "IMPORT_NAME":
+        if instruction.offset < resumes_at:
+            continue
+        if instruction.opname == "LOAD_NAME" and instruction.argval == "TYPE_CHECKING":
+            types_only = True
+        elif types_only and "IF_FALSE" in instruction.opname:
+            types_only, resumes_at = False, instruction.argval
+        elif instruction.opname == "IMPORT_NAME":
             module = str(instruction.argval)
             yield module
         elif instruction.opname == "IMPORT_FROM" and module.partition(".")[0] == _OURS:

@@ -28,7 +28,7 @@ thread = threading.Thread(target=lambda: plan.extend(prepare(sys.argv[1])))
 def in_thread():
     thread.start()
     thread.join()
-found = {"thread": brings(in_thread), "plan": plan}
+found = {"thread": brings(in_thread), "plan": plan, "types": "workers.services" in sys.modules}
 found["pieces"] = {name: brings(lambda: import_module(name)) for name in plan}
 found["rest"] = brings(lambda: import_module(sys.argv[1]))
 print(json.dumps(found))
@@ -40,5 +40,6 @@ def test_each_piece_is_a_module_and_a_thread_imports_none_of_the_window(spec: Ta
     said = subprocess.run([sys.executable, "-c", SCRIPT, spec.module], capture_output=True, text=True, check=True)
     found = json.loads(said.stdout)
     assert found["thread"] == [] and found["rest"] == []
+    assert not found["types"], "what connects is large, and named for types only"
     assert found["plan"][-1] == spec.module
     assert max(len(brought) for brought in found["pieces"].values()) <= 3, "with the packages that it is in"
