@@ -34,7 +34,7 @@ SIZE = (1440, 900)
 # A tour of minutes, with curves that rise.
 CLASSES, PER_CLASS, EPOCHS = 10, 40, 10
 # Fine-tuning is for GPUs: here of small pictures, and as many epochs as an interruption needs to be seen.
-FINE_EPOCHS = 20
+FINE_EPOCHS = 40
 # CloudWatch has a point a minute: two jobs are two spikes when two points lie between them, and when each of them
 # is busy for most of a minute, with so many views of each picture.
 BETWEEN_JOBS, VIEWS = 125.0, 8

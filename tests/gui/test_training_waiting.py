@@ -292,6 +292,43 @@ async def test_a_plain_job_shows_a_determinate_bar_before_its_first_epoch(make_a
     detail.forget()
 
 
+@pytest.mark.parametrize(
+    ("listed", "found", "reads"),
+    [
+        (("InProgress", "Starting"), ("InProgress", "Training"), True),
+        (("InProgress", "Training"), ("Completed", "Completed"), True),
+        (("InProgress", "Training"), ("InProgress", "Training"), False),
+        # A list need not say it.
+        (("InProgress", ""), ("InProgress", "Training"), False),
+    ],
+)
+async def test_the_list_is_read_again_when_the_job_that_is_followed_has_come_further(
+    make_application: Callable[..., Any], listed: tuple[str, str], found: tuple[str, str], reads: bool
+) -> None:
+    services = Account()
+    described = asyncio.Event()
+
+    def running(status: str, phase: str) -> TrainingJob:
+        return job("dogs-1", status, secondary_status=phase, started=NOW, final_metrics={}, model_uri="")
+
+    async def describe(name: str) -> TrainingJob:
+        described.set()
+        return running(*found)
+
+    services.training.describe = describe
+    application = make_application([])
+    application.show(connect=False)
+    enter(application, services)
+    told: list[tuple[str, str]] = []
+    application.ctx.resourceChanged.connect(lambda kind, name: told.append((kind, name)))
+    detail = JobDetail(application.ctx)
+    detail.show_job(running(*listed))
+    await described.wait()
+    assert detail.job is not None and detail.job.secondary_status == found[1]
+    assert told == ([("job", "dogs-1")] if reads else [])
+    detail.forget()
+
+
 async def test_what_runs_keeps_counting_while_nothing_else_changes(
     make_application: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

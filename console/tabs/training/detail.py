@@ -273,12 +273,13 @@ class JobDetail(QWidget):
         if self._described is not None and turn % _MACHINE_EVERY == _DESCRIBE_EVERY - 1:
             await self.read_machine(services, self._described)
         if self._described is None or turn % _DESCRIBE_EVERY == 0:
-            first = self._described is None
+            first, listed = self._described is None, self._job
             job = self._described = await services.training.describe(name)
             if first:
                 self._reader = services.training.curve_reader(job)
             self._set_job(job)
-            if not first and not job.running:
+            if listed is not None and _has_moved(listed, job):
+                # The list is read more seldom, and what can be done with a job depends on its phase.
                 self.ctx.resourceChanged.emit("job", name)
         return self._described.running
 
@@ -480,3 +481,7 @@ def _machine_words(job: TrainingJob) -> str:
     if job.place != "sagemaker":
         return "Its instance's figures stand in EC2"
     return "CloudWatch has no figures yet" if job.running else "CloudWatch has no figures of this job"
+
+
+def _has_moved(listed: TrainingJob, job: TrainingJob) -> bool:
+    return listed.status != job.status or listed.secondary_status not in ("", job.secondary_status)
