@@ -38,6 +38,23 @@ def right(step: str) -> None:
     print(f"\nright: {step}", flush=True)
 
 
+def in_service(name: str, archive: str) -> tuple[Model, EndpointConfig, Endpoint]:
+    """A model of an archive in S3, in service."""
+    container = ContainerDefinition(
+        image=INFERENCE,
+        model_data_url=archive,
+        environment={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
+    )
+    model = Model.create(model_name=name, primary_container=container, execution_role_arn=ROLE)
+    variant = ProductionVariant(
+        variant_name="AllTraffic", model_name=name, initial_instance_count=1, instance_type="ml.m5.large"
+    )
+    config = EndpointConfig.create(endpoint_config_name=name, production_variants=[variant])
+    endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name)
+    endpoint.wait_for_status("InService")
+    return model, config, endpoint
+
+
 session = Session(default_bucket=BUCKET)
 s3, client = boto3.client("s3"), boto3.client("sagemaker")
 data = Path("data")
@@ -80,18 +97,7 @@ with tarfile.open("served.tar.gz", "w:gz") as served:
     served.add("model/model.pth", "model.pth")
     served.add(f"{SOURCE}/inference.py", "code/inference.py")
 s3.upload_file("served.tar.gz", BUCKET, "served/model.tar.gz")
-container = ContainerDefinition(
-    image=INFERENCE,
-    model_data_url=f"s3://{BUCKET}/served/model.tar.gz",
-    environment={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
-)
-model = Model.create(model_name="sdk3", primary_container=container, execution_role_arn=ROLE)
-variant = ProductionVariant(
-    variant_name="AllTraffic", model_name="sdk3", initial_instance_count=1, instance_type="ml.m5.large"
-)
-config = EndpointConfig.create(endpoint_config_name="sdk3", production_variants=[variant])
-endpoint = Endpoint.create(endpoint_name="sdk3", endpoint_config_name="sdk3")
-endpoint.wait_for_status("InService")
+model, config, endpoint = in_service("sdk3", f"s3://{BUCKET}/served/model.tar.gz")
 right("Model, EndpointConfig and Endpoint.create")
 told = endpoint.invoke(body=json.dumps({"a": 1}), content_type="application/json")
 assert json.loads(told.body.read()) == {"asked": {"a": 1}, "model": {"rate": 0.3, "files": 3}}
@@ -170,18 +176,7 @@ parallel.train(input_data_config=[InputData(channel_name="training", data_source
 job = TrainingJob.get(parallel._latest_training_job.training_job_name)
 assert job.training_job_status == "Completed"
 right("ModelTrainer.train of a copy of our training folder under Torchrun on two instances")
-container = ContainerDefinition(
-    image=INFERENCE,
-    model_data_url=job.model_artifacts.s3_model_artifacts,
-    environment={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
-)
-model = Model.create(model_name="ours", primary_container=container, execution_role_arn=ROLE)
-variant = ProductionVariant(
-    variant_name="AllTraffic", model_name="ours", initial_instance_count=1, instance_type="ml.m5.large"
-)
-config = EndpointConfig.create(endpoint_config_name="ours", production_variants=[variant])
-endpoint = Endpoint.create(endpoint_name="ours", endpoint_config_name="ours")
-endpoint.wait_for_status("InService")
+model, config, endpoint = in_service("ours", job.model_artifacts.s3_model_artifacts)
 told = endpoint.invoke(body=(OURS / "asked.jpg").read_bytes(), content_type="image/jpeg")
 assert sorted(json.loads(told.body.read())["classes"]) == ["Breed 1", "Breed 2"]
 endpoint.delete()
